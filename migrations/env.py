@@ -1,0 +1,31 @@
+"""How Alembic reaches the database: on the connection that Perles gives, or on the one of alembic.ini."""
+
+from alembic import context
+from sqlalchemy import Connection, create_engine
+
+from perles.store.schema import Base
+
+
+def _is_ours(obj: object, name: str | None, kind: str, reflected: bool, compared: object) -> bool:
+    return not (kind == "table" and name is not None and name.startswith("sqlite_"))
+
+
+def _migrate(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        render_as_batch=True,
+        compare_type=True,
+        include_object=_is_ours,
+        transactional_ddl=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+given = context.config.attributes.get("connection")
+if given is not None:
+    _migrate(given)
+else:
+    with create_engine(context.config.get_main_option("sqlalchemy.url") or "").begin() as own:
+        _migrate(own)

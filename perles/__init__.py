@@ -1,0 +1,1 @@
+"""Perles: a control plane for AI coding agents."""

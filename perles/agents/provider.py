@@ -1,0 +1,157 @@
+"""The contract of a provider: how a turn becomes a process, and its output becomes events.
+
+Nothing else in Perles knows an agent CLI. Providers are found by the entry point
+group `perles.providers`, so that others can add theirs.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Protocol
+
+from perles.domain.errors import UsageError
+from perles.domain.nearest import nearest
+
+ENTRY_POINTS = "perles.providers"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskBrief:
+    """A task as an agent is told of it. `timeout` is in seconds, None means no limit."""
+
+    key: str
+    title: str
+    body: str
+    run: str | None
+    env: Mapping[str, str]
+    timeout: float | None
+    attempt: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One queued message as a prompt shows it. `kind`: user, coordinator, worker, system, reminder."""
+
+    sender: str
+    kind: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnContext:
+    """Everything a provider may use to launch one turn.
+
+    `folder` is the agent's own in the session folder (0700), for files that the
+    provider needs written. `session_id` is the provider's session to resume, None
+    for the first turn. `token` is secret: environment or 0600 files only.
+    """
+
+    workflow_id: str
+    agent: str
+    role: str
+    number: int
+    model: str | None
+    work_dir: Path
+    folder: Path
+    prompt: str
+    mcp_url: str
+    token: str
+    session_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """What to start: argv (no secret, no prompt), environment to add, stdin, files to write (0600)."""
+
+    argv: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+    stdin: bytes = b""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class Kind(StrEnum):
+    """What a line of output can mean."""
+
+    SESSION = "session"
+    TEXT = "text"
+    TOOL = "tool"
+    USAGE = "usage"
+    RESULT = "result"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentEvent:
+    """One thing that an agent said or did.
+
+    `text` is what to show. `data` has, by kind: session `id`; usage `tokens_in`,
+    `tokens_out`, `tokens_cached`, `cost_usd`, `context_used`, `context_window`;
+    error `error_class`; tool `name`, `done`.
+    """
+
+    kind: Kind
+    text: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a turn ended. `error_class` and `error` are None when it succeeded."""
+
+    succeeded: bool
+    error_class: str | None = None
+    error: str | None = None
+
+
+class Parser(Protocol):
+    """Reads the lines of one turn, in order; a new one re-reads nothing."""
+
+    def feed(self, line: str) -> list[AgentEvent]:
+        """The events of one line (without its end). Never raises, whatever the line."""
+        ...
+
+    def outcome(self, exit_code: int | None, stderr_tail: str) -> Outcome:
+        """How the turn ended, from its own result line if it printed one, else the exit code.
+
+        `exit_code` is negative for a signal, None when nobody knows it.
+        """
+        ...
+
+
+class Provider(Protocol):
+    """One kind of agent CLI."""
+
+    name: str
+    is_ai_call: bool
+    """Whether its turns count against `max_ai_calls`."""
+
+    def launch(self, turn: TurnContext) -> Launch:
+        """What to start for a turn. Raises `UsageError` when the CLI is not there."""
+        ...
+
+    def parser(self) -> Parser:
+        """A fresh parser for one turn."""
+        ...
+
+    def task_message(self, task: TaskBrief) -> str:
+        """The text that gives a task to a worker."""
+        ...
+
+    def prompt(self, letters: Sequence[Letter]) -> str:
+        """One prompt out of all queued messages."""
+        ...
+
+
+def find(name: str) -> Provider:
+    """The provider of this name. Raises `UsageError` that lists the known ones."""
+    found = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+    if name not in found:
+        known = ", ".join(sorted(found)) or "none: reinstall perles"
+        raise UsageError(
+            f"cannot find provider {name!r}{nearest(name, found)}; installed providers: {known}"
+        )
+    provider: Provider = found[name].load()()
+    return provider

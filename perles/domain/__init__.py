@@ -1,0 +1,1 @@
+"""The rules of Perles: states, specs, events, errors, time. Nothing here does I/O."""

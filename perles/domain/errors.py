@@ -1,0 +1,114 @@
+"""What can go wrong, as classes: facts are attributes, the text says what to do next.
+
+`exit_code` is the process's exit code when the error ends a command:
+1 the work failed, 2 usage, 3 not found, 4 wrong state, 5 no engine, 6 limit
+reached, 7 database.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class PerlesError(Exception):
+    """Something went wrong."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(PerlesError):
+    """The command line, a file, a template or the configuration is wrong."""
+
+    exit_code = 2
+
+
+class AmbiguousIdError(UsageError):
+    """An id prefix or name that fits several workflows."""
+
+    def __init__(self, given: str, matches: Sequence[str]) -> None:
+        self.given, self.matches = given, tuple(matches)
+        shown = ", ".join(self.matches[:5]) + (" …" if len(self.matches) > 5 else "")
+        super().__init__(
+            f"cannot tell which workflow {given!r} is: {len(self.matches)} fit ({shown}); "
+            "give more letters of the id"
+        )
+
+
+class NotFoundError(PerlesError):
+    """No such workflow, agent or task."""
+
+    exit_code = 3
+
+    def __init__(self, kind: str, given: str, hint: str = "perles list --all shows what is there"):
+        self.kind, self.given = kind, given
+        super().__init__(f"cannot find {kind} {given!r}: {hint}")
+
+
+class WrongStateError(PerlesError):
+    """A step that the state machine does not allow from the state that was found."""
+
+    exit_code = 4
+
+    def __init__(self, kind: str, name: str, state: str, trigger: str) -> None:
+        self.kind, self.name, self.state, self.trigger = kind, name, state, trigger
+        what = f"{kind} {name}" if name else kind
+        super().__init__(f"cannot {trigger} {what}: it is {state}{_way_on(kind, name, state)}")
+
+
+class StaleError(WrongStateError):
+    """Somebody else changed the row between the decision and the update."""
+
+
+class NoEngineError(PerlesError):
+    """No engine runs on this database."""
+
+    exit_code = 5
+
+    def __init__(
+        self, message: str = "no engine runs on this database: start one with perles serve"
+    ):
+        super().__init__(message)
+
+
+class EngineRunsError(PerlesError):
+    """Another engine holds the lock of this database."""
+
+    exit_code = 4
+
+    def __init__(self, pid: int | None) -> None:
+        self.pid = pid
+        who = f" (pid {pid})" if pid else ""
+        super().__init__(
+            f"cannot start: an engine already runs on this database{who}; "
+            "perles engine status tells more, perles engine stop ends it"
+        )
+
+
+class LimitReachedError(PerlesError):
+    """A limit of the resource policy is used up."""
+
+    exit_code = 6
+
+
+class DatabaseError(PerlesError):
+    """The database cannot be used: locked, read-only, damaged, not ours, newer than the code, disk full."""
+
+    exit_code = 7
+
+
+class CommandFailedError(PerlesError):
+    """The engine carried out a command and it failed."""
+
+
+class ToolError(PerlesError):
+    """A tool call that cannot be done; the text is for the agent that called."""
+
+
+def _way_on(kind: str, name: str, state: str) -> str:
+    """What somebody can do with a workflow in this state, where that is known."""
+    if kind != "workflow" or not name:
+        return ""
+    return {
+        "pending": f"; start it: perles start {name}",
+        "paused": f"; go on with it: perles resume {name}",
+        "running": f"; stop it: perles stop {name}",
+    }.get(state, f"; look at it: perles show {name}")

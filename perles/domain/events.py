@@ -1,0 +1,66 @@
+"""Event types, and how large an event may be.
+
+An event is a fact that happened. Its payload is a JSON object that carries its
+version as `v`; texts in it are bounded here, before they reach the journal.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from perles.domain.states import ALL_RULES
+
+PAYLOAD_VERSION: Final = 1
+MAX_TEXT: Final = 16 * 1024
+"""Characters of one text in a payload. What is longer is cut, and says so."""
+
+ROLES: Final = ("coordinator", "worker", "observer")
+
+_EDGE_TYPES: Final = {
+    edge.event.format(role=role) for rules in ALL_RULES for edge in rules.edges for role in ROLES
+}
+_OTHER_TYPES: Final = {
+    *(f"{role}.{what}" for role in ROLES for what in ("ready", "output", "incoming")),
+    "coordinator.replaced",
+    "workflow.created",
+    "workflow.queued",
+    "workflow.archived",
+    "workflow.retried",
+    "agent.usage",
+    "agent.rate_limited",
+    "agent.context_exhausted",
+    "task.created",
+    "task.reported",
+    "fabric.posted",
+    "user.notification",
+    "health.degraded",
+    "health.recovered",
+    "health.stuck",
+    "recovery.attempted",
+    "recovery.succeeded",
+    "recovery.failed",
+    "recovery.exhausted",
+    "resource.lease_granted",
+    "resource.lease_released",
+    "resource.exhausted",
+    "resource.budget_warning",
+    "resource.budget_exhausted",
+    "engine.started",
+    "engine.stopped",
+    "engine.adopted",
+    "engine.reconciled",
+    "security.rejected",
+}
+EVENT_TYPES: Final = frozenset(_EDGE_TYPES | _OTHER_TYPES)
+
+
+def bounded(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """`payload` with its version, and with every top-level text cut to `MAX_TEXT` characters.
+
+    A cut text ends in `… [cut, N characters]`.
+    """
+    result: dict[str, Any] = {"v": PAYLOAD_VERSION}
+    for key, value in payload.items():
+        if isinstance(value, str) and len(value) > MAX_TEXT:
+            value = f"{value[:MAX_TEXT]}… [cut, {len(value)} characters]"
+        result[key] = value
+    return result

@@ -1,0 +1,60 @@
+"""What a workflow is asked to be: the spec that a user gives, and the plan a template makes of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+PRIORITY_NORMAL: Final = "normal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowSpec:
+    """What to create.
+
+    `args` are the template's arguments as text, as they stand on a command line.
+    `work_dir` is where agents work (default: the current folder). `workers` caps
+    the live workers of this workflow (default: what the template says).
+    `token_budget` 0 means no limit.
+    """
+
+    template_id: str
+    name: str | None = None
+    priority: str = PRIORITY_NORMAL
+    labels: Mapping[str, str] = field(default_factory=dict)
+    token_budget: int = 0
+    work_dir: str | None = None
+    git_branch: str | None = None
+    workers: int | None = None
+    args: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSpec:
+    """One task of a plan. `timeout` is in seconds, None means no limit."""
+
+    key: str
+    name: str
+    run: str | None = None
+    body: str = ""
+    after: tuple[str, ...] = ()
+    assignee: str | None = None
+    timeout: float | None = None
+    retries: int = 0
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a template makes of its arguments: everything that is stored when a workflow is created.
+
+    `definition` is the source it was read from, kept with the workflow so that a
+    later edit of the file changes nothing. `provider` names who runs the agents.
+    """
+
+    template_id: str
+    name: str
+    tasks: tuple[TaskSpec, ...]
+    workers: int = 2
+    provider: str = "builtin"
+    goal: str = ""
+    definition: Mapping[str, Any] = field(default_factory=dict)

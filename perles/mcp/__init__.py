@@ -1,0 +1,1 @@
+"""The MCP servers: one per running workflow, one bearer token per agent."""

@@ -1,0 +1,39 @@
+"""What the tools need of whoever hosts them. The engine implements it; tests can too."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from perles.store.database import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls a tool: known from its token, never from its arguments."""
+
+    workflow_id: str
+    agent_id: int
+    name: str
+    role: str
+
+
+class ToolHost(Protocol):
+    """The engine, as tools see it."""
+
+    def identify(self, token: str) -> Caller | None:
+        """The agent that holds this token, if one does now. `token` is the secret itself."""
+        ...
+
+    def reader(self) -> Reader:
+        """A connection to read on; in the event loop's thread."""
+        ...
+
+    async def command(self, caller: Caller, kind: str, args: dict[str, Any]) -> dict[str, Any]:
+        """Carry out a command for this agent through the FIFO; its result.
+
+        Raises `PerlesError` when it is rejected or fails; the text is for the agent.
+        """
+        ...
+
+    def rejected(self, workflow_id: str, status: int, why: str) -> None:
+        """Record a refused request as `security.rejected` (bounded: a flood is counted)."""
+        ...

@@ -1,0 +1,1 @@
+"""The database: rows, transactions, transitions, the journal, and the read side."""

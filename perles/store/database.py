@@ -1,0 +1,213 @@
+"""Connections and transactions: the one door to the database for whoever writes.
+
+Rules of every writing connection: WAL, `synchronous=FULL`, foreign keys on, a
+busy timeout, and BEGIN IMMEDIATE for each transaction, so that a read inside it
+is never stale when the write comes.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine, create_engine, event
+
+from perles.domain.clock import Clock, SystemClock, to_text
+from perles.domain.states import ALL_RULES
+from perles.store.failures import database_error, is_locked
+from perles.store.schema import Base
+from perles.store.sql import Sql, by_id, insert_of, names, plain, update_of
+from perles.store.sqlite import BUSY_TIMEOUT, dbapi
+
+T = TypeVar("T")
+M = TypeVar("M", bound=Base)
+
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY")
+_MACHINE_COLUMNS = frozenset({"state", "status", "phase"})
+_HELD_BY_MACHINES = frozenset(
+    {"workflows", "agents", "turns", "tasks", "commands"},
+)
+assert len(ALL_RULES) == len(_HELD_BY_MACHINES) + 1  # agents have two machines
+
+
+class Reader:
+    """Reads rows on one connection. Rows come as detached models or as plain rows."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def rows(self, sql: Sql, **params: Any) -> list[Any]:
+        """All rows, each with access by column name."""
+        found: list[Any] = self._connection.execute(*sql.bind(params)).fetchall()
+        return found
+
+    def row(self, sql: Sql, **params: Any) -> Any:
+        """The first row, or None."""
+        return self._connection.execute(*sql.bind(params)).fetchone()
+
+    def value(self, sql: Sql, **params: Any) -> Any:
+        """The first column of the first row, or None."""
+        found = self.row(sql, **params)
+        return None if found is None else found[0]
+
+    def all(self, model: type[M], sql: Sql, **params: Any) -> list[M]:
+        """All rows of a statement that selects the columns of `model`."""
+        return [model(**dict(row)) for row in self.rows(sql, **params)]
+
+    def first(self, model: type[M], sql: Sql, **params: Any) -> M | None:
+        """The first row of a statement that selects the columns of `model`, or None."""
+        found = self.row(sql, **params)
+        return None if found is None else model(**dict(found))
+
+    def get(self, model: type[M], id: int | str) -> M | None:
+        """The row with this primary key, or None."""
+        return self.first(model, by_id(model), id=id)
+
+    def need(self, model: type[M], id: int | str) -> M:
+        """The row with this primary key. Raises `LookupError` where there is none."""
+        found = self.get(model, id)
+        if found is None:
+            raise LookupError(f"no row {id!r} in {model.__tablename__}")
+        return found
+
+
+class Tx(Reader):
+    """One write transaction. `now` is its time, the same for all that it writes."""
+
+    __slots__ = ("now",)
+
+    def __init__(self, connection: Any, now: str) -> None:
+        super().__init__(connection)
+        self.now = now
+
+    def run(self, sql: Sql, **params: Any) -> int:
+        """Run a writing statement; the number of rows it changed."""
+        return int(self._connection.execute(*sql.bind(params)).rowcount)
+
+    def insert(self, model: type[Base], **values: Any) -> int:
+        """Insert a row, with its times; its rowid, which is its id where that is a number."""
+        columns = model.__table__.columns
+        values = {name: plain(value) for name, value in values.items()}
+        for name in ("created_at", "updated_at"):
+            if name in columns:
+                values.setdefault(name, self.now)
+        cursor = self._connection.execute(*insert_of(model, names(values)).bind(values))
+        return int(cursor.lastrowid)
+
+    def update(self, model: type[Base], id: int | str, **values: Any) -> None:
+        """Change columns of one row, except those that a state machine holds.
+
+        Raises `LookupError` when the row is gone.
+        """
+        if model.__tablename__ in _HELD_BY_MACHINES and not _MACHINE_COLUMNS.isdisjoint(values):
+            raise ValueError("a state changes through perles.store.transition.fire only")
+        self.write(model, id, values)
+
+    def write(self, model: type[Base], id: int | str, values: Mapping[str, Any]) -> None:
+        """`update` without its guard; for this package."""
+        bound = {name: plain(value) for name, value in values.items()}
+        bound["updated_at"] = self.now
+        changed = self.run(update_of(model, names(bound)), id_=id, **bound)
+        if changed != 1:
+            raise LookupError(f"no row {id!r} in {model.__tablename__}")
+
+
+class Database:
+    """The database file, opened for writing. One per process that writes."""
+
+    def __init__(self, path: Path, clock: Clock | None = None) -> None:
+        self.path = path
+        self.clock = clock or SystemClock()
+        self.engine = _engine(path)
+
+    def connect(self) -> Any:
+        """A new driver connection under the rules of this module. Raises `DatabaseError`."""
+        try:
+            raw = self.engine.raw_connection()
+        except dbapi.Error as error:
+            raise database_error(self.path, error) from error
+        connection = raw.driver_connection
+        raw.detach()  # the caller closes it: it never goes back to the pool
+        return connection
+
+    def now(self) -> str:
+        """The time as the database writes it."""
+        return to_text(self.clock.now())
+
+    @contextmanager
+    def reader(self) -> Iterator[Reader]:
+        """A connection to read on; each statement sees the newest committed state."""
+        connection = self.connect()
+        try:
+            yield Reader(connection)
+        finally:
+            connection.close()
+
+    def write(self, work: Callable[[Tx], T]) -> T:
+        """Run `work` in one transaction and commit it; waits for other writers.
+
+        Raises what `work` raises (nothing is written then), and `DatabaseError`.
+        """
+        connection = self.connect()
+        try:
+            begin(connection, self.path)
+            try:
+                result = work(Tx(connection, self.now()))
+                connection.execute("COMMIT")
+            except BaseException:
+                roll_back(connection)
+                raise
+            return result
+        except dbapi.Error as error:
+            raise database_error(self.path, error) from error
+        finally:
+            connection.close()
+
+    def dispose(self) -> None:
+        """Close what the pool holds."""
+        self.engine.dispose()
+
+
+def begin(connection: Any, path: Path, patience: float = BUSY_TIMEOUT) -> None:
+    """BEGIN IMMEDIATE, asking again for `patience` seconds while another process writes.
+
+    SQLite's own waiting is not fair: beside a busy writer it can give up early.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            return
+        except dbapi.OperationalError as error:
+            if not is_locked(error) or time.monotonic() >= deadline:
+                raise database_error(path, error) from error
+
+
+def roll_back(connection: Any) -> None:
+    """End a failed transaction without hiding why it failed."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}",
+        module=dbapi,
+        connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        connection.row_factory = dbapi.Row
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine

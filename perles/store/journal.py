@@ -1,0 +1,49 @@
+"""The journal: events are appended here, in the transaction of the change they tell of."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import bindparam, insert
+
+from perles.domain.events import EVENT_TYPES, bounded
+from perles.store.database import Tx
+from perles.store.schema import Event
+from perles.store.sql import Sql
+
+_COLUMNS: Final = (
+    "workflow_id",
+    "agent_id",
+    "task_id",
+    "turn_id",
+    "type",
+    "payload",
+    "created_at",
+)
+_INSERT: Final = Sql(insert(Event).values({name: bindparam(name) for name in _COLUMNS}))
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def append(
+    tx: Tx,
+    type: str,
+    payload: Mapping[str, Any] | None = None,
+    *,
+    workflow_id: str | None = None,
+    agent_id: int | None = None,
+    task_id: int | None = None,
+    turn_id: int | None = None,
+) -> None:
+    """Append one event. Raises `ValueError` for a type that no one has declared."""
+    if type not in EVENT_TYPES:
+        raise ValueError(f"no event type {type!r}: declare it in perles.domain.events")
+    tx.run(
+        _INSERT,
+        workflow_id=workflow_id,
+        agent_id=agent_id,
+        task_id=task_id,
+        turn_id=turn_id,
+        type=type,
+        payload=_encode(bounded(payload or {})).decode(),
+        created_at=tx.now,
+    )

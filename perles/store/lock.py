@@ -1,0 +1,106 @@
+"""The lock that makes one engine per database.
+
+It is an `flock` on `<database>.lock`: the kernel frees it when its holder dies,
+however it dies. The file holds the holder's pid, for messages only.
+"""
+
+import fcntl
+import os
+import time
+from pathlib import Path
+from types import TracebackType
+
+from perles.domain.errors import DatabaseError, EngineRunsError
+
+_LOOKER_SECONDS = 1.0
+
+
+def is_alive(pid: int | None) -> bool:
+    """Whether a process with this pid exists."""
+    if pid is None:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+class EngineLock:
+    """The engine lock of the database at `path`. Free it with `release`, or use it as a context."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.with_name(path.name + ".lock")
+        self._fd: int | None = None
+
+    def acquire(self) -> None:
+        """Take the lock, or raise `EngineRunsError` at once with the holder's pid."""
+        try:
+            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise DatabaseError(
+                f"cannot lock {self._path}: {error.strerror}; check that you may write its folder"
+            ) from error
+        try:
+            self._lock(fd)
+        except BlockingIOError:
+            os.close(fd)
+            raise EngineRunsError(self.holder()) from None
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        self._fd = fd
+
+    def _lock(self, fd: int) -> None:
+        """Lock `fd`, outwaiting those who only look (`is_held`): they hold it for an instant."""
+        deadline = time.monotonic() + _LOOKER_SECONDS
+        while True:
+            try:
+                return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if is_alive(self.holder()) or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.005)
+
+    def release(self) -> None:
+        """Free the lock; nothing happens when it is not held."""
+        if self._fd is not None:
+            os.ftruncate(self._fd, 0)
+            os.close(self._fd)
+            self._fd = None
+
+    def is_held(self) -> bool:
+        """Whether some process, this one or another, holds the lock now."""
+        if self._fd is not None:
+            return True
+        try:
+            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(fd)
+        return False
+
+    def holder(self) -> int | None:
+        """The pid that the holder wrote, if there is one to read."""
+        try:
+            return int(self._path.read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def __enter__(self) -> "EngineLock":
+        self.acquire()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()

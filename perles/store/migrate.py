@@ -1,0 +1,140 @@
+"""Brings a database to the schema of this code. Nothing else issues DDL.
+
+Alembic costs half a second to import: it is, only when there is something to do.
+"""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from perles.domain.errors import DatabaseError, EngineRunsError
+from perles.store.failures import database_errors
+from perles.store.lock import EngineLock
+from perles.store.sqlite import dbapi, open_readonly
+from perles.store.version import HEAD, refuse_newer, schema_version
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+PATIENCE = 20.0
+"""Seconds to wait for another process that migrates the same database."""
+
+
+def migrations_dir() -> Path:
+    """The folder of the migrations: inside the installed package, or the checkout's own."""
+    package = Path(__file__).resolve().parents[1]
+    packaged = package / "_migrations"
+    return packaged if packaged.is_dir() else package.parent / "migrations"
+
+
+def current(path: Path) -> str | None:
+    """The revision of the database at `path`, None where there is no file or no schema yet.
+
+    Raises `DatabaseError`, also for a database that is newer than the code.
+    """
+    if not path.exists():
+        return None
+    with database_errors(path):
+        connection = open_readonly(str(path))
+        try:
+            version = schema_version(connection)
+        finally:
+            connection.close()
+    refuse_newer(version, path)
+    return version
+
+
+def ensure(path: Path, lock: EngineLock | None = None) -> bool:
+    """Make or upgrade the database at `path` where needed; whether there was anything to do.
+
+    Takes the engine lock for that moment, unless `lock` is held by the caller.
+    Another process that does the same is waited for. Raises `DatabaseError`.
+    """
+    if current(path) == HEAD:
+        return False
+    if lock is not None:
+        _upgrade(path)
+        return True
+    deadline = time.monotonic() + PATIENCE
+    own = EngineLock(path)
+    while current(path) != HEAD:
+        try:
+            own.acquire()
+        except EngineRunsError as error:
+            if time.monotonic() > deadline:
+                raise DatabaseError(
+                    f"cannot upgrade database {path}: process {error.pid} holds it; "
+                    "stop that engine first: perles engine stop"
+                ) from error
+            time.sleep(0.02)
+            continue
+        try:
+            if current(path) != HEAD:
+                _upgrade(path)
+        finally:
+            own.release()
+    return True
+
+
+def _upgrade(path: Path) -> None:
+    from alembic import command
+
+    with database_errors(path):
+        version = current(path)
+        if version is not None:
+            backup(path, path.with_name(f"{path.name}.bak-{version}"))
+        engine = _migration_engine(path)
+        try:
+            with engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                config = _config()
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+                if broken:
+                    connection.exec_driver_sql("ROLLBACK")
+                    raise DatabaseError(
+                        f"cannot upgrade database {path}: {len(broken)} rows lost their parent; "
+                        "nothing was changed"
+                    )
+                connection.exec_driver_sql("COMMIT")
+        finally:
+            engine.dispose()
+    path.chmod(0o600)
+
+
+def backup(source: Path, target: Path) -> None:
+    """Copy a database, live or not, to `target` in one consistent piece."""
+    with database_errors(target):
+        reading = dbapi.connect(str(source))
+        writing = dbapi.connect(str(target))
+        try:
+            reading.backup(writing)
+        finally:
+            writing.close()
+            reading.close()
+    target.chmod(0o600)
+
+
+def _config() -> "Config":
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(migrations_dir()).replace("%", "%%"))
+    return config
+
+
+def _migration_engine(path: Path) -> Any:
+    """An engine in driver autocommit: the migration itself says BEGIN and COMMIT."""
+    from sqlalchemy import create_engine, event
+
+    engine = create_engine(f"sqlite:///{path}", module=dbapi)
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+
+    return engine

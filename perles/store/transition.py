@@ -1,0 +1,134 @@
+"""`fire`: the one path by which a row changes its state.
+
+In one transaction: read state and version, let the machine decide, update where
+both are still what was read, append the event. A row that changed meanwhile, or
+an edge that is not there, is refused with the state that was found.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import bindparam, select, update
+
+from perles.domain.errors import StaleError
+from perles.domain.machine import Decision, decide
+from perles.domain.states import AGENT, COMMAND, PHASE, TASK, TURN, WORKFLOW, Rules
+from perles.store import journal
+from perles.store.database import Tx
+from perles.store.schema import Agent, Base, Command, Task, Turn, Workflow
+from perles.store.sql import Sql, names, plain
+
+
+class _Place(NamedTuple):
+    """Where a machine's state is kept, and which columns tell what its event is about."""
+
+    model: type[Base]
+    column: str
+    label: str
+    about: dict[str, str]
+
+
+_PLACES: Final = {
+    WORKFLOW.kind: _Place(Workflow, "state", "id", {"workflow_id": "id"}),
+    AGENT.kind: _Place(Agent, "status", "name", {"workflow_id": "workflow_id", "agent_id": "id"}),
+    PHASE.kind: _Place(
+        Agent,
+        "phase",
+        "name",
+        {"workflow_id": "workflow_id", "agent_id": "id", "task_id": "task_id"},
+    ),
+    TURN.kind: _Place(
+        Turn,
+        "status",
+        "id",
+        {"workflow_id": "workflow_id", "agent_id": "agent_id", "turn_id": "id"},
+    ),
+    TASK.kind: _Place(Task, "status", "key", {"workflow_id": "workflow_id", "task_id": "id"}),
+    COMMAND.kind: _Place(
+        Command, "status", "kind", {"workflow_id": "workflow_id", "agent_id": "agent_id"}
+    ),
+}
+
+
+def fire(
+    tx: Tx,
+    rules: Rules,
+    id: int | str,
+    trigger: str,
+    *,
+    expect_version: int | None = None,
+    changes: Mapping[str, Any] | None = None,
+    payload: Mapping[str, Any] | None = None,
+) -> Decision:
+    """Take the row `id` over the edge `trigger` of its machine, with its event.
+
+    `changes` are other columns of the row to set with it; `payload` joins the
+    event's own `from`, `to` and `trigger`. Raises `WrongStateError` for an edge
+    that is not there, `StaleError` when the row's version is not
+    `expect_version`, `LookupError` when there is no such row.
+    """
+    place = _PLACES[rules.kind]
+    found = tx.row(_select(rules.kind), id=id)
+    if found is None:
+        raise LookupError(f"no {rules.kind} {id!r}")
+    label = str(found["label_"])
+    decision = decide(rules, found["state_"], trigger, name=label)
+    if expect_version is not None and expect_version != found["version"]:
+        raise StaleError(rules.kind, label, found["state_"], trigger)
+    values = {name: plain(value) for name, value in (changes or {}).items()}
+    values[place.column] = decision.dest
+    changed = tx.run(
+        _update(rules.kind, names(values)),
+        id_=id,
+        state_=decision.source,
+        version_=found["version"],
+        now_=tx.now,
+        **values,
+    )
+    if changed != 1:
+        raise StaleError(rules.kind, label, found["state_"], trigger)
+    about = {name: found[f"about_{name}"] for name in place.about}
+    event_type = decision.event
+    if "{role}" in event_type:
+        event_type = event_type.format(role=found["role"])
+    journal.append(
+        tx,
+        event_type,
+        {"from": decision.source, "to": decision.dest, "trigger": trigger, **(payload or {})},
+        **about,
+    )
+    return decision
+
+
+@cache
+def _select(kind: str) -> Sql:
+    place = _PLACES[kind]
+    table = place.model.__table__
+    columns = [
+        table.c[place.column].label("state_"),
+        table.c[place.label].label("label_"),
+        table.c.version,
+        *(table.c[column].label(f"about_{name}") for name, column in place.about.items()),
+    ]
+    if "role" in table.c:
+        columns.append(table.c.role)
+    return Sql(select(*columns).where(table.c.id == bindparam("id")))
+
+
+@cache
+def _update(kind: str, columns: tuple[str, ...]) -> Sql:
+    place = _PLACES[kind]
+    table = place.model.__table__
+    return Sql(
+        update(place.model)
+        .where(
+            table.c.id == bindparam("id_"),
+            table.c[place.column] == bindparam("state_"),
+            table.c.version == bindparam("version_"),
+        )
+        .values(
+            {name: bindparam(name) for name in columns}
+            | {"version": table.c.version + 1, "updated_at": bindparam("now_")}
+        )
+    )

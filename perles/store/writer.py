@@ -1,0 +1,134 @@
+"""The engine's writer: one thread, one connection, and commits shared by all who wait.
+
+FULL durability costs one disk flush a commit. Work that arrives while a commit
+runs goes into the next one together, each piece in a savepoint of its own, so
+that one that fails takes nothing else with it.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Any, NamedTuple, TypeVar
+
+from perles.domain.errors import DatabaseError
+from perles.store.database import Database, Tx, begin, roll_back
+from perles.store.failures import database_error
+from perles.store.sqlite import dbapi
+
+T = TypeVar("T")
+
+MAX_BATCH = 512
+"""Pieces of work in one commit: bounds how long the first waits for the last."""
+
+
+class _Job(NamedTuple):
+    work: Callable[[Tx], Any]
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+
+
+class _Done(NamedTuple):
+    job: _Job
+    result: Any
+    error: BaseException | None
+
+
+class Writer:
+    """Runs writes for one event loop or several. Start it, `await write(work)`, close it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="perles-writer", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Commit what waits and end the thread."""
+        self._jobs.put(None)
+        self._thread.join()
+
+    async def write(self, work: Callable[[Tx], T]) -> T:
+        """Run `work` in a transaction; returns its result once that is durable.
+
+        `work` runs in the writer's thread. Raises what `work` raises (nothing of
+        it is written then), and `DatabaseError` when the commit fails.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._jobs.put(_Job(work, loop, future))
+        return await future
+
+    def _run(self) -> None:
+        connection = self._database.connect()
+        ended = False
+        while not ended:
+            batch, ended = self._gather()
+            if batch:
+                _answer(self._commit(connection, batch))
+        connection.close()
+
+    def _gather(self) -> tuple[list[_Job], bool]:
+        job = self._jobs.get()
+        batch: list[_Job] = []
+        while job is not None:
+            batch.append(job)
+            if len(batch) >= MAX_BATCH:
+                return batch, False
+            try:
+                job = self._jobs.get_nowait()
+            except Empty:
+                return batch, False
+        return batch, True
+
+    def _commit(self, connection: Any, batch: list[_Job]) -> list[_Done]:
+        """Run and commit a batch. Whatever goes wrong with the commit, each waiter hears of it."""
+        try:
+            begin(connection, self._database.path)
+            tx = Tx(connection, self._database.now())
+            done = [_attempt(connection, tx, job) for job in batch]
+            connection.execute("COMMIT")
+        except (DatabaseError, dbapi.Error) as error:
+            told = error
+            if not isinstance(error, DatabaseError):
+                told = database_error(self._database.path, error)
+            roll_back(connection)
+            return [_Done(job, None, told) for job in batch]
+        return done
+
+
+def _attempt(connection: Any, tx: Tx, job: _Job) -> _Done:
+    """Run one piece in its savepoint. Raises the driver's error when the transaction is lost."""
+    connection.execute("SAVEPOINT job")
+    try:
+        result = job.work(tx)
+    except Exception as error:  # whatever it is, it belongs to whoever waits for this piece
+        if not connection.in_transaction:
+            raise  # a full disk rolls back everything, not only this piece
+        connection.execute("ROLLBACK TO job")
+        connection.execute("RELEASE job")
+        return _Done(job, None, error)
+    connection.execute("RELEASE job")
+    return _Done(job, result, None)
+
+
+def _answer(done: list[_Done]) -> None:
+    """Wake the waiters: one call into each loop, however many wait there."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Done]] = {}
+    for item in done:
+        by_loop.setdefault(item.job.loop, []).append(item)
+    for loop, items in by_loop.items():
+        loop.call_soon_threadsafe(_resolve, items)
+
+
+def _resolve(items: list[_Done]) -> None:
+    for job, result, error in items:
+        if job.future.done():
+            continue  # its waiter was cancelled; the write stands
+        if error is None:
+            job.future.set_result(result)
+        else:
+            job.future.set_exception(error)

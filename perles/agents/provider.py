@@ -127,6 +127,8 @@ class Provider(Protocol):
     name: str
     is_ai_call: bool
     """Whether its turns count against `max_ai_calls`."""
+    prints_text_only: bool
+    """Whether no line of its output means anything but text: what is not shown need not be read."""
 
     def launch(self, turn: TurnContext) -> Launch:
         """What to start for a turn. Raises `UsageError` when the CLI is not there."""

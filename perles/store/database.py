@@ -53,6 +53,10 @@ class Reader:
         found = self.row(sql, **params)
         return None if found is None else found[0]
 
+    def pragma(self, name: str) -> Any:
+        """The value of a PRAGMA, such as `data_version`: it changes when others commit."""
+        return self._connection.execute(f"PRAGMA {name}").fetchone()[0]
+
     def all(self, model: type[M], sql: Sql, **params: Any) -> list[M]:
         """All rows of a statement that selects the columns of `model`."""
         return [model(**dict(row)) for row in self.rows(sql, **params)]

@@ -21,7 +21,17 @@ _COLUMNS: Final = (
     "created_at",
 )
 _INSERT: Final = Sql(insert(Event).values({name: bindparam(name) for name in _COLUMNS}))
-_encode: Final = msgspec.json.Encoder().encode
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+def encode(value: Any) -> str:
+    """`value` as the JSON text that rows keep."""
+    return _ENCODER.encode(value).decode()
+
+
+def decode(text: str | None) -> Any:
+    """What `encode` wrote; {} for nothing."""
+    return msgspec.json.decode(text) if text else {}
 
 
 def append(
@@ -44,6 +54,6 @@ def append(
         task_id=task_id,
         turn_id=turn_id,
         type=type,
-        payload=_encode(bounded(payload or {})).decode(),
+        payload=encode(bounded(payload or {})),
         created_at=tx.now,
     )

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Executable, bindparam, insert, select, update
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from perles.store.schema import Base
 
@@ -36,11 +37,12 @@ class Sql:
 
     def _compile(self) -> tuple[str, dict[str, Any]]:
         assert isinstance(self._statement, ClauseElement)
-        compiled = self._statement.compile(
-            dialect=_DIALECT, compile_kwargs={"render_postcompile": True}
-        )
-        constants = {name: value for name, value in compiled.params.items() if value is not None}
-        return str(compiled), constants
+        compiled = self._statement.compile(dialect=_DIALECT)
+        assert isinstance(compiled, SQLCompiler)
+        given = {name: None for name, bind in compiled.binds.items() if bind.required}
+        expanded = compiled.construct_expanded_state(given)  # lists of IN become parameters
+        constants = {k: v for k, v in expanded.parameters.items() if k not in given}
+        return expanded.statement, constants
 
 
 @cache

@@ -6,6 +6,7 @@ that one that fails takes nothing else with it.
 """
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
@@ -18,14 +19,18 @@ from perles.store.sqlite import dbapi
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 MAX_BATCH = 512
 """Pieces of work in one commit: bounds how long the first waits for the last."""
 
 
 class _Job(NamedTuple):
+    """`future` is None where nobody waits."""
+
     work: Callable[[Tx], Any]
     loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[Any]
+    future: asyncio.Future[Any] | None
 
 
 class _Done(NamedTuple):
@@ -61,6 +66,10 @@ class Writer:
         future: asyncio.Future[T] = loop.create_future()
         self._jobs.put(_Job(work, loop, future))
         return await future
+
+    def post(self, work: Callable[[Tx], object]) -> None:
+        """`write` for those who do not wait: a failure is logged."""
+        self._jobs.put(_Job(work, asyncio.get_running_loop(), None))
 
     def _run(self) -> None:
         connection = self._database.connect()
@@ -126,9 +135,10 @@ def _answer(done: list[_Done]) -> None:
 
 def _resolve(items: list[_Done]) -> None:
     for job, result, error in items:
-        if job.future.done():
-            continue  # its waiter was cancelled; the write stands
-        if error is None:
+        if job.future is None or job.future.done():
+            if error is not None:
+                log.error("a write that nobody waits for failed: %s", error)
+        elif error is None:
             job.future.set_result(result)
         else:
             job.future.set_exception(error)

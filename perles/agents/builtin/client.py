@@ -1,0 +1,122 @@
+"""A small MCP client over HTTP, for the builtin agents only.
+
+One loopback connection, kept alive. While the engine is being restarted the
+connection is refused or reset: the call is made again, for `PATIENCE` seconds.
+"""
+
+import json
+import os
+import socket
+import time
+
+TYPE_CHECKING = False  # `typing` costs more than all else here; type checkers know the name
+if TYPE_CHECKING:
+    from typing import Any
+
+    Json = dict[str, Any]
+
+PATIENCE = 120.0
+PROTOCOL = "2025-06-18"
+
+
+class CallFailed(Exception):
+    """The tool, or the server, refused."""
+
+
+class Client:
+    """Calls tools of the workflow's server with the agent's own token."""
+
+    def __init__(self, url: str, token: str) -> None:
+        address, _, path = url.removeprefix("http://").partition("/")
+        self._address = address
+        self._path = "/" + path
+        self._token = token
+        self._socket: socket.socket | None = None
+        self._rest = b""
+        self._number = 0
+
+    @classmethod
+    def from_environment(cls) -> "Client":
+        """The client that the engine meant this process to have."""
+        return cls(os.environ["PERLES_MCP_URL"], os.environ["PERLES_MCP_TOKEN"])
+
+    def call(self, tool: str, **arguments: object) -> "Json":
+        """The tool's structured result. Raises `CallFailed` with what the server said."""
+        self._number += 1
+        request = {
+            "jsonrpc": "2.0",
+            "id": self._number,
+            "method": "tools/call",
+            "params": {"name": tool, "arguments": arguments},
+        }
+        status, body = self._post(json.dumps(request).encode())
+        if status != 200:
+            raise CallFailed(f"{tool}: HTTP {status}: {body[:200].decode(errors='replace')}")
+        answer = json.loads(body)
+        if "error" in answer:
+            raise CallFailed(f"{tool}: {answer['error'].get('message')}")
+        result = answer["result"]
+        if result.get("isError"):
+            raise CallFailed(f"{tool}: {result['content'][0]['text']}")
+        structured: "Json" = result["structuredContent"]
+        return structured
+
+    def _post(self, body: bytes) -> tuple[int, bytes]:
+        deadline = time.monotonic() + PATIENCE
+        pause = 0.05
+        while True:
+            try:
+                status, answer = self._exchange(body)
+                if status < 500:
+                    return status, answer
+                problem = f"HTTP {status}"
+            except OSError as error:
+                problem = str(error)
+            self._hang_up()
+            if time.monotonic() > deadline:
+                raise CallFailed(f"the engine does not answer: {problem}")
+            time.sleep(pause)
+            pause = min(pause * 2, 2.0)
+
+    def _exchange(self, body: bytes) -> tuple[int, bytes]:
+        if self._socket is None:
+            host, _, port = self._address.partition(":")
+            self._socket = socket.create_connection((host, int(port)), timeout=60)
+            self._rest = b""
+        head = (
+            f"POST {self._path} HTTP/1.1\r\nHost: {self._address}\r\n"
+            f"Authorization: Bearer {self._token}\r\nContent-Type: application/json\r\n"
+            f"Accept: application/json, text/event-stream\r\n"
+            f"MCP-Protocol-Version: {PROTOCOL}\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        self._socket.sendall(head.encode() + body)
+        return self._read_answer()
+
+    def _read_answer(self) -> tuple[int, bytes]:
+        while b"\r\n\r\n" not in self._rest:
+            self._receive()
+        head, _, self._rest = self._rest.partition(b"\r\n\r\n")
+        lines = head.decode("latin-1").split("\r\n")
+        headers = {}
+        for line in lines[1:]:
+            name, _, value = line.partition(":")
+            headers[name.strip().lower()] = value.strip()
+        length = int(headers.get("content-length", "0"))
+        while len(self._rest) < length:
+            self._receive()
+        body, self._rest = self._rest[:length], self._rest[length:]
+        if headers.get("connection", "").lower() == "close":
+            self._hang_up()
+        return int(lines[0].split(" ")[1]), body
+
+    def _receive(self) -> None:
+        assert self._socket is not None
+        piece = self._socket.recv(65536)
+        if not piece:
+            raise ConnectionResetError("the engine hung up")
+        self._rest += piece
+
+    def _hang_up(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None

@@ -1,0 +1,108 @@
+"""The builtin coordinator: walks the task graph through the tools, one pass a turn.
+
+Everything it knows it reads anew at each turn, so a turn that was cut off does no harm.
+"""
+
+import signal
+import sys
+
+from perles.agents.builtin.client import CallFailed, Client
+
+TYPE_CHECKING = False  # `typing` costs more than all else here; type checkers know the name
+if TYPE_CHECKING:
+    from perles.agents.builtin.client import Json
+
+MAX_ROUNDS = 1000
+OPEN = ("pending", "ready", "in_progress", "waiting_for_user")
+
+
+def run() -> int:
+    """One turn; the exit status."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    sys.stdin.buffer.read()  # what woke us does not matter: the state tells what to do
+    try:
+        return _Pass(Client.from_environment()).run()
+    except CallFailed as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+class _Pass:
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._failed: list[str] = []
+        self._done = 0
+
+    def run(self) -> int:
+        """Settle, assign, again while that changes something; end the workflow when all is done."""
+        for _ in range(MAX_ROUNDS):
+            listed = self._client.call("list_tasks")
+            tasks = listed["tasks"]
+            workers = self._client.call("query_worker_state")
+            if self._settle(tasks, workers):
+                continue
+            if not any(task["status"] in OPEN for task in tasks):
+                return self._finish(tasks)
+            self._assign(tasks, workers, listed["workflow"]["max_workers"])
+            break
+        return 1 if self._failed and not self._done else 0
+
+    def _settle(self, tasks: "list[Json]", workers: "Json") -> bool:
+        """Close the attempts that ended; whether there was one."""
+        gone = {
+            worker["worker_id"]
+            for worker in workers["workers"]
+            if worker["status"] in ("failed", "stopped", "retired")
+        }
+        before = self._done
+        for task in tasks:
+            if task["reported"] and task["exit_code"] in (0, None):
+                self._try("mark_task_complete", task_id=task["key"])
+            elif task["reported"]:
+                reason = f"exit {task['exit_code']}"
+                self._try("mark_task_failed", task_id=task["key"], reason=reason)
+            elif task["status"] == "in_progress" and task["assignee"] in gone:
+                reason = f"{task['assignee']} ended without a report"
+                self._try("mark_task_failed", task_id=task["key"], reason=reason)
+        return self._done > before
+
+    def _assign(self, tasks: "list[Json]", workers: "Json", limit: int) -> None:
+        """Give ready tasks to free workers, and to new ones as far as the limits allow."""
+        free = list(workers["ready_workers"])
+        gone = len(workers["failed_workers"]) + len(workers["retired_workers"])
+        room = limit - (len(workers["workers"]) - gone)
+        ready = [t for t in tasks if t["status"] == "ready" and t["assignee"] != "human"]
+        for task in ready:
+            if not free and room > 0:
+                room -= 1
+                spawned = self._try("spawn_worker")
+                if spawned is None:
+                    room = 0
+                else:
+                    free.append(spawned["worker_id"])
+            if not free:
+                return
+            self._try("assign_task", task_id=task["key"], worker_id=free.pop(0))
+
+    def _finish(self, tasks: "list[Json]") -> int:
+        failed = [task["key"] for task in tasks if task["status"] == "failed"]
+        if failed:
+            summary = f"{len(failed)} of {len(tasks)} tasks failed: {', '.join(failed)}"
+            self._client.call("signal_workflow_complete", status="partial", summary=summary)
+        else:
+            summary = f"{len(tasks)} tasks done"
+            self._client.call("signal_workflow_complete", status="success", summary=summary)
+        print(summary)
+        return 0
+
+    def _try(self, tool: str, **arguments: object) -> "Json | None":
+        """Call a tool; a refusal is printed, and the others go on."""
+        try:
+            result = self._client.call(tool, **arguments)
+        except CallFailed as error:
+            self._failed.append(tool)
+            print(error, file=sys.stderr)
+            return None
+        self._done += 1
+        print(tool, *arguments.values(), flush=True)
+        return result

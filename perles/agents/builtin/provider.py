@@ -1,0 +1,88 @@
+"""The provider `builtin`: agents of Perles itself, for commands instead of prompts."""
+
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from perles.agents.provider import (
+    AgentEvent,
+    Kind,
+    Launch,
+    Letter,
+    Outcome,
+    TaskBrief,
+    TurnContext,
+)
+
+_MAIN = str(Path(__file__).with_name("main.py"))
+
+
+class BuiltinProvider:
+    """Its coordinator walks the task graph; its workers run each task's command."""
+
+    name = "builtin"
+    is_ai_call = False
+    prints_text_only = True
+
+    def launch(self, turn: TurnContext) -> Launch:
+        """The agent's process: no site packages, no user settings, no secret in argv."""
+        return Launch(
+            argv=[sys.executable, "-I", "-S", _MAIN, turn.role],
+            env={
+                "PERLES_MCP_URL": turn.mcp_url,
+                "PERLES_MCP_TOKEN": turn.token,
+                "PERLES_TURN_NUMBER": str(turn.number),
+            },
+            stdin=turn.prompt.encode(errors="replace"),
+        )
+
+    def parser(self) -> "TextParser":
+        """Every line is text."""
+        return TextParser()
+
+    def task_message(self, task: TaskBrief) -> str:
+        """The task as JSON."""
+        return json.dumps(
+            {
+                "task": task.key,
+                "attempt": task.attempt,
+                "run": task.run,
+                "env": dict(task.env),
+                "timeout": task.timeout,
+            }
+        )
+
+    def prompt(self, letters: Sequence[Letter]) -> str:
+        """One JSON object a line."""
+        return "".join(
+            json.dumps({"from": letter.sender, "kind": letter.kind, "body": letter.body}) + "\n"
+            for letter in letters
+        )
+
+
+class TextParser:
+    """Reads output that is nothing but text."""
+
+    def feed(self, line: str) -> list[AgentEvent]:
+        """The line as text."""
+        return [AgentEvent(Kind.TEXT, line)]
+
+    def outcome(self, exit_code: int | None, stderr_tail: str) -> Outcome:
+        """By the exit code alone."""
+        if exit_code == 0:
+            return Outcome(True)
+        last = stderr_tail.strip().rpartition("\n")[2]
+        return Outcome(False, "crashed", ": ".join(filter(None, (_ended(exit_code), last))))
+
+
+def _ended(exit_code: int | None) -> str:
+    if exit_code is None:
+        return "ended, nobody knows how"
+    if exit_code >= 0:
+        return f"exit status {exit_code}"
+    try:
+        return f"killed by {signal.Signals(-exit_code).name}"
+    except ValueError:
+        return f"killed by signal {-exit_code}"

@@ -1,0 +1,139 @@
+"""The builtin worker: runs its task's command and reports how it ended.
+
+The command's output is this process's own output, byte for byte: what it prints
+lands in the turn's file without passing through here.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+
+from perles.agents.builtin.client import CallFailed, Client
+
+TIMED_OUT = 124
+STOPPED = 143
+GRACE = 5.0
+"""Seconds between TERM and KILL for the command's processes."""
+_LOOK = 0.01
+
+
+class Stopped(BaseException):
+    """The engine ends this turn."""
+
+
+def run() -> int:
+    """Work off the tasks of the prompt on stdin; the exit status."""
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    tasks = _tasks(sys.stdin.buffer.read())
+    client = Client.from_environment()
+    try:
+        if os.environ.get("PERLES_TURN_NUMBER") == "1":
+            client.call("signal_ready")
+        for task in tasks:
+            code, summary = _carry_out(task)
+            client.call("report_implementation_complete", summary=summary, exit_code=code)
+    except CallFailed as error:
+        print(error, file=sys.stderr)
+        return 1
+    except Stopped:
+        return STOPPED
+    return 0
+
+
+def _tasks(prompt: bytes) -> list[dict[str, object]]:
+    """The task messages of a prompt, the last one of each key, in order."""
+    found: dict[str, dict[str, object]] = {}
+    for line in prompt.splitlines():
+        message = json.loads(line)
+        if message["kind"] == "coordinator":
+            task = json.loads(message["body"])
+            found[task["task"]] = task
+    return list(found.values())
+
+
+def _carry_out(task: dict[str, object]) -> tuple[int, str]:
+    """Run one command to its end; its exit code and a sentence about it."""
+    timeout = task["timeout"]
+    pid = _start(str(task["run"]), task["env"])
+    try:
+        status = _wait(pid, None if timeout is None else float(str(timeout)))
+    except Stopped:
+        _end_group(pid)
+        raise
+    _end_group(pid)
+    if status is None:
+        return TIMED_OUT, f"timed out after {float(str(timeout)):g}s"
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        return 128 - code, f"killed by signal {-code}"
+    return code, f"exit {code}"
+
+
+def _start(command: str, extra: object) -> int:
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("PERLES_MCP_")}
+    if isinstance(extra, dict):
+        environ.update(extra)
+    nowhere = os.open(os.devnull, os.O_RDONLY)
+    try:
+        return os.posix_spawn(
+            "/bin/sh",
+            ["sh", "-c", command],
+            environ,
+            file_actions=[(os.POSIX_SPAWN_DUP2, nowhere, 0), (os.POSIX_SPAWN_DUP2, 1, 2)],
+            setpgroup=0,
+            setsigdef=[signal.SIGTERM, signal.SIGINT, signal.SIGPIPE],
+        )
+    finally:
+        os.close(nowhere)
+
+
+def _wait(pid: int, timeout: float | None) -> int | None:
+    """The wait status, None when the time was up. Leaves the command as a zombie or running."""
+    if timeout is None:
+        return os.waitpid(pid, 0)[1]
+    deadline = time.monotonic() + timeout
+    pause = 0.001
+    while time.monotonic() < deadline:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return status
+        time.sleep(pause)
+        pause = min(pause * 2, 0.05)
+    return None
+
+
+def _end_group(pid: int) -> None:
+    """End whatever the command left in its process group: TERM, after a while KILL."""
+    if not _signal(pid, signal.SIGTERM):
+        return
+    deadline = time.monotonic() + GRACE
+    while _signal(pid, 0):
+        _reap(pid)
+        if time.monotonic() > deadline:
+            _signal(pid, signal.SIGKILL)
+        time.sleep(_LOOK)
+
+
+def _signal(group: int, number: int) -> bool:
+    """Send a signal to a process group; whether there was one."""
+    try:
+        os.killpg(group, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _reap(pid: int) -> None:
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return
+
+
+def _stop(number: int, frame: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise Stopped

@@ -1,0 +1,105 @@
+"""Reading what an agent printed: complete lines from a file, from an offset, in bounded pieces."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from perles.agents.provider import AgentEvent, Kind, Parser
+
+PIECE: Final = 256 * 1024
+"""Bytes read at a time. A longer line is read in pieces of `MAX_LINE`."""
+MAX_LINE: Final = 16 * 1024 * 1024
+MAX_SHOWN: Final = 12 * 1024
+"""Characters of text in one output event, and of one line in it."""
+JOURNAL_LIMIT: Final = 4 * 1024 * 1024
+"""Bytes of a turn's output that go to the journal. The file keeps all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What was read: events in order, and the offset from which to read on."""
+
+    events: list[AgentEvent]
+    offset: int
+    at_end: bool
+
+
+def read_batch(path: Path, offset: int, parser: Parser, *, ended: bool, text_only: bool) -> Batch:
+    """Read on from `offset`; `ended` takes a last line without its newline too.
+
+    Past `JOURNAL_LIMIT` texts are left out, with one event that names file and
+    offset; where the provider prints nothing but text, the rest is not even read.
+    """
+    size = path.stat().st_size if path.exists() else 0
+    if text_only and offset >= JOURNAL_LIMIT:
+        return Batch([], max(size, offset), True)
+    lines, taken, at_end = _lines(path, offset, ended=ended)
+    events: list[AgentEvent] = []
+    for start, line in lines:
+        for event in parser.feed(line):
+            if event.kind is Kind.TEXT and start >= JOURNAL_LIMIT:
+                continue
+            events.append(_shortened(event, path, start))
+    if offset < JOURNAL_LIMIT <= offset + taken:
+        note = f"[output goes on in {path} at byte {offset + taken}]"
+        events.append(AgentEvent(Kind.TEXT, note))
+    return Batch(_merged(events), offset + taken, at_end)
+
+
+def tail_of(path: Path, *, lines: int = 20, limit: int = 4096) -> list[str]:
+    """The last lines of a file, at most `limit` bytes of them; [] when there is no such file."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - limit))
+            piece = file.read(limit)
+    except FileNotFoundError:
+        return []
+    found = piece.decode(errors="replace").splitlines()
+    return (found[1:] if size > limit and len(found) > 1 else found)[-lines:]
+
+
+def _lines(path: Path, offset: int, *, ended: bool) -> tuple[list[tuple[int, str]], int, bool]:
+    """Complete lines with where each begins, how many bytes they take, and whether that was all."""
+    if not path.exists():
+        return [], 0, True
+    with path.open("rb") as file:
+        file.seek(offset)
+        piece = file.read(PIECE)
+        while b"\n" not in piece and len(piece) < MAX_LINE and (more := file.read(PIECE)):
+            piece += more
+        at_end = not file.read(1)
+    end = piece.rfind(b"\n") + 1
+    if end == 0 and (len(piece) >= MAX_LINE or (ended and at_end)):
+        end = len(piece)
+    elif ended and at_end:
+        end = len(piece)
+    lines, start = [], 0
+    for line in piece[:end].split(b"\n"):
+        if start < end:
+            lines.append((offset + start, line.decode(errors="replace").rstrip("\r")))
+        start += len(line) + 1
+    return lines, end, at_end
+
+
+def _shortened(event: AgentEvent, path: Path, start: int) -> AgentEvent:
+    if len(event.text) <= MAX_SHOWN:
+        return event
+    cut = f"{event.text[:MAX_SHOWN]}… [cut, all of it in {path} at byte {start}]"
+    return AgentEvent(event.kind, cut, event.data)
+
+
+def _merged(events: list[AgentEvent]) -> list[AgentEvent]:
+    """Neighbouring texts as one event, as long as that stays bounded."""
+    result: list[AgentEvent] = []
+    for event in events:
+        last = result[-1] if result else None
+        if (
+            last is not None
+            and event.kind is last.kind is Kind.TEXT
+            and len(last.text) + len(event.text) < MAX_SHOWN
+        ):
+            result[-1] = AgentEvent(Kind.TEXT, f"{last.text}\n{event.text}")
+        else:
+            result.append(event)
+    return result

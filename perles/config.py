@@ -1,0 +1,304 @@
+"""One typed configuration out of files and the environment.
+
+The file is `--config FILE` or `PERLES_CONFIG`, else `<repo>/.perles/config.yaml`
+over `~/.config/perles/config.yaml`; variables `PERLES_…` are over the files. Each
+setting knows where it came from. What is wrong in any of them is a `UsageError`
+that names file, line and the nearest key.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import platformdirs
+
+from perles import yamlfile
+from perles.domain.duration import format_duration
+from perles.domain.errors import UsageError
+from perles.domain.nearest import nearest
+from perles.yamlfile import Node
+
+
+@dataclass(frozen=True, slots=True)
+class ResourcePolicy:
+    """How much may run at once. `token_budget` 0 means no limit; ports are inclusive."""
+
+    max_workflows_running: int = 5
+    max_workers: int = 10
+    max_ai_calls: int = 5
+    token_budget: int = 0
+    port_range_start: int = 9000
+    port_range_end: int = 9100
+
+
+@dataclass(frozen=True, slots=True)
+class HealthPolicy:
+    """When a workflow counts as stuck, and what is done then. Times are in seconds."""
+
+    heartbeat_timeout: float = 120.0
+    progress_timeout: float = 300.0
+    max_recoveries: int = 3
+    enable_auto_nudge: bool = False
+    recovery_backoff: float = 120.0
+    max_nudges: int = 2
+    enable_auto_replace: bool = False
+    enable_auto_pause: bool = False
+    on_exhausted: str = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The configuration as it holds."""
+
+    resource_policy: ResourcePolicy = ResourcePolicy()
+    health_policy: HealthPolicy = HealthPolicy()
+
+
+class Setting(NamedTuple):
+    """One setting: its dotted key, its value as one writes it, and where it came from."""
+
+    key: str
+    value: str
+    origin: str
+
+
+class Option(NamedTuple):
+    """One key of the file: where it goes, how its value is read, and what it means."""
+
+    key: str
+    section: str
+    field: str
+    read: Callable[[Node], Any]
+    help: str
+
+
+def _int(low: int, high: int | None = None) -> Callable[[Node], int]:
+    return lambda node: node.integer(low, high)
+
+
+_RESOURCE: Final = "orchestration.control_plane.resource_policy"
+_HEALTH: Final = "orchestration.control_plane.health_policy"
+_ON_EXHAUSTED: Final = ("fail", "pause", "alert")
+
+_TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]] = {
+    "resource_policy": (
+        _RESOURCE,
+        {
+            "max_workflows_running": (_int(1), "workflows that run at once"),
+            "max_workers": (_int(1), "live workers over all workflows"),
+            "max_ai_calls": (_int(1), "turns of AI agents at once"),
+            "token_budget": (_int(0), "tokens over all workflows; 0 means no limit"),
+            "port_range_start": (_int(1024, 65535), "first port for the workflows' servers"),
+            "port_range_end": (_int(1024, 65535), "last port, inclusive"),
+        },
+    ),
+    "health_policy": (
+        _HEALTH,
+        {
+            "heartbeat_timeout": (Node.duration, "no event for so long: degraded"),
+            "progress_timeout": (Node.duration, "no progress for so long: stuck"),
+            "max_recoveries": (_int(0), "recovery steps before on_exhausted"),
+            "enable_auto_nudge": (Node.boolean, "nudge a stuck coordinator"),
+            "recovery_backoff": (Node.duration, "time between recovery steps"),
+            "max_nudges": (_int(0), "nudges before the next step"),
+            "enable_auto_replace": (Node.boolean, "replace a stuck coordinator"),
+            "enable_auto_pause": (Node.boolean, "pause a stuck workflow"),
+            "on_exhausted": (lambda node: node.word(_ON_EXHAUSTED), "fail, pause or alert"),
+        },
+    ),
+}
+OPTIONS: Final = {
+    f"{prefix}.{name}": Option(f"{prefix}.{name}", section, name, reader, text)
+    for section, (prefix, entries) in _TABLE.items()
+    for name, (reader, text) in entries.items()
+}
+
+IGNORED: Final = frozenset(
+    {"views", "ui", "theme", "beads_dir", "sound", "flags"}
+    | {
+        f"orchestration.{name}"
+        for name in (
+            *("client", "coordinator_client", "worker_client", "observer_client"),
+            *("observer_enabled", "claude", "claude_worker", "claude_observer", "amp", "codex"),
+            *("gemini", "opencode", "api_port", "templates", "session_storage", "workflows"),
+            *("timeouts", "tracing"),
+        )
+    }
+)
+"""Keys of the original that are accepted and have no effect here (yet)."""
+
+_PREFIX: Final = "PERLES_"
+
+
+class _Found(NamedTuple):
+    option: Option
+    node: Node
+    origin: str
+
+
+def load(
+    *,
+    config_file: Path | None = None,
+    work_dir: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Config:
+    """The configuration that holds for somebody in `work_dir`. Raises `UsageError`."""
+    return _build(_collect(config_file, work_dir, environ))
+
+
+def explain(
+    *,
+    config_file: Path | None = None,
+    work_dir: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> list[Setting]:
+    """Every setting with its value and where it came from. Raises `UsageError`."""
+    found = _collect(config_file, work_dir, environ)
+    config = _build(found)
+    return [
+        Setting(
+            key,
+            _written(getattr(getattr(config, option.section), option.field)),
+            found[key].origin if key in found else "default",
+        )
+        for key, option in OPTIONS.items()
+    ]
+
+
+def files(
+    *,
+    config_file: Path | None = None,
+    work_dir: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> list[Path]:
+    """The files that are read, the weakest first. One that was named must exist."""
+    named = config_file or (Path(environ["PERLES_CONFIG"]) if environ.get("PERLES_CONFIG") else None)
+    if named is not None:
+        return [named]
+    repo = repo_of(work_dir or Path.cwd())
+    candidates = [user_file(environ)]
+    if repo is not None:
+        candidates.append(repo / ".perles" / "config.yaml")
+    return [path for path in candidates if path.is_file()]
+
+
+def ignored_keys(paths: list[Path]) -> list[str]:
+    """`file:line: key` of every key that is accepted and has no effect."""
+    found = []
+    for path in paths:
+        for key, node in _leaves(yamlfile.read(path), ""):
+            if key in IGNORED:
+                found.append(f"{node.where}: {key}")
+    return found
+
+
+def user_file(environ: Mapping[str, str] = os.environ) -> Path:
+    """The user's own configuration file."""
+    base = environ.get("XDG_CONFIG_HOME")
+    root = Path(base) / "perles" if base else platformdirs.user_config_path("perles")
+    return root / "config.yaml"
+
+
+def repo_of(work_dir: Path) -> Path | None:
+    """The nearest folder, from `work_dir` up, that holds `.git` or `.perles`; not the user's home."""
+    for folder in (work_dir.absolute(), *work_dir.absolute().parents):
+        if folder == Path.home():
+            return None
+        if (folder / ".git").exists() or (folder / ".perles").is_dir():
+            return folder
+    return None
+
+
+def render_default() -> str:
+    """A configuration file with every key, its default and its meaning."""
+    lines = ["# Perles configuration. Every key with its default.", "orchestration:", "  control_plane:"]
+    for section, (prefix, entries) in _TABLE.items():
+        lines.append(f"    {prefix.rpartition('.')[2]}:")
+        defaults = getattr(Config(), section)
+        for name, (_, text) in entries.items():
+            lines.append(f"      {name}: {_written(getattr(defaults, name))}  # {text}")
+    return "\n".join(lines) + "\n"
+
+
+def _collect(
+    config_file: Path | None, work_dir: Path | None, environ: Mapping[str, str]
+) -> dict[str, _Found]:
+    found: dict[str, _Found] = {}
+    for path in files(config_file=config_file, work_dir=work_dir, environ=environ):
+        for key, node in _leaves(yamlfile.read(path), ""):
+            if key not in IGNORED:
+                found[key] = _Found(OPTIONS[key], node, node.where)
+    for name, key in _variables(environ).items():
+        node = Node(environ[name], f"environment variable {name}", 1, key)
+        found[key] = _Found(OPTIONS[key], node, f"environment {name}")
+    return found
+
+
+def _variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that set something, each with its key. `PERLES_` without `__` is no setting."""
+    known = {
+        _PREFIX + key.removeprefix("orchestration.").replace(".", "__").upper(): key
+        for key in OPTIONS
+    }
+    found = {}
+    for name in environ:
+        if name.startswith(_PREFIX) and "__" in name:
+            if name not in known:
+                raise UsageError(
+                    f"cannot use environment variable {name}: unknown key{nearest(name, known)}"
+                )
+            found[name] = known[name]
+    return found
+
+
+def _leaves(node: Node, prefix: str) -> Iterator[tuple[str, Node]]:
+    """Every setting below a node with its dotted key; an ignored branch is one leaf."""
+    for name, child in node.mapping().items():
+        key = f"{prefix}{name}"
+        if key in IGNORED or key in OPTIONS:
+            yield key, child
+        elif any(option.startswith(f"{key}.") for option in OPTIONS):
+            if child.value is not None:
+                yield from _leaves(child, f"{key}.")
+        else:
+            raise child.error(f"unknown key{nearest(name, _names_below(prefix))}")
+
+
+def _names_below(prefix: str) -> set[str]:
+    """The names that may stand below a prefix."""
+    return {
+        key[len(prefix) :].partition(".")[0]
+        for key in (*OPTIONS, *IGNORED)
+        if key.startswith(prefix)
+    }
+
+
+def _build(found: Mapping[str, _Found]) -> Config:
+    values: dict[str, dict[str, Any]] = {section: {} for section in _TABLE}
+    for option, node, _ in found.values():
+        values[option.section][option.field] = option.read(node)
+    config = Config(
+        ResourcePolicy(**values["resource_policy"]), HealthPolicy(**values["health_policy"])
+    )
+    policy = config.resource_policy
+    if policy.port_range_start > policy.port_range_end:
+        culprit = found.get(f"{_RESOURCE}.port_range_end") or found[f"{_RESOURCE}.port_range_start"]
+        raise culprit.node.error(
+            f"the port range {policy.port_range_start}-{policy.port_range_end} is empty; "
+            "port_range_start must not be above port_range_end"
+        )
+    return config
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return format_duration(value) if isinstance(value, float) else str(value)
+
+
+assert all(
+    {field.name for field in fields(cls)} == set(_TABLE[section][1])
+    for section, cls in (("resource_policy", ResourcePolicy), ("health_policy", HealthPolicy))
+)

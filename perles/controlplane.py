@@ -1,0 +1,257 @@
+"""ControlPlane: the one façade, for the command line, the dashboard and scripts alike.
+
+Reading needs nothing but the database. Changing appends a command to it; the
+engine of this database carries that out. SQLAlchemy, Alembic and the engine are
+imported only by what needs them: `perles list` must stay quick.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from perles.domain.errors import (
+    CommandFailedError,
+    NoEngineError,
+    PerlesError,
+)
+from perles.paths import Paths, home
+from perles.store import views
+from perles.store.lock import EngineLock
+
+if TYPE_CHECKING:
+    from perles.config import Config
+    from perles.domain.specs import WorkflowSpec
+    from perles.store.database import Database
+
+_POLL: Final = 0.025
+_ENGINE_START_SECONDS: Final = 30.0
+_ID_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz23456789"
+_WITHOUT_ENGINE: Final = frozenset({"stop", "pause", "fail"})
+"""Commands that need no agent: with no engine running they are carried out at once."""
+
+
+class Outcome(NamedTuple):
+    """What became of a command. `status` is succeeded, waiting or queued; `text` is for people."""
+
+    workflow_id: str
+    status: str
+    text: str
+
+
+class ControlPlane:
+    """Everything that can be done with the workflows of one home folder."""
+
+    def __init__(self, home_dir: Path | None = None, *, config_file: Path | None = None) -> None:
+        self.paths = Paths(home_dir or home(os.environ))
+        self._config_file = config_file
+
+    @property
+    def database_path(self) -> Path:
+        """The SQLite file."""
+        return self.paths.database_path()
+
+    @cached_property
+    def _database(self) -> Database:
+        from perles.store import migrate
+        from perles.store.database import Database
+
+        self.paths.ensure_home()
+        migrate.ensure(self.database_path)
+        return Database(self.database_path)
+
+    def config(self) -> Config:
+        """The configuration as it holds here. Raises `UsageError`."""
+        from perles.config import load
+
+        return load(config_file=self._config_file)
+
+    def create(self, spec: WorkflowSpec) -> str:
+        """Create a pending workflow with all its tasks in one transaction; its id.
+
+        Raises `UsageError` for whatever is wrong with the spec, before anything is written.
+        """
+        from perles.creation import insert_workflow, prepare
+
+        prepared = prepare(spec, self.paths)
+        workflow_id = "wf-" + "".join(secrets.choice(_ID_LETTERS) for _ in range(8))
+        self._database.write(lambda tx: insert_workflow(tx, workflow_id, prepared))
+        return workflow_id
+
+    def start(self, ref: str, *, wait: bool = True) -> Outcome:
+        """Start a pending workflow, as soon as there is room for it."""
+        return self._request(ref, "start", {}, wait=wait)
+
+    def pause(self, ref: str, *, reason: str | None = None, wait: bool = True) -> Outcome:
+        """Interrupt a running workflow; its messages wait."""
+        return self._request(ref, "pause", {"reason": reason}, wait=wait)
+
+    def resume(self, ref: str, *, wait: bool = True) -> Outcome:
+        """Go on with a paused workflow."""
+        return self._request(ref, "resume", {}, wait=wait)
+
+    def stop(
+        self, ref: str, *, reason: str | None = None, force: bool = False, wait: bool = True
+    ) -> Outcome:
+        """End a workflow for good; `force` gives its agents no time to end."""
+        return self._request(ref, "stop", {"reason": reason, "force": force}, wait=wait)
+
+    def get(self, ref: str) -> dict[str, Any]:
+        """One workflow, in the shape of `show --json`. Raises `NotFoundError`, `AmbiguousIdError`."""
+        with views.reading(self.database_path) as connection:
+            return views.show_workflow(connection, views.resolve(connection, ref))
+
+    def list(self, **filters: Any) -> list[dict[str, Any]]:
+        """Workflows in the shape of `list --json`, newest first; filters as in `WorkflowFilter`."""
+        with views.reading(self.database_path) as connection:
+            return views.list_workflows(connection, views.WorkflowFilter(**filters)).rows
+
+    def subscribe(
+        self,
+        *,
+        since: int | None = None,
+        workflow: str | None = None,
+        types: Sequence[str] = (),
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Iterator[dict[str, Any]]:
+        """Events in order, each once, as they are committed; from now on, or after seq `since`.
+
+        `types` are globs. Ends when `stop` says so, which is asked at each look.
+        """
+        from perles.store.tail import tail
+
+        with views.reading(self.database_path) as connection:
+            workflow_id = None if workflow is None else views.resolve(connection, workflow)
+            start = views.last_seq(connection) if since is None else since
+        return tail(
+            self.database_path, since=start, workflow_id=workflow_id, types=tuple(types), stop=stop
+        )
+
+    def serve(self, *, exit_when_idle: bool = False) -> None:
+        """Host the engine in this process until it is told to stop. Raises `EngineRunsError`."""
+        from perles.engine.engine import serve
+
+        self.paths.ensure_home()
+        serve(self.paths, self.config(), exit_when_idle=exit_when_idle)
+
+    def engine_runs(self) -> bool:
+        """Whether an engine holds this database now."""
+        return EngineLock(self.database_path).is_held()
+
+    def engine_status(self) -> dict[str, Any] | None:
+        """The engine that runs now, in the shape of `engine status --json`; None when none does."""
+        if not self.engine_runs():
+            return None
+        with views.reading(self.database_path) as connection:
+            return views.engine_status(connection)
+
+    def ensure_engine(self) -> bool:
+        """See that an engine runs; whether this call started it.
+
+        The one it starts is a process of its own that ends when nothing is left to
+        do. Raises `PerlesError` when it does not come up.
+        """
+        if self.engine_runs():
+            return False
+        _ = self._database
+        log = self.paths.engine_log()
+        with log.open("ab") as output:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "perles", "serve", "--foreground", "--exit-when-idle"],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=os.environ | {"PERLES_HOME": str(self.paths.root)},
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + _ENGINE_START_SECONDS
+        while time.monotonic() < deadline:
+            if child.poll() is not None:
+                return self._engine_came_up_elsewhere(log)
+            status = self.engine_status()
+            if status is not None and status["pid"] == child.pid:
+                child.returncode = 0  # it outlives us: nothing to wait for
+                return True
+            time.sleep(_POLL)
+        raise PerlesError(f"cannot start the engine: it takes too long; look at {log}")
+
+    def _engine_came_up_elsewhere(self, log: Path) -> bool:
+        """Two that start at once: one wins, and serves both."""
+        if self.engine_runs():
+            return False
+        said = log.read_text(errors="replace").strip().splitlines()
+        raise PerlesError(f"cannot start the engine: {said[-1] if said else 'it ended at once'}")
+
+    def stop_engine(self, *, timeout: float = 60.0) -> int:
+        """Stop the engine, pausing what runs; its pid. Raises `NoEngineError`, `PerlesError`."""
+        lock = EngineLock(self.database_path)
+        pid = lock.holder()
+        if not lock.is_held() or pid is None:
+            raise NoEngineError
+        os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + timeout
+        while lock.is_held() and lock.holder() == pid:
+            if time.monotonic() > deadline:
+                raise PerlesError(f"cannot stop the engine: pid {pid} still runs; kill -9 {pid}")
+            time.sleep(_POLL)
+        return pid
+
+    def _request(self, ref: str, kind: str, args: dict[str, Any], *, wait: bool) -> Outcome:
+        from perles.requests import append_command
+
+        if not self.database_path.exists():
+            self.get(ref)  # says that there is no such workflow
+        with views.reading(self.database_path) as connection:
+            workflow_id = views.resolve(connection, ref)
+        command_id = self._database.write(lambda tx: append_command(tx, workflow_id, kind, args))
+        if not self.engine_runs():
+            if kind not in _WITHOUT_ENGINE:
+                text = f"queued {kind} of {workflow_id}: no engine runs; start one with perles serve"
+                return Outcome(workflow_id, "queued", text)
+            self._carry_out_here()
+        if not wait:
+            return Outcome(workflow_id, "queued", f"queued {kind} of {workflow_id}")
+        return self._await(workflow_id, command_id, kind)
+
+    def _carry_out_here(self) -> None:
+        """Be the engine for the moment that commands without agents take."""
+        from perles.engine.engine import run_errand
+
+        run_errand(self.paths, self.config(), _WITHOUT_ENGINE)
+
+    def _await(self, workflow_id: str, command_id: int, kind: str) -> Outcome:
+        while True:
+            with views.reading(self.database_path) as connection:
+                command = views.command(connection, command_id)
+            if command["status"] == "succeeded":
+                return _outcome(workflow_id, kind, command["result"])
+            if command["status"] in ("failed", "rejected"):
+                raise _failure(command)
+            if not self.engine_runs():
+                text = f"queued {kind} of {workflow_id}: the engine ended; perles serve starts one"
+                return Outcome(workflow_id, "queued", text)
+            time.sleep(_POLL)
+
+
+def _outcome(workflow_id: str, kind: str, result: dict[str, Any]) -> Outcome:
+    if result.get("status") == "waiting":
+        return Outcome(workflow_id, "waiting", f"{workflow_id} is {result['reason']}")
+    done = {"start": "started", "pause": "paused", "resume": "resumed", "stop": "stopped"}
+    return Outcome(workflow_id, "succeeded", f"{done.get(kind, kind)} {workflow_id}")
+
+
+def _failure(command: dict[str, Any]) -> PerlesError:
+    """The error that the engine met, with its exit code."""
+    error = CommandFailedError(command["error"] or "the command failed")
+    code = command["result"].get("exit_code", error.exit_code)
+    error.exit_code = code  # type: ignore[misc]  # this one instance stands for another class
+    return error
+

@@ -1,0 +1,151 @@
+"""Creating a workflow: the spec is checked, the template makes a plan, one transaction stores it."""
+
+import os
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from perles.agents.provider import find
+from perles.config import repo_of
+from perles.domain.errors import UsageError
+from perles.domain.nearest import nearest
+from perles.domain.specs import Plan, WorkflowSpec
+from perles.domain.states import PRIORITIES, TASK
+from perles.engine.handlers.base import unblock
+from perles.paths import Paths
+from perles.store import journal
+from perles.store.database import Tx
+from perles.store.schema import Task, TaskDependency, Workflow, WorkflowLabel
+from perles.templates.catalog import Catalog
+
+MAX_NAME: Final = 200
+MAX_LABELS: Final = 50
+
+
+class Prepared(NamedTuple):
+    """A checked spec with its plan."""
+
+    spec: WorkflowSpec
+    plan: Plan
+    name: str
+    work_dir: Path
+    workers: int
+
+
+def prepare(spec: WorkflowSpec, paths: Paths) -> Prepared:
+    """Check everything about a spec. Nothing is written. Raises `UsageError`."""
+    work_dir = _work_dir(spec.work_dir)
+    if spec.priority not in PRIORITIES:
+        raise UsageError(
+            f"cannot use priority {spec.priority!r}{nearest(spec.priority, PRIORITIES)}; "
+            f"it is one of {', '.join(PRIORITIES)}"
+        )
+    if spec.token_budget < 0:
+        raise UsageError("cannot use a token budget below 0; 0 means no limit")
+    _check_labels(spec.labels)
+    plan = _catalog(paths, work_dir).plan(
+        spec.template_id, spec.args, name=spec.name, work_dir=work_dir
+    )
+    find(plan.provider)
+    workers = plan.workers if spec.workers is None else spec.workers
+    if not 1 <= workers <= 99:
+        raise UsageError(f"cannot use {workers} workers: it must be 1 to 99")
+    return Prepared(spec, plan, _name(spec.name or plan.name), work_dir, workers)
+
+
+def _catalog(paths: Paths, work_dir: Path) -> Catalog:
+    repo = repo_of(work_dir)
+    return Catalog(
+        builtin=None,
+        user=paths.user_workflows_dir(),
+        project=None if repo is None else repo / ".perles" / "workflows",
+    )
+
+
+def insert_workflow(tx: Tx, workflow_id: str, prepared: Prepared) -> None:
+    """Store the workflow, its labels, its tasks and their events."""
+    spec, plan = prepared.spec, prepared.plan
+    tx.insert(
+        Workflow,
+        id=workflow_id,
+        template_id=plan.template_id,
+        name=prepared.name,
+        state="pending",
+        priority=PRIORITIES.index(spec.priority),
+        work_dir=str(prepared.work_dir),
+        goal=plan.goal,
+        args=journal.encode(dict(spec.args)),
+        definition=journal.encode(dict(plan.definition)),
+        provider=plan.provider,
+        max_workers=prepared.workers,
+        token_budget=spec.token_budget,
+        branch=spec.git_branch,
+    )
+    for key, value in spec.labels.items():
+        tx.insert(WorkflowLabel, workflow_id=workflow_id, key=key, value=value)
+    payload = {"name": prepared.name, "template": plan.template_id, "tasks": len(plan.tasks)}
+    journal.append(tx, "workflow.created", payload, workflow_id=workflow_id)
+    _insert_tasks(tx, workflow_id, plan)
+
+
+def _insert_tasks(tx: Tx, workflow_id: str, plan: Plan) -> None:
+    ids: dict[str, int] = {}
+    for task in plan.tasks:
+        ids[task.key] = tx.insert(
+            Task,
+            workflow_id=workflow_id,
+            key=task.key,
+            title=task.name,
+            body=task.body,
+            status=TASK.states[0],
+            assignee=task.assignee,
+            run=task.run,
+            env=journal.encode(dict(task.env)),
+            timeout=task.timeout,
+            retries=task.retries,
+        )
+        journal.append(
+            tx,
+            "task.created",
+            {"key": task.key, "name": task.name, "after": list(task.after)},
+            workflow_id=workflow_id,
+            task_id=ids[task.key],
+        )
+    for task in plan.tasks:
+        for blocker in task.after:
+            tx.insert(TaskDependency, task_id=ids[task.key], depends_on_id=ids[blocker])
+    unblock(tx, workflow_id)
+
+
+def _work_dir(given: str | None) -> Path:
+    work_dir = Path(os.path.abspath(os.path.expanduser(given or os.curdir)))
+    if not work_dir.is_dir():
+        raise UsageError(f"cannot work in {work_dir}: no such folder; make it, or give another one")
+    return work_dir
+
+
+def _name(given: str) -> str:
+    name = given.strip()
+    if not name or len(name) > MAX_NAME:
+        raise UsageError(f"cannot use this name: it must have 1 to {MAX_NAME} characters")
+    return _printable("name", name)
+
+
+def _check_labels(labels: Mapping[str, str]) -> None:
+    if len(labels) > MAX_LABELS:
+        raise UsageError(f"cannot hang {len(labels)} labels on a workflow: {MAX_LABELS} at most")
+    for key, value in labels.items():
+        for text in (key, value):
+            if not text or len(text) > MAX_NAME:
+                raise UsageError(
+                    f"cannot use label {key}={value}: both sides must have 1 to {MAX_NAME} characters"
+                )
+            _printable("label", text)
+
+
+def _printable(what: str, text: str) -> str:
+    """`text`, where it holds no control character and no broken one. Raises `UsageError`."""
+    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text):
+        raise UsageError(f"cannot use {what} {text!r}: it holds control characters")
+    return text

@@ -1,0 +1,173 @@
+"""Commands: durable requests, taken in the order of their ids, one at a time per workflow.
+
+A workflow's commands pass through its lane, a fair lock: they run in order and
+never together, while a slow one (a stop that waits for a process) holds up no
+other workflow. Tool calls pass through the same lane.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from perles.domain.errors import DatabaseError, PerlesError, ToolError, WrongStateError
+from perles.domain.states import COMMAND
+from perles.engine import queries
+from perles.engine.context import Context, log
+from perles.engine.handlers import ACTIONS, TOOLS
+from perles.engine.handlers.base import ToolCall
+from perles.mcp.host import Caller
+from perles.store import journal
+from perles.store.database import Tx
+from perles.store.schema import Agent, Command, Workflow
+from perles.store.transition import fire
+
+_Settle = Callable[[Tx], None]
+
+
+class Commands:
+    """Takes queued commands and carries them out."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._lanes: dict[str, asyncio.Lock] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._taken = 0
+
+    def lane(self, workflow_id: str) -> asyncio.Lock:
+        """The lock that whoever changes this workflow holds."""
+        return self._lanes.setdefault(workflow_id, asyncio.Lock())
+
+    def recover(self) -> None:
+        """Take up again what an engine had begun when it died. Every action is safe to repeat."""
+        for command in self._context.reader.all(Command, queries.UNFINISHED_COMMANDS):
+            self._take(command)
+
+    def poll(self) -> None:
+        """Take the commands that were queued since the last time, in order."""
+        found = self._context.reader.all(Command, queries.QUEUED_COMMANDS, after=self._taken)
+        for command in found:
+            self._taken = command.id
+            self._take(command)
+
+    def is_busy(self) -> bool:
+        """Whether a command is being carried out."""
+        return bool(self._tasks)
+
+    async def settle(self) -> None:
+        """Wait for the commands that were taken."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _take(self, command: Command) -> None:
+        if command.workflow_id is not None and command.kind in ("complete", "fail", "stop"):
+            self._context.closing.add(command.workflow_id)
+        task = asyncio.ensure_future(self._carry_out(command))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry_out(self, command: Command) -> None:
+        async with self.lane(command.workflow_id or ""):
+            try:
+                await self._run(command)
+            except DatabaseError:
+                log.exception("command %s (%s) waits for the next engine", command.id, command.kind)
+        self._context.kick()
+
+    async def _run(self, command: Command) -> None:
+        write = self._context.writer.write
+        if command.status == "queued":
+            started = {"started_at": self._context.database.now()}
+            await write(lambda tx: fire(tx, COMMAND, command.id, "run", changes=started))
+        try:
+            args = journal.decode(command.args)
+            result = await ACTIONS[command.kind](self._context, command, args)
+        except WrongStateError as error:
+            settle = _refuse(command, "reject", error)
+        except DatabaseError:
+            raise
+        except PerlesError as error:
+            settle = _refuse(command, "fail", error)
+        except Exception as error:  # a bug in one command must not end the engine
+            log.exception("command %s (%s) failed", command.id, command.kind)
+            settle = _refuse(command, "fail", PerlesError(f"internal error: {error!r}"))
+        else:
+            settle = _succeed(command, result)
+        await write(settle)
+
+    async def call(self, caller: Caller, kind: str, args: dict[str, Any]) -> dict[str, Any]:
+        """Carry out an agent's tool call: effect, events and command row in one transaction.
+
+        Raises `PerlesError` with a text for the agent.
+        """
+        context = self._context
+        async with self.lane(caller.workflow_id):
+            if caller.workflow_id in context.closing:
+                raise ToolError("cannot do this any more: the workflow is ending; end your turn")
+            try:
+                result = await context.writer.write(lambda tx: _call(tx, context, caller, kind, args))
+            except DatabaseError:
+                raise
+            except PerlesError as error:
+                text = str(error)
+                await context.writer.write(lambda tx: _refused(tx, caller, kind, args, text))
+                raise
+        context.kick()
+        return result
+
+
+def _call(
+    tx: Tx, context: Context, caller: Caller, kind: str, args: dict[str, Any]
+) -> dict[str, Any]:
+    workflow = tx.need(Workflow, caller.workflow_id)
+    agent = tx.need(Agent, caller.agent_id)
+    if workflow.state != "running" or agent.status != "working":
+        raise ToolError(
+            f"cannot {kind}: the workflow is {workflow.state} and you are {agent.status}"
+        )
+    command_id = _record(tx, caller, kind, args)
+    fire(tx, COMMAND, command_id, "run", changes={"started_at": tx.now})
+    result = TOOLS[kind](ToolCall(tx, context, workflow, agent, args))
+    changes = {"finished_at": tx.now, "result": journal.encode(result)}
+    fire(tx, COMMAND, command_id, "succeed", changes=changes, payload={"kind": kind})
+    return result
+
+
+def _refused(tx: Tx, caller: Caller, kind: str, args: dict[str, Any], error: str) -> None:
+    command_id = _record(tx, caller, kind, args)
+    changes = {"finished_at": tx.now, "error": error}
+    payload = {"kind": kind, "error": error}
+    fire(tx, COMMAND, command_id, "reject", changes=changes, payload=payload)
+
+
+def _record(tx: Tx, caller: Caller, kind: str, args: dict[str, Any]) -> int:
+    return tx.insert(
+        Command,
+        workflow_id=caller.workflow_id,
+        agent_id=caller.agent_id,
+        kind=kind,
+        args=journal.encode(args),
+        source="mcp",
+        status="queued",
+    )
+
+
+def _succeed(command: Command, result: dict[str, Any]) -> _Settle:
+    def settle(tx: Tx) -> None:
+        changes = {"finished_at": tx.now, "result": journal.encode(result)}
+        payload = {"kind": command.kind, **result}
+        fire(tx, COMMAND, command.id, "succeed", changes=changes, payload=payload)
+
+    return settle
+
+
+def _refuse(command: Command, trigger: str, error: PerlesError) -> _Settle:
+    def settle(tx: Tx) -> None:
+        changes = {
+            "finished_at": tx.now,
+            "error": str(error),
+            "result": journal.encode({"exit_code": error.exit_code}),
+        }
+        payload = {"kind": command.kind, "error": str(error)}
+        fire(tx, COMMAND, command.id, trigger, changes=changes, payload=payload)
+
+    return settle

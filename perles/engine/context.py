@@ -1,0 +1,45 @@
+"""What the parts of the engine share."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from perles.agents.provider import Provider, find
+from perles.config import Config
+from perles.paths import Paths
+from perles.store.database import Database, Reader
+from perles.store.writer import Writer
+
+if TYPE_CHECKING:
+    from perles.engine.supervisor import Supervisor
+    from perles.engine.turns import Turns
+
+log = logging.getLogger("perles.engine")
+
+
+@dataclass(slots=True)
+class Context:
+    """The engine's parts, for each other. One per engine; used in its event loop's thread."""
+
+    paths: Paths
+    config: Config
+    database: Database
+    writer: Writer
+    reader: Reader
+    environ: dict[str, str]
+    kick: Callable[[], None]
+    """Look again at what can be delivered, admitted or ended: something changed."""
+    providers: dict[str, Provider] = field(default_factory=dict)
+    closing: set[str] = field(default_factory=set)
+    """Workflows about to end: no new turns, and their agents' commands are refused."""
+    turns: Turns = field(init=False)
+    supervisor: Supervisor = field(init=False)
+
+    def provider(self, name: str) -> Provider:
+        """The provider of this name, loaded once. Raises `UsageError`."""
+        if name not in self.providers:
+            self.providers[name] = find(name)
+        return self.providers[name]

@@ -1,0 +1,233 @@
+"""The engine: holds the lock, and hosts everything that changes running workflows."""
+
+import asyncio
+import logging
+import os
+import platform
+import signal
+import time
+from datetime import timedelta
+from typing import Any, Final
+
+from perles import __version__
+from perles.agents.process import boot_id
+from perles.config import Config
+from perles.domain.clock import Clock, SystemClock, to_text
+from perles.domain.errors import DatabaseError, EngineRunsError
+from perles.engine import queries
+from perles.engine.commands import Commands
+from perles.engine.context import Context, log
+from perles.engine.outcome import retry_coordinators
+from perles.engine.reconcile import reconcile
+from perles.engine.supervisor import Supervisor
+from perles.engine.sweeps import Sweeps
+from perles.engine.toolhost import EngineToolHost
+from perles.engine.turns import Turns
+from perles.mcp.server import McpServers
+from perles.paths import Paths
+from perles.store import journal, migrate
+from perles.store.database import Database, Reader, Tx
+from perles.store.lock import EngineLock
+from perles.store.schema import Engine as EngineRow
+from perles.store.schema import Workflow
+from perles.store.writer import Writer
+
+TICK: Final = 0.05
+"""Seconds between looks at the files of agents and at what other processes committed."""
+RETRY_AFTER: Final = 1.0
+"""Seconds before a failed coordinator gets its messages again."""
+IDLE_SECONDS: Final = 0.5
+START_SECONDS: Final = 5.0
+"""How long an engine that ends when idle waits: after work, and for its first work."""
+
+
+class Engine:
+    """One per database. `run` returns when it was told to stop, with everything paused."""
+
+    def __init__(self, paths: Paths, config: Config, clock: Clock | None = None) -> None:
+        self._paths = paths
+        self._config = config
+        self._clock = clock or SystemClock()
+        self._changed = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._leave_agents = False
+        self._lock = EngineLock(paths.database_path())
+
+    def stop(self, *, leave_agents: bool = False) -> None:
+        """Ask the engine to end. Running workflows are paused, or left to the next engine."""
+        self._leave_agents = leave_agents
+        self._stopping.set()
+        self._changed.set()
+
+    async def run(self, *, exit_when_idle: bool = False) -> None:
+        """Host the engine until it is stopped, or idle. Raises `EngineRunsError`, `DatabaseError`."""
+        with self._lock:
+            path = self._paths.database_path()
+            migrate.ensure(path, self._lock)
+            database = Database(path, self._clock)
+            writer = Writer(database)
+            writer.start()
+            try:
+                with database.reader() as reader:
+                    await self._host(self._context(database, writer, reader), exit_when_idle)
+            finally:
+                writer.close()
+                database.dispose()
+
+    def _context(self, database: Database, writer: Writer, reader: Reader) -> Context:
+        return Context(
+            paths=self._paths,
+            config=self._config,
+            database=database,
+            writer=writer,
+            reader=reader,
+            environ={k: v for k, v in os.environ.items() if not k.startswith("PERLES_")},
+            kick=self._changed.set,
+        )
+
+    async def _host(self, context: Context, exit_when_idle: bool) -> None:
+        commands = Commands(context)
+        servers = McpServers(EngineToolHost(context, commands))
+        context.turns = Turns(context)
+        context.supervisor = Supervisor(context, servers)
+        await servers.start()
+        await context.writer.write(_started)
+        sweeps = Sweeps(context, look_again=self._changed.set)
+        try:
+            await reconcile(context)
+            commands.recover()
+            sweeps.start()
+            await self._loop(context, commands, exit_when_idle)
+            await commands.settle()
+            if not self._leave_agents:
+                await self._pause_all(context, commands)
+        finally:
+            await sweeps.stop()
+            await context.supervisor.leave()
+            await context.turns.settle()
+            await servers.stop()
+            await context.writer.write(_stopped)
+
+    async def _loop(self, context: Context, commands: Commands, exit_when_idle: bool) -> None:
+        idle_since = time.monotonic() + START_SECONDS
+        seen: Any = None
+        while not self._stopping.is_set():
+            version = context.reader.pragma("data_version")
+            if version != seen or self._changed.is_set():
+                seen = version
+                self._changed.clear()
+                commands.poll()
+                await self._step(context, commands)
+            await context.turns.read_all()
+            if exit_when_idle and not _is_idle(context, commands):
+                idle_since = time.monotonic() + IDLE_SECONDS
+            elif exit_when_idle and time.monotonic() > idle_since:
+                return
+            await self._wait()
+
+    async def _step(self, context: Context, commands: Commands) -> None:
+        """One look at what can be done now. A database that cannot be written is asked again."""
+        try:
+            await context.turns.deliver()
+            due = to_text(self._clock.now() - timedelta(seconds=RETRY_AFTER))
+            if context.reader.row(queries.FAILED_COORDINATORS, before=due) is not None:
+                await context.writer.write(lambda tx: retry_coordinators(tx, due))
+            await self._admit(context, commands)
+        except DatabaseError as error:
+            log.error("%s", error)
+            self._changed.set()
+
+    async def _admit(self, context: Context, commands: Commands) -> None:
+        """Start workflows that wait for room, in their order, until one must go on waiting."""
+        for workflow in context.reader.all(Workflow, queries.WAITING_WORKFLOWS):
+            async with commands.lane(workflow.id):
+                if context.reader.need(Workflow, workflow.id).state != "pending":
+                    continue
+                result = await context.supervisor.start(workflow.id)
+                if result["status"] == "waiting":
+                    return
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(TICK):
+                await self._changed.wait()
+        except TimeoutError:
+            pass  # nothing was asked of us; look at the files and the database again
+
+    async def _pause_all(self, context: Context, commands: Commands) -> None:
+        """Leave no agent behind: the workflows go on when somebody resumes them."""
+
+        async def pause(workflow_id: str) -> None:
+            async with commands.lane(workflow_id):
+                await context.supervisor.pause(workflow_id, reason="the engine was stopped")
+
+        running = context.reader.all(Workflow, queries.RUNNING_WORKFLOWS)
+        await asyncio.gather(*(pause(workflow.id) for workflow in running))
+
+
+def _is_idle(context: Context, commands: Commands) -> bool:
+    return not commands.is_busy() and not context.reader.value(queries.HAS_WORK)
+
+
+def _started(tx: Tx) -> None:
+    values = {
+        "pid": os.getpid(),
+        "host": platform.node(),
+        "boot_id": boot_id(),
+        "version": __version__,
+        "started_at": tx.now,
+        "heartbeat_at": tx.now,
+        "ended_at": None,
+    }
+    if tx.get(EngineRow, 1) is None:
+        tx.insert(EngineRow, id=1, **values)
+    else:
+        tx.update(EngineRow, 1, **values)
+    journal.append(tx, "engine.started", {"pid": os.getpid(), "version": __version__})
+
+
+def _stopped(tx: Tx) -> None:
+    tx.update(EngineRow, 1, ended_at=tx.now)
+    journal.append(tx, "engine.stopped", {"pid": os.getpid()})
+
+
+def serve(paths: Paths, config: Config, *, exit_when_idle: bool = False) -> None:
+    """Host the engine in this process until SIGTERM or SIGINT; a second one kills.
+
+    Raises `EngineRunsError`, `DatabaseError`.
+    """
+    _log_quietly()
+
+    async def main() -> None:
+        engine = Engine(paths, config)
+        loop = asyncio.get_running_loop()
+
+        def stop() -> None:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+            engine.stop()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop)
+        await engine.run(exit_when_idle=exit_when_idle)
+
+    asyncio.run(main())
+
+
+def run_errand(paths: Paths, config: Config, kinds: frozenset[str]) -> None:
+    """Carry out the queued commands of these kinds, as an engine that starts no agent, and end.
+
+    When another engine comes up at this moment, it carries them out instead.
+    """
+    try:
+        asyncio.run(Engine(paths, config).run_errand(kinds))
+    except EngineRunsError:
+        log.info("another engine came up; it takes the commands")
+
+
+def _log_quietly() -> None:
+    """Our own log at INFO to standard error; libraries only when something is wrong."""
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("perles").setLevel(logging.INFO)

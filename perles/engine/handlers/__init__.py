@@ -1,0 +1,38 @@
+"""One file a command kind; here they are found by name.
+
+Actions take effect outside the database too and are safe to repeat; tools change
+rows only, in the one transaction that also records their command.
+"""
+
+from typing import Final
+
+from perles.engine.handlers import (
+    assign_task,
+    lifecycle,
+    mark_task,
+    notify_user,
+    report,
+    signal_complete,
+    signal_ready,
+    spawn_worker,
+)
+from perles.engine.handlers.base import Action, Tool
+
+ACTIONS: Final[dict[str, Action]] = {
+    "start": lifecycle.start,
+    "pause": lifecycle.pause,
+    "resume": lifecycle.resume,
+    "stop": lifecycle.stop,
+    "complete": lifecycle.complete,
+    "fail": lifecycle.fail,
+}
+TOOLS: Final[dict[str, Tool]] = {
+    "spawn_worker": spawn_worker.handle,
+    "assign_task": assign_task.handle,
+    "mark_task_complete": mark_task.complete,
+    "mark_task_failed": mark_task.fail,
+    "notify_user": notify_user.handle,
+    "signal_workflow_complete": signal_complete.handle,
+    "signal_ready": signal_ready.handle,
+    "report_implementation_complete": report.handle,
+}

@@ -1,0 +1,66 @@
+"""start, pause, resume, stop, complete, fail: the supervisor does the work."""
+
+from typing import Any
+
+from perles.domain.states import WORKFLOW
+from perles.engine.context import Context
+from perles.store.schema import Command, Workflow
+
+Args = dict[str, Any]
+
+
+async def start(context: Context, command: Command, args: Args) -> Args:
+    """Start a pending workflow, or let it wait for room."""
+    return await context.supervisor.start(_workflow_id(command))
+
+
+async def pause(context: Context, command: Command, args: Args) -> Args:
+    """Interrupt a running workflow; nothing is lost."""
+    if _is(context, command, "paused") and command.status == "running":
+        return {"status": "paused"}  # an engine that died had done it already
+    return await context.supervisor.pause(_workflow_id(command), reason=args.get("reason"))
+
+
+async def resume(context: Context, command: Command, args: Args) -> Args:
+    """Go on with a paused workflow."""
+    if _is(context, command, "running") and command.status == "running":
+        return {"status": "running"}
+    return await context.supervisor.resume(_workflow_id(command))
+
+
+async def stop(context: Context, command: Command, args: Args) -> Args:
+    """End a workflow for good, whatever it does; `force` leaves agents no time."""
+    grace = 0.0 if args.get("force") else float(args.get("grace", 10.0))
+    return await _end(context, command, "stop", args.get("reason"), grace)
+
+
+async def complete(context: Context, command: Command, args: Args) -> Args:
+    """End a workflow whose work is done."""
+    return await _end(context, command, "complete", args.get("reason"))
+
+
+async def fail(context: Context, command: Command, args: Args) -> Args:
+    """End a workflow that cannot be finished."""
+    return await _end(context, command, "fail", args.get("reason"))
+
+
+async def _end(
+    context: Context, command: Command, trigger: str, reason: str | None, grace: float = 10.0
+) -> Args:
+    workflow_id = _workflow_id(command)
+    state = context.reader.need(Workflow, workflow_id).state
+    if state in WORKFLOW.terminal and command.status == "running":
+        return {"status": state}
+    try:
+        return await context.supervisor.end(workflow_id, trigger, reason=reason, grace=grace)
+    finally:
+        context.closing.discard(workflow_id)
+
+
+def _workflow_id(command: Command) -> str:
+    assert command.workflow_id is not None
+    return command.workflow_id
+
+
+def _is(context: Context, command: Command, state: str) -> bool:
+    return context.reader.need(Workflow, _workflow_id(command)).state == state

@@ -1,0 +1,83 @@
+"""mark_task_complete and mark_task_failed: what becomes of a task, and of those that wait for it."""
+
+from typing import Any
+
+from perles.domain.errors import ToolError
+from perles.domain.states import OPEN_TASK_STATES, PHASE, TASK
+from perles.engine import queries
+from perles.engine.handlers.base import ToolCall, unblock
+from perles.store.database import Tx
+from perles.store.schema import Agent, Task
+from perles.store.transition import fire
+
+
+def complete(call: ToolCall) -> dict[str, Any]:
+    """The task is done: its worker is free, and what waited for it may be ready now."""
+    tx, task = call.tx, call.task()
+    if task.status not in ("in_progress", "committing"):
+        raise ToolError(f"cannot complete task {task.key}: it is {task.status}, nobody works on it")
+    if task.exit_code not in (None, 0):
+        raise ToolError(
+            f"cannot complete task {task.key}: its command ended with exit {task.exit_code}; "
+            "use mark_task_failed"
+        )
+    payload = {"key": task.key, "attempt": task.attempt}
+    fire(tx, TASK, task.id, "complete", changes={"ended_at": tx.now}, payload=payload)
+    _free_worker(tx, task)
+    return {"status": "done", "task_id": task.key, "now_ready": unblock(tx, call.workflow.id)}
+
+
+def fail(call: ToolCall) -> dict[str, Any]:
+    """The attempt failed: the task is ready again while it has retries, else it failed.
+
+    Whatever depends on a failed task is skipped, directly or through others.
+    """
+    tx, task, reason = call.tx, call.task(), call.args["reason"]
+    if task.status not in OPEN_TASK_STATES:
+        raise ToolError(f"cannot fail task {task.key}: it is {task.status} already")
+    payload = {
+        "key": task.key,
+        "attempt": task.attempt,
+        "exit_code": task.exit_code,
+        "reason": reason,
+    }
+    _free_worker(tx, task)
+    if task.status == "in_progress" and task.attempt <= task.retries:
+        fire(tx, TASK, task.id, "retry", changes={"failure": reason}, payload=payload)
+        return {
+            "status": "retrying",
+            "task_id": task.key,
+            "attempt": task.attempt,
+            "retries": task.retries,
+        }
+    changes = {"failure": reason, "ended_at": tx.now}
+    fire(tx, TASK, task.id, "fail", changes=changes, payload=payload)
+    return {"status": "failed", "task_id": task.key, "skipped": _skip_dependents(tx, task)}
+
+
+def _free_worker(tx: Tx, task: Task) -> None:
+    """The worker of an ended attempt can take another task."""
+    if task.implementer_id is None:
+        return
+    worker = tx.need(Agent, task.implementer_id)
+    if worker.task_id != task.id:
+        return
+    if worker.phase != "idle":
+        fire(tx, PHASE, worker.id, "cancel")
+    tx.update(Agent, worker.id, task_id=None)
+
+
+def _skip_dependents(tx: Tx, failed: Task) -> list[str]:
+    skipped: list[str] = []
+    waiting = [(failed.id, failed.key)]
+    while waiting:
+        task_id, blocker = waiting.pop()
+        for row in tx.rows(queries.DEPENDENTS, task_id=task_id):
+            if row["status"] not in OPEN_TASK_STATES or row["key"] in skipped:
+                continue
+            changes = {"failure": f"{blocker} did not succeed", "ended_at": tx.now}
+            payload = {"key": row["key"], "because": blocker}
+            fire(tx, TASK, row["id"], "skip", changes=changes, payload=payload)
+            skipped.append(row["key"])
+            waiting.append((row["id"], row["key"]))
+    return skipped

@@ -1,0 +1,28 @@
+"""Messages: text that waits for an agent until a turn carries it there."""
+
+from perles.store import journal
+from perles.store.database import Tx
+from perles.engine import queries
+from perles.store.schema import Agent, Message
+
+
+def post(tx: Tx, agent: Agent, *, sender: str, kind: str, body: str) -> int:
+    """Queue `body` for an agent; the message's id. Delivered at the agent's next turn."""
+    message_id = tx.insert(
+        Message, agent_id=agent.id, sender=sender, sender_kind=kind, body=body, status="queued"
+    )
+    journal.append(
+        tx,
+        f"{agent.role}.incoming",
+        {"from": sender, "kind": kind, "text": body, "message": message_id},
+        workflow_id=agent.workflow_id,
+        agent_id=agent.id,
+    )
+    return message_id
+
+
+def tell_coordinator(tx: Tx, workflow_id: str, *, sender: str, kind: str, body: str) -> None:
+    """Queue `body` for the workflow's coordinator, if it has one now."""
+    coordinator = tx.first(Agent, queries.COORDINATOR_OF, workflow_id=workflow_id)
+    if coordinator is not None:
+        post(tx, coordinator, sender=sender, kind=kind, body=body)

@@ -1,0 +1,171 @@
+"""The statements that the engine runs, each once compiled."""
+
+from typing import Final
+
+from sqlalchemy import bindparam, delete, exists, func, select, update
+
+from perles.domain.states import LIVE_AGENTS, LIVE_TURNS, OPEN_TASK_STATES
+from perles.store.schema import (
+    Agent,
+    Command,
+    Lease,
+    Message,
+    Task,
+    TaskDependency,
+    Turn,
+    Workflow,
+)
+from perles.store.sql import Sql
+
+_WF = bindparam("workflow_id")
+
+QUEUED_COMMANDS: Final = Sql(
+    select(Command).where(Command.status == "queued", Command.id > bindparam("after")).order_by(Command.id)
+)
+UNFINISHED_COMMANDS: Final = Sql(
+    select(Command).where(Command.status == "running").order_by(Command.id)
+)
+NEXT_CLOSING: Final = Sql(
+    select(Command.id).where(
+        Command.workflow_id == _WF,
+        Command.kind.in_(["complete", "fail"]),
+        Command.status.in_(["queued", "running"]),
+    )
+)
+
+AGENTS_OF: Final = Sql(select(Agent).where(Agent.workflow_id == _WF).order_by(Agent.id))
+AGENT_NAMED: Final = Sql(
+    select(Agent).where(Agent.workflow_id == _WF, Agent.name == bindparam("name"))
+)
+AGENT_BY_TOKEN: Final = Sql(
+    select(Agent).where(Agent.token == bindparam("token"), Agent.retired_at.is_(None))
+)
+COORDINATOR_OF: Final = Sql(
+    select(Agent)
+    .where(Agent.workflow_id == _WF, Agent.role == "coordinator", Agent.retired_at.is_(None))
+    .order_by(Agent.id.desc())
+)
+FAILED_COORDINATORS: Final = Sql(
+    select(Agent)
+    .join(Workflow, Workflow.id == Agent.workflow_id)
+    .where(
+        Workflow.state == "running",
+        Agent.role == "coordinator",
+        Agent.status == "failed",
+        Agent.updated_at < bindparam("before"),
+    )
+)
+COUNT_WORKERS_EVER: Final = Sql(
+    select(func.count()).select_from(Agent).where(Agent.workflow_id == _WF, Agent.role == "worker")
+)
+COUNT_LIVE_WORKERS: Final = Sql(
+    select(func.count())
+    .select_from(Agent)
+    .where(
+        Agent.workflow_id == _WF,
+        Agent.role == "worker",
+        Agent.status.in_([str(status) for status in LIVE_AGENTS]),
+    )
+)
+DELIVERABLE: Final = Sql(
+    select(Agent)
+    .join(Workflow, Workflow.id == Agent.workflow_id)
+    .where(
+        Agent.status == "ready",
+        Workflow.state == "running",
+        exists().where(Message.agent_id == Agent.id, Message.status == "queued"),
+    )
+    .order_by(Workflow.priority.desc(), Agent.role, Agent.id)
+)
+
+QUEUED_MESSAGES: Final = Sql(
+    select(Message)
+    .where(Message.agent_id == bindparam("agent_id"), Message.status == "queued")
+    .order_by(Message.id)
+)
+MARK_DELIVERED: Final = Sql(
+    update(Message)
+    .where(Message.agent_id == bindparam("agent_id_"), Message.status == "queued")
+    .values(status="delivered", turn_id=bindparam("turn_id_"), updated_at=bindparam("now_"))
+)
+SETTLE_MESSAGES: Final = Sql(
+    update(Message)
+    .where(Message.turn_id == bindparam("turn_id_"), Message.status == "delivered")
+    .values(status=bindparam("status_"), updated_at=bindparam("now_"))
+)
+
+LAST_TURN_NUMBER: Final = Sql(
+    select(func.coalesce(func.max(Turn.number), 0)).where(Turn.agent_id == bindparam("agent_id"))
+)
+OPEN_TURNS: Final = Sql(
+    select(Turn).where(Turn.status.in_([str(status) for status in LIVE_TURNS])).order_by(Turn.id)
+)
+OPEN_TURN_OF: Final = Sql(
+    select(Turn).where(
+        Turn.agent_id == bindparam("agent_id"),
+        Turn.status.in_([str(status) for status in LIVE_TURNS]),
+    )
+)
+
+TASKS_OF: Final = Sql(select(Task).where(Task.workflow_id == _WF).order_by(Task.id))
+TASK_KEYED: Final = Sql(select(Task).where(Task.workflow_id == _WF, Task.key == bindparam("key")))
+COUNT_OPEN_TASKS: Final = Sql(
+    select(func.count())
+    .select_from(Task)
+    .where(Task.workflow_id == _WF, Task.status.in_([str(s) for s in OPEN_TASK_STATES]))
+)
+FAILED_TASK_KEYS: Final = Sql(
+    select(Task.key).where(Task.workflow_id == _WF, Task.status == "failed").order_by(Task.id)
+)
+_upstream = Task.__table__.alias("upstream")
+NEWLY_READY: Final = Sql(
+    select(Task.id)
+    .where(
+        Task.workflow_id == _WF,
+        Task.status == "pending",
+        ~exists()
+        .where(TaskDependency.task_id == Task.id)
+        .where(TaskDependency.depends_on_id == _upstream.c.id)
+        .where(_upstream.c.status != "done"),
+    )
+    .order_by(Task.id)
+)
+DEPENDENTS: Final = Sql(
+    select(Task.id, Task.key, Task.status)
+    .join(TaskDependency, TaskDependency.task_id == Task.id)
+    .where(TaskDependency.depends_on_id == bindparam("task_id"))
+    .order_by(Task.id)
+)
+
+RUNNING_WORKFLOWS: Final = Sql(select(Workflow).where(Workflow.state == "running"))
+WAITING_WORKFLOWS: Final = Sql(
+    select(Workflow)
+    .where(Workflow.state == "pending", Workflow.start_requested_at.is_not(None))
+    .order_by(Workflow.priority.desc(), Workflow.start_requested_at, Workflow.id)
+)
+COUNT_LEASES: Final = Sql(
+    select(func.count()).select_from(Lease).where(Lease.kind == bindparam("kind"))
+)
+LEASED_PORTS: Final = Sql(select(Lease.value).where(Lease.kind == "port"))
+LEASES_OF: Final = Sql(select(Lease).where(Lease.workflow_id == _WF).order_by(Lease.id))
+LEASE_OF_AGENT: Final = Sql(
+    select(Lease).where(Lease.agent_id == bindparam("agent_id"), Lease.kind == bindparam("kind"))
+)
+DROP_LEASE: Final = Sql(delete(Lease).where(Lease.id == bindparam("id_")))
+
+HAS_WORK: Final = Sql(
+    select(
+        exists().where(Workflow.state == "running")
+        | exists().where(Workflow.state == "pending", Workflow.start_requested_at.is_not(None))
+        | exists().where(Command.status.in_(["queued", "running"]))
+    )
+)
+ADD_USAGE_TO_WORKFLOW: Final = Sql(
+    update(Workflow)
+    .where(Workflow.id == bindparam("id_"))
+    .values(
+        tokens_used=Workflow.tokens_used + bindparam("tokens"),
+        cost_usd=Workflow.cost_usd + bindparam("cost"),
+        updated_at=bindparam("now_"),
+    )
+)

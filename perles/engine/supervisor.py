@@ -1,0 +1,281 @@
+"""The workflow's life: admitted, opened, paused, resumed, ended.
+
+Every method runs in the workflow's lane (see `commands`), so that one workflow's
+steps never overlap; different workflows' do.
+"""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from perles.agents import process
+from perles.domain.errors import LimitReachedError, PerlesError, WrongStateError
+from perles.domain.states import AGENT, PHASE, TASK, WORKFLOW, WorkflowState
+from perles.engine import mail, queries, scheduler
+from perles.engine.context import Context, log
+from perles.engine.outcome import Ending
+from perles.mcp.server import McpServers
+from perles.store import journal
+from perles.store.database import Tx
+from perles.store.schema import Agent, Task, Workflow
+from perles.store.transition import fire
+from perles.workspace.session import agent_folder, new_token, session_folder
+
+GRACE: Final = 10.0
+"""Seconds between TERM and KILL."""
+COORDINATOR_GRACE: Final = 10.0
+"""Seconds that a coordinator gets to end its turn after it has declared the end."""
+
+
+class Supervisor:
+    """Carries workflows from state to state, with all that a state needs."""
+
+    def __init__(self, context: Context, servers: McpServers) -> None:
+        self._context = context
+        self._servers = servers
+        self._open: set[str] = set()
+
+    def is_open(self, workflow_id: str) -> bool:
+        """Whether agents of this workflow may be started: its server listens, it is not ending."""
+        return workflow_id in self._open and workflow_id not in self._context.closing
+
+    async def start(self, workflow_id: str) -> dict[str, Any]:
+        """Start a pending workflow, or leave it waiting with the reason that `show` tells."""
+        workflow = self._context.reader.need(Workflow, workflow_id)
+        if workflow.state == WorkflowState.RUNNING and self.is_open(workflow_id):
+            return {"status": "running"}
+        if not Path(workflow.work_dir).is_dir():
+            reason = f"its work dir is gone: {workflow.work_dir}"
+            await self._write(lambda tx: _fail_unstarted(tx, workflow_id, reason))
+            return {"status": "failed", "reason": reason}
+        try:
+            await self._take_and_open(workflow, _started)
+        except LimitReachedError as error:
+            reason = f"waiting: {error}"
+            await self._write(lambda tx: _queue(tx, workflow_id, reason))
+            return {"status": "waiting", "reason": reason}
+        return {"status": "running"}
+
+    async def resume(self, workflow_id: str) -> dict[str, Any]:
+        """Go on with a paused workflow. Raises `WrongStateError`, `LimitReachedError`."""
+        workflow = self._context.reader.need(Workflow, workflow_id)
+        if workflow.state != WorkflowState.PAUSED:
+            raise WrongStateError("workflow", workflow_id, workflow.state, "resume")
+        if not Path(workflow.work_dir).is_dir():
+            raise PerlesError(
+                f"cannot resume workflow {workflow_id}: its work dir {workflow.work_dir} is gone; "
+                "put it back, or stop the workflow"
+            )
+        await self._take_and_open(workflow, _resumed)
+        return {"status": "running"}
+
+    async def reopen(self, workflow: Workflow) -> None:
+        """Serve a workflow again that ran when the last engine died; its leases still stand."""
+        listener = self._bind(workflow)
+        port = listener.getsockname()[1]
+        if port != workflow.mcp_port:
+            log.warning("port %s of %s is taken; now on %s", workflow.mcp_port, workflow.id, port)
+            await self._write(lambda tx: _move_port(tx, workflow.id, port))
+        await self._serve(workflow.id, listener)
+
+    async def pause(self, workflow_id: str, *, reason: str | None = None) -> dict[str, Any]:
+        """Interrupt the workflow's turns and let its messages wait."""
+        workflow = self._context.reader.need(Workflow, workflow_id)
+        if workflow.state != WorkflowState.RUNNING:
+            raise WrongStateError("workflow", workflow_id, workflow.state, "pause")
+        self._open.discard(workflow_id)
+        turns = self._context.turns
+        await turns.interrupt(turns.of(workflow_id), Ending("interrupt", "pause"), grace=GRACE)
+        await self._end_strays(workflow_id)
+        await self._servers.close(workflow_id)
+        await self._write(lambda tx: _paused(tx, workflow_id, reason))
+        return {"status": "paused"}
+
+    async def end(
+        self, workflow_id: str, trigger: str, *, reason: str | None, grace: float = GRACE
+    ) -> dict[str, Any]:
+        """Complete, fail or stop a workflow: nothing of it is left running afterwards."""
+        context = self._context
+        state = context.reader.need(Workflow, workflow_id).state
+        if state in WORKFLOW.terminal:
+            raise WrongStateError("workflow", workflow_id, state, trigger)
+        context.closing.add(workflow_id)
+        try:
+            if trigger != "stop":
+                await self._let_coordinator_end(workflow_id)
+            ending = Ending("interrupt", "stop")
+            await context.turns.interrupt(context.turns.of(workflow_id), ending, grace=grace)
+            await self._end_strays(workflow_id)
+            self._open.discard(workflow_id)
+            await self._servers.close(workflow_id)
+            await self._write(lambda tx: _ended(tx, workflow_id, trigger, reason))
+        finally:
+            context.closing.discard(workflow_id)
+        context.kick()
+        return {"status": trigger}
+
+    async def leave(self) -> None:
+        """Close all servers; the agents of open workflows go on without us."""
+        for workflow_id in list(self._open):
+            self._open.discard(workflow_id)
+            await self._servers.close(workflow_id)
+
+    async def _take_and_open(
+        self, workflow: Workflow, enter: Callable[[Tx, Context, Workflow, int], None]
+    ) -> None:
+        context = self._context
+        listener = self._bind(workflow)
+        try:
+            port = int(listener.getsockname()[1])
+            await self._write(lambda tx: enter(tx, context, workflow, port))
+        except BaseException:
+            listener.close()
+            raise
+        await self._serve(workflow.id, listener)
+
+    def _bind(self, workflow: Workflow) -> socket.socket:
+        policy = self._context.config.resource_policy
+        return scheduler.bind_port(self._context.reader, policy, workflow.mcp_port)
+
+    async def _serve(self, workflow_id: str, listener: socket.socket) -> None:
+        await self._servers.open(workflow_id, listener)
+        self._open.add(workflow_id)
+        self._context.kick()
+
+    async def _let_coordinator_end(self, workflow_id: str) -> None:
+        for live in self._context.turns.of(workflow_id):
+            if live.role == "coordinator":
+                try:
+                    async with asyncio.timeout(COORDINATOR_GRACE):
+                        await live.done.wait()
+                except TimeoutError:
+                    log.info("the coordinator of %s does not end by itself", workflow_id)
+
+    async def _end_strays(self, workflow_id: str) -> None:
+        """End every process that carries the workflow's marker, whatever started it."""
+        marker = f"PERLES_WORKFLOW={workflow_id}"
+        for number, tries in ((signal.SIGTERM, 50), (signal.SIGKILL, 250)):
+            strays = process.family([marker])
+            process.signal_all(strays, number)
+            for _ in range(tries):
+                if not process.family([marker]):
+                    return
+                await asyncio.sleep(0.02)
+        log.error("processes of %s outlive SIGKILL: %s", workflow_id, process.family([marker]))
+
+    async def _write(self, work: Callable[[Tx], None]) -> None:
+        await self._context.writer.write(work)
+
+
+def _started(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
+    policy = context.config.resource_policy
+    scheduler.acquire(tx, "workflow", policy.max_workflows_running, workflow.id)
+    scheduler.acquire_port(tx, port, workflow.id)
+    session = session_folder(
+        context.paths.sessions_dir(), Path(workflow.work_dir), workflow.created_at, workflow.id
+    )
+    coordinator = add_agent(tx, workflow, "coordinator", "coordinator", session)
+    fire(
+        tx,
+        WORKFLOW,
+        workflow.id,
+        "start",
+        changes={
+            "mcp_port": port,
+            "session_dir": str(session),
+            "started_at": tx.now,
+            "reason": None,
+            "start_requested_at": None,
+        },
+        payload={"port": port},
+    )
+    body = workflow.goal or f"start: work off the tasks of {workflow.name}"
+    mail.post(tx, coordinator, sender="perles", kind="system", body=body)
+
+
+def add_agent(
+    tx: Tx, workflow: Workflow, name: str, role: str, session: Path, agent_type: str = ""
+) -> Agent:
+    """Add an agent with a token and folder of its own, ready for messages."""
+    agent_folder(session, name)
+    agent_id = tx.insert(
+        Agent,
+        workflow_id=workflow.id,
+        name=name,
+        role=role,
+        agent_type=agent_type,
+        provider=workflow.provider,
+        status="pending",
+        token=new_token(session, name),
+    )
+    fire(tx, AGENT, agent_id, "spawn", payload={"name": name, "provider": workflow.provider})
+    return tx.need(Agent, agent_id)
+
+
+def _resumed(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
+    policy = context.config.resource_policy
+    scheduler.acquire(tx, "workflow", policy.max_workflows_running, workflow.id)
+    _move_port(tx, workflow.id, port)
+    changes = {"paused_at": None, "reason": None, "mcp_port": port}
+    fire(tx, WORKFLOW, workflow.id, "resume", changes=changes, payload={"port": port})
+    agents = tx.all(Agent, queries.AGENTS_OF, workflow_id=workflow.id)
+    for agent in sorted(agents, key=lambda agent: agent.role == "coordinator"):
+        if agent.status == "paused":
+            fire(tx, AGENT, agent.id, "resume")
+    mail.tell_coordinator(
+        tx,
+        workflow.id,
+        sender="perles",
+        kind="system",
+        body=f"the workflow was paused at {workflow.paused_at} and goes on now; "
+        "turns that were cut off start again",
+    )
+
+
+def _move_port(tx: Tx, workflow_id: str, port: int) -> None:
+    for lease in tx.rows(queries.LEASES_OF, workflow_id=workflow_id):
+        if lease["kind"] == "port" and lease["value"] == port:
+            return
+    scheduler.release_all(tx, workflow_id, keep=frozenset({"workflow", "worker", "ai_call"}))
+    scheduler.acquire_port(tx, port, workflow_id)
+    tx.update(Workflow, workflow_id, mcp_port=port)
+
+
+def _queue(tx: Tx, workflow_id: str, reason: str) -> None:
+    workflow = tx.need(Workflow, workflow_id)
+    if workflow.state != WorkflowState.PENDING or workflow.reason == reason:
+        return
+    asked = workflow.start_requested_at or tx.now
+    tx.update(Workflow, workflow_id, reason=reason, start_requested_at=asked)
+    journal.append(tx, "workflow.queued", {"reason": reason}, workflow_id=workflow_id)
+
+
+def _paused(tx: Tx, workflow_id: str, reason: str | None) -> None:
+    changes = {"paused_at": tx.now, "reason": reason}
+    fire(tx, WORKFLOW, workflow_id, "pause", changes=changes, payload={"reason": reason})
+    for agent in tx.all(Agent, queries.AGENTS_OF, workflow_id=workflow_id):
+        if agent.status in ("ready", "working"):
+            fire(tx, AGENT, agent.id, "pause")
+    scheduler.release_all(tx, workflow_id, keep=frozenset({"port", "worker"}))
+
+
+def _ended(tx: Tx, workflow_id: str, trigger: str, reason: str | None) -> None:
+    changes = {"ended_at": tx.now, "reason": reason, "start_requested_at": None}
+    fire(tx, WORKFLOW, workflow_id, trigger, changes=changes, payload={"reason": reason})
+    for agent in tx.all(Agent, queries.AGENTS_OF, workflow_id=workflow_id):
+        if agent.phase != "idle":
+            fire(tx, PHASE, agent.id, "cancel")
+        if agent.status in ("ready", "working", "paused", "failed"):
+            fire(tx, AGENT, agent.id, "stop")
+    for task in tx.all(Task, queries.TASKS_OF, workflow_id=workflow_id):
+        if task.status not in TASK.terminal:
+            failure = f"the workflow ended ({trigger}) before it was done"
+            fire(tx, TASK, task.id, "skip", changes={"failure": failure, "ended_at": tx.now})
+    scheduler.release_all(tx, workflow_id)
+
+
+def _fail_unstarted(tx: Tx, workflow_id: str, reason: str) -> None:
+    _ended(tx, workflow_id, "fail", reason)

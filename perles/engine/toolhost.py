@@ -1,0 +1,56 @@
+"""The engine as the MCP tools see it."""
+
+import time
+from typing import Any, Final
+
+from perles.engine import queries
+from perles.engine.commands import Commands
+from perles.engine.context import Context
+from perles.mcp.host import Caller
+from perles.store import journal
+from perles.store.database import Reader, Tx
+from perles.store.schema import Agent
+from perles.workspace.session import token_hash
+
+REJECTION_SECONDS: Final = 1.0
+"""At most one `security.rejected` event in this time per workflow and status; the rest is counted."""
+
+
+class EngineToolHost:
+    """Knows agents by their tokens and carries out their commands."""
+
+    def __init__(self, context: Context, commands: Commands) -> None:
+        self._context = context
+        self._commands = commands
+        self._rejections: dict[tuple[str, int], tuple[float, int]] = {}
+
+    def identify(self, token: str) -> Caller | None:
+        """The agent that holds this token, if one does now."""
+        hashed = token_hash(token)
+        agent = self._context.reader.first(Agent, queries.AGENT_BY_TOKEN, token=hashed)
+        if agent is None:
+            return None
+        return Caller(agent.workflow_id, agent.id, agent.name, agent.role)
+
+    def reader(self) -> Reader:
+        """A connection to read on, in the event loop's thread."""
+        return self._context.reader
+
+    async def command(self, caller: Caller, kind: str, args: dict[str, Any]) -> dict[str, Any]:
+        """Carry out a command for this agent; raises `PerlesError` with a text for it."""
+        return await self._commands.call(caller, kind, args)
+
+    def rejected(self, workflow_id: str, status: int, why: str) -> None:
+        """Record a refused request; a flood becomes one event a second, with a count."""
+        now = time.monotonic()
+        last, skipped = self._rejections.get((workflow_id, status), (-REJECTION_SECONDS, 0))
+        if now - last < REJECTION_SECONDS:
+            self._rejections[workflow_id, status] = (last, skipped + 1)
+            return
+        self._rejections[workflow_id, status] = (now, 0)
+        payload = {"status": status, "why": why, "others": skipped}
+
+        def record(tx: Tx) -> None:
+            journal.append(tx, "security.rejected", payload, workflow_id=workflow_id)
+
+        self._context.writer.post(record)

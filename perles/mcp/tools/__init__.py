@@ -1,0 +1,12 @@
+"""The tools, by role: what agents may ask for, and in what form."""
+
+from typing import Final
+
+from perles.mcp.tools.coordinator import COORDINATOR_TOOLS
+from perles.mcp.tools.tool import Tool
+from perles.mcp.tools.worker import WORKER_TOOLS
+
+TOOLS_BY_ROLE: Final[dict[str, dict[str, Tool]]] = {
+    "coordinator": {tool.name: tool for tool in COORDINATOR_TOOLS},
+    "worker": {tool.name: tool for tool in WORKER_TOOLS},
+}

@@ -1,0 +1,114 @@
+"""The coordinator's tools."""
+
+from typing import Final, Literal
+
+from perles.mcp.tools.reads import list_tasks, query_worker_state
+from perles.mcp.tools.tool import Arguments, Prose, Tool, Word
+
+
+class ListTasks(Arguments):
+    """`status` keeps only tasks in that state."""
+
+    status: Word | None = None
+
+
+class QueryWorkerState(Arguments):
+    """Both narrow the workers that are listed."""
+
+    worker_id: Word | None = None
+    task_id: Word | None = None
+
+
+class SpawnWorker(Arguments):
+    """`agent_type` is the worker's speciality; generic without it."""
+
+    agent_type: Literal["implementer", "reviewer", "researcher"] | None = None
+
+
+class AssignTask(Arguments):
+    """`summary` is guidance beyond the task's own text."""
+
+    worker_id: Word
+    task_id: Word
+    summary: Prose | None = None
+
+
+class MarkTaskComplete(Arguments):
+    """`task_id` is the task's key."""
+
+    task_id: Word
+
+
+class MarkTaskFailed(Arguments):
+    """`reason` is shown to the person."""
+
+    task_id: Word
+    reason: Prose
+
+
+class NotifyUser(Arguments):
+    """`phase` and `task_id` say what the message is about."""
+
+    message: Prose
+    phase: Word | None = None
+    task_id: Word | None = None
+
+
+class SignalWorkflowComplete(Arguments):
+    """`summary` is what the person reads first."""
+
+    status: Literal["success", "partial", "aborted"]
+    summary: Prose
+
+
+COORDINATOR_TOOLS: Final = (
+    Tool(
+        "list_tasks",
+        "All tasks of this workflow in plan order, with status, assignee, what each waits for "
+        "(after), attempts, exit code, and whether its worker has reported on this attempt.",
+        ListTasks,
+        list_tasks,
+    ),
+    Tool(
+        "query_worker_state",
+        "The workers of this workflow: status, phase, task, queued messages. ready_workers can "
+        "take a task now.",
+        QueryWorkerState,
+        query_worker_state,
+    ),
+    Tool(
+        "spawn_worker",
+        "Add one worker and learn its id. It can be given a task at once. Refused when a limit "
+        "is reached: go on with the workers you have.",
+        SpawnWorker,
+    ),
+    Tool(
+        "assign_task",
+        "Give a ready task to a worker that has none. The worker starts by itself and reports "
+        "to you; end your turn when there is nothing else to assign.",
+        AssignTask,
+    ),
+    Tool(
+        "mark_task_complete",
+        "The task is done: frees its worker and makes tasks ready that waited for it "
+        "(now_ready in the answer).",
+        MarkTaskComplete,
+    ),
+    Tool(
+        "mark_task_failed",
+        "This attempt failed. The answer says retrying (the task is ready again: assign it anew) "
+        "or failed (what depends on it is skipped).",
+        MarkTaskFailed,
+    ),
+    Tool(
+        "notify_user",
+        "Tell the person something that needs their eyes. Does not wait for an answer.",
+        NotifyUser,
+    ),
+    Tool(
+        "signal_workflow_complete",
+        "Declare the end: success when every task is done, partial when some failed, aborted "
+        "when it makes no sense to go on. All agents are ended; end your turn right after.",
+        SignalWorkflowComplete,
+    ),
+)

@@ -1,0 +1,104 @@
+"""Tools that only look: answered from the database, past the command queue."""
+
+from typing import Any, Final
+
+from sqlalchemy import bindparam, func, select
+
+from perles.mcp.host import Caller
+from perles.store import journal
+from perles.store.database import Reader
+from perles.store.schema import Agent, Message, Task, TaskDependency, Workflow
+from perles.store.sql import Sql
+
+_TASKS: Final = Sql(
+    select(Task).where(Task.workflow_id == bindparam("workflow_id")).order_by(Task.id)
+)
+_blocker = Task.__table__.alias("blocker")
+_DEPENDENCIES: Final = Sql(
+    select(TaskDependency.task_id, _blocker.c.key)
+    .join(_blocker, _blocker.c.id == TaskDependency.depends_on_id)
+    .where(_blocker.c.workflow_id == bindparam("workflow_id"))
+    .order_by(_blocker.c.id)
+)
+_WORKERS: Final = Sql(
+    select(
+        Agent.name,
+        Agent.status,
+        Agent.phase,
+        Agent.agent_type,
+        Task.key,
+        select(func.count())
+        .where(Message.agent_id == Agent.id, Message.status == "queued")
+        .scalar_subquery()
+        .label("queued"),
+    )
+    .outerjoin(Task, Task.id == Agent.task_id)
+    .where(Agent.workflow_id == bindparam("workflow_id"), Agent.role == "worker")
+    .order_by(Agent.id)
+)
+
+
+def list_tasks(reader: Reader, caller: Caller, arguments: Any) -> dict[str, Any]:
+    """The workflow and its tasks in plan order."""
+    workflow = reader.need(Workflow, caller.workflow_id)
+    after: dict[int, list[str]] = {}
+    for row in reader.rows(_DEPENDENCIES, workflow_id=workflow.id):
+        after.setdefault(row[0], []).append(row[1])
+    tasks = reader.all(Task, _TASKS, workflow_id=workflow.id)
+    return {
+        "workflow": {
+            "id": workflow.id,
+            "name": workflow.name,
+            "state": workflow.state,
+            "max_workers": workflow.max_workers,
+        },
+        "tasks": [
+            _task(task, after.get(task.id, []))
+            for task in tasks
+            if arguments.status in (None, task.status)
+        ],
+    }
+
+
+def _task(task: Task, after: list[str]) -> dict[str, Any]:
+    reported = journal.decode(task.outputs).get("reported_attempt") == task.attempt
+    return {
+        "key": task.key,
+        "name": task.title,
+        "status": task.status,
+        "assignee": task.assignee,
+        "after": after,
+        "attempt": task.attempt,
+        "retries": task.retries,
+        "exit_code": task.exit_code,
+        "reported": task.status == "in_progress" and reported,
+        "failure": task.failure,
+    }
+
+
+def query_worker_state(reader: Reader, caller: Caller, arguments: Any) -> dict[str, Any]:
+    """The workers, and which of them can take a task, failed or are retired."""
+    rows = reader.rows(_WORKERS, workflow_id=caller.workflow_id)
+    return {
+        "workers": [
+            {
+                "worker_id": row["name"],
+                "status": row["status"],
+                "phase": row["phase"],
+                "agent_type": row["agent_type"] or None,
+                "task_id": row["key"],
+                "queue_size": row["queued"],
+            }
+            for row in rows
+            if arguments.worker_id in (None, row["name"])
+            and arguments.task_id in (None, row["key"])
+        ],
+        "ready_workers": [row["name"] for row in rows if _can_take(row)],
+        "failed_workers": [row["name"] for row in rows if row["status"] == "failed"],
+        "retired_workers": [row["name"] for row in rows if row["status"] == "retired"],
+    }
+
+
+def _can_take(row: Any) -> bool:
+    free = row["phase"] == "idle" and row["key"] is None
+    return free and row["status"] in ("ready", "working")

@@ -1,0 +1,53 @@
+"""What a tool is: its arguments as a type, from which its schema and its check both come."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any
+
+import msgspec
+
+from perles.domain.errors import ToolError
+from perles.mcp.host import Caller
+from perles.store.database import Reader
+
+Word = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+"""A name or key."""
+Prose = Annotated[str, msgspec.Meta(min_length=1, max_length=100_000)]
+"""A text that an agent wrote."""
+
+Read = Callable[[Reader, Caller, Any], dict[str, Any]]
+
+
+class Arguments(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """The arguments of a tool."""
+
+
+class NoArguments(Arguments):
+    """A tool that takes none."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One tool. `read` answers from the database at once; without it a command is carried out."""
+
+    name: str
+    description: str
+    arguments: type[Arguments] = NoArguments
+    read: Read | None = None
+
+    @cached_property
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of the arguments."""
+        _, components = msgspec.json.schema_components([self.arguments])
+        return dict(components[self.arguments.__name__])
+
+    def check(self, given: dict[str, Any] | None) -> Arguments:
+        """The arguments as given, typed. Raises `ToolError` that names the wrong one."""
+        try:
+            return msgspec.convert(given or {}, self.arguments)
+        except msgspec.ValidationError as error:
+            raise ToolError(
+                f"cannot call {self.name}: {error}; its arguments are "
+                f"{', '.join(self.arguments.__struct_fields__) or 'none'}"
+            ) from error

@@ -1,0 +1,28 @@
+"""The worker's tools."""
+
+from typing import Annotated, Final
+
+import msgspec
+
+from perles.mcp.tools.tool import Arguments, Prose, Tool
+
+
+class ReportImplementationComplete(Arguments):
+    """`exit_code` is that of the task's command, where it had one."""
+
+    summary: Prose
+    exit_code: Annotated[int, msgspec.Meta(ge=-255, le=255)] | None = None
+
+
+WORKER_TOOLS: Final = (
+    Tool(
+        "signal_ready",
+        "Say once, at your first turn, that you are there and can take a task.",
+    ),
+    Tool(
+        "report_implementation_complete",
+        "Report that the work on your task has ended, well or not, in a sentence or two. "
+        "Do this before you end the turn.",
+        ReportImplementationComplete,
+    ),
+)

@@ -1,0 +1,30 @@
+"""Appending a command: the request of a client, checked against what the database says now."""
+
+from typing import Any
+
+from perles.domain.machine import decide
+from perles.domain.states import WORKFLOW
+from perles.store import journal
+from perles.store.database import Tx
+from perles.store.schema import Command, Workflow
+
+
+def append_command(tx: Tx, workflow_id: str, kind: str, args: dict[str, Any]) -> int:
+    """Queue a command of the user; its id. Raises `WrongStateError` when it cannot succeed now.
+
+    A start is remembered on the workflow too, so that it waits in line from this moment.
+    """
+    workflow = tx.need(Workflow, workflow_id)
+    decide(WORKFLOW, workflow.state, kind, name=workflow_id)
+    if kind == "start" and workflow.start_requested_at is None:
+        tx.update(Workflow, workflow_id, start_requested_at=tx.now)
+    return tx.insert(
+        Command,
+        workflow_id=workflow_id,
+        kind=kind,
+        args=journal.encode(args),
+        source="user",
+        status="queued",
+    )
+
+

@@ -1,0 +1,361 @@
+"""The read side: what people and scripts see, straight from the views, by the driver alone.
+
+Nothing here imports SQLAlchemy: `perles list` costs a tenth of a second as a
+whole process. The shapes are those of `docs/json.md`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from perles.domain.errors import AmbiguousIdError, DatabaseError, NotFoundError
+from perles.domain.states import PRIORITIES
+from perles.store.failures import database_errors
+from perles.store.sqlite import open_readonly
+from perles.store.version import HEAD, refuse_newer, schema_version
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection, Row
+
+DEFAULT_LIMIT: Final = 100
+Json = dict[str, Any]
+
+
+class WorkflowFilter(NamedTuple):
+    """Which workflows to list. `limit` None means all; archived ones only with `everything`."""
+
+    states: Sequence[str] = ()
+    labels: Sequence[tuple[str, str]] = ()
+    template: str | None = None
+    priority: str | None = None
+    name: str | None = None
+    limit: int | None = DEFAULT_LIMIT
+    everything: bool = False
+
+
+class Listing(NamedTuple):
+    """Workflows, newest first, and how many more fit the filter."""
+
+    rows: list[Json]
+    more: int
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Connection | None]:
+    """A connection that only reads; None where there is no database yet.
+
+    Raises `DatabaseError` for one that cannot be read by this code.
+    """
+    if not os.path.exists(path):
+        yield None
+        return
+    with database_errors(path):
+        connection = open_readonly(str(path))
+        try:
+            version = schema_version(connection)
+            refuse_newer(version, path)
+            if version is not None and version != HEAD:
+                raise DatabaseError(
+                    f"cannot read database {path}: its schema is {version}, this perles needs "
+                    f"{HEAD}; upgrade it: perles db upgrade"
+                )
+            yield connection if version is not None else None
+        finally:
+            connection.close()
+
+
+def resolve(connection: Connection | None, ref: str) -> str:
+    """The id of the one workflow that is meant: its id, a unique prefix of it, or its unique name.
+
+    Raises `NotFoundError`, `AmbiguousIdError`.
+    """
+    if connection is None or not ref:
+        raise NotFoundError("workflow", ref)
+    exact = connection.execute("SELECT id FROM workflows WHERE id = ?", (ref,)).fetchone()
+    if exact is not None:
+        return str(exact[0])
+    prefix = ref if ref.startswith("wf-") else f"wf-{ref}"
+    found = _ids(
+        connection,
+        "SELECT id FROM workflows WHERE id >= ? AND id < ? ORDER BY id LIMIT 20",
+        (prefix, prefix + "\U0010ffff"),
+    )
+    if not found:
+        query = "SELECT id FROM workflows WHERE name = ? ORDER BY created_at DESC LIMIT 20"
+        found = _ids(connection, query, (ref,))
+    if not found:
+        raise NotFoundError("workflow", ref)
+    if len(found) > 1:
+        raise AmbiguousIdError(ref, found)
+    return found[0]
+
+
+def _ids(connection: Connection, query: str, params: tuple[str, ...]) -> list[str]:
+    return [str(row[0]) for row in connection.execute(query, params)]
+
+
+def list_workflows(connection: Connection | None, wanted: WorkflowFilter) -> Listing:
+    """The workflows that fit a filter, newest first."""
+    if connection is None:
+        return Listing([], 0)
+    where, params = _where(wanted)
+    query = f"SELECT * FROM workflow_overview w{where} ORDER BY w.created_at DESC, w.id DESC"
+    limit = -1 if wanted.limit is None else wanted.limit
+    rows = connection.execute(f"{query} LIMIT ?", (*params, limit)).fetchall()
+    more = 0
+    if len(rows) == limit:
+        count = f"SELECT count(*) FROM workflows w{where}"
+        more = connection.execute(count, params).fetchone()[0] - len(rows)
+    labels = _labels(connection, [row["id"] for row in rows])
+    return Listing([_workflow(row, labels.get(row["id"], {})) for row in rows], more)
+
+
+def _where(wanted: WorkflowFilter) -> tuple[str, list[Any]]:
+    terms: list[str] = [] if wanted.everything else ["w.archived_at IS NULL"]
+    params: list[Any] = []
+    if wanted.states:
+        terms.append(f"w.state IN ({', '.join('?' * len(wanted.states))})")
+        params += wanted.states
+    for column, value in (("template_id", wanted.template), ("priority", _rank(wanted.priority))):
+        if value is not None:
+            terms.append(f"w.{column} = ?")
+            params.append(value)
+    if wanted.name is not None:
+        terms.append("instr(lower(w.name), lower(?)) > 0")
+        params.append(wanted.name)
+    for key, text in wanted.labels:
+        terms.append(
+            "w.id IN (SELECT workflow_id FROM workflow_labels WHERE key = ? AND value = ?)"
+        )
+        params += (key, text)
+    return (f" WHERE {' AND '.join(terms)}" if terms else ""), params
+
+
+def _rank(priority: str | None) -> int | None:
+    return None if priority is None else PRIORITIES.index(priority)
+
+
+def _labels(connection: Connection, ids: list[str]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for start in range(0, len(ids), 500):
+        some = ids[start : start + 500]
+        query = (
+            "SELECT workflow_id, key, value FROM workflow_labels "
+            f"WHERE workflow_id IN ({', '.join('?' * len(some))}) ORDER BY key"
+        )
+        for row in connection.execute(query, some):
+            found.setdefault(row[0], {})[row[1]] = row[2]
+    return found
+
+
+def _workflow(row: Row, labels: dict[str, str]) -> Json:
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "template_id": row["template_id"],
+        "state": row["state"],
+        "priority": PRIORITIES[row["priority"]],
+        "labels": labels,
+        "work_dir": row["work_dir"],
+        "branch": row["branch"],
+        "provider": row["provider"],
+        "workers": row["workers"],
+        "tasks": {
+            "total": row["tasks_total"],
+            "done": row["tasks_done"],
+            "failed": row["tasks_failed"],
+        },
+        "health": row["health"],
+        "attention": row["attention"],
+        "reason": row["reason"],
+        "tokens_used": row["tokens_used"],
+        "token_budget": row["token_budget"],
+        "cost_usd": row["cost_usd"],
+        "mcp_port": row["mcp_port"],
+        "session_dir": row["session_dir"],
+        "created_at": row["created_at"],
+        "start_requested_at": row["start_requested_at"],
+        "started_at": row["started_at"],
+        "ended_at": row["ended_at"],
+        "uptime_s": row["uptime_s"],
+    }
+
+
+def show_workflow(connection: Connection | None, workflow_id: str) -> Json:
+    """One workflow with its tasks, agents and the history of its state."""
+    if connection is None:
+        raise NotFoundError("workflow", workflow_id)
+    query = "SELECT * FROM workflow_overview WHERE id = ?"
+    row = connection.execute(query, (workflow_id,)).fetchone()
+    if row is None:
+        raise NotFoundError("workflow", workflow_id)
+    shown = _workflow(row, _labels(connection, [workflow_id]).get(workflow_id, {}))
+    counts = shown.pop("tasks")
+    shown["task_counts"] = counts
+    shown["tasks"] = _tasks(connection, workflow_id)
+    query = "SELECT * FROM agent_overview WHERE workflow_id = ? ORDER BY id"
+    shown["agents"] = [_agent(row) for row in connection.execute(query, (workflow_id,))]
+    shown["transitions"] = _transitions(connection, workflow_id)
+    return shown
+
+
+def _tasks(connection: Connection, workflow_id: str) -> list[Json]:
+    after: dict[int, list[str]] = {}
+    query = (
+        "SELECT d.task_id, b.key FROM task_dependencies d JOIN tasks b ON b.id = d.depends_on_id "
+        "WHERE b.workflow_id = ? ORDER BY b.id"
+    )
+    for row in connection.execute(query, (workflow_id,)):
+        after.setdefault(row[0], []).append(row[1])
+    query = "SELECT * FROM tasks WHERE workflow_id = ? ORDER BY id"
+    rows = connection.execute(query, (workflow_id,))
+    return [_task(row, after.get(row["id"], [])) for row in rows]
+
+
+def _task(row: Row, after: list[str]) -> Json:
+    outputs = json.loads(row["outputs"])
+    return {
+        "key": row["key"],
+        "name": row["title"],
+        "status": row["status"],
+        "assignee": row["assignee"],
+        "after": after,
+        "attempt": row["attempt"],
+        "retries": row["retries"],
+        "exit_code": row["exit_code"],
+        "failure": row["failure"],
+        "summary": outputs.get("summary"),
+        "output_tail": outputs.get("tail", []),
+        "started_at": row["started_at"],
+        "ended_at": row["ended_at"],
+    }
+
+
+def _agent(row: Row) -> Json:
+    return {
+        "name": row["name"],
+        "role": row["role"],
+        "provider": row["provider"],
+        "model": row["model"],
+        "status": row["status"],
+        "phase": row["phase"],
+        "task": row["task"],
+        "pid": row["pid"],
+        "queued_messages": row["queued"],
+        "last_activity_at": row["last_activity_at"],
+    }
+
+
+def _transitions(connection: Connection, workflow_id: str) -> list[Json]:
+    query = (
+        "SELECT created_at, type, payload FROM events WHERE workflow_id = ? "
+        "AND type >= 'workflow.' AND type < 'workflow/' ORDER BY seq"
+    )
+    found = []
+    for row in connection.execute(query, (workflow_id,)):
+        payload = json.loads(row["payload"])
+        if "trigger" in payload:
+            found.append(
+                {
+                    "at": row["created_at"],
+                    "from": payload["from"],
+                    "to": payload["to"],
+                    "trigger": payload["trigger"],
+                    "reason": payload.get("reason"),
+                }
+            )
+    return found
+
+
+_EVENTS: Final = (
+    "SELECT e.seq, e.created_at, e.type, e.workflow_id, a.name AS agent, k.key AS task, "
+    "e.turn_id, e.payload FROM events e LEFT JOIN agents a ON a.id = e.agent_id "
+    "LEFT JOIN tasks k ON k.id = e.task_id"
+)
+
+
+def read_events(
+    connection: Connection | None,
+    *,
+    since: int = 0,
+    workflow_id: str | None = None,
+    types: Sequence[str] = (),
+    limit: int | None = None,
+    newest: bool = False,
+) -> list[Json]:
+    """Events after seq `since`, in order; `types` are globs. `newest` takes the last `limit`."""
+    if connection is None:
+        return []
+    terms, params = ["e.seq > ?"], [since]
+    values: list[Any] = list(params)
+    if workflow_id is not None:
+        terms.append("e.workflow_id = ?")
+        values.append(workflow_id)
+    if types:
+        terms.append(f"({' OR '.join('e.type GLOB ?' for _ in types)})")
+        values += types
+    order = "DESC" if newest else "ASC"
+    query = f"{_EVENTS} WHERE {' AND '.join(terms)} ORDER BY e.seq {order} LIMIT ?"
+    rows = connection.execute(query, (*values, -1 if limit is None else limit)).fetchall()
+    if newest:
+        rows.reverse()
+    return [_event(row) for row in rows]
+
+
+def _event(row: Row) -> Json:
+    return {
+        "seq": row["seq"],
+        "at": row["created_at"],
+        "type": row["type"],
+        "workflow_id": row["workflow_id"],
+        "agent": row["agent"],
+        "task": row["task"],
+        "turn": row["turn_id"],
+        "payload": json.loads(row["payload"]),
+    }
+
+
+def last_seq(connection: Connection | None) -> int:
+    """The seq of the newest event, 0 where there is none."""
+    if connection is None:
+        return 0
+    row = connection.execute("SELECT max(seq) FROM events").fetchone()
+    return int(row[0] or 0)
+
+
+def command(connection: Connection | None, command_id: int) -> Json:
+    """A command's status, result and error."""
+    if connection is None:
+        raise NotFoundError("command", str(command_id))
+    query = "SELECT status, result, error FROM commands WHERE id = ?"
+    row = connection.execute(query, (command_id,)).fetchone()
+    result = json.loads(row["result"]) if row["result"] else {}
+    return {"status": row["status"], "result": result, "error": row["error"]}
+
+
+def engine_status(connection: Connection | None) -> Json | None:
+    """What the engine's row and the leases tell; None where no engine ever ran."""
+    if connection is None:
+        return None
+    row = connection.execute("SELECT * FROM engine WHERE id = 1").fetchone()
+    if row is None:
+        return None
+    query = "SELECT value FROM leases WHERE kind = 'port' ORDER BY value"
+    ports = [port[0] for port in connection.execute(query)]
+    running = connection.execute("SELECT count(*) FROM running_workflows").fetchone()[0]
+    query = "SELECT count(*) FROM turns WHERE status IN ('starting', 'running')"
+    return {
+        "pid": row["pid"],
+        "host": row["host"],
+        "version": row["version"],
+        "started_at": row["started_at"],
+        "heartbeat_at": row["heartbeat_at"],
+        "workflows_running": running,
+        "turns_running": connection.execute(query).fetchone()[0],
+        "ports": ports,
+    }

@@ -1,0 +1,1 @@
+"""Templates: what a workflow can be an instance of."""

@@ -1,0 +1,155 @@
+"""The catalog: the templates that are there, and the plans they make.
+
+Three roots, each over the ones before it: those that come with Perles, the
+user's, the repository's. A template that cannot be read is listed as broken.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from perles.domain.errors import UsageError
+from perles.domain.nearest import nearest
+from perles.domain.specs import Plan, TaskSpec
+from perles.templates.pipeline import read_pipeline
+from perles.templates.render import render
+from perles.templates.template import Argument, TaskNode, Template, broken, read_templates
+
+BUILTIN: Final = Path(__file__).with_name("builtin")
+PIPELINE: Final = "pipeline"
+
+
+class Catalog:
+    """Finds templates. `user` and `project` need not exist."""
+
+    def __init__(self, *, user: Path, project: Path | None, builtin: Path | None = None) -> None:
+        self._roots = [("builtin", builtin or BUILTIN), ("user", user)]
+        if project is not None:
+            self._roots.append(("project", project))
+
+    def list(self) -> list[Template]:
+        """All templates by key; one of a later root stands for one of an earlier."""
+        found: dict[str, Template] = {}
+        for source, root in self._roots:
+            for path in sorted(root.glob("*/template.yaml")):
+                for template in _read(path, source):
+                    found[template.key] = template
+        return list(found.values())
+
+    def get(self, key: str) -> Template:
+        """The template with this key. Raises `UsageError`."""
+        found = {template.key: template for template in self.list()}
+        if key not in found:
+            raise UsageError(
+                f"cannot find template {key!r}{nearest(key, found)}; perles templates list shows all"
+            )
+        template = found[key]
+        if template.error is not None:
+            raise UsageError(template.error)
+        return template
+
+    def plan(
+        self, key: str, args: Mapping[str, str], *, name: str | None, work_dir: Path
+    ) -> Plan:
+        """What the template makes of these arguments. Raises `UsageError` that names the argument."""
+        template = self.get(key)
+        values = check_arguments(template, args)
+        if key == PIPELINE and template.source == "builtin":
+            return read_pipeline(Path(values["file"]).expanduser())
+        if not template.nodes:
+            raise UsageError(f"cannot use template {key!r}: {template.path} has no nodes")
+        title = name or template.name
+        context = {
+            "Args": values,
+            "Name": title,
+            "Slug": title,
+            "Date": datetime.now(UTC).date().isoformat(),
+        }
+        tasks = tuple(_task(node, context, template.path.parent) for node in template.nodes)
+        return Plan(
+            template_id=key,
+            name=title,
+            tasks=tasks,
+            workers=template.workers,
+            provider="builtin" if all(_runs(task) for task in tasks) else "claude",
+            definition={"source": str(template.path), "version": template.version},
+        )
+
+
+def check_arguments(template: Template, given: Mapping[str, str]) -> dict[str, str]:
+    """The arguments with their defaults. Raises `UsageError` for a missing, unknown or wrong one."""
+    known = {argument.key: argument for argument in template.arguments}
+    for key in given:
+        if key not in known:
+            accepted = ", ".join(known) or "none"
+            raise UsageError(
+                f"cannot use argument {key!r}: template {template.key} does not have it"
+                f"{nearest(key, known)}; it has {accepted}"
+            )
+    return {
+        key: _checked(argument, given.get(key, argument.default), template.key)
+        for key, argument in known.items()
+    }
+
+
+def looks_like_file(text: str) -> bool:
+    """Whether somebody who typed this meant a file rather than a template's key."""
+    return "/" in text or text.endswith((".yaml", ".yml"))
+
+
+def _checked(argument: Argument, value: str, template: str) -> str:
+    if not value.strip():
+        if argument.required:
+            raise UsageError(
+                f"cannot use template {template!r} without {argument.key}: "
+                f"give it with --arg {argument.key}=…"
+            )
+        return value
+    if argument.type == "number":
+        try:
+            float(value)
+        except ValueError:
+            raise UsageError(f"cannot use {argument.key}={value!r}: it must be a number") from None
+    if argument.options:
+        chosen = [value] if argument.type == "select" else [v.strip() for v in value.split(",")]
+        for word in chosen:
+            if word not in argument.options:
+                raise UsageError(
+                    f"cannot use {argument.key}={word!r}{nearest(word, argument.options)}; "
+                    f"it is one of {', '.join(argument.options)}"
+                )
+    return value
+
+
+def _task(node: TaskNode, context: Mapping[str, Any], folder: Path) -> TaskSpec:
+    run = node.run and render(node.run, context, source=node.source, for_shell=True)
+    body = ""
+    if node.body_file is not None:
+        path = folder / node.body_file
+        try:
+            body = render(path.read_text("utf-8"), context, source=str(path))
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"cannot read {path}, which {node.source} names: {error}") from error
+    return TaskSpec(
+        key=node.key,
+        name=node.name,
+        run=run,
+        body=body,
+        after=node.after,
+        assignee=node.assignee,
+        timeout=node.timeout,
+        retries=node.retries,
+        env=node.env,
+    )
+
+
+def _runs(task: TaskSpec) -> bool:
+    return task.run is not None
+
+
+def _read(path: Path, source: str) -> list[Template]:
+    try:
+        return read_templates(path, source)
+    except UsageError as error:
+        return [broken(path, source, error)]

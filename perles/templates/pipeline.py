@@ -1,0 +1,184 @@
+"""Pipeline files: tasks that are shell commands, and what each waits for.
+
+    name: release check
+    workers: 3
+    env: {LANG: C.UTF-8}
+    tasks:
+      - key: lint
+        run: ruff check .
+      - key: unit
+        name: Unit tests
+        run: pytest -q
+        after: [lint]
+        timeout: 10m
+        retries: 1
+        env: {CI: "1"}
+"""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Final
+
+from perles import yamlfile
+from perles.domain.specs import Plan, TaskSpec
+from perles.yamlfile import Node
+
+KEY: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
+ENV_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+MAX_TASKS: Final = 10_000
+MAX_TEXT: Final = 200
+DEFAULT_WORKERS: Final = 2
+
+_ROOT: Final = ("name", "workers", "env", "tasks")
+_TASK: Final = ("key", "name", "run", "after", "timeout", "retries", "env")
+
+
+def read_pipeline(path: Path) -> Plan:
+    """The plan that a pipeline file describes. Raises `UsageError` that names file, line and key."""
+    text = yamlfile.read_text(path)
+    root = yamlfile.parse(text, str(path))
+    entries = root.mapping(_ROOT)
+    for needed in ("name", "tasks"):
+        if needed not in entries:
+            raise root.error(f"{needed} is missing; a pipeline needs name and tasks")
+    env = environment(entries["env"]) if "env" in entries else {}
+    tasks = _tasks(entries["tasks"], env)
+    return Plan(
+        template_id="pipeline",
+        name=short_text(entries["name"]),
+        tasks=tasks,
+        workers=entries["workers"].integer(1, 99) if "workers" in entries else DEFAULT_WORKERS,
+        definition={
+            "source": str(path.absolute()),
+            "sha256": hashlib.sha256(text.encode()).hexdigest(),
+            "pipeline": root.plain(),
+        },
+    )
+
+
+def _tasks(node: Node, env: dict[str, str]) -> tuple[TaskSpec, ...]:
+    items = node.items()
+    if not items:
+        raise node.error("a pipeline needs at least one task")
+    if len(items) > MAX_TASKS:
+        raise node.error(f"{len(items)} tasks are too many; {MAX_TASKS} at most")
+    tasks: dict[str, TaskSpec] = {}
+    for item in items:
+        task = _task(item, env)
+        if task.key in tasks:
+            raise item.mapping()["key"].error(f"two tasks have the key {task.key!r}; rename one")
+        tasks[task.key] = task
+    _check_order(items, tasks)
+    return tuple(tasks.values())
+
+
+def _task(item: Node, env: dict[str, str]) -> TaskSpec:
+    entries = item.mapping(_TASK)
+    for needed in ("key", "run"):
+        if needed not in entries:
+            raise item.error(f"{needed} is missing; a task needs key and run")
+    key = task_key(entries["key"])
+    own = environment(entries["env"]) if "env" in entries else {}
+    return TaskSpec(
+        key=key,
+        name=short_text(entries["name"]) if "name" in entries else key,
+        run=command(entries["run"]),
+        after=_after(entries["after"]) if "after" in entries else (),
+        timeout=positive_duration(entries["timeout"]) if "timeout" in entries else None,
+        retries=entries["retries"].integer(0, 100) if "retries" in entries else 0,
+        env={**env, **own},
+    )
+
+
+def _after(node: Node) -> tuple[str, ...]:
+    """The keys that a task waits for; one alone may stand without brackets."""
+    if isinstance(node.value, str):
+        return (node.value,)
+    return tuple(dict.fromkeys(item.text() for item in node.items()))
+
+
+def _check_order(items: list[Node], tasks: dict[str, TaskSpec]) -> None:
+    """Every `after` exists, and no task waits for itself, directly or through others."""
+    nodes = {item.mapping()["key"].text(): item for item in items}
+    for task in tasks.values():
+        for blocker in task.after:
+            if blocker not in tasks:
+                raise nodes[task.key].mapping()["after"].error(
+                    f"{task.key} waits for {blocker!r}, which is no task's key"
+                )
+    circle = find_circle({task.key: task.after for task in tasks.values()})
+    if circle:
+        shown = circle if len(circle) <= 10 else [*circle[:9], "…", circle[-1]]
+        raise nodes[circle[0]].mapping()["after"].error(
+            f"tasks wait for each other: {' -> '.join(shown)}; remove one of these"
+        )
+
+
+def find_circle(after: dict[str, tuple[str, ...]]) -> list[str]:
+    """Keys that wait for each other, the first again at the end; [] when none do."""
+    settled: set[str] = set()
+    for start in after:
+        path: list[str] = []
+        stack = [(start, iter(after[start]))] if start not in settled else []
+        path.append(start)
+        on_path = {start}
+        while stack:
+            key, blockers = stack[-1]
+            blocker = next(blockers, None)
+            if blocker is None:
+                stack.pop()
+                settled.add(key)
+                on_path.discard(key)
+                path.pop()
+            elif blocker in on_path:
+                return [*path[path.index(blocker) :], blocker]
+            elif blocker not in settled:
+                stack.append((blocker, iter(after[blocker])))
+                path.append(blocker)
+                on_path.add(blocker)
+    return []
+
+
+def task_key(node: Node) -> str:
+    """A task's key: it stands in commands, so it is plain."""
+    key = node.text()
+    if not KEY.fullmatch(key) or len(key) > MAX_TEXT:
+        raise node.error(
+            f"{key[:60]!r} is no key; use small letters, digits, - and _, a letter or digit first"
+        )
+    return key
+
+
+def command(node: Node) -> str:
+    """A shell command; not empty."""
+    text = node.text()
+    if not text.strip():
+        raise node.error("is empty; give a shell command")
+    return text
+
+
+def positive_duration(node: Node) -> float:
+    """Seconds above 0."""
+    seconds = node.duration()
+    if seconds <= 0:
+        raise node.error("must be above 0")
+    return seconds
+
+
+def environment(node: Node) -> dict[str, str]:
+    """Variables for commands. Names are plain; values are texts."""
+    found = {}
+    for name, value in node.mapping().items():
+        if not ENV_NAME.fullmatch(name):
+            raise value.error(f"{name[:60]!r} is no name of a variable")
+        found[name] = value.text()
+    return found
+
+
+def short_text(node: Node) -> str:
+    """A name of one line."""
+    text = node.text().strip()
+    if not text or len(text) > MAX_TEXT or not text.isprintable():
+        raise node.error(f"must be one line of 1 to {MAX_TEXT} printable characters")
+    return text

@@ -1,0 +1,52 @@
+"""Filling arguments into texts: Jinja2 in its sandbox, and the plain fields of the older syntax."""
+
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Any, Final
+
+from jinja2 import StrictUndefined, TemplateError
+from jinja2.sandbox import SandboxedEnvironment
+
+from perles.domain.errors import UsageError
+
+_ACTION: Final = re.compile(r"\{\{(-?)\s*(\.[^{}]*?)\s*(-?)\}\}")
+_FIELD: Final = re.compile(r"\.[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
+MAX_RENDERED: Final = 1024 * 1024
+
+
+def render(text: str, values: Mapping[str, Any], *, source: str, for_shell: bool = False) -> str:
+    """`text` with its `{{ … }}` filled in; for the shell, each value is quoted as one word.
+
+    `{{.Args.goal}}` means `{{ Args.goal }}`. Raises `UsageError` that names `source`.
+    """
+    environment = SandboxedEnvironment(
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        finalize=(lambda value: shlex.quote(str(value))) if for_shell else None,
+    )
+    try:
+        rendered = environment.from_string(_translated(text, source)).render(values)
+    except TemplateError as error:
+        line = getattr(error, "lineno", None)
+        where = f"{source}:{line}" if line else source
+        raise UsageError(f"cannot render {where}: {error.message}; check the {{{{ … }}}}") from error
+    except (TypeError, ValueError, OverflowError, MemoryError, RecursionError) as error:
+        raise UsageError(f"cannot render {source}: {error}") from error
+    if len(rendered) > MAX_RENDERED:
+        raise UsageError(f"cannot render {source}: the result is over 1 MiB")
+    return rendered
+
+
+def _translated(text: str, source: str) -> str:
+    def plain(match: re.Match[str]) -> str:
+        field = match.group(2)
+        if not _FIELD.fullmatch(field):
+            line = text.count("\n", 0, match.start()) + 1
+            raise UsageError(
+                f"cannot render {source}:{line}: {match.group(0)[:60]!r} is not understood; "
+                "write it in Jinja2: {{ Args.name }}, {% if Args.name %}"
+            )
+        return "{{" + match.group(1) + field[1:] + match.group(3) + "}}"
+
+    return _ACTION.sub(plain, text)

@@ -1,0 +1,1 @@
+"""Where workflows work: session folders and git worktrees."""

@@ -1,0 +1,50 @@
+"""The session folder of a workflow: what its agents were given and printed, and their secrets.
+
+`sessions/<app>/<date>/<workflow id>/<agent>/`: one folder an agent, private to
+the user. A turn's files are `turn-<number>.in`, `.out`, `.err` and `.status`.
+"""
+
+import hashlib
+import os
+import re
+import secrets
+from pathlib import Path
+
+TOKEN_BYTES = 32
+
+
+def session_folder(sessions: Path, work_dir: Path, created_at: str, workflow_id: str) -> Path:
+    """Where the session of this workflow lies. Nothing is made."""
+    app = re.sub(r"[^A-Za-z0-9._-]+", "-", work_dir.name).strip("-.") or "root"
+    return sessions / app[:64] / created_at[:10] / workflow_id
+
+
+def agent_folder(session: Path, agent: str) -> Path:
+    """The agent's own folder, made private where it is missing."""
+    folder = session / agent
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def turn_output(session: Path, agent: str, number: int) -> Path:
+    """Where the output of an agent's turn goes; its other files lie beside it."""
+    return session / agent / f"turn-{number}.out"
+
+
+def new_token(session: Path, agent: str) -> str:
+    """Make the agent's bearer token, keep it in a private file, and return its hash."""
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    path = agent_folder(session, agent) / "token"
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(token)
+    return token_hash(token)
+
+
+def read_token(session: Path, agent: str) -> str:
+    """The agent's token. Raises `FileNotFoundError` when its folder was deleted."""
+    return (session / agent / "token").read_text()
+
+
+def token_hash(token: str) -> str:
+    """How a token is stored."""
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from perles.config import Config
     from perles.domain.specs import WorkflowSpec
     from perles.store.database import Database
+    from perles.templates.catalog import Catalog
 
 _POLL: Final = 0.025
 _ENGINE_START_SECONDS: Final = 30.0
@@ -114,6 +115,16 @@ class ControlPlane:
         with views.reading(self.database_path) as connection:
             return views.list_workflows(connection, views.WorkflowFilter(**filters)).rows
 
+    def state_of(self, workflow_id: str) -> str:
+        """The state of a workflow, by its id. Raises `NotFoundError`."""
+        with views.reading(self.database_path) as connection:
+            return views.state_of(connection, workflow_id)
+
+    def last_seq(self) -> int:
+        """The seq of the newest event; 0 where there is none."""
+        with views.reading(self.database_path) as connection:
+            return views.last_seq(connection)
+
     def subscribe(
         self,
         *,
@@ -153,19 +164,27 @@ class ControlPlane:
         with views.reading(self.database_path) as connection:
             return views.engine_status(connection)
 
-    def ensure_engine(self) -> bool:
+    def templates(self, work_dir: Path) -> Catalog:
+        """The templates that somebody in `work_dir` can use."""
+        from perles.creation import catalog
+
+        return catalog(self.paths, work_dir)
+
+    def ensure_engine(self, *, exit_when_idle: bool = True) -> bool:
         """See that an engine runs; whether this call started it.
 
-        The one it starts is a process of its own that ends when nothing is left to
-        do. Raises `PerlesError` when it does not come up.
+        The one it starts is a process of its own, which outlives its caller and, with
+        `exit_when_idle`, ends when nothing runs or waits. Raises `PerlesError` when it
+        does not come up.
         """
         if self.engine_runs():
             return False
         _ = self._database
         log = self.paths.engine_log()
+        command = [sys.executable, "-m", "perles", "serve", "--foreground"]
         with log.open("ab") as output:
             child = subprocess.Popen(
-                [sys.executable, "-m", "perles", "serve", "--foreground", "--exit-when-idle"],
+                [*command, "--exit-when-idle"] if exit_when_idle else command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -203,6 +222,19 @@ class ControlPlane:
                 raise PerlesError(f"cannot stop the engine: pid {pid} still runs; kill -9 {pid}")
             time.sleep(_POLL)
         return pid
+
+    def wait_for_idle_engine(self, seconds: float) -> bool:
+        """Wait for an engine that ends when idle; whether it ended in that time."""
+        deadline = time.monotonic() + seconds
+        while self.engine_runs():
+            if time.monotonic() > deadline or self._has_work():
+                return False
+            time.sleep(_POLL)
+        return True
+
+    def _has_work(self) -> bool:
+        with views.reading(self.database_path) as connection:
+            return views.has_work(connection)
 
     def _request(self, ref: str, kind: str, args: dict[str, Any], *, wait: bool) -> Outcome:
         from perles.requests import append_command

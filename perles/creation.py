@@ -44,7 +44,7 @@ def prepare(spec: WorkflowSpec, paths: Paths) -> Prepared:
     if spec.token_budget < 0:
         raise UsageError("cannot use a token budget below 0; 0 means no limit")
     _check_labels(spec.labels)
-    plan = _catalog(paths, work_dir).plan(
+    plan = catalog(paths, work_dir).plan(
         spec.template_id, spec.args, name=spec.name, work_dir=work_dir
     )
     find(plan.provider)
@@ -54,10 +54,10 @@ def prepare(spec: WorkflowSpec, paths: Paths) -> Prepared:
     return Prepared(spec, plan, _name(spec.name or plan.name), work_dir, workers)
 
 
-def _catalog(paths: Paths, work_dir: Path) -> Catalog:
+def catalog(paths: Paths, work_dir: Path) -> Catalog:
+    """The templates that somebody in `work_dir` can use."""
     repo = repo_of(work_dir)
     return Catalog(
-        builtin=None,
         user=paths.user_workflows_dir(),
         project=None if repo is None else repo / ".perles" / "workflows",
     )

@@ -42,12 +42,13 @@ class Commands:
         for command in self._context.reader.all(Command, queries.UNFINISHED_COMMANDS):
             self._take(command)
 
-    def poll(self) -> None:
-        """Take the commands that were queued since the last time, in order."""
+    def poll(self, kinds: frozenset[str] | None = None) -> None:
+        """Take the commands that were queued since the last time, in order; only these kinds."""
         found = self._context.reader.all(Command, queries.QUEUED_COMMANDS, after=self._taken)
         for command in found:
             self._taken = command.id
-            self._take(command)
+            if kinds is None or command.kind in kinds:
+                self._take(command)
 
     def is_busy(self) -> bool:
         """Whether a command is being carried out."""

@@ -59,8 +59,14 @@ class Engine:
         self._stopping.set()
         self._changed.set()
 
-    async def run(self, *, exit_when_idle: bool = False) -> None:
-        """Host the engine until it is stopped, or idle. Raises `EngineRunsError`, `DatabaseError`."""
+    async def run(
+        self, *, exit_when_idle: bool = False, errand: frozenset[str] | None = None
+    ) -> None:
+        """Host the engine until it is stopped, or idle. Raises `EngineRunsError`, `DatabaseError`.
+
+        For an `errand` it only carries out the queued commands of these kinds, starts
+        no agent, and leaves those that live to the next engine.
+        """
         with self._lock:
             path = self._paths.database_path()
             migrate.ensure(path, self._lock)
@@ -69,7 +75,8 @@ class Engine:
             writer.start()
             try:
                 with database.reader() as reader:
-                    await self._host(self._context(database, writer, reader), exit_when_idle)
+                    context = self._context(database, writer, reader)
+                    await self._host(context, exit_when_idle, errand)
             finally:
                 writer.close()
                 database.dispose()
@@ -85,7 +92,9 @@ class Engine:
             kick=self._changed.set,
         )
 
-    async def _host(self, context: Context, exit_when_idle: bool) -> None:
+    async def _host(
+        self, context: Context, exit_when_idle: bool, errand: frozenset[str] | None
+    ) -> None:
         commands = Commands(context)
         servers = McpServers(EngineToolHost(context, commands))
         context.turns = Turns(context)
@@ -96,6 +105,10 @@ class Engine:
         try:
             await reconcile(context)
             commands.recover()
+            if errand is not None:
+                commands.poll(errand)
+                await commands.settle()
+                return
             sweeps.start()
             await self._loop(context, commands, exit_when_idle)
             await commands.settle()
@@ -220,7 +233,7 @@ def run_errand(paths: Paths, config: Config, kinds: frozenset[str]) -> None:
     When another engine comes up at this moment, it carries them out instead.
     """
     try:
-        asyncio.run(Engine(paths, config).run_errand(kinds))
+        asyncio.run(Engine(paths, config).run(errand=kinds))
     except EngineRunsError:
         log.info("another engine came up; it takes the commands")
 

@@ -328,6 +328,28 @@ def last_seq(connection: Connection | None) -> int:
     return int(row[0] or 0)
 
 
+def state_of(connection: Connection | None, workflow_id: str) -> str:
+    """The state of one workflow. Raises `NotFoundError`."""
+    row = None
+    if connection is not None:
+        query = "SELECT state FROM workflows WHERE id = ?"
+        row = connection.execute(query, (workflow_id,)).fetchone()
+    if row is None:
+        raise NotFoundError("workflow", workflow_id)
+    return str(row[0])
+
+
+def has_work(connection: Connection | None) -> bool:
+    """Whether a workflow runs, or waits to be started."""
+    if connection is None:
+        return False
+    query = (
+        "SELECT EXISTS (SELECT 1 FROM workflows WHERE state = 'running' "
+        "OR state = 'pending' AND start_requested_at IS NOT NULL)"
+    )
+    return bool(connection.execute(query).fetchone()[0])
+
+
 def command(connection: Connection | None, command_id: int) -> Json:
     """A command's status, result and error."""
     if connection is None:

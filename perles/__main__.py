@@ -1,0 +1,5 @@
+"""`python -m perles`."""
+
+from perles.cli.fast import main
+
+main()

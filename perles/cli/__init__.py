@@ -1,0 +1,1 @@
+"""The command line: parse, call the façade, print. No rules live here."""

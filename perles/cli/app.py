@@ -1,0 +1,81 @@
+"""The command line as Typer sees it: one file a command; nothing heavy is imported here."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from perles import __version__
+from perles.cli import (
+    config,
+    create,
+    database,
+    engine,
+    lifecycle,
+    read,
+    run,
+    serve,
+    templates,
+)
+
+app = typer.Typer(
+    name="perles",
+    help="Run many workflows of AI coding agents, or of plain commands, on one machine.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"perles {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    config_file: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="Configuration file to use alone."),
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    if config_file is not None:
+        os.environ["PERLES_CONFIG"] = str(config_file)
+
+
+app.command("run")(run.command)
+app.command("create")(create.command)
+app.command("start")(lifecycle.start)
+app.command("pause")(lifecycle.pause)
+app.command("resume")(lifecycle.resume)
+app.command("stop")(lifecycle.stop)
+app.command("list")(read.list_)
+app.command("show")(read.show)
+app.command("events")(read.events)
+app.command("serve")(serve.command)
+app.add_typer(engine.app, name="engine")
+app.add_typer(templates.app, name="templates")
+app.add_typer(config.app, name="config")
+app.add_typer(database.app, name="db")
+
+
+def run_app(argv: list[str]) -> int:
+    """Run the command line; its exit code. Errors of ours pass through."""
+    command: Any = typer.main.get_command(app)
+    try:
+        result = command.main(args=argv, prog_name="perles", standalone_mode=False)
+    except typer.Abort:
+        return 130
+    except Exception as error:
+        code = getattr(error, "exit_code", None)
+        show = getattr(error, "show", None)
+        if code is None or show is None:
+            raise
+        show()
+        return int(code)
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,64 @@
+"""`perles config`: what holds, where it comes from, and a file to start with."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from perles.cli.output import print_json, print_table, say, warn
+from perles.domain.errors import UsageError
+
+app = typer.Typer(help="The configuration.", no_args_is_help=True)
+
+
+@app.command()
+def show(
+    origin: Annotated[bool, typer.Option("--origin", help="Say where each value is from.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Show every setting as it holds here."""
+    from perles import config
+
+    settings = config.explain()
+    if json:
+        print_json([setting._asdict() for setting in settings])
+    elif origin:
+        print_table(("KEY", "VALUE", "ORIGIN"), [list(setting) for setting in settings])
+    else:
+        print_table(("KEY", "VALUE"), [list(setting[:2]) for setting in settings])
+
+
+@app.command()
+def init(
+    user: Annotated[
+        bool, typer.Option("--user", help="The user's own file instead of the repository's.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite one that is there.")] = False,
+) -> None:
+    """Write a configuration file with every key, its default and its meaning."""
+    from perles import config
+
+    repo = config.repo_of(Path.cwd())
+    path = config.user_file() if user else (repo or Path.cwd()) / ".perles" / "config.yaml"
+    if path.exists() and not force:
+        raise UsageError(f"cannot write {path}: it is there already; --force overwrites it")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(config.render_default())
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+    say(f"wrote {path}")
+
+
+@app.command()
+def check() -> None:
+    """Check the configuration (exit 2 when something is wrong), and tell what has no effect."""
+    from perles import config
+
+    paths = config.files()
+    config.load()
+    for line in config.ignored_keys(paths):
+        warn(f"{line} has no effect")
+    read = ", ".join(os.fspath(path) for path in paths) or "no file; the defaults hold"
+    say(f"the configuration is fine: {read}")

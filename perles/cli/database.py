@@ -1,0 +1,55 @@
+"""`perles db`: the database file itself."""
+
+import os
+
+import typer
+
+from perles.cli.output import say
+from perles.controlplane import ControlPlane
+from perles.domain.errors import UsageError
+
+app = typer.Typer(help="The database file.", no_args_is_help=True)
+
+
+@app.command()
+def upgrade() -> None:
+    """Make the database, or bring it to this version's schema (a backup is kept beside it)."""
+    from perles.store import migrate
+    from perles.store.version import HEAD
+
+    plane = ControlPlane()
+    plane.paths.ensure_home()
+    if migrate.ensure(plane.database_path):
+        say(f"upgraded {plane.database_path} to schema {HEAD}")
+    else:
+        say(f"{plane.database_path} has schema {HEAD} already")
+
+
+@app.command()
+def current() -> None:
+    """Tell the schema of the database and that of this program."""
+    from perles.store import migrate
+    from perles.store.version import HEAD
+
+    found = migrate.current(ControlPlane().database_path)
+    say(f"database {found or 'none'}, program {HEAD}")
+
+
+@app.command()
+def path() -> None:
+    """Print where the database is."""
+    print(ControlPlane().database_path)
+
+
+@app.command()
+def shell() -> None:
+    """Open the database in sqlite3 (read and look; change things through perles)."""
+    database = ControlPlane().database_path
+    if not database.exists():
+        raise UsageError(f"cannot open {database}: it is not there yet; perles db upgrade makes it")
+    try:
+        os.execvp("sqlite3", ["sqlite3", "-header", "-column", str(database)])
+    except FileNotFoundError:
+        raise UsageError(
+            "cannot find the program sqlite3: install your system's package of that name"
+        ) from None

@@ -1,0 +1,83 @@
+"""`perles events`: the journal, as it was or as it comes."""
+
+from typing import NamedTuple
+
+from perles.cli.output import print_json
+from perles.cli.text import clean, cut
+from perles.domain.errors import UsageError
+from perles.paths import Paths
+from perles.store import views
+from perles.store.views import Json
+
+DEFAULT_LIMIT = 1000
+MAX_LINE = 200
+_HIDDEN = ("v", "from", "to", "trigger", "text")
+
+
+class EventOptions(NamedTuple):
+    """What was asked for on the command line."""
+
+    id: str | None = None
+    type: tuple[str, ...] = ()
+    since: int | None = None
+    limit: int | None = None
+    follow: bool = False
+    json: bool = False
+
+
+def run(options: EventOptions, paths: Paths) -> None:
+    """Print events: the newest, those after `since`, or for ever with `follow`."""
+    if (options.since or 0) < 0 or (options.limit or 1) < 1:
+        raise UsageError("cannot use these bounds: --since is 0 or more, --limit 1 or more")
+    limit = options.limit or (None if options.since is not None else DEFAULT_LIMIT)
+    with views.reading(paths.database_path()) as connection:
+        workflow_id = None if options.id is None else views.resolve(connection, options.id)
+        found = views.read_events(
+            connection,
+            since=options.since or 0,
+            workflow_id=workflow_id,
+            types=options.type,
+            limit=limit,
+            newest=options.since is None,
+        )
+        last = views.last_seq(connection)
+    for event in found:
+        _print(event, options.json)
+    if options.follow:
+        since = found[-1]["seq"] if found else max(options.since or 0, last)
+        _follow(options, paths, workflow_id, since)
+
+
+def _follow(options: EventOptions, paths: Paths, workflow_id: str | None, since: int) -> None:
+    from perles.store.tail import tail
+
+    path = paths.database_path()
+    for event in tail(path, since=since, workflow_id=workflow_id, types=options.type):
+        _print(event, options.json)
+
+
+def _print(event: Json, as_json: bool) -> None:
+    if as_json:
+        print_json(event, line=True)
+    else:
+        print(line_of(event), flush=True)
+
+
+def line_of(event: Json) -> str:
+    """One event as one line: seq, time, workflow, who or what, type, and what it says."""
+    payload = event["payload"]
+    about = " ".join(
+        str(event[field]) for field in ("agent", "task") if event[field] is not None
+    )
+    says = []
+    if "from" in payload and "to" in payload:
+        says.append(f"{payload['from']} → {payload['to']}")
+    says += [
+        f"{key}={value}" for key, value in payload.items() if key not in _HIDDEN and value is not None
+    ]
+    if "text" in payload:
+        says.append(str(payload["text"]))
+    where = event["workflow_id"] or "-"
+    moment = event["at"][11:19]
+    line = f"{event['seq']:>6}  {moment}  {where}  {event['type']:<22} {about:<14} {' '.join(says)}"
+    return cut(clean(line), MAX_LINE).rstrip()

@@ -1,0 +1,147 @@
+"""The console entry point, its fast path, and the one place where errors become exit codes.
+
+`list`, `show` and `events` with plain known flags are parsed here, without Typer:
+importing it alone costs as much as answering. Whatever is not understood here
+(help, mistakes, everything else) goes the ordinary way.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from perles.cli.text import clean
+from perles.domain.errors import PerlesError
+
+_FLAGS: Final[dict[str, dict[str, type]]] = {
+    "list": {
+        "--state": str,
+        "--label": tuple,
+        "--template": str,
+        "--priority": str,
+        "--name": str,
+        "--limit": int,
+        "--all": bool,
+        "--json": bool,
+    },
+    "show": {"--json": bool},
+    "events": {
+        "--type": tuple,
+        "--since": int,
+        "--limit": int,
+        "--follow": bool,
+        "--json": bool,
+    },
+}
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(guarded(lambda: _dispatch(sys.argv[1:])))
+
+
+def guarded(work: Callable[[], int]) -> int:
+    """`work`'s exit code, or that of the error it ends with, which is told in a line or two."""
+    try:
+        code = work()
+        sys.stdout.flush()
+        return code
+    except PerlesError as error:
+        print(f"perles: {clean(str(error))}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader went away, as `head` does; keep the interpreter from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # the last boundary: a bug is told in a line, its trace is kept
+        return _internal_error(error)
+
+
+def _dispatch(argv: Sequence[str]) -> int:
+    options = parse(argv)
+    if options is not None:
+        _run(argv[0], options)
+        return 0
+    from perles.cli.app import run_app
+
+    return run_app(list(argv))
+
+
+def _run(verb: str, options: dict[str, Any]) -> None:
+    from perles.paths import Paths, home
+
+    paths = Paths(home(os.environ))
+    if verb == "list":
+        from perles.cli import list as listing
+
+        listing.run(listing.ListOptions(**options), paths)
+    elif verb == "show":
+        from perles.cli import show
+
+        show.run(show.ShowOptions(**options), paths)
+    else:
+        from perles.cli import events
+
+        events.run(events.EventOptions(**options), paths)
+
+
+def parse(argv: Sequence[str]) -> dict[str, Any] | None:
+    """The options of a read command, or None for what only the ordinary way understands."""
+    if not argv or argv[0] not in _FLAGS:
+        return None
+    flags, options = _FLAGS[argv[0]], {}
+    words: list[str] = []
+    rest = iter(argv[1:])
+    for word in rest:
+        if not word.startswith("-"):
+            words.append(word)
+            continue
+        name, equals, value = word.partition("=")
+        kind = flags.get(name)
+        if kind is None or (kind is bool and equals):
+            return None
+        if kind is not bool and not equals:
+            value = next(rest, "-")
+            if value.startswith("-"):
+                return None
+        if not _take(options, name[2:], kind, value):
+            return None
+    allowed = {"list": (0, 0), "show": (1, 1), "events": (0, 1)}[argv[0]]
+    if not allowed[0] <= len(words) <= allowed[1]:
+        return None
+    return options | ({"id": words[0]} if words else {})
+
+
+def _take(options: dict[str, Any], name: str, kind: type, value: str) -> bool:
+    """Put one flag into the options; whether its value is of its kind."""
+    if kind is bool:
+        options[name] = True
+    elif kind is tuple:
+        options[name] = (*options.get(name, ()), value)
+    elif kind is int:
+        if not (value.isascii() and value.isdigit()):
+            return False
+        options[name] = int(value)
+    else:
+        options[name] = value
+    return True
+
+
+def _internal_error(error: Exception) -> int:
+    import traceback
+
+    from perles.paths import Paths, home
+
+    path = Paths(home(os.environ)).crash_log()
+    note = ""
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(fd, "w") as file:
+            traceback.print_exception(error, file=file)
+        note = f"; the details are in {path}"
+    except OSError:
+        traceback.print_exception(error)
+    print(f"perles: internal error: {clean(repr(error))[:300]}{note}", file=sys.stderr)
+    return 1

@@ -1,0 +1,125 @@
+"""`perles list`: the workflows, newest first."""
+
+import sys
+import time
+from typing import NamedTuple
+
+from perles.cli.output import print_json, print_table, span, warn
+from perles.cli.text import clean
+from perles.domain.errors import UsageError
+from perles.domain.states import PRIORITIES, WORKFLOW
+from perles.paths import Paths
+from perles.store import views
+from perles.store.views import DEFAULT_LIMIT, Json, WorkflowFilter
+
+HEADERS = ("ID", "NAME", "STATE", "TASKS", "WORKERS", "UPTIME", "TOKENS", "TEMPLATE", "NOTE")
+
+
+class ListOptions(NamedTuple):
+    """What was asked for on the command line."""
+
+    state: str | None = None
+    label: tuple[str, ...] = ()
+    template: str | None = None
+    priority: str | None = None
+    name: str | None = None
+    limit: int | None = None
+    all: bool = False
+    json: bool = False
+    watch: bool = False
+    plain: bool = False
+
+
+def run(options: ListOptions, paths: Paths) -> None:
+    """Print the list, once or, with `watch`, again at every second."""
+    wanted = _filter(options)
+    if options.watch:
+        _watch(wanted, options, paths)
+    else:
+        _print(wanted, options, paths)
+
+
+def _print(wanted: WorkflowFilter, options: ListOptions, paths: Paths) -> None:
+    with views.reading(paths.database_path()) as connection:
+        found = views.list_workflows(connection, wanted)
+    if options.json:
+        print_json(found.rows)
+    elif found.rows:
+        print_table(HEADERS, [_row(row) for row in found.rows], state=2)
+    else:
+        warn("no workflows" + (" fit" if _narrows(wanted) else " yet: perles run FILE"))
+    if found.more:
+        warn(f"… and {found.more} more: perles list --all")
+
+
+def _narrows(wanted: WorkflowFilter) -> bool:
+    return bool(
+        wanted.states or wanted.labels or wanted.template or wanted.priority or wanted.name
+    )
+
+
+def _watch(wanted: WorkflowFilter, options: ListOptions, paths: Paths) -> None:
+    terminal = sys.stdout.isatty() and not options.plain
+    while True:
+        if terminal:
+            print("\x1b[H\x1b[2J", end="")
+        _print(wanted, options, paths)
+        sys.stdout.flush()
+        time.sleep(1)
+
+
+def _row(row: Json) -> list[str]:
+    tasks = row["tasks"]
+    done = f"{tasks['done']}/{tasks['total']}"
+    if tasks["failed"]:
+        done += f" ({tasks['failed']} failed)"
+    return [
+        row["id"],
+        row["name"],
+        row["state"],
+        done,
+        str(row["workers"]),
+        span(row["uptime_s"]),
+        str(row["tokens_used"]),
+        row["template_id"],
+        row["reason"] or row["attention"] or "",
+    ]
+
+
+def _filter(options: ListOptions) -> WorkflowFilter:
+    limit = DEFAULT_LIMIT if options.limit is None else options.limit
+    if limit < 1:
+        raise UsageError(f"cannot list {limit} workflows: --limit is 1 or more")
+    return WorkflowFilter(
+        states=_words("state", options.state, WORKFLOW.states),
+        labels=tuple(split_pair("label", text) for text in options.label),
+        template=options.template,
+        priority=next(iter(_words("priority", options.priority, PRIORITIES)), None),
+        name=options.name,
+        limit=None if options.all else limit,
+        everything=options.all,
+    )
+
+
+def _words(what: str, given: str | None, known: tuple[str, ...]) -> tuple[str, ...]:
+    """Words separated by commas, each a known one."""
+    if given is None:
+        return ()
+    words = tuple(word.strip() for word in given.split(","))
+    for word in words:
+        if word not in known:
+            from perles.domain.nearest import nearest
+
+            raise UsageError(
+                f"cannot filter by {what} {clean(word)!r}{nearest(word, known)}; "
+                f"it is one of {', '.join(known)}"
+            )
+    return words
+
+
+def split_pair(what: str, text: str) -> tuple[str, str]:
+    """`key=value` in two. Raises `UsageError`."""
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise UsageError(f"cannot use {what} {clean(text)!r}: write it as key=value")
+    return key, value

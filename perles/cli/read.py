@@ -1,0 +1,82 @@
+"""list, show and events as Typer knows them; `perles.cli.fast` has their short way."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from perles.cli import events as events_command
+from perles.cli import list as list_command
+from perles.cli import show as show_command
+from perles.paths import Paths, home
+
+Json = Annotated[bool, typer.Option("--json", help="JSON, as docs/json.md describes it.")]
+
+
+def _paths() -> Paths:
+    return Paths(home(os.environ))
+
+
+def list_(
+    state: Annotated[
+        str | None, typer.Option(metavar="STATE,…", help="Only workflows in these states.")
+    ] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(metavar="K=V", help="Only with this label; repeatable.")
+    ] = None,
+    template: Annotated[str | None, typer.Option(help="Only of this template.")] = None,
+    priority: Annotated[str | None, typer.Option(help="Only low, normal or high ones.")] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="SUBSTR", help="Only with this in their name.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many (default 100).")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All of them, archived ones too.")
+    ] = False,
+    json: Json = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Again at every second.")] = False,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="With --watch: append, never clear the screen.")
+    ] = False,
+) -> None:
+    """List workflows, newest first."""
+    options = list_command.ListOptions(
+        state=state,
+        label=tuple(label or ()),
+        template=template,
+        priority=priority,
+        name=name,
+        limit=limit,
+        all=everything,
+        json=json,
+        watch=watch,
+        plain=plain,
+    )
+    list_command.run(options, _paths())
+
+
+def show(
+    id: Annotated[str, typer.Argument(help="Id, unique prefix of it, or unique name.")],
+    json: Json = False,
+) -> None:
+    """Show one workflow: its tasks, its agents, and why it stands where it stands."""
+    show_command.run(show_command.ShowOptions(id=id, json=json), _paths())
+
+
+def events(
+    id: Annotated[str | None, typer.Argument(help="Only of this workflow.")] = None,
+    type: Annotated[
+        list[str] | None, typer.Option(metavar="GLOB", help="Only these types; repeatable.")
+    ] = None,
+    since: Annotated[
+        int | None, typer.Option(metavar="SEQ", help="Only after this sequence number.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many (default the last 1000).")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they come.")] = False,
+    json: Json = False,
+) -> None:
+    """Print events: what happened, in order."""
+    options = events_command.EventOptions(
+        id=id, type=tuple(type or ()), since=since, limit=limit, follow=follow, json=json
+    )
+    events_command.run(options, _paths())

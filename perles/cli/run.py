@@ -1,0 +1,158 @@
+"""`perles run`: create, start, and follow to the end; the exit code is the outcome."""
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from perles.cli import create
+from perles.cli.events import line_of
+from perles.cli.output import print_json, say, span, warn
+from perles.cli.show import print_failures
+from perles.cli.text import clean
+from perles.controlplane import ControlPlane
+from perles.domain.errors import NotFoundError, PerlesError
+from perles.domain.states import WORKFLOW
+from perles.store.views import Json
+
+QUIET = ("command.", "resource.", "agent.status_changed", "agent.phase_changed", "turn.starting")
+"""Events that a pipe is spared: `perles events` has them."""
+
+
+def command(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|TEMPLATE|ID", help="A pipeline file, a template, or a workflow to go on with."
+        ),
+    ],
+    name: create.Name = None,
+    arg: create.Args = None,
+    label: create.Labels = None,
+    priority: create.Priority = "normal",
+    workers: create.Workers = None,
+    work_dir: create.WorkDir = None,
+    token_budget: create.Budget = 0,
+    json: Annotated[bool, typer.Option("--json", help="One JSON event a line.")] = False,
+) -> None:
+    """Run a workflow to its end: exit 0 completed, 1 failed or stopped.
+
+    Uses the engine that runs, or starts one that ends with its work. Ctrl-C pauses
+    the workflow when the engine is this command's own, else it only stops following.
+    """
+    plane = ControlPlane()
+    workflow_id = _existing(plane, target)
+    if workflow_id is None:
+        spec = create.spec_of(
+            target, name, arg, label, priority, workers, work_dir, token_budget
+        )
+        workflow_id = plane.create(spec)
+    raise typer.Exit(Runner(plane, workflow_id, json).run())
+
+
+def _existing(plane: ControlPlane, target: str) -> str | None:
+    """The workflow that somebody wants to go on with, where the target is one's id."""
+    if not target.startswith("wf-") or create.is_file(target):
+        return None
+    try:
+        found: str = plane.get(target)["id"]
+    except NotFoundError:
+        return None
+    return found
+
+
+class Runner:
+    """Follows one workflow; signals end the following, and with an engine of our own the work."""
+
+    def __init__(self, plane: ControlPlane, workflow_id: str, as_json: bool) -> None:
+        self._plane = plane
+        self._id = workflow_id
+        self._json = as_json
+        self._own = False
+        self._signal: int | None = None
+
+    def run(self) -> int:
+        """Start and follow; the exit code."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._interrupted)
+        begun = self._plane.last_seq()
+        self._own = self._plane.ensure_engine()
+        self._begin()
+        if sys.stdout.isatty() and not self._json and os.environ.get("TERM") != "dumb":
+            from perles.cli.run_view import follow_live
+
+            follow_live(self._plane, self._id, self._finished)
+        else:
+            self._follow_plain(begun)
+        return self._leave() if self._signal is not None else self._conclude()
+
+    def _begin(self) -> None:
+        state = self._plane.get(self._id)["state"]
+        act = self._plane.resume if state == "paused" else self._plane.start
+        outcome = act(self._id)
+        if outcome.status == "waiting":
+            warn(f"perles: {outcome.text}")
+
+    def _interrupted(self, number: int, frame: FrameType | None) -> None:
+        """Once: stop following. A second time: kill."""
+        if self._signal is not None and self._own:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            self._plane.stop(self._id, reason="interrupted twice", force=True, wait=False)
+        self._signal = number
+
+    def _finished(self) -> bool:
+        """Whether there is nothing to follow any more. Brings a dead engine back."""
+        if self._signal is not None:
+            return True
+        if self._plane.state_of(self._id) in (*WORKFLOW.terminal, "paused"):
+            return True
+        if not self._plane.engine_runs():
+            warn("perles: the engine is gone; starting one")
+            self._own = self._plane.ensure_engine() or self._own
+        return False
+
+    def _follow_plain(self, since: int) -> None:
+        for event in self._plane.subscribe(since=since, workflow=self._id, stop=self._finished):
+            if self._json:
+                print_json(event, line=True)
+            elif not event["type"].startswith(QUIET):
+                print(line_of(event), flush=True)
+
+    def _leave(self) -> int:
+        code = 130 if self._signal == signal.SIGINT else 143
+        if not self._own:
+            warn(f"\nstopped following; {self._id} goes on. Look: perles show {self._id}")
+            return code
+        warn(f"\npausing {self._id} …")
+        try:
+            self._plane.pause(self._id)
+        except PerlesError as error:
+            warn(f"perles: {error}")
+            return code
+        warn(f"paused {self._id}; go on with it: perles run {self._id}")
+        return code
+
+    def _conclude(self) -> int:
+        shown = self._plane.get(self._id)
+        code = 0 if shown["state"] == "completed" else 1
+        if self._json:
+            print_json({"id": self._id, "state": shown["state"], "exit_code": code}, line=True)
+        else:
+            _say_end(shown)
+        if self._own:
+            self._plane.wait_for_idle_engine(5.0)
+        return code
+
+
+def _say_end(shown: Json) -> None:
+    print_failures(shown)
+    counts = shown["task_counts"]
+    why = f" ({clean(shown['reason'])})" if shown["reason"] else ""
+    say(
+        f"\n{shown['id']} {clean(shown['name'])}: {shown['state']}{why}, "
+        f"{counts['done']}/{counts['total']} tasks in {span(shown['uptime_s'])}"
+    )
+    say(f"look: perles show {shown['id']} · perles events {shown['id']}")

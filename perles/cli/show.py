@@ -1,0 +1,103 @@
+"""`perles show`: one workflow in full."""
+
+from typing import NamedTuple
+
+from perles.cli.output import between, print_json, print_table, say, span
+from perles.cli.text import clean
+from perles.paths import Paths
+from perles.store import views
+from perles.store.views import Json
+
+TASK_HEADERS = ("TASK", "STATUS", "ASSIGNEE", "ATTEMPT", "EXIT", "TIME", "NOTE")
+AGENT_HEADERS = ("AGENT", "STATUS", "PHASE", "TASK", "PID", "QUEUED")
+TAIL_LINES = 10
+
+
+class ShowOptions(NamedTuple):
+    """What was asked for on the command line."""
+
+    id: str
+    json: bool = False
+
+
+def run(options: ShowOptions, paths: Paths) -> None:
+    """Print the workflow."""
+    with views.reading(paths.database_path()) as connection:
+        shown = views.show_workflow(connection, views.resolve(connection, options.id))
+    if options.json:
+        print_json(shown)
+        return
+    _print_head(shown)
+    print()
+    print_table(TASK_HEADERS, [_task_row(task) for task in shown["tasks"]], state=1)
+    if shown["agents"]:
+        print()
+        print_table(AGENT_HEADERS, [_agent_row(agent) for agent in shown["agents"]], state=1)
+    print_failures(shown)
+
+
+def _print_head(shown: Json) -> None:
+    lines = [
+        ("workflow", f"{shown['id']}  {clean(shown['name'])}"),
+        ("state", shown["state"] + (f": {shown['reason']}" if shown["reason"] else "")),
+        ("template", f"{shown['template_id']}  ({shown['provider']}, {shown['priority']} priority)"),
+        ("work dir", shown["work_dir"]),
+        ("labels", " ".join(f"{key}={value}" for key, value in shown["labels"].items())),
+        ("created", shown["created_at"]),
+        ("started", _started(shown)),
+        ("tokens", _tokens(shown)),
+        ("session", shown["session_dir"] or ""),
+    ]
+    for name, value in lines:
+        if value:
+            say(f"{name:<9} {clean(value)}")
+
+
+def _started(shown: Json) -> str:
+    if shown["started_at"] is None:
+        return ""
+    ended = f", ended {shown['ended_at']}" if shown["ended_at"] else ""
+    return f"{shown['started_at']}{ended} ({span(shown['uptime_s'])})"
+
+
+def _tokens(shown: Json) -> str:
+    if not shown["tokens_used"] and not shown["token_budget"]:
+        return ""
+    budget = f" of {shown['token_budget']}" if shown["token_budget"] else ""
+    return f"{shown['tokens_used']}{budget}, {shown['cost_usd']:.2f} USD"
+
+
+def _task_row(task: Json) -> list[str]:
+    tries = f"{task['attempt']}/{task['retries'] + 1}" if task["attempt"] else "-"
+    note = task["failure"] or ("after " + ", ".join(task["after"]) if task["after"] else "")
+    return [
+        task["key"],
+        task["status"],
+        task["assignee"] or "-",
+        tries,
+        "-" if task["exit_code"] is None else str(task["exit_code"]),
+        span(between(task["started_at"], task["ended_at"])),
+        note,
+    ]
+
+
+def _agent_row(agent: Json) -> list[str]:
+    return [
+        agent["name"],
+        agent["status"],
+        agent["phase"],
+        agent["task"] or "-",
+        str(agent["pid"] or "-"),
+        str(agent["queued_messages"]),
+    ]
+
+
+def print_failures(shown: Json) -> None:
+    """The last lines of every failed task."""
+    for task in shown["tasks"]:
+        if task["status"] != "failed":
+            continue
+        code = "" if task["exit_code"] is None else f" with exit code {task['exit_code']}"
+        say(f"\n{task['key']} failed{code} ({clean(task['failure'] or '')}); its last lines:")
+        for line in task["output_tail"][-TAIL_LINES:]:
+            say(f"  {clean(line)}")

@@ -1,0 +1,52 @@
+"""Text for a terminal: what agents, files and people wrote is hostile until it was cleaned."""
+
+import re
+import unicodedata
+from typing import Final
+
+_CONTROL: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+_ESCAPE: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])")
+
+
+def clean(text: str, *, lines: bool = False) -> str:
+    """`text` without control codes, escape sequences and direction overrides.
+
+    Line breaks and tabs become blanks, unless `lines` keeps the breaks.
+    """
+    text = _ESCAPE.sub("", text)
+    text = text.replace("\r\n", "\n").replace("\t", "    " if lines else " ")
+    text = text if lines else text.replace("\n", " ")
+    return _CONTROL.sub("", text)
+
+
+def width(text: str) -> int:
+    """Columns that a cleaned text takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    return sum(_columns(letter) for letter in text)
+
+
+def cut(text: str, limit: int) -> str:
+    """`text`, at most `limit` columns of it, with `…` where it was cut."""
+    if width(text) <= limit:
+        return text
+    kept, used = [], 0
+    for letter in text:
+        used += _columns(letter)
+        if used > limit - 1:
+            break
+        kept.append(letter)
+    return "".join(kept) + "…"
+
+
+def pad(text: str, columns: int) -> str:
+    """`text` filled up with blanks."""
+    return text + " " * (columns - width(text))
+
+
+def _columns(letter: str) -> int:
+    if unicodedata.combining(letter) or unicodedata.category(letter) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1

@@ -1,4 +1,4 @@
-"""How Alembic reaches the database: on the connection that Perles gives, or on the one of alembic.ini."""
+"""How Alembic reaches the database: on the connection of Perles, or on that of alembic.ini."""
 
 from alembic import context
 from sqlalchemy import Connection, create_engine
@@ -6,7 +6,7 @@ from sqlalchemy import Connection, create_engine
 from perles.store.schema import Base
 
 
-def _is_ours(obj: object, name: str | None, kind: str, reflected: bool, compared: object) -> bool:
+def _is_ours(_obj: object, name: str | None, kind: str, _reflected: bool, _other: object) -> bool:
     return not (kind == "table" and name is not None and name.startswith("sqlite_"))
 
 

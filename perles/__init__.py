@@ -5,8 +5,9 @@
 Both are loaded when first asked for: a read command must not pay for them.
 """
 
+from perles.version import __version__
+
 TYPE_CHECKING = False  # importing `typing` would cost every agent process; checkers know the name
-__version__ = "0.1.0"
 __all__ = ["ControlPlane", "WorkflowSpec", "__version__"]
 
 if TYPE_CHECKING:

@@ -174,7 +174,7 @@ def files(
     environ: Mapping[str, str] = os.environ,
 ) -> list[Path]:
     """The files that are read, the weakest first. One that was named must exist."""
-    named = config_file or (Path(environ["PERLES_CONFIG"]) if environ.get("PERLES_CONFIG") else None)
+    named = config_file or _named_file(environ)
     if named is not None:
         return [named]
     repo = repo_of(work_dir or Path.cwd())
@@ -182,6 +182,11 @@ def files(
     if repo is not None:
         candidates.append(repo / ".perles" / "config.yaml")
     return [path for path in candidates if path.is_file()]
+
+
+def _named_file(environ: Mapping[str, str]) -> Path | None:
+    name = environ.get("PERLES_CONFIG")
+    return Path(name) if name else None
 
 
 def ignored_keys(paths: list[Path]) -> list[str]:
@@ -202,7 +207,7 @@ def user_file(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def repo_of(work_dir: Path) -> Path | None:
-    """The nearest folder, from `work_dir` up, that holds `.git` or `.perles`; not the user's home."""
+    """The nearest folder from `work_dir` up with `.git` or `.perles`; never the user's home."""
     for folder in (work_dir.absolute(), *work_dir.absolute().parents):
         if folder == Path.home():
             return None
@@ -213,7 +218,11 @@ def repo_of(work_dir: Path) -> Path | None:
 
 def render_default() -> str:
     """A configuration file with every key, its default and its meaning."""
-    lines = ["# Perles configuration. Every key with its default.", "orchestration:", "  control_plane:"]
+    lines = [
+        "# Perles configuration. Every key with its default.",
+        "orchestration:",
+        "  control_plane:",
+    ]
     for section, (prefix, entries) in _TABLE.items():
         lines.append(f"    {prefix.rpartition('.')[2]}:")
         defaults = getattr(Config(), section)

@@ -106,7 +106,7 @@ class ControlPlane:
         return self._request(ref, "stop", {"reason": reason, "force": force}, wait=wait)
 
     def get(self, ref: str) -> dict[str, Any]:
-        """One workflow, in the shape of `show --json`. Raises `NotFoundError`, `AmbiguousIdError`."""
+        """One workflow, as `show --json` has it. Raises `NotFoundError`, `AmbiguousIdError`."""
         with views.reading(self.database_path) as connection:
             return views.show_workflow(connection, views.resolve(connection, ref))
 
@@ -246,7 +246,9 @@ class ControlPlane:
         command_id = self._database.write(lambda tx: append_command(tx, workflow_id, kind, args))
         if not self.engine_runs():
             if kind not in _WITHOUT_ENGINE:
-                text = f"queued {kind} of {workflow_id}: no engine runs; start one with perles serve"
+                text = (
+                    f"queued {kind} of {workflow_id}: no engine runs; start one with perles serve"
+                )
                 return Outcome(workflow_id, "queued", text)
             self._carry_out_here()
         if not wait:
@@ -286,4 +288,3 @@ def _failure(command: dict[str, Any]) -> PerlesError:
     code = command["result"].get("exit_code", error.exit_code)
     error.exit_code = code  # type: ignore[misc]  # this one instance stands for another class
     return error
-

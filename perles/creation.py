@@ -1,4 +1,4 @@
-"""Creating a workflow: the spec is checked, the template makes a plan, one transaction stores it."""
+"""Creating a workflow: a checked spec, the plan of its template, one transaction."""
 
 import os
 import unicodedata
@@ -44,9 +44,7 @@ def prepare(spec: WorkflowSpec, paths: Paths) -> Prepared:
     if spec.token_budget < 0:
         raise UsageError("cannot use a token budget below 0; 0 means no limit")
     _check_labels(spec.labels)
-    plan = catalog(paths, work_dir).plan(
-        spec.template_id, spec.args, name=spec.name, work_dir=work_dir
-    )
+    plan = catalog(paths, work_dir).plan(spec.template_id, spec.args, name=spec.name)
     find(plan.provider)
     workers = plan.workers if spec.workers is None else spec.workers
     if not 1 <= workers <= 99:
@@ -139,7 +137,7 @@ def _check_labels(labels: Mapping[str, str]) -> None:
         for text in (key, value):
             if not text or len(text) > MAX_NAME:
                 raise UsageError(
-                    f"cannot use label {key}={value}: both sides must have 1 to {MAX_NAME} characters"
+                    f"cannot use label {key}={value}: both sides need 1 to {MAX_NAME} characters"
                 )
             _printable("label", text)
 

@@ -26,5 +26,3 @@ def append_command(tx: Tx, workflow_id: str, kind: str, args: dict[str, Any]) ->
         source="user",
         status="queued",
     )
-
-

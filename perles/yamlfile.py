@@ -31,7 +31,7 @@ _FALSE = {"false", "no", "off"}
 class Node:
     """A value in a file: `value` is a str, None, a list of nodes or a dict of nodes."""
 
-    value: str | None | list[Node] | dict[str, Node]
+    value: str | list[Node] | dict[str, Node] | None
     source: str
     line: int
     key: str = ""
@@ -126,7 +126,7 @@ class Node:
 
 
 def read(path: Path) -> Node:
-    """The document in a file. Raises `UsageError` for what is no YAML mapping in UTF-8 of a sane size."""
+    """The document in a file. Raises `UsageError` for what is not YAML, not UTF-8, or too large."""
     return parse(read_text(path), str(path))
 
 
@@ -177,7 +177,7 @@ class _Builder:
         self._left -= 1
         if self._left < 0 or depth > MAX_DEPTH:
             raise UsageError(f"cannot use {self._source}:{line}: too many or too deep values")
-        value: str | None | list[Node] | dict[str, Node]
+        value: str | list[Node] | dict[str, Node] | None
         if isinstance(node, yaml.ScalarNode):
             empty = node.tag == "tag:yaml.org,2002:null"
             value = None if empty else str(node.value)

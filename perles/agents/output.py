@@ -70,9 +70,7 @@ def _lines(path: Path, offset: int, *, ended: bool) -> tuple[list[tuple[int, str
             piece += more
         at_end = not file.read(1)
     end = piece.rfind(b"\n") + 1
-    if end == 0 and (len(piece) >= MAX_LINE or (ended and at_end)):
-        end = len(piece)
-    elif ended and at_end:
+    if (end == 0 and (len(piece) >= MAX_LINE or (ended and at_end))) or (ended and at_end):
         end = len(piece)
     lines, start = [], 0
     for line in piece[:end].split(b"\n"):

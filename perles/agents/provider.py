@@ -33,7 +33,7 @@ class TaskBrief:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One queued message as a prompt shows it. `kind`: user, coordinator, worker, system, reminder."""
+    """One queued message as a prompt shows it; `kind` is the kind of its sender."""
 
     sender: str
     kind: str
@@ -64,7 +64,7 @@ class TurnContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """What to start: argv (no secret, no prompt), environment to add, stdin, files to write (0600)."""
+    """What to start: argv (no secret in it), variables to add, stdin, files to write (0600)."""
 
     argv: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)

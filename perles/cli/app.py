@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from perles import __version__
 from perles.cli import (
     config,
     create,
@@ -18,6 +17,7 @@ from perles.cli import (
     serve,
     templates,
 )
+from perles.version import __version__
 
 app = typer.Typer(
     name="perles",
@@ -40,7 +40,7 @@ def _root(
         Path | None,
         typer.Option("--config", metavar="FILE", help="Configuration file to use alone."),
     ] = None,
-    version: Annotated[
+    _version_asked: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
     ] = False,
 ) -> None:

@@ -48,7 +48,7 @@ def shell() -> None:
     if not database.exists():
         raise UsageError(f"cannot open {database}: it is not there yet; perles db upgrade makes it")
     try:
-        os.execvp("sqlite3", ["sqlite3", "-header", "-column", str(database)])
+        os.execvp("sqlite3", ["sqlite3", "-header", "-column", str(database)])  # noqa: S606 - meant
     except FileNotFoundError:
         raise UsageError(
             "cannot find the program sqlite3: install your system's package of that name"

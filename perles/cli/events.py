@@ -66,14 +66,14 @@ def _print(event: Json, as_json: bool) -> None:
 def line_of(event: Json) -> str:
     """One event as one line: seq, time, workflow, who or what, type, and what it says."""
     payload = event["payload"]
-    about = " ".join(
-        str(event[field]) for field in ("agent", "task") if event[field] is not None
-    )
+    about = " ".join(str(event[field]) for field in ("agent", "task") if event[field] is not None)
     says = []
     if "from" in payload and "to" in payload:
         says.append(f"{payload['from']} → {payload['to']}")
     says += [
-        f"{key}={value}" for key, value in payload.items() if key not in _HIDDEN and value is not None
+        f"{key}={value}"
+        for key, value in payload.items()
+        if key not in _HIDDEN and value is not None
     ]
     if "text" in payload:
         says.append(str(payload["text"]))

@@ -55,7 +55,7 @@ def guarded(work: Callable[[], int]) -> int:
         # The reader went away, as `head` does; keep the interpreter from complaining at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:  # the last boundary: a bug is told in a line, its trace is kept
+    except Exception as error:  # noqa: BLE001 - the last boundary: the trace is kept in a file
         return _internal_error(error)
 
 
@@ -91,7 +91,8 @@ def parse(argv: Sequence[str]) -> dict[str, Any] | None:
     """The options of a read command, or None for what only the ordinary way understands."""
     if not argv or argv[0] not in _FLAGS:
         return None
-    flags, options = _FLAGS[argv[0]], {}
+    flags = _FLAGS[argv[0]]
+    options: dict[str, Any] = {}
     words: list[str] = []
     rest = iter(argv[1:])
     for word in rest:

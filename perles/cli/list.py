@@ -53,9 +53,7 @@ def _print(wanted: WorkflowFilter, options: ListOptions, paths: Paths) -> None:
 
 
 def _narrows(wanted: WorkflowFilter) -> bool:
-    return bool(
-        wanted.states or wanted.labels or wanted.template or wanted.priority or wanted.name
-    )
+    return bool(wanted.states or wanted.labels or wanted.template or wanted.priority or wanted.name)
 
 
 def _watch(wanted: WorkflowFilter, options: ListOptions, paths: Paths) -> None:

@@ -71,7 +71,9 @@ def events(
     since: Annotated[
         int | None, typer.Option(metavar="SEQ", help="Only after this sequence number.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(help="At most so many (default the last 1000).")] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="At most so many (default the last 1000).")
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they come.")] = False,
     json: Json = False,
 ) -> None:

@@ -26,7 +26,8 @@ def command(
     target: Annotated[
         str,
         typer.Argument(
-            metavar="FILE|TEMPLATE|ID", help="A pipeline file, a template, or a workflow to go on with."
+            metavar="FILE|TEMPLATE|ID",
+            help="A pipeline file, a template, or a workflow to go on with.",
         ),
     ],
     name: create.Name = None,
@@ -46,9 +47,7 @@ def command(
     plane = ControlPlane()
     workflow_id = _existing(plane, target)
     if workflow_id is None:
-        spec = create.spec_of(
-            target, name, arg, label, priority, workers, work_dir, token_budget
-        )
+        spec = create.spec_of(target, name, arg, label, priority, workers, work_dir, token_budget)
         workflow_id = plane.create(spec)
     raise typer.Exit(Runner(plane, workflow_id, json).run())
 
@@ -96,7 +95,7 @@ class Runner:
         if outcome.status == "waiting":
             warn(f"perles: {outcome.text}")
 
-    def _interrupted(self, number: int, frame: FrameType | None) -> None:
+    def _interrupted(self, number: int, _frame: FrameType | None) -> None:
         """Once: stop following. A second time: kill."""
         if self._signal is not None and self._own:
             signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
@@ -45,7 +45,7 @@ class RunView:
         for task in chosen:
             table.add_row(*self._cells(task, depth_of(tasks).get(task["key"], 0)))
         hidden = len(tasks) - len(chosen)
-        parts = [self._head(), table]
+        parts: list[RenderableType] = [self._head(), table]
         if hidden:
             parts.append(Text(f"  … {hidden} more tasks", style="dim"))
         parts.append(self._foot())

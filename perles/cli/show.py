@@ -40,7 +40,10 @@ def _print_head(shown: Json) -> None:
     lines = [
         ("workflow", f"{shown['id']}  {clean(shown['name'])}"),
         ("state", shown["state"] + (f": {shown['reason']}" if shown["reason"] else "")),
-        ("template", f"{shown['template_id']}  ({shown['provider']}, {shown['priority']} priority)"),
+        (
+            "template",
+            f"{shown['template_id']}  ({shown['provider']}, {shown['priority']} priority)",
+        ),
         ("work dir", shown["work_dir"]),
         ("labels", " ".join(f"{key}={value}" for key, value in shown["labels"].items())),
         ("created", shown["created_at"]),

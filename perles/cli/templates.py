@@ -42,7 +42,10 @@ def show(
         choice = f", one of {', '.join(argument.options)}" if argument.options else ""
         say(f"  --arg {argument.key}=…  {argument.label} ({argument.type}, {needed}{choice})")
     for node in template.nodes:
-        say(f"  task {node.key}: {node.name}" + (f", after {', '.join(node.after)}" if node.after else ""))
+        say(
+            f"  task {node.key}: {node.name}"
+            + (f", after {', '.join(node.after)}" if node.after else "")
+        )
 
 
 @app.command()

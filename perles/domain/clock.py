@@ -1,4 +1,4 @@
-"""The one clock. Time is UTC, and whoever needs it is given a `Clock`, so that tests never sleep."""
+"""The one clock. Time is UTC, and whoever needs it is given a `Clock`: tests never sleep."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Protocol

@@ -90,7 +90,7 @@ class LimitReachedError(PerlesError):
 
 
 class DatabaseError(PerlesError):
-    """The database cannot be used: locked, read-only, damaged, not ours, newer than the code, disk full."""
+    """The database cannot be used: locked, read-only, damaged, newer than the code, disk full."""
 
     exit_code = 7
 

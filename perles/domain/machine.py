@@ -10,7 +10,7 @@ from perles.domain.states import ALL_RULES, Rules
 
 
 class Decision(NamedTuple):
-    """What a trigger does to a row: the state it leaves, the one it enters, and the event's type."""
+    """What a trigger does: the state that is left, the one entered, and the event's type."""
 
     source: str
     dest: str
@@ -18,7 +18,7 @@ class Decision(NamedTuple):
 
 
 class _Proxy:
-    """Stands in for a row while a shared machine decides: binding rows would cost 0.1 ms and leak."""
+    """Stands in for a row while a shared machine decides: binding rows would leak them."""
 
     __slots__ = ("state",)
 

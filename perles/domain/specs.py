@@ -1,4 +1,4 @@
-"""What a workflow is asked to be: the spec that a user gives, and the plan a template makes of it."""
+"""What a workflow is asked to be: the spec of a user, and the plan a template makes of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

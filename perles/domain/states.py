@@ -37,7 +37,8 @@ Task::
 
     pending --unblock--> ready --assign--> in_progress --complete--> done
     in_progress --retry--> ready
-    in_progress --review--> in_review --approve--> approved --commit--> committing --complete--> done
+    in_progress --review--> in_review --approve--> approved --commit--> committing
+    committing --complete--> done
     in_review --deny--> denied --rework--> in_progress
     ready --ask--> waiting_for_user --approve--> done, --deny--> denied
     every open state --fail--> failed, --skip--> skipped

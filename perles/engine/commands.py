@@ -88,7 +88,7 @@ class Commands:
             raise
         except PerlesError as error:
             settle = _refuse(command, "fail", error)
-        except Exception as error:  # a bug in one command must not end the engine
+        except Exception as error:  # noqa: BLE001 - a bug in one command must not end the engine
             log.exception("command %s (%s) failed", command.id, command.kind)
             settle = _refuse(command, "fail", PerlesError(f"internal error: {error!r}"))
         else:
@@ -105,7 +105,9 @@ class Commands:
             if caller.workflow_id in context.closing:
                 raise ToolError("cannot do this any more: the workflow is ending; end your turn")
             try:
-                result = await context.writer.write(lambda tx: _call(tx, context, caller, kind, args))
+                result = await context.writer.write(
+                    lambda tx: _call(tx, context, caller, kind, args)
+                )
             except DatabaseError:
                 raise
             except PerlesError as error:

@@ -9,7 +9,6 @@ import time
 from datetime import timedelta
 from typing import Any, Final
 
-from perles import __version__
 from perles.agents.process import boot_id
 from perles.config import Config
 from perles.domain.clock import Clock, SystemClock, to_text
@@ -31,6 +30,7 @@ from perles.store.lock import EngineLock
 from perles.store.schema import Engine as EngineRow
 from perles.store.schema import Workflow
 from perles.store.writer import Writer
+from perles.version import __version__
 
 TICK: Final = 0.05
 """Seconds between looks at the files of agents and at what other processes committed."""

@@ -1,8 +1,8 @@
 """Messages: text that waits for an agent until a turn carries it there."""
 
+from perles.engine import queries
 from perles.store import journal
 from perles.store.database import Tx
-from perles.engine import queries
 from perles.store.schema import Agent, Message
 
 

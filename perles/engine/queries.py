@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import bindparam, delete, exists, func, select, update
+from sqlalchemy import BindParameter, bindparam, delete, exists, func, select, update
 
 from perles.domain.states import LIVE_AGENTS, LIVE_TURNS, OPEN_TASK_STATES
 from perles.store.schema import (
@@ -17,10 +17,12 @@ from perles.store.schema import (
 )
 from perles.store.sql import Sql
 
-_WF = bindparam("workflow_id")
+_WF: Final[BindParameter[str]] = bindparam("workflow_id")
 
 QUEUED_COMMANDS: Final = Sql(
-    select(Command).where(Command.status == "queued", Command.id > bindparam("after")).order_by(Command.id)
+    select(Command)
+    .where(Command.status == "queued", Command.id > bindparam("after"))
+    .order_by(Command.id)
 )
 UNFINISHED_COMMANDS: Final = Sql(
     select(Command).where(Command.status == "running").order_by(Command.id)

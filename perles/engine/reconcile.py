@@ -71,7 +71,7 @@ def live_turn(context: Context, turn: Turn, agent: Agent) -> LiveTurn:
 
 
 def _find_unrecorded(live: LiveTurn) -> Identity | None:
-    """The launcher of a turn whose engine died between spawn and commit: the oldest of its family."""
+    """The launcher where an engine died between spawn and commit: the oldest of the family."""
     found = [process.identify(pid) for pid in process.family([live.marker])]
     return min(
         (identity for identity in found if identity is not None),

@@ -15,9 +15,7 @@ from perles.store.database import Reader, Tx
 from perles.store.schema import Lease
 
 
-def acquire(
-    tx: Tx, kind: str, limit: int, workflow_id: str, agent_id: int | None = None
-) -> None:
+def acquire(tx: Tx, kind: str, limit: int, workflow_id: str, agent_id: int | None = None) -> None:
     """Take one of `limit` leases of a kind. Raises `LimitReachedError` with the words to show."""
     used = tx.value(queries.COUNT_LEASES, kind=kind)
     if used >= limit:

@@ -47,7 +47,7 @@ class Supervisor:
         workflow = self._context.reader.need(Workflow, workflow_id)
         if workflow.state == WorkflowState.RUNNING and self.is_open(workflow_id):
             return {"status": "running"}
-        if not Path(workflow.work_dir).is_dir():
+        if not work_dir_exists(workflow):
             reason = f"its work dir is gone: {workflow.work_dir}"
             await self._write(lambda tx: _fail_unstarted(tx, workflow_id, reason))
             return {"status": "failed", "reason": reason}
@@ -64,7 +64,7 @@ class Supervisor:
         workflow = self._context.reader.need(Workflow, workflow_id)
         if workflow.state != WorkflowState.PAUSED:
             raise WrongStateError("workflow", workflow_id, workflow.state, "resume")
-        if not Path(workflow.work_dir).is_dir():
+        if not work_dir_exists(workflow):
             raise PerlesError(
                 f"cannot resume workflow {workflow_id}: its work dir {workflow.work_dir} is gone; "
                 "put it back, or stop the workflow"
@@ -168,6 +168,11 @@ class Supervisor:
 
     async def _write(self, work: Callable[[Tx], None]) -> None:
         await self._context.writer.write(work)
+
+
+def work_dir_exists(workflow: Workflow) -> bool:
+    """Whether the folder where its agents work is still there."""
+    return Path(workflow.work_dir).is_dir()
 
 
 def _started(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:

@@ -14,7 +14,7 @@ Sweep = Callable[[], Awaitable[None]]
 
 HEARTBEAT_SECONDS: Final = 5
 ADMISSION_SECONDS: Final = 2
-"""How often waiting workflows are looked at even when nothing of ours changed: a port may be free."""
+"""How often waiting workflows are looked at although nothing changed: a port may be free."""
 
 
 class Sweeps:

@@ -13,7 +13,7 @@ from perles.store.schema import Agent
 from perles.workspace.session import token_hash
 
 REJECTION_SECONDS: Final = 1.0
-"""At most one `security.rejected` event in this time per workflow and status; the rest is counted."""
+"""At most one `security.rejected` in this time per workflow and status; others are counted."""
 
 
 class EngineToolHost:

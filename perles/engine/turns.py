@@ -9,9 +9,10 @@ the file is drained, the outcome is decided and applied by turn id.
 import asyncio
 import os
 import signal
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from perles.agents import process
 from perles.agents.output import Batch, read_batch, tail_of
@@ -135,7 +136,7 @@ class Turns:
 
         loop.add_reader(fd, _on_end)
 
-    def _spawn_task(self, coroutine: "asyncio._CoroutineLike[None]") -> None:
+    def _spawn_task(self, coroutine: "Coroutine[Any, Any, None]") -> None:
         task = asyncio.ensure_future(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -208,7 +209,7 @@ class Turns:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + grace
         self._signal([live], signal.SIGTERM)
-        while process.family([live.marker]) and loop.time() < deadline:
+        while process.family([live.marker]) and loop.time() < deadline:  # noqa: ASYNC110 - /proc tells nobody
             await asyncio.sleep(0.02)
         self._signal([live], signal.SIGKILL)
 
@@ -289,7 +290,7 @@ def _not_started(error: Exception) -> Outcome:
 
 def _has_grown(live: LiveTurn) -> bool:
     try:
-        return os.stat(live.files.stdout).st_size > live.offset
+        return live.files.stdout.stat().st_size > live.offset
     except FileNotFoundError:
         return False
 

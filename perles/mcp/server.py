@@ -21,12 +21,12 @@ from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 
-from perles import __version__
 from perles.domain.errors import PerlesError
 from perles.mcp.guard import CALLER, Application, Guard
 from perles.mcp.host import Caller, ToolHost
 from perles.mcp.tools import TOOLS_BY_ROLE
 from perles.mcp.tools.tool import Tool
+from perles.version import __version__
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class McpServers:
         server = _Listener(_uvicorn_config(guard))
         task = asyncio.ensure_future(server.serve(sockets=[listener]))
         self._running[workflow_id] = (server, task)
-        while not server.started and not task.done():
+        while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event
             await asyncio.sleep(0)
         if task.done():
             del self._running[workflow_id]
@@ -120,13 +120,14 @@ def _protocol_server(role: str, tools: dict[str, Tool], host: ToolHost) -> Serve
     ]
 
     async def list_tools(
-        context: ServerRequestContext[Any], params: types.PaginatedRequestParams | None
+        _context: ServerRequestContext[Any], _params: types.PaginatedRequestParams | None
     ) -> types.ListToolsResult:
         return types.ListToolsResult(tools=listed)
 
     async def call_tool(
         context: ServerRequestContext[Any], params: types.CallToolRequestParams
     ) -> types.CallToolResult:
+        assert context.request is not None
         caller = context.request.scope[CALLER]
         return await _call(tools, host, caller, params.name, params.arguments)
 

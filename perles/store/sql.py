@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, insert, select, update
+from sqlalchemy import Executable, bindparam, insert, inspect, select, update
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -48,7 +48,7 @@ class Sql:
 @cache
 def by_id(model: type[Base]) -> Sql:
     """The row of `model` with the primary key `:id`."""
-    (key,) = model.__table__.primary_key.columns
+    (key,) = inspect(model).primary_key
     return Sql(select(model.__table__).where(key == bindparam("id")))
 
 
@@ -61,8 +61,8 @@ def insert_of(model: type[Base], columns: tuple[str, ...]) -> Sql:
 @cache
 def update_of(model: type[Base], columns: tuple[str, ...]) -> Sql:
     """An UPDATE of these columns in the row with the primary key `:id_`."""
-    (key,) = model.__table__.primary_key.columns
-    values = {name: bindparam(name) for name in columns}
+    (key,) = inspect(model).primary_key
+    values: dict[str, Any] = {name: bindparam(name) for name in columns}
     return Sql(update(model).where(key == bindparam("id_")).values(values))
 
 

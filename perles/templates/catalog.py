@@ -42,17 +42,16 @@ class Catalog:
         found = {template.key: template for template in self.list()}
         if key not in found:
             raise UsageError(
-                f"cannot find template {key!r}{nearest(key, found)}; perles templates list shows all"
+                f"cannot find template {key!r}{nearest(key, found)}; "
+                "perles templates list shows all"
             )
         template = found[key]
         if template.error is not None:
             raise UsageError(template.error)
         return template
 
-    def plan(
-        self, key: str, args: Mapping[str, str], *, name: str | None, work_dir: Path
-    ) -> Plan:
-        """What the template makes of these arguments. Raises `UsageError` that names the argument."""
+    def plan(self, key: str, args: Mapping[str, str], *, name: str | None) -> Plan:
+        """What the template makes of arguments. Raises `UsageError` that names the wrong one."""
         template = self.get(key)
         values = check_arguments(template, args)
         if key == PIPELINE and template.source == "builtin":
@@ -78,7 +77,7 @@ class Catalog:
 
 
 def check_arguments(template: Template, given: Mapping[str, str]) -> dict[str, str]:
-    """The arguments with their defaults. Raises `UsageError` for a missing, unknown or wrong one."""
+    """The arguments with their defaults. Raises `UsageError` that names the wrong one."""
     known = {argument.key: argument for argument in template.arguments}
     for key in given:
         if key not in known:

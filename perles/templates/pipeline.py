@@ -1,18 +1,18 @@
 """Pipeline files: tasks that are shell commands, and what each waits for.
 
-    name: release check
-    workers: 3
-    env: {LANG: C.UTF-8}
-    tasks:
-      - key: lint
-        run: ruff check .
-      - key: unit
-        name: Unit tests
-        run: pytest -q
-        after: [lint]
-        timeout: 10m
-        retries: 1
-        env: {CI: "1"}
+name: release check
+workers: 3
+env: {LANG: C.UTF-8}
+tasks:
+  - key: lint
+    run: ruff check .
+  - key: unit
+    name: Unit tests
+    run: pytest -q
+    after: [lint]
+    timeout: 10m
+    retries: 1
+    env: {CI: "1"}
 """
 
 import hashlib
@@ -35,7 +35,7 @@ _TASK: Final = ("key", "name", "run", "after", "timeout", "retries", "env")
 
 
 def read_pipeline(path: Path) -> Plan:
-    """The plan that a pipeline file describes. Raises `UsageError` that names file, line and key."""
+    """The plan of a pipeline file. Raises `UsageError` that names file, line and key."""
     text = yamlfile.read_text(path)
     root = yamlfile.parse(text, str(path))
     entries = root.mapping(_ROOT)
@@ -104,14 +104,18 @@ def _check_order(items: list[Node], tasks: dict[str, TaskSpec]) -> None:
     for task in tasks.values():
         for blocker in task.after:
             if blocker not in tasks:
-                raise nodes[task.key].mapping()["after"].error(
-                    f"{task.key} waits for {blocker!r}, which is no task's key"
+                raise (
+                    nodes[task.key]
+                    .mapping()["after"]
+                    .error(f"{task.key} waits for {blocker!r}, which is no task's key")
                 )
     circle = find_circle({task.key: task.after for task in tasks.values()})
     if circle:
         shown = circle if len(circle) <= 10 else [*circle[:9], "…", circle[-1]]
-        raise nodes[circle[0]].mapping()["after"].error(
-            f"tasks wait for each other: {' -> '.join(shown)}; remove one of these"
+        raise (
+            nodes[circle[0]]
+            .mapping()["after"]
+            .error(f"tasks wait for each other: {' -> '.join(shown)}; remove one of these")
         )
 
 

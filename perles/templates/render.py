@@ -30,7 +30,9 @@ def render(text: str, values: Mapping[str, Any], *, source: str, for_shell: bool
     except TemplateError as error:
         line = getattr(error, "lineno", None)
         where = f"{source}:{line}" if line else source
-        raise UsageError(f"cannot render {where}: {error.message}; check the {{{{ … }}}}") from error
+        raise UsageError(
+            f"cannot render {where}: {error.message}; check the {{{{ … }}}}"
+        ) from error
     except (TypeError, ValueError, OverflowError, MemoryError, RecursionError) as error:
         raise UsageError(f"cannot render {source}: {error}") from error
     if len(rendered) > MAX_RENDERED:

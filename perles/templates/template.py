@@ -108,7 +108,9 @@ def _arguments(node: Node | None) -> tuple[Argument, ...]:
         if key in found:
             raise entries["key"].error(f"two arguments have the key {key!r}; rename one")
         kind = entries["type"].word(ARGUMENT_TYPES)
-        options = tuple(n.text() for n in entries["options"].items()) if "options" in entries else ()
+        options = (
+            tuple(n.text() for n in entries["options"].items()) if "options" in entries else ()
+        )
         if kind in ("select", "multi-select") and not options:
             raise item.error(f"options are missing; a {kind} argument needs some")
         found[key] = Argument(

@@ -58,7 +58,7 @@ class Client:
         result = answer["result"]
         if result.get("isError"):
             raise CallFailed(f"{tool}: {result['content'][0]['text']}")
-        structured: "Json" = result["structuredContent"]
+        structured: Json = result["structuredContent"]
         return structured
 
     def _post(self, body: bytes) -> tuple[int, bytes]:

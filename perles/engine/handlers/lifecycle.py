@@ -9,7 +9,7 @@ from perles.store.schema import Command, Workflow
 Args = dict[str, Any]
 
 
-async def start(context: Context, command: Command, args: Args) -> Args:
+async def start(context: Context, command: Command, _args: Args) -> Args:
     """Start a pending workflow, or let it wait for room."""
     return await context.supervisor.start(_workflow_id(command))
 
@@ -21,7 +21,7 @@ async def pause(context: Context, command: Command, args: Args) -> Args:
     return await context.supervisor.pause(_workflow_id(command), reason=args.get("reason"))
 
 
-async def resume(context: Context, command: Command, args: Args) -> Args:
+async def resume(context: Context, command: Command, _args: Args) -> Args:
     """Go on with a paused workflow."""
     if _is(context, command, "running") and command.status == "running":
         return {"status": "running"}

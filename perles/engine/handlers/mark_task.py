@@ -1,4 +1,4 @@
-"""mark_task_complete and mark_task_failed: what becomes of a task, and of those that wait for it."""
+"""mark_task_complete and mark_task_failed: what becomes of a task and of its dependents."""
 
 from typing import Any
 

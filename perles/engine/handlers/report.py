@@ -14,7 +14,7 @@ from perles.store.transition import fire
 
 
 def handle(call: ToolCall) -> dict[str, Any]:
-    """Record the report and tell the coordinator. The worker stays working until its process ends."""
+    """Record the report, tell the coordinator. The worker is working until its process ends."""
     tx, agent = call.tx, call.agent
     if agent.task_id is None or agent.phase not in ("implementing", "addressing_feedback"):
         raise ToolError(f"cannot report: you have no task in hand (your phase is {agent.phase})")

@@ -13,7 +13,5 @@ def handle(call: ToolCall) -> dict[str, Any]:
     journal.append(tx, "worker.ready", {}, workflow_id=agent.workflow_id, agent_id=agent.id)
     if agent.task_id is None:
         body = f"{agent.name} is ready for a task"
-        mail.tell_coordinator(
-            tx, agent.workflow_id, sender=agent.name, kind="worker", body=body
-        )
+        mail.tell_coordinator(tx, agent.workflow_id, sender=agent.name, kind="worker", body=body)
     return {"status": "acknowledged", "worker_id": agent.name}

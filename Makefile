@@ -1,0 +1,42 @@
+# `make help` tells what there is. Each target makes .venv when it lacks.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help demo test lint bench format clean
+
+help:  ## show this
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	$(BIN)/python -m compileall -q perles
+	@touch $@
+
+demo: $(READY)  ## run a pipeline over this repository, in a home folder of its own
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
+
+test: $(READY)  ## run the tests
+	$(BIN)/python -m pytest -q
+
+lint: $(READY)  ## check style, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m tests.check_migrations
+
+bench: $(READY)  ## measure speed and memory (a table: name, value, unit, goal)
+	$(BIN)/python -m compileall -q perles
+	$(BIN)/python -m tests.benchmarks.run
+
+format: $(READY)  ## bring the style in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove everything that was made
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .dev.db
+	find . -name __pycache__ -prune -exec rm -rf {} +

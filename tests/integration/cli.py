@@ -1,0 +1,105 @@
+"""A home folder of its own for each test, and the real command line on it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import yaml
+
+DEADLINE = 30.0
+"""Seconds that a test waits for what must come."""
+
+
+class Home:
+    """A `PERLES_HOME` in a folder of the test's, with a work dir beside it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root / "home"
+        self.work = root / "work"
+        self.work.mkdir()
+        # A range of its own for each test process, away from what a developer may run.
+        start = 20000 + os.getpid() % 300 * 100
+        prefix = "PERLES_CONTROL_PLANE__RESOURCE_POLICY__PORT_RANGE"
+        self.environ = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("PERLES_")},
+            "PERLES_HOME": str(self.root),
+            "XDG_CONFIG_HOME": str(root / "config"),
+            f"{prefix}_START": str(start),
+            f"{prefix}_END": str(start + 99),
+        }
+
+    @property
+    def database(self) -> Path:
+        """The database file."""
+        return self.root / "perles.db"
+
+    def argv(self, *args: str | Path) -> list[str]:
+        """The command line that runs perles."""
+        return [sys.executable, "-m", "perles", *map(str, args)]
+
+    def perles(
+        self, *args: str | Path, timeout: float = 60, **environ: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run perles to its end."""
+        return subprocess.run(
+            self.argv(*args),
+            cwd=self.work,
+            env={**self.environ, **environ},
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+
+    def popen(self, *args: str | Path, **options: Any) -> "subprocess.Popen[str]":
+        """Start perles."""
+        return subprocess.Popen(
+            self.argv(*args),
+            cwd=self.work,
+            env=self.environ,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            **options,
+        )
+
+    def json(self, *args: str | Path) -> Any:
+        """What perles prints, as JSON."""
+        result = self.perles(*args)
+        assert result.returncode == 0, result.stderr
+        return json.loads(result.stdout)
+
+    def events(self, *args: str) -> list[dict[str, Any]]:
+        """The journal, from the beginning."""
+        result = self.perles("events", *args, "--since", "0", "--json")
+        assert result.returncode == 0, result.stderr
+        return [json.loads(line) for line in result.stdout.splitlines()]
+
+    def only(self) -> str:
+        """The id of the one workflow there is."""
+        (found,) = self.json("list", "--json")
+        return str(found["id"])
+
+    def pipeline(self, name: str, tasks: list[dict[str, Any]], **more: Any) -> Path:
+        """A pipeline file in the work dir."""
+        path = self.work / f"{name}.yaml"
+        path.write_text(yaml.safe_dump({"name": name, "tasks": tasks, **more}))
+        return path
+
+    def wait_for(self, what: str, condition: Callable[[], Any]) -> Any:
+        """The condition's value once it is true; fails with the last events when it never is."""
+        deadline = monotonic() + DEADLINE
+        while monotonic() < deadline:
+            found = condition()
+            if found:
+                return found
+            sleep(0.02)
+        last = "\n".join(str(event) for event in self.events()[-30:])
+        raise AssertionError(f"waited {DEADLINE}s in vain for {what}; the last events:\n{last}")

@@ -1,0 +1,22 @@
+"""Prints the table. `python -m tests.benchmarks.run [reading|writing|running]…`."""
+
+import sys
+
+from tests.benchmarks import reading, running, writing
+
+PARTS = {"reading": reading, "writing": writing, "running": running}
+
+
+def main(chosen: list[str]) -> None:
+    """Measure what was chosen, or everything, one row at a time."""
+    print(f"{'name':<46} {'value':>10}  {'unit':<12} goal")
+    for name in chosen or PARTS:
+        for row in PARTS[name].rows():
+            missed = "" if row.met() else "   missed"
+            print(
+                f"{row.name:<46} {row.value:>10.4g}  {row.unit:<12} {row.goal}{missed}", flush=True
+            )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -151,7 +151,22 @@ class ControlPlane:
         from perles.engine.engine import serve
 
         self.paths.ensure_home()
-        serve(self.paths, self.config(), exit_when_idle=exit_when_idle)
+        config = self.config()
+        self._upgrade_apart()
+        serve(self.paths, config, exit_when_idle=exit_when_idle)
+
+    def _upgrade_apart(self) -> None:
+        """Make or upgrade the database in a process of its own.
+
+        Alembic would cost the engine 14 MiB for as long as it lives. What goes
+        wrong there, the engine meets again and tells.
+        """
+        from perles.store import migrate
+
+        if not self.engine_runs() and not migrate.is_current(self.database_path):
+            command = [sys.executable, "-m", "perles", "db", "upgrade"]
+            environ = os.environ | {"PERLES_HOME": str(self.paths.root)}
+            subprocess.run(command, env=environ, capture_output=True, check=False)
 
     def engine_runs(self) -> bool:
         """Whether an engine holds this database now."""

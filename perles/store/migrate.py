@@ -44,20 +44,25 @@ def current(path: Path) -> str | None:
     return version
 
 
+def is_current(path: Path) -> bool:
+    """Whether the database at `path` has the schema of this code. Raises `DatabaseError`."""
+    return current(path) == HEAD
+
+
 def ensure(path: Path, lock: EngineLock | None = None) -> bool:
     """Make or upgrade the database at `path` where needed; whether there was anything to do.
 
     Takes the engine lock for that moment, unless `lock` is held by the caller.
     Another process that does the same is waited for. Raises `DatabaseError`.
     """
-    if current(path) == HEAD:
+    if is_current(path):
         return False
     if lock is not None:
         _upgrade(path)
         return True
     deadline = time.monotonic() + PATIENCE
     own = EngineLock(path)
-    while current(path) != HEAD:
+    while not is_current(path):
         try:
             own.acquire()
         except EngineRunsError as error:
@@ -69,7 +74,7 @@ def ensure(path: Path, lock: EngineLock | None = None) -> bool:
             time.sleep(0.02)
             continue
         try:
-            if current(path) != HEAD:
+            if not is_current(path):
                 _upgrade(path)
         finally:
             own.release()

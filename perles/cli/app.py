@@ -17,6 +17,7 @@ from perles.cli import (
     serve,
     templates,
 )
+from perles.domain.errors import UsageError
 from perles.version import __version__
 
 app = typer.Typer(
@@ -72,10 +73,15 @@ def run_app(argv: list[str]) -> int:
     except typer.Abort:
         return 130
     except Exception as error:
+        # The errors of the command line's parser, whichever library they are from.
         code = getattr(error, "exit_code", None)
-        show = getattr(error, "show", None)
-        if code is None or show is None:
+        message = getattr(error, "format_message", None)
+        if code is None or message is None:
             raise
-        show()
-        return int(code)
+        if not message():
+            return int(code)  # a group without a command: its help was printed
+        context = getattr(error, "ctx", None)
+        where = "perles" if context is None else context.command_path
+        text = message().strip().rstrip(".")
+        raise UsageError(f"{text[:1].lower()}{text[1:]}; look at {where} --help") from error
     return result if isinstance(result, int) else 0

@@ -27,7 +27,7 @@ class EventOptions(NamedTuple):
 
 def run(options: EventOptions, paths: Paths) -> None:
     """Print events: the newest, those after `since`, or for ever with `follow`."""
-    if (options.since or 0) < 0 or (options.limit or 1) < 1:
+    if (options.since or 0) < 0 or (options.limit is not None and options.limit < 1):
         raise UsageError("cannot use these bounds: --since is 0 or more, --limit 1 or more")
     limit = options.limit or (None if options.since is not None else DEFAULT_LIMIT)
     with views.reading(paths.database_path()) as connection:
@@ -73,7 +73,7 @@ def line_of(event: Json) -> str:
     says += [
         f"{key}={value}"
         for key, value in payload.items()
-        if key not in _HIDDEN and value is not None
+        if key not in _HIDDEN and value is not None and (key, value) != ("kind", "text")
     ]
     if "text" in payload:
         says.append(str(payload["text"]))

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 from types import FrameType
 from typing import Annotated
 
@@ -18,8 +19,14 @@ from perles.domain.errors import NotFoundError, PerlesError
 from perles.domain.states import WORKFLOW
 from perles.store.views import Json
 
-QUIET = ("command.", "resource.", "agent.status_changed", "agent.phase_changed", "turn.starting")
+QUIET = (
+    *("command.", "resource.", "agent.status_changed", "agent.phase_changed", "turn.starting"),
+    *("worker.incoming", "coordinator.incoming"),
+)
 """Events that a pipe is spared: `perles events` has them."""
+
+LOOK_SECONDS = 0.1
+"""How often the workflow's state and the engine are looked at."""
 
 
 def command(
@@ -41,8 +48,10 @@ def command(
 ) -> None:
     """Run a workflow to its end: exit 0 completed, 1 failed or stopped.
 
-    Uses the engine that runs, or starts one that ends with its work. Ctrl-C pauses
-    the workflow when the engine is this command's own, else it only stops following.
+    It uses the engine that runs, or starts one that ends with its work.
+
+    Ctrl-C: where the engine was started by this command, the workflow is
+    paused; else the command only stops following. A second Ctrl-C kills.
     """
     plane = ControlPlane()
     workflow_id = _existing(plane, target)
@@ -72,6 +81,7 @@ class Runner:
         self._json = as_json
         self._own = False
         self._signal: int | None = None
+        self._look_at = 0.0
 
     def run(self) -> int:
         """Start and follow; the exit code."""
@@ -96,16 +106,19 @@ class Runner:
             warn(f"perles: {outcome.text}")
 
     def _interrupted(self, number: int, _frame: FrameType | None) -> None:
-        """Once: stop following. A second time: kill."""
-        if self._signal is not None and self._own:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            self._plane.stop(self._id, reason="interrupted twice", force=True, wait=False)
+        """Once: stop following. A second time: stop waiting for the pause, and kill."""
+        if self._signal is not None:
+            raise KeyboardInterrupt
         self._signal = number
 
     def _finished(self) -> bool:
         """Whether there is nothing to follow any more. Brings a dead engine back."""
         if self._signal is not None:
             return True
+        now = time.monotonic()
+        if now < self._look_at:
+            return False
+        self._look_at = now + LOOK_SECONDS
         if self._plane.state_of(self._id) in (*WORKFLOW.terminal, "paused"):
             return True
         if not self._plane.engine_runs():
@@ -121,17 +134,23 @@ class Runner:
                 print(line_of(event), flush=True)
 
     def _leave(self) -> int:
+        if sys.stderr.isatty():
+            print(file=sys.stderr)  # past the ^C that the terminal shows
         code = 130 if self._signal == signal.SIGINT else 143
         if not self._own:
-            warn(f"\nstopped following; {self._id} goes on. Look: perles show {self._id}")
+            warn(f"stopped following; {self._id} goes on. Look: perles show {self._id}")
             return code
-        warn(f"\npausing {self._id} …")
+        warn(f"pausing {self._id} …; Ctrl-C again kills its agents and stops it")
         try:
-            self._plane.pause(self._id)
+            outcome = self._plane.pause(self._id)
+        except KeyboardInterrupt:
+            self._plane.stop(self._id, reason="interrupted twice", force=True)
+            warn(f"stopped {self._id}; its agents were killed")
+            return code
         except PerlesError as error:
             warn(f"perles: {error}")
             return code
-        warn(f"paused {self._id}; go on with it: perles run {self._id}")
+        warn(f"{outcome.text}; go on with it: perles run {self._id}")
         return code
 
     def _conclude(self) -> int:

@@ -6,7 +6,7 @@ from typing import Final
 from perles.domain.errors import UsageError
 
 _UNITS: Final = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|d|h|m|s)")
+_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|d|h|m|s)", re.ASCII)
 
 
 def parse_duration(text: str) -> float:

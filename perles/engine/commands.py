@@ -62,6 +62,8 @@ class Commands:
     def _take(self, command: Command) -> None:
         if command.workflow_id is not None and command.kind in ("complete", "fail", "stop"):
             self._context.closing.add(command.workflow_id)
+            if journal.decode(command.args).get("force"):
+                self._context.turns.cut_grace_short(command.workflow_id)
         task = asyncio.ensure_future(self._carry_out(command))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -204,6 +204,12 @@ class Turns:
             names = ", ".join(live.agent for live in remaining if not live.done.is_set())
             log.error("processes of %s outlive SIGKILL; they are still watched", names)
 
+    def cut_grace_short(self, workflow_id: str) -> None:
+        """Kill what is being interrupted: somebody does not want to wait."""
+        dying = [live for live in self.of(workflow_id) if live.ending is not None]
+        if dying:
+            self._signal(dying, signal.SIGKILL)
+
     async def _end_family(self, live: LiveTurn, *, grace: float) -> None:
         """End what an agent's process left behind when it was cut off."""
         loop = asyncio.get_running_loop()

@@ -1,0 +1,142 @@
+"""Pipeline files: what is read, and what is refused with file, line and key."""
+
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perles.domain.errors import UsageError
+from perles.templates.pipeline import find_circle, read_pipeline
+
+GOOD = """\
+name: release check
+workers: 3
+env: {LANG: C.UTF-8, N: 1.10}
+tasks:
+  - key: lint
+    run: ruff check .
+  - key: unit
+    name: Unit tests
+    run: pytest -q
+    after: [lint]
+    timeout: 10m
+    retries: 1
+    env: {CI: "1", LANG: C}
+"""
+TASK = "tasks: [{key: a, run: b}]\n"
+BAD = {
+    "cycle": ("name: x\ntasks:\n- {key: a, run: x, after: [b]}\n- {key: b, run: x, after: [a]}", 3),
+    "waits for itself": ("name: x\ntasks:\n- {key: a, run: x, after: [a]}", 3),
+    "unknown after": ("name: x\ntasks:\n- {key: a, run: x, after: [zz]}", 3),
+    "duplicate key": ("name: x\ntasks:\n- {key: a, run: x}\n- {key: a, run: x}", 4),
+    "no tasks": ("name: x\ntasks: []", 2),
+    "tasks missing": ("name: x\n", 1),
+    "name missing": (TASK, 1),
+    "empty file": ("", 1),
+    "tasks no list": ("name: x\ntasks: 3", 2),
+    "workers no number": ("name: x\nworkers: many\n" + TASK, 2),
+    "too many workers": ("name: x\nworkers: 100\n" + TASK, 2),
+    "no workers": ("name: x\nworkers: 0\n" + TASK, 2),
+    "unknown key": ("name: x\nworkres: 2\n" + TASK, 2),
+    "unknown task key": ("name: x\ntasks:\n- {key: a, rum: b}", 3),
+    "run missing": ("name: x\ntasks:\n- {key: a}", 3),
+    "run empty": ("name: x\ntasks:\n- {key: a, run: ' '}", 3),
+    "run no text": ("name: x\ntasks:\n- {key: a, run: [ls]}", 3),
+    "bad key": ("name: x\ntasks:\n- {key: A b, run: x}", 3),
+    "bad timeout": ("name: x\ntasks:\n- {key: a, run: x, timeout: 10}", 3),
+    "no timeout": ("name: x\ntasks:\n- {key: a, run: x, timeout: 0s}", 3),
+    "bad retries": ("name: x\ntasks:\n- {key: a, run: x, retries: -1}", 3),
+    "bad variable": ("name: x\nenv: {a-b: c}\n" + TASK, 2),
+    "variable no text": ("name: x\nenv: {a: [c]}\n" + TASK, 2),
+    "key stands twice": ("name: x\nname: y\n" + TASK, 2),
+    "name of two lines": ('name: "x\\ny"\n' + TASK, 1),
+    "not yaml": ("name: [x\n" + TASK, 2),
+    "a tab": ("name: x\n\ttasks: 3", 2),
+    "a list": ("- a\n- b", 1),
+    "tag": ("name: x\ntasks:\n- {key: a, run: !!python/object/apply:os.system [ls]}", 3),
+}
+
+
+def _file(tmp_path: Path, content: str | bytes) -> Path:
+    path = tmp_path / "p.yaml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def test_everything_in_a_file_is_read(tmp_path: Path) -> None:
+    plan = read_pipeline(_file(tmp_path, GOOD))
+
+    lint, unit = plan.tasks
+    assert (plan.name, plan.workers, lint.key, lint.name, lint.run) == (
+        "release check",
+        3,
+        "lint",
+        "lint",
+        "ruff check .",
+    )
+    assert (unit.name, unit.after, unit.timeout, unit.retries) == ("Unit tests", ("lint",), 600, 1)
+    assert unit.env == {"LANG": "C", "N": "1.10", "CI": "1"}
+    assert plan.definition["pipeline"]["workers"] == "3"
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_wrong_file_is_refused_with_its_line(tmp_path: Path, name: str) -> None:
+    content, line = BAD[name]
+    path = _file(tmp_path, content)
+
+    with pytest.raises(UsageError) as refused:
+        read_pipeline(path)
+
+    assert f"{path}:{line}:" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"name: \xff", "is not UTF-8"),
+        (b"a" * (1024 * 1024 + 1), "over 1 MiB"),
+        (b"\x00\x01", "not YAML"),
+        (b"[" * 5000, "too deep|not YAML|too many"),
+        (
+            b"a: &a [x,x,x,x,x,x,x,x,x]\n"
+            + b"".join(
+                b"%c: &%c [*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c]\n" % (n, n, *[n - 1] * 8)
+                for n in range(98, 108)
+            ),
+            "too many",
+        ),
+    ],
+    ids=["utf-8", "size", "bytes", "depth", "bomb"],
+)
+def test_bytes_that_are_no_file_of_ours_are_refused(
+    tmp_path: Path, content: bytes, said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        read_pipeline(_file(tmp_path, content))
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="No such file"):
+        read_pipeline(tmp_path / "nope.yaml")
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from("abcdefgh"), st.lists(st.sampled_from("abcdefgh"), max_size=3), max_size=8
+    )
+)
+def test_a_circle_is_found_where_there_is_one(graph: dict[str, list[str]]) -> None:
+    after = {key: tuple(b for b in blockers if b in graph) for key, blockers in graph.items()}
+
+    circle = find_circle(after)
+
+    try:
+        TopologicalSorter(after).prepare()
+    except CycleError:
+        assert circle[0] == circle[-1]
+        assert all(b in after[a] for a, b in zip(circle, circle[1:], strict=False))
+    else:
+        assert circle == []

@@ -1,0 +1,44 @@
+"""No byte from an agent reaches a terminal as a control code."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perles.cli.text import clean, cut, pad, width
+
+
+@pytest.mark.parametrize(
+    ("hostile", "shown"),
+    [
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("\x1b]0;title\x07x", "x"),
+        ("\x1b]8;;http://evil\x1b\\link\x1b]8;;\x1b\\", "link"),
+        ("a\x9b2Jb", "a2Jb"),
+        ("a\rb", "ab"),
+        ("a\nb\tc", "a b c"),
+        ("\u202eevil", "evil"),
+        ("\x1bcreset", "reset"),
+        ("bell\x07\x08", "bell"),
+    ],
+)
+def test_control_codes_are_taken_out(hostile: str, shown: str) -> None:
+    assert clean(hostile) == shown
+
+
+@given(st.text(st.characters(codec=None)))
+def test_nothing_of_a_cleaned_text_controls_a_terminal(text: str) -> None:
+    assert not [letter for letter in clean(text) if unicodedata.category(letter) in ("Cc", "Cs")]
+
+
+@given(st.text(), st.integers(1, 30))
+def test_a_cut_text_fits_and_a_padded_one_fills(text: str, columns: int) -> None:
+    short = cut(clean(text), columns)
+
+    assert width(short) <= columns
+    assert width(pad(short, columns)) == columns
+
+
+def test_wide_letters_take_two_columns_and_combining_ones_none() -> None:
+    assert (width("真"), width("e\u0301"), width("ok")) == (2, 1, 2)

@@ -82,6 +82,7 @@ class ControlPlane:
         """
         from perles.creation import insert_workflow, prepare
 
+        self.config()  # a wrong one would only keep the workflow from starting
         prepared = prepare(spec, self.paths)
         workflow_id = "wf-" + "".join(secrets.choice(_ID_LETTERS) for _ in range(8))
         self._database.write(lambda tx: insert_workflow(tx, workflow_id, prepared))
@@ -194,6 +195,7 @@ class ControlPlane:
         """
         if self.engine_runs():
             return False
+        self.config()
         _ = self._database
         log = self.paths.engine_log()
         command = [sys.executable, "-m", "perles", "serve", "--foreground"]

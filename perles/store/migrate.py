@@ -83,6 +83,7 @@ def ensure(path: Path, lock: EngineLock | None = None) -> bool:
 
 def _upgrade(path: Path) -> None:
     from alembic import command
+    from alembic.util import CommandError
 
     with database_errors(path):
         version = current(path)
@@ -95,7 +96,13 @@ def _upgrade(path: Path) -> None:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
                 config = _config()
                 config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+                try:
+                    command.upgrade(config, "head")
+                except CommandError as error:
+                    raise DatabaseError(
+                        f"cannot upgrade database {path}: its schema {version} is unknown to this "
+                        "perles; restore a backup, or move the file away"
+                    ) from error
                 broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
                 if broken:
                     connection.exec_driver_sql("ROLLBACK")

@@ -1,6 +1,7 @@
 """Pipeline files: what is read, and what is refused with file, line and key."""
 
 from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,6 @@ def test_a_circle_is_found_where_there_is_one(graph: dict[str, list[str]]) -> No
         TopologicalSorter(after).prepare()
     except CycleError:
         assert circle[0] == circle[-1]
-        assert all(b in after[a] for a, b in zip(circle, circle[1:], strict=False))
+        assert all(b in after[a] for a, b in pairwise(circle))
     else:
         assert circle == []

@@ -1,0 +1,304 @@
+"""The store: transitions with their events, the shared commit, the journal, its followers."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from perles.domain.clock import ManualClock
+from perles.domain.errors import DatabaseError, StaleError, WrongStateError
+from perles.domain.states import TASK, WORKFLOW
+from perles.store import journal, migrate, views
+from perles.store.database import Database, Tx
+from perles.store.schema import Workflow
+from perles.store.sqlite import dbapi, dbapi_is_safe
+from perles.store.tail import tail
+from perles.store.transition import fire
+from perles.store.writer import Writer
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    path = tmp_path / "perles.db"
+    migrate.ensure(path)
+    made = Database(path, ManualClock())
+    made.write(lambda tx: _workflow(tx, "wf-aaaaaaaa"))
+    yield made
+    made.dispose()
+
+
+def _workflow(tx: Tx, id: str, state: str = "pending") -> None:
+    tx.insert(Workflow, id=id, template_id="t", name="n", state=state, work_dir="/")
+
+
+def _events(database: Database) -> list[dict[str, Any]]:
+    with views.reading(database.path) as connection:
+        return views.read_events(connection)
+
+
+def _state(database: Database) -> tuple[str, int]:
+    with database.reader() as reader:
+        row = reader.need(Workflow, "wf-aaaaaaaa")
+        return row.state, row.version
+
+
+def test_i1_a_transition_commits_with_its_event(database: Database) -> None:
+    database.write(
+        lambda tx: fire(
+            tx, WORKFLOW, "wf-aaaaaaaa", "start", changes={"mcp_port": 9000}, payload={"a": 1}
+        )
+    )
+
+    assert _state(database) == ("running", 1)
+    (event,) = _events(database)
+    assert (event["type"], event["workflow_id"], event["at"]) == (
+        "workflow.started",
+        "wf-aaaaaaaa",
+        "2026-01-01T00:00:00.000Z",
+    )
+    assert event["payload"] == {"v": 1, "from": "pending", "to": "running", "trigger": "start"} | {
+        "a": 1
+    }
+
+
+def test_i1_a_transaction_that_fails_leaves_neither_state_nor_event(database: Database) -> None:
+    def work(tx: Tx) -> None:
+        fire(tx, WORKFLOW, "wf-aaaaaaaa", "start")
+        raise RuntimeError("after the event")
+
+    with pytest.raises(RuntimeError):
+        database.write(work)
+
+    assert (_state(database), _events(database)) == (("pending", 0), [])
+
+
+def test_i2_an_edge_that_is_not_there_is_refused_with_the_state_found(database: Database) -> None:
+    with pytest.raises(WrongStateError) as refused:
+        database.write(lambda tx: fire(tx, WORKFLOW, "wf-aaaaaaaa", "pause"))
+
+    assert (refused.value.state, refused.value.trigger) == ("pending", "pause")
+    assert refused.value.exit_code == 4
+    assert _events(database) == []
+
+
+def test_i2_a_decision_on_an_old_version_is_refused(database: Database) -> None:
+    database.write(lambda tx: fire(tx, WORKFLOW, "wf-aaaaaaaa", "start"))
+
+    with pytest.raises(StaleError):
+        database.write(lambda tx: fire(tx, WORKFLOW, "wf-aaaaaaaa", "pause", expect_version=0))
+
+    assert _state(database) == ("running", 1)
+
+
+def test_i2_a_state_can_only_be_changed_through_its_machine(database: Database) -> None:
+    with pytest.raises(ValueError, match="fire only"):
+        database.write(lambda tx: tx.update(Workflow, "wf-aaaaaaaa", state="completed"))
+
+
+def test_a_row_that_is_not_there_is_no_user_error(database: Database) -> None:
+    with pytest.raises(LookupError):
+        database.write(lambda tx: fire(tx, TASK, 99, "assign"))
+
+
+def test_an_undeclared_event_type_is_refused(database: Database) -> None:
+    with pytest.raises(ValueError, match="declare it"):
+        database.write(lambda tx: journal.append(tx, "workflow.exploded"))
+
+
+def test_a_long_text_in_an_event_is_cut_and_says_so(database: Database) -> None:
+    database.write(lambda tx: journal.append(tx, "worker.output", {"text": "x" * 1_000_000}))
+
+    (event,) = _events(database)
+    assert len(event["payload"]["text"]) < 20_000
+    assert event["payload"]["text"].endswith("[cut, 1000000 characters]")
+
+
+def test_check_constraints_hold_states_and_ranges(database: Database) -> None:
+    for wrong in ({"state": "flying"}, {"priority": 3}, {"token_budget": -1}, {"health": "ill"}):
+        values = {"template_id": "t", "name": "n", "state": "pending", "work_dir": "/"} | wrong
+        with pytest.raises(DatabaseError, match="CHECK constraint failed"):
+            database.write(lambda tx, v=values: tx.insert(Workflow, id="wf-b", **v))  # type: ignore[misc]
+
+
+async def test_in_a_shared_commit_one_failed_piece_takes_nothing_else_with_it(
+    database: Database,
+) -> None:
+    writer = Writer(database)
+    writer.start()
+    gate = threading.Event()
+    writer.post(lambda tx: gate.wait(5))  # holds the thread, so that the others share a commit
+
+    def bad(tx: Tx) -> None:
+        journal.append(tx, "worker.output", {"text": "bad"})
+        raise RuntimeError("bad")
+
+    pieces = [
+        asyncio.ensure_future(writer.write(work))
+        for work in (
+            lambda tx: journal.append(tx, "worker.output", {"text": "one"}),
+            bad,
+            lambda tx: journal.append(tx, "worker.output", {"text": "two"}),
+        )
+    ]
+    await asyncio.sleep(0)
+    gate.set()
+    results = await asyncio.gather(*pieces, return_exceptions=True)
+    writer.close()
+
+    assert [type(result) for result in results] == [type(None), RuntimeError, type(None)]
+    assert [event["payload"]["text"] for event in _events(database)] == ["one", "two"]
+
+
+async def test_a_write_is_durable_when_it_returns(database: Database) -> None:
+    writer = Writer(database)
+    writer.start()
+    await writer.write(lambda tx: fire(tx, WORKFLOW, "wf-aaaaaaaa", "start"))
+
+    assert _state(database) == ("running", 1)
+    writer.close()
+
+
+def test_i3_followers_in_other_processes_see_each_event_once_and_in_order(
+    database: Database,
+) -> None:
+    script = (
+        "import sys; from pathlib import Path; from perles.store.database import Database;"
+        "from perles.store import journal; d = Database(Path(sys.argv[1]));\n"
+        "for n in range(100): d.write(lambda tx: journal.append("
+        "tx, 'worker.output', {'who': sys.argv[2], 'n': n}))"
+    )
+    argv = [sys.executable, "-c", script, str(database.path)]
+    writers = [subprocess.Popen([*argv, name]) for name in ("a", "b", "c")]
+    seen: list[dict[str, Any]] = []
+    for event in tail(database.path, since=0):
+        seen.append(event)
+        if len(seen) == 300:
+            break
+    for process in writers:
+        assert process.wait(30) == 0
+
+    assert [event["seq"] for event in seen] == [event["seq"] for event in _events(database)]
+    for name in ("a", "b", "c"):
+        numbers = [e["payload"]["n"] for e in seen if e["payload"]["who"] == name]
+        assert numbers == list(range(100))
+
+
+def test_i3_a_follower_that_resumes_sees_no_event_twice(database: Database) -> None:
+    for number in range(10):
+        database.write(lambda tx, n=number: journal.append(tx, "worker.output", {"n": n}))  # type: ignore[misc]
+    first = tail(database.path, since=0, stop=lambda: True)
+    half = [next(first) for _ in range(4)]
+
+    rest = list(tail(database.path, since=half[-1]["seq"], stop=lambda: True))
+
+    assert [event["payload"]["n"] for event in half + rest] == list(range(10))
+
+
+def test_a_follower_can_choose_a_workflow_and_types(database: Database) -> None:
+    database.write(lambda tx: _workflow(tx, "wf-bbbbbbbb"))
+    for id in ("wf-aaaaaaaa", "wf-bbbbbbbb"):
+        database.write(lambda tx, id=id: fire(tx, WORKFLOW, id, "start"))  # type: ignore[misc]
+        database.write(lambda tx, id=id: journal.append(tx, "worker.ready", workflow_id=id))  # type: ignore[misc]
+
+    found = tail(
+        database.path,
+        since=0,
+        workflow_id="wf-bbbbbbbb",
+        types=["workflow.*"],
+        stop=lambda: True,
+    )
+
+    assert [(e["type"], e["workflow_id"]) for e in found] == [("workflow.started", "wf-bbbbbbbb")]
+
+
+def test_every_writing_connection_is_durable_and_checks_keys(database: Database) -> None:
+    with database.reader() as reader:
+        assert reader.pragma("journal_mode") == "wal"
+        assert reader.pragma("synchronous") == 2
+        assert reader.pragma("foreign_keys") == 1
+
+
+def test_the_sqlite_of_this_process_is_free_of_the_wal_race_where_a_wheel_exists() -> None:
+    if sys.platform == "linux":
+        assert dbapi_is_safe, dbapi.sqlite_version
+
+
+def test_i4_only_the_migrations_issue_ddl() -> None:
+    root = Path(__file__).resolve().parents[2] / "perles"
+    ddl = ("create table", "alter table", "drop table", "create index", "create_all")
+    guilty = [
+        str(path)
+        for path in root.rglob("*.py")
+        if any(word in path.read_text().lower() for word in ddl)
+    ]
+
+    assert guilty == []
+
+
+def test_i4_a_newer_database_is_refused(database: Database) -> None:
+    _set_version(database.path, "9999")
+
+    with pytest.raises(DatabaseError, match="newer than this perles"):
+        migrate.ensure(database.path)
+    with pytest.raises(DatabaseError, match="newer"), views.reading(database.path):
+        pass
+
+
+def test_i4_an_older_database_is_backed_up_before_anything_is_done_to_it(tmp_path: Path) -> None:
+    path = tmp_path / "perles.db"
+    old = dbapi.connect(str(path))
+    old.execute("CREATE TABLE alembic_version (version_num TEXT NOT NULL)")
+    old.execute("INSERT INTO alembic_version VALUES ('0000')")
+    old.execute("CREATE TABLE keepsake (x)")
+    old.commit()
+    old.close()
+
+    with pytest.raises(DatabaseError, match="schema 0000 is unknown"):
+        migrate.ensure(path)
+
+    kept = dbapi.connect(str(path.with_name("perles.db.bak-0000")))
+    assert kept.execute("SELECT count(*) FROM keepsake").fetchone() == (0,)
+    kept.close()
+
+
+def test_a_fresh_database_is_made_once_by_many_processes(tmp_path: Path) -> None:
+    path = tmp_path / "perles.db"
+    script = (
+        "import sys; from pathlib import Path; from perles.store import migrate;"
+        "print(migrate.ensure(Path(sys.argv[1])))"
+    )
+    made = [
+        subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE)
+        for _ in range(4)
+    ]
+    for process in made:
+        assert process.wait(60) == 0
+        assert process.stdout is not None
+        process.stdout.close()
+
+    assert migrate.is_current(path)
+    assert (path.stat().st_mode & 0o777) == 0o600
+
+
+def test_views_read_bare_with_sqlite3(database: Database) -> None:
+    connection = dbapi.connect(str(database.path))
+    row = connection.execute("SELECT id, name, state FROM workflow_overview").fetchone()
+    assert row == ("wf-aaaaaaaa", "n", "pending")
+    for view in ("agent_overview", "running_workflows", "resource_usage", "recent_events"):
+        connection.execute(f"SELECT * FROM {view}").fetchall()
+    payload = connection.execute("SELECT payload FROM events").fetchone()
+    assert payload is None or json.loads(payload[0])
+    connection.close()
+
+
+def _set_version(path: Path, version: str) -> None:
+    connection = dbapi.connect(str(path))
+    connection.execute("UPDATE alembic_version SET version_num = ?", (version,))
+    connection.commit()
+    connection.close()

@@ -20,7 +20,10 @@ from perles.agents.provider import Launch
 from perles.domain.errors import PerlesError
 
 # `trap :` lets the shell outlive a TERM to the group, so that it can tell how the agent ended.
-_LAUNCHER: Final = 'trap : TERM INT HUP; "$@"; printf "exit %s\\n" "$?" > "$0"'
+# Where the file cannot be written (a full disk), its own exit status still tells its parent.
+_LAUNCHER: Final = (
+    'trap : TERM INT HUP; "$@"; code=$?; printf "exit %s\\n" "$code" > "$0"; exit $code'
+)
 
 
 class SpawnError(PerlesError):
@@ -109,7 +112,8 @@ def reap(pid: int) -> int | None:
         _, status = os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
         return None
-    return os.waitstatus_to_exitcode(status)
+    code = os.waitstatus_to_exitcode(status)
+    return _from_shell(code)
 
 
 def left_status(status: Path) -> int | None:
@@ -120,7 +124,11 @@ def left_status(status: Path) -> int | None:
         return None
     if not (text.startswith("exit ") and text.endswith("\n")):
         return None
-    code = int(text[5:])
+    return _from_shell(int(text[5:]))
+
+
+def _from_shell(code: int) -> int:
+    """The code as ours: a shell says 128 + N for signal N, we say -N."""
     return 128 - code if code > 128 else code
 
 

@@ -142,7 +142,7 @@ def _internal_error(error: Exception) -> int:
         with os.fdopen(fd, "w") as file:
             traceback.print_exception(error, file=file)
         note = f"; the details are in {path}"
-    except OSError:
-        traceback.print_exception(error)
+    except OSError as failure:
+        note = f"; the details could not be kept in {path}: {failure.strerror}"
     print(f"perles: internal error: {clean(repr(error))[:300]}{note}", file=sys.stderr)
     return 1

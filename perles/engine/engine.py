@@ -52,9 +52,12 @@ class Engine:
         self._stopping = asyncio.Event()
         self._leave_agents = False
         self._lock = EngineLock(paths.database_path())
+        self._writer: Writer | None = None
 
     def stop(self, *, leave_agents: bool = False) -> None:
         """Ask the engine to end. Running workflows are paused, or left to the next engine."""
+        if self._writer is not None:
+            self._writer.be_impatient()
         self._leave_agents = leave_agents
         self._stopping.set()
         self._changed.set()
@@ -71,7 +74,7 @@ class Engine:
             path = self._paths.database_path()
             migrate.ensure(path, self._lock)
             database = Database(path, self._clock)
-            writer = Writer(database)
+            self._writer = writer = Writer(database)
             writer.start()
             try:
                 with database.reader() as reader:
@@ -104,6 +107,7 @@ class Engine:
         sweeps = Sweeps(context, look_again=self._changed.set)
         try:
             await reconcile(context)
+            context.writer.be_patient()
             commands.recover()
             if errand is not None:
                 commands.poll(errand)

@@ -7,8 +7,10 @@ the file is drained, the outcome is decided and applied by turn id.
 """
 
 import asyncio
+import errno
 import os
 import signal
+import time
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +32,12 @@ from perles.workspace.session import agent_folder, read_token, turn_output
 
 KILL_PATIENCE: Final = 10.0
 """Seconds to wait for a process to be gone after SIGKILL."""
+
+HOLD_SECONDS: Final = 2.0
+"""How long no turn is started after one could not be for want of space, memory or processes."""
+SHORTAGES: Final = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE}
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -69,6 +77,7 @@ class Turns:
         self._context = context
         self._live: dict[int, LiveTurn] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._hold_until = 0.0
 
     def of(self, workflow_id: str) -> list[LiveTurn]:
         """The live turns of a workflow."""
@@ -77,6 +86,8 @@ class Turns:
     async def deliver(self) -> None:
         """Start a turn for every agent that is ready and has messages."""
         context = self._context
+        if time.monotonic() < self._hold_until:
+            return
         for agent in context.reader.all(Agent, queries.DELIVERABLE):
             if context.supervisor.is_open(agent.workflow_id):
                 await self._start(agent)
@@ -103,7 +114,12 @@ class Turns:
             launch = provider.launch(_turn_context(turn, agent, workflow))
             live.identity = self._spawn(live, launch, Path(workflow.work_dir))
         except (PerlesError, OSError) as error:
-            await self._conclude(live, Ending("fail", "turn_failed"), _not_started(error), None)
+            ending = Ending("fail", "turn_failed")
+            if _may_pass(error):
+                log.error("cannot start a turn of %s yet: %s", agent.name, error)
+                ending = Ending("lose", "turn_ended")
+                self._hold_until = time.monotonic() + HOLD_SECONDS
+            await self._conclude(live, ending, _not_started(error), None)
             return
         identity = live.identity
         await context.writer.write(lambda tx: running(tx, live.turn_id, identity))
@@ -292,6 +308,12 @@ def _not_started(error: Exception) -> Outcome:
     kind = "invalid_request" if isinstance(error, PerlesError) else "crashed"
     kind = "crashed" if isinstance(error, SpawnError) else kind
     return Outcome(False, kind, str(error))
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether starting the process may work later: the machine is short of something."""
+    cause = error.__cause__ if isinstance(error, SpawnError) else error
+    return isinstance(cause, OSError) and cause.errno in SHORTAGES
 
 
 def _has_grown(live: LiveTurn) -> bool:

@@ -48,8 +48,14 @@ class EngineLock:
         except BlockingIOError:
             os.close(fd)
             raise EngineRunsError(self.holder()) from None
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        try:
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            os.close(fd)
+            raise DatabaseError(
+                f"cannot lock {self._path}: {error.strerror}; free some space and try again"
+            ) from error
         self._fd = fd
 
     def _lock(self, fd: int) -> None:

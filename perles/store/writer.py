@@ -2,13 +2,15 @@
 
 FULL durability costs one disk flush a commit. Work that arrives while a commit
 runs goes into the next one together, each piece in a savepoint of its own, so
-that one that fails takes nothing else with it.
+that one that fails takes nothing else with it. A full disk or a lock that stays
+is waited out: the same work is tried again, so it must be fit to run twice.
 """
 
 import asyncio
 import logging
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
@@ -23,6 +25,8 @@ log = logging.getLogger(__name__)
 
 MAX_BATCH = 512
 """Pieces of work in one commit: bounds how long the first waits for the last."""
+RETRY_SECONDS = 0.5
+"""How often a patient writer tries again while the disk is full or the database locked."""
 
 
 class _Job(NamedTuple):
@@ -40,10 +44,16 @@ class _Done(NamedTuple):
 
 
 class Writer:
-    """Runs writes for one event loop or several. Start it, `await write(work)`, close it."""
+    """Runs writes for one event loop or several. Start it, `await write(work)`, close it.
+
+    It is born impatient: a commit that fails is told to whoever waits. `be_patient`
+    makes it try again for as long as the disk is full or another process holds on.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._hurry = threading.Event()
+        self._hurry.set()
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="perles-writer", daemon=True)
 
@@ -53,8 +63,17 @@ class Writer:
 
     def close(self) -> None:
         """Commit what waits and end the thread."""
+        self.be_impatient()
         self._jobs.put(None)
         self._thread.join()
+
+    def be_patient(self) -> None:
+        """From now on wait out what can pass by itself."""
+        self._hurry.clear()
+
+    def be_impatient(self) -> None:
+        """From now on, and for what waits already, a failed commit is told at once."""
+        self._hurry.set()
 
     async def write(self, work: Callable[[Tx], T]) -> T:
         """Run `work` in a transaction; returns its result once that is durable.
@@ -95,18 +114,38 @@ class Writer:
 
     def _commit(self, connection: Any, batch: list[_Job]) -> list[_Done]:
         """Run and commit a batch. Whatever goes wrong with the commit, each waiter hears of it."""
-        try:
-            begin(connection, self._database.path)
-            tx = Tx(connection, self._database.now())
-            done = [_attempt(connection, tx, job) for job in batch]
-            connection.execute("COMMIT")
-        except (DatabaseError, dbapi.Error) as error:
-            told = error
-            if not isinstance(error, DatabaseError):
-                told = database_error(self._database.path, error)
-            roll_back(connection)
-            return [_Done(job, None, told) for job in batch]
+        told: DatabaseError | None = None
+        while True:
+            try:
+                done = self._try(connection, batch)
+            except (DatabaseError, dbapi.Error) as error:
+                roll_back(connection)
+                if told is None:
+                    told = _told(error, self._database.path)
+                    log.error("%s", told)
+                if not _may_pass(error) or self._hurry.wait(RETRY_SECONDS):
+                    return [_Done(job, None, told) for job in batch]
+                continue
+            if told is not None:
+                log.info("the database can be written again")
+            return done
+
+    def _try(self, connection: Any, batch: list[_Job]) -> list[_Done]:
+        begin(connection, self._database.path)
+        tx = Tx(connection, self._database.now())
+        done = [_attempt(connection, tx, job) for job in batch]
+        connection.execute("COMMIT")
         return done
+
+
+def _told(error: BaseException, path: Path) -> DatabaseError:
+    return error if isinstance(error, DatabaseError) else database_error(path, error)
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether it may work later: SQLite calls a lock, a full or a sick disk operational."""
+    cause = error.__cause__ if isinstance(error, DatabaseError) else error
+    return isinstance(cause, dbapi.OperationalError)
 
 
 def _attempt(connection: Any, tx: Tx, job: _Job) -> _Done:
@@ -115,8 +154,8 @@ def _attempt(connection: Any, tx: Tx, job: _Job) -> _Done:
     try:
         result = job.work(tx)
     except Exception as error:  # whatever it is, it belongs to whoever waits for this piece
-        if not connection.in_transaction:
-            raise  # a full disk rolls back everything, not only this piece
+        if isinstance(error, dbapi.OperationalError) or not connection.in_transaction:
+            raise  # a full disk takes everything with it, not only this piece
         connection.execute("ROLLBACK TO job")
         connection.execute("RELEASE job")
         return _Done(job, None, error)

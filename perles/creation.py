@@ -12,7 +12,7 @@ from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
 from perles.domain.specs import Plan, WorkflowSpec
 from perles.domain.states import PRIORITIES, TASK
-from perles.engine.handlers.base import unblock
+from perles.engine.task_graph import unblock
 from perles.paths import Paths
 from perles.store import journal
 from perles.store.database import Tx

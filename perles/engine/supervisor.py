@@ -9,7 +9,7 @@ import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from perles.agents import process
 from perles.domain.errors import LimitReachedError, PerlesError, WrongStateError
@@ -17,12 +17,14 @@ from perles.domain.states import AGENT, PHASE, TASK, WORKFLOW, WorkflowState
 from perles.engine import mail, queries, scheduler
 from perles.engine.context import Context, log
 from perles.engine.outcome import Ending
-from perles.mcp.server import McpServers
 from perles.store import journal
 from perles.store.database import Tx
 from perles.store.schema import Agent, Task, Workflow
 from perles.store.transition import fire
 from perles.workspace.session import agent_folder, new_token, session_folder
+
+if TYPE_CHECKING:
+    from perles.mcp.server import McpServers
 
 GRACE: Final = 10.0
 """Seconds between TERM and KILL."""
@@ -33,7 +35,7 @@ COORDINATOR_GRACE: Final = 10.0
 class Supervisor:
     """Carries workflows from state to state, with all that a state needs."""
 
-    def __init__(self, context: Context, servers: McpServers) -> None:
+    def __init__(self, context: Context, servers: "McpServers") -> None:
         self._context = context
         self._servers = servers
         self._open: set[str] = set()

@@ -1,5 +1,6 @@
 """Fixtures of the integration tests."""
 
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,15 +8,32 @@ from pathlib import Path
 import pytest
 
 from perles.agents.process import family, signal_all
+from perles.store import migrate
 from perles.store.lock import EngineLock
 from tests.integration.cli import Home
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of today's schema, made once: making one takes half a second."""
+    path = tmp_path_factory.mktemp("migrated") / "perles.db"
+    migrate.ensure(path)
+    return path
+
+
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Home]:
-    """A home of the test's own; afterwards no process of it is left."""
+def fresh_home(tmp_path: Path) -> Iterator[Home]:
+    """A home of the test's own that is not there yet; afterwards no process of it is left."""
     made = Home(tmp_path)
     yield made
     if EngineLock(made.database).is_held():
         made.perles("engine", "stop")
     signal_all(family([f"PERLES_HOME={made.root}"]), signal.SIGKILL)
+
+
+@pytest.fixture
+def home(fresh_home: Home, migrated: Path) -> Home:
+    """A home of the test's own with an empty database."""
+    fresh_home.root.mkdir(mode=0o700)
+    shutil.copy(migrated, fresh_home.database)
+    return fresh_home

@@ -58,13 +58,13 @@ def _assert_told(result: subprocess.CompletedProcess[str], code: int) -> str:
 
 
 @pytest.mark.parametrize("name", USAGE)
-def test_a_wrong_command_line_is_usage_and_writes_nothing(home: Home, name: str) -> None:
-    home.pipeline("ok", ONE)
-    home.pipeline("cycle", [{"key": "a", "run": "x", "after": ["a"]}])
+def test_a_wrong_command_line_is_usage_and_writes_nothing(fresh_home: Home, name: str) -> None:
+    fresh_home.pipeline("ok", ONE)
+    fresh_home.pipeline("cycle", [{"key": "a", "run": "x", "after": ["a"]}])
 
-    _assert_told(home.perles(*USAGE[name]), 2)
+    _assert_told(fresh_home.perles(*USAGE[name]), 2)
 
-    assert not home.database.exists()
+    assert not fresh_home.database.exists()
 
 
 @pytest.mark.parametrize("verb", ["show", "events", "start", "stop", "pause", "resume", "run"])
@@ -104,16 +104,15 @@ def test_a_pending_workflow_can_neither_be_paused_nor_resumed(home: Home, verb: 
     assert "it is pending" in _assert_told(home.perles(verb, id), 4)
 
 
-def test_a_file_that_is_no_database_is_told(home: Home) -> None:
-    home.root.mkdir()
-    home.database.write_bytes(b"this is no database, only text " * 100)
+def test_a_file_that_is_no_database_is_told(fresh_home: Home) -> None:
+    fresh_home.root.mkdir()
+    fresh_home.database.write_bytes(b"this is no database, only text " * 100)
 
-    for argv in (["list"], ["create", str(home.pipeline("ok", ONE))]):
-        assert "not SQLite" in _assert_told(home.perles(*argv), 7)
+    for argv in (["list"], ["create", str(fresh_home.pipeline("ok", ONE))]):
+        assert "not SQLite" in _assert_told(fresh_home.perles(*argv), 7)
 
 
 def test_a_newer_database_is_refused(home: Home) -> None:
-    home.perles("db", "upgrade")
     connection = sqlite3.connect(home.database)
     connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.commit()
@@ -145,7 +144,6 @@ def test_a_home_that_cannot_be_made_is_told(home: Home) -> None:
 
 
 def test_a_locked_database_is_waited_for_and_then_told(home: Home) -> None:
-    home.perles("db", "upgrade")
     holder = dbapi.connect(str(home.database), isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     try:
@@ -160,7 +158,6 @@ def test_a_locked_database_is_waited_for_and_then_told(home: Home) -> None:
 
 
 def test_a_full_disk_is_told_and_nothing_is_written(home: Home) -> None:
-    home.perles("db", "upgrade")
     file = home.pipeline("ok", ONE)
     limit = home.database.stat().st_size + 8192
 

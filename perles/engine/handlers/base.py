@@ -4,12 +4,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from perles.domain.errors import ToolError
-from perles.domain.states import TASK
 from perles.engine import queries
 from perles.engine.context import Context
 from perles.store.database import Tx
 from perles.store.schema import Agent, Command, Task, Workflow
-from perles.store.transition import fire
 
 
 class ToolCall(NamedTuple):
@@ -40,12 +38,3 @@ class ToolCall(NamedTuple):
 
 Tool = Callable[[ToolCall], dict[str, Any]]
 Action = Callable[[Context, Command, dict[str, Any]], Awaitable[dict[str, Any]]]
-
-
-def unblock(tx: Tx, workflow_id: str) -> list[str]:
-    """Make every pending task ready whose dependencies are done; their keys."""
-    keys = []
-    for row in tx.rows(queries.NEWLY_READY, workflow_id=workflow_id):
-        fire(tx, TASK, row["id"], "unblock")
-        keys.append(tx.need(Task, row["id"]).key)
-    return keys

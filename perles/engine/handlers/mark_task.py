@@ -4,8 +4,8 @@ from typing import Any
 
 from perles.domain.errors import ToolError
 from perles.domain.states import OPEN_TASK_STATES, PHASE, TASK
-from perles.engine import queries
-from perles.engine.handlers.base import ToolCall, unblock
+from perles.engine.handlers.base import ToolCall
+from perles.engine.task_graph import skip_dependents, unblock
 from perles.store.database import Tx
 from perles.store.schema import Agent, Task
 from perles.store.transition import fire
@@ -52,7 +52,7 @@ def fail(call: ToolCall) -> dict[str, Any]:
         }
     changes = {"failure": reason, "ended_at": tx.now}
     fire(tx, TASK, task.id, "fail", changes=changes, payload=payload)
-    return {"status": "failed", "task_id": task.key, "skipped": _skip_dependents(tx, task)}
+    return {"status": "failed", "task_id": task.key, "skipped": skip_dependents(tx, task)}
 
 
 def _free_worker(tx: Tx, task: Task) -> None:
@@ -65,19 +65,3 @@ def _free_worker(tx: Tx, task: Task) -> None:
     if worker.phase != "idle":
         fire(tx, PHASE, worker.id, "cancel")
     tx.update(Agent, worker.id, task_id=None)
-
-
-def _skip_dependents(tx: Tx, failed: Task) -> list[str]:
-    skipped: list[str] = []
-    waiting = [(failed.id, failed.key)]
-    while waiting:
-        task_id, blocker = waiting.pop()
-        for row in tx.rows(queries.DEPENDENTS, task_id=task_id):
-            if row["status"] not in OPEN_TASK_STATES or row["key"] in skipped:
-                continue
-            changes = {"failure": f"{blocker} did not succeed", "ended_at": tx.now}
-            payload = {"key": row["key"], "because": blocker}
-            fire(tx, TASK, row["id"], "skip", changes=changes, payload=payload)
-            skipped.append(row["key"])
-            waiting.append((row["id"], row["key"]))
-    return skipped

@@ -1,0 +1,231 @@
+"""list, show and events, as people and as programs read them."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+
+from tests.integration.cli import Home
+
+ONE: list[dict[str, Any]] = [{"key": "a", "run": "true"}]
+LIST_KEYS = {
+    "id",
+    "name",
+    "template_id",
+    "state",
+    "priority",
+    "labels",
+    "work_dir",
+    "workers",
+    "tasks",
+    "health",
+    "reason",
+    "tokens_used",
+    "cost_usd",
+    "mcp_port",
+    "created_at",
+    "started_at",
+    "ended_at",
+}
+TASK_KEYS = {"key", "name", "status", "assignee", "attempt", "exit_code", "started_at", "ended_at"}
+AGENT_KEYS = {"name", "role", "provider", "status", "phase", "task", "pid"}
+EVENT_KEYS = ["seq", "at", "type", "workflow_id", "agent", "task", "turn", "payload"]
+HEAVY = ("sqlalchemy", "alembic", "pydantic", "asyncio", "mcp", "typer", "rich", "yaml")
+
+
+def _create(home: Home, name: str, *options: str) -> str:
+    return home.perles("create", home.pipeline("p", ONE), "--name", name, *options).stdout.strip()
+
+
+def test_list_json_has_the_promised_keys_newest_first(home: Home) -> None:
+    old = _create(home, "old", "--label", "team=a", "--priority", "high")
+    new = _create(home, "new")
+
+    found = home.json("list", "--json")
+
+    assert [row["id"] for row in found] == [new, old]
+    assert set(found[0]) >= LIST_KEYS
+    assert (found[1]["labels"], found[1]["priority"], found[1]["state"]) == (
+        {"team": "a"},
+        "high",
+        "pending",
+    )
+    assert found[0]["tasks"] == {"total": 1, "done": 0, "failed": 0}
+    assert found[0]["work_dir"] == str(home.work)
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ((), ["b", "a"]),
+        (("--state", "pending"), ["b", "a"]),
+        (("--state", "running,failed"), []),
+        (("--label", "team=x"), ["a"]),
+        (("--label", "team=x", "--label", "env=y"), []),
+        (("--name", "B"), ["b"]),
+        (("--template", "pipeline"), ["b", "a"]),
+        (("--template", "cook"), []),
+        (("--priority", "low"), ["b"]),
+        (("--limit", "1"), ["b"]),
+        (("--limit", "1", "--all"), ["b", "a"]),
+    ],
+)
+def test_list_filters(home: Home, options: tuple[str, ...], names: list[str]) -> None:
+    _create(home, "a", "--label", "team=x")
+    _create(home, "b", "--priority", "low")
+
+    assert [row["name"] for row in home.json("list", "--json", *options)] == names
+
+
+def test_list_tells_on_stderr_how_many_more_there_are(home: Home) -> None:
+    for name in "abc":
+        _create(home, name)
+
+    result = home.perles("list", "--limit", "2")
+
+    assert len(result.stdout.splitlines()) == 3  # a head and two rows
+    assert "1 more" in result.stderr
+
+
+def test_an_empty_list_is_an_empty_array_and_a_hint(home: Home) -> None:
+    assert home.json("list", "--json") == []
+    assert "perles run" in home.perles("list").stderr
+
+
+def test_a_workflow_is_found_by_prefix_and_by_name(home: Home) -> None:
+    id = _create(home, "my flow")
+
+    for ref in (id, id[:6], id[3:7], "my flow"):
+        assert home.json("show", ref, "--json")["id"] == id
+
+
+def test_show_json_has_the_promised_keys(home: Home) -> None:
+    assert home.perles("run", home.pipeline("p", ONE)).returncode == 0
+
+    shown = home.json("show", "p", "--json")
+
+    assert set(shown) >= LIST_KEYS
+    (task,) = shown["tasks"]
+    assert set(task) >= TASK_KEYS
+    assert (task["status"], task["exit_code"], task["attempt"]) == ("done", 0, 1)
+    assert {agent["name"]: agent["role"] for agent in shown["agents"]} == {
+        "coordinator": "coordinator",
+        "worker-1": "worker",
+    }
+    assert all(set(agent) >= AGENT_KEYS for agent in shown["agents"])
+    assert [(t["from"], t["to"]) for t in shown["transitions"]] == [
+        ("pending", "running"),
+        ("running", "completed"),
+    ]
+
+
+def test_events_json_is_a_line_each_in_order(home: Home) -> None:
+    home.perles("run", home.pipeline("p", ONE))
+
+    events = home.events()
+
+    assert all(list(event) == EVENT_KEYS for event in events)
+    seqs = [event["seq"] for event in events]
+    assert seqs == sorted(set(seqs))
+    types = [event["type"] for event in events]
+    assert types.index("workflow.created") < types.index("workflow.started")
+    assert types.index("task.reported") < types.index("task.completed")
+    assert types.index("task.completed") < types.index("workflow.completed")
+
+
+def test_events_filters_by_type_workflow_and_bounds(home: Home) -> None:
+    first, second = _create(home, "one"), _create(home, "two")
+
+    of_one = home.events("one")
+    tasks = home.events("--type", "task.*")
+    last = home.perles("events", "--limit", "1", "--json").stdout
+
+    assert {event["workflow_id"] for event in of_one} == {first}
+    assert {event["type"] for event in tasks} == {"task.created", "task.ready"}
+    assert json.loads(last)["workflow_id"] == second
+    assert home.events("--limit", "2") == home.events()[:2]
+
+
+def test_events_follow_goes_on_as_they_come_and_ends_with_ctrl_c(home: Home) -> None:
+    _create(home, "one")
+    follower = home.popen("events", "--follow", "--json", "--type", "workflow.created")
+    assert follower.stdout is not None
+    assert json.loads(follower.stdout.readline())["payload"]["name"] == "one"
+
+    _create(home, "two")
+
+    assert json.loads(follower.stdout.readline())["payload"]["name"] == "two"
+    follower.send_signal(signal.SIGINT)
+    _, told = follower.communicate(timeout=10)
+    assert (follower.returncode, told) == (130, "")
+
+
+def test_a_reader_that_goes_away_is_no_error(home: Home) -> None:
+    for name in "abc":
+        _create(home, name)
+    listing = home.popen("events", "--since", "0", "--follow")
+    assert listing.stdout is not None
+    listing.stdout.readline()
+    listing.stdout.close()
+    _create(home, "d")
+    _create(home, "e")
+
+    assert listing.wait(10) == 0
+    assert listing.stderr is not None
+    assert listing.stderr.read() == ""
+    listing.stderr.close()
+
+
+def test_list_watch_appends_when_plain(home: Home) -> None:
+    _create(home, "one")
+    watching = home.popen("list", "--watch", "--plain")
+    time.sleep(2.5)
+    watching.send_signal(signal.SIGINT)
+    out, _ = watching.communicate(timeout=10)
+
+    assert out.count("one") >= 2
+    assert "\x1b" not in out
+
+
+@pytest.mark.parametrize("argv", [["list"], ["list", "--json"], ["events"], ["show", "one"]])
+def test_reading_imports_nothing_heavy(home: Home, argv: list[str]) -> None:
+    _create(home, "one")
+    script = (
+        "import sys; sys.argv = ['perles', *sys.argv[1:]]\n"
+        "from perles.cli.fast import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert end.code == 0, end.code\n"
+        f"bad = [name for name in {HEAVY!r} if name in sys.modules]\n"
+        "assert not bad, bad"
+    )
+
+    result = subprocess.run(
+        [sys.executable, "-c", script, *argv],
+        env=home.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert result.returncode == 0, result.stderr
+
+
+def test_sqlite3_sees_the_same_truth(home: Home) -> None:
+    assert home.perles("run", home.pipeline("p", ONE)).returncode == 0
+    query = "select name, state, tasks_done from workflow_overview"
+    script = (
+        "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute(sys.argv[2]).fetchall())"
+    )
+
+    result = subprocess.run(
+        [sys.executable, "-c", script, str(home.database), query],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert result.stdout.strip() == "[('p', 'completed', 1)]"

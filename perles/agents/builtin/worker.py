@@ -110,11 +110,12 @@ def _end_group(pid: int) -> None:
     if not _signal(pid, signal.SIGTERM):
         return
     deadline = time.monotonic() + GRACE
-    while _signal(pid, 0):
-        _reap(pid)
+    _reap(pid)
+    while _lives(pid):
         if time.monotonic() > deadline:
             _signal(pid, signal.SIGKILL)
         time.sleep(_LOOK)
+        _reap(pid)
 
 
 def _signal(group: int, number: int) -> bool:
@@ -124,6 +125,20 @@ def _signal(group: int, number: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def _lives(group: int) -> bool:
+    """Whether a process of the group lives; one that only waits to be reaped does not."""
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/stat", "rb") as file:
+                    fields = file.read().rpartition(b")")[2].split()
+            except OSError:
+                continue  # it ended meanwhile
+            if int(fields[2]) == group and fields[0] not in (b"Z", b"X"):
+                return True
+    return False
 
 
 def _reap(pid: int) -> None:

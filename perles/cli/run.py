@@ -15,7 +15,7 @@ from perles.cli.output import print_json, say, span, warn
 from perles.cli.show import print_failures
 from perles.cli.text import clean
 from perles.controlplane import ControlPlane
-from perles.domain.errors import NotFoundError, PerlesError
+from perles.domain.errors import CommandFailedError, NotFoundError, PerlesError
 from perles.domain.states import WORKFLOW
 from perles.store.views import Json
 
@@ -100,8 +100,14 @@ class Runner:
 
     def _begin(self) -> None:
         state = self._plane.get(self._id)["state"]
+        if state == "running":
+            return
         act = self._plane.resume if state == "paused" else self._plane.start
-        outcome = act(self._id)
+        try:
+            outcome = act(self._id)
+        except CommandFailedError as error:
+            warn(f"perles: {error}")
+            return
         if outcome.status == "waiting":
             warn(f"perles: {outcome.text}")
 

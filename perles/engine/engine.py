@@ -12,7 +12,7 @@ from typing import Any, Final
 from perles.agents.process import boot_id
 from perles.config import Config
 from perles.domain.clock import Clock, SystemClock, to_text
-from perles.domain.errors import DatabaseError, EngineRunsError
+from perles.domain.errors import DatabaseError, EngineRunsError, PerlesError
 from perles.engine import queries
 from perles.engine.commands import Commands
 from perles.engine.context import Context, log
@@ -160,7 +160,13 @@ class Engine:
             async with commands.lane(workflow.id):
                 if context.reader.need(Workflow, workflow.id).state != "pending":
                     continue
-                result = await context.supervisor.start(workflow.id)
+                try:
+                    result = await context.supervisor.start(workflow.id)
+                except DatabaseError:
+                    raise
+                except PerlesError as error:
+                    log.warning("%s", error)
+                    continue
                 if result["status"] == "waiting":
                     return
 

@@ -142,7 +142,16 @@ DEPENDENTS: Final = Sql(
 RUNNING_WORKFLOWS: Final = Sql(select(Workflow).where(Workflow.state == "running"))
 WAITING_WORKFLOWS: Final = Sql(
     select(Workflow)
-    .where(Workflow.state == "pending", Workflow.start_requested_at.is_not(None))
+    .where(
+        Workflow.state == "pending",
+        Workflow.start_requested_at.is_not(None),
+        # Whoever asked just now is answered by their own command.
+        ~exists().where(
+            Command.workflow_id == Workflow.id,
+            Command.kind == "start",
+            Command.status.in_(["queued", "running"]),
+        ),
+    )
     .order_by(Workflow.priority.desc(), Workflow.start_requested_at, Workflow.id)
 )
 COUNT_LEASES: Final = Sql(

@@ -45,14 +45,17 @@ class Supervisor:
         return workflow_id in self._open and workflow_id not in self._context.closing
 
     async def start(self, workflow_id: str) -> dict[str, Any]:
-        """Start a pending workflow, or leave it waiting with the reason that `show` tells."""
+        """Start a pending workflow, or leave it waiting with the reason that `show` tells.
+
+        Raises `PerlesError` when it never can be started; it has failed then.
+        """
         workflow = self._context.reader.need(Workflow, workflow_id)
         if workflow.state == WorkflowState.RUNNING and self.is_open(workflow_id):
             return {"status": "running"}
         if not work_dir_exists(workflow):
             reason = f"its work dir is gone: {workflow.work_dir}"
             await self._write(lambda tx: _fail_unstarted(tx, workflow_id, reason))
-            return {"status": "failed", "reason": reason}
+            raise PerlesError(f"cannot start workflow {workflow_id}: {reason}")
         try:
             await self._take_and_open(workflow, _started)
         except LimitReachedError as error:

@@ -14,6 +14,8 @@ from perles.store.views import DEFAULT_LIMIT, Json, WorkflowFilter
 
 HEADERS = ("ID", "NAME", "STATE", "TASKS", "WORKERS", "UPTIME", "TOKENS", "TEMPLATE", "NOTE")
 
+SPARE = ("TEMPLATE", "TOKENS", "WORKERS", "UPTIME")
+
 
 class ListOptions(NamedTuple):
     """What was asked for on the command line."""
@@ -45,7 +47,7 @@ def _print(wanted: WorkflowFilter, options: ListOptions, paths: Paths) -> None:
     if options.json:
         print_json(found.rows)
     elif found.rows:
-        print_table(HEADERS, [_row(row) for row in found.rows], state=2)
+        print_table(HEADERS, [_row(row) for row in found.rows], state=2, spare=SPARE)
     else:
         warn("no workflows" + (" fit" if _narrows(wanted) else " yet: perles run FILE"))
     if found.more:
@@ -70,7 +72,7 @@ def _row(row: Json) -> list[str]:
     tasks = row["tasks"]
     done = f"{tasks['done']}/{tasks['total']}"
     if tasks["failed"]:
-        done += f" ({tasks['failed']} failed)"
+        done += f" {tasks['failed']} failed"
     return [
         row["id"],
         row["name"],

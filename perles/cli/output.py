@@ -18,6 +18,8 @@ STATE_STYLES: Final = {
     "stopped": "magenta",
 }
 MAX_CELL: Final = 60
+SOFT_LEAST: Final = 16
+"""Columns that a cell which may be cut keeps, as long as others can be left out instead."""
 
 
 def say(text: str) -> None:
@@ -35,19 +37,44 @@ def print_json(value: Any, *, line: bool = False) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=None if line else 2), flush=line)
 
 
-def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, state: int = -1) -> None:
-    """A table; `state` is the column whose words have colours on a terminal."""
+def print_table(
+    headers: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    state: int = -1,
+    soft: Sequence[str] = ("NAME", "NOTE", "DESCRIPTION"),
+    spare: Sequence[str] = (),
+) -> None:
+    """A table; `state` is the column whose words have colours on a terminal.
+
+    Where a terminal is too narrow, the `spare` columns are left out, the first of
+    them first, and then the `soft` ones are cut; no other ever is.
+    """
     cells = [[clean(cell) for cell in row] for row in rows]
-    if sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
-        _rich_table(headers, cells, state)
+    if on_terminal():
+        _rich_table(headers, cells, state, soft, spare)
         return
-    for line in plain_lines(headers, cells):
+    for line in plain_lines(headers, cells, soft):
         print(line)
 
 
-def plain_lines(headers: Sequence[str], rows: list[list[str]]) -> list[str]:
+def on_terminal() -> bool:
+    """Whether a person looks at standard output."""
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def plain_lines(
+    headers: Sequence[str], rows: list[list[str]], soft: Sequence[str] = ()
+) -> list[str]:
     """A table as aligned text, two blanks between columns; cleaned cells are expected."""
-    table = [list(headers), *[[cut(cell, MAX_CELL) for cell in row] for row in rows]]
+    rows = [
+        [
+            cut(cell, MAX_CELL) if header in soft else cell
+            for header, cell in zip(headers, row, strict=True)
+        ]
+        for row in rows
+    ]
+    table = [list(headers), *rows]
     widths = [max(width(row[index]) for row in table) for index in range(len(headers))]
     return [
         "  ".join(pad(cell, columns) for cell, columns in zip(row, widths, strict=True)).rstrip()
@@ -55,20 +82,67 @@ def plain_lines(headers: Sequence[str], rows: list[list[str]]) -> list[str]:
     ]
 
 
-def _rich_table(headers: Sequence[str], rows: list[list[str]], state: int) -> None:
+def _rich_table(
+    headers: Sequence[str],
+    rows: list[list[str]],
+    state: int,
+    soft: Sequence[str],
+    spare: Sequence[str],
+) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    console = Console(highlight=False)
+    widths = [max(map(width, column)) for column in zip(headers, *rows, strict=True)]
+    shown = _fitting(headers, widths, console.width, soft, spare)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for header in headers:
-        table.add_column(header, overflow="ellipsis", no_wrap=True)
+    room = _room(headers, widths, shown, console.width, soft)
+    for index in shown:
+        table.add_column(headers[index], overflow="ellipsis", no_wrap=True, width=room[index])
     for row in rows:
         texts = [Text(cell) for cell in row]  # Text, never str: cells hold no markup
         if state >= 0:
             texts[state].stylize(STATE_STYLES.get(row[state], ""))
-        table.add_row(*texts)
-    Console(highlight=False).print(table)
+        table.add_row(*(texts[index] for index in shown))
+    console.print(table)
+
+
+def _fitting(
+    headers: Sequence[str],
+    widths: Sequence[int],
+    columns: int,
+    soft: Sequence[str],
+    spare: Sequence[str],
+) -> list[int]:
+    """The indexes of the columns to show, so that soft ones keep `SOFT_LEAST` columns each."""
+    shown = list(range(len(headers)))
+    for name in (*spare, None):
+        needed = sum(
+            2 + (min(widths[i], SOFT_LEAST) if headers[i] in soft else widths[i]) for i in shown
+        )
+        if name is None or needed <= columns:
+            break
+        shown.remove(headers.index(name))
+    return shown
+
+
+def _room(
+    headers: Sequence[str],
+    widths: Sequence[int],
+    shown: Sequence[int],
+    columns: int,
+    soft: Sequence[str],
+) -> dict[int, int]:
+    """How wide each column is: the soft ones share what the others leave, the narrow ones first."""
+    room = {index: widths[index] for index in shown}
+    yielding = sorted((i for i in shown if headers[i] in soft), key=lambda i: widths[i])
+    left = columns + 2 - sum(2 + room[i] for i in shown if i not in yielding)
+    for position, index in enumerate(yielding):
+        share = left // (len(yielding) - position) - 2
+        room[index] = max(1, min(widths[index], share))
+        left -= room[index] + 2
+    return room
 
 
 def span(seconds: float | None) -> str:

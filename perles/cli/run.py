@@ -1,6 +1,5 @@
 """`perles run`: create, start, and follow to the end; the exit code is the outcome."""
 
-import os
 import signal
 import sys
 import time
@@ -11,7 +10,7 @@ import typer
 
 from perles.cli import create
 from perles.cli.events import line_of
-from perles.cli.output import print_json, say, span, warn
+from perles.cli.output import on_terminal, print_json, say, span, warn
 from perles.cli.show import print_failures
 from perles.cli.text import clean
 from perles.controlplane import ControlPlane
@@ -90,7 +89,7 @@ class Runner:
         begun = self._plane.last_seq()
         self._own = self._plane.ensure_engine()
         self._begin()
-        if sys.stdout.isatty() and not self._json and os.environ.get("TERM") != "dumb":
+        if on_terminal() and not self._json:
             from perles.cli.run_view import follow_live
 
             follow_live(self._plane, self._id, self._finished)

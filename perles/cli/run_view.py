@@ -82,7 +82,7 @@ class RunView:
             bar,
             Text(f"{ended}/{len(tasks)}"),
             Text(span(between(self.shown["started_at"], self.shown["ended_at"])), style="dim"),
-            Text("Ctrl-C to leave", style="dim"),
+            Text("" if self.shown["ended_at"] else "Ctrl-C to leave", style="dim"),
         )
         return grid
 

@@ -76,7 +76,7 @@ def test_a_failed_task_fails_the_workflow_after_its_retries_and_skips_its_depend
 def test_tasks_run_in_the_order_of_their_dependencies_and_together_where_they_can(
     home: Home,
 ) -> None:
-    tasks = [
+    tasks: list[dict[str, Any]] = [
         {"key": "a", "run": "echo a >> log"},
         {"key": "b", "run": "sleep 1; echo b >> log", "after": ["a"]},
         {"key": "c", "run": "sleep 1; echo c >> log", "after": ["a"]},

@@ -1,0 +1,132 @@
+"""The configuration: files, environment, origins, and mistakes that name their place."""
+
+from pathlib import Path
+
+import pytest
+
+from perles import config
+from perles.domain.errors import UsageError
+from tests.integration.cli import Home
+
+SEED = """\
+orchestration:
+  control_plane:
+    resource_policy:
+      max_workflows_running: 5
+      max_workers: 10
+      max_ai_calls: 5
+      token_budget: 0
+      port_range_start: 9000
+      port_range_end: 9100
+    health_policy:
+      heartbeat_timeout: 2m
+      progress_timeout: 5m
+      max_recoveries: 3
+      enable_auto_nudge: false
+"""
+WRONG = {
+    "orchestration: {control_plane: {resource_policy: {max_workrs: 1}}}": "max_workers",
+    "orchestration: {control_plan: {}}": "control_plane",
+    "orchestation: {}": "orchestration",
+    "orchestration: {control_plane: {resource_policy: {max_workers: lots}}}": "whole number",
+    "orchestration: {control_plane: {resource_policy: {max_workers: 0}}}": "at least 1",
+    "orchestration: {control_plane: {resource_policy: {port_range_start: 80}}}": "1024",
+    "orchestration: {control_plane: {resource_policy: {port_range_end: 8000}}}": "is empty",
+    "orchestration: {control_plane: {health_policy: {heartbeat_timeout: 5}}}": "90s",
+    "orchestration: {control_plane: {health_policy: {enable_auto_nudge: perhaps}}}": "true or",
+    "orchestration: {control_plane: {health_policy: {on_exhausted: cry}}}": "fail, pause, alert",
+    "orchestration: [1]": "keys and values",
+}
+
+
+def _file(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_the_seed_is_the_default(tmp_path: Path) -> None:
+    assert config.load(config_file=_file(tmp_path, SEED), environ={}) == config.Config()
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_a_mistake_names_file_line_and_what_to_do(tmp_path: Path, text: str) -> None:
+    path = _file(tmp_path, text)
+
+    with pytest.raises(UsageError) as refused:
+        config.load(config_file=path, environ={})
+
+    assert f"{path}:1:" in str(refused.value)
+    assert WRONG[text] in str(refused.value)
+
+
+def test_the_environment_is_over_the_file_and_origins_tell(tmp_path: Path) -> None:
+    path = _file(tmp_path, "orchestration: {control_plane: {resource_policy: {max_workers: 4}}}")
+    name = "PERLES_CONTROL_PLANE__RESOURCE_POLICY__MAX_WORKERS"
+    nudge = "PERLES_CONTROL_PLANE__HEALTH_POLICY__ENABLE_AUTO_NUDGE"
+
+    plain = config.load(config_file=path, environ={})
+    over = config.load(config_file=path, environ={name: "3", nudge: "true"})
+    origins = {
+        setting.key.rpartition(".")[2]: (setting.value, setting.origin)
+        for setting in config.explain(config_file=path, environ={nudge: "true"})
+    }
+
+    assert (plain.resource_policy.max_workers, over.resource_policy.max_workers) == (4, 3)
+    assert over.health_policy.enable_auto_nudge is True
+    assert origins["max_workers"] == ("4", f"{path}:1")
+    assert origins["enable_auto_nudge"] == ("true", f"environment {nudge}")
+    assert origins["max_ai_calls"] == ("5", "default")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PERLES_CONTROL_PLANE__RESOURCE_POLICY__MAX_WORKRS", "3"),
+        ("PERLES_CONTROL_PLANE__RESOURCE_POLICY__MAX_WORKERS", "x"),
+    ],
+)
+def test_a_wrong_variable_is_named(name: str, value: str) -> None:
+    with pytest.raises(UsageError, match=name):
+        config.load(environ={name: value, "XDG_CONFIG_HOME": "/nowhere"})
+
+
+def test_the_repository_is_over_the_user(
+    tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder, workers in ((tmp_path / "config" / "perles", 7), (home.work / ".perles", 8)):
+        folder.mkdir(parents=True)
+        text = (
+            "orchestration: {control_plane: {resource_policy: "
+            f"{{max_workers: {workers}, max_ai_calls: {workers}}}}}}}"
+        )
+        if workers == 8:
+            text = text.replace(", max_ai_calls: 8", "")
+        (folder / "config.yaml").write_text(text)
+
+    shown = {setting["key"]: setting["value"] for setting in home.json("config", "show", "--json")}
+
+    prefix = "orchestration.control_plane.resource_policy"
+    assert (shown[f"{prefix}.max_workers"], shown[f"{prefix}.max_ai_calls"]) == ("8", "7")
+
+
+def test_keys_of_the_original_are_accepted_and_told(home: Home) -> None:
+    path = home.work / "c.yaml"
+    path.write_text(SEED + "  claude: {model: opus}\nviews: []\ntheme: {preset: x}\n")
+
+    result = home.perles("--config", path, "config", "check")
+
+    assert result.returncode == 0, result.stderr
+    assert "theme has no effect" in result.stderr
+    assert "views has no effect" in result.stderr
+
+
+def test_init_writes_a_file_that_check_finds_fine(home: Home) -> None:
+    assert home.perles("config", "init").returncode == 0
+    path = home.work / ".perles" / "config.yaml"
+
+    assert "max_workers: 10" in path.read_text()
+    checked = home.perles("config", "check")
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert home.perles("config", "init").returncode == 2  # it is there already
+    assert home.perles("config", "init", "--force").returncode == 0

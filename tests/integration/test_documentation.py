@@ -1,0 +1,100 @@
+"""What is promised in words is there: every command has help and stands in the README."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from perles.cli.app import app
+from tests.integration.cli import Home
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def _commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    children = getattr(command, "commands", {})
+    for name, child in children.items():
+        yield from _commands(child, (*path, name))
+    if not children:
+        yield " ".join(path), command
+
+
+COMMANDS = dict(_commands(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_command_and_option_has_help(path: str) -> None:
+    command = COMMANDS[path]
+
+    assert command.help
+    for parameter in command.params:
+        assert getattr(parameter, "help", None), f"{path}: {parameter.name}"
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_command_stands_in_the_readme(path: str) -> None:
+    noun, _, verb = path.partition(" ")
+
+    assert f"perles {noun}" in README
+    if verb:
+        assert re.search(rf"perles {noun}[^`]*\b{verb}\b", README), path
+
+
+def test_help_lines_are_not_torn(home: Home) -> None:
+    for path in COMMANDS:
+        shown = home.perles(*path.split(), "--help").stdout
+        words = [line for line in shown.splitlines() if line.startswith(" ") and len(line) < 16]
+        assert not [line for line in words if line.strip()], (path, words)
+
+
+def test_every_key_of_the_json_contract_is_documented(home: Home) -> None:
+    home.perles("run", home.pipeline("p", [{"key": "a", "run": "true"}]))
+    documented = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "json.md").read_text()))
+    shown = home.json("show", "p", "--json")
+
+    for some in (
+        home.json("list", "--json")[0],
+        shown,
+        shown["tasks"][0],
+        shown["agents"][0],
+        home.events()[0],
+    ):
+        assert set(some) - {"task_counts", "transitions"} <= documented
+
+
+def test_the_pipeline_of_the_readme_is_right(tmp_path: Path, home: Home) -> None:
+    (text,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    file = tmp_path / "readme.yaml"
+    file.write_text(text)
+
+    result = home.perles("templates", "check", file)
+
+    assert result.returncode == 0, result.stderr
+    assert "2 tasks, 3 workers" in result.stdout
+
+
+def test_the_python_of_the_readme_runs(home: Home) -> None:
+    import subprocess
+    import sys
+
+    (text,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    home.pipeline("release", [{"key": "a", "run": "true"}])
+    engine = home.popen("serve", "--exit-when-idle")
+
+    result = subprocess.run(
+        [sys.executable, "-c", text],
+        env=home.environ,
+        cwd=home.work,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    engine.communicate(timeout=30)
+    assert result.returncode == 0, result.stderr
+    assert "workflow.completed" in result.stdout

@@ -1,0 +1,99 @@
+"""The façade, as a script uses it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from perles import ControlPlane, WorkflowSpec
+from perles.domain.errors import AmbiguousIdError, NotFoundError, UsageError, WrongStateError
+from tests.integration.cli import Home
+
+
+@pytest.fixture
+def plane(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[ControlPlane]:
+    for name, value in home.environ.items():
+        if name.startswith("PERLES_"):
+            monkeypatch.setenv(name, value)
+    home.pipeline("p", [{"key": "a", "run": "true"}])
+    return ControlPlane()
+
+
+def _spec(home: Home, **more: object) -> WorkflowSpec:
+    values = {
+        "template_id": "pipeline",
+        "work_dir": str(home.work),
+        "args": {"file": str(home.work / "p.yaml")},
+    }
+    return WorkflowSpec(**(values | more))  # type: ignore[arg-type]
+
+
+def test_what_was_asked_for_is_what_is_stored(plane: ControlPlane, home: Home) -> None:
+    id = plane.create(
+        _spec(
+            home,
+            name="nightly",
+            priority="high",
+            labels={"team": "core"},
+            token_budget=1000,
+            git_branch="feature/x",
+        )
+    )
+
+    shown = plane.get(id)
+
+    assert (shown["name"], shown["priority"], shown["labels"]) == (
+        "nightly",
+        "high",
+        {"team": "core"},
+    )
+    assert (shown["token_budget"], shown["branch"], shown["work_dir"]) == (
+        1000,
+        "feature/x",
+        str(home.work),
+    )
+
+
+def test_list_takes_the_filters_of_the_command_line(plane: ControlPlane, home: Home) -> None:
+    id = plane.create(_spec(home, labels={"a": "b"}))
+    plane.create(_spec(home))
+
+    assert [row["id"] for row in plane.list(labels=[("a", "b")])] == [id]
+    assert plane.list(states=["running"]) == []
+
+
+def test_a_script_carries_a_workflow_to_its_end(plane: ControlPlane, home: Home) -> None:
+    id = plane.create(_spec(home))
+    assert plane.ensure_engine()
+    assert plane.start(id).status == "succeeded"
+
+    types = [
+        event["type"]
+        for event in plane.subscribe(
+            workflow=id, since=0, stop=lambda: plane.state_of(id) == "completed"
+        )
+    ]
+
+    assert types[0] == "workflow.created"
+    assert "workflow.completed" in types
+
+
+def test_mistakes_are_classes(plane: ControlPlane, home: Home) -> None:
+    with pytest.raises(UsageError):
+        plane.create(WorkflowSpec(template_id="nope"))
+    with pytest.raises(NotFoundError):
+        plane.get("wf-nope")
+    plane.create(_spec(home))
+    id = plane.create(_spec(home))
+    with pytest.raises(AmbiguousIdError):
+        plane.get("p")
+    with pytest.raises(WrongStateError):
+        plane.pause(id)
+
+
+def test_stop_works_without_an_engine(plane: ControlPlane, home: Home) -> None:
+    id = plane.create(_spec(home))
+
+    assert plane.stop(id, reason="not needed").status == "succeeded"
+
+    assert (plane.get(id)["state"], plane.get(id)["reason"]) == ("stopped", "not needed")
+    assert not plane.engine_runs()

@@ -1,7 +1,5 @@
 """The façade, as a script uses it."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from perles import ControlPlane, WorkflowSpec
@@ -10,7 +8,7 @@ from tests.integration.cli import Home
 
 
 @pytest.fixture
-def plane(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[ControlPlane]:
+def plane(home: Home, monkeypatch: pytest.MonkeyPatch) -> ControlPlane:
     for name, value in home.environ.items():
         if name.startswith("PERLES_"):
             monkeypatch.setenv(name, value)

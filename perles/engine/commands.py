@@ -97,31 +97,48 @@ class Commands:
             settle = _succeed(command, result)
         await write(settle)
 
-    async def call(self, caller: Caller, kind: str, args: dict[str, Any]) -> dict[str, Any]:
+    async def call(
+        self, caller: Caller, kind: str, args: dict[str, Any], key: str | None
+    ) -> dict[str, Any]:
         """Carry out an agent's tool call: effect, events and command row in one transaction.
 
+        A `key` that this agent used before gets the answer of then: whoever asked an
+        engine that died before it could answer asks the next one again.
         Raises `PerlesError` with a text for the agent.
         """
         context = self._context
         async with self.lane(caller.workflow_id):
+            if key is not None:
+                values = {"agent_id": caller.agent_id, "key": key}
+                answered = context.reader.first(Command, queries.COMMAND_OF_REQUEST, **values)
+                if answered is not None:
+                    return _answer_of(answered)
             if caller.workflow_id in context.closing:
                 raise ToolError("cannot do this any more: the workflow is ending; end your turn")
             try:
                 result = await context.writer.write(
-                    lambda tx: _call(tx, context, caller, kind, args)
+                    lambda tx: _call(tx, context, caller, kind, args, key)
                 )
             except DatabaseError:
                 raise
             except PerlesError as error:
                 text = str(error)
-                await context.writer.write(lambda tx: _refused(tx, caller, kind, args, text))
+                await context.writer.write(lambda tx: _refused(tx, caller, kind, args, key, text))
                 raise
         context.kick()
         return result
 
 
+def _answer_of(command: Command) -> dict[str, Any]:
+    """What was answered to a request that was carried out before."""
+    if command.status != "succeeded":
+        raise ToolError(command.error or "cannot do this")
+    answer: dict[str, Any] = journal.decode(command.result)
+    return answer
+
+
 def _call(
-    tx: Tx, context: Context, caller: Caller, kind: str, args: dict[str, Any]
+    tx: Tx, context: Context, caller: Caller, kind: str, args: dict[str, Any], key: str | None
 ) -> dict[str, Any]:
     workflow = tx.need(Workflow, caller.workflow_id)
     agent = tx.need(Agent, caller.agent_id)
@@ -129,7 +146,7 @@ def _call(
         raise ToolError(
             f"cannot {kind}: the workflow is {workflow.state} and you are {agent.status}"
         )
-    command_id = _record(tx, caller, kind, args)
+    command_id = _record(tx, caller, kind, args, key)
     fire(tx, COMMAND, command_id, "run", changes={"started_at": tx.now})
     result = TOOLS[kind](ToolCall(tx, context, workflow, agent, args))
     changes = {"finished_at": tx.now, "result": journal.encode(result)}
@@ -137,14 +154,16 @@ def _call(
     return result
 
 
-def _refused(tx: Tx, caller: Caller, kind: str, args: dict[str, Any], error: str) -> None:
-    command_id = _record(tx, caller, kind, args)
+def _refused(
+    tx: Tx, caller: Caller, kind: str, args: dict[str, Any], key: str | None, error: str
+) -> None:
+    command_id = _record(tx, caller, kind, args, key)
     changes = {"finished_at": tx.now, "error": error}
     payload = {"kind": kind, "error": error}
     fire(tx, COMMAND, command_id, "reject", changes=changes, payload=payload)
 
 
-def _record(tx: Tx, caller: Caller, kind: str, args: dict[str, Any]) -> int:
+def _record(tx: Tx, caller: Caller, kind: str, args: dict[str, Any], key: str | None) -> int:
     return tx.insert(
         Command,
         workflow_id=caller.workflow_id,
@@ -152,6 +171,7 @@ def _record(tx: Tx, caller: Caller, kind: str, args: dict[str, Any]) -> int:
         kind=kind,
         args=journal.encode(args),
         source="mcp",
+        request_key=key,
         status="queued",
     )
 

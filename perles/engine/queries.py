@@ -27,6 +27,11 @@ QUEUED_COMMANDS: Final = Sql(
 UNFINISHED_COMMANDS: Final = Sql(
     select(Command).where(Command.status == "running").order_by(Command.id)
 )
+COMMAND_OF_REQUEST: Final = Sql(
+    select(Command).where(
+        Command.agent_id == bindparam("agent_id"), Command.request_key == bindparam("key")
+    )
+)
 NEXT_CLOSING: Final = Sql(
     select(Command.id).where(
         Command.workflow_id == _WF,

@@ -36,9 +36,11 @@ class EngineToolHost:
         """A connection to read on, in the event loop's thread."""
         return self._context.reader
 
-    async def command(self, caller: Caller, kind: str, args: dict[str, Any]) -> dict[str, Any]:
+    async def command(
+        self, caller: Caller, kind: str, args: dict[str, Any], key: str | None
+    ) -> dict[str, Any]:
         """Carry out a command for this agent; raises `PerlesError` with a text for it."""
-        return await self._commands.call(caller, kind, args)
+        return await self._commands.call(caller, kind, args, key)
 
     def rejected(self, workflow_id: str, status: int, why: str) -> None:
         """Record a refused request; a flood becomes one event a second, with a count."""

@@ -27,9 +27,12 @@ class ToolHost(Protocol):
         """A connection to read on; in the event loop's thread."""
         ...
 
-    async def command(self, caller: Caller, kind: str, args: dict[str, Any]) -> dict[str, Any]:
+    async def command(
+        self, caller: Caller, kind: str, args: dict[str, Any], key: str | None
+    ) -> dict[str, Any]:
         """Carry out a command for this agent through the FIFO; its result.
 
+        A request with a `key` that this agent used before gets the answer of then.
         Raises `PerlesError` when it is rejected or fails; the text is for the agent.
         """
         ...

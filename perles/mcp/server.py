@@ -31,6 +31,7 @@ from perles.version import __version__
 log = logging.getLogger(__name__)
 
 MAX_BODY: Final = 4 * 1024 * 1024
+MAX_KEY: Final = 200
 CLOSE_SECONDS: Final = 1
 
 
@@ -129,7 +130,8 @@ def _protocol_server(role: str, tools: dict[str, Tool], host: ToolHost) -> Serve
     ) -> types.CallToolResult:
         assert context.request is not None
         caller = context.request.scope[CALLER]
-        return await _call(tools, host, caller, params.name, params.arguments)
+        key = context.request.headers.get("idempotency-key")
+        return await _call(tools, host, caller, params.name, params.arguments, key)
 
     return Server(
         f"perles-{role}",
@@ -151,6 +153,7 @@ async def _call(
     caller: Caller,
     name: str,
     arguments: dict[str, Any] | None,
+    key: str | None,
 ) -> types.CallToolResult:
     """Check and carry out one call. Every failure is told to the agent in words."""
     tool = tools.get(name)
@@ -161,7 +164,7 @@ async def _call(
         if tool.read is not None:
             return _answer(tool.read(host.reader(), caller, checked))
         given = {field: getattr(checked, field) for field in checked.__struct_fields__}
-        return _answer(await host.command(caller, name, given))
+        return _answer(await host.command(caller, name, given, key and key[:MAX_KEY]))
     except PerlesError as error:
         return _failed(str(error))
     except Exception:  # a bug in one tool must not end the server; the agent is told, we log it

@@ -363,6 +363,13 @@ class Command(Dated, Base):
         _state(COMMAND, "status"),
         _one_of("source", ("user", "mcp", "health", "engine")),
         Index("ix_commands_queued", "id", sqlite_where=text("status = 'queued'")),
+        Index(
+            "uq_commands_request",
+            "agent_id",
+            "request_key",
+            unique=True,
+            sqlite_where=text("request_key IS NOT NULL"),
+        ),
         Index(None, "workflow_id"),
     )
     id: Mapped[int] = mapped_column(_Key, primary_key=True)
@@ -371,6 +378,7 @@ class Command(Dated, Base):
     kind: Mapped[str]
     args: Mapped[str] = mapped_column(server_default="{}")
     source: Mapped[str]
+    request_key: Mapped[str | None]
     status: Mapped[str] = mapped_column(server_default="queued")
     result: Mapped[str | None]
     error: Mapped[str | None]

@@ -1,7 +1,8 @@
 """A small MCP client over HTTP, for the builtin agents only.
 
 One loopback connection, kept alive. While the engine is being restarted the
-connection is refused or reset: the call is made again, for `PATIENCE` seconds.
+connection is refused or reset: the call is made again, for `PATIENCE` seconds,
+with the same key, so that one that was carried out before is not carried out twice.
 """
 
 import json
@@ -34,6 +35,7 @@ class Client:
         self._socket: socket.socket | None = None
         self._rest = b""
         self._number = 0
+        self._key = f"{os.getpid()}-{time.time_ns()}"
 
     @classmethod
     def from_environment(cls) -> "Client":
@@ -43,13 +45,14 @@ class Client:
     def call(self, tool: str, **arguments: object) -> "Json":
         """The tool's structured result. Raises `CallFailed` with what the server said."""
         self._number += 1
+        key = f"{self._key}-{self._number}"
         request = {
             "jsonrpc": "2.0",
             "id": self._number,
             "method": "tools/call",
             "params": {"name": tool, "arguments": arguments},
         }
-        status, body = self._post(json.dumps(request).encode())
+        status, body = self._post(json.dumps(request).encode(), key)
         if status != 200:
             raise CallFailed(f"{tool}: HTTP {status}: {body[:200].decode(errors='replace')}")
         answer = json.loads(body)
@@ -61,12 +64,12 @@ class Client:
         structured: Json = result["structuredContent"]
         return structured
 
-    def _post(self, body: bytes) -> tuple[int, bytes]:
+    def _post(self, body: bytes, key: str) -> tuple[int, bytes]:
         deadline = time.monotonic() + PATIENCE
         pause = 0.05
         while True:
             try:
-                status, answer = self._exchange(body)
+                status, answer = self._exchange(body, key)
                 if status < 500:
                     return status, answer
                 problem = f"HTTP {status}"
@@ -78,7 +81,7 @@ class Client:
             time.sleep(pause)
             pause = min(pause * 2, 2.0)
 
-    def _exchange(self, body: bytes) -> tuple[int, bytes]:
+    def _exchange(self, body: bytes, key: str) -> tuple[int, bytes]:
         if self._socket is None:
             host, _, port = self._address.partition(":")
             self._socket = socket.create_connection((host, int(port)), timeout=60)
@@ -87,7 +90,8 @@ class Client:
             f"POST {self._path} HTTP/1.1\r\nHost: {self._address}\r\n"
             f"Authorization: Bearer {self._token}\r\nContent-Type: application/json\r\n"
             f"Accept: application/json, text/event-stream\r\n"
-            f"MCP-Protocol-Version: {PROTOCOL}\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"MCP-Protocol-Version: {PROTOCOL}\r\nIdempotency-Key: {key}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
         )
         self._socket.sendall(head.encode() + body)
         return self._read_answer()

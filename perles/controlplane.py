@@ -88,17 +88,21 @@ class ControlPlane:
         self._database.write(lambda tx: insert_workflow(tx, workflow_id, prepared))
         return workflow_id
 
-    def start(self, ref: str, *, wait: bool = True) -> Outcome:
-        """Start a pending workflow, as soon as there is room for it."""
-        return self._request(ref, "start", {}, wait=wait)
+    def start(self, ref: str, *, wait: bool = True, with_engine: bool = False) -> Outcome:
+        """Start a pending workflow, as soon as there is room for it.
+
+        `with_engine` brings up an engine where none runs, or where the one that runs ends
+        just before it takes this command.
+        """
+        return self._request(ref, "start", {}, wait=wait, with_engine=with_engine)
 
     def pause(self, ref: str, *, reason: str | None = None, wait: bool = True) -> Outcome:
         """Interrupt a running workflow; its messages wait."""
         return self._request(ref, "pause", {"reason": reason}, wait=wait)
 
-    def resume(self, ref: str, *, wait: bool = True) -> Outcome:
-        """Go on with a paused workflow."""
-        return self._request(ref, "resume", {}, wait=wait)
+    def resume(self, ref: str, *, wait: bool = True, with_engine: bool = False) -> Outcome:
+        """Go on with a paused workflow; `with_engine` as for `start`."""
+        return self._request(ref, "resume", {}, wait=wait, with_engine=with_engine)
 
     def stop(
         self, ref: str, *, reason: str | None = None, force: bool = False, wait: bool = True
@@ -253,7 +257,15 @@ class ControlPlane:
         with views.reading(self.database_path) as connection:
             return views.has_work(connection)
 
-    def _request(self, ref: str, kind: str, args: dict[str, Any], *, wait: bool) -> Outcome:
+    def _request(
+        self,
+        ref: str,
+        kind: str,
+        args: dict[str, Any],
+        *,
+        wait: bool,
+        with_engine: bool = False,
+    ) -> Outcome:
         from perles.requests import append_command
 
         if not self.database_path.exists():
@@ -261,7 +273,9 @@ class ControlPlane:
         with views.reading(self.database_path) as connection:
             workflow_id = views.resolve(connection, ref)
         command_id = self._database.write(lambda tx: append_command(tx, workflow_id, kind, args))
-        if not self.engine_runs():
+        if with_engine:
+            self.ensure_engine()
+        elif not self.engine_runs():
             if kind not in _WITHOUT_ENGINE:
                 text = (
                     f"queued {kind} of {workflow_id}: no engine runs; start one with perles serve"
@@ -270,7 +284,7 @@ class ControlPlane:
             self._carry_out_here()
         if not wait:
             return Outcome(workflow_id, "queued", f"queued {kind} of {workflow_id}")
-        return self._await(workflow_id, command_id, kind)
+        return self._await(workflow_id, command_id, kind, with_engine)
 
     def _carry_out_here(self) -> None:
         """Be the engine for the moment that commands without agents take."""
@@ -278,7 +292,7 @@ class ControlPlane:
 
         run_errand(self.paths, self.config(), _WITHOUT_ENGINE)
 
-    def _await(self, workflow_id: str, command_id: int, kind: str) -> Outcome:
+    def _await(self, workflow_id: str, command_id: int, kind: str, with_engine: bool) -> Outcome:
         while True:
             with views.reading(self.database_path) as connection:
                 command = views.command(connection, command_id)
@@ -286,7 +300,9 @@ class ControlPlane:
                 return _outcome(workflow_id, kind, command["result"])
             if command["status"] in ("failed", "rejected"):
                 raise _failure(command)
-            if not self.engine_runs():
+            if with_engine:
+                self.ensure_engine()
+            elif not self.engine_runs():
                 text = f"queued {kind} of {workflow_id}: the engine ended; perles serve starts one"
                 return Outcome(workflow_id, "queued", text)
             time.sleep(_POLL)

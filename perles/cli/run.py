@@ -86,6 +86,12 @@ class Runner:
         """Start and follow; the exit code."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._interrupted)
+        try:
+            return self._carry()
+        except KeyboardInterrupt:
+            return self._kill()
+
+    def _carry(self) -> int:
         begun = self._plane.last_seq()
         self._own = self._plane.ensure_engine()
         self._begin()
@@ -103,7 +109,7 @@ class Runner:
             return
         act = self._plane.resume if state == "paused" else self._plane.start
         try:
-            outcome = act(self._id)
+            outcome = act(self._id, with_engine=True)
         except CommandFailedError as error:
             warn(f"perles: {error}")
             return
@@ -141,22 +147,29 @@ class Runner:
     def _leave(self) -> int:
         if sys.stderr.isatty():
             print(file=sys.stderr)  # past the ^C that the terminal shows
-        code = 130 if self._signal == signal.SIGINT else 143
         if not self._own:
             warn(f"stopped following; {self._id} goes on. Look: perles show {self._id}")
-            return code
+            return self._code()
         warn(f"pausing {self._id} …; Ctrl-C again kills its agents and stops it")
         try:
             outcome = self._plane.pause(self._id)
-        except KeyboardInterrupt:
-            self._plane.stop(self._id, reason="interrupted twice", force=True)
-            warn(f"stopped {self._id}; its agents were killed")
-            return code
         except PerlesError as error:
             warn(f"perles: {error}")
-            return code
-        warn(f"{outcome.text}; go on with it: perles run {self._id}")
-        return code
+        else:
+            warn(f"{outcome.text}; go on with it: perles run {self._id}")
+        return self._code()
+
+    def _kill(self) -> int:
+        """A second signal, wherever the first one had brought us."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        if self._own:
+            self._plane.stop(self._id, reason="interrupted twice", force=True)
+            warn(f"stopped {self._id}; its agents were killed")
+        return self._code()
+
+    def _code(self) -> int:
+        return 130 if self._signal == signal.SIGINT else 143
 
     def _conclude(self) -> int:
         shown = self._plane.get(self._id)

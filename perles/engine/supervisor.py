@@ -119,6 +119,7 @@ class Supervisor:
             await self._write(lambda tx: _ended(tx, workflow_id, trigger, reason))
         finally:
             context.closing.discard(workflow_id)
+            context.turns.forget(workflow_id)
         context.kick()
         return {"status": trigger}
 

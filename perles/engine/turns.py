@@ -78,6 +78,7 @@ class Turns:
         self._live: dict[int, LiveTurn] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._hold_until = 0.0
+        self._hurried: set[str] = set()
 
     def of(self, workflow_id: str) -> list[LiveTurn]:
         """The live turns of a workflow."""
@@ -212,7 +213,8 @@ class Turns:
         if not lives:
             return
         self._signal(lives, signal.SIGTERM)
-        if await _all_done(lives, grace):
+        hurried = any(live.workflow_id in self._hurried for live in lives)
+        if await _all_done(lives, 0.0 if hurried else grace):
             return
         remaining = [live for live in lives if not live.done.is_set()]
         self._signal(remaining, signal.SIGKILL)
@@ -221,10 +223,15 @@ class Turns:
             log.error("processes of %s outlive SIGKILL; they are still watched", names)
 
     def cut_grace_short(self, workflow_id: str) -> None:
-        """Kill what is being interrupted: somebody does not want to wait."""
+        """Kill what is being interrupted, now or by a command before this one."""
+        self._hurried.add(workflow_id)
         dying = [live for live in self.of(workflow_id) if live.ending is not None]
         if dying:
             self._signal(dying, signal.SIGKILL)
+
+    def forget(self, workflow_id: str) -> None:
+        """The workflow has ended: whoever was in a hurry has what they wanted."""
+        self._hurried.discard(workflow_id)
 
     async def _end_family(self, live: LiveTurn, *, grace: float) -> None:
         """End what an agent's process left behind when it was cut off."""

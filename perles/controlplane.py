@@ -36,8 +36,10 @@ if TYPE_CHECKING:
 _POLL: Final = 0.025
 _ENGINE_START_SECONDS: Final = 30.0
 _ID_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz23456789"
-_WITHOUT_ENGINE: Final = frozenset({"stop", "pause", "fail"})
+_WITHOUT_ENGINE: Final = frozenset({"stop", "pause", "fail", "archive"})
 """Commands that need no agent: with no engine running they are carried out at once."""
+_MAX_ERRANDS: Final = 3
+"""Tries to carry out a command here; another engine may come up and take it, and end."""
 
 
 class Outcome(NamedTuple):
@@ -46,6 +48,14 @@ class Outcome(NamedTuple):
     workflow_id: str
     status: str
     text: str
+
+
+class Request(NamedTuple):
+    """A command that was queued."""
+
+    workflow_id: str
+    command_id: int
+    kind: str
 
 
 class ControlPlane:
@@ -84,7 +94,7 @@ class ControlPlane:
 
         self.config()  # a wrong one would only keep the workflow from starting
         prepared = prepare(spec, self.paths)
-        workflow_id = "wf-" + "".join(secrets.choice(_ID_LETTERS) for _ in range(8))
+        workflow_id = _new_id()
         self._database.write(lambda tx: insert_workflow(tx, workflow_id, prepared))
         return workflow_id
 
@@ -105,10 +115,40 @@ class ControlPlane:
         return self._request(ref, "resume", {}, wait=wait, with_engine=with_engine)
 
     def stop(
-        self, ref: str, *, reason: str | None = None, force: bool = False, wait: bool = True
+        self,
+        ref: str,
+        *,
+        reason: str | None = None,
+        force: bool = False,
+        grace: float = 10.0,
+        wait: bool = True,
     ) -> Outcome:
-        """End a workflow for good; `force` gives its agents no time to end."""
-        return self._request(ref, "stop", {"reason": reason, "force": force}, wait=wait)
+        """End a workflow for good. Its agents have `grace` seconds to end, none with `force`."""
+        args = {"reason": reason, "force": force, "grace": grace}
+        return self._request(ref, "stop", args, wait=wait)
+
+    def fail(self, ref: str, reason: str, *, wait: bool = True) -> Outcome:
+        """End a workflow as failed, with a reason."""
+        return self._request(ref, "fail", {"reason": reason}, wait=wait)
+
+    def archive(self, ref: str, *, wait: bool = True) -> Outcome:
+        """Put an ended workflow out of sight: only `list --all` shows it."""
+        return self._request(ref, "archive", {}, wait=wait)
+
+    def retry(self, ref: str) -> str:
+        """Create a pending workflow that goes on where a failed or stopped one ended; its id.
+
+        What was done stays done. Raises `NotFoundError`, `WrongStateError`.
+        """
+        from perles.retry import insert_retry
+
+        if not self.database_path.exists():
+            self.get(ref)
+        with views.reading(self.database_path) as connection:
+            old_id = views.resolve(connection, ref)
+        new_id = _new_id()
+        self._database.write(lambda tx: insert_retry(tx, old_id, new_id))
+        return new_id
 
     def get(self, ref: str) -> dict[str, Any]:
         """One workflow, as `show --json` has it. Raises `NotFoundError`, `AmbiguousIdError`."""
@@ -257,15 +297,12 @@ class ControlPlane:
         with views.reading(self.database_path) as connection:
             return views.has_work(connection)
 
-    def _request(
-        self,
-        ref: str,
-        kind: str,
-        args: dict[str, Any],
-        *,
-        wait: bool,
-        with_engine: bool = False,
-    ) -> Outcome:
+    def request(self, ref: str, kind: str, args: dict[str, Any]) -> Request:
+        """Queue a command of any kind; `outcome` tells what became of it.
+
+        Raises `NotFoundError`, `AmbiguousIdError`, and `WrongStateError` for one that
+        cannot succeed now.
+        """
         from perles.requests import append_command
 
         if not self.database_path.exists():
@@ -273,26 +310,15 @@ class ControlPlane:
         with views.reading(self.database_path) as connection:
             workflow_id = views.resolve(connection, ref)
         command_id = self._database.write(lambda tx: append_command(tx, workflow_id, kind, args))
-        if with_engine:
-            self.ensure_engine()
-        elif not self.engine_runs():
-            if kind not in _WITHOUT_ENGINE:
-                text = (
-                    f"queued {kind} of {workflow_id}: no engine runs; start one with perles serve"
-                )
-                return Outcome(workflow_id, "queued", text)
-            self._carry_out_here()
-        if not wait:
-            return Outcome(workflow_id, "queued", f"queued {kind} of {workflow_id}")
-        return self._await(workflow_id, command_id, kind, with_engine)
+        return Request(workflow_id, command_id, kind)
 
-    def _carry_out_here(self) -> None:
-        """Be the engine for the moment that commands without agents take."""
-        from perles.engine.engine import run_errand
+    def outcome(self, request: Request, *, with_engine: bool = False) -> Outcome:
+        """Wait for the end of a command. Raises the error that it met, with its exit code.
 
-        run_errand(self.paths, self.config(), _WITHOUT_ENGINE)
-
-    def _await(self, workflow_id: str, command_id: int, kind: str, with_engine: bool) -> Outcome:
+        With no engine running, one that needs no agent is carried out here and now.
+        """
+        workflow_id, command_id, kind = request
+        errands = 0
         while True:
             with views.reading(self.database_path) as connection:
                 command = views.command(connection, command_id)
@@ -303,15 +329,55 @@ class ControlPlane:
             if with_engine:
                 self.ensure_engine()
             elif not self.engine_runs():
-                text = f"queued {kind} of {workflow_id}: the engine ended; perles serve starts one"
-                return Outcome(workflow_id, "queued", text)
+                if kind not in _WITHOUT_ENGINE or errands == _MAX_ERRANDS:
+                    return Outcome(workflow_id, "queued", _waits_for_engine(request))
+                errands += 1
+                self._carry_out_here()
+                continue
             time.sleep(_POLL)
+
+    def _request(
+        self,
+        ref: str,
+        kind: str,
+        args: dict[str, Any],
+        *,
+        wait: bool = True,
+        with_engine: bool = False,
+    ) -> Outcome:
+        request = self.request(ref, kind, args)
+        if not wait:
+            text = f"queued {kind} of {request.workflow_id}"
+            return Outcome(request.workflow_id, "queued", text)
+        return self.outcome(request, with_engine=with_engine)
+
+    def _carry_out_here(self) -> None:
+        """Be the engine for the moment that commands without agents take."""
+        from perles.engine.engine import run_errand
+
+        run_errand(self.paths, self.config(), _WITHOUT_ENGINE)
+
+
+def _new_id() -> str:
+    return "wf-" + "".join(secrets.choice(_ID_LETTERS) for _ in range(8))
+
+
+def _waits_for_engine(request: Request) -> str:
+    workflow_id, _, kind = request
+    return f"queued {kind} of {workflow_id}: no engine runs; start one with perles serve"
 
 
 def _outcome(workflow_id: str, kind: str, result: dict[str, Any]) -> Outcome:
     if result.get("status") == "waiting":
         return Outcome(workflow_id, "waiting", f"{workflow_id} is {result['reason']}")
-    done = {"start": "started", "pause": "paused", "resume": "resumed", "stop": "stopped"}
+    done = {
+        "start": "started",
+        "pause": "paused",
+        "resume": "resumed",
+        "stop": "stopped",
+        "fail": "failed",
+        "archive": "archived",
+    }
     return Outcome(workflow_id, "succeeded", f"{done.get(kind, kind)} {workflow_id}")
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from perles.domain.machine import decide
+from perles.domain.machine import decide, need_ended
 from perles.domain.states import WORKFLOW
 from perles.store import journal
 from perles.store.database import Tx
@@ -15,7 +15,10 @@ def append_command(tx: Tx, workflow_id: str, kind: str, args: dict[str, Any]) ->
     A start is remembered on the workflow too, so that it waits in line from this moment.
     """
     workflow = tx.need(Workflow, workflow_id)
-    decide(WORKFLOW, workflow.state, kind, name=workflow_id)
+    if kind == "archive":
+        need_ended(WORKFLOW, workflow.state, kind, name=workflow_id)
+    else:
+        decide(WORKFLOW, workflow.state, kind, name=workflow_id)
     if kind == "start" and workflow.start_requested_at is None:
         tx.update(Workflow, workflow_id, start_requested_at=tx.now)
     return tx.insert(

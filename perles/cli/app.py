@@ -12,6 +12,7 @@ from perles.cli import (
     database,
     engine,
     lifecycle,
+    logs,
     read,
     run,
     serve,
@@ -55,9 +56,13 @@ app.command("start")(lifecycle.start)
 app.command("pause")(lifecycle.pause)
 app.command("resume")(lifecycle.resume)
 app.command("stop")(lifecycle.stop)
+app.command("fail")(lifecycle.fail)
+app.command("retry")(lifecycle.retry)
+app.command("archive")(lifecycle.archive)
 app.command("list")(read.list_)
 app.command("show")(read.show)
 app.command("events")(read.events)
+app.command("logs")(logs.command)
 app.command("serve")(serve.command)
 app.add_typer(engine.app, name="engine")
 app.add_typer(templates.app, name="templates")

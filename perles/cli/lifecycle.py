@@ -1,59 +1,154 @@
-"""start, pause, resume and stop: several ids at once, each told on a line of its own."""
+"""start, pause, resume, stop, fail, archive, retry: several workflows at once, a line each."""
 
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from perles.cli.output import print_json, say, warn
+from perles.cli.selection import All, Ids, Labels, Selection, States
 from perles.controlplane import ControlPlane, Outcome
-from perles.domain.errors import PerlesError
+from perles.domain.duration import parse_duration
+from perles.domain.errors import PerlesError, UsageError
+from perles.domain.states import WORKFLOW
 
-Ids = Annotated[
-    list[str], typer.Argument(metavar="ID…", help="Ids, unique prefixes, or unique names.")
-]
+T = TypeVar("T")
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a workflow.")]
 
 
-def start(ids: Ids, json: Json = False) -> None:
+def start(
+    ids: Ids = None,
+    label: Labels = None,
+    state: States = None,
+    everything: All = False,
+    json: Json = False,
+) -> None:
     """Start pending workflows; beyond a limit they wait and start by themselves."""
-    _each(ids, ControlPlane().start, json)
+    _request(Selection.of(ids, label, state, everything), "start", {}, json)
 
 
-def pause(ids: Ids, json: Json = False) -> None:
+def pause(
+    ids: Ids = None,
+    label: Labels = None,
+    state: States = None,
+    everything: All = False,
+    json: Json = False,
+) -> None:
     """Pause running workflows: agents are interrupted, nothing is lost."""
-    _each(ids, ControlPlane().pause, json)
+    _request(Selection.of(ids, label, state, everything), "pause", {}, json)
 
 
-def resume(ids: Ids, json: Json = False) -> None:
+def resume(
+    ids: Ids = None,
+    label: Labels = None,
+    state: States = None,
+    everything: All = False,
+    json: Json = False,
+) -> None:
     """Go on with paused workflows."""
-    _each(ids, ControlPlane().resume, json)
+    _request(Selection.of(ids, label, state, everything), "resume", {}, json)
 
 
 def stop(
-    ids: Ids,
+    ids: Ids = None,
+    label: Labels = None,
+    state: States = None,
+    everything: All = False,
     reason: Annotated[str | None, typer.Option(help="Why; kept with the workflow.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Give agents no time to end.")] = False,
+    grace: Annotated[
+        str, typer.Option(metavar="TIME", help="How long agents have to end, such as 30s.")
+    ] = "10s",
     json: Json = False,
 ) -> None:
     """End workflows for good: no process of theirs is left."""
+    args = {"reason": reason, "force": force, "grace": parse_duration(grace)}
+    _request(Selection.of(ids, label, state, everything), "stop", args, json)
+
+
+def fail(
+    reason: Annotated[str, typer.Option(help="Why; kept with the workflow.")],
+    ids: Ids = None,
+    label: Labels = None,
+    state: States = None,
+    everything: All = False,
+    json: Json = False,
+) -> None:
+    """End workflows as failed: no process of theirs is left."""
+    if not reason.strip():
+        raise UsageError("cannot fail a workflow without a reason: --reason TEXT")
+    _request(Selection.of(ids, label, state, everything), "fail", {"reason": reason}, json)
+
+
+def archive(
+    ids: Ids = None,
+    label: Labels = None,
+    state: States = None,
+    everything: All = False,
+    json: Json = False,
+) -> None:
+    """Put ended workflows out of sight; list --all still shows them."""
+    _request(Selection.of(ids, label, state, everything), "archive", {}, json)
+
+
+def retry(
+    ids: Ids = None,
+    label: Labels = None,
+    state: States = None,
+    everything: All = False,
+    start: Annotated[bool, typer.Option("--start", help="Start the new ones at once.")] = False,
+    json: Json = False,
+) -> None:
+    """Create new workflows that go on where failed or stopped ones ended."""
     plane = ControlPlane()
-    _each(ids, lambda ref: plane.stop(ref, reason=reason, force=force), json)
+    chosen = Selection.of(ids, label, state, everything).resolve(plane, ("failed", "stopped"))
+
+    def again(ref: str) -> Callable[[], Outcome]:
+        new_id = plane.retry(ref)
+        if start:
+            request = plane.request(new_id, "start", {})
+            return lambda: plane.outcome(request)
+        text = f"retried {ref} as {new_id}; start it: perles start {new_id}"
+        return lambda: Outcome(new_id, "succeeded", text)
+
+    _each(chosen, again, json)
 
 
-def _each(ids: list[str], act: Callable[[str], Outcome], as_json: bool) -> None:
-    """Act on every workflow; the exit code is that of the first failure."""
-    code = 0
-    for ref in ids:
-        try:
-            outcome = act(ref)
-        except PerlesError as error:
-            warn(f"perles: {error}")
-            code = code or error.exit_code
+def _request(selection: Selection, kind: str, args: dict[str, Any], as_json: bool) -> None:
+    plane = ControlPlane()
+    possible = WORKFLOW.terminal if kind == "archive" else WORKFLOW.states_with(kind)
+
+    def ask(ref: str) -> Callable[[], Outcome]:
+        request = plane.request(ref, kind, args)
+        return lambda: plane.outcome(request)
+
+    _each(selection.resolve(plane, sorted(possible)), ask, as_json)
+
+
+def _each(refs: Sequence[str], ask: Callable[[str], Callable[[], Outcome]], as_json: bool) -> None:
+    """Ask for all of them, then wait for each; the exit code is that of the first failure."""
+    codes: list[int] = []
+    asked = [_told(codes, partial(ask, ref)) for ref in refs]
+    if not refs:
+        warn("no workflow fits; nothing to do")
+    for answer in asked:
+        outcome = None if answer is None else _told(codes, answer)
+        if outcome is None:
             continue
         if as_json:
             print_json({"id": outcome.workflow_id, "status": outcome.status}, line=True)
         else:
             say(outcome.text)
-    if code:
-        raise typer.Exit(code)
+    if codes:
+        raise typer.Exit(codes[0])
+
+
+def _told(codes: list[int], work: Callable[[], T]) -> T | None:
+    """What `work` gives; None where it failed, which is told."""
+    try:
+        return work()
+    except PerlesError as error:
+        warn(f"perles: {error}")
+        codes.append(error.exit_code)
+        return None

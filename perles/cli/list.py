@@ -91,17 +91,17 @@ def _filter(options: ListOptions) -> WorkflowFilter:
     if limit < 1:
         raise UsageError(f"cannot list {limit} workflows: --limit is 1 or more")
     return WorkflowFilter(
-        states=_words("state", options.state, WORKFLOW.states),
+        states=words_of("state", options.state, WORKFLOW.states),
         labels=tuple(split_pair("label", text) for text in options.label),
         template=options.template,
-        priority=next(iter(_words("priority", options.priority, PRIORITIES)), None),
+        priority=next(iter(words_of("priority", options.priority, PRIORITIES)), None),
         name=options.name,
         limit=None if options.all else limit,
         everything=options.all,
     )
 
 
-def _words(what: str, given: str | None, known: tuple[str, ...]) -> tuple[str, ...]:
+def words_of(what: str, given: str | None, known: tuple[str, ...]) -> tuple[str, ...]:
     """Words separated by commas, each a known one."""
     if given is None:
         return ()

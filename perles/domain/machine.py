@@ -73,3 +73,9 @@ def decide(rules: Rules, state: str, trigger: str, *, name: str = "") -> Decisio
 def triggers_from(rules: Rules, state: str) -> list[str]:
     """The triggers that are allowed in `state`, in the order of the table."""
     return [edge.trigger for edge in rules.edges if state in edge.sources]
+
+
+def need_ended(rules: Rules, state: str, step: str, *, name: str) -> None:
+    """Raise `WrongStateError` unless `state` is terminal: `step` is only for what has ended."""
+    if state not in rules.terminal:
+        raise WrongStateError(rules.kind, name, state, step)

@@ -155,6 +155,14 @@ class Rules(NamedTuple):
     edges: tuple[Edge, ...]
     terminal: frozenset[str]
 
+    def states_with(self, trigger: str) -> tuple[str, ...]:
+        """The states from which an edge with this trigger leads, in their order."""
+        return tuple(
+            state
+            for state in self.states
+            if any(edge.trigger == trigger and state in edge.sources for edge in self.edges)
+        )
+
 
 def _states(enum: type[StrEnum]) -> tuple[str, ...]:
     return tuple(member.value for member in enum)

@@ -14,6 +14,7 @@ from perles.store.schema import (
     TaskDependency,
     Turn,
     Workflow,
+    WorkflowLabel,
 )
 from perles.store.sql import Sql
 
@@ -142,6 +143,26 @@ DEPENDENTS: Final = Sql(
     .join(TaskDependency, TaskDependency.task_id == Task.id)
     .where(TaskDependency.depends_on_id == bindparam("task_id"))
     .order_by(Task.id)
+)
+
+DEPENDENCIES_OF: Final = Sql(
+    select(TaskDependency.task_id, TaskDependency.depends_on_id)
+    .join(Task, Task.id == TaskDependency.task_id)
+    .where(Task.workflow_id == _WF)
+    .order_by(TaskDependency.task_id, TaskDependency.depends_on_id)
+)
+LABELS_OF: Final = Sql(
+    select(WorkflowLabel).where(WorkflowLabel.workflow_id == _WF).order_by(WorkflowLabel.key)
+)
+SESSION_OF_RETRIED: Final = Sql(
+    select(Agent.provider_session_id)
+    .join(Workflow, Workflow.retried_from == Agent.workflow_id)
+    .where(
+        Workflow.id == _WF,
+        Agent.name == bindparam("name"),
+        Agent.provider == bindparam("provider"),
+        Agent.provider_session_id.is_not(None),
+    )
 )
 
 RUNNING_WORKFLOWS: Final = Sql(select(Workflow).where(Workflow.state == "running"))

@@ -100,16 +100,25 @@ class Supervisor:
         return {"status": "paused"}
 
     async def end(
-        self, workflow_id: str, trigger: str, *, reason: str | None, grace: float = GRACE
+        self,
+        workflow_id: str,
+        trigger: str,
+        *,
+        reason: str | None,
+        grace: float = GRACE,
+        patient: bool = True,
     ) -> dict[str, Any]:
-        """Complete, fail or stop a workflow: nothing of it is left running afterwards."""
+        """Complete, fail or stop a workflow: nothing of it is left running afterwards.
+
+        `patient` lets a coordinator that declared the end finish its turn.
+        """
         context = self._context
         state = context.reader.need(Workflow, workflow_id).state
         if state in WORKFLOW.terminal:
             raise WrongStateError("workflow", workflow_id, state, trigger)
         context.closing.add(workflow_id)
         try:
-            if trigger != "stop":
+            if patient and trigger != "stop":
                 await self._let_coordinator_end(workflow_id)
             ending = Ending("interrupt", "stop")
             await context.turns.interrupt(context.turns.of(workflow_id), ending, grace=grace)
@@ -210,8 +219,17 @@ def _started(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
 def add_agent(
     tx: Tx, workflow: Workflow, name: str, role: str, session: Path, agent_type: str = ""
 ) -> Agent:
-    """Add an agent with a token and folder of its own, ready for messages."""
+    """Add an agent with a token and folder of its own, ready for messages.
+
+    Where the workflow retries another one, it goes on with that one's provider session.
+    """
     agent_folder(session, name)
+    resumed = tx.value(
+        queries.SESSION_OF_RETRIED,
+        workflow_id=workflow.id,
+        name=name,
+        provider=workflow.provider,
+    )
     agent_id = tx.insert(
         Agent,
         workflow_id=workflow.id,
@@ -221,6 +239,7 @@ def add_agent(
         provider=workflow.provider,
         status="pending",
         token=new_token(session, name),
+        provider_session_id=resumed,
     )
     fire(tx, AGENT, agent_id, "spawn", payload={"name": name, "provider": workflow.provider})
     return tx.need(Agent, agent_id)

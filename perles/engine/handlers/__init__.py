@@ -7,6 +7,7 @@ rows only, in the one transaction that also records their command.
 from typing import Final
 
 from perles.engine.handlers import (
+    archive,
     assign_task,
     lifecycle,
     mark_task,
@@ -25,6 +26,7 @@ ACTIONS: Final[dict[str, Action]] = {
     "stop": lifecycle.stop,
     "complete": lifecycle.complete,
     "fail": lifecycle.fail,
+    "archive": archive.archive,
 }
 TOOLS: Final[dict[str, Tool]] = {
     "spawn_worker": spawn_worker.handle,

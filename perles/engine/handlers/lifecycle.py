@@ -52,7 +52,9 @@ async def _end(
     if state in WORKFLOW.terminal and command.status == "running":
         return {"status": state}
     try:
-        return await context.supervisor.end(workflow_id, trigger, reason=reason, grace=grace)
+        return await context.supervisor.end(
+            workflow_id, trigger, reason=reason, grace=grace, patient=command.source != "user"
+        )
     finally:
         context.closing.discard(workflow_id)
 

@@ -1,0 +1,151 @@
+"""`perles logs`: what agents printed, from their files."""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from perles.agents.provider import Parser, find
+from perles.cli.output import age, say, warn
+from perles.cli.text import clean
+from perles.cli.transcript import lines_of
+from perles.domain.errors import UsageError
+from perles.paths import Paths, home
+from perles.store import views
+from perles.store.turn_views import TurnOutput, turns_of
+
+LOOK_SECONDS: Final = 0.1
+PIECE: Final = 64 * 1024
+MAX_LINE: Final = 1024 * 1024
+"""Bytes of one line that are shown; the file has all of it."""
+
+
+def command(
+    id: Annotated[str, typer.Argument(help="Id, unique prefix of it, or unique name.")],
+    agent: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only of this agent, such as worker-1.")
+    ] = None,
+    turn: Annotated[
+        int | None, typer.Option(metavar="N", help="Only the agent's turn with this number.")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they print.")] = False,
+    stderr: Annotated[bool, typer.Option("--stderr", help="Standard error instead.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Lines as they came, no headings.")] = False,
+) -> None:
+    """Print what agents printed, turn by turn."""
+    if turn is not None and turn < 1:
+        raise UsageError(f"cannot show turn {turn}: turns are numbered from 1")
+    path = Paths(home(os.environ)).database_path()
+    with views.reading(path) as connection:
+        workflow_id = views.resolve(connection, id)
+
+    def turns() -> list[TurnOutput]:
+        with views.reading(path) as connection:
+            return turns_of(connection, workflow_id, agent=agent, number=turn)
+
+    printer = _Printer(stderr=stderr, raw=raw)
+    found = turns()
+    for one in found:
+        printer.show(one)
+    if follow:
+        _follow(printer, turns, lambda: _is_running(path, workflow_id))
+    elif not found:
+        warn(f"no agent of {workflow_id} has had a turn yet")
+
+
+def _is_running(path: Path, workflow_id: str) -> bool:
+    with views.reading(path) as connection:
+        return views.state_of(connection, workflow_id) in ("pending", "running", "paused")
+
+
+def _follow(
+    printer: "_Printer", turns: Callable[[], list[TurnOutput]], running: Callable[[], bool]
+) -> None:
+    """Print what comes until the workflow has ended and everything is shown."""
+    while True:
+        goes_on = running()
+        for one in turns():
+            printer.show(one)
+        sys.stdout.flush()
+        if not goes_on:
+            return
+        time.sleep(LOOK_SECONDS)
+
+
+class _Printer:
+    """Prints turns, each from where it was left."""
+
+    def __init__(self, *, stderr: bool, raw: bool) -> None:
+        self._stderr, self._raw = stderr, raw
+        self._read: dict[int, _Reading] = {}
+        self._ended: set[int] = set()
+        self._last: int | None = None
+
+    def show(self, turn: TurnOutput) -> None:
+        """Print what this turn printed since the last time."""
+        if turn.id in self._ended:
+            return
+        reading = self._read.setdefault(turn.id, _Reading(self._file(turn), self._parser(turn)))
+        while piece := reading.piece(whole=not turn.is_open):
+            self._print(turn, piece, reading.parser)
+        if not turn.is_open:
+            self._ended.add(turn.id)
+
+    def _file(self, turn: TurnOutput) -> Path:
+        return Path(turn.stderr if self._stderr else turn.stdout)
+
+    def _parser(self, turn: TurnOutput) -> Parser | None:
+        return None if self._raw or self._stderr else find(turn.provider).parser()
+
+    def _print(self, turn: TurnOutput, piece: bytes, parser: Parser | None) -> None:
+        if self._raw and not sys.stdout.isatty():
+            sys.stdout.flush()
+            sys.stdout.buffer.write(piece)
+            sys.stdout.buffer.flush()
+            return
+        if not self._raw and self._last != turn.id:
+            self._head(turn)
+        for line in piece.decode(errors="replace").splitlines():
+            self._line(line, parser)
+
+    def _head(self, turn: TurnOutput) -> None:
+        first = "" if self._last is None else "\n"
+        self._last = turn.id
+        say(f"{first}── {turn.agent}, turn {turn.number}: {turn.status}, {age(turn.started_at)}")
+
+    def _line(self, line: str, parser: Parser | None) -> None:
+        if parser is None:
+            print(clean(line, lines=True))
+            return
+        for event in parser.feed(line):
+            for shown in lines_of(event):
+                print(shown)
+
+
+class _Reading:
+    """One file, read on from an offset in pieces of whole lines."""
+
+    def __init__(self, path: Path, parser: Parser | None) -> None:
+        self.parser = parser
+        self._path = path
+        self._offset = 0
+
+    def piece(self, *, whole: bool) -> bytes:
+        """The next complete lines; `whole` takes a last one that is not complete too."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._offset)
+                piece = file.read(PIECE)
+                while b"\n" not in piece and len(piece) < MAX_LINE and (more := file.read(PIECE)):
+                    piece += more
+        except FileNotFoundError:
+            return b""
+        end = piece.rfind(b"\n") + 1
+        if end == 0 and (whole or len(piece) >= MAX_LINE):
+            end = len(piece)
+        self._offset += end
+        return piece[:end]

@@ -1,0 +1,63 @@
+"""Retrying: a new workflow that goes on where a failed or stopped one ended."""
+
+from typing import Any, Final
+
+from perles.domain.errors import WrongStateError
+from perles.domain.states import TASK, TaskStatus, WorkflowState
+from perles.engine import queries
+from perles.engine.task_graph import unblock
+from perles.store import journal
+from perles.store.database import Tx
+from perles.store.schema import Task, TaskDependency, Workflow, WorkflowLabel
+
+RETRIABLE: Final = (WorkflowState.FAILED, WorkflowState.STOPPED)
+_WORKFLOW_COLUMNS: Final = (
+    *("template_id", "name", "priority", "work_dir", "goal", "args", "definition", "provider"),
+    *("max_workers", "worktree_enabled", "base_branch", "branch", "worktree_path", "token_budget"),
+)
+_TASK_COLUMNS: Final = ("key", "title", "body", "run", "env", "timeout", "retries", "inputs")
+_DONE_COLUMNS: Final = ("assignee", "attempt", "exit_code", "outputs", "started_at", "ended_at")
+
+
+def insert_retry(tx: Tx, old_id: str, new_id: str) -> None:
+    """Insert a pending copy of the workflow `old_id`: what was done stays done.
+
+    Its agents' provider sessions are taken up when it starts. Raises
+    `WrongStateError` for a workflow that is neither failed nor stopped.
+    """
+    old = tx.need(Workflow, old_id)
+    if old.state not in RETRIABLE:
+        raise WrongStateError("workflow", old_id, old.state, "retry")
+    values: dict[str, Any] = {name: getattr(old, name) for name in _WORKFLOW_COLUMNS}
+    tx.insert(Workflow, id=new_id, state=WorkflowState.PENDING, retried_from=old_id, **values)
+    for label in tx.all(WorkflowLabel, queries.LABELS_OF, workflow_id=old_id):
+        tx.insert(WorkflowLabel, workflow_id=new_id, key=label.key, value=label.value)
+    kept = _copy_tasks(tx, old_id, new_id)
+    payload = {"name": old.name, "template": old.template_id, "retry_of": old_id, "kept": kept}
+    journal.append(tx, "workflow.created", payload, workflow_id=new_id)
+    journal.append(tx, "workflow.retried", {"as": new_id}, workflow_id=old_id)
+    unblock(tx, new_id)
+
+
+def _copy_tasks(tx: Tx, old_id: str, new_id: str) -> int:
+    """Copy tasks and what they wait for; how many are done already."""
+    ids: dict[int, int] = {}
+    kept = 0
+    for task in tx.all(Task, queries.TASKS_OF, workflow_id=old_id):
+        done = task.status == TaskStatus.DONE
+        names = (*_TASK_COLUMNS, *_DONE_COLUMNS) if done else _TASK_COLUMNS
+        values: dict[str, Any] = {name: getattr(task, name) for name in names}
+        if task.assignee == "human":
+            values["assignee"] = "human"
+        status = TaskStatus.DONE if done else TASK.states[0]
+        ids[task.id] = tx.insert(Task, workflow_id=new_id, status=status, **values)
+        payload = {"key": task.key, "name": task.title, "kept": done}
+        journal.append(tx, "task.created", payload, workflow_id=new_id, task_id=ids[task.id])
+        kept += done
+    for row in tx.rows(queries.DEPENDENCIES_OF, workflow_id=old_id):
+        tx.insert(
+            TaskDependency,
+            task_id=ids[row["task_id"]],
+            depends_on_id=ids[row["depends_on_id"]],
+        )
+    return kept

@@ -1,0 +1,64 @@
+"""Turns on the read side: where each one's output lies. By the driver alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from perles.domain.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+OPEN: Final = ("queued", "starting", "running")
+
+
+class TurnOutput(NamedTuple):
+    """One turn and its files. `task` is the key of what its agent worked on last."""
+
+    id: int
+    agent: str
+    provider: str
+    number: int
+    status: str
+    stdout: str
+    stderr: str
+    started_at: str | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its process may still print."""
+        return self.status in OPEN
+
+
+def turns_of(
+    connection: Connection | None,
+    workflow_id: str,
+    *,
+    agent: str | None = None,
+    number: int | None = None,
+) -> list[TurnOutput]:
+    """The turns of a workflow in the order of their start.
+
+    Raises `NotFoundError` for an agent, or a turn of it, that is not there.
+    """
+    if connection is None:
+        raise NotFoundError("workflow", workflow_id)
+    names = {
+        row[0]
+        for row in connection.execute(
+            "SELECT name FROM agents WHERE workflow_id = ?", (workflow_id,)
+        )
+    }
+    if agent is not None and agent not in names:
+        known = ", ".join(sorted(names)) or "none yet"
+        raise NotFoundError("agent", agent, f"the agents of {workflow_id}: {known}")
+    query = (
+        "SELECT t.id, a.name, a.provider, t.number, t.status, t.stdout_path, t.stderr_path, "
+        "t.started_at FROM turns t JOIN agents a ON a.id = t.agent_id WHERE t.workflow_id = ? "
+        "AND (? IS NULL OR a.name = ?) AND (? IS NULL OR t.number = ?) ORDER BY t.id"
+    )
+    rows = connection.execute(query, (workflow_id, agent, agent, number, number))
+    found = [TurnOutput(*row) for row in rows]
+    if number is not None and not found:
+        raise NotFoundError("turn", str(number), f"perles logs {workflow_id} shows all there are")
+    return found

@@ -222,7 +222,22 @@ class ControlPlane:
         if not self.engine_runs():
             return None
         with views.reading(self.database_path) as connection:
-            return views.engine_status(connection)
+            status = views.engine_status(connection)
+        if status is not None:
+            status["memory_bytes"] = _resident(status["pid"])
+        return status
+
+    def check(self) -> Sequence[str]:
+        """What is wrong with database, processes and files, a line each; fixes nothing."""
+        from perles.maintenance import check
+
+        return check(self.paths)
+
+    def reconcile(self) -> None:
+        """Do what an engine does when it starts, where none runs: adopt, finish, lose, clean up."""
+        from perles.engine.engine import run_errand
+
+        run_errand(self.paths, self.config(), frozenset())
 
     def templates(self, work_dir: Path) -> Catalog:
         """The templates that somebody in `work_dir` can use."""
@@ -356,6 +371,15 @@ class ControlPlane:
         from perles.engine.engine import run_errand
 
         run_errand(self.paths, self.config(), _WITHOUT_ENGINE)
+
+
+def _resident(pid: int) -> int | None:
+    """Resident memory of a process in bytes; None when it is gone."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError):
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _new_id() -> str:

@@ -1,5 +1,7 @@
 """Reading what an agent printed: complete lines from a file, from an offset, in bounded pieces."""
 
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -57,6 +59,24 @@ def tail_of(path: Path, *, lines: int = 20, limit: int = 4096) -> list[str]:
         return []
     found = piece.decode(errors="replace").splitlines()
     return (found[1:] if size > limit and len(found) > 1 else found)[-lines:]
+
+
+def follow_lines(path: Path, *, look: float = 0.2) -> Iterator[str]:
+    """Lines that are appended to a file from now on, for ever; one that was rotated is reopened."""
+    offset, rest = path.stat().st_size, b""
+    while True:
+        size = path.stat().st_size if path.exists() else 0
+        if size < offset:
+            offset, rest = 0, b""
+        if size > offset:
+            with path.open("rb") as file:
+                file.seek(offset)
+                piece = rest + file.read(PIECE)
+                offset = file.tell()
+            *lines, rest = piece.split(b"\n")
+            yield from (line.decode(errors="replace") for line in lines)
+        else:
+            time.sleep(look)
 
 
 def _lines(path: Path, offset: int, *, ended: bool) -> tuple[list[tuple[int, str]], int, bool]:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from perles.agents.provider import Launch
 from perles.domain.errors import PerlesError
@@ -147,6 +147,46 @@ def family(markers: Iterable[str], sessions: Iterable[int] = ()) -> list[int]:
     return found
 
 
+class Marked(NamedTuple):
+    """A live process that some turn started, by what its environment says."""
+
+    pid: int
+    workflow_id: str
+    turn_id: int
+    command: str
+
+
+def marked() -> list[Marked]:
+    """Every live process of this user that carries the mark of a turn."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        stat = _stat(int(entry))
+        if stat is None or stat[0] in "ZX":
+            continue
+        for variable in _environ(entry):
+            workflow_id, _, turn = variable.removeprefix(b"PERLES_TURN=").partition(b"/")
+            if variable.startswith(b"PERLES_TURN=") and turn.isdigit():
+                name = workflow_id.decode(errors="replace")
+                found.append(Marked(int(entry), name, int(turn), _command(entry)))
+    return found
+
+
+def _environ(pid: str) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except (OSError, ValueError):
+        return []  # ended meanwhile, or another user's: not one of ours
+
+
+def _command(pid: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(errors="replace").strip()
+    except OSError:
+        return "?"  # ended meanwhile
+
+
 def signal_all(pids: Iterable[int], number: signal.Signals) -> None:
     """Send a signal to each process that is still there."""
     for pid in pids:
@@ -157,10 +197,7 @@ def signal_all(pids: Iterable[int], number: signal.Signals) -> None:
 
 
 def _has_marker(pid: str, wanted: list[bytes]) -> bool:
-    try:
-        environ = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except (OSError, ValueError):
-        return False  # ended meanwhile, or another user's: not one of ours
+    environ = _environ(pid)
     return any(marker in environ for marker in wanted)
 
 

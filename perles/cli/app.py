@@ -13,6 +13,7 @@ from perles.cli import (
     engine,
     lifecycle,
     logs,
+    maintenance,
     read,
     run,
     serve,
@@ -67,6 +68,7 @@ app.command("serve")(serve.command)
 app.add_typer(engine.app, name="engine")
 app.add_typer(templates.app, name="templates")
 app.add_typer(config.app, name="config")
+app.add_typer(maintenance.app, name="maintenance")
 app.add_typer(database.app, name="db")
 
 

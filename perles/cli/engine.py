@@ -1,12 +1,16 @@
 """`perles engine`: whether one runs, and ending it."""
 
-from typing import Annotated
+import sys
+from typing import Annotated, Final
 
 import typer
 
+from perles.agents.output import follow_lines, tail_of
 from perles.cli.output import age, print_json, say
 from perles.controlplane import ControlPlane
-from perles.domain.errors import NoEngineError
+from perles.domain.errors import NoEngineError, NotFoundError
+
+MAX_TAIL: Final = 4 * 1024 * 1024
 
 app = typer.Typer(help="The engine: the one process that runs workflows.", no_args_is_help=True)
 
@@ -23,8 +27,10 @@ def status(json: Annotated[bool, typer.Option("--json", help="As JSON.")] = Fals
         ports = ", ".join(str(port) for port in found["ports"]) or "none"
         say(f"engine {found['version']} runs: pid {found['pid']} on {found['host']}")
         say(f"started {age(found['started_at'])}, heartbeat {age(found['heartbeat_at'])}")
-        say(f"workflows running {found['workflows_running']}, turns {found['turns_running']}")
+        say(f"workflows running {found['workflows_running']}, agents {found['turns_running']}")
         say(f"ports {ports}")
+        if found["memory_bytes"] is not None:
+            say(f"memory {found['memory_bytes'] / 2**20:.0f} MiB")
 
 
 @app.command()
@@ -32,3 +38,20 @@ def stop() -> None:
     """Stop the engine; running workflows are paused and can be resumed."""
     pid = ControlPlane().stop_engine()
     say(f"stopped the engine (pid {pid})")
+
+
+@app.command()
+def logs(
+    lines: Annotated[int, typer.Option("--lines", "-n", help="The last so many lines.")] = 100,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they come.")] = False,
+) -> None:
+    """Print what engines that ran on their own logged."""
+    path = ControlPlane().paths.engine_log()
+    if not path.exists():
+        raise NotFoundError("log", str(path), "no engine ran on its own here yet")
+    for line in tail_of(path, lines=max(1, lines), limit=MAX_TAIL):
+        say(line)
+    if follow:
+        for line in follow_lines(path):
+            say(line)
+            sys.stdout.flush()

@@ -83,6 +83,17 @@ class EngineRunsError(PerlesError):
         )
 
 
+class MaintenanceRunsError(PerlesError):
+    """Another maintenance command runs on this database."""
+
+    exit_code = 4
+
+    def __init__(self) -> None:
+        super().__init__(
+            "cannot start: another perles maintenance runs on this database; try again later"
+        )
+
+
 class LimitReachedError(PerlesError):
     """A limit of the resource policy is used up."""
 

@@ -26,6 +26,7 @@ from perles.mcp.server import McpServers
 from perles.paths import Paths
 from perles.store import journal, migrate
 from perles.store.database import Database, Reader, Tx
+from perles.store.filesystem import refuse_network
 from perles.store.lock import EngineLock
 from perles.store.schema import Engine as EngineRow
 from perles.store.schema import Workflow
@@ -70,8 +71,9 @@ class Engine:
         For an `errand` it only carries out the queued commands of these kinds, starts
         no agent, and leaves those that live to the next engine.
         """
+        path = self._paths.database_path()
+        refuse_network(path)
         with self._lock:
-            path = self._paths.database_path()
             migrate.ensure(path, self._lock)
             database = Database(path, self._clock)
             self._writer = writer = Writer(database)

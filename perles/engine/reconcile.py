@@ -12,6 +12,7 @@ from perles.agents.process import Identity, TurnFiles
 from perles.agents.provider import Outcome
 from perles.engine import queries
 from perles.engine.context import Context, log
+from perles.engine.orphans import end_orphans
 from perles.engine.outcome import Ending, conclude
 from perles.engine.turns import LiveTurn, running
 from perles.store import journal
@@ -21,7 +22,8 @@ from perles.store.schema import Agent, Turn, Workflow
 
 async def reconcile(context: Context) -> None:
     """Adopt, finish or lose every open turn, and serve running workflows again."""
-    counts = {"adopted": 0, "finished": 0, "lost": 0, "workflows": 0}
+    counts = {"adopted": 0, "finished": 0, "lost": 0, "workflows": 0, "orphans": 0}
+    counts["orphans"] = await end_orphans(context)
     for workflow in context.reader.all(Workflow, queries.RUNNING_WORKFLOWS):
         await context.supervisor.reopen(workflow)
         counts["workflows"] += 1

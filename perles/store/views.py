@@ -86,13 +86,23 @@ def resolve(connection: Connection | None, ref: str) -> str:
         (prefix, prefix + "\U0010ffff"),
     )
     if not found:
-        query = "SELECT id FROM workflows WHERE name = ? ORDER BY created_at DESC LIMIT 20"
-        found = _ids(connection, query, (ref,))
+        found = _named(connection, ref)
     if not found:
         raise NotFoundError("workflow", ref)
     if len(found) > 1:
         raise AmbiguousIdError(ref, found)
     return found[0]
+
+
+def _named(connection: Connection, name: str) -> list[str]:
+    """Workflows of this name: those in use, where there are any, before archived and retried."""
+    query = "SELECT w.id FROM workflows w WHERE w.name = ?"
+    in_use = (
+        f"{query} AND w.archived_at IS NULL AND NOT EXISTS "
+        "(SELECT 1 FROM workflows r WHERE r.retried_from = w.id)"
+    )
+    newest = " ORDER BY w.created_at DESC LIMIT 20"
+    return _ids(connection, in_use + newest, (name,)) or _ids(connection, query + newest, (name,))
 
 
 def _ids(connection: Connection, query: str, params: tuple[str, ...]) -> list[str]:

@@ -1,0 +1,38 @@
+"""Processes of workflows that do not run: left by an engine that died while it ended them."""
+
+import asyncio
+import signal
+from typing import Final
+
+from perles.agents import process
+from perles.engine.context import Context, log
+from perles.store.schema import Workflow
+
+GRACE: Final = 2.0
+"""Seconds between TERM and KILL."""
+_LOOK: Final = 0.02
+
+
+async def end_orphans(context: Context) -> int:
+    """End every process that carries the mark of a workflow here that is not running; how many."""
+    found = _orphans(context)
+    if not found:
+        return 0
+    log.warning("ending processes of workflows that do not run: %s", sorted(found))
+    loop = asyncio.get_running_loop()
+    process.signal_all(found, signal.SIGTERM)
+    deadline = loop.time() + GRACE
+    while _orphans(context) and loop.time() < deadline:  # noqa: ASYNC110 - /proc tells nobody
+        await asyncio.sleep(_LOOK)
+    process.signal_all(_orphans(context), signal.SIGKILL)
+    return len(found)
+
+
+def _orphans(context: Context) -> list[int]:
+    return [one.pid for one in process.marked() if _is_idle(context, one.workflow_id)]
+
+
+def _is_idle(context: Context, workflow_id: str) -> bool:
+    """Whether this is one of our workflows, and none of its agents should live."""
+    workflow = context.reader.get(Workflow, workflow_id)
+    return workflow is not None and workflow.state != "running"

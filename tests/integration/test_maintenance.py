@@ -1,0 +1,133 @@
+"""`perles maintenance check|reconcile`: what cron runs; quiet when all is well."""
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from perles.agents import process
+from perles.cli.maintenance import alone
+from perles.controlplane import ControlPlane
+from tests.integration.cli import Home
+
+
+@pytest.fixture
+def ended(home: Home) -> Home:
+    home.perles("run", home.pipeline("p", [{"key": "a", "run": "true"}]))
+    return home
+
+
+def _write(home: Home, statement: str) -> None:
+    with sqlite3.connect(home.database) as connection:
+        connection.execute(statement)
+
+
+def _kill_engine_and_agents(home: Home, id: str) -> None:
+    os.kill(home.json("engine", "status", "--json")["pid"], signal.SIGKILL)
+    process.signal_all(process.family([f"PERLES_WORKFLOW={id}"]), signal.SIGKILL)
+
+
+def _running(home: Home) -> str:
+    home.perles("serve", "--detach")
+    file = home.pipeline("p", [{"key": "a", "run": "echo begun; sleep 61"}])
+    id = home.perles("create", file).stdout.strip()
+    home.perles("start", id)
+    home.wait_for("the command", lambda: "begun" in home.perles("logs", id).stdout)
+    return id
+
+
+@pytest.mark.parametrize("verb", ["check", "reconcile"])
+def test_all_well_is_silent(ended: Home, verb: str) -> None:
+    result = ended.perles("maintenance", verb)
+
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("verb", ["check", "reconcile"])
+def test_a_home_that_is_not_there_yet_is_well_and_stays_away(fresh_home: Home, verb: str) -> None:
+    result = fresh_home.perles("maintenance", verb)
+
+    assert (result.returncode, result.stdout) == (0, "")
+    assert not fresh_home.root.exists()
+
+
+def test_beside_a_running_engine_what_runs_is_well(home: Home) -> None:
+    _running(home)
+
+    result = home.perles("maintenance", "check")
+
+    assert (result.returncode, result.stdout) == (0, "")
+
+
+def test_an_open_turn_without_process_is_told_and_then_repaired(home: Home) -> None:
+    id = _running(home)
+    _kill_engine_and_agents(home, id)
+
+    found = home.perles("maintenance", "check")
+    repaired = home.perles("maintenance", "reconcile")
+
+    assert found.returncode == 1
+    assert f"open turn without process: worker-1 of {id}, turn 1" in found.stdout
+    assert (repaired.returncode, repaired.stdout) == (0, "")
+    assert home.events("--type", "turn.lost", id) or home.events("--type", "turn.failed", id)
+
+
+def test_an_orphan_is_told_and_then_ended(ended: Home) -> None:
+    id = ended.only()
+    stray = subprocess.Popen(["sleep", "61"], env={"PERLES_WORKFLOW": id, "PERLES_TURN": f"{id}/1"})
+
+    found = ended.perles("maintenance", "check")
+    repaired = ended.perles("maintenance", "reconcile")
+
+    assert (found.returncode, repaired.returncode) == (1, 0)
+    assert f"orphan: process {stray.pid} (sleep) of {id}, which is completed" in found.stdout
+    assert stray.wait(timeout=10) == -signal.SIGTERM
+
+
+def test_processes_of_another_home_are_no_orphans(ended: Home) -> None:
+    stray = subprocess.Popen(["sleep", "61"], env={"PERLES_TURN": "wf-elsewher/1"})
+    try:
+        assert ended.perles("maintenance", "check").returncode == 0
+    finally:
+        stray.kill()
+        stray.wait()
+
+
+def test_files_without_turn_or_workflow_are_told_and_kept(ended: Home) -> None:
+    session = Path(ended.json("show", "p", "--json")["session_dir"])
+    (session / "worker-1" / "turn-77.out").write_text("who am I")
+    unknown = session.with_name("wf-unknown2")
+    shutil.copytree(session, unknown)
+
+    found = ended.perles("maintenance", "reconcile")
+
+    assert found.returncode == 1
+    assert f"files without workflow: {unknown}" in found.stdout
+    assert f"files without turn: {session}/worker-1/turn-77.out" in found.stdout
+    assert unknown.is_dir()
+
+
+def test_a_lease_without_holder_is_told(ended: Home) -> None:
+    id = ended.only()
+    _write(
+        ended,
+        "INSERT INTO leases (kind, value, workflow_id, acquired_at, created_at, updated_at) "
+        f"VALUES ('port', 9001, '{id}', '', '', '')",
+    )
+
+    found = ended.perles("maintenance", "check")
+
+    assert found.returncode == 1
+    assert f"lease without holder: port 9001 of {id}, which is completed" in found.stdout
+
+
+def test_two_at_a_time_are_refused(ended: Home) -> None:
+    with alone(ControlPlane(ended.root)):
+        result = ended.perles("maintenance", "check")
+
+    assert result.returncode == 4
+    assert "another perles maintenance" in result.stderr

@@ -14,10 +14,11 @@ from typing import Any, Final, NamedTuple
 
 import platformdirs
 
-from perles import yamlfile
+from perles import provider_config, yamlfile
 from perles.domain.duration import format_duration
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
+from perles.provider_config import Providers
 from perles.yamlfile import Node
 
 
@@ -54,6 +55,7 @@ class Config:
 
     resource_policy: ResourcePolicy = ResourcePolicy()
     health_policy: HealthPolicy = HealthPolicy()
+    providers: Providers = Providers()
 
 
 class Setting(NamedTuple):
@@ -120,9 +122,7 @@ IGNORED: Final = frozenset(
     | {
         f"orchestration.{name}"
         for name in (
-            *("client", "coordinator_client", "worker_client", "observer_client"),
-            *("observer_enabled", "claude", "claude_worker", "claude_observer", "amp", "codex"),
-            *("gemini", "opencode", "api_port", "templates", "session_storage", "workflows"),
+            *("observer_enabled", "api_port", "templates", "session_storage", "workflows"),
             *("timeouts", "tracing"),
         )
     }
@@ -133,7 +133,7 @@ _PREFIX: Final = "PERLES_"
 
 
 class _Found(NamedTuple):
-    option: Option
+    option: Option | None
     node: Node
     origin: str
 
@@ -238,7 +238,7 @@ def _collect(
     for path in files(config_file=config_file, work_dir=work_dir, environ=environ):
         for key, node in _leaves(yamlfile.read(path), ""):
             if key not in IGNORED:
-                found[key] = _Found(OPTIONS[key], node, node.where)
+                found[key] = _Found(OPTIONS.get(key), node, node.where)
     for name, key in _variables(environ).items():
         node = Node(environ[name], f"environment variable {name}", 1, key)
         found[key] = _Found(OPTIONS[key], node, f"environment {name}")
@@ -266,7 +266,7 @@ def _leaves(node: Node, prefix: str) -> Iterator[tuple[str, Node]]:
     """Every setting below a node with its dotted key; an ignored branch is one leaf."""
     for name, child in node.mapping().items():
         key = f"{prefix}{name}"
-        if key in IGNORED or key in OPTIONS:
+        if key in IGNORED or key in OPTIONS or key in provider_config.KEYS:
             yield key, child
         elif any(option.startswith(f"{key}.") for option in OPTIONS):
             if child.value is not None:
@@ -279,7 +279,7 @@ def _names_below(prefix: str) -> set[str]:
     """The names that may stand below a prefix."""
     return {
         key[len(prefix) :].partition(".")[0]
-        for key in (*OPTIONS, *IGNORED)
+        for key in (*OPTIONS, *IGNORED, *provider_config.KEYS)
         if key.startswith(prefix)
     }
 
@@ -287,9 +287,14 @@ def _names_below(prefix: str) -> set[str]:
 def _build(found: Mapping[str, _Found]) -> Config:
     values: dict[str, dict[str, Any]] = {section: {} for section in _TABLE}
     for option, node, _ in found.values():
-        values[option.section][option.field] = option.read(node)
+        if option is not None:
+            values[option.section][option.field] = option.read(node)
     config = Config(
-        ResourcePolicy(**values["resource_policy"]), HealthPolicy(**values["health_policy"])
+        ResourcePolicy(**values["resource_policy"]),
+        HealthPolicy(**values["health_policy"]),
+        provider_config.build(
+            {key: item.node for key, item in found.items() if item.option is None}
+        ),
     )
     policy = config.resource_policy
     if policy.port_range_start > policy.port_range_end:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
+from perles.provider_config import ProviderSettings
 
 ENTRY_POINTS = "perles.providers"
 
@@ -47,6 +48,8 @@ class TurnContext:
     `folder` is the agent's own in the session folder (0700), for files that the
     provider needs written. `session_id` is the provider's session to resume, None
     for the first turn. `token` is secret: environment or 0600 files only.
+    `system_prompt` tells the agent its role; "" where it needs none. `environ` is
+    what the engine was started with, for finding programs and filling in `${VAR}`.
     """
 
     workflow_id: str
@@ -60,6 +63,8 @@ class TurnContext:
     mcp_url: str
     token: str
     session_id: str | None
+    system_prompt: str = ""
+    environ: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +92,10 @@ class Kind(StrEnum):
 class AgentEvent:
     """One thing that an agent said or did.
 
-    `text` is what to show. `data` has, by kind: session `id`; usage `tokens_in`,
-    `tokens_out`, `tokens_cached`, `cost_usd`, `context_used`, `context_window`;
-    error `error_class`; tool `name`, `done`.
+    `text` is what to show. `data` has, by kind: session `id`; usage `tokens_in`
+    (past the cache), `tokens_out`, `tokens_cached`, `cost_usd`, `context_used`,
+    `context_window`, and `totals` where the CLI counts over its whole session;
+    error `error_class`, `final`; tool `name`, `done`, `failed`.
     """
 
     kind: Kind
@@ -99,11 +105,15 @@ class AgentEvent:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a turn ended. `error_class` and `error` are None when it succeeded."""
+    """How a turn ended. `error_class` and `error` are None when it succeeded.
+
+    `text` is the last that the agent said: the report of one that cannot call tools.
+    """
 
     succeeded: bool
     error_class: str | None = None
     error: str | None = None
+    text: str = ""
 
 
 class Parser(Protocol):
@@ -129,13 +139,18 @@ class Provider(Protocol):
     """Whether its turns count against `max_ai_calls`."""
     prints_text_only: bool
     """Whether no line of its output means anything but text: what is not shown need not be read."""
+    has_mcp: bool
+    """Whether its agents can call our tools; those that cannot report by their last text."""
+    variables: Sequence[str] | None
+    """Which of the engine's variables its agents get, beside the common ones (`X_*` is a prefix);
+    None means all of them."""
 
     def launch(self, turn: TurnContext) -> Launch:
         """What to start for a turn. Raises `UsageError` when the CLI is not there."""
         ...
 
-    def parser(self) -> Parser:
-        """A fresh parser for one turn."""
+    def parser(self, totals: Mapping[str, int] | None = None) -> Parser:
+        """A fresh parser for one turn; `totals` is what the session had used before it."""
         ...
 
     def task_message(self, task: TaskBrief) -> str:
@@ -147,13 +162,19 @@ class Provider(Protocol):
         ...
 
 
-def find(name: str) -> Provider:
-    """The provider of this name. Raises `UsageError` that lists the known ones."""
+def find(name: str, settings: ProviderSettings | None = None) -> Provider:
+    """The provider of this name, set up. Raises `UsageError` that lists the known ones."""
+    kind = name if settings is None else settings.type or name
     found = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
-    if name not in found:
+    if kind not in found:
         known = ", ".join(sorted(found)) or "none: reinstall perles"
         raise UsageError(
-            f"cannot find provider {name!r}{nearest(name, found)}; installed providers: {known}"
+            f"cannot find provider {kind!r}{nearest(kind, found)}; installed providers: {known}"
         )
-    provider: Provider = found[name].load()()
+    provider: Provider = found[kind].load()(settings or ProviderSettings(name))
     return provider
+
+
+def installed() -> list[str]:
+    """The names of the providers that are installed."""
+    return sorted({point.name for point in entry_points(group=ENTRY_POINTS)})

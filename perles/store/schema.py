@@ -110,6 +110,9 @@ class Workflow(Dated, Base):
     reason: Mapped[str | None]
     retried_from: Mapped[str | None] = mapped_column(ForeignKey("workflows.id"))
     version: Mapped[int] = mapped_column(server_default="0")
+    model: Mapped[str | None]
+    worker_provider: Mapped[str | None]
+    worker_model: Mapped[str | None]
 
 
 class WorkflowLabel(Dated, Base):
@@ -158,6 +161,9 @@ class Agent(Dated, Base):
     last_activity_at: Mapped[str | None]
     retired_at: Mapped[str | None]
     version: Mapped[int] = mapped_column(server_default="0")
+    session_totals: Mapped[str | None]
+    held_until: Mapped[str | None]
+    holds: Mapped[int] = mapped_column(server_default="0")
 
 
 class Turn(Dated, Base):
@@ -250,6 +256,7 @@ class Task(Dated, Base):
     started_at: Mapped[str | None]
     ended_at: Mapped[str | None]
     version: Mapped[int] = mapped_column(server_default="0")
+    worker: Mapped[str | None]
 
 
 class TaskDependency(Dated, Base):
@@ -433,6 +440,15 @@ class Event(Base):
     type: Mapped[str]
     payload: Mapped[str]
     created_at: Mapped[str]
+
+
+class ProviderHold(Dated, Base):
+    """A provider whose quota is used up: no turn of it is started until then."""
+
+    __tablename__ = "provider_holds"
+    provider: Mapped[str] = mapped_column(primary_key=True)
+    until: Mapped[str]
+    reason: Mapped[str]
 
 
 class Cursor(Dated, Base):

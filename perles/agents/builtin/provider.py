@@ -3,7 +3,7 @@
 import json
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from perles.agents.provider import (
@@ -15,6 +15,7 @@ from perles.agents.provider import (
     TaskBrief,
     TurnContext,
 )
+from perles.provider_config import ProviderSettings
 
 _MAIN = str(Path(__file__).with_name("main.py"))
 
@@ -25,6 +26,12 @@ class BuiltinProvider:
     name = "builtin"
     is_ai_call = False
     prints_text_only = True
+    has_mcp = True
+    variables = None
+    """A task's command is the user's own: it gets what the user's shell has."""
+
+    def __init__(self, _settings: ProviderSettings | None = None) -> None:
+        pass
 
     def launch(self, turn: TurnContext) -> Launch:
         """The agent's process: no site packages, no user settings, no secret in argv."""
@@ -38,7 +45,7 @@ class BuiltinProvider:
             stdin=turn.prompt.encode(errors="replace"),
         )
 
-    def parser(self) -> "TextParser":
+    def parser(self, _totals: Mapping[str, int] | None = None) -> "TextParser":
         """Every line is text."""
         return TextParser()
 

@@ -1,0 +1,142 @@
+"""The provider `codex`: OpenAI Codex CLI."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from perles.agents.cli import SERVER, TOKEN_VARIABLE, CliProvider
+from perles.agents.lines import (
+    JsonLineParser,
+    count,
+    get,
+    items,
+    text,
+    tool_ended,
+    tool_started,
+    usage,
+)
+from perles.agents.provider import AgentEvent, Kind, Launch, TurnContext
+
+_COUNTS: Final = ("input_tokens", "cached_input_tokens", "output_tokens")
+
+
+class CodexProvider(CliProvider):
+    """Prompt on stdin, settings as `-c`, the token in the environment, JSON lines back."""
+
+    name = "codex"
+    capabilities = ("resume", "usage", "mcp", "system prompt")
+    variables = ("OPENAI_*", "CODEX_*", "AZURE_OPENAI_*")
+    install = "install it: npm install -g @openai/codex"
+
+    def launch(self, turn: TurnContext) -> Launch:
+        """The CLI in exec mode, without its own sandbox unless one is configured."""
+        argv = [self.executable(turn.environ), "exec", "--json", "--skip-git-repo-check"]
+        if model := self.model(turn):
+            argv += ["-m", model]
+        argv += ["-s", self.settings.sandbox or "danger-full-access", "-C", str(turn.work_dir)]
+        server = f'{{url={_toml(turn.mcp_url)},bearer_token_env_var="{TOKEN_VARIABLE}"}}'
+        argv += ["-c", f"mcp_servers.{SERVER}={server}"]
+        if turn.system_prompt:
+            argv += ["-c", f"developer_instructions={_toml(turn.system_prompt)}"]
+        argv += self.settings.args
+        if turn.session_id:
+            argv += ["resume", turn.session_id]
+        return Launch(
+            argv=[*argv, "-"],
+            env={TOKEN_VARIABLE: turn.token} | self.settings.environment(turn.environ),
+            stdin=turn.prompt.encode(errors="replace"),
+        )
+
+    def parser(self, totals: Mapping[str, int] | None = None) -> "CodexParser":
+        """A parser of its JSON events, which counts from what the session had used before."""
+        return CodexParser(totals)
+
+
+def _toml(value: str) -> str:
+    """A TOML string: JSON's form is one, as long as nothing is written as a surrogate pair."""
+    return json.dumps(value.encode(errors="replace").decode(), ensure_ascii=False).replace(
+        "\x7f", "\\u007F"
+    )
+
+
+class CodexParser(JsonLineParser):
+    """Its usage is the running total of the thread: a turn's is the difference."""
+
+    def __init__(self, totals: Mapping[str, int] | None = None) -> None:
+        super().__init__()
+        self._totals = {name: count((totals or {}).get(name)) for name in _COUNTS}
+
+    def _read(self, line: dict[str, Any]) -> list[AgentEvent]:
+        kind = line.get("type")
+        if kind == "thread.started":
+            return self._seen_session(line.get("thread_id"))
+        if kind == "turn.completed":
+            self._ended, self._failure = True, None
+            return [*self._usage(line.get("usage")), AgentEvent(Kind.RESULT)]
+        if kind == "turn.failed":
+            self._ended = True
+            error = line.get("error")
+            return [*self._usage(line.get("usage")), *self._failed(_message(error))]
+        if kind == "error":
+            # Not the last word: it may be told that it tries again.
+            said = _message(line.get("message"))
+            return [AgentEvent(Kind.ERROR, said, {"final": False})] if said else []
+        if kind in ("item.started", "item.completed"):
+            return self._item(line.get("item"), done=kind == "item.completed")
+        return []
+
+    def _item(self, item: Any, *, done: bool) -> list[AgentEvent]:
+        kind = get(item, "type")
+        if kind == "agent_message":
+            return self._said(item.get("text")) if done else []
+        if kind == "command_execution":
+            return [_command(item, done=done)]
+        if kind == "mcp_tool_call":
+            return [_tool(item, done=done)]
+        if kind == "error" and done:
+            return [AgentEvent(Kind.ERROR, text(item.get("message"), 2000), {"final": False})]
+        if kind in ("file_change", "web_search", "todo_list") and done:
+            shown = item.get("changes") or item.get("query") or item.get("items")
+            return [tool_ended(kind, shown, failed=item.get("status") == "failed")]
+        return []
+
+    def _usage(self, used: Any) -> list[AgentEvent]:
+        if not isinstance(used, dict):
+            return []
+        now = {name: count(used.get(name)) for name in _COUNTS}
+        # A total below the last one is that of another thread: it began at nothing.
+        before = self._totals if all(now[n] >= self._totals[n] for n in _COUNTS) else dict.fromkeys(
+            _COUNTS, 0
+        )
+        used_in, cached, out = (now[name] - before[name] for name in _COUNTS)
+        self._totals = now
+        event = usage(tokens_in=max(0, used_in - cached), tokens_cached=cached, tokens_out=out)
+        return [AgentEvent(Kind.USAGE, "", {**event.data, "totals": now})]
+
+
+def _command(item: dict[str, Any], *, done: bool) -> AgentEvent:
+    if not done:
+        return tool_started("Bash", item.get("command"))
+    code = item.get("exit_code")
+    return tool_ended("Bash", item.get("aggregated_output"), failed=code not in (None, 0))
+
+
+def _tool(item: dict[str, Any], *, done: bool) -> AgentEvent:
+    if not done:
+        return tool_started(item.get("tool"), item.get("arguments"))
+    error = get(item, "error", "message") or item.get("error")
+    result = error or items(get(item, "result", "content"))
+    failed = bool(error) or item.get("status") == "failed"
+    return tool_ended(item.get("tool"), result, failed=failed)
+
+
+def _message(error: Any) -> str:
+    """The words of an error, out of the API's JSON where it holds that."""
+    said = text(get(error, "message") or error, 4000)
+    if said.startswith("{"):
+        try:
+            inner = get(json.loads(said), "error", "message")
+        except (ValueError, RecursionError):
+            return said
+        return text(inner, 2000) or said
+    return said

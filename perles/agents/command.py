@@ -1,0 +1,217 @@
+"""The provider `command`: any CLI, as the configuration describes it."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from perles.agents import prompts
+from perles.agents.cli import SERVER, as_json, bearer, with_system
+from perles.agents.executable import find_executable
+from perles.agents.failures import classify
+from perles.agents.lines import (
+    JsonLineParser,
+    cost,
+    count,
+    decode,
+    get,
+    short,
+    text,
+    tool_started,
+    usage,
+)
+from perles.agents.lines import ended as how_it_ended
+from perles.agents.provider import (
+    AgentEvent,
+    Kind,
+    Launch,
+    Letter,
+    Outcome,
+    Parser,
+    TaskBrief,
+    TurnContext,
+)
+from perles.domain.errors import UsageError
+from perles.provider_config import ProviderSettings
+
+MAX_REPORT: Final = 64 * 1024
+"""Characters of a plain text that are kept as the report: the last ones."""
+
+
+class CommandProvider:
+    """Its argv, how the prompt goes in and how lines are read come from `ProviderSettings`."""
+
+    variables: tuple[str, ...]
+
+    def __init__(self, settings: ProviderSettings | None = None) -> None:
+        if settings is None or not settings.argv:
+            raise UsageError(
+                "cannot use provider 'command' by itself: describe a CLI under "
+                "orchestration.providers and use its name"
+            )
+        self.settings = settings
+        self.name = settings.name
+        self.is_ai_call = settings.ai_call
+        self.prints_text_only = settings.output == "text"
+        self.has_mcp = settings.mcp != "none"
+        self.variables = settings.pass_env
+        resume = ("resume",) if settings.resume else ()
+        mcp = ("mcp",) if self.has_mcp else ()
+        counted = {"tokens", "tokens_in", "tokens_out"} & set(settings.paths)
+        self.capabilities = (*resume, *(("usage",) if counted else ()), *mcp)
+
+    def executable(self, environ: Mapping[str, str]) -> str:
+        """The program. Raises `UsageError` that lists where it was looked for."""
+        return find_executable(
+            self.name, configured=self.settings.argv[0], environ=environ, hint=""
+        )
+
+    def launch(self, turn: TurnContext) -> Launch:
+        """The configured argv with its placeholders filled in."""
+        settings = self.settings
+        template = settings.resume if turn.session_id and settings.resume else settings.argv
+        prompt = with_system(turn).encode(errors="replace")
+        values = {
+            "model": turn.model or settings.model or "",
+            "prompt_file": str(turn.folder / "prompt.txt"),
+            "mcp_config": str(turn.folder / "mcp.json"),
+            "session_id": turn.session_id or "",
+            "work_dir": str(turn.work_dir),
+        }
+        files = {}
+        if settings.prompt == "file":
+            files["prompt.txt"] = prompt
+        if self.has_mcp:
+            server = {"type": "http", "url": turn.mcp_url, "headers": bearer(turn)}
+            files["mcp.json"] = as_json({"mcpServers": {SERVER: server}})
+        argv = [_filled(word, values) for word in template]
+        program = find_executable(
+            self.name, configured=argv[0], environ=turn.environ, hint=f"see {settings.name}.argv"
+        )
+        return Launch(
+            argv=[program, *argv[1:]],
+            env=settings.environment(turn.environ),
+            stdin=prompt if settings.prompt == "stdin" else b"",
+            files=files,
+        )
+
+    def parser(self, totals: Mapping[str, int] | None = None) -> Parser:
+        """A parser of plain text, or of JSON lines along the configured paths."""
+        if self.prints_text_only:
+            return PlainTextParser()
+        return PathParser(self.settings, totals)
+
+    def task_message(self, task: TaskBrief) -> str:
+        """The task in words."""
+        return prompts.task(task, by_tool=self.has_mcp)
+
+    def prompt(self, letters: list[Letter]) -> str:
+        """The messages in words."""
+        return prompts.letters(letters)
+
+    def advice(self) -> str:
+        """What a person does when the login does not hold."""
+        return f"check the login or key of {self.name}"
+
+
+def _filled(word: str, values: Mapping[str, str]) -> str:
+    for name, value in values.items():
+        word = word.replace(f"{{{name}}}", value)
+    return word
+
+
+class PlainTextParser:
+    """Every line is text; the last of them are the report, the exit status the outcome."""
+
+    def __init__(self) -> None:
+        self._said = ""
+
+    def feed(self, line: str) -> list[AgentEvent]:
+        """The line as text."""
+        self._said = f"{self._said}{line}\n"[-MAX_REPORT:]
+        return [AgentEvent(Kind.TEXT, line)]
+
+    def outcome(self, exit_code: int | None, stderr_tail: str) -> Outcome:
+        """By the exit code; what it said is its report."""
+        said = self._said.strip()
+        if exit_code == 0:
+            return Outcome(True, text=said)
+        complaint = stderr_tail.strip() or said[-1000:]
+        last = complaint.rpartition("\n")[2][:500]
+        how = ": ".join(filter(None, (how_it_ended(exit_code), last)))
+        return Outcome(False, classify(complaint), how, said)
+
+
+class PathParser(JsonLineParser):
+    """Reads what lies along dotted paths of each line; the exit status decides."""
+
+    def __init__(self, settings: ProviderSettings, totals: Mapping[str, int] | None) -> None:
+        super().__init__()
+        self._paths = {name: path.split(".") for name, path in settings.paths.items()}
+        self._tokens_are = settings.tokens_are
+        self._totals = {name: count(value) for name, value in (totals or {}).items()}
+        self._turn: dict[str, int] = {}
+        self._cost = 0.0
+
+    def feed(self, line: str) -> list[AgentEvent]:
+        """The events of one line."""
+        if decode(line) is None:
+            return self._said(line) if line.strip() else []
+        return super().feed(line)
+
+    def outcome(self, exit_code: int | None, stderr_tail: str) -> Outcome:
+        """The error that a line told, else the exit status."""
+        if self._failure is not None:
+            return self._failure
+        if exit_code == 0:
+            return Outcome(True, text=self._last_text)
+        return super().outcome(exit_code, stderr_tail)
+
+    def _at(self, line: dict[str, Any], name: str) -> Any:
+        return get(line, *self._paths[name]) if name in self._paths else None
+
+    def _read(self, line: dict[str, Any]) -> list[AgentEvent]:
+        events = self._seen_session(self._at(line, "session_id"))
+        events += self._said(self._at(line, "text"))
+        if tool := text(self._at(line, "tool"), 200):
+            events.append(tool_started(tool, None))
+        events += self._usage(line)
+        error = self._at(line, "error")
+        if error:
+            events += self._failed(error if isinstance(error, str) else short(error))
+        return events
+
+    def _usage(self, line: dict[str, Any]) -> list[AgentEvent]:
+        names = {"tokens": "tokens_in", "tokens_in": "tokens_in", "tokens_out": "tokens_out"}
+        found: dict[str, int] = {}
+        for path, name in names.items():
+            value = self._at(line, path)
+            if value is not None:
+                found[name] = found.get(name, 0) + count(value)
+        spent = cost(self._at(line, "cost"))
+        context = count(self._at(line, "context_used"))
+        if not found and not spent and not context:
+            return []
+        if self._tokens_are == "line":
+            return [usage(**found, cost_usd=spent, context_used=context)]
+        new_cost = max(0.0, spent - self._cost)
+        self._cost = max(self._cost, spent)
+        if self._tokens_are == "thread":
+            return [self._of_thread(found, new_cost, context)]
+        return [self._of_turn(found, new_cost, context)]
+
+    def _of_turn(self, found: dict[str, int], spent: float, context: int) -> AgentEvent:
+        """A number that a turn tells twice, and higher, counts once."""
+        new = {name: max(0, value - self._turn.get(name, 0)) for name, value in found.items()}
+        self._turn |= {
+            name: max(value, self._turn.get(name, 0)) for name, value in found.items()
+        }
+        return usage(**new, cost_usd=spent, context_used=context)
+
+    def _of_thread(self, found: dict[str, int], spent: float, context: int) -> AgentEvent:
+        """The difference to what the session had used before."""
+        new = {}
+        for name, value in found.items():
+            before = self._totals.get(name, 0)
+            new[name] = value - before if value >= before else value
+        self._totals |= found
+        event = usage(**new, cost_usd=spent, context_used=context)
+        return AgentEvent(Kind.USAGE, "", {**event.data, "totals": dict(self._totals)})

@@ -1,0 +1,61 @@
+"""Finding an agent CLI on this machine, and asking it for its version."""
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from perles.domain.errors import UsageError
+
+VERSION_SECONDS: Final = 20.0
+_VERSION: Final = re.compile(r"\d+\.\d+(?:\.\d+)?[\w.+-]*")
+
+
+def find_executable(
+    name: str,
+    *,
+    configured: str | None,
+    environ: Mapping[str, str],
+    places: Sequence[str] = (),
+    hint: str = "",
+) -> str:
+    """The program: as configured, else from PATH, else from its usual places.
+
+    Raises `UsageError` that lists where it was looked for.
+    """
+    home = environ.get("HOME", "")
+    if configured is not None and ("/" in configured or configured.startswith("~")):
+        path = Path(configured.replace("~", home, 1) if configured.startswith("~") else configured)
+        if not path.is_file():
+            raise UsageError(f"cannot find {name}: {path}, which the configuration names, is none")
+        if not os.access(path, os.X_OK):
+            raise UsageError(f"cannot run {name}: {path} is not executable; chmod +x it")
+        return str(path)
+    wanted = configured or name
+    folders = [folder for folder in environ.get("PATH", "").split(os.pathsep) if folder]
+    candidates = [f"{folder}/{wanted}" for folder in folders]
+    candidates += [place.replace("~", home, 1) for place in places if home or place[0] != "~"]
+    for candidate in candidates:
+        if os.path.isfile(candidate) and os.access(candidate, os.X_OK):
+            return candidate
+    looked = ", ".join(["PATH", *places])
+    raise UsageError(f"cannot find {wanted}: it is not in {looked}{'; ' if hint else ''}{hint}")
+
+
+def version_of(path: str, environ: Mapping[str, str]) -> str | None:
+    """What `PATH --version` says; None where it says nothing of use."""
+    try:
+        asked = subprocess.run(
+            [path, "--version"],
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=VERSION_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = _VERSION.search(asked.stdout[:1000].decode(errors="replace"))
+    return found.group(0) if found else None

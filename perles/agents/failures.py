@@ -1,0 +1,137 @@
+"""What an agent CLI's error means: which class, and when it makes sense to try again."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+_PATTERNS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
+    (name, re.compile(pattern, re.IGNORECASE))
+    for name, pattern in (
+        (
+            "unknown_session",
+            r"no conversation found with session|session[^.\n]{0,60}not found"
+            r"|no (?:saved )?(?:session|rollout|thread)[^.\n]{0,40}(?:found|exists?)"
+            r"|invalid session identifier|thread[^.\n]{0,60}not found",
+        ),
+        (
+            "context_exhausted",
+            r"prompt is too long|context[_ ]length[_ ]exceeded|maximum context length"
+            r"|context (?:window|limit)[^.\n]{0,40}(?:exceed|reached|full|too)"
+            r"|(?:exceed|ran out)[^.\n]{0,60}(?:context window|token limit|maximum number of tokens)"
+            r"|input token count[^.\n]{0,40}exceeds|input is too long",
+        ),
+        (
+            "quota_exhausted",
+            r"usage limit|hit your limit|limit reached[^.\n]{0,20}reset|quota will reset"
+            r"|(?:exhausted|exceeded) your[^.\n]{0,40}(?:quota|capacity|daily)|insufficient_quota",
+        ),
+        (
+            "auth",
+            r"\b401\b|unauthori[sz]ed|invalid (?:x-)?api[- ]?key|api key not valid|not logged in"
+            r"|authentication[_ ]?(?:failed|error)|please (?:run )?/?login|expired token|\b403\b"
+            r"|auth method|oauth token",
+        ),
+        ("overloaded", r"overloaded|\b529\b|\b503\b|service unavailable|server is busy"),
+        (
+            "rate_limited",
+            r"\b429\b|rate[- _]?limit|too many requests|resource[_ ]exhausted|retry limit",
+        ),
+        (
+            "invalid_request",
+            r"invalid[_ ]request|model[^.\n]{0,60}(?:not found|not exist|not supported|unknown)"
+            r"|unknown model|\b400\b|\b404\b|bad request",
+        ),
+    )
+)
+_STATUS: Final = {
+    401: "auth",
+    403: "auth",
+    429: "rate_limited",
+    529: "overloaded",
+    503: "overloaded",
+    500: "overloaded",
+    502: "overloaded",
+}
+
+ADVICE: Final = {
+    "claude": "log in with `claude` (then /login), or set ANTHROPIC_API_KEY",
+    "codex": "log in with `codex login`, or set OPENAI_API_KEY",
+    "gemini": "log in by starting `gemini` once, or set GEMINI_API_KEY",
+    "opencode": "log in with `opencode auth login`, or set the key of its provider",
+    "amp": "log in with `amp login`, or set AMP_API_KEY",
+}
+
+_UNITS: Final = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+_SPAN: Final = re.compile(
+    r"(?:in|after|retry in|reset after)\s+((?:\d+(?:\.\d+)?\s*"
+    r"(?:days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)\b[\s,]*(?:and\s+)?){1,4})",
+    re.IGNORECASE,
+)
+_PART: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([dhms])", re.IGNORECASE)
+_COMPACT: Final = re.compile(
+    r"(?:in|after)\s+((?:\d+(?:\.\d+)?[dhms]){1,4})\b", re.IGNORECASE
+)
+_EPOCH: Final = re.compile(r"\|\s*(\d{10})\b")
+_ISO: Final = re.compile(r"\b(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))")
+_AT: Final = re.compile(
+    r"(?:resets?|try again)\s+(?:at\s+)?(\d{1,2})(?::(\d\d))?\s*(am|pm)?\s*(?:\(([\w/+-]+)\))?",
+    re.IGNORECASE,
+)
+
+
+def classify(text: str, status: Any = None) -> str:
+    """The error class of a message, with the HTTP status where the CLI told it."""
+    said = text[:4000]
+    for name, pattern in _PATTERNS[:3]:
+        if pattern.search(said):
+            return name
+    if isinstance(status, int) and status in _STATUS:
+        return _STATUS[status]
+    for name, pattern in _PATTERNS[3:]:
+        if pattern.search(said):
+            return name
+    return "invalid_request" if isinstance(status, int) and 400 <= status < 500 else "crashed"
+
+
+def reset_time(text: str, now: datetime) -> datetime | None:
+    """When a message says that it goes on; None where it does not say."""
+    said = text[:4000]
+    found = _EPOCH.search(said)
+    if found:
+        return datetime.fromtimestamp(int(found.group(1)), UTC)
+    found = _ISO.search(said)
+    if found:
+        try:
+            return datetime.fromisoformat(found.group(1)).astimezone(UTC)
+        except ValueError:
+            return None
+    found = _SPAN.search(said) or _COMPACT.search(said)
+    if found:
+        parts = _PART.findall(found.group(1))
+        seconds = sum(float(number) * _UNITS[unit.lower()] for number, unit in parts)
+        return now + timedelta(seconds=min(seconds, 40 * 86400))
+    found = _AT.search(said)
+    return None if found is None else _next_clock_time(found, now)
+
+
+def _next_clock_time(found: re.Match[str], now: datetime) -> datetime | None:
+    hour, minute, half = int(found.group(1)), int(found.group(2) or 0), found.group(3)
+    if half is None and found.group(2) is None:
+        return None  # a bare number is no time of day
+    if half:
+        hour = hour % 12 + (12 if half.lower() == "pm" else 0)
+    if hour > 23 or minute > 59:
+        return None
+    try:
+        zone = ZoneInfo(found.group(4)) if found.group(4) else datetime.now().astimezone().tzinfo
+    except (KeyError, ValueError, OSError):
+        zone = UTC
+    local = now.astimezone(zone)
+    at = local.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    return (at if at > local else at + timedelta(days=1)).astimezone(UTC)
+
+
+def advice(provider: str) -> str:
+    """What a person does about a login that does not hold."""
+    return ADVICE.get(provider, f"check the login or key of {provider}")

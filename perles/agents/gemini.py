@@ -1,0 +1,120 @@
+"""The provider `gemini`: Gemini CLI."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from perles.agents.cli import SERVER, CliProvider, as_json, bearer, with_system
+from perles.agents.lines import (
+    JsonLineParser,
+    count,
+    get,
+    text,
+    tool_ended,
+    tool_started,
+    usage,
+)
+from perles.agents.provider import AgentEvent, Kind, Launch, TurnContext
+
+MAX_TOOLS: Final = 1000
+MAX_PIECE: Final = 64 * 1024
+
+
+class GeminiProvider(CliProvider):
+    """Prompt on stdin, a settings file of its own for our server, JSON lines back."""
+
+    name = "gemini"
+    capabilities = ("resume", "usage", "mcp")
+    variables = ("GEMINI_*", "GOOGLE_*", "VERTEX_*")
+    places = ("~/.npm/bin/gemini", "/opt/homebrew/bin/gemini", "/usr/local/bin/gemini")
+    install = "install it: npm install -g @google/gemini-cli"
+
+    def launch(self, turn: TurnContext) -> Launch:
+        """The CLI with everything allowed. Its settings lie in the session folder, not the repo."""
+        argv = [self.executable(turn.environ)]
+        if model := self.model(turn):
+            argv += ["-m", model]
+        if turn.session_id:
+            argv += ["--resume", turn.session_id]
+        settings = {
+            "mcpServers": {
+                SERVER: {"httpUrl": turn.mcp_url, "headers": bearer(turn), "trust": True}
+            },
+            "mcp": {"allowed": [SERVER]},
+            "privacy": {"usageStatisticsEnabled": False},
+            "telemetry": {"enabled": False},
+            "general": {"disableAutoUpdate": True},
+        }
+        env = {
+            "GEMINI_CLI_SYSTEM_SETTINGS_PATH": str(turn.folder / "gemini-settings.json"),
+            "GEMINI_CLI_TRUST_WORKSPACE": "true",
+        }
+        return Launch(
+            argv=[*argv, "--yolo", "--output-format", "stream-json", *self.settings.args],
+            env=env | self.settings.environment(turn.environ),
+            stdin=with_system(turn).encode(errors="replace"),
+            files={"gemini-settings.json": as_json(settings)},
+        )
+
+    def parser(self, _totals: Mapping[str, int] | None = None) -> "GeminiParser":
+        """A parser of its stream-json."""
+        return GeminiParser()
+
+
+class GeminiParser(JsonLineParser):
+    """Its texts come in pieces."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tools: dict[str, str] = {}
+        self._piece = ""
+
+    def _read(self, line: dict[str, Any]) -> list[AgentEvent]:
+        kind = line.get("type")
+        if kind == "message" and line.get("role") == "assistant":
+            return self._message(line)
+        self._piece = ""
+        if kind == "init":
+            return self._seen_session(line.get("session_id"))
+        if kind == "tool_use":
+            return [self._tool(line)]
+        if kind == "tool_result":
+            name = self._tools.pop(text(line.get("tool_id"), 200), "tool")
+            failed = line.get("status") in ("error", "failed")
+            answer = get(line, "error", "message") if failed else None
+            return [tool_ended(name, answer or line.get("output"), failed=failed)]
+        if kind == "error":
+            said = text(line.get("message"), 2000) or text(get(line, "error", "message"), 2000)
+            if line.get("severity") == "warning":
+                return [AgentEvent(Kind.ERROR, said, {"final": False})]
+            return self._failed(said, get(line, "error", "code"))
+        return self._result(line) if kind == "result" else []
+
+    def _message(self, line: dict[str, Any]) -> list[AgentEvent]:
+        events = self._said(line.get("content"))
+        if line.get("delta") is True:
+            self._piece = (self._piece + text(line.get("content")))[-MAX_PIECE:]
+            self._last_text = self._piece
+        return events
+
+    def _tool(self, line: dict[str, Any]) -> AgentEvent:
+        name = text(line.get("tool_name"), 200).removeprefix(f"mcp_{SERVER}_")
+        if len(self._tools) < MAX_TOOLS:
+            self._tools[text(line.get("tool_id"), 200)] = name
+        return tool_started(name, line.get("parameters"))
+
+    def _result(self, line: dict[str, Any]) -> list[AgentEvent]:
+        self._ended = True
+        stats = line.get("stats")
+        cached = count(get(stats, "cached"))
+        event = usage(
+            tokens_in=max(0, count(get(stats, "input_tokens")) - cached),
+            tokens_cached=cached,
+            tokens_out=count(get(stats, "output_tokens")),
+        )
+        events = [event] if event.data else []
+        if line.get("status") not in ("success", None):
+            error = line.get("error")
+            said = text(get(error, "message"), 2000) or text(error, 2000)
+            return events + self._failed(said, get(error, "code"))
+        self._failure = None
+        return [*events, AgentEvent(Kind.RESULT)]

@@ -1,0 +1,99 @@
+"""The words that AI agents are given: who they are, what came for them, and their task."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from perles.agents.provider import Letter, TaskBrief
+
+_COMMON: Final = """\
+You are one of several agents in a workflow that Perles runs. Nobody watches your terminal: \
+what you print is kept, but only a tool call reaches the others. You run with full permissions \
+in the folder {work_dir}; stay inside it. Each of your turns is one run of your program. \
+End the turn as soon as you have nothing to do: you are started again when a message comes \
+for you. Never wait, sleep or poll inside a turn.
+"""
+
+_COORDINATOR: Final = """\
+You are the coordinator. You plan and decide; the workers do the work. Do not do it yourself.
+
+The tools of the server `perles` are your hands:
+- list_tasks: the plan and how far it is.
+- create_task: add a task (key, title, body, after). The body is all that its worker is told: \
+say what to do, where, and how to know that it is done. Tasks that need no other's result run \
+side by side, so they must not edit the same files.
+- query_worker_state: who is there, who is free.
+- spawn_worker: one more worker, as far as the limits allow.
+- assign_task: give a ready task to a free worker. It starts by itself and reports to you.
+- mark_task_complete or mark_task_failed: after a report, once you are content or not.
+- notify_user: tell the person something that needs their eyes.
+- signal_workflow_complete: the end. Status success when all is done, partial when some of it \
+failed, aborted when it makes no sense to go on. The summary is what the person reads first.
+
+How a turn goes: read the messages, call list_tasks, settle what was reported, assign what is \
+ready to free workers, spawn workers where work waits for hands, then end the turn. A workflow \
+that starts without tasks needs a plan first: one to a few tasks, each for one worker. \
+When no task is open any more, call signal_workflow_complete and end the turn.
+"""
+
+_WORKER: Final = """\
+You are {agent}, a worker. At your first turn call signal_ready of the server `perles`. When a \
+message gives you a task, do all of it yourself, now, in this turn. Look at what is there before \
+you change it, and check your work as the task says. Then call report_implementation_complete \
+of the server `perles` with a summary: what you did and what you found, in a few sentences; if \
+others build on the result, put the result itself into it. Give exit_code 0 when the task is \
+done, 1 when you could not do it. Do not end a turn with a task in hand and no report.
+"""
+
+_WORKER_WITHOUT_TOOLS: Final = """\
+You are {agent}, a worker. Do all of the task that you are given, now. Your last message is your \
+report: say what you did and what you found; if others build on the result, put the result \
+itself into it.
+"""
+
+_OBSERVER: Final = """\
+You are the observer: you watch the workflow and answer questions about it. Change nothing.
+"""
+
+_WHO: Final = {
+    "user": "the user",
+    "system": "Perles",
+    "reminder": "Perles (reminder)",
+}
+
+
+def system_prompt(role: str, *, agent: str, work_dir: str, has_mcp: bool = True) -> str:
+    """Who an agent is and how it works here."""
+    if role == "coordinator":
+        part = _COORDINATOR
+    elif role == "observer":
+        part = _OBSERVER
+    else:
+        part = _WORKER if has_mcp else _WORKER_WITHOUT_TOOLS
+    return (_COMMON + "\n" + part).format(work_dir=work_dir, agent=agent)
+
+
+def letters(found: Sequence[Letter]) -> str:
+    """The messages that wait for an agent, each under the name of its sender."""
+    return "\n\n".join(
+        f"Message from {_WHO.get(letter.kind, letter.sender)}:\n{letter.body}" for letter in found
+    )
+
+
+def task(brief: TaskBrief, *, by_tool: bool) -> str:
+    """A task as its worker is told."""
+    lines = [f"Your task: {brief.key}", f"Title: {brief.title}"]
+    if brief.attempt > 1:
+        lines.append(f"This is attempt {brief.attempt}; look at what an earlier one left.")
+    lines += ["", brief.body or brief.title]
+    if brief.note:
+        lines += ["", f"The coordinator adds: {brief.note}"]
+    if brief.run:
+        lines += ["", f"Check your work with this command: {brief.run}"]
+    if by_tool:
+        lines += ["", "When you are done, call report_implementation_complete."]
+    return "\n".join(lines)
+
+
+def goal(text: str) -> str:
+    """The first message of a workflow that was started with a goal in words."""
+    return f"The goal of this workflow, in the user's words:\n\n{text}"

@@ -1,0 +1,260 @@
+"""The part of the configuration that says who runs the agents, and how.
+
+orchestration:
+  client: claude                  # for every role that names no other
+  worker_client: mycli
+  claude: {model: opus, env: {ANTHROPIC_API_KEY: "${MY_KEY}"}}
+  claude_worker: {model: sonnet}
+  providers:
+    mycli: {type: command, argv: [mycli, run], prompt: stdin, output: text}
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from perles.domain.errors import UsageError
+from perles.yamlfile import Node
+
+DEFAULT_CLIENT: Final = "claude"
+CLIS: Final = ("claude", "codex", "gemini", "opencode", "amp")
+ROLES: Final = ("coordinator", "worker", "observer")
+PLACEHOLDERS: Final = ("model", "prompt_file", "mcp_config", "session_id", "work_dir")
+PATHS: Final = (
+    *("session_id", "text", "tokens", "tokens_in", "tokens_out", "cost", "error", "tool"),
+    *("context_used",),
+)
+_CLI_KEYS: Final = ("model", "mode", "env", "executable", "args", "sandbox")
+_COMMAND_KEYS: Final = (
+    *("type", "argv", "resume", "prompt", "output", "paths", "tokens_are", "mcp", "ai_call"),
+    *("model", "env", "pass_env"),
+)
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_VARIABLE: Final = re.compile(r"\$\{([A-Za-z_]\w*)\}")
+_ENV_NAME: Final = re.compile(r"[A-Za-z_]\w*")
+_BRACES: Final = re.compile(r"\{([a-z_]+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable for agents: its text as written, and where it stands."""
+
+    text: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSettings:
+    """What the configuration says of one provider; `type` is its kind where the name is not."""
+
+    name: str
+    type: str = ""
+    model: str | None = None
+    mode: str | None = None
+    sandbox: str | None = None
+    executable: str | None = None
+    args: tuple[str, ...] = ()
+    env: Mapping[str, Variable] = field(default_factory=dict)
+    pass_env: tuple[str, ...] = ()
+    argv: tuple[str, ...] = ()
+    resume: tuple[str, ...] = ()
+    prompt: str = "stdin"
+    output: str = "text"
+    paths: Mapping[str, str] = field(default_factory=dict)
+    tokens_are: str = "turn"
+    mcp: str = "none"
+    ai_call: bool = True
+
+    def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Its variables with each `${VAR}` filled in. Raises `UsageError` naming file and line."""
+        return {
+            name: _expanded(name, variable, environ, self.name)
+            for name, variable in self.env.items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Providers:
+    """Who runs the agents of each role, and the settings of every provider."""
+
+    client: str | None = None
+    clients: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, ProviderSettings] = field(default_factory=dict)
+    role_settings: Mapping[str, ProviderSettings] = field(default_factory=dict)
+    sandbox: Mapping[str, str] = field(default_factory=dict)
+
+    def client_of(self, role: str) -> str:
+        """The provider of agents of this role, where nobody names another."""
+        return self.clients.get(role) or self.client or DEFAULT_CLIENT
+
+    def of(self, name: str, role: str = "") -> ProviderSettings:
+        """The settings of a provider; `claude_worker` and its like go over the general ones."""
+        general = self.settings.get(name, ProviderSettings(name))
+        special = self.role_settings.get(f"{name}_{role}")
+        if special is None:
+            return general
+        return replace(
+            general,
+            model=special.model or general.model,
+            env={**general.env, **special.env},
+            args=special.args or general.args,
+        )
+
+    def sandbox_of(self, role: str) -> str:
+        """`bubblewrap` or `none`."""
+        return self.sandbox.get(role, "none")
+
+
+def _client(node: Node) -> str:
+    text = node.text()
+    if not _NAME.fullmatch(text):
+        raise node.error(f"{text[:60]!r} is no provider's name")
+    return text
+
+
+def _environment(node: Node) -> dict[str, Variable]:
+    found = {}
+    for name, value in node.mapping().items():
+        if not _ENV_NAME.fullmatch(name):
+            raise value.error(f"{name[:60]!r} is no name of a variable")
+        found[name] = Variable(value.text(), value.where)
+    return found
+
+
+def _words(node: Node) -> tuple[str, ...]:
+    return tuple(item.text() for item in node.items())
+
+
+def _template(node: Node) -> tuple[str, ...]:
+    """An argv whose `{placeholders}` are known ones."""
+    words = _words(node)
+    if not words:
+        raise node.error("is empty; its first word is the program")
+    for item in node.items():
+        for name in _BRACES.findall(item.text()):
+            if name not in PLACEHOLDERS:
+                raise item.error(
+                    f"unknown placeholder {{{name}}}; known are {', '.join(PLACEHOLDERS)}"
+                )
+    return words
+
+
+def _paths(node: Node) -> dict[str, str]:
+    return {name: value.text() for name, value in node.mapping(PATHS).items()}
+
+
+_READERS: Final[dict[str, Callable[[Node], Any]]] = {
+    "type": lambda node: node.word((*CLIS, "builtin", "command")),
+    "model": Node.text,
+    "mode": Node.text,
+    "sandbox": Node.text,
+    "executable": Node.text,
+    "args": _words,
+    "env": _environment,
+    "pass_env": _words,
+    "argv": _template,
+    "resume": _template,
+    "prompt": lambda node: node.word(("stdin", "file")),
+    "output": lambda node: node.word(("jsonl", "text")),
+    "paths": _paths,
+    "tokens_are": lambda node: node.word(("turn", "line", "thread")),
+    "mcp": lambda node: node.word(("json-file", "none")),
+    "ai_call": Node.boolean,
+}
+
+
+def _settings(node: Node, name: str, keys: tuple[str, ...]) -> ProviderSettings:
+    entries = {} if node.value is None else node.mapping(keys)
+    values = {key: _READERS[key](entry) for key, entry in entries.items()}
+    return ProviderSettings(name, **values)
+
+
+def _named(node: Node) -> dict[str, ProviderSettings]:
+    """`orchestration.providers`: any CLI, or a known one under another name."""
+    found = {}
+    for name, entry in node.mapping().items():
+        if not _NAME.fullmatch(name):
+            raise entry.error(f"{name[:60]!r} is no name; use small letters, digits, - and _")
+        if name in (*CLIS, "builtin", "command"):
+            raise entry.error(f"is a provider of Perles; set it up under orchestration.{name}")
+        kind = entry.mapping().get("type")
+        if kind is None:
+            raise entry.error("type is missing; type: command drives any CLI")
+        of_command = kind.text() == "command"
+        settings = _settings(entry, name, _COMMAND_KEYS if of_command else ("type", *_CLI_KEYS))
+        if of_command and not settings.argv:
+            raise entry.error("argv is missing: the program and its arguments")
+        found[name] = settings
+    return found
+
+
+def _sandbox(node: Node) -> dict[str, str]:
+    words = ("none", "bubblewrap")
+    if isinstance(node.value, str):
+        word = node.word(words)
+        return dict.fromkeys(ROLES, word)
+    return {role: value.word(words) for role, value in node.mapping(ROLES).items()}
+
+
+KEYS: Final = frozenset(
+    f"orchestration.{name}"
+    for name in (
+        *("client", "coordinator_client", "worker_client", "observer_client"),
+        *(*CLIS, "claude_worker", "claude_observer", "providers", "sandbox"),
+    )
+)
+"""The keys of the file that are read here, each with all that stands below it."""
+
+
+def build(found: Mapping[str, Node]) -> Providers:
+    """The providers that these keys describe. Raises `UsageError` that names the place."""
+    nodes = {key.removeprefix("orchestration."): node for key, node in found.items()}
+    settings = {
+        name: _settings(nodes[name], name, _CLI_KEYS) for name in CLIS if name in nodes
+    }
+    if "providers" in nodes and nodes["providers"].value is not None:
+        settings |= _named(nodes["providers"])
+    providers = Providers(
+        client=_client(nodes["client"]) if "client" in nodes else None,
+        clients={
+            role: _client(nodes[f"{role}_client"]) for role in ROLES if f"{role}_client" in nodes
+        },
+        settings=settings,
+        role_settings={
+            name: _settings(nodes[name], "claude", _CLI_KEYS)
+            for name in ("claude_worker", "claude_observer")
+            if name in nodes
+        },
+        sandbox=_sandbox(nodes["sandbox"]) if "sandbox" in nodes else {},
+    )
+    _check_clients(nodes, providers)
+    return providers
+
+
+def _check_clients(nodes: Mapping[str, Node], providers: Providers) -> None:
+    known = {*CLIS, "builtin", *providers.settings}
+    for key in ("client", *(f"{role}_client" for role in ROLES)):
+        if key in nodes:
+            nodes[key].word(sorted(known))
+
+
+def split_choice(text: str) -> tuple[str, str | None]:
+    """`claude:opus` as provider and model; the model is None where there is none."""
+    name, _, model = text.partition(":")
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"cannot use {text!r}: write a provider, or provider:model")
+    return name, model or None
+
+
+def _expanded(name: str, variable: Variable, environ: Mapping[str, str], provider: str) -> str:
+    def value(match: re.Match[str]) -> str:
+        wanted = match.group(1)
+        if wanted not in environ:
+            raise UsageError(
+                f"cannot use {variable.where}: {provider}.env.{name}: ${{{wanted}}} is not set; "
+                "set it where the engine is started"
+            )
+        return environ[wanted]
+
+    return _VARIABLE.sub(value, variable.text)

@@ -22,6 +22,7 @@ from perles.domain.errors import (
     CommandFailedError,
     NoEngineError,
     PerlesError,
+    UsageError,
 )
 from perles.paths import Paths, home
 from perles.store import views
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
 _POLL: Final = 0.025
 _ENGINE_START_SECONDS: Final = 30.0
 _ID_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz23456789"
-_WITHOUT_ENGINE: Final = frozenset({"stop", "pause", "fail", "archive"})
+MAX_MESSAGE: Final = 1024 * 1024
+"""Characters of a message to an agent."""
+_WITHOUT_ENGINE: Final = frozenset({"stop", "pause", "fail", "archive", "send"})
 """Commands that need no agent: with no engine running they are carried out at once."""
 _MAX_ERRANDS: Final = 3
 """Tries to carry out a command here; another engine may come up and take it, and end."""
@@ -92,8 +95,7 @@ class ControlPlane:
         """
         from perles.creation import insert_workflow, prepare
 
-        self.config()  # a wrong one would only keep the workflow from starting
-        prepared = prepare(spec, self.paths)
+        prepared = prepare(spec, self.paths, self.config())
         workflow_id = _new_id()
         self._database.write(lambda tx: insert_workflow(tx, workflow_id, prepared))
         return workflow_id
@@ -134,6 +136,18 @@ class ControlPlane:
     def archive(self, ref: str, *, wait: bool = True) -> Outcome:
         """Put an ended workflow out of sight: only `list --all` shows it."""
         return self._request(ref, "archive", {}, wait=wait)
+
+    def send(self, ref: str, text: str, *, to: str = "coordinator", wait: bool = True) -> Outcome:
+        """Queue a message for an agent; it reads it at its next turn.
+
+        Raises `UsageError` for an empty or too long text, `NotFoundError` for an agent
+        that is not there, `WrongStateError` for a workflow that has ended.
+        """
+        if not text.strip():
+            raise UsageError("cannot send nothing: give a text")
+        if len(text) > MAX_MESSAGE:
+            raise UsageError(f"cannot send this: it is over {MAX_MESSAGE} characters; use a file")
+        return self._request(ref, "send", {"text": text, "to": to}, wait=wait)
 
     def retry(self, ref: str) -> str:
         """Create a pending workflow that goes on where a failed or stopped one ended; its id.
@@ -401,6 +415,7 @@ def _outcome(workflow_id: str, kind: str, result: dict[str, Any]) -> Outcome:
         "stop": "stopped",
         "fail": "failed",
         "archive": "archived",
+        "send": f"sent to {result.get('sent')} of",
     }
     return Outcome(workflow_id, "succeeded", f"{done.get(kind, kind)} {workflow_id}")
 

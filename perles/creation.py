@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from perles.agents.provider import find
-from perles.config import repo_of
+from perles.config import Config, repo_of
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
 from perles.domain.specs import Plan, WorkflowSpec
 from perles.domain.states import PRIORITIES, TASK
 from perles.engine.task_graph import unblock
 from perles.paths import Paths
+from perles.staff import Staff, choose, goal_plan
 from perles.store import journal
 from perles.store.database import Tx
 from perles.store.schema import Task, TaskDependency, Workflow, WorkflowLabel
@@ -31,9 +31,15 @@ class Prepared(NamedTuple):
     name: str
     work_dir: Path
     workers: int
+    staff: Staff
 
 
-def prepare(spec: WorkflowSpec, paths: Paths) -> Prepared:
+def prepare(
+    spec: WorkflowSpec,
+    paths: Paths,
+    config: Config | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Prepared:
     """Check everything about a spec. Nothing is written. Raises `UsageError`."""
     work_dir = _work_dir(spec.work_dir)
     if spec.priority not in PRIORITIES:
@@ -44,12 +50,15 @@ def prepare(spec: WorkflowSpec, paths: Paths) -> Prepared:
     if spec.token_budget < 0:
         raise UsageError("cannot use a token budget below 0; 0 means no limit")
     _check_labels(spec.labels)
-    plan = catalog(paths, work_dir).plan(spec.template_id, spec.args, name=spec.name)
-    find(plan.provider)
+    if spec.goal is None:
+        plan = catalog(paths, work_dir).plan(spec.template_id, spec.args, name=spec.name)
+    else:
+        plan = goal_plan(spec.goal)
+    staff = choose(spec, plan, (config or Config()).providers, environ)
     workers = plan.workers if spec.workers is None else spec.workers
     if not 1 <= workers <= 99:
         raise UsageError(f"cannot use {workers} workers: it must be 1 to 99")
-    return Prepared(spec, plan, _name(spec.name or plan.name), work_dir, workers)
+    return Prepared(spec, plan, _name(spec.name or plan.name), work_dir, workers, staff)
 
 
 def catalog(paths: Paths, work_dir: Path) -> Catalog:
@@ -75,7 +84,10 @@ def insert_workflow(tx: Tx, workflow_id: str, prepared: Prepared) -> None:
         goal=plan.goal,
         args=journal.encode(dict(spec.args)),
         definition=journal.encode(dict(plan.definition)),
-        provider=plan.provider,
+        provider=prepared.staff.coordinator,
+        model=prepared.staff.coordinator_model,
+        worker_provider=prepared.staff.worker,
+        worker_model=prepared.staff.worker_model,
         max_workers=prepared.workers,
         token_budget=spec.token_budget,
         branch=spec.git_branch,
@@ -102,6 +114,7 @@ def _insert_tasks(tx: Tx, workflow_id: str, plan: Plan) -> None:
             env=journal.encode(dict(task.env)),
             timeout=task.timeout,
             retries=task.retries,
+            worker=task.worker,
         )
         journal.append(
             tx,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from perles.domain.machine import decide, need_ended
+from perles.domain.machine import decide, need_ended, need_open
 from perles.domain.states import WORKFLOW
 from perles.store import journal
 from perles.store.database import Tx
@@ -15,7 +15,9 @@ def append_command(tx: Tx, workflow_id: str, kind: str, args: dict[str, Any]) ->
     A start is remembered on the workflow too, so that it waits in line from this moment.
     """
     workflow = tx.need(Workflow, workflow_id)
-    if kind == "archive":
+    if kind == "send":
+        need_open(WORKFLOW, workflow.state, "send to", name=workflow_id)
+    elif kind == "archive":
         need_ended(WORKFLOW, workflow.state, kind, name=workflow_id)
     else:
         decide(WORKFLOW, workflow.state, kind, name=workflow_id)

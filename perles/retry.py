@@ -13,9 +13,20 @@ from perles.store.schema import Task, TaskDependency, Workflow, WorkflowLabel
 RETRIABLE: Final = (WorkflowState.FAILED, WorkflowState.STOPPED)
 _WORKFLOW_COLUMNS: Final = (
     *("template_id", "name", "priority", "work_dir", "goal", "args", "definition", "provider"),
+    *("model", "worker_provider", "worker_model"),
     *("max_workers", "worktree_enabled", "base_branch", "branch", "worktree_path", "token_budget"),
 )
-_TASK_COLUMNS: Final = ("key", "title", "body", "run", "env", "timeout", "retries", "inputs")
+_TASK_COLUMNS: Final = (
+    "key",
+    "title",
+    "body",
+    "run",
+    "env",
+    "timeout",
+    "retries",
+    "inputs",
+    "worker",
+)
 _DONE_COLUMNS: Final = ("assignee", "attempt", "exit_code", "outputs", "started_at", "ended_at")
 
 

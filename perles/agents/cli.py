@@ -41,6 +41,11 @@ class CliProvider:
             hint=self.install,
         )
 
+    def check(self, environ: Mapping[str, str]) -> None:
+        """Find the program and fill in the configured variables. Raises `UsageError`."""
+        self.executable(environ)
+        self.settings.environment(environ)
+
     def model(self, turn: TurnContext) -> str | None:
         """The model of this agent: its own, else the configured one."""
         return turn.model or self.settings.model or self.default_model

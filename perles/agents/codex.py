@@ -105,8 +105,10 @@ class CodexParser(JsonLineParser):
             return []
         now = {name: count(used.get(name)) for name in _COUNTS}
         # A total below the last one is that of another thread: it began at nothing.
-        before = self._totals if all(now[n] >= self._totals[n] for n in _COUNTS) else dict.fromkeys(
-            _COUNTS, 0
+        before = (
+            self._totals
+            if all(now[n] >= self._totals[n] for n in _COUNTS)
+            else dict.fromkeys(_COUNTS, 0)
         )
         used_in, cached, out = (now[name] - before[name] for name in _COUNTS)
         self._totals = now

@@ -50,7 +50,7 @@ class CommandProvider:
         self.settings = settings
         self.name = settings.name
         self.is_ai_call = settings.ai_call
-        self.prints_text_only = settings.output == "text"
+        self.prints_text_only = False  # the end of a plain text is the report
         self.has_mcp = settings.mcp != "none"
         self.variables = settings.pass_env
         resume = ("resume",) if settings.resume else ()
@@ -63,6 +63,11 @@ class CommandProvider:
         return find_executable(
             self.name, configured=self.settings.argv[0], environ=environ, hint=""
         )
+
+    def check(self, environ: Mapping[str, str]) -> None:
+        """Find the program and fill in the configured variables. Raises `UsageError`."""
+        self.executable(environ)
+        self.settings.environment(environ)
 
     def launch(self, turn: TurnContext) -> Launch:
         """The configured argv with its placeholders filled in."""
@@ -95,7 +100,7 @@ class CommandProvider:
 
     def parser(self, totals: Mapping[str, int] | None = None) -> Parser:
         """A parser of plain text, or of JSON lines along the configured paths."""
-        if self.prints_text_only:
+        if self.settings.output == "text":
             return PlainTextParser()
         return PathParser(self.settings, totals)
 
@@ -201,9 +206,7 @@ class PathParser(JsonLineParser):
     def _of_turn(self, found: dict[str, int], spent: float, context: int) -> AgentEvent:
         """A number that a turn tells twice, and higher, counts once."""
         new = {name: max(0, value - self._turn.get(name, 0)) for name, value in found.items()}
-        self._turn |= {
-            name: max(value, self._turn.get(name, 0)) for name, value in found.items()
-        }
+        self._turn |= {name: max(value, self._turn.get(name, 0)) for name, value in found.items()}
         return usage(**new, cost_usd=spent, context_used=context)
 
     def _of_thread(self, found: dict[str, int], spent: float, context: int) -> AgentEvent:

@@ -69,9 +69,7 @@ _SPAN: Final = re.compile(
     re.IGNORECASE,
 )
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([dhms])", re.IGNORECASE)
-_COMPACT: Final = re.compile(
-    r"(?:in|after)\s+((?:\d+(?:\.\d+)?[dhms]){1,4})\b", re.IGNORECASE
-)
+_COMPACT: Final = re.compile(r"(?:in|after)\s+((?:\d+(?:\.\d+)?[dhms]){1,4})\b", re.IGNORECASE)
 _EPOCH: Final = re.compile(r"\|\s*(\d{10})\b")
 _ISO: Final = re.compile(r"\b(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))")
 _AT: Final = re.compile(

@@ -85,18 +85,16 @@ def tool_started(name: Any, arguments: Any) -> AgentEvent:
     """An agent uses a tool."""
     called = text(name, MAX_ID) or "tool"
     given = short(arguments)
-    return AgentEvent(
-        Kind.TOOL, f"{called} {given}".rstrip(), {"name": called, "done": False, "arguments": given}
-    )
+    data = {"name": called, "done": False, "input": given}
+    return AgentEvent(Kind.TOOL, f"{called} {given}".rstrip(), data)
 
 
 def tool_ended(name: Any, result: Any, *, failed: bool) -> AgentEvent:
     """A tool has answered."""
     called = text(name, MAX_ID) or "tool"
     said = short(result)
-    mark = "failed" if failed else "→"
-    data = {"name": called, "done": True, "result": said, "failed": failed}
-    return AgentEvent(Kind.TOOL, f"{called} {mark} {said}".rstrip(), data)
+    shown = f"failed: {said}" if failed else said
+    return AgentEvent(Kind.TOOL, shown, {"name": called, "done": True, "failed": failed})
 
 
 def usage(**numbers: Any) -> AgentEvent:

@@ -48,6 +48,19 @@ def read_batch(path: Path, offset: int, parser: Parser, *, ended: bool, text_onl
     return Batch(_merged(events), offset + taken, at_end)
 
 
+def catch_up(path: Path, offset: int, parser: Parser) -> None:
+    """Let a fresh parser see what was read before it, whose events are in the journal already."""
+    at = 0
+    while at < offset:
+        lines, taken, _ = _lines(path, at, ended=False)
+        if not taken:
+            return
+        for start, line in lines:
+            if start < offset:
+                parser.feed(line)
+        at += taken
+
+
 def tail_of(path: Path, *, lines: int = 20, limit: int = 4096) -> list[str]:
     """The last lines of a file, at most `limit` bytes of them; [] when there is no such file."""
     try:

@@ -145,6 +145,10 @@ class Provider(Protocol):
     """Which of the engine's variables its agents get, beside the common ones (`X_*` is a prefix);
     None means all of them."""
 
+    def check(self, environ: Mapping[str, str]) -> None:
+        """Raise `UsageError` where its agents could not be started from this environment."""
+        ...
+
     def launch(self, turn: TurnContext) -> Launch:
         """What to start for a turn. Raises `UsageError` when the CLI is not there."""
         ...

@@ -16,6 +16,7 @@ from perles.cli import (
     maintenance,
     read,
     run,
+    send,
     serve,
     templates,
 )
@@ -61,6 +62,7 @@ app.command("fail")(lifecycle.fail)
 app.command("retry")(lifecycle.retry)
 app.command("archive")(lifecycle.archive)
 app.command("list")(read.list_)
+app.command("send")(send.command)
 app.command("show")(read.show)
 app.command("events")(read.events)
 app.command("logs")(logs.command)

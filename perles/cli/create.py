@@ -12,7 +12,10 @@ from perles.domain.errors import UsageError
 from perles.domain.specs import WorkflowSpec
 
 Target = Annotated[
-    str, typer.Argument(metavar="FILE|TEMPLATE", help="A pipeline file, or a template's key.")
+    str,
+    typer.Argument(
+        metavar="FILE|TEMPLATE|GOAL", help="A pipeline file, a template's key, a goal in words."
+    ),
 ]
 Name = Annotated[str | None, typer.Option(help="What to call the workflow.")]
 Args = Annotated[
@@ -29,6 +32,13 @@ WorkDir = Annotated[
 Budget = Annotated[
     int, typer.Option("--token-budget", metavar="N", help="Tokens at most; 0 means no limit.")
 ]
+Coordinator = Annotated[
+    str | None,
+    typer.Option(metavar="PROVIDER[:MODEL]", help="Who leads, such as claude:opus."),
+]
+Worker = Annotated[
+    str | None, typer.Option(metavar="PROVIDER[:MODEL]", help="Who works, such as codex.")
+]
 
 
 def command(
@@ -40,10 +50,23 @@ def command(
     workers: Workers = None,
     work_dir: WorkDir = None,
     token_budget: Budget = 0,
+    coordinator: Coordinator = None,
+    worker: Worker = None,
     json: Annotated[bool, typer.Option("--json", help='Print {"id": …}.')] = False,
 ) -> None:
     """Create a workflow and print its id; `perles start` starts it."""
-    spec = spec_of(target, name, arg, label, priority, workers, work_dir, token_budget)
+    spec = spec_of(
+        target,
+        name,
+        arg,
+        label,
+        priority,
+        workers,
+        work_dir,
+        token_budget,
+        coordinator,
+        worker,
+    )
     workflow_id = ControlPlane().create(spec)
     if json:
         print_json({"id": workflow_id}, line=True)
@@ -60,11 +83,17 @@ def spec_of(
     workers: int | None,
     work_dir: str | None,
     token_budget: int,
+    coordinator: str | None = None,
+    worker: str | None = None,
 ) -> WorkflowSpec:
     """The spec that these options mean. Raises `UsageError`."""
     args = _pairs("argument", arg)
-    template = target
-    if is_file(target):
+    template, goal = target, None
+    if is_goal(target):
+        if args:
+            raise UsageError("cannot use --arg with a goal in words: only templates have arguments")
+        template, goal = "", target
+    elif is_file(target):
         if "file" in args:
             raise UsageError(f"cannot use --arg file=… together with the file {target}")
         template, args = "pipeline", {"file": target, **args}
@@ -77,12 +106,36 @@ def spec_of(
         work_dir=work_dir,
         workers=workers,
         args=args,
+        goal=goal,
+        coordinator=coordinator,
+        worker=worker,
     )
+
+
+def is_goal(target: str) -> bool:
+    """Whether a target is a goal in words: several words, and no file."""
+    return (
+        len(target.split()) > 1 and not target.endswith((".yaml", ".yml")) and not _exists(target)
+    )
+
+
+def _is_file(target: str) -> bool:
+    try:
+        return Path(target).is_file()
+    except OSError:
+        return False  # too long for a name
+
+
+def _exists(target: str) -> bool:
+    try:
+        return Path(target).exists()
+    except OSError:
+        return False  # too long for a name
 
 
 def is_file(target: str) -> bool:
     """Whether a target means a pipeline file rather than a template."""
-    return "/" in target or target.endswith((".yaml", ".yml")) or Path(target).is_file()
+    return "/" in target or target.endswith((".yaml", ".yml")) or _is_file(target)
 
 
 def _pairs(what: str, given: list[str] | None) -> dict[str, str]:

@@ -13,8 +13,10 @@ from perles.agents.provider import Parser, find
 from perles.cli.output import age, say, warn
 from perles.cli.text import clean
 from perles.cli.transcript import lines_of
+from perles.config import load
 from perles.domain.errors import UsageError
 from perles.paths import Paths, home
+from perles.provider_config import Providers
 from perles.store import views
 from perles.store.turn_views import TurnOutput, turns_of
 
@@ -81,6 +83,7 @@ class _Printer:
 
     def __init__(self, *, stderr: bool, raw: bool) -> None:
         self._stderr, self._raw = stderr, raw
+        self._providers = Providers() if raw or stderr else load().providers
         self._read: dict[int, _Reading] = {}
         self._ended: set[int] = set()
         self._last: int | None = None
@@ -99,7 +102,9 @@ class _Printer:
         return Path(turn.stderr if self._stderr else turn.stdout)
 
     def _parser(self, turn: TurnOutput) -> Parser | None:
-        return None if self._raw or self._stderr else find(turn.provider).parser()
+        if self._raw or self._stderr:
+            return None
+        return find(turn.provider, self._providers.of(turn.provider)).parser()
 
     def _print(self, turn: TurnOutput, piece: bytes, parser: Parser | None) -> None:
         if self._raw and not sys.stdout.isatty():

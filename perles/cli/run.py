@@ -32,8 +32,8 @@ def command(
     target: Annotated[
         str,
         typer.Argument(
-            metavar="FILE|TEMPLATE|ID",
-            help="A pipeline file, a template, or a workflow to go on with.",
+            metavar="FILE|TEMPLATE|ID|GOAL",
+            help="A pipeline file, a template, a workflow to go on with, a goal in words.",
         ),
     ],
     name: create.Name = None,
@@ -43,6 +43,8 @@ def command(
     workers: create.Workers = None,
     work_dir: create.WorkDir = None,
     token_budget: create.Budget = 0,
+    coordinator: create.Coordinator = None,
+    worker: create.Worker = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON event a line.")] = False,
 ) -> None:
     """Run a workflow to its end: exit 0 completed, 1 failed or stopped.
@@ -55,7 +57,18 @@ def command(
     plane = ControlPlane()
     workflow_id = _existing(plane, target)
     if workflow_id is None:
-        spec = create.spec_of(target, name, arg, label, priority, workers, work_dir, token_budget)
+        spec = create.spec_of(
+            target,
+            name,
+            arg,
+            label,
+            priority,
+            workers,
+            work_dir,
+            token_budget,
+            coordinator,
+            worker,
+        )
         workflow_id = plane.create(spec)
     raise typer.Exit(Runner(plane, workflow_id, json).run())
 

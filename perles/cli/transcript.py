@@ -29,7 +29,7 @@ def _tool(event: AgentEvent) -> str:
     name = str(event.data.get("name") or "tool")
     if event.data.get("done"):
         return cut(clean(f"  ↳ {event.text}"), MAX_RESULT)
-    shown = _arguments(event.data.get("input")) or event.text
+    shown = _arguments(event.data.get("input")) or event.text.removeprefix(name)
     return cut(clean(f"⚙ {name} {shown}"), MAX_ARGUMENTS).rstrip()
 
 

@@ -79,3 +79,9 @@ def need_ended(rules: Rules, state: str, step: str, *, name: str) -> None:
     """Raise `WrongStateError` unless `state` is terminal: `step` is only for what has ended."""
     if state not in rules.terminal:
         raise WrongStateError(rules.kind, name, state, step)
+
+
+def need_open(rules: Rules, state: str, step: str, *, name: str) -> None:
+    """Raise `WrongStateError` where `state` is terminal: `step` is only for what goes on."""
+    if state in rules.terminal:
+        raise WrongStateError(rules.kind, name, state, step)

@@ -14,10 +14,11 @@ class WorkflowSpec:
     `args` are the template's arguments as text, as they stand on a command line.
     `work_dir` is where agents work (default: the current folder). `workers` caps
     the live workers of this workflow (default: what the template says).
-    `token_budget` 0 means no limit.
+    `token_budget` 0 means no limit. `coordinator` and `worker` choose who does it,
+    written `claude` or `claude:opus`. With a `goal` in words no template is needed.
     """
 
-    template_id: str
+    template_id: str = ""
     name: str | None = None
     priority: str = PRIORITY_NORMAL
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -26,11 +27,17 @@ class WorkflowSpec:
     git_branch: str | None = None
     workers: int | None = None
     args: Mapping[str, str] = field(default_factory=dict)
+    goal: str | None = None
+    coordinator: str | None = None
+    worker: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskSpec:
-    """One task of a plan. `timeout` is in seconds, None means no limit."""
+    """One task of a plan: `run` is a command, `body` a prompt, `worker` who is to do it.
+
+    `timeout` is in seconds, None means no limit.
+    """
 
     key: str
     name: str
@@ -41,6 +48,7 @@ class TaskSpec:
     timeout: float | None = None
     retries: int = 0
     env: Mapping[str, str] = field(default_factory=dict)
+    worker: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,8 +38,9 @@ class Context:
     turns: Turns = field(init=False)
     supervisor: Supervisor = field(init=False)
 
-    def provider(self, name: str) -> Provider:
-        """The provider of this name, loaded once. Raises `UsageError`."""
-        if name not in self.providers:
-            self.providers[name] = find(name)
-        return self.providers[name]
+    def provider(self, name: str, role: str = "") -> Provider:
+        """The provider of this name as set up for a role, loaded once. Raises `UsageError`."""
+        key = f"{name}/{role}"
+        if key not in self.providers:
+            self.providers[key] = find(name, self.config.providers.of(name, role))
+        return self.providers[key]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from perles.agents.output import Batch
 from perles.agents.provider import AgentEvent, Kind, Outcome
 from perles.domain.states import AGENT, TURN
-from perles.engine import mail, queries
+from perles.engine import mail, queries, reports, usage
 from perles.engine.scheduler import release_agent
+from perles.engine.setbacks import HOPELESS, explained, setback
 from perles.store import journal
 from perles.store.database import Tx
 from perles.store.schema import Agent, Command, Turn, Workflow
@@ -42,26 +43,16 @@ def apply_batch(tx: Tx, live: LiveTurn, batch: Batch) -> None:
         "agent_id": live.agent_id,
         "turn_id": live.turn_id,
     }
-    tokens, cost, changes = 0, 0.0, {"last_activity_at": tx.now}
+    changes = {"last_activity_at": tx.now}
     for event in batch.events:
         if event.kind is Kind.SESSION:
             changes["provider_session_id"] = event.data["id"]
         elif event.kind is Kind.USAGE:
-            tokens += int(event.data.get("tokens_in", 0)) + int(event.data.get("tokens_out", 0))
-            cost += float(event.data.get("cost_usd", 0))
-            journal.append(tx, "agent.usage", dict(event.data), **about)
+            usage.record(tx, live, event.data)
         else:
             journal.append(tx, f"{live.role}.output", _shown(event), **about)
     tx.update(Turn, live.turn_id, stdout_offset=batch.offset)
     tx.update(Agent, live.agent_id, **changes)
-    if tokens or cost:
-        tx.run(
-            queries.ADD_USAGE_TO_WORKFLOW,
-            id_=live.workflow_id,
-            tokens=tokens,
-            cost=cost,
-            now_=tx.now,
-        )
 
 
 def _shown(event: AgentEvent) -> dict[str, Any]:
@@ -87,10 +78,13 @@ def conclude(
     if last is not None and last.offset != turn.stdout_offset:
         apply_batch(tx, live, last)
     agent = tx.need(Agent, live.agent_id)
+    if ending.turn == "succeed" and not live.has_mcp:
+        reports.by_text(tx, agent, outcome.text)
+        agent = tx.need(Agent, live.agent_id)
     if ending.turn == "succeed" and _owes_report(tx, agent):
         ending = Ending("fail", "turn_failed")
         outcome = Outcome(False, "crashed", "it ended its turn without a report")
-    error = outcome.error if ending.turn != "interrupt" else None
+    error = explained(agent.provider, outcome) if ending.turn != "interrupt" else None
     fire(
         tx,
         TURN,
@@ -105,12 +99,19 @@ def conclude(
         },
         payload={"number": turn.number, "exit_code": exit_code, "error": error},
     )
-    _settle_messages(tx, agent, live.turn_id, ending)
-    if agent.status == "working":
-        failures = agent.failures + 1 if ending.turn in ("fail", "time_out") else 0
-        fire(tx, AGENT, agent.id, ending.agent, changes={"failures": failures})
-        if ending.agent == "turn_failed":
-            _tell_of_failure(tx, agent, failures, error or "its process is gone")
+    back = setback(tx, live, agent, outcome) if ending.turn == "fail" else None
+    _settle_messages(tx, agent, live.turn_id, ending, again=back is not None)
+    if agent.status != "working":
+        return
+    if back is not None:
+        fire(tx, AGENT, agent.id, "turn_ended", changes=back.changes)
+        return
+    failures = agent.failures + 1 if ending.turn in ("fail", "time_out") else 0
+    fire(tx, AGENT, agent.id, ending.agent, changes={"failures": failures, "holds": 0})
+    if ending.agent == "turn_failed":
+        if outcome.error_class in HOPELESS:
+            failures = MAX_COORDINATOR_FAILURES
+        _tell_of_failure(tx, agent, failures, error or "its process is gone")
 
 
 def _owes_report(tx: Tx, agent: Agent) -> bool:
@@ -120,9 +121,11 @@ def _owes_report(tx: Tx, agent: Agent) -> bool:
     return not tx.rows(queries.QUEUED_MESSAGES, agent_id=agent.id)
 
 
-def _settle_messages(tx: Tx, agent: Agent, turn_id: int, ending: Ending) -> None:
+def _settle_messages(
+    tx: Tx, agent: Agent, turn_id: int, ending: Ending, *, again: bool = False
+) -> None:
     """Messages of a turn that was cut off wait again, unless what they asked for is done."""
-    cut_off = ending.turn in ("interrupt", "lose")
+    cut_off = again or ending.turn in ("interrupt", "lose")
     retried = agent.role == "coordinator" and ending.turn == "fail"
     reported = agent.role == "worker" and agent.phase not in ("implementing", "addressing_feedback")
     status = "queued" if (cut_off or retried) and not reported else "done"
@@ -140,7 +143,8 @@ def _tell_of_failure(tx: Tx, agent: Agent, failures: int, error: str) -> None:
             body=f"the turn of {agent.name} failed: {error}",
         )
     elif failures >= MAX_COORDINATOR_FAILURES:
-        reason = f"the coordinator failed {failures} times in a row: {error}"
+        times = f"{agent.failures + 1} times in a row" if agent.failures else "at its first try"
+        reason = f"the coordinator failed {times}: {error}"
         request_end(tx, tx.need(Workflow, agent.workflow_id), "fail", reason)
 
 

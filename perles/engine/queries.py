@@ -10,6 +10,7 @@ from perles.store.schema import (
     Command,
     Lease,
     Message,
+    ProviderHold,
     Task,
     TaskDependency,
     Turn,
@@ -81,6 +82,10 @@ DELIVERABLE: Final = Sql(
     .where(
         Agent.status == "ready",
         Workflow.state == "running",
+        Agent.held_until.is_(None) | (Agent.held_until <= bindparam("now")),
+        ~exists().where(
+            ProviderHold.provider == Agent.provider, ProviderHold.until > bindparam("now")
+        ),
         exists().where(Message.agent_id == Agent.id, Message.status == "queued"),
     )
     .order_by(Workflow.priority.desc(), Agent.role, Agent.id)
@@ -155,7 +160,7 @@ LABELS_OF: Final = Sql(
     select(WorkflowLabel).where(WorkflowLabel.workflow_id == _WF).order_by(WorkflowLabel.key)
 )
 SESSION_OF_RETRIED: Final = Sql(
-    select(Agent.provider_session_id)
+    select(Agent.provider_session_id, Agent.session_totals)
     .join(Workflow, Workflow.retried_from == Agent.workflow_id)
     .where(
         Workflow.id == _WF,
@@ -197,6 +202,34 @@ HAS_WORK: Final = Sql(
         | exists().where(Command.status.in_(["queued", "running"]))
     )
 )
+MOVE_PROVIDER_HOLD: Final = Sql(
+    update(ProviderHold)
+    .where(ProviderHold.provider == bindparam("provider_"))
+    .values(until=bindparam("until"), reason=bindparam("reason"), updated_at=bindparam("now_"))
+)
+DROP_PAST_HOLD: Final = Sql(
+    delete(ProviderHold).where(
+        ProviderHold.provider == bindparam("provider_"), ProviderHold.until <= bindparam("now_")
+    )
+)
+
+
+def _adding(table: type[Turn] | type[Agent]) -> Sql:
+    return Sql(
+        update(table)
+        .where(table.id == bindparam("id_"))
+        .values(
+            tokens_in=table.tokens_in + bindparam("tokens_in"),
+            tokens_out=table.tokens_out + bindparam("tokens_out"),
+            tokens_cached=table.tokens_cached + bindparam("tokens_cached"),
+            cost_usd=table.cost_usd + bindparam("cost"),
+            updated_at=bindparam("now_"),
+        )
+    )
+
+
+ADD_USAGE_TO_TURN: Final = _adding(Turn)
+ADD_USAGE_TO_AGENT: Final = _adding(Agent)
 ADD_USAGE_TO_WORKFLOW: Final = Sql(
     update(Workflow)
     .where(Workflow.id == bindparam("id_"))

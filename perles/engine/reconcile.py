@@ -8,6 +8,7 @@ from its files), or never started (lost: its messages wait again).
 from pathlib import Path
 
 from perles.agents import process
+from perles.agents.output import catch_up
 from perles.agents.process import Identity, TurnFiles
 from perles.agents.provider import Outcome
 from perles.engine import queries
@@ -54,7 +55,11 @@ async def _settle(context: Context, turn: Turn) -> str:
 
 def live_turn(context: Context, turn: Turn, agent: Agent) -> LiveTurn:
     """The turn of a row, ready to be watched from where its output was read to."""
-    provider = context.provider(agent.provider)
+    provider = context.provider(agent.provider, agent.role)
+    files = TurnFiles.at(Path(turn.stdout_path))
+    parser = provider.parser(journal.decode(agent.session_totals))
+    if not provider.prints_text_only:
+        catch_up(files.stdout, turn.stdout_offset, parser)
     identity = None
     if turn.pid is not None and turn.start_ticks is not None and turn.boot_id is not None:
         identity = Identity(turn.pid, turn.start_ticks, turn.boot_id)
@@ -64,9 +69,10 @@ def live_turn(context: Context, turn: Turn, agent: Agent) -> LiveTurn:
         agent_id=agent.id,
         agent=agent.name,
         role=agent.role,
-        files=TurnFiles.at(Path(turn.stdout_path)),
-        parser=provider.parser(),
+        files=files,
+        parser=parser,
         text_only=provider.prints_text_only,
+        has_mcp=provider.has_mcp,
         offset=turn.stdout_offset,
         identity=identity,
     )

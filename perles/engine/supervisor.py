@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from perles.agents import process
+from perles.agents import process, prompts
 from perles.domain.errors import LimitReachedError, PerlesError, WrongStateError
 from perles.domain.states import AGENT, PHASE, TASK, WORKFLOW, WorkflowState
 from perles.engine import mail, queries, scheduler
@@ -212,23 +212,32 @@ def _started(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
         },
         payload={"port": port},
     )
-    body = workflow.goal or f"start: work off the tasks of {workflow.name}"
+    body = f"start: work off the tasks of {workflow.name}"
+    if workflow.goal:
+        body = prompts.goal(workflow.goal)
     mail.post(tx, coordinator, sender="perles", kind="system", body=body)
 
 
 def add_agent(
-    tx: Tx, workflow: Workflow, name: str, role: str, session: Path, agent_type: str = ""
+    tx: Tx,
+    workflow: Workflow,
+    name: str,
+    role: str,
+    session: Path,
+    agent_type: str = "",
+    *,
+    provider: str | None = None,
+    model: str | None = None,
 ) -> Agent:
     """Add an agent with a token and folder of its own, ready for messages.
 
     Where the workflow retries another one, it goes on with that one's provider session.
     """
     agent_folder(session, name)
-    resumed = tx.value(
-        queries.SESSION_OF_RETRIED,
-        workflow_id=workflow.id,
-        name=name,
-        provider=workflow.provider,
+    if provider is None:
+        provider, model = workflow.provider, workflow.model
+    resumed = tx.row(
+        queries.SESSION_OF_RETRIED, workflow_id=workflow.id, name=name, provider=provider
     )
     agent_id = tx.insert(
         Agent,
@@ -236,12 +245,14 @@ def add_agent(
         name=name,
         role=role,
         agent_type=agent_type,
-        provider=workflow.provider,
+        provider=provider,
+        model=model,
         status="pending",
         token=new_token(session, name),
-        provider_session_id=resumed,
+        provider_session_id=None if resumed is None else resumed["provider_session_id"],
+        session_totals=None if resumed is None else resumed["session_totals"],
     )
-    fire(tx, AGENT, agent_id, "spawn", payload={"name": name, "provider": workflow.provider})
+    fire(tx, AGENT, agent_id, "spawn", payload={"name": name, "provider": provider, "model": model})
     return tx.need(Agent, agent_id)
 
 

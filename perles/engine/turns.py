@@ -17,14 +17,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from perles.agents import process
+from perles.agents.environment import allowed
 from perles.agents.output import Batch, read_batch, tail_of
 from perles.agents.process import Identity, SpawnError, TurnFiles
-from perles.agents.provider import Launch, Letter, Outcome, Parser, TurnContext
+from perles.agents.prompts import system_prompt
+from perles.agents.provider import Launch, Letter, Outcome, Parser, Provider, TurnContext
 from perles.domain.errors import PerlesError
 from perles.domain.states import AGENT, TURN
 from perles.engine import queries
 from perles.engine.context import Context, log
 from perles.engine.outcome import Ending, apply_batch, conclude
+from perles.store import journal
 from perles.store.database import Tx
 from perles.store.schema import Agent, Message, Turn, Workflow
 from perles.store.transition import fire
@@ -52,6 +55,7 @@ class LiveTurn:
     files: TurnFiles
     parser: Parser
     text_only: bool
+    has_mcp: bool = True
     offset: int = 0
     identity: Identity | None = None
     ending: Ending | None = None
@@ -89,13 +93,14 @@ class Turns:
         context = self._context
         if time.monotonic() < self._hold_until:
             return
-        for agent in context.reader.all(Agent, queries.DELIVERABLE):
+        now = context.database.now()
+        for agent in context.reader.all(Agent, queries.DELIVERABLE, now=now):
             if context.supervisor.is_open(agent.workflow_id):
                 await self._start(agent)
 
     async def _start(self, agent: Agent) -> None:
         context = self._context
-        provider = context.provider(agent.provider)
+        provider = context.provider(agent.provider, agent.role)
         begun = await context.writer.write(lambda tx: _begin(tx, context, agent.id))
         if begun is None:
             return
@@ -107,13 +112,16 @@ class Turns:
             agent=agent.name,
             role=agent.role,
             files=TurnFiles.at(Path(turn.stdout_path)),
-            parser=provider.parser(),
+            parser=provider.parser(journal.decode(agent.session_totals)),
             text_only=provider.prints_text_only,
+            has_mcp=provider.has_mcp,
         )
         self._live[live.turn_id] = live
         try:
-            launch = provider.launch(_turn_context(turn, agent, workflow))
-            live.identity = self._spawn(live, launch, Path(workflow.work_dir))
+            prepared = _turn_context(context, provider, turn, agent, workflow)
+            launch = provider.launch(prepared)
+            environ = allowed(context.environ, provider.variables)
+            live.identity = self._spawn(live, launch, Path(workflow.work_dir), environ)
         except (PerlesError, OSError) as error:
             ending = Ending("fail", "turn_failed")
             if _may_pass(error):
@@ -126,9 +134,11 @@ class Turns:
         await context.writer.write(lambda tx: running(tx, live.turn_id, identity))
         self.watch(live)
 
-    def _spawn(self, live: LiveTurn, launch: Launch, work_dir: Path) -> Identity:
+    def _spawn(
+        self, live: LiveTurn, launch: Launch, work_dir: Path, allowed_environ: dict[str, str]
+    ) -> Identity:
         environ = {
-            **self._context.environ,
+            **allowed_environ,
             "PERLES_WORKFLOW": live.workflow_id,
             "PERLES_AGENT": live.agent,
             "PERLES_TURN": f"{live.workflow_id}/{live.turn_id}",
@@ -273,11 +283,14 @@ def _begin(tx: Tx, context: Context, agent_id: int) -> tuple[Turn, Workflow] | N
         agent_id=agent_id,
         number=number,
         status="queued",
-        prompt=context.provider(agent.provider).prompt(letters),
+        prompt=context.provider(agent.provider, agent.role).prompt(letters),
         stdout_path=str(files.stdout),
         stderr_path=str(files.stderr),
     )
     fire(tx, TURN, turn_id, "start", payload={"number": number, "messages": len(messages)})
+    if agent.held_until is not None:
+        tx.update(Agent, agent_id, held_until=None)
+        tx.run(queries.DROP_PAST_HOLD, provider_=agent.provider, now_=tx.now)
     tx.run(queries.MARK_DELIVERED, agent_id_=agent_id, turn_id_=turn_id, now_=tx.now)
     fire(tx, AGENT, agent_id, "deliver", payload={"turn": number})
     return tx.need(Turn, turn_id), workflow
@@ -294,8 +307,13 @@ def running(tx: Tx, turn_id: int, identity: Identity) -> None:
     fire(tx, TURN, turn_id, "run", changes=changes, payload={"pid": identity.pid})
 
 
-def _turn_context(turn: Turn, agent: Agent, workflow: Workflow) -> TurnContext:
+def _turn_context(
+    context: Context, provider: Provider, turn: Turn, agent: Agent, workflow: Workflow
+) -> TurnContext:
     session = Path(workflow.session_dir or "")
+    role = system_prompt(
+        agent.role, agent=agent.name, work_dir=workflow.work_dir, has_mcp=provider.has_mcp
+    )
     return TurnContext(
         workflow_id=workflow.id,
         agent=agent.name,
@@ -308,6 +326,8 @@ def _turn_context(turn: Turn, agent: Agent, workflow: Workflow) -> TurnContext:
         mcp_url=f"http://127.0.0.1:{workflow.mcp_port}/mcp",
         token=read_token(session, agent.name),
         session_id=agent.provider_session_id,
+        system_prompt=role,
+        environ=context.environ,
     )
 
 

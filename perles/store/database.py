@@ -91,7 +91,7 @@ class Tx(Reader):
         """Run a writing statement; the number of rows it changed."""
         return int(self._connection.execute(*sql.bind(params)).rowcount)
 
-    def insert(self, model: type[Base], **values: Any) -> int:
+    def insert(self, model: type[Base], /, **values: Any) -> int:
         """Insert a row, with its times; its rowid, which is its id where that is a number."""
         columns = model.__table__.columns
         values = {name: plain(value) for name, value in values.items()}
@@ -101,7 +101,7 @@ class Tx(Reader):
         cursor = self._connection.execute(*insert_of(model, names(values)).bind(values))
         return int(cursor.lastrowid)
 
-    def update(self, model: type[Base], id: int | str, **values: Any) -> None:
+    def update(self, model: type[Base], id: int | str, /, **values: Any) -> None:
         """Change columns of one row, except those that a state machine holds.
 
         Raises `LookupError` when the row is gone.

@@ -13,6 +13,10 @@ tasks:
     timeout: 10m
     retries: 1
     env: {CI: "1"}
+  - key: notes
+    prompt: Write NOTES.md about this result of the tests; {{ tasks.unit.output }}
+    worker: claude:sonnet
+    after: [unit]
 """
 
 import hashlib
@@ -21,7 +25,10 @@ from pathlib import Path
 from typing import Final
 
 from perles import yamlfile
+from perles.domain.errors import UsageError
 from perles.domain.specs import Plan, TaskSpec
+from perles.provider_config import split_choice
+from perles.templates.outputs import references
 from perles.yamlfile import Node
 
 KEY: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
@@ -30,8 +37,8 @@ MAX_TASKS: Final = 10_000
 MAX_TEXT: Final = 200
 DEFAULT_WORKERS: Final = 2
 
-_ROOT: Final = ("name", "workers", "env", "tasks")
-_TASK: Final = ("key", "name", "run", "after", "timeout", "retries", "env")
+_ROOT: Final = ("name", "workers", "worker", "env", "tasks")
+_TASK: Final = ("key", "name", "run", "prompt", "worker", "after", "timeout", "retries", "env")
 
 
 def read_pipeline(path: Path) -> Plan:
@@ -43,7 +50,8 @@ def read_pipeline(path: Path) -> Plan:
         if needed not in entries:
             raise root.error(f"{needed} is missing; a pipeline needs name and tasks")
     env = environment(entries["env"]) if "env" in entries else {}
-    tasks = _tasks(entries["tasks"], env)
+    worker = choice(entries["worker"]) if "worker" in entries else None
+    tasks = _tasks(entries["tasks"], env, worker)
     return Plan(
         template_id="pipeline",
         name=short_text(entries["name"]),
@@ -57,7 +65,7 @@ def read_pipeline(path: Path) -> Plan:
     )
 
 
-def _tasks(node: Node, env: dict[str, str]) -> tuple[TaskSpec, ...]:
+def _tasks(node: Node, env: dict[str, str], worker: str | None) -> tuple[TaskSpec, ...]:
     items = node.items()
     if not items:
         raise node.error("a pipeline needs at least one task")
@@ -65,7 +73,7 @@ def _tasks(node: Node, env: dict[str, str]) -> tuple[TaskSpec, ...]:
         raise node.error(f"{len(items)} tasks are too many; {MAX_TASKS} at most")
     tasks: dict[str, TaskSpec] = {}
     for item in items:
-        task = _task(item, env)
+        task = _task(item, env, worker)
         if task.key in tasks:
             raise item.mapping()["key"].error(f"two tasks have the key {task.key!r}; rename one")
         tasks[task.key] = task
@@ -73,22 +81,48 @@ def _tasks(node: Node, env: dict[str, str]) -> tuple[TaskSpec, ...]:
     return tuple(tasks.values())
 
 
-def _task(item: Node, env: dict[str, str]) -> TaskSpec:
+def _task(item: Node, env: dict[str, str], worker: str | None) -> TaskSpec:
     entries = item.mapping(_TASK)
-    for needed in ("key", "run"):
-        if needed not in entries:
-            raise item.error(f"{needed} is missing; a task needs key and run")
+    if "key" not in entries:
+        raise item.error("key is missing; a task needs key and run, or key and prompt")
+    if ("run" in entries) == ("prompt" in entries):
+        raise item.error("a task needs either run, a command, or prompt, work for an AI agent")
+    if "worker" in entries and "prompt" not in entries:
+        raise entries["worker"].error("is for tasks with a prompt; this one runs a command")
+    if "prompt" in entries and "env" in entries:
+        raise entries["env"].error("is for commands; an agent has the environment of its provider")
     key = task_key(entries["key"])
     own = environment(entries["env"]) if "env" in entries else {}
     return TaskSpec(
         key=key,
         name=short_text(entries["name"]) if "name" in entries else key,
-        run=command(entries["run"]),
+        run=command(entries["run"]) if "run" in entries else None,
+        body=_prompt(entries["prompt"]) if "prompt" in entries else "",
+        worker=(choice(entries["worker"]) if "worker" in entries else worker)
+        if "prompt" in entries
+        else None,
         after=_after(entries["after"]) if "after" in entries else (),
         timeout=positive_duration(entries["timeout"]) if "timeout" in entries else None,
         retries=entries["retries"].integer(0, 100) if "retries" in entries else 0,
-        env={**env, **own},
+        env={**env, **own} if "run" in entries else {},
     )
+
+
+def _prompt(node: Node) -> str:
+    """A prompt; not empty."""
+    text = node.text()
+    if not text.strip():
+        raise node.error("is empty; say what the agent is to do")
+    return text
+
+
+def choice(node: Node) -> str:
+    """A provider, or provider:model."""
+    try:
+        split_choice(node.text())
+    except UsageError as error:
+        raise node.error(str(error)) from None
+    return node.text()
 
 
 def _after(node: Node) -> tuple[str, ...]:
@@ -109,6 +143,7 @@ def _check_order(items: list[Node], tasks: dict[str, TaskSpec]) -> None:
                     .mapping()["after"]
                     .error(f"{task.key} waits for {blocker!r}, which is no task's key")
                 )
+    _check_references(nodes, tasks)
     circle = find_circle({task.key: task.after for task in tasks.values()})
     if circle:
         shown = circle if len(circle) <= 10 else [*circle[:9], "…", circle[-1]]
@@ -117,6 +152,33 @@ def _check_order(items: list[Node], tasks: dict[str, TaskSpec]) -> None:
             .mapping()["after"]
             .error(f"tasks wait for each other: {' -> '.join(shown)}; remove one of these")
         )
+
+
+def _check_references(nodes: dict[str, Node], tasks: dict[str, TaskSpec]) -> None:
+    """Every `{{ tasks.KEY.output }}` names a task that is done by then."""
+    for task in tasks.values():
+        entries = nodes[task.key].mapping()
+        node = entries["prompt"] if "prompt" in entries else entries["run"]
+        for key, wanted in references(task.body or task.run or ""):
+            if wanted != "output":
+                raise node.error(f"{{{{ tasks.{key}.{wanted} }}}}: a task has only .output")
+            if key not in _upstream(task.key, tasks):
+                raise node.error(
+                    f"{{{{ tasks.{key}.output }}}}: {task.key} does not wait for {key!r}; "
+                    "name it in after"
+                )
+
+
+def _upstream(key: str, tasks: dict[str, TaskSpec]) -> set[str]:
+    """Everything that a task waits for, directly or through others."""
+    found: set[str] = set()
+    waiting = list(tasks[key].after)
+    while waiting:
+        blocker = waiting.pop()
+        if blocker not in found and blocker in tasks:
+            found.add(blocker)
+            waiting += tasks[blocker].after
+    return found
 
 
 def find_circle(after: dict[str, tuple[str, ...]]) -> list[str]:

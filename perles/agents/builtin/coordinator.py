@@ -50,7 +50,7 @@ class _Pass:
     def _settle(self, tasks: "list[Json]", workers: "Json") -> bool:
         """Close the attempts that ended; whether there was one."""
         gone = {
-            worker["worker_id"]
+            worker["worker_id"]: worker.get("error")
             for worker in workers["workers"]
             if worker["status"] in ("failed", "stopped", "retired")
         }
@@ -62,27 +62,38 @@ class _Pass:
                 reason = f"exit {task['exit_code']}"
                 self._try("mark_task_failed", task_id=task["key"], reason=reason)
             elif task["status"] == "in_progress" and task["assignee"] in gone:
-                reason = f"{task['assignee']} ended without a report"
+                why = gone[task["assignee"]] or "no report"
+                reason = f"{task['assignee']} ended: {why}"
                 self._try("mark_task_failed", task_id=task["key"], reason=reason)
         return self._done > before
 
     def _assign(self, tasks: "list[Json]", workers: "Json", limit: int) -> None:
         """Give ready tasks to free workers, and to new ones as far as the limits allow."""
-        free = list(workers["ready_workers"])
+        kinds = {w["worker_id"]: w["provider"] for w in workers["workers"]}
+        free = [(name, kinds[name]) for name in workers["ready_workers"]]
         gone = len(workers["failed_workers"]) + len(workers["retired_workers"])
         room = limit - (len(workers["workers"]) - gone)
         ready = [t for t in tasks if t["status"] == "ready" and t["assignee"] != "human"]
         for task in ready:
-            if not free and room > 0:
-                room -= 1
-                spawned = self._try("spawn_worker")
-                if spawned is None:
-                    room = 0
-                else:
-                    free.append(spawned["worker_id"])
-            if not free:
-                return
-            self._try("assign_task", task_id=task["key"], worker_id=free.pop(0))
+            chosen = next((one for one in free if one[1] == task["worker"]), None)
+            if chosen is None and (room > 0 or any(kind != task["worker"] for _, kind in free)):
+                chosen = self._spawn(task["worker"], free, room)
+                room = room - 1 if chosen is not None else 0
+            if chosen is None:
+                continue
+            if chosen in free:
+                free.remove(chosen)
+            self._try("assign_task", task_id=task["key"], worker_id=chosen[0])
+
+    def _spawn(
+        self, kind: str, free: "list[tuple[str, str]]", room: int
+    ) -> "tuple[str, str] | None":
+        """One more worker; with no room left the engine retires an idle one of another kind."""
+        if room <= 0:
+            idle = next(one for one in free if one[1] != kind)
+            free.remove(idle)
+        spawned = self._try("spawn_worker", provider=kind)
+        return None if spawned is None else (spawned["worker_id"], kind)
 
     def _finish(self, tasks: "list[Json]") -> int:
         failed = [task["key"] for task in tasks if task["status"] == "failed"]

@@ -33,6 +33,9 @@ class BuiltinProvider:
     def __init__(self, _settings: ProviderSettings | None = None) -> None:
         pass
 
+    def check(self, _environ: Mapping[str, str]) -> None:
+        """It needs nothing."""
+
     def launch(self, turn: TurnContext) -> Launch:
         """The agent's process: no site packages, no user settings, no secret in argv."""
         return Launch(

@@ -9,10 +9,12 @@ from typing import Final
 from perles.engine.handlers import (
     archive,
     assign_task,
+    create_task,
     lifecycle,
     mark_task,
     notify_user,
     report,
+    send,
     signal_complete,
     signal_ready,
     spawn_worker,
@@ -27,10 +29,12 @@ ACTIONS: Final[dict[str, Action]] = {
     "complete": lifecycle.complete,
     "fail": lifecycle.fail,
     "archive": archive.archive,
+    "send": send.send,
 }
 TOOLS: Final[dict[str, Tool]] = {
     "spawn_worker": spawn_worker.handle,
     "assign_task": assign_task.handle,
+    "create_task": create_task.handle,
     "mark_task_complete": mark_task.complete,
     "mark_task_failed": mark_task.fail,
     "notify_user": notify_user.handle,

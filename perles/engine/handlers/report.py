@@ -3,43 +3,24 @@
 from pathlib import Path
 from typing import Any
 
-from perles.agents.output import tail_of
 from perles.domain.errors import ToolError
-from perles.domain.states import PHASE
-from perles.engine import mail, queries
+from perles.engine import queries, reports
 from perles.engine.handlers.base import ToolCall
-from perles.store import journal
-from perles.store.schema import Task, Turn
-from perles.store.transition import fire
+from perles.store.schema import Turn
 
 
 def handle(call: ToolCall) -> dict[str, Any]:
     """Record the report, tell the coordinator. The worker is working until its process ends."""
     tx, agent = call.tx, call.agent
-    if agent.task_id is None or agent.phase not in ("implementing", "addressing_feedback"):
+    if agent.task_id is None or agent.phase not in reports.REPORTING:
         raise ToolError(f"cannot report: you have no task in hand (your phase is {agent.phase})")
-    task = tx.need(Task, agent.task_id)
     exit_code = call.args.get("exit_code")
-    outputs = {"summary": call.args["summary"], "reported_attempt": task.attempt}
-    if exit_code is not None:
-        outputs["tail"] = _last_lines(call)
-    tx.update(Task, task.id, exit_code=exit_code, outputs=journal.encode(outputs))
-    fire(tx, PHASE, agent.id, "report")
-    journal.append(
-        tx,
-        "task.reported",
-        {"key": task.key, "exit_code": exit_code, "text": call.args["summary"]},
-        workflow_id=agent.workflow_id,
-        agent_id=agent.id,
-        task_id=task.id,
-    )
-    how = "" if exit_code is None else f" (exit {exit_code})"
-    body = f"{agent.name} reports on task {task.key}{how}: {call.args['summary']}"
-    mail.tell_coordinator(tx, agent.workflow_id, sender=agent.name, kind="worker", body=body)
+    printed = None if exit_code is None else _printed(call)
+    task = reports.record(tx, agent, call.args["summary"], exit_code, printed)
     return {"status": "reported", "task_id": task.key}
 
 
-def _last_lines(call: ToolCall) -> list[str]:
-    """The end of what the task printed, from the file: no agent can tell us otherwise."""
+def _printed(call: ToolCall) -> Path | None:
+    """What the task printed, in its file: no agent can tell us otherwise."""
     turn = call.tx.first(Turn, queries.OPEN_TURN_OF, agent_id=call.agent.id)
-    return [] if turn is None else tail_of(Path(turn.stdout_path))
+    return None if turn is None else Path(turn.stdout_path)

@@ -3,17 +3,28 @@
 from pathlib import Path
 from typing import Any
 
-from perles.domain.errors import LimitReachedError, ToolError
+from perles.domain.errors import LimitReachedError, PerlesError, ToolError
+from perles.domain.staffing import label, worker_for
+from perles.domain.states import AGENT
 from perles.engine import queries, scheduler
 from perles.engine.handlers.base import ToolCall
 from perles.engine.supervisor import add_agent
+from perles.provider_config import split_choice
+from perles.store.schema import Agent, Task
+from perles.store.transition import fire
 
 
 def handle(call: ToolCall) -> dict[str, Any]:
     """Add worker-N. Raises `ToolError` that names the limit which is reached."""
     tx, workflow = call.tx, call.workflow
+    kind = _kind(call)
+    provider, model = split_choice(kind)
+    try:
+        call.context.provider(provider, "worker")
+    except PerlesError as error:
+        raise ToolError(str(error)) from error
     live = tx.value(queries.COUNT_LIVE_WORKERS, workflow_id=workflow.id)
-    if live >= workflow.max_workers:
+    if live >= workflow.max_workers and not _make_room(call, kind):
         raise ToolError(
             f"cannot spawn a worker: {live} of {workflow.max_workers} workers of this workflow "
             "live; go on with those"
@@ -21,10 +32,57 @@ def handle(call: ToolCall) -> dict[str, Any]:
     number = tx.value(queries.COUNT_WORKERS_EVER, workflow_id=workflow.id) + 1
     session = Path(workflow.session_dir or "")
     agent_type = call.args.get("agent_type") or ""
-    worker = add_agent(tx, workflow, f"worker-{number}", "worker", session, agent_type)
+    worker = add_agent(
+        tx,
+        workflow,
+        f"worker-{number}",
+        "worker",
+        session,
+        agent_type,
+        provider=provider,
+        model=model,
+    )
     limit = call.context.config.resource_policy.max_workers
     try:
         scheduler.acquire(tx, "worker", limit, workflow.id, worker.id)
     except LimitReachedError as error:
         raise ToolError(f"cannot spawn a worker: {error}; go on with those you have") from error
-    return {"worker_id": worker.name}
+    return {"worker_id": worker.name, "provider": kind}
+
+
+def _kind(call: ToolCall) -> str:
+    """The kind of worker that is asked for: the workflow's own, or one that a task names."""
+    workflow = call.workflow
+    default = label(workflow.worker_provider or workflow.provider, workflow.worker_model)
+    wanted = call.args.get("provider")
+    if wanted is None:
+        return default
+    kinds = {default}
+    for task in call.tx.all(Task, queries.TASKS_OF, workflow_id=workflow.id):
+        kinds.add(
+            worker_for(
+                run=task.run, worker=task.worker, coordinator=workflow.provider, default=default
+            )
+        )
+    if wanted not in kinds:
+        raise ToolError(
+            f"cannot spawn a worker of {wanted[:80]!r}: this workflow's are "
+            f"{', '.join(sorted(kinds))}"
+        )
+    return str(wanted)
+
+
+def _make_room(call: ToolCall, kind: str) -> bool:
+    """Retire a worker of another kind that has nothing to do; whether there was one."""
+    tx = call.tx
+    for agent in tx.all(Agent, queries.AGENTS_OF, workflow_id=call.workflow.id):
+        live = agent.role == "worker" and agent.status in ("ready", "working")
+        busy = agent.phase != "idle" or agent.task_id is not None
+        if not live or busy or label(agent.provider, agent.model) == kind:
+            continue
+        if tx.rows(queries.QUEUED_MESSAGES, agent_id=agent.id):
+            continue
+        fire(tx, AGENT, agent.id, "retire", changes={"retired_at": tx.now})
+        scheduler.release_agent(tx, agent.id, "worker")
+        return True
+    return False

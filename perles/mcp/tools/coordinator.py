@@ -1,6 +1,8 @@
 """The coordinator's tools."""
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
+
+import msgspec
 
 from perles.mcp.tools.reads import list_tasks, query_worker_state
 from perles.mcp.tools.tool import Arguments, Prose, Tool, Word
@@ -20,9 +22,19 @@ class QueryWorkerState(Arguments):
 
 
 class SpawnWorker(Arguments):
-    """`agent_type` is the worker's speciality; generic without it."""
+    """`agent_type` is its speciality, `provider` its kind; generic and the usual one without."""
 
     agent_type: Literal["implementer", "reviewer", "researcher"] | None = None
+    provider: Word | None = None
+
+
+class CreateTask(Arguments):
+    """`after` are the keys of tasks that must be done first; `body` is all its worker is told."""
+
+    key: Word
+    title: Word
+    body: Prose
+    after: Annotated[list[Word], msgspec.Meta(max_length=100)] | None = None
 
 
 class AssignTask(Arguments):
@@ -78,9 +90,16 @@ COORDINATOR_TOOLS: Final = (
     ),
     Tool(
         "spawn_worker",
-        "Add one worker and learn its id. It can be given a task at once. Refused when a limit "
+        "Add one worker and learn its id. It can be given a task at once. provider only where a "
+        "task asks for another kind (worker in list_tasks). Refused when a limit "
         "is reached: go on with the workers you have.",
         SpawnWorker,
+    ),
+    Tool(
+        "create_task",
+        "Add a task to the plan. It is ready once all tasks in after are done. Its body is all "
+        "that its worker is told, so say what to do, where, and how to know that it is done.",
+        CreateTask,
     ),
     Tool(
         "assign_task",

@@ -4,11 +4,15 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, func, select
 
+from perles.domain.staffing import label, worker_for
 from perles.mcp.host import Caller
 from perles.store import journal
 from perles.store.database import Reader
-from perles.store.schema import Agent, Message, Task, TaskDependency, Workflow
+from perles.store.schema import Agent, Message, Task, TaskDependency, Turn, Workflow
 from perles.store.sql import Sql
+
+MAX_SUMMARY: Final = 2000
+"""Characters of a task's report in the list."""
 
 _TASKS: Final = Sql(
     select(Task).where(Task.workflow_id == bindparam("workflow_id")).order_by(Task.id)
@@ -26,6 +30,14 @@ _WORKERS: Final = Sql(
         Agent.status,
         Agent.phase,
         Agent.agent_type,
+        Agent.provider,
+        Agent.model,
+        select(Turn.error)
+        .where(Turn.agent_id == Agent.id)
+        .order_by(Turn.id.desc())
+        .limit(1)
+        .scalar_subquery()
+        .label("error"),
         Task.key,
         select(func.count())
         .where(Message.agent_id == Agent.id, Message.status == "queued")
@@ -53,15 +65,22 @@ def list_tasks(reader: Reader, caller: Caller, arguments: Any) -> dict[str, Any]
             "max_workers": workflow.max_workers,
         },
         "tasks": [
-            _task(task, after.get(task.id, []))
+            _task(task, after.get(task.id, []), workflow)
             for task in tasks
             if arguments.status in (None, task.status)
         ],
     }
 
 
-def _task(task: Task, after: list[str]) -> dict[str, Any]:
-    reported = journal.decode(task.outputs).get("reported_attempt") == task.attempt
+def _task(task: Task, after: list[str], workflow: Workflow) -> dict[str, Any]:
+    outputs = journal.decode(task.outputs)
+    reported = outputs.get("reported_attempt") == task.attempt
+    worker = worker_for(
+        run=task.run,
+        worker=task.worker,
+        coordinator=workflow.provider,
+        default=label(workflow.worker_provider or workflow.provider, workflow.worker_model),
+    )
     return {
         "key": task.key,
         "name": task.title,
@@ -73,6 +92,8 @@ def _task(task: Task, after: list[str]) -> dict[str, Any]:
         "exit_code": task.exit_code,
         "reported": task.status == "in_progress" and reported,
         "failure": task.failure,
+        "worker": worker,
+        "summary": str(outputs.get("summary", ""))[:MAX_SUMMARY],
     }
 
 
@@ -88,6 +109,8 @@ def query_worker_state(reader: Reader, caller: Caller, arguments: Any) -> dict[s
                 "agent_type": row["agent_type"] or None,
                 "task_id": row["key"],
                 "queue_size": row["queued"],
+                "provider": label(row["provider"], row["model"]),
+                "error": row["error"],
             }
             for row in rows
             if arguments.worker_id in (None, row["name"])

@@ -1,0 +1,59 @@
+"""What a fresh session of an agent is told of the one before it."""
+
+from typing import Final
+
+from perles.engine import queries
+from perles.store import journal
+from perles.store.database import Tx
+from perles.store.schema import Agent, Task, Workflow
+
+MAX_TASKS: Final = 200
+MAX_SUMMARY: Final = 400
+_WHY: Final = {
+    "context_exhausted": "its context was full",
+    "unknown_session": "its CLI does not know it any more",
+}
+
+
+def handover(tx: Tx, agent: Agent, because: str) -> str:
+    """The state of affairs, for an agent that remembers nothing."""
+    why = _WHY.get(because, "it could not go on")
+    lines = [
+        f"You take over from an earlier session of {agent.name}, which ended because {why}. "
+        "You remember nothing of it; this is what you need to know."
+    ]
+    if agent.role == "coordinator":
+        lines += _of_workflow(tx, agent)
+    else:
+        lines += _of_task(tx, agent)
+    return "\n".join(lines)
+
+
+def _of_workflow(tx: Tx, agent: Agent) -> list[str]:
+    workflow = tx.need(Workflow, agent.workflow_id)
+    lines = [f"The goal: {workflow.goal}"] if workflow.goal else []
+    tasks = tx.all(Task, queries.TASKS_OF, workflow_id=workflow.id)
+    if tasks:
+        lines.append("Tasks:")
+    for task in tasks[:MAX_TASKS]:
+        said = journal.decode(task.outputs).get("summary") or task.failure or ""
+        who = f", {task.assignee}" if task.assignee else ""
+        lines.append(f"- {task.key} ({task.title}): {task.status}{who}. {said[:MAX_SUMMARY]}")
+    if len(tasks) > MAX_TASKS:
+        lines.append(f"- and {len(tasks) - MAX_TASKS} more: list_tasks shows them")
+    for other in tx.all(Agent, queries.AGENTS_OF, workflow_id=workflow.id):
+        if other.role == "worker" and other.retired_at is None:
+            lines.append(f"{other.name} is {other.status}, its phase {other.phase}")
+    lines.append("Call list_tasks and query_worker_state, then go on from there.")
+    return lines
+
+
+def _of_task(tx: Tx, agent: Agent) -> list[str]:
+    if agent.task_id is None:
+        return ["You have no task in hand."]
+    task = tx.need(Task, agent.task_id)
+    return [
+        f"You have the task {task.key} ({task.title}) in hand:",
+        task.body or task.title,
+        "Look at what the earlier session left in the folder before you go on; keep what is good.",
+    ]

@@ -1,0 +1,51 @@
+"""A worker's report on its task: by tool, or by its last text where it cannot call tools."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from perles.agents.output import tail_of
+from perles.domain.states import PHASE
+from perles.engine import mail
+from perles.store import journal
+from perles.store.database import Tx
+from perles.store.schema import Agent, Task
+from perles.store.transition import fire
+
+MAX_OUTPUT: Final = 16 * 1024
+"""Characters of a task's output that later tasks may be given."""
+REPORTING: Final = ("implementing", "addressing_feedback")
+
+
+def record(tx: Tx, agent: Agent, summary: str, exit_code: int | None, printed: Path | None) -> Task:
+    """Record the report on the task that the agent has in hand, and tell the coordinator.
+
+    `printed` is the file with what the task's command printed, where it had one.
+    """
+    assert agent.task_id is not None
+    task = tx.need(Task, agent.task_id)
+    outputs: dict[str, Any] = {"summary": summary, "reported_attempt": task.attempt}
+    outputs["output"] = summary[:MAX_OUTPUT]
+    if printed is not None:
+        outputs["tail"] = tail_of(printed)
+        if task.run:
+            outputs["output"] = "\n".join(tail_of(printed, lines=1000, limit=MAX_OUTPUT))
+    tx.update(Task, task.id, exit_code=exit_code, outputs=journal.encode(outputs))
+    fire(tx, PHASE, agent.id, "report")
+    journal.append(
+        tx,
+        "task.reported",
+        {"key": task.key, "exit_code": exit_code, "text": summary},
+        workflow_id=agent.workflow_id,
+        agent_id=agent.id,
+        task_id=task.id,
+    )
+    how = "" if exit_code is None else f" (exit {exit_code})"
+    body = f"{agent.name} reports on task {task.key}{how}: {summary}"
+    mail.tell_coordinator(tx, agent.workflow_id, sender=agent.name, kind="worker", body=body)
+    return task
+
+
+def by_text(tx: Tx, agent: Agent, said: str) -> None:
+    """The report of a worker without tools, whose process ended well: the last it said."""
+    if agent.role == "worker" and agent.task_id is not None and agent.phase in REPORTING:
+        record(tx, agent, said.strip() or "done, without a word", 0, None)

@@ -1,0 +1,85 @@
+"""Who does a workflow: the providers of its roles, chosen and checked before it is stored."""
+
+import unicodedata
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
+
+from perles.agents.provider import find
+from perles.domain.errors import UsageError
+from perles.domain.specs import Plan, WorkflowSpec
+from perles.domain.staffing import BUILTIN
+from perles.provider_config import Providers, split_choice
+
+GOAL: Final = "goal"
+"""What stands in place of a template where there is only a goal."""
+MAX_GOAL: Final = 100_000
+GOAL_WORKERS: Final = 4
+_NAME_LETTERS: Final = 60
+
+
+class Staff(NamedTuple):
+    """The provider of each role, with its model where one is named."""
+
+    coordinator: str
+    coordinator_model: str | None
+    worker: str
+    worker_model: str | None
+
+
+def choose(
+    spec: WorkflowSpec, plan: Plan, providers: Providers, environ: Mapping[str, str]
+) -> Staff:
+    """Who leads and who works: as asked, else as configured. Raises `UsageError`."""
+    coordinator, coordinator_model = _coordinator(spec, plan, providers)
+    if coordinator == BUILTIN and plan.goal and not plan.tasks:
+        raise UsageError(
+            "cannot work towards a goal in words with the builtin coordinator: it only walks "
+            "through tasks; choose another one, --coordinator claude"
+        )
+    prompts = [task for task in plan.tasks if task.run is None and task.assignee is None]
+    if spec.worker is not None:
+        worker, worker_model = split_choice(spec.worker)
+    elif coordinator == BUILTIN and not prompts:
+        worker, worker_model = BUILTIN, None
+    else:
+        worker, worker_model = providers.client_of("worker"), None
+    staff = Staff(coordinator, coordinator_model, worker, worker_model)
+    for name, role in _used(staff, plan):
+        find(name, providers.of(name, role)).check(environ)
+    return staff
+
+
+def _coordinator(spec: WorkflowSpec, plan: Plan, providers: Providers) -> tuple[str, str | None]:
+    if spec.coordinator is not None:
+        return split_choice(spec.coordinator)
+    if plan.provider == BUILTIN:
+        return BUILTIN, None
+    return providers.client_of("coordinator"), None
+
+
+def _used(staff: Staff, plan: Plan) -> Iterator[tuple[str, str]]:
+    """Every provider that a workflow can come to use, once, with its role."""
+    used = {(staff.coordinator, "coordinator"): None}
+    if staff.coordinator != BUILTIN:
+        used[staff.worker, "worker"] = None
+    for task in plan.tasks:
+        if task.run is None and task.assignee is None:
+            name = split_choice(task.worker)[0] if task.worker else staff.worker
+            if name == BUILTIN:
+                raise UsageError(
+                    f"cannot give task {task.key} to a builtin worker: it has a prompt, and those "
+                    "only run commands; choose another one, --worker claude"
+                )
+            used[name, "worker"] = None
+    yield from used
+
+
+def goal_plan(goal: str) -> Plan:
+    """The plan of a goal in words: the coordinator makes the tasks. Raises `UsageError`."""
+    text = goal.strip()
+    if not text or len(text) > MAX_GOAL:
+        raise UsageError(f"cannot use this goal: it must have 1 to {MAX_GOAL} characters")
+    first = text.splitlines()[0]
+    plain = "".join(c for c in first if unicodedata.category(c)[0] != "C").strip() or GOAL
+    name = plain if len(plain) <= _NAME_LETTERS else f"{plain[: _NAME_LETTERS - 1]}…"
+    return Plan(template_id=GOAL, name=name, tasks=(), workers=GOAL_WORKERS, provider="", goal=text)

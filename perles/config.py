@@ -8,7 +8,7 @@ that names file, line and the nearest key.
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -55,7 +55,7 @@ class Config:
 
     resource_policy: ResourcePolicy = ResourcePolicy()
     health_policy: HealthPolicy = HealthPolicy()
-    providers: Providers = Providers()
+    providers: Providers = field(default_factory=Providers)
 
 
 class Setting(NamedTuple):

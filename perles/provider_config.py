@@ -210,7 +210,9 @@ KEYS: Final = frozenset(
 def build(found: Mapping[str, Node]) -> Providers:
     """The providers that these keys describe. Raises `UsageError` that names the place."""
     nodes = {key.removeprefix("orchestration."): node for key, node in found.items()}
-    settings = {name: _settings(nodes[name], name, _CLI_KEYS) for name in CLIS if name in nodes}
+    settings: dict[str, ProviderSettings] = {
+        str(name): _settings(nodes[name], name, _CLI_KEYS) for name in CLIS if name in nodes
+    }
     if "providers" in nodes and nodes["providers"].value is not None:
         settings |= _named(nodes["providers"])
     providers = Providers(

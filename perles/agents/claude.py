@@ -148,8 +148,7 @@ class ClaudeParser(JsonLineParser):
         shown = "" if said == self._last_text else said
         if said.strip():
             self._last_text = said
-        data = {"turns": count(line.get("num_turns")), "ms": count(line.get("duration_ms"))}
-        return [*events, AgentEvent(Kind.RESULT, shown, data)]
+        return [*events, AgentEvent(Kind.RESULT, shown)] if shown.strip() else events
 
     def _usage(self, line: dict[str, Any]) -> list[AgentEvent]:
         used = line.get("usage")

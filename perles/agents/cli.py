@@ -12,7 +12,7 @@ from perles.provider_config import ProviderSettings
 
 SERVER: Final = "perles"
 """How our MCP server is called in the CLIs' configurations."""
-TOKEN_VARIABLE: Final = "PERLES_MCP_TOKEN"
+TOKEN_VARIABLE: Final = "PERLES_MCP_TOKEN"  # noqa: S105 - a name
 
 
 class CliProvider:

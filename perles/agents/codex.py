@@ -72,7 +72,7 @@ class CodexParser(JsonLineParser):
             return self._seen_session(line.get("thread_id"))
         if kind == "turn.completed":
             self._ended, self._failure = True, None
-            return [*self._usage(line.get("usage")), AgentEvent(Kind.RESULT)]
+            return self._usage(line.get("usage"))
         if kind == "turn.failed":
             self._ended = True
             error = line.get("error")

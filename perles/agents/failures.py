@@ -18,7 +18,7 @@ _PATTERNS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
             "context_exhausted",
             r"prompt is too long|context[_ ]length[_ ]exceeded|maximum context length"
             r"|context (?:window|limit)[^.\n]{0,40}(?:exceed|reached|full|too)"
-            r"|(?:exceed|ran out)[^.\n]{0,60}(?:context window|token limit|maximum number of tokens)"
+            r"|(?:exceed|ran out)[^.\n]{0,60}(?:context window|token limit|maximum number of tok)"
             r"|input token count[^.\n]{0,40}exceeds|input is too long",
         ),
         (

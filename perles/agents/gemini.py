@@ -35,7 +35,7 @@ class GeminiProvider(CliProvider):
             argv += ["-m", model]
         if turn.session_id:
             argv += ["--resume", turn.session_id]
-        settings = {
+        settings: dict[str, Any] = {
             "mcpServers": {
                 SERVER: {"httpUrl": turn.mcp_url, "headers": bearer(turn), "trust": True}
             },
@@ -44,13 +44,16 @@ class GeminiProvider(CliProvider):
             "telemetry": {"enabled": False},
             "general": {"disableAutoUpdate": True},
         }
+        own = self.settings.environment(turn.environ)
+        if _has_key_and_address({**turn.environ, **own}):
+            settings["security"] = {"auth": {"selectedType": "gemini-api-key"}}
         env = {
             "GEMINI_CLI_SYSTEM_SETTINGS_PATH": str(turn.folder / "gemini-settings.json"),
             "GEMINI_CLI_TRUST_WORKSPACE": "true",
         }
         return Launch(
             argv=[*argv, "--yolo", "--output-format", "stream-json", *self.settings.args],
-            env=env | self.settings.environment(turn.environ),
+            env=env | own,
             stdin=with_system(turn).encode(errors="replace"),
             files={"gemini-settings.json": as_json(settings)},
         )
@@ -58,6 +61,11 @@ class GeminiProvider(CliProvider):
     def parser(self, _totals: Mapping[str, int] | None = None) -> "GeminiParser":
         """A parser of its stream-json."""
         return GeminiParser()
+
+
+def _has_key_and_address(environ: Mapping[str, str]) -> bool:
+    """Whether it would take the address for a login of its own, and then refuse that."""
+    return "GOOGLE_GEMINI_BASE_URL" in environ and "GEMINI_API_KEY" in environ
 
 
 class GeminiParser(JsonLineParser):
@@ -117,4 +125,4 @@ class GeminiParser(JsonLineParser):
             said = text(get(error, "message"), 2000) or text(error, 2000)
             return events + self._failed(said, get(error, "code"))
         self._failure = None
-        return [*events, AgentEvent(Kind.RESULT)]
+        return events

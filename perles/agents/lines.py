@@ -25,7 +25,7 @@ _DECODER: Final = msgspec.json.Decoder()
 
 def decode(line: str) -> dict[str, Any] | None:
     """The JSON object of a line, None where it holds none."""
-    if not line.lstrip()[:1] == "{":
+    if line.lstrip()[:1] != "{":
         return None
     try:
         found = _DECODER.decode(line)
@@ -73,12 +73,15 @@ def short(value: Any) -> str:
         return ""
     if isinstance(value, list):
         value = "\n".join(text(get(part, "text")) or short(part) for part in value[:20])
-    if not isinstance(value, str):
-        try:
-            value = json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
-        except (TypeError, ValueError, RecursionError):
-            value = str(type(value))
-    return value if len(value) <= MAX_SHORT else value[:MAX_SHORT] + "…"
+    said = value if isinstance(value, str) else _written(value)
+    return said if len(said) <= MAX_SHORT else said[:MAX_SHORT] + "…"
+
+
+def _written(value: Any) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
+    except (TypeError, ValueError, RecursionError):
+        return type(value).__name__
 
 
 def tool_started(name: Any, arguments: Any) -> AgentEvent:

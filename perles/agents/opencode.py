@@ -14,7 +14,7 @@ from perles.agents.lines import (
     tool_started,
     usage,
 )
-from perles.agents.provider import AgentEvent, Kind, Launch, TurnContext
+from perles.agents.provider import AgentEvent, Launch, TurnContext
 
 
 class OpencodeProvider(CliProvider):
@@ -84,7 +84,6 @@ class OpencodeParser(JsonLineParser):
         if kind == "step_finish":
             if get(part, "reason") not in ("tool-calls", "tool_calls"):
                 self._ended = True
-                events.append(AgentEvent(Kind.RESULT))
             return self._usage(part) + events
         if kind == "error":
             self._ended = True

@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test lint bench format clean
+.PHONY: help demo test test-agents lint bench format clean
 
 help:  ## show this
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -21,6 +21,9 @@ demo: $(READY)  ## run a pipeline over this repository, in a home folder of its 
 
 test: $(READY)  ## run the tests
 	$(BIN)/python -m pytest -q
+
+test-agents: $(READY)  ## run workflows with the real agent CLIs (needs npm; see docs/agents.md)
+	$(BIN)/python -m pytest -q -rs tests/e2e
 
 lint: $(READY)  ## check style, types and layers
 	$(BIN)/ruff check .

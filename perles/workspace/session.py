@@ -22,7 +22,12 @@ def session_folder(sessions: Path, work_dir: Path, created_at: str, workflow_id:
 def agent_folder(session: Path, agent: str) -> Path:
     """The agent's own folder, made private where it is missing."""
     folder = session / agent
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    missing = [folder]
+    while not missing[-1].parent.exists():
+        missing.append(missing[-1].parent)
+    for level in reversed(missing):
+        # Each level by itself: some CLIs refuse files below a folder that others may write to.
+        level.mkdir(mode=0o700, exist_ok=True)
     return folder
 
 

@@ -1,0 +1,226 @@
+"""Workflows with the real agent CLIs, as coordinator and as worker, through our MCP server."""
+
+import signal
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from perles.agents.process import family
+from tests.e2e import clis, scripts
+from tests.e2e.conftest import Agents
+from tests.e2e.model import Asked, Reply, Script
+
+Scripted = Callable[..., Agents]
+NAMES = list(clis.PACKAGES)
+PRICED = ("claude",)
+"""CLIs that tell what a turn cost."""
+
+
+def _worker_is(first: Callable[[Asked], Reply | None]) -> Script:
+    """Everybody as usual, save that workers may be answered by `first`."""
+
+    def script(asked: Asked) -> Reply:
+        if asked.has("report_implementation_complete"):
+            special = first(asked)
+            if special is not None:
+                return special
+        return scripts.everybody(asked)
+
+    return script
+
+
+class Once:
+    """Answers one request in its own way, and remembers it."""
+
+    def __init__(self, reply: Reply, *, when: Callable[[Asked], bool] = lambda _: True) -> None:
+        self.reply, self.when = reply, when
+        self.done = threading.Event()
+
+    def __call__(self, asked: Asked) -> Reply | None:
+        if self.done.is_set() or not self.when(asked):
+            return None
+        self.done.set()
+        return self.reply
+
+
+def _has_task(asked: Asked) -> bool:
+    return asked.after == "" and "Your task" in asked.last
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_workflow_completes_with_usage_as_billed_and_leaves_nothing(
+    scripted: Scripted, name: str
+) -> None:
+    """Coordinator and worker are the same CLI; the coordinator's second turn resumes its first."""
+    agents = scripted()
+    agents.use(name)
+
+    id = agents.begin(name, name)
+
+    assert agents.ended(id) == "completed"
+    shown = agents.json("show", id, "--json")
+    billed = agents.model.billed
+    assert shown["reason"] == scripts.SUMMARY
+    assert shown["tokens_used"] == billed["in"] + billed["out"]
+    assert (shown["cost_usd"] > 0) == (name in PRICED)
+    second = [a for a, _ in agents.model.asked if "reports on task" in a.last]
+    assert second
+    assert any("bring the goal about" in user for user in second[0].users)
+    status = ["git", "status", "--porcelain", "--ignored"]
+    left = subprocess.run(status, cwd=agents.work, capture_output=True, text=True, check=True)
+    assert left.stdout == ""
+    assert family([f"PERLES_WORKFLOW={id}"]) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_secret_stands_on_a_command_line(scripted: Scripted, name: str) -> None:
+    seen: list[str] = []
+    agents = scripted()
+
+    def look(asked: Asked) -> Reply:
+        if not seen:
+            for token in agents.root.glob("sessions/*/*/*/*/token"):
+                seen.append(token.read_text())
+            seen.append("")
+            seen.append(_command_lines())
+        return scripts.everybody(asked)
+
+    agents.model.script = look
+    agents.use(name)
+    id = agents.begin(name, name)
+
+    assert agents.ended(id) == "completed"
+    *tokens, _, lines = seen
+    assert tokens
+    assert name in lines
+    for secret in (clis.KEY, *tokens):
+        assert secret not in lines
+    said = "".join(str(event) for event in agents.events())
+    for secret in (clis.KEY, *tokens):
+        assert secret not in said
+
+
+def _command_lines() -> str:
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            lines.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+        except OSError:
+            continue  # it ended meanwhile
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_workflow_paused_in_mid_turn_goes_on_to_its_end(scripted: Scripted, name: str) -> None:
+    slow = Once(Reply(say="too late", wait=60), when=_has_task)
+    agents = scripted(_worker_is(slow))
+    agents.use(name)
+    id = agents.begin(name, name)
+    agents.wait_for("the worker's turn", slow.done.is_set)
+
+    paused = agents.perles("pause", id)
+    assert paused.returncode == 0, paused.stderr
+    assert family([f"PERLES_WORKFLOW={id}"]) == []
+    assert agents.perles("resume", id).returncode == 0
+
+    assert agents.ended(id) == "completed"
+    assert "turn.interrupted" in agents.types()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_agent_outlives_a_killed_engine_and_is_adopted(scripted: Scripted, name: str) -> None:
+    go = threading.Event()
+    begun = threading.Event()
+
+    def hold(asked: Asked) -> Reply | None:
+        if _has_task(asked):
+            begun.set()
+            go.wait(60)
+        return None
+
+    agents = scripted(_worker_is(hold))
+    agents.use(name)
+    id = agents.begin(name, name)
+    agents.wait_for("the worker's turn", begun.is_set)
+    agents.wait_for("the coordinator's end", lambda: "turn.succeeded" in agents.types())
+
+    agents.engine.send_signal(signal.SIGKILL)
+    agents.engine.wait()
+    agents.serve()
+    agents.wait_for("the adoption", lambda: "engine.adopted" in agents.types())
+    go.set()
+
+    assert agents.ended(id) == "completed"
+    started = [event for event in agents.events() if event["type"] == "turn.started"]
+    assert [event["agent"] for event in started].count("worker-1") == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_rate_limit_is_waited_out(scripted: Scripted, name: str) -> None:
+    limited = Once(Reply(status=429, message="rate limit, slow down"), when=_has_task)
+    agents = scripted(_worker_is(limited))
+    agents.use(name)
+    id = agents.begin(name, name)
+
+    assert agents.ended(id) == "completed"
+    assert limited.done.is_set()
+    if name in ("claude", "codex"):  # the others try again by themselves
+        (held,) = [e for e in agents.events() if e["type"] == "agent.rate_limited"]
+        assert held["payload"]["until"]
+        assert held["agent"] == "worker-1"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_login_that_does_not_hold_fails_with_advice(scripted: Scripted, name: str) -> None:
+    agents = scripted(lambda _: Reply(status=401, message="invalid api key"))
+    agents.use(name)
+    id = agents.begin(name, name)
+
+    assert agents.ended(id) == "failed"
+    assert "log in" in agents.json("show", id, "--json")["reason"]
+    assert agents.types().count("turn.failed") == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_full_context_is_replaced_by_a_fresh_session(scripted: Scripted, name: str) -> None:
+    too_long = "prompt is too long: 200561 tokens > 200000 maximum"
+    full = Once(Reply(status=400, message=too_long), when=lambda a: "reports on task" in a.last)
+    agents = scripted(lambda asked: full(asked) or scripts.everybody(asked))
+    agents.use(name)
+    id = agents.begin(name, name)
+
+    assert agents.ended(id) == "completed"
+    assert full.done.is_set()
+    if "agent.context_exhausted" in agents.types():
+        assert "coordinator.replaced" in agents.types()
+    else:
+        assert name in ("gemini", "opencode")  # these make room in their session by themselves
+
+
+def test_one_workflow_mixes_them(scripted: Scripted) -> None:
+    """A pipeline whose steps are done by three CLIs, each building on the one before."""
+    agents = scripted(_worker_is(_next_word))
+    agents.use("codex", "gemini", "opencode")
+    prompt = "Add a word to: [{{ tasks.%s.output }}]"
+    tasks: list[dict[str, Any]] = [
+        {"key": "first", "prompt": "Add a word to: []", "worker": "codex"},
+        {"key": "second", "prompt": prompt % "first", "worker": "gemini", "after": ["first"]},
+        {"key": "third", "prompt": prompt % "second", "worker": "opencode", "after": ["second"]},
+        {"key": "check", "run": "echo {{ tasks.third.output }} > said", "after": ["third"]},
+    ]
+
+    result = agents.perles("run", agents.pipeline("mixed", tasks), timeout=120)
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert (agents.work / "said").read_text() == "word word word\n"
+
+
+def _next_word(asked: Asked) -> Reply | None:
+    if asked.after.endswith("signal_ready"):
+        before = asked.users[-1].rpartition("[")[2].partition("]")[0]
+        return scripts.report(f"{before} word".strip())
+    return None

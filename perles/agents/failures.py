@@ -62,6 +62,8 @@ ADVICE: Final = {
     "amp": "log in with `amp login`, or set AMP_API_KEY",
 }
 
+FARTHEST: Final = timedelta(days=40)
+"""What is said to be over later than this is not believed."""
 _UNITS: Final = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _SPAN: Final = re.compile(
     r"(?:in|after|retry in|reset after)\s+((?:\d+(?:\.\d+)?\s*"
@@ -93,8 +95,12 @@ def classify(text: str, status: Any = None) -> str:
 
 
 def reset_time(text: str, now: datetime) -> datetime | None:
-    """When a message says that it goes on; None where it does not say."""
-    said = text[:4000]
+    """When a message says that it goes on; None where it does not say, or nonsense."""
+    found = _stated(text[:4000], now)
+    return None if found is None or found > now + FARTHEST else found
+
+
+def _stated(said: str, now: datetime) -> datetime | None:
     found = _EPOCH.search(said)
     if found:
         return datetime.fromtimestamp(int(found.group(1)), UTC)
@@ -108,13 +114,15 @@ def reset_time(text: str, now: datetime) -> datetime | None:
     if found:
         parts = _PART.findall(found.group(1))
         seconds = sum(float(number) * _UNITS[unit.lower()] for number, unit in parts)
-        return now + timedelta(seconds=min(seconds, 40 * 86400))
+        return now + timedelta(seconds=min(seconds, 1e9))
     found = _AT.search(said)
     return None if found is None else _next_clock_time(found, now)
 
 
 def _next_clock_time(found: re.Match[str], now: datetime) -> datetime | None:
     hour, minute, half = int(found.group(1)), int(found.group(2) or 0), found.group(3)
+    if half and hour > 12:
+        return None
     if half is None and found.group(2) is None:
         return None  # a bare number is no time of day
     if half:

@@ -139,7 +139,7 @@ class JsonLineParser:
         how = ended(exit_code)
         if exit_code == 0:
             return Outcome(False, "crashed", "it ended well but without a result", said)
-        kind = classify(complaint or said)
+        kind = classify(complaint)
         return Outcome(False, kind, ": ".join(filter(None, (how, last))), said)
 
     @abstractmethod

@@ -253,6 +253,21 @@ class ControlPlane:
 
         run_errand(self.paths, self.config(), frozenset())
 
+    def providers(self) -> Sequence[dict[str, Any]]:
+        """The providers that can be named, in the shape of `providers --json`."""
+        from perles.agents.survey import survey
+        from perles.domain.clock import SystemClock, to_text
+        from perles.store.agent_views import provider_holds
+
+        with views.reading(self.database_path) as connection:
+            holds = provider_holds(connection)
+        now = to_text(SystemClock().now())
+        found = survey(self.config().providers, os.environ)
+        for provider in found:
+            until = holds.get(provider["name"], {}).get("until")
+            provider["held_until"] = until if until and until > now else None
+        return found
+
     def templates(self, work_dir: Path) -> Catalog:
         """The templates that somebody in `work_dir` can use."""
         from perles.creation import catalog

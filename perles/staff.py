@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
+from perles.agents import sandbox
 from perles.agents.provider import find
 from perles.domain.errors import UsageError
 from perles.domain.specs import Plan, WorkflowSpec
@@ -46,6 +47,7 @@ def choose(
     staff = Staff(coordinator, coordinator_model, worker, worker_model)
     for name, role in _used(staff, plan):
         find(name, providers.of(name, role)).check(environ)
+        sandbox.check(providers.sandbox_of(role), environ)
     return staff
 
 

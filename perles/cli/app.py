@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from perles.cli import (
+    agents,
     config,
     create,
     database,
@@ -14,6 +15,7 @@ from perles.cli import (
     lifecycle,
     logs,
     maintenance,
+    providers,
     read,
     run,
     send,
@@ -62,12 +64,14 @@ app.command("fail")(lifecycle.fail)
 app.command("retry")(lifecycle.retry)
 app.command("archive")(lifecycle.archive)
 app.command("list")(read.list_)
+app.command("agents")(agents.command)
 app.command("send")(send.command)
 app.command("show")(read.show)
 app.command("events")(read.events)
 app.command("logs")(logs.command)
 app.command("serve")(serve.command)
 app.add_typer(engine.app, name="engine")
+app.add_typer(providers.app, name="providers")
 app.add_typer(templates.app, name="templates")
 app.add_typer(config.app, name="config")
 app.add_typer(maintenance.app, name="maintenance")

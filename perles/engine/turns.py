@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from perles.agents import process
+from perles.agents import process, sandbox
 from perles.agents.environment import allowed
 from perles.agents.output import Batch, read_batch, tail_of
 from perles.agents.process import Identity, SpawnError, TurnFiles
@@ -121,6 +121,13 @@ class Turns:
             prepared = _turn_context(context, provider, turn, agent, workflow)
             launch = provider.launch(prepared)
             environ = allowed(context.environ, provider.variables)
+            launch = sandbox.wrapped(
+                launch,
+                context.config.providers.sandbox_of(agent.role),
+                work_dir=Path(workflow.work_dir),
+                session=prepared.folder,
+                environ=environ,
+            )
             live.identity = self._spawn(live, launch, Path(workflow.work_dir), environ)
         except (PerlesError, OSError) as error:
             ending = Ending("fail", "turn_failed")

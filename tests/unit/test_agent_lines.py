@@ -1,6 +1,7 @@
 """What agent CLIs print: every recorded line is read, and no line can do harm."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ PATHS = ProviderSettings(
         "error": "error.message",
     },
 )
-PARSERS = {
+PARSERS: dict[str, Callable[[], Parser]] = {
     "claude": ClaudeParser,
     "codex": CodexParser,
     "gemini": GeminiParser,

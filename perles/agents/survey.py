@@ -1,0 +1,47 @@
+"""What providers there are on this machine: found, version, path, what each can do."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from perles.agents.executable import version_of
+from perles.agents.provider import find, installed
+from perles.agents.sandbox import bubblewrap
+from perles.domain.errors import PerlesError
+from perles.provider_config import Providers
+
+ABSTRACT: Final = "command"
+"""The kind of provider that is none by itself."""
+
+
+def survey(providers: Providers, environ: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Every provider that can be named, those of the configuration included."""
+    names = [name for name in installed() if name != ABSTRACT]
+    names += sorted(set(providers.settings) - set(names))
+    return [look(name, providers, environ) for name in names]
+
+
+def look(name: str, providers: Providers, environ: Mapping[str, str]) -> dict[str, Any]:
+    """One provider; what keeps it from working stands in `problem`."""
+    shown: dict[str, Any] = {
+        "name": name,
+        "found": False,
+        "version": None,
+        "path": None,
+        "model": None,
+        "capabilities": [],
+        "sandbox": bubblewrap(environ) is not None,
+        "problem": None,
+    }
+    try:
+        provider = find(name, providers.of(name))
+        shown["capabilities"] = list(getattr(provider, "capabilities", ()))
+        shown["model"] = providers.of(name).model
+        executable = getattr(provider, "executable", None)
+        if executable is not None:
+            shown["path"] = executable(environ)
+            shown["version"] = version_of(shown["path"], environ)
+        provider.check(environ)
+        shown["found"] = True
+    except PerlesError as error:
+        shown["problem"] = str(error)
+    return shown

@@ -1,0 +1,53 @@
+"""`perles agents`: who works, on what, at what cost."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from perles.cli.output import print_json, print_table, say
+from perles.domain.staffing import label
+from perles.paths import Paths, home
+from perles.store import views
+from perles.store.agent_views import Json, list_agents
+
+HEADERS = ("WORKFLOW", "AGENT", "PROVIDER", "STATUS", "TASK", "TURNS", "TOKENS", "COST", "CONTEXT")
+
+
+def command(
+    id: Annotated[
+        str | None,
+        typer.Argument(help="Only of this workflow: id, unique prefix, or unique name."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="An array of objects.")] = False,
+) -> None:
+    """List agents: of one workflow, or of all that run or are paused."""
+    with views.reading(Paths(home(os.environ)).database_path()) as connection:
+        workflow_id = None if id is None else views.resolve(connection, id)
+        found = list_agents(connection, workflow_id)
+    if json:
+        print_json(found)
+        return
+    print_table(HEADERS, [_row(agent) for agent in found], state=3)
+    for agent in found:
+        if agent["held_until"] and agent["status"] == "ready":
+            say(
+                f"{agent['name']} waits until {agent['held_until']} ({agent['error'] or 'limited'})"
+            )
+
+
+def _row(agent: Json) -> list[str]:
+    tokens = agent["tokens_in"] + agent["tokens_out"]
+    used, window = agent["context_used"], agent["context_window"]
+    context = "-" if not used else f"{used}/{window}" if window else str(used)
+    return [
+        agent["workflow_id"],
+        agent["name"],
+        label(agent["provider"], agent["model"]),
+        agent["status"],
+        agent["task"] or "-",
+        str(agent["turns"]),
+        str(tokens),
+        f"{agent['cost_usd']:.2f}" if agent["cost_usd"] else "-",
+        context,
+    ]

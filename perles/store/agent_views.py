@@ -1,0 +1,69 @@
+"""Agents and providers on hold, on the read side. By the driver alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+Json = dict[str, Any]
+
+_AGENTS: Final = (
+    "SELECT a.workflow_id, a.name, a.role, a.provider, a.model, a.status, a.phase, k.key AS task, "
+    "a.tokens_in, a.tokens_out, a.tokens_cached, a.cost_usd, a.context_used, a.context_window, "
+    "a.held_until, h.until AS provider_held_until, a.provider_session_id, a.last_activity_at, "
+    "(SELECT count(*) FROM turns t WHERE t.agent_id = a.id) AS turns, "
+    "(SELECT t.pid FROM turns t WHERE t.agent_id = a.id AND t.status IN ('starting', 'running')) "
+    "AS pid, "
+    "(SELECT count(*) FROM messages m WHERE m.agent_id = a.id AND m.status = 'queued') AS queued, "
+    "(SELECT t.error FROM turns t WHERE t.agent_id = a.id ORDER BY t.id DESC LIMIT 1) AS error "
+    "FROM agents a JOIN workflows w ON w.id = a.workflow_id "
+    "LEFT JOIN tasks k ON k.id = a.task_id LEFT JOIN provider_holds h ON h.provider = a.provider "
+)
+
+
+def list_agents(connection: Connection | None, workflow_id: str | None) -> list[Json]:
+    """The agents of one workflow, or of all that run or are paused, in the order they came."""
+    if connection is None:
+        return []
+    where, params = "w.state IN ('running', 'paused')", []
+    if workflow_id is not None:
+        where, params = "w.id = ?", [workflow_id]
+    rows = connection.execute(f"{_AGENTS} WHERE {where} ORDER BY w.created_at, a.id", params)
+    return [_agent(dict(row)) for row in rows]
+
+
+def _agent(row: Json) -> Json:
+    held = max(filter(None, (row.pop("provider_held_until"), row["held_until"])), default=None)
+    return {
+        "workflow_id": row["workflow_id"],
+        "name": row["name"],
+        "role": row["role"],
+        "provider": row["provider"],
+        "model": row["model"],
+        "status": row["status"],
+        "phase": row["phase"],
+        "task": row["task"],
+        "pid": row["pid"],
+        "turns": row["turns"],
+        "queued_messages": row["queued"],
+        "tokens_in": row["tokens_in"],
+        "tokens_out": row["tokens_out"],
+        "tokens_cached": row["tokens_cached"],
+        "cost_usd": row["cost_usd"],
+        "context_used": row["context_used"],
+        "context_window": row["context_window"],
+        "held_until": held,
+        "provider_session_id": row["provider_session_id"],
+        "error": row["error"],
+        "last_activity_at": row["last_activity_at"],
+    }
+
+
+def provider_holds(connection: Connection | None) -> dict[str, Json]:
+    """The providers whose quota is used up, each with until when and why."""
+    if connection is None:
+        return {}
+    rows = connection.execute("SELECT provider, until, reason FROM provider_holds")
+    return {row["provider"]: {"until": row["until"], "reason": row["reason"]} for row in rows}

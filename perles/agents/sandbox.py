@@ -61,11 +61,11 @@ def _mounts(environ: Mapping[str, str], work_dir: Path, session: Path) -> Sequen
     argv = ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]  # noqa: S108 - its own
     argv += ["--die-with-parent", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
     for name in SECRET_FOLDERS:
-        path = Path(home, name)
-        if path.is_dir():
-            argv += ["--tmpfs", str(path)]
-        elif path.exists():
-            argv += ["--ro-bind", os.devnull, str(path)]
+        hidden = Path(home, name)
+        if hidden.is_dir():
+            argv += ["--tmpfs", str(hidden)]
+        elif hidden.exists():
+            argv += ["--ro-bind", os.devnull, str(hidden)]
     own = [str(Path(home, name)) for name in OWN_FOLDERS]
     own += [environ[name] for name in ("CODEX_HOME", "CLAUDE_CONFIG_DIR") if name in environ]
     for path in own:

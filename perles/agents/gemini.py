@@ -1,6 +1,7 @@
 """The provider `gemini`: Gemini CLI."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from perles.agents.cli import SERVER, CliProvider, as_json, bearer, with_system
@@ -14,6 +15,7 @@ from perles.agents.lines import (
     usage,
 )
 from perles.agents.provider import AgentEvent, Kind, Launch, TurnContext
+from perles.domain.errors import UsageError
 
 MAX_TOOLS: Final = 1000
 MAX_PIECE: Final = 64 * 1024
@@ -35,6 +37,7 @@ class GeminiProvider(CliProvider):
             argv += ["-m", model]
         if turn.session_id:
             argv += ["--resume", turn.session_id]
+        _need_private(turn.folder)
         settings: dict[str, Any] = {
             "mcpServers": {
                 SERVER: {"httpUrl": turn.mcp_url, "headers": bearer(turn), "trust": True}
@@ -61,6 +64,16 @@ class GeminiProvider(CliProvider):
     def parser(self, _totals: Mapping[str, int] | None = None) -> "GeminiParser":
         """A parser of its stream-json."""
         return GeminiParser()
+
+
+def _need_private(folder: Path) -> None:
+    """Raise `UsageError` where it would pass over its settings file without a word."""
+    for parent in (folder, *folder.parents):
+        if parent.stat().st_mode & 0o022:
+            raise UsageError(
+                f"cannot use gemini with a session in {folder}: it reads no settings below "
+                f"{parent}, where others may write; move PERLES_HOME"
+            )
 
 
 def _has_key_and_address(environ: Mapping[str, str]) -> bool:

@@ -3,6 +3,7 @@
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -101,12 +102,16 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def scripted(
-    tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch
+    migrated: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[Script], Agents]]:
     """Makes `Agents` whose model follows a script; afterwards no process of them is left."""
     monkeypatch.setattr("tests.integration.cli.DEADLINE", SECONDS)
-    root = tmp_path / 'wörk \'n "dir"'
-    root.mkdir()
+    # Not below /tmp: gemini reads no settings below a folder that others may write to.
+    runs = clis.cache_folder() / "runs"
+    runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=runs))
+    root = folder / 'wörk \'n "dir"'
+    root.mkdir(mode=0o700)
     models: list[Model] = []
     homes: list[Agents] = []
 
@@ -124,3 +129,4 @@ def scripted(
         home.close()
     for model in models:
         model.__exit__()
+    shutil.rmtree(folder, ignore_errors=True)

@@ -20,7 +20,7 @@ demo: $(READY)  ## run a pipeline over this repository, in a home folder of its 
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
 test: $(READY)  ## run the tests
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4
 
 lint: $(READY)  ## check style, types and layers
 	$(BIN)/ruff check .

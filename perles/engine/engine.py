@@ -148,8 +148,10 @@ class Engine:
         """One look at what can be done now. A database that cannot be written is asked again."""
         try:
             await context.turns.deliver()
-            due = to_text(self._clock.now() - timedelta(seconds=RETRY_AFTER))
-            if context.reader.row(queries.FAILED_COORDINATORS, before=due) is not None:
+            now = self._clock.now()
+            due = to_text(now - timedelta(seconds=RETRY_AFTER))
+            failed = {"before": due, "now": to_text(now)}
+            if context.reader.row(queries.FAILED_COORDINATORS, **failed) is not None:
                 await context.writer.write(lambda tx: retry_coordinators(tx, due))
             await self._admit(context, commands)
         except DatabaseError as error:

@@ -273,6 +273,11 @@ class Turns:
         if dying:
             self._signal(dying, signal.SIGKILL)
 
+    def cut_every_grace_short(self) -> None:
+        """`cut_grace_short` for every workflow with a live turn."""
+        for workflow_id in {live.workflow_id for live in self._live.values()}:
+            self.cut_grace_short(workflow_id)
+
     def forget(self, workflow_id: str) -> None:
         """The workflow has ended: whoever was in a hurry has what they wanted."""
         self._hurried.discard(workflow_id)

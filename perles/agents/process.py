@@ -184,6 +184,11 @@ def family(markers: Iterable[str], sessions: Iterable[int] = (), *, since: int =
     return [identity.pid for identity in _members(markers, sessions, since)]
 
 
+def carries(identity: Identity, marker: str) -> bool:
+    """Whether the process has `NAME=value` in its environment."""
+    return _has_marker(str(identity.pid), [marker.encode()])
+
+
 def find_launcher(marker: str, files: TurnFiles) -> Identity | None:
     """The launcher of the turn with this marker and these files, if it lives."""
     for identity in _members([marker], [], 0):

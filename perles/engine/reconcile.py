@@ -39,11 +39,12 @@ async def _settle(context: Context, turn: Turn, *, cut_off: bool) -> str:
     agent = context.reader.need(Agent, turn.agent_id)
     live = LiveTurn.of(turn, agent, context.provider(agent.provider))
     left = process.left_status(live.files.status)
-    if left is None and (live.identity is None or not process.is_alive(live.identity)):
+    if left is None and not _is_right(live):
         # The engine died between spawn and commit, or somebody changed the row.
-        live.identity = process.find_launcher(live.marker, live.files) or live.identity
+        live.identity = process.find_launcher(live.marker, live.files)
     await _commit_start(context, turn, live, began=left is not None)
-    if live.identity is None or not process.is_alive(live.identity):
+    if not _is_right(live):
+        live.identity = None
         await context.turns.finish(live)
         return "lost" if left is None else "finished"
     context.turns.watch(live)
@@ -53,6 +54,15 @@ async def _settle(context: Context, turn: Turn, *, cut_off: bool) -> str:
     elif context.reader.need(Workflow, turn.workflow_id).state != "running":
         await context.turns.interrupt([live], Ending("interrupt", "pause"), grace=GRACE)
     return "adopted"
+
+
+def _is_right(live: LiveTurn) -> bool:
+    """Whether the process that the row names lives, and is this turn's."""
+    return (
+        live.identity is not None
+        and process.is_alive(live.identity)
+        and process.carries(live.identity, live.marker)
+    )
 
 
 async def _commit_start(context: Context, turn: Turn, live: LiveTurn, *, began: bool) -> None:

@@ -49,11 +49,28 @@ class HealthPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long one turn may take, and be silent, in seconds. 0 means no limit."""
+
+    turn: float = 0.0
+    silence: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one turn may print, in bytes."""
+
+    turn_output: int = 2**30
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The configuration as it holds."""
 
     resource_policy: ResourcePolicy = ResourcePolicy()
     health_policy: HealthPolicy = HealthPolicy()
+    timeouts: Timeouts = Timeouts()
+    limits: Limits = Limits()
 
 
 class Setting(NamedTuple):
@@ -108,6 +125,17 @@ _TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]
             "on_exhausted": (lambda node: node.word(_ON_EXHAUSTED), "fail, pause or alert"),
         },
     ),
+    "timeouts": (
+        "orchestration.timeouts",
+        {
+            "turn": (Node.duration, "a turn that takes longer is ended; 0s means no limit"),
+            "silence": (Node.duration, "a turn that prints nothing so long is ended; 0s: no limit"),
+        },
+    ),
+    "limits": (
+        "orchestration.limits",
+        {"turn_output": (Node.size, "bytes that a turn may print, or like 1GiB")},
+    ),
 }
 OPTIONS: Final = {
     f"{prefix}.{name}": Option(f"{prefix}.{name}", section, name, reader, text)
@@ -123,8 +151,12 @@ IGNORED: Final = frozenset(
             *("client", "coordinator_client", "worker_client", "observer_client"),
             *("observer_enabled", "claude", "claude_worker", "claude_observer", "amp", "codex"),
             *("gemini", "opencode", "api_port", "templates", "session_storage", "workflows"),
-            *("timeouts", "tracing"),
+            "tracing",
         )
+    }
+    | {
+        f"orchestration.timeouts.{name}"
+        for name in ("worktree_creation", "coordinator_start", "workspace_setup", "max_total")
     }
 )
 """Keys of the original that are accepted and have no effect here (yet)."""
@@ -218,16 +250,18 @@ def repo_of(work_dir: Path) -> Path | None:
 
 def render_default() -> str:
     """A configuration file with every key, its default and its meaning."""
-    lines = [
-        "# Perles configuration. Every key with its default.",
-        "orchestration:",
-        "  control_plane:",
-    ]
+    lines = ["# Perles configuration. Every key with its default."]
+    above: list[str] = []
     for section, (prefix, entries) in _TABLE.items():
-        lines.append(f"    {prefix.rpartition('.')[2]}:")
+        path = prefix.split(".")
+        for depth, name in enumerate(path):
+            if path[: depth + 1] != above[: depth + 1]:
+                lines.append(f"{'  ' * depth}{name}:")
+        above = path
         defaults = getattr(Config(), section)
         for name, (_, text) in entries.items():
-            lines.append(f"      {name}: {_written(getattr(defaults, name))}  # {text}")
+            written = _written(getattr(defaults, name))
+            lines.append(f"{'  ' * len(path)}{name}: {written}  # {text}")
     return "\n".join(lines) + "\n"
 
 
@@ -289,7 +323,10 @@ def _build(found: Mapping[str, _Found]) -> Config:
     for option, node, _ in found.values():
         values[option.section][option.field] = option.read(node)
     config = Config(
-        ResourcePolicy(**values["resource_policy"]), HealthPolicy(**values["health_policy"])
+        ResourcePolicy(**values["resource_policy"]),
+        HealthPolicy(**values["health_policy"]),
+        timeouts=Timeouts(**values["timeouts"]),
+        limits=Limits(**values["limits"]),
     )
     policy = config.resource_policy
     if policy.port_range_start > policy.port_range_end:
@@ -309,5 +346,10 @@ def _written(value: Any) -> str:
 
 assert all(
     {field.name for field in fields(cls)} == set(_TABLE[section][1])
-    for section, cls in (("resource_policy", ResourcePolicy), ("health_policy", HealthPolicy))
+    for section, cls in (
+        ("resource_policy", ResourcePolicy),
+        ("health_policy", HealthPolicy),
+        ("timeouts", Timeouts),
+        ("limits", Limits),
+    )
 )

@@ -38,6 +38,8 @@ _ENGINE_START_SECONDS: Final = 30.0
 _ID_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz23456789"
 _WITHOUT_ENGINE: Final = frozenset({"stop", "pause", "fail", "archive"})
 """Commands that need no agent: with no engine running they are carried out at once."""
+_KILL_SECONDS: Final = 20.0
+"""How long an engine has to end after it was told to kill its agents."""
 _MAX_ERRANDS: Final = 3
 """Tries to carry out a command here; another engine may come up and take it, and end."""
 
@@ -285,19 +287,35 @@ class ControlPlane:
         said = log.read_text(errors="replace").strip().splitlines()
         raise PerlesError(f"cannot start the engine: {said[-1] if said else 'it ended at once'}")
 
-    def stop_engine(self, *, timeout: float = 60.0) -> int:
-        """Stop the engine, pausing what runs; its pid. Raises `NoEngineError`, `PerlesError`."""
+    def stop_engine(self, *, timeout: float = 60.0, leave_agents: bool = False) -> int:
+        """Stop the engine, pausing what runs; its pid. Raises `NoEngineError`, `PerlesError`.
+
+        With `leave_agents` the agents work on, and the next engine goes on with them.
+        """
         lock = EngineLock(self.database_path)
         pid = lock.holder()
         if not lock.is_held() or pid is None:
             raise NoEngineError
-        os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + timeout
-        while lock.is_held() and lock.holder() == pid:
-            if time.monotonic() > deadline:
-                raise PerlesError(f"cannot stop the engine: pid {pid} still runs; kill -9 {pid}")
-            time.sleep(_POLL)
+        os.kill(pid, signal.SIGUSR1 if leave_agents else signal.SIGTERM)
+        if not _has_let_go(lock, pid, timeout):
+            raise PerlesError(f"cannot stop the engine: pid {pid} still runs; kill -9 {pid}")
         return pid
+
+    def shutdown(self, timeout: float = 60.0) -> None:
+        """See that no engine runs: what runs is paused, and can be resumed later.
+
+        Agents that need longer than `timeout` to end are killed. Raises `PerlesError`
+        when even that does not end the engine.
+        """
+        lock = EngineLock(self.database_path)
+        pid = lock.holder()
+        if not lock.is_held() or pid is None:
+            return
+        os.kill(pid, signal.SIGTERM)
+        if not _has_let_go(lock, pid, timeout):
+            os.kill(pid, signal.SIGTERM)
+            if not _has_let_go(lock, pid, _KILL_SECONDS):
+                raise PerlesError(f"cannot stop the engine: pid {pid} still runs; kill -9 {pid}")
 
     def wait_for_idle_engine(self, seconds: float) -> bool:
         """Wait for an engine that ends when idle; whether it ended in that time."""
@@ -380,6 +398,16 @@ def _resident(pid: int) -> int | None:
     except (OSError, IndexError):
         return None
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _has_let_go(lock: EngineLock, pid: int, seconds: float) -> bool:
+    """Wait for the engine with this pid to be gone; whether it went in that time."""
+    deadline = time.monotonic() + seconds
+    while lock.is_held() and lock.holder() == pid:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL)
+    return True
 
 
 def _new_id() -> str:

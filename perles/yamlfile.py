@@ -17,6 +17,7 @@ import yaml
 from perles.domain.duration import parse_duration
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
+from perles.domain.size import parse_size
 
 MAX_BYTES: Final = 1024 * 1024
 MAX_NODES: Final = 200_000
@@ -99,6 +100,16 @@ class Node:
             return parse_duration(self.text())
         except UsageError as error:
             raise self.error(str(error)) from None
+
+    def size(self) -> int:
+        """Bytes, written like `1GiB` or as a number; at least one."""
+        try:
+            size = parse_size(self.text())
+        except UsageError as error:
+            raise self.error(str(error)) from None
+        if size < 1:
+            raise self.error("must be at least one byte")
+        return size
 
     def word(self, known: Iterable[str]) -> str:
         """One of the known words."""

@@ -54,6 +54,7 @@ class Engine:
         self._leave_agents = False
         self._lock = EngineLock(paths.database_path())
         self._writer: Writer | None = None
+        self._turns: Turns | None = None
 
     def stop(self, *, leave_agents: bool = False) -> None:
         """Ask the engine to end. Running workflows are paused, or left to the next engine."""
@@ -62,6 +63,11 @@ class Engine:
         self._leave_agents = leave_agents
         self._stopping.set()
         self._changed.set()
+
+    def hurry(self) -> None:
+        """Give agents that are being paused or stopped no more time: kill them."""
+        if self._turns is not None:
+            self._turns.cut_every_grace_short()
 
     async def run(
         self, *, exit_when_idle: bool = False, errand: frozenset[str] | None = None
@@ -102,7 +108,7 @@ class Engine:
     ) -> None:
         commands = Commands(context)
         servers = McpServers(EngineToolHost(context, commands))
-        context.turns = Turns(context)
+        context.turns = self._turns = Turns(context)
         context.supervisor = Supervisor(context, servers)
         await servers.start()
         await context.writer.write(_started)
@@ -148,8 +154,10 @@ class Engine:
         """One look at what can be done now. A database that cannot be written is asked again."""
         try:
             await context.turns.deliver()
-            due = to_text(self._clock.now() - timedelta(seconds=RETRY_AFTER))
-            if context.reader.row(queries.FAILED_COORDINATORS, before=due) is not None:
+            now = self._clock.now()
+            due = to_text(now - timedelta(seconds=RETRY_AFTER))
+            failed = {"before": due, "now": to_text(now)}
+            if context.reader.row(queries.FAILED_COORDINATORS, **failed) is not None:
                 await context.writer.write(lambda tx: retry_coordinators(tx, due))
             await self._admit(context, commands)
         except DatabaseError as error:
@@ -217,26 +225,40 @@ def _stopped(tx: Tx) -> None:
 
 
 def serve(paths: Paths, config: Config, *, exit_when_idle: bool = False) -> None:
-    """Host the engine in this process until SIGTERM or SIGINT; a second one kills.
+    """Host the engine in this process until it is told to stop.
 
+    SIGTERM and SIGINT pause what runs; a second one kills the agents that take their
+    time, a third one the engine. SIGUSR1 leaves the agents to the next engine.
     Raises `EngineRunsError`, `DatabaseError`.
     """
     _log_quietly()
 
     async def main() -> None:
         engine = Engine(paths, config)
-        loop = asyncio.get_running_loop()
-
-        def stop() -> None:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.remove_signal_handler(number)
-            engine.stop()
-
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop)
+        _obey_signals(engine)
         await engine.run(exit_when_idle=exit_when_idle)
 
     asyncio.run(main())
+
+
+def _obey_signals(engine: Engine) -> None:
+    loop = asyncio.get_running_loop()
+    asked = 0
+
+    def stop() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            engine.stop()
+            return
+        engine.hurry()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    loop.add_signal_handler(signal.SIGUSR1, lambda: engine.stop(leave_agents=True))
 
 
 def run_errand(paths: Paths, config: Config, kinds: frozenset[str]) -> None:

@@ -60,7 +60,8 @@ FAILED_COORDINATORS: Final = Sql(
         Workflow.state == "running",
         Agent.role == "coordinator",
         Agent.status == "failed",
-        Agent.updated_at < bindparam("before"),
+        # One that failed in the future did so before the clock was set back.
+        (Agent.updated_at < bindparam("before")) | (Agent.updated_at > bindparam("now")),
     )
 )
 COUNT_WORKERS_EVER: Final = Sql(
@@ -102,6 +103,23 @@ SETTLE_MESSAGES: Final = Sql(
     .values(status=bindparam("status_"), updated_at=bindparam("now_"))
 )
 
+COUNT_DELIVERED: Final = Sql(
+    select(func.count())
+    .select_from(Message)
+    .where(Message.turn_id == bindparam("turn_id"), Message.status == "delivered")
+)
+
+MOVE_OFFSET: Final = Sql(
+    update(Turn)
+    .where(Turn.id == bindparam("id_"), Turn.stdout_offset == bindparam("from_"))
+    .values(stdout_offset=bindparam("to_"), updated_at=bindparam("now_"))
+)
+LATEST_ENDED_TURNS: Final = Sql(
+    select(Turn.error_class)
+    .where(Turn.agent_id == bindparam("agent_id"), Turn.ended_at.is_not(None))
+    .order_by(Turn.number.desc())
+    .limit(bindparam("limit"))
+)
 LAST_TURN_NUMBER: Final = Sql(
     select(func.coalesce(func.max(Turn.number), 0)).where(Turn.agent_id == bindparam("agent_id"))
 )

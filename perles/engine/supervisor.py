@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from perles.agents import process
 from perles.domain.errors import LimitReachedError, PerlesError, WrongStateError
 from perles.domain.states import AGENT, PHASE, TASK, WORKFLOW, WorkflowState
-from perles.engine import mail, queries, scheduler
+from perles.engine import fault, mail, queries, scheduler
 from perles.engine.context import Context, log
 from perles.engine.outcome import Ending
 from perles.store import journal
@@ -77,14 +77,18 @@ class Supervisor:
         await self._take_and_open(workflow, _resumed)
         return {"status": "running"}
 
-    async def reopen(self, workflow: Workflow) -> None:
-        """Serve a workflow again that ran when the last engine died; its leases still stand."""
+    async def reopen(self, workflow: Workflow) -> bool:
+        """Serve a workflow again that ran when the last engine died; its leases still stand.
+
+        Whether it had to move to another port, where its live agents do not find it.
+        """
         listener = self._bind(workflow)
         port = listener.getsockname()[1]
         if port != workflow.mcp_port:
             log.warning("port %s of %s is taken; now on %s", workflow.mcp_port, workflow.id, port)
             await self._write(lambda tx: _move_port(tx, workflow.id, port))
         await self._serve(workflow.id, listener)
+        return bool(port != workflow.mcp_port)
 
     async def pause(self, workflow_id: str, *, reason: str | None = None) -> dict[str, Any]:
         """Interrupt the workflow's turns and let its messages wait."""
@@ -125,7 +129,9 @@ class Supervisor:
             await self._end_strays(workflow_id)
             self._open.discard(workflow_id)
             await self._servers.close(workflow_id)
+            fault.at("end.before-commit")
             await self._write(lambda tx: _ended(tx, workflow_id, trigger, reason))
+            fault.at("end.after-commit")
         finally:
             context.closing.discard(workflow_id)
             context.turns.forget(workflow_id)
@@ -146,6 +152,7 @@ class Supervisor:
         try:
             port = int(listener.getsockname()[1])
             await self._write(lambda tx: enter(tx, context, workflow, port))
+            fault.at("start.after-commit")
         except BaseException:
             listener.close()
             raise
@@ -171,15 +178,18 @@ class Supervisor:
 
     async def _end_strays(self, workflow_id: str) -> None:
         """End every process that carries the workflow's marker, whatever started it."""
-        marker = f"PERLES_WORKFLOW={workflow_id}"
-        for number, tries in ((signal.SIGTERM, 50), (signal.SIGKILL, 250)):
-            strays = process.family([marker])
-            process.signal_all(strays, number)
-            for _ in range(tries):
-                if not process.family([marker]):
-                    return
-                await asyncio.sleep(0.02)
-        log.error("processes of %s outlive SIGKILL: %s", workflow_id, process.family([marker]))
+        markers = [f"PERLES_WORKFLOW={workflow_id}"]
+        if not process.signal_family(signal.SIGTERM, markers):
+            return
+        for _ in range(50):
+            await asyncio.sleep(0.02)
+            if not process.family(markers):
+                return
+        for _ in range(250):
+            if not process.signal_family(signal.SIGKILL, markers):
+                return
+            await asyncio.sleep(0.02)
+        log.error("processes of %s outlive SIGKILL: %s", workflow_id, process.family(markers))
 
     async def _write(self, work: Callable[[Tx], None]) -> None:
         await self._context.writer.write(work)

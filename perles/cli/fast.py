@@ -10,8 +10,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from perles.cli.text import clean
 from perles.domain.errors import PerlesError
+from perles.text import clean
 
 _FLAGS: Final[dict[str, dict[str, type]]] = {
     "list": {

@@ -5,12 +5,12 @@ import time
 from typing import NamedTuple
 
 from perles.cli.output import print_json, print_table, span, warn
-from perles.cli.text import clean
 from perles.domain.errors import UsageError
 from perles.domain.states import PRIORITIES, WORKFLOW
 from perles.paths import Paths
 from perles.store import views
 from perles.store.views import DEFAULT_LIMIT, Json, WorkflowFilter
+from perles.text import clean
 
 HEADERS = ("ID", "NAME", "STATE", "TASKS", "WORKERS", "UPTIME", "TOKENS", "TEMPLATE", "NOTE")
 

@@ -3,10 +3,10 @@
 from typing import NamedTuple
 
 from perles.cli.output import between, print_json, print_table, say, span
-from perles.cli.text import clean
 from perles.paths import Paths
 from perles.store import views
 from perles.store.views import Json
+from perles.text import clean
 
 TASK_HEADERS = ("TASK", "STATUS", "ASSIGNEE", "ATTEMPT", "EXIT", "TIME", "NOTE")
 AGENT_HEADERS = ("AGENT", "STATUS", "PHASE", "TASK", "PID", "QUEUED")

@@ -202,7 +202,8 @@ def test_a_second_ctrl_c_kills(home: Home) -> None:
 
     assert run.returncode == 130
     (stopped,) = home.events("--type", "turn.interrupted", "p")
-    assert stopped["payload"]["exit_code"] == -signal.SIGKILL  # it would have ended with 143
+    # Killed together with its launcher: nobody knows. By itself it would have told of its TERM.
+    assert stopped["payload"]["exit_code"] is None
     assert home.json("show", "p", "--json")["state"] == "stopped"
     _nothing_is_left(home, home.only())
 

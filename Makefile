@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test lint bench format clean
+.PHONY: help demo test soak lint bench format clean
 
 help:  ## show this
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ demo: $(READY)  ## run a pipeline over this repository, in a home folder of its 
 
 test: $(READY)  ## run the tests
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 4
+
+soak: $(READY)  ## kill engines, agents and launchers, N=200 times
+	$(BIN)/python -m tests.crash.soak $(or $(N),200) $(SEED)
 
 lint: $(READY)  ## check style, types and layers
 	$(BIN)/ruff check .

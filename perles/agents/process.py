@@ -146,18 +146,22 @@ def spawn(launch: Launch, *, cwd: Path, env: Mapping[str, str], files: TurnFiles
     return Identity(child.pid, found[2] if found else 0, boot_id())
 
 
-def reap(pid: int) -> int | None:
-    """The agent's exit code as the launcher, our own ended child, passed it on.
+class Reaped(NamedTuple):
+    """How the launcher ended: with the agent's exit code, or killed, with a code of its own."""
 
-    None where nobody knows it: the launcher is not ours, or was killed itself.
-    """
+    code: int
+    is_agents: bool
+
+
+def reap(pid: int) -> Reaped | None:
+    """Take the status of the launcher, our own ended child; None where it is not ours."""
     try:
         ended, status = os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
         return None
-    if ended == 0 or os.WIFSIGNALED(status):
+    if ended == 0:
         return None
-    return _from_shell(os.waitstatus_to_exitcode(status))
+    return Reaped(_from_shell(os.waitstatus_to_exitcode(status)), not os.WIFSIGNALED(status))
 
 
 def left_status(status: Path) -> int | None:

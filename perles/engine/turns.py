@@ -207,14 +207,16 @@ class Turns:
         code = process.left_status(live.files.status)
         if code != 0:
             await self._end_family(live, grace=FAMILY_GRACE)
+        is_known = code is not None
         if live.is_child and live.identity is not None:
             reaped = process.reap(live.identity.pid)
-            code = reaped if code is None else code
+            if code is None and reaped is not None:
+                code, is_known = reaped
         async with live.reading:
             last = await self._drain(live)
             outcome = live.parser.outcome(code, "\n".join(tail_of(live.files.stderr)))
             ending = Ending.of(outcome)
-            if code is None and not outcome.succeeded:
+            if not is_known and not outcome.succeeded:
                 ending, outcome = Ending("lose", "turn_ended"), LOST
             outcome = live.verdict or outcome
             await self._conclude(live, live.ending or ending, outcome, code, last)

@@ -6,7 +6,7 @@ from random import Random
 
 from tests.crash.world import World, agent_of, kill, tasks
 
-TASKS = 8
+TASKS = 10
 RETRIES = 9
 MODES = ("engine", "agent", "launcher", "engine and agent", "engine and launcher")
 

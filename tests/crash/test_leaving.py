@@ -34,6 +34,8 @@ def test_shutdown_pauses_what_runs_and_it_can_go_on(storm: World) -> None:
 
     assert storm.state(id) == "paused"
     assert storm.family(id) == []
+    assert storm.engine is not None
+    assert storm.engine.wait(timeout=10) == 0
     storm.plane.shutdown()  # nothing to do is no error
     storm.serve()
     storm.plane.request(id, "resume", {})
@@ -41,13 +43,13 @@ def test_shutdown_pauses_what_runs_and_it_can_go_on(storm: World) -> None:
 
 
 def test_a_second_signal_kills_the_agents_that_take_their_time(storm: World) -> None:
-    run = "trap '' TERM INT; echo begins; while :; do sleep 0.2; done"
+    run = "trap 'touch asked' TERM; echo begins; while :; do sleep 0.2; done"
     id = storm.create([{"key": "t0", "run": run}])
     engine = storm.serve()
     storm.wait_for_text(id, "begins")
 
     engine.send_signal(signal.SIGINT)
-    storm.wait_for("the pause", lambda: len(storm.launchers()) == 1)
+    storm.wait_for("the pause", (storm.home.work / "asked").exists)
     engine.send_signal(signal.SIGINT)
 
     assert engine.wait(timeout=20) == 0

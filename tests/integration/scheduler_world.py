@@ -271,6 +271,9 @@ class World:
                     held,
                 )
         assert not left or held.total() >= self.policy.max_ai_calls
+        for other in started:
+            alone = held[other.workflow_id] == self.policy.max_ai_calls > 1
+            assert not alone or not [o for o in left if o.workflow_id != other.workflow_id]
 
     async def _admit(self) -> None:
         """As the engine does; nobody starts before one that ranks before it."""

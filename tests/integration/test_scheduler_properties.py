@@ -30,7 +30,7 @@ async def act(world: World, what: str, draw: "Draw") -> None:
     agents = world.agents()
     world.clock.advance(draw.number(1, 90))
     if what == "request":
-        world.request(draw.number(0, 2), token_budget=draw.number(0, 3) * 1000)
+        world.request(draw.number(0, 2), token_budget=draw.number(0, 3) * 500)
     elif what == "pause" and running:
         await world.pause(draw.of(running))
     elif what == "resume" and paused:
@@ -63,8 +63,8 @@ async def act(world: World, what: str, draw: "Draw") -> None:
 
 
 WEIGHTS = {
-    **{"request": 3, "pause": 2, "resume": 3, "stop": 1, "complete": 2, "cancel": 1, "spawn": 6},
-    **{"tell": 14, "spend": 8, "succeed": 12, "fail": 1, "crash": 1, "torn": 1, "limits": 1},
+    **{"request": 5, "pause": 2, "resume": 3, "stop": 1, "complete": 2, "cancel": 1, "spawn": 6},
+    **{"tell": 14, "spend": 14, "succeed": 12, "fail": 1, "crash": 1, "torn": 1, "limits": 1},
     "set": 1,
 }
 

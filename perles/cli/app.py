@@ -15,7 +15,7 @@ from perles.cli import (
     logs,
     maintenance,
     read,
-    resources,
+    resources_app,
     run,
     serve,
     templates,
@@ -68,7 +68,7 @@ app.command("show")(read.show)
 app.command("events")(read.events)
 app.command("logs")(logs.command)
 app.command("serve")(serve.command)
-app.add_typer(resources.app, name="resources")
+app.add_typer(resources_app.app, name="resources")
 app.add_typer(engine.app, name="engine")
 app.add_typer(templates.app, name="templates")
 app.add_typer(config.app, name="config")

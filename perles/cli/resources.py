@@ -1,59 +1,48 @@
 """`perles resources`: each limit with what is used, who holds it, who waits; and how it was."""
 
-import os
 import sys
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
-
-import typer
+from typing import NamedTuple
 
 from perles.cli.output import age, print_json, print_table, warn
 from perles.domain.errors import UsageError
-from perles.paths import Paths, home
+from perles.paths import Paths
 from perles.store import resource_views, views
 from perles.store.resource_views import Json
-
-app = typer.Typer(help="Limits: what is used, who holds it, who waits.")
 
 HEADERS = ("RESOURCE", "USED", "LIMIT", "WAITING", "HELD BY")
 MAX_NAMED = 8
 MAX_HOURS = 24 * 366
 
 
-@app.callback(invoke_without_command=True)
-def show(
-    context: typer.Context,
-    json: Annotated[
-        bool, typer.Option("--json", help="JSON, as docs/json.md describes it.")
-    ] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Again at every second.")] = False,
-) -> None:
-    """Show every limit: used, waiting, holders."""
-    if context.invoked_subcommand is not None:
-        return
+class ResourceOptions(NamedTuple):
+    """What was asked for on the command line."""
+
+    json: bool = False
+    watch: bool = False
+
+
+def run(options: ResourceOptions, paths: Paths) -> None:
+    """Print every limit, once or, with `watch`, again at every second."""
     while True:
-        if watch and sys.stdout.isatty():
+        if options.watch and sys.stdout.isatty():
             print("\x1b[H\x1b[2J", end="")
-        _print(json)
-        if not watch:
+        _print(options.json, paths)
+        if not options.watch:
             return
         sys.stdout.flush()
         time.sleep(1)
 
 
-@app.command()
-def history(
-    hours: Annotated[int, typer.Option(help="How many hours back (default a day).")] = 24,
-    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-) -> None:
-    """Show how many leases were held, peak and average by hour, from the journal."""
+def history(hours: int, as_json: bool, paths: Paths) -> None:
+    """Print peak and average by hour. Raises `UsageError`."""
     if not 1 <= hours <= MAX_HOURS:
         raise UsageError(f"cannot go {hours} hours back: it must be 1 to {MAX_HOURS}")
     now = datetime.now(UTC)
-    with views.reading(Paths(home(os.environ)).database_path()) as connection:
+    with views.reading(paths.database_path()) as connection:
         rows = resource_views.history(connection, now - timedelta(hours=hours - 1), now)
-    if json:
+    if as_json:
         print_json(rows)
     elif rows:
         table = [
@@ -65,8 +54,8 @@ def history(
         warn(f"nothing was held in the last {hours} hours")
 
 
-def _print(as_json: bool) -> None:
-    with views.reading(Paths(home(os.environ)).database_path()) as connection:
+def _print(as_json: bool, paths: Paths) -> None:
+    with views.reading(paths.database_path()) as connection:
         found = resource_views.resources(connection)
     if as_json:
         print_json(found)

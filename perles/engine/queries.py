@@ -227,8 +227,7 @@ RUNNING_WORKFLOWS: Final = Sql(select(Workflow).where(Workflow.state == "running
 WAITING_WORKFLOWS: Final = Sql(
     select(Workflow)
     .where(
-        Workflow.state == "pending",
-        Workflow.start_requested_at.is_not(None),
+        text(WAITS_TO_START),  # in these words, or the index of the line is not used
         # Whoever asked just now is answered by their own command.
         ~exists().where(
             Command.workflow_id == Workflow.id,

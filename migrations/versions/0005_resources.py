@@ -12,8 +12,11 @@ branch_labels = None
 depends_on = None
 
 # Ten minutes of waiting outweigh one step of priority: the smallest rank is the next to start.
-START_RANK = "julianday(start_requested_at) - priority * 10.0 / 1440"
-WAITS = "state = 'pending' AND start_requested_at IS NOT NULL"
+START_RANK = (
+    "CASE WHEN state = 'pending' "
+    "THEN julianday(start_requested_at) - priority * 10.0 / 1440 END"
+)
+WAITS = "start_rank IS NOT NULL"
 
 WORKFLOW_OVERVIEW = """
 SELECT

@@ -2,11 +2,10 @@
 
 from typing import Final
 
-from sqlalchemy import BindParameter, bindparam, delete, exists, func, select, text, update
+from sqlalchemy import BindParameter, bindparam, delete, exists, func, select, update
 
 from perles.domain.states import LIVE_AGENTS, LIVE_TURNS, OPEN_TASK_STATES
 from perles.store.schema import (
-    WAITS_TO_START,
     Agent,
     Command,
     Lease,
@@ -227,7 +226,7 @@ RUNNING_WORKFLOWS: Final = Sql(select(Workflow).where(Workflow.state == "running
 WAITING_WORKFLOWS: Final = Sql(
     select(Workflow)
     .where(
-        text(WAITS_TO_START),  # in these words, or the index of the line is not used
+        Workflow.start_rank.is_not(None),
         # Whoever asked just now is answered by their own command.
         ~exists().where(
             Command.workflow_id == Workflow.id,
@@ -241,7 +240,7 @@ WAITING_WORKFLOWS: Final = Sql(
 _before = (
     select(Workflow.id)
     .where(
-        text(WAITS_TO_START),
+        Workflow.start_rank.is_not(None),
         Workflow.start_rank <= bindparam("rank"),
         Workflow.id != _WF,
         (Workflow.start_rank < bindparam("rank")) | (Workflow.id < _WF),

@@ -24,9 +24,11 @@ from perles.domain.states import AGENT, COMMAND, PHASE, TASK, TURN, WORKFLOW, Ru
 
 _Key = BigInteger().with_variant(Integer, "sqlite")
 
-START_RANK = "julianday(start_requested_at) - priority * 10.0 / 1440"
-"""Who starts next: the smallest. Ten minutes of waiting outweigh one step of priority."""
-WAITS_TO_START = "state = 'pending' AND start_requested_at IS NOT NULL"
+START_RANK = (
+    "CASE WHEN state = 'pending' THEN julianday(start_requested_at) - priority * 10.0 / 1440 END"
+)
+"""Who starts next: the smallest; NULL waits for nothing. Ten minutes outweigh one priority."""
+WAITS_TO_START = "start_rank IS NOT NULL"
 
 
 class Base(DeclarativeBase):

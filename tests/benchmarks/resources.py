@@ -22,6 +22,7 @@ from tests.benchmarks.running import engine_of
 PENDING = 10_000
 DECISIONS = 200
 LEASES = 3000
+AGENTS = 10
 FREED = 20
 
 
@@ -30,7 +31,7 @@ def rows() -> Iterator[Row]:
     with bench() as home:
         yield Row("admission decision, 10,000 pending", _decision(home), "ms", "<= 2")
     with bench() as home:
-        yield Row("lease taken and released, durable", _leases(home), "1/s", ">= 1000")
+        yield Row("lease taken and released, durable, 10 agents", _leases(home), "1/s", ">= 1000")
     with bench() as home:
         delays = _freed(home)
         yield Row("freed slot to the next running, p50", statistics.median(delays), "ms", "<= 100")
@@ -73,19 +74,23 @@ def _decision(home: Bench) -> float:
 
 
 def _leases(home: Bench) -> float:
-    """Each taken and released in a transaction of its own, one after the other."""
+    """Each agent takes and releases, one after the other; commits are shared, as in the engine."""
     database = home.database()
-    fill(database, 1, 1)
+    fill(database, AGENTS, AGENTS)
+
+    async def use(writer: Writer, agent: int) -> None:
+        workflow = f"wf-{agent - 1:08d}"
+        for _ in range(LEASES // AGENTS):
+            await writer.write(
+                lambda tx: scheduler.acquire(tx, "ai_call", AGENTS, workflow, agent_id=agent)
+            )
+            await writer.write(lambda tx: scheduler.release_agent(tx, agent, "ai_call"))
 
     async def measure() -> float:
         writer = Writer(database)
         writer.start()
         begun = time.perf_counter()
-        for _ in range(LEASES):
-            await writer.write(
-                lambda tx: scheduler.acquire(tx, "ai_call", 5, "wf-00000000", agent_id=1)
-            )
-            await writer.write(lambda tx: scheduler.release_agent(tx, 1, "ai_call"))
+        await asyncio.gather(*(use(writer, agent) for agent in range(1, AGENTS + 1)))
         taken = time.perf_counter() - begun
         writer.close()
         return LEASES / taken

@@ -279,11 +279,10 @@ class World:
         """As the engine does; nobody starts before one that ranks before it."""
         while True:
             free = self.policy.max_workflows_running - self._held("workflow")
-            line = self.reader.all(Workflow, queries.WAITING_WORKFLOWS, most=1_000_000)
+            line = self.reader.all(Workflow, queries.WAITING_WORKFLOWS, most=1)
             if free <= 0 or not line:
                 return
-            first = min(line, key=lambda w: (w.start_rank or 0.0, w.id))
-            assert first.id == line[0].id
+            assert [line[0].id] == [row[0] for row in self._rows(_FIRST)]
             result = await self.context.supervisor.start(line[0].id)
             if result["status"] == "waiting":
                 assert "port" in result["reason"]
@@ -374,6 +373,10 @@ def without_processes(monkeypatch: Any) -> None:
     monkeypatch.setattr(process, "family", lambda *_args: [])
 
 
+_FIRST = """
+SELECT id FROM workflows WHERE state = 'pending' AND start_requested_at IS NOT NULL
+ORDER BY strftime('%s', start_requested_at) - 600 * priority, start_requested_at, id LIMIT 1
+"""
 _LEASES = "SELECT kind, count(*) FROM leases GROUP BY kind"
 _HOLDERS = """
 SELECT 'workflow', count(*) FROM workflows WHERE state = 'running'

@@ -8,7 +8,8 @@ that names file, line and the nearest key.
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -21,9 +22,17 @@ from perles.domain.nearest import nearest
 from perles.yamlfile import Node
 
 
+class Price(NamedTuple):
+    """What a model costs: USD for a million tokens."""
+
+    input: float
+    output: float
+    cached: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class ResourcePolicy:
-    """How much may run at once. `token_budget` 0 means no limit; ports are inclusive."""
+    """How much may run at once, and be used. Budgets of 0 mean no limit; ports are inclusive."""
 
     max_workflows_running: int = 5
     max_workers: int = 10
@@ -31,6 +40,9 @@ class ResourcePolicy:
     token_budget: int = 0
     port_range_start: int = 9000
     port_range_end: int = 9100
+    cost_budget: Decimal = Decimal(0)
+    on_budget_exhausted: str = "fail"
+    prices: Mapping[str, Price] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +107,21 @@ def _int(low: int, high: int | None = None) -> Callable[[Node], int]:
     return lambda node: node.integer(low, high)
 
 
+def _prices(node: Node) -> dict[str, Price]:
+    found = {}
+    for model, price in node.mapping().items():
+        entries = price.mapping(Price._fields)
+        for name in ("input", "output"):
+            if name not in entries:
+                raise price.error(f"{name} is missing: USD for a million tokens")
+        found[model] = Price(**{name: float(entry.amount()) for name, entry in entries.items()})
+    return found
+
+
 _RESOURCE: Final = "orchestration.control_plane.resource_policy"
 _HEALTH: Final = "orchestration.control_plane.health_policy"
 _ON_EXHAUSTED: Final = ("fail", "pause", "alert")
+_ON_BUDGET: Final = ("fail", "pause")
 
 _TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]] = {
     "resource_policy": (
@@ -109,6 +133,16 @@ _TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]
             "token_budget": (_int(0), "tokens over all workflows; 0 means no limit"),
             "port_range_start": (_int(1024, 65535), "first port for the workflows' servers"),
             "port_range_end": (_int(1024, 65535), "last port, inclusive"),
+            "cost_budget": (Node.amount, "USD over all workflows; 0 means no limit"),
+            "on_budget_exhausted": (
+                lambda node: node.word(_ON_BUDGET),
+                "fail or pause, when a budget is used up",
+            ),
+            "prices": (
+                _prices,
+                "by model, where its CLI tells no cost: {input: 3, output: 15, cached: 0.3}, "
+                "USD for a million tokens",
+            ),
         },
     ),
     "health_policy": (
@@ -341,7 +375,13 @@ def _build(found: Mapping[str, _Found]) -> Config:
 def _written(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{model}: {_price(price)}" for model, price in value.items()) + "}"
     return format_duration(value) if isinstance(value, float) else str(value)
+
+
+def _price(price: Price) -> str:
+    return "{" + ", ".join(f"{key}: {value:g}" for key, value in price._asdict().items()) + "}"
 
 
 assert all(

@@ -24,7 +24,7 @@ from perles.domain.errors import (
     PerlesError,
 )
 from perles.paths import Paths, home
-from perles.store import views
+from perles.store import resource_views, views
 from perles.store.lock import EngineLock
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _POLL: Final = 0.025
 _ENGINE_START_SECONDS: Final = 30.0
 _ID_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz23456789"
-_WITHOUT_ENGINE: Final = frozenset({"stop", "pause", "fail", "archive"})
+_WITHOUT_ENGINE: Final = frozenset({"stop", "pause", "fail", "archive", "set"})
 """Commands that need no agent: with no engine running they are carried out at once."""
 _KILL_SECONDS: Final = 20.0
 """How long an engine has to end after it was told to kill its agents."""
@@ -99,6 +99,49 @@ class ControlPlane:
         workflow_id = _new_id()
         self._database.write(lambda tx: insert_workflow(tx, workflow_id, prepared))
         return workflow_id
+
+    def set(
+        self,
+        ref: str,
+        *,
+        priority: str | None = None,
+        token_budget: int | None = None,
+        cost_budget: float | None = None,
+    ) -> Outcome:
+        """Change the priority or the budgets of a workflow; a budget of 0 means no limit.
+
+        Raises `UsageError` for values that cannot be, `WrongStateError` when it has ended.
+        """
+        args = {"priority": priority, "token_budget": token_budget, "cost_budget": cost_budget}
+        return self._request(ref, "set", args)
+
+    def resources(self) -> list[dict[str, Any]]:
+        """Every limit with what is used, who waits and who holds it: `resources --json`."""
+        with views.reading(self.database_path) as connection:
+            return resource_views.resources(connection)
+
+    def reload_config(self) -> dict[str, list[str]]:
+        """Have the engine take up the configuration; by key, what was and what is.
+
+        Raises `UsageError` for a wrong one, `NoEngineError`.
+        """
+        from perles.requests import append_reload
+
+        self.config()
+        if not self.engine_runs():
+            raise NoEngineError("no engine runs: the next one reads the configuration by itself")
+        command_id = self._database.write(append_reload)
+        while True:
+            with views.reading(self.database_path) as connection:
+                command = views.command(connection, command_id)
+            if command["status"] == "succeeded":
+                changes: dict[str, list[str]] = command["result"]["changes"]
+                return changes
+            if command["status"] in ("failed", "rejected"):
+                raise _failure(command)
+            if not self.engine_runs():
+                raise NoEngineError("the engine ended; the next one reads the configuration")
+            time.sleep(_POLL)
 
     def start(self, ref: str, *, wait: bool = True, with_engine: bool = False) -> Outcome:
         """Start a pending workflow, as soon as there is room for it.
@@ -200,7 +243,7 @@ class ControlPlane:
         self.paths.ensure_home()
         config = self.config()
         self._upgrade_apart()
-        serve(self.paths, config, exit_when_idle=exit_when_idle)
+        serve(self.paths, config, exit_when_idle=exit_when_idle, load_config=self.config)
 
     def _upgrade_apart(self) -> None:
         """Make or upgrade the database in a process of its own.
@@ -429,6 +472,7 @@ def _outcome(workflow_id: str, kind: str, result: dict[str, Any]) -> Outcome:
         "stop": "stopped",
         "fail": "failed",
         "archive": "archived",
+        "set": "changed",
     }
     return Outcome(workflow_id, "succeeded", f"{done.get(kind, kind)} {workflow_id}")
 

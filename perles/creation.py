@@ -43,6 +43,8 @@ def prepare(spec: WorkflowSpec, paths: Paths) -> Prepared:
         )
     if spec.token_budget < 0:
         raise UsageError("cannot use a token budget below 0; 0 means no limit")
+    if not 0 <= spec.cost_budget < float("inf"):
+        raise UsageError("cannot use this cost budget: it is in USD, 0 or more; 0 means no limit")
     _check_labels(spec.labels)
     plan = catalog(paths, work_dir).plan(spec.template_id, spec.args, name=spec.name)
     find(plan.provider)
@@ -78,6 +80,7 @@ def insert_workflow(tx: Tx, workflow_id: str, prepared: Prepared) -> None:
         provider=plan.provider,
         max_workers=prepared.workers,
         token_budget=spec.token_budget,
+        cost_budget=spec.cost_budget,
         branch=spec.git_branch,
     )
     for key, value in spec.labels.items():

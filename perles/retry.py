@@ -14,6 +14,7 @@ RETRIABLE: Final = (WorkflowState.FAILED, WorkflowState.STOPPED)
 _WORKFLOW_COLUMNS: Final = (
     *("template_id", "name", "priority", "work_dir", "goal", "args", "definition", "provider"),
     *("max_workers", "worktree_enabled", "base_branch", "branch", "worktree_path", "token_budget"),
+    "cost_budget",
 )
 _TASK_COLUMNS: Final = ("key", "title", "body", "run", "env", "timeout", "retries", "inputs")
 _DONE_COLUMNS: Final = ("assignee", "attempt", "exit_code", "outputs", "started_at", "ended_at")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final
 
@@ -83,6 +84,17 @@ class Node:
         if number < low or (high is not None and number > high):
             limits = f"at least {low}" if high is None else f"{low} to {high}"
             raise self.error(f"{_cut(text)} is out of range; it must be {limits}")
+        return number
+
+    def amount(self) -> Decimal:
+        """An amount of money: a decimal number, not negative."""
+        text = self.text()
+        try:
+            number = Decimal(text)
+        except InvalidOperation:
+            raise self.error(f"expected a number, found {_cut(text)}") from None
+        if not (number.is_finite() and number >= 0):
+            raise self.error(f"{_cut(text)} is out of range; it must be 0 or more")
         return number
 
     def boolean(self) -> bool:

@@ -15,10 +15,12 @@ from perles.cli import (
     logs,
     maintenance,
     read,
+    resources_app,
     run,
     serve,
     templates,
 )
+from perles.cli import set as set_
 from perles.domain.errors import UsageError
 from perles.version import __version__
 
@@ -60,11 +62,13 @@ app.command("stop")(lifecycle.stop)
 app.command("fail")(lifecycle.fail)
 app.command("retry")(lifecycle.retry)
 app.command("archive")(lifecycle.archive)
+app.command("set")(set_.command)
 app.command("list")(read.list_)
 app.command("show")(read.show)
 app.command("events")(read.events)
 app.command("logs")(logs.command)
 app.command("serve")(serve.command)
+app.add_typer(resources_app.app, name="resources")
 app.add_typer(engine.app, name="engine")
 app.add_typer(templates.app, name="templates")
 app.add_typer(config.app, name="config")

@@ -29,6 +29,9 @@ WorkDir = Annotated[
 Budget = Annotated[
     int, typer.Option("--token-budget", metavar="N", help="Tokens at most; 0 means no limit.")
 ]
+CostBudget = Annotated[
+    float, typer.Option("--cost-budget", metavar="USD", help="USD at most; 0 means no limit.")
+]
 
 
 def command(
@@ -40,10 +43,11 @@ def command(
     workers: Workers = None,
     work_dir: WorkDir = None,
     token_budget: Budget = 0,
+    cost_budget: CostBudget = 0,
     json: Annotated[bool, typer.Option("--json", help='Print {"id": …}.')] = False,
 ) -> None:
     """Create a workflow and print its id; `perles start` starts it."""
-    spec = spec_of(target, name, arg, label, priority, workers, work_dir, token_budget)
+    spec = spec_of(target, name, arg, label, priority, workers, work_dir, token_budget, cost_budget)
     workflow_id = ControlPlane().create(spec)
     if json:
         print_json({"id": workflow_id}, line=True)
@@ -60,6 +64,7 @@ def spec_of(
     workers: int | None,
     work_dir: str | None,
     token_budget: int,
+    cost_budget: float,
 ) -> WorkflowSpec:
     """The spec that these options mean. Raises `UsageError`."""
     args = _pairs("argument", arg)
@@ -74,6 +79,7 @@ def spec_of(
         priority=priority,
         labels=_pairs("label", label),
         token_budget=token_budget,
+        cost_budget=cost_budget,
         work_dir=work_dir,
         workers=workers,
         args=args,

@@ -43,6 +43,7 @@ def command(
     workers: create.Workers = None,
     work_dir: create.WorkDir = None,
     token_budget: create.Budget = 0,
+    cost_budget: create.CostBudget = 0,
     json: Annotated[bool, typer.Option("--json", help="One JSON event a line.")] = False,
 ) -> None:
     """Run a workflow to its end: exit 0 completed, 1 failed or stopped.
@@ -55,7 +56,9 @@ def command(
     plane = ControlPlane()
     workflow_id = _existing(plane, target)
     if workflow_id is None:
-        spec = create.spec_of(target, name, arg, label, priority, workers, work_dir, token_budget)
+        spec = create.spec_of(
+            target, name, arg, label, priority, workers, work_dir, token_budget, cost_budget
+        )
         workflow_id = plane.create(spec)
     raise typer.Exit(Runner(plane, workflow_id, json).run())
 

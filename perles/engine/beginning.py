@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from perles.agents.process import Identity, TurnFiles
+from perles.agents.process import Identity
 from perles.agents.provider import Letter, TurnContext
 from perles.domain.states import AGENT, TURN
-from perles.engine import fault, queries
+from perles.engine import calls, fault, queries
 from perles.engine.context import Context
 from perles.store.database import Tx
 from perles.store.schema import Agent, Message, Turn, Workflow
 from perles.store.transition import fire
-from perles.workspace.session import agent_folder, new_token, read_token, token_hash, turn_output
+from perles.workspace.session import agent_folder, new_token, read_token, token_hash
 
 
 def begin(tx: Tx, context: Context, agent_id: int) -> tuple[Turn, Workflow] | None:
@@ -21,21 +21,20 @@ def begin(tx: Tx, context: Context, agent_id: int) -> tuple[Turn, Workflow] | No
     if agent.status != "ready" or workflow.state != "running" or not messages:
         return None
     assert workflow.session_dir is not None
+    reserved = calls.take(tx, context, workflow, agent)
+    if reserved is None:
+        return None
     _keep_token(tx, agent, Path(workflow.session_dir))
     letters = [Letter(item.sender, item.sender_kind, item.body) for item in messages]
-    number = int(tx.value(queries.LAST_TURN_NUMBER, agent_id=agent_id)) + 1
-    files = TurnFiles.at(turn_output(Path(workflow.session_dir), agent.name, number))
-    turn_id = tx.insert(
-        Turn,
-        workflow_id=workflow.id,
-        agent_id=agent_id,
-        number=number,
-        status="queued",
-        prompt=context.provider(agent.provider).prompt(letters),
-        stdout_path=str(files.stdout),
-        stderr_path=str(files.stderr),
-    )
-    fire(tx, TURN, turn_id, "start", payload={"number": number, "messages": len(messages)})
+    turn_id = calls.next_turn(tx, workflow, agent)
+    number = tx.need(Turn, turn_id).number
+    changes = {
+        "prompt": context.provider(agent.provider).prompt(letters),
+        "tokens_reserved": reserved.tokens,
+        "cost_reserved": reserved.cost,
+    }
+    payload = {"number": number, "messages": len(messages)}
+    fire(tx, TURN, turn_id, "start", changes=changes, payload=payload)
     tx.run(queries.MARK_DELIVERED, agent_id_=agent_id, turn_id_=turn_id, now_=tx.now)
     fire(tx, AGENT, agent_id, "deliver", payload={"turn": number})
     fault.at("begin.before-commit")

@@ -9,9 +9,16 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from perles.domain.errors import DatabaseError, PerlesError, ToolError, WrongStateError
+from perles.domain.errors import (
+    DatabaseError,
+    NoWorkerSlotError,
+    PerlesError,
+    ToolError,
+    WrongStateError,
+)
 from perles.domain.states import COMMAND
 from perles.engine import fault, queries
+from perles.engine.admission import ask_for_worker
 from perles.engine.context import Context, log
 from perles.engine.handlers import ACTIONS, TOOLS
 from perles.engine.handlers.base import ToolCall
@@ -125,8 +132,14 @@ class Commands:
             except DatabaseError:
                 raise
             except PerlesError as error:
-                text = str(error)
-                await context.writer.write(lambda tx: _refused(tx, caller, kind, args, key, text))
+                text, waits = str(error), isinstance(error, NoWorkerSlotError) and error.waits
+
+                def refuse(tx: Tx) -> None:
+                    _refused(tx, caller, kind, args, key, text)
+                    if waits:
+                        ask_for_worker(tx, caller.workflow_id, text)
+
+                await context.writer.write(refuse)
                 raise
         fault.at("tool.after-commit")
         context.kick()

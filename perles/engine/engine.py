@@ -6,6 +6,7 @@ import os
 import platform
 import signal
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
@@ -14,10 +15,13 @@ from perles.config import Config
 from perles.domain.clock import Clock, SystemClock, to_text
 from perles.domain.errors import DatabaseError, EngineRunsError, PerlesError
 from perles.engine import queries
+from perles.engine.admission import offer_workers, offers_due
 from perles.engine.commands import Commands
 from perles.engine.context import Context, log
+from perles.engine.lease_audit import audit_leases
 from perles.engine.outcome import retry_coordinators
 from perles.engine.reconcile import reconcile
+from perles.engine.reload import reload, tell_limits
 from perles.engine.supervisor import Supervisor
 from perles.engine.sweeps import Sweeps
 from perles.engine.toolhost import EngineToolHost
@@ -45,9 +49,18 @@ START_SECONDS: Final = 5.0
 class Engine:
     """One per database. `run` returns when it was told to stop, with everything paused."""
 
-    def __init__(self, paths: Paths, config: Config, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        paths: Paths,
+        config: Config,
+        clock: Clock | None = None,
+        *,
+        load_config: Callable[[], Config] | None = None,
+    ) -> None:
         self._paths = paths
         self._config = config
+        self._load_config = load_config or (lambda: config)
+        self._running: Context | None = None
         self._clock = clock or SystemClock()
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -55,6 +68,11 @@ class Engine:
         self._lock = EngineLock(paths.database_path())
         self._writer: Writer | None = None
         self._turns: Turns | None = None
+
+    async def reload(self) -> dict[str, list[str]]:
+        """Take up the configuration as it stands now. Raises `UsageError`."""
+        assert self._running is not None
+        return await reload(self._running, self._load_config)
 
     def stop(self, *, leave_agents: bool = False) -> None:
         """Ask the engine to end. Running workflows are paused, or left to the next engine."""
@@ -93,15 +111,17 @@ class Engine:
                 database.dispose()
 
     def _context(self, database: Database, writer: Writer, reader: Reader) -> Context:
-        return Context(
+        self._running = Context(
             paths=self._paths,
             config=self._config,
             database=database,
             writer=writer,
             reader=reader,
             environ={k: v for k, v in os.environ.items() if not k.startswith("PERLES_")},
+            reload=self.reload,
             kick=self._changed.set,
         )
+        return self._running
 
     async def _host(
         self, context: Context, exit_when_idle: bool, errand: frozenset[str] | None
@@ -112,9 +132,11 @@ class Engine:
         context.supervisor = Supervisor(context, servers)
         await servers.start()
         await context.writer.write(_started)
+        await context.writer.write(lambda tx: tell_limits(tx, context.policy()))
         sweeps = Sweeps(context, look_again=self._changed.set)
         try:
             await reconcile(context)
+            await audit_leases(context)
             context.writer.be_patient()
             commands.recover()
             if errand is not None:
@@ -159,6 +181,8 @@ class Engine:
             failed = {"before": due, "now": to_text(now)}
             if context.reader.row(queries.FAILED_COORDINATORS, **failed) is not None:
                 await context.writer.write(lambda tx: retry_coordinators(tx, due))
+            if offers_due(context.reader, context.policy()):
+                await context.writer.write(lambda tx: offer_workers(tx, context.policy()))
             await self._admit(context, commands)
         except DatabaseError as error:
             log.error("%s", error)
@@ -166,7 +190,11 @@ class Engine:
 
     async def _admit(self, context: Context, commands: Commands) -> None:
         """Start workflows that wait for room, in their order, until one must go on waiting."""
-        for workflow in context.reader.all(Workflow, queries.WAITING_WORKFLOWS):
+        limit = context.policy().max_workflows_running
+        free = limit - int(context.reader.value(queries.COUNT_LEASES, kind="workflow"))
+        if free <= 0:
+            return
+        for workflow in context.reader.all(Workflow, queries.WAITING_WORKFLOWS, most=free):
             async with commands.lane(workflow.id):
                 if context.reader.need(Workflow, workflow.id).state != "pending":
                     continue
@@ -224,17 +252,24 @@ def _stopped(tx: Tx) -> None:
     journal.append(tx, "engine.stopped", {"pid": os.getpid()})
 
 
-def serve(paths: Paths, config: Config, *, exit_when_idle: bool = False) -> None:
+def serve(
+    paths: Paths,
+    config: Config,
+    *,
+    exit_when_idle: bool = False,
+    load_config: Callable[[], Config] | None = None,
+) -> None:
     """Host the engine in this process until it is told to stop.
 
     SIGTERM and SIGINT pause what runs; a second one kills the agents that take their
-    time, a third one the engine. SIGUSR1 leaves the agents to the next engine.
+    time, a third one the engine. SIGUSR1 leaves the agents to the next engine. SIGHUP
+    makes it take up what `load_config` gives.
     Raises `EngineRunsError`, `DatabaseError`.
     """
     _log_quietly()
 
     async def main() -> None:
-        engine = Engine(paths, config)
+        engine = Engine(paths, config, load_config=load_config)
         _obey_signals(engine)
         await engine.run(exit_when_idle=exit_when_idle)
 
@@ -244,6 +279,7 @@ def serve(paths: Paths, config: Config, *, exit_when_idle: bool = False) -> None
 def _obey_signals(engine: Engine) -> None:
     loop = asyncio.get_running_loop()
     asked = 0
+    reloads: set[asyncio.Task[None]] = set()
 
     def stop() -> None:
         nonlocal asked
@@ -256,9 +292,22 @@ def _obey_signals(engine: Engine) -> None:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
 
+    def hang_up() -> None:
+        task = asyncio.ensure_future(_reload_quietly(engine))
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     loop.add_signal_handler(signal.SIGUSR1, lambda: engine.stop(leave_agents=True))
+    loop.add_signal_handler(signal.SIGHUP, hang_up)
+
+
+async def _reload_quietly(engine: Engine) -> None:
+    try:
+        await engine.reload()
+    except PerlesError as error:
+        log.debug("reload: %s", error)  # told in the log already, where it was met
 
 
 def run_errand(paths: Paths, config: Config, kinds: frozenset[str]) -> None:

@@ -1,6 +1,7 @@
 """A turn whose process may live: what the engine knows of it beside its row."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from perles.agents import process
 from perles.agents.output import Batch, replay
 from perles.agents.process import Identity, TurnFiles
 from perles.agents.provider import Outcome, Parser, Provider
+from perles.config import ResourcePolicy
 from perles.engine.outcome import Ending
 from perles.engine.source import Source
 from perles.store.schema import Agent, Turn
@@ -30,6 +32,7 @@ class LiveTurn:
     files: TurnFiles
     source: Source
     parser: Parser
+    policy: Callable[[], ResourcePolicy]
     offset: int = 0
     identity: Identity | None = None
     ending: Ending | None = None
@@ -43,7 +46,9 @@ class LiveTurn:
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
-    def of(cls, turn: Turn, agent: Agent, provider: Provider) -> "LiveTurn":
+    def of(
+        cls, turn: Turn, agent: Agent, provider: Provider, policy: Callable[[], ResourcePolicy]
+    ) -> "LiveTurn":
         """The turn of a row, to be read on from where its output was read to.
 
         Its parser is told again what it was told before: it may need to know.
@@ -66,6 +71,7 @@ class LiveTurn:
             files=files,
             source=Source(files.stdout, text_only=text_only),
             parser=parser,
+            policy=policy,
             offset=turn.stdout_offset,
             identity=identity,
         )

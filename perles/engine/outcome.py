@@ -9,7 +9,7 @@ from perles.agents.output import Batch
 from perles.agents.provider import AgentEvent, Kind, Outcome
 from perles.domain.errors import PerlesError
 from perles.domain.states import AGENT, TURN
-from perles.engine import fault, mail, queries
+from perles.engine import admission, budget, fault, mail, queries
 from perles.engine.scheduler import release_agent
 from perles.store import journal
 from perles.store.database import Tx
@@ -57,25 +57,19 @@ def apply_batch(tx: Tx, live: LiveTurn, batch: Batch) -> None:
         raise PerlesError(
             f"cannot journal output of turn {live.turn_id}: it was read beyond {live.offset} before"
         )
-    tokens, cost, changes = 0, 0.0, {"last_activity_at": tx.now}
+    policy, changes = live.policy(), {"last_activity_at": tx.now}
+    spent = budget.Usage()
+    model = tx.need(Agent, live.agent_id).model if policy.prices else None
     for event in batch.events:
         if event.kind is Kind.SESSION:
             changes["provider_session_id"] = event.data["id"]
         elif event.kind is Kind.USAGE:
-            tokens += int(event.data.get("tokens_in", 0)) + int(event.data.get("tokens_out", 0))
-            cost += float(event.data.get("cost_usd", 0))
+            spent.add(event.data, budget.cost_of(event.data, model, policy.prices))
             journal.append(tx, "agent.usage", dict(event.data), **about)
         else:
             journal.append(tx, f"{live.role}.output", _shown(event), **about)
     tx.update(Agent, live.agent_id, **changes)
-    if tokens or cost:
-        tx.run(
-            queries.ADD_USAGE_TO_WORKFLOW,
-            id_=live.workflow_id,
-            tokens=tokens,
-            cost=cost,
-            now_=tx.now,
-        )
+    budget.count(tx, policy, live, spent)
     fault.at("output.before-commit")
 
 
@@ -125,9 +119,12 @@ def conclude(
         },
         payload={"number": turn.number, "exit_code": exit_code, "error": error},
     )
+    release_agent(tx, agent.id, "ai_call")
     again = _settle_messages(tx, agent, live.turn_id, ending)
     if again and outcome is LOST:
         _tell_of_loss(tx, agent, turn.number)
+    if agent.role == "coordinator" and ending.turn == "succeed":
+        admission.settle_offer(tx, agent)
     if agent.status == "working":
         failures = agent.failures + 1 if ending.turn in ("fail", "time_out") else 0
         failures = agent.failures if ending.turn == "lose" else failures

@@ -20,7 +20,7 @@ from perles.agents.output import Batch, tail_of
 from perles.agents.process import Identity, SpawnError
 from perles.agents.provider import Launch, Outcome
 from perles.domain.errors import DatabaseError, PerlesError
-from perles.engine import fault, queries
+from perles.engine import calls, fault, queries
 from perles.engine.beginning import begin, running, turn_context
 from perles.engine.context import Context, log
 from perles.engine.live import LiveTurn
@@ -67,9 +67,10 @@ class Turns:
         context = self._context
         if time.monotonic() < self._hold_until:
             return
-        for agent in context.reader.all(Agent, queries.DELIVERABLE):
-            if context.supervisor.is_open(agent.workflow_id):
-                await self._start(agent)
+        found = context.reader.all(Agent, queries.DELIVERABLE)
+        ready = [agent for agent in found if context.supervisor.is_open(agent.workflow_id)]
+        for agent in await calls.admitted(context, ready):
+            await self._start(agent)
 
     async def _start(self, agent: Agent) -> None:
         context = self._context
@@ -85,7 +86,7 @@ class Turns:
         if begun is None:
             return
         turn, workflow = begun
-        live = LiveTurn.of(turn, agent, context.provider(agent.provider))
+        live = LiveTurn.of(turn, agent, context.provider(agent.provider), context.policy)
         self._live[live.turn_id] = live
         if not context.supervisor.is_open(workflow.id):
             # It was paused or ended while the row was written: the process is not needed.

@@ -75,7 +75,7 @@ class _Pass:
         for task in ready:
             if not free and room > 0:
                 room -= 1
-                spawned = self._try("spawn_worker")
+                spawned = self._spawn()
                 if spawned is None:
                     room = 0
                 else:
@@ -83,6 +83,14 @@ class _Pass:
             if not free:
                 return
             self._try("assign_task", task_id=task["key"], worker_id=free.pop(0))
+
+    def _spawn(self) -> "Json | None":
+        """One more worker, or None: then a slot that gets free wakes us again."""
+        try:
+            return self._client.call("spawn_worker")
+        except CallFailed as error:
+            print(error, flush=True)
+            return None
 
     def _finish(self, tasks: "list[Json]") -> int:
         failed = [task["key"] for task in tasks if task["status"] == "failed"]

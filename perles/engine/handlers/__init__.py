@@ -12,7 +12,9 @@ from perles.engine.handlers import (
     lifecycle,
     mark_task,
     notify_user,
+    reload,
     report,
+    set,
     signal_complete,
     signal_ready,
     spawn_worker,
@@ -27,6 +29,8 @@ ACTIONS: Final[dict[str, Action]] = {
     "complete": lifecycle.complete,
     "fail": lifecycle.fail,
     "archive": archive.archive,
+    "set": set.set_,
+    "reload": reload.reload,
 }
 TOOLS: Final[dict[str, Tool]] = {
     "spawn_worker": spawn_worker.handle,

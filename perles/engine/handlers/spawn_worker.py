@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from perles.domain.errors import LimitReachedError, ToolError
-from perles.engine import queries, scheduler
+from perles.domain.errors import ToolError
+from perles.engine import admission, queries, scheduler
 from perles.engine.handlers.base import ToolCall
 from perles.engine.supervisor import add_agent
 
@@ -18,13 +18,12 @@ def handle(call: ToolCall) -> dict[str, Any]:
             f"cannot spawn a worker: {live} of {workflow.max_workers} workers of this workflow "
             "live; go on with those"
         )
+    policy = call.context.config.resource_policy
+    admission.need_worker_slot(tx, policy, workflow, live)
     number = tx.value(queries.COUNT_WORKERS_EVER, workflow_id=workflow.id) + 1
     session = Path(workflow.session_dir or "")
     agent_type = call.args.get("agent_type") or ""
     worker = add_agent(tx, workflow, f"worker-{number}", "worker", session, agent_type)
-    limit = call.context.config.resource_policy.max_workers
-    try:
-        scheduler.acquire(tx, "worker", limit, workflow.id, worker.id)
-    except LimitReachedError as error:
-        raise ToolError(f"cannot spawn a worker: {error}; go on with those you have") from error
+    scheduler.acquire(tx, "worker", policy.max_workers, workflow.id, worker.id)
+    admission.leave_worker_line(tx, workflow.id)
     return {"worker_id": worker.name}

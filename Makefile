@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-agents lint bench format clean
+.PHONY: help demo test test-agents soak lint bench format clean
 
 help:  ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -20,7 +20,10 @@ demo: $(READY)  ## run a pipeline over this repository, in a home folder of its 
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
 test: $(READY)  ## run the tests
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4
+
+soak: $(READY)  ## kill engines, agents and launchers, N=200 times
+	$(BIN)/python -m tests.crash.soak $(or $(N),200) $(SEED)
 
 test-agents: $(READY)  ## run workflows with the real agent CLIs (needs npm; see docs/agents.md)
 	$(BIN)/python -m pytest -q -rs tests/e2e

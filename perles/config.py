@@ -9,6 +9,7 @@ that names file, line and the nearest key.
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -22,9 +23,17 @@ from perles.provider_config import Providers
 from perles.yamlfile import Node
 
 
+class Price(NamedTuple):
+    """What a model costs: USD for a million tokens."""
+
+    input: float
+    output: float
+    cached: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class ResourcePolicy:
-    """How much may run at once. `token_budget` 0 means no limit; ports are inclusive."""
+    """How much may run at once, and be used. Budgets of 0 mean no limit; ports are inclusive."""
 
     max_workflows_running: int = 5
     max_workers: int = 10
@@ -32,6 +41,9 @@ class ResourcePolicy:
     token_budget: int = 0
     port_range_start: int = 9000
     port_range_end: int = 9100
+    cost_budget: Decimal = Decimal(0)
+    on_budget_exhausted: str = "fail"
+    prices: Mapping[str, Price] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +62,28 @@ class HealthPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long one turn may take, and be silent, in seconds. 0 means no limit."""
+
+    turn: float = 0.0
+    silence: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one turn may print, in bytes."""
+
+    turn_output: int = 2**30
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The configuration as it holds."""
 
     resource_policy: ResourcePolicy = ResourcePolicy()
     health_policy: HealthPolicy = HealthPolicy()
+    timeouts: Timeouts = Timeouts()
+    limits: Limits = Limits()
     providers: Providers = field(default_factory=Providers)
 
 
@@ -80,9 +109,21 @@ def _int(low: int, high: int | None = None) -> Callable[[Node], int]:
     return lambda node: node.integer(low, high)
 
 
+def _prices(node: Node) -> dict[str, Price]:
+    found = {}
+    for model, price in node.mapping().items():
+        entries = price.mapping(Price._fields)
+        for name in ("input", "output"):
+            if name not in entries:
+                raise price.error(f"{name} is missing: USD for a million tokens")
+        found[model] = Price(**{name: float(entry.amount()) for name, entry in entries.items()})
+    return found
+
+
 _RESOURCE: Final = "orchestration.control_plane.resource_policy"
 _HEALTH: Final = "orchestration.control_plane.health_policy"
 _ON_EXHAUSTED: Final = ("fail", "pause", "alert")
+_ON_BUDGET: Final = ("fail", "pause")
 
 _TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]] = {
     "resource_policy": (
@@ -94,6 +135,16 @@ _TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]
             "token_budget": (_int(0), "tokens over all workflows; 0 means no limit"),
             "port_range_start": (_int(1024, 65535), "first port for the workflows' servers"),
             "port_range_end": (_int(1024, 65535), "last port, inclusive"),
+            "cost_budget": (Node.amount, "USD over all workflows; 0 means no limit"),
+            "on_budget_exhausted": (
+                lambda node: node.word(_ON_BUDGET),
+                "fail or pause, when a budget is used up",
+            ),
+            "prices": (
+                _prices,
+                "by model, where its CLI tells no cost: {input: 3, output: 15, cached: 0.3}, "
+                "USD for a million tokens",
+            ),
         },
     ),
     "health_policy": (
@@ -110,6 +161,17 @@ _TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]
             "on_exhausted": (lambda node: node.word(_ON_EXHAUSTED), "fail, pause or alert"),
         },
     ),
+    "timeouts": (
+        "orchestration.timeouts",
+        {
+            "turn": (Node.duration, "a turn that takes longer is ended; 0s means no limit"),
+            "silence": (Node.duration, "a turn that prints nothing so long is ended; 0s: no limit"),
+        },
+    ),
+    "limits": (
+        "orchestration.limits",
+        {"turn_output": (Node.size, "bytes that a turn may print, or like 1GiB")},
+    ),
 }
 OPTIONS: Final = {
     f"{prefix}.{name}": Option(f"{prefix}.{name}", section, name, reader, text)
@@ -123,8 +185,12 @@ IGNORED: Final = frozenset(
         f"orchestration.{name}"
         for name in (
             *("observer_enabled", "api_port", "templates", "session_storage", "workflows"),
-            *("timeouts", "tracing"),
+            "tracing",
         )
+    }
+    | {
+        f"orchestration.timeouts.{name}"
+        for name in ("worktree_creation", "coordinator_start", "workspace_setup", "max_total")
     }
 )
 """Keys of the original that are accepted and have no effect here (yet)."""
@@ -218,16 +284,18 @@ def repo_of(work_dir: Path) -> Path | None:
 
 def render_default() -> str:
     """A configuration file with every key, its default and its meaning."""
-    lines = [
-        "# Perles configuration. Every key with its default.",
-        "orchestration:",
-        "  control_plane:",
-    ]
+    lines = ["# Perles configuration. Every key with its default."]
+    above: list[str] = []
     for section, (prefix, entries) in _TABLE.items():
-        lines.append(f"    {prefix.rpartition('.')[2]}:")
+        path = prefix.split(".")
+        for depth, name in enumerate(path):
+            if path[: depth + 1] != above[: depth + 1]:
+                lines.append(f"{'  ' * depth}{name}:")
+        above = path
         defaults = getattr(Config(), section)
         for name, (_, text) in entries.items():
-            lines.append(f"      {name}: {_written(getattr(defaults, name))}  # {text}")
+            written = _written(getattr(defaults, name))
+            lines.append(f"{'  ' * len(path)}{name}: {written}  # {text}")
     return "\n".join(lines) + "\n"
 
 
@@ -292,7 +360,9 @@ def _build(found: Mapping[str, _Found]) -> Config:
     config = Config(
         ResourcePolicy(**values["resource_policy"]),
         HealthPolicy(**values["health_policy"]),
-        provider_config.build(
+        timeouts=Timeouts(**values["timeouts"]),
+        limits=Limits(**values["limits"]),
+        providers=provider_config.build(
             {key: item.node for key, item in found.items() if item.option is None}
         ),
     )
@@ -309,10 +379,21 @@ def _build(found: Mapping[str, _Found]) -> Config:
 def _written(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{model}: {_price(price)}" for model, price in value.items()) + "}"
     return format_duration(value) if isinstance(value, float) else str(value)
+
+
+def _price(price: Price) -> str:
+    return "{" + ", ".join(f"{key}: {value:g}" for key, value in price._asdict().items()) + "}"
 
 
 assert all(
     {field.name for field in fields(cls)} == set(_TABLE[section][1])
-    for section, cls in (("resource_policy", ResourcePolicy), ("health_policy", HealthPolicy))
+    for section, cls in (
+        ("resource_policy", ResourcePolicy),
+        ("health_policy", HealthPolicy),
+        ("timeouts", Timeouts),
+        ("limits", Limits),
+    )
 )

@@ -25,7 +25,7 @@ from perles.domain.errors import (
     UsageError,
 )
 from perles.paths import Paths, home
-from perles.store import views
+from perles.store import resource_views, views
 from perles.store.lock import EngineLock
 
 if TYPE_CHECKING:
@@ -39,8 +39,10 @@ _ENGINE_START_SECONDS: Final = 30.0
 _ID_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz23456789"
 MAX_MESSAGE: Final = 1024 * 1024
 """Characters of a message to an agent."""
-_WITHOUT_ENGINE: Final = frozenset({"stop", "pause", "fail", "archive", "send"})
+_WITHOUT_ENGINE: Final = frozenset({"stop", "pause", "fail", "archive", "set", "send"})
 """Commands that need no agent: with no engine running they are carried out at once."""
+_KILL_SECONDS: Final = 20.0
+"""How long an engine has to end after it was told to kill its agents."""
 _MAX_ERRANDS: Final = 3
 """Tries to carry out a command here; another engine may come up and take it, and end."""
 
@@ -99,6 +101,49 @@ class ControlPlane:
         workflow_id = _new_id()
         self._database.write(lambda tx: insert_workflow(tx, workflow_id, prepared))
         return workflow_id
+
+    def set(
+        self,
+        ref: str,
+        *,
+        priority: str | None = None,
+        token_budget: int | None = None,
+        cost_budget: float | None = None,
+    ) -> Outcome:
+        """Change the priority or the budgets of a workflow; a budget of 0 means no limit.
+
+        Raises `UsageError` for values that cannot be, `WrongStateError` when it has ended.
+        """
+        args = {"priority": priority, "token_budget": token_budget, "cost_budget": cost_budget}
+        return self._request(ref, "set", args)
+
+    def resources(self) -> list[dict[str, Any]]:
+        """Every limit with what is used, who waits and who holds it: `resources --json`."""
+        with views.reading(self.database_path) as connection:
+            return resource_views.resources(connection)
+
+    def reload_config(self) -> dict[str, list[str]]:
+        """Have the engine take up the configuration; by key, what was and what is.
+
+        Raises `UsageError` for a wrong one, `NoEngineError`.
+        """
+        from perles.requests import append_reload
+
+        self.config()
+        if not self.engine_runs():
+            raise NoEngineError("no engine runs: the next one reads the configuration by itself")
+        command_id = self._database.write(append_reload)
+        while True:
+            with views.reading(self.database_path) as connection:
+                command = views.command(connection, command_id)
+            if command["status"] == "succeeded":
+                changes: dict[str, list[str]] = command["result"]["changes"]
+                return changes
+            if command["status"] in ("failed", "rejected"):
+                raise _failure(command)
+            if not self.engine_runs():
+                raise NoEngineError("the engine ended; the next one reads the configuration")
+            time.sleep(_POLL)
 
     def start(self, ref: str, *, wait: bool = True, with_engine: bool = False) -> Outcome:
         """Start a pending workflow, as soon as there is room for it.
@@ -212,7 +257,7 @@ class ControlPlane:
         self.paths.ensure_home()
         config = self.config()
         self._upgrade_apart()
-        serve(self.paths, config, exit_when_idle=exit_when_idle)
+        serve(self.paths, config, exit_when_idle=exit_when_idle, load_config=self.config)
 
     def _upgrade_apart(self) -> None:
         """Make or upgrade the database in a process of its own.
@@ -314,19 +359,35 @@ class ControlPlane:
         said = log.read_text(errors="replace").strip().splitlines()
         raise PerlesError(f"cannot start the engine: {said[-1] if said else 'it ended at once'}")
 
-    def stop_engine(self, *, timeout: float = 60.0) -> int:
-        """Stop the engine, pausing what runs; its pid. Raises `NoEngineError`, `PerlesError`."""
+    def stop_engine(self, *, timeout: float = 60.0, leave_agents: bool = False) -> int:
+        """Stop the engine, pausing what runs; its pid. Raises `NoEngineError`, `PerlesError`.
+
+        With `leave_agents` the agents work on, and the next engine goes on with them.
+        """
         lock = EngineLock(self.database_path)
         pid = lock.holder()
         if not lock.is_held() or pid is None:
             raise NoEngineError
-        os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + timeout
-        while lock.is_held() and lock.holder() == pid:
-            if time.monotonic() > deadline:
-                raise PerlesError(f"cannot stop the engine: pid {pid} still runs; kill -9 {pid}")
-            time.sleep(_POLL)
+        os.kill(pid, signal.SIGUSR1 if leave_agents else signal.SIGTERM)
+        if not _has_let_go(lock, pid, timeout):
+            raise PerlesError(f"cannot stop the engine: pid {pid} still runs; kill -9 {pid}")
         return pid
+
+    def shutdown(self, timeout: float = 60.0) -> None:
+        """See that no engine runs: what runs is paused, and can be resumed later.
+
+        Agents that need longer than `timeout` to end are killed. Raises `PerlesError`
+        when even that does not end the engine.
+        """
+        lock = EngineLock(self.database_path)
+        pid = lock.holder()
+        if not lock.is_held() or pid is None:
+            return
+        os.kill(pid, signal.SIGTERM)
+        if not _has_let_go(lock, pid, timeout):
+            os.kill(pid, signal.SIGTERM)
+            if not _has_let_go(lock, pid, _KILL_SECONDS):
+                raise PerlesError(f"cannot stop the engine: pid {pid} still runs; kill -9 {pid}")
 
     def wait_for_idle_engine(self, seconds: float) -> bool:
         """Wait for an engine that ends when idle; whether it ended in that time."""
@@ -411,6 +472,16 @@ def _resident(pid: int) -> int | None:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def _has_let_go(lock: EngineLock, pid: int, seconds: float) -> bool:
+    """Wait for the engine with this pid to be gone; whether it went in that time."""
+    deadline = time.monotonic() + seconds
+    while lock.is_held() and lock.holder() == pid:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL)
+    return True
+
+
 def _new_id() -> str:
     return "wf-" + "".join(secrets.choice(_ID_LETTERS) for _ in range(8))
 
@@ -430,6 +501,7 @@ def _outcome(workflow_id: str, kind: str, result: dict[str, Any]) -> Outcome:
         "stop": "stopped",
         "fail": "failed",
         "archive": "archived",
+        "set": "changed",
         "send": f"sent to {result.get('sent')} of",
     }
     return Outcome(workflow_id, "succeeded", f"{done.get(kind, kind)} {workflow_id}")

@@ -49,6 +49,8 @@ def prepare(
         )
     if spec.token_budget < 0:
         raise UsageError("cannot use a token budget below 0; 0 means no limit")
+    if not 0 <= spec.cost_budget < float("inf"):
+        raise UsageError("cannot use this cost budget: it is in USD, 0 or more; 0 means no limit")
     _check_labels(spec.labels)
     if spec.goal is None:
         plan = catalog(paths, work_dir).plan(spec.template_id, spec.args, name=spec.name)
@@ -90,6 +92,7 @@ def insert_workflow(tx: Tx, workflow_id: str, prepared: Prepared) -> None:
         worker_model=prepared.staff.worker_model,
         max_workers=prepared.workers,
         token_budget=spec.token_budget,
+        cost_budget=spec.cost_budget,
         branch=spec.git_branch,
     )
     for key, value in spec.labels.items():

@@ -4,6 +4,7 @@ from typing import Any
 
 from perles.domain.machine import decide, need_ended, need_open
 from perles.domain.states import WORKFLOW
+from perles.engine.changes import check_change
 from perles.store import journal
 from perles.store.database import Tx
 from perles.store.schema import Command, Workflow
@@ -19,9 +20,12 @@ def append_command(tx: Tx, workflow_id: str, kind: str, args: dict[str, Any]) ->
         need_open(WORKFLOW, workflow.state, "send to", name=workflow_id)
     elif kind == "archive":
         need_ended(WORKFLOW, workflow.state, kind, name=workflow_id)
+    elif kind == "set":
+        check_change(workflow, args)
     else:
         decide(WORKFLOW, workflow.state, kind, name=workflow_id)
-    if kind == "start" and workflow.start_requested_at is None:
+    waits = kind == "start" and not args.get("no_wait")
+    if waits and workflow.start_requested_at is None:
         tx.update(Workflow, workflow_id, start_requested_at=tx.now)
     return tx.insert(
         Command,
@@ -31,3 +35,8 @@ def append_command(tx: Tx, workflow_id: str, kind: str, args: dict[str, Any]) ->
         source="user",
         status="queued",
     )
+
+
+def append_reload(tx: Tx) -> int:
+    """Queue the command that makes the engine read its configuration again; its id."""
+    return tx.insert(Command, kind="reload", source="user", status="queued")

@@ -15,6 +15,7 @@ _WORKFLOW_COLUMNS: Final = (
     *("template_id", "name", "priority", "work_dir", "goal", "args", "definition", "provider"),
     *("model", "worker_provider", "worker_model"),
     *("max_workers", "worktree_enabled", "base_branch", "branch", "worktree_path", "token_budget"),
+    "cost_budget",
 )
 _TASK_COLUMNS: Final = (
     "key",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ import yaml
 from perles.domain.duration import parse_duration
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
+from perles.domain.size import parse_size
 
 MAX_BYTES: Final = 1024 * 1024
 MAX_NODES: Final = 200_000
@@ -84,6 +86,17 @@ class Node:
             raise self.error(f"{_cut(text)} is out of range; it must be {limits}")
         return number
 
+    def amount(self) -> Decimal:
+        """An amount of money: a decimal number, not negative."""
+        text = self.text()
+        try:
+            number = Decimal(text)
+        except InvalidOperation:
+            raise self.error(f"expected a number, found {_cut(text)}") from None
+        if not (number.is_finite() and number >= 0):
+            raise self.error(f"{_cut(text)} is out of range; it must be 0 or more")
+        return number
+
     def boolean(self) -> bool:
         """true or false."""
         text = self.text().lower()
@@ -99,6 +112,16 @@ class Node:
             return parse_duration(self.text())
         except UsageError as error:
             raise self.error(str(error)) from None
+
+    def size(self) -> int:
+        """Bytes, written like `1GiB` or as a number; at least one."""
+        try:
+            size = parse_size(self.text())
+        except UsageError as error:
+            raise self.error(str(error)) from None
+        if size < 1:
+            raise self.error("must be at least one byte")
+        return size
 
     def word(self, known: Iterable[str]) -> str:
         """One of the known words."""

@@ -13,6 +13,7 @@ PIECE: Final = 256 * 1024
 MAX_LINE: Final = 16 * 1024 * 1024
 MAX_SHOWN: Final = 12 * 1024
 """Characters of text in one output event, and of one line in it."""
+MAX_REPLAY: Final = 16 * 1024 * 1024
 JOURNAL_LIMIT: Final = 4 * 1024 * 1024
 """Bytes of a turn's output that go to the journal. The file keeps all of it."""
 
@@ -48,17 +49,29 @@ def read_batch(path: Path, offset: int, parser: Parser, *, ended: bool, text_onl
     return Batch(_merged(events), offset + taken, at_end)
 
 
-def catch_up(path: Path, offset: int, parser: Parser) -> None:
-    """Let a fresh parser see what was read before it, whose events are in the journal already."""
-    at = 0
-    while at < offset:
-        lines, taken, _ = _lines(path, at, ended=False)
+def replay(path: Path, offset: int, parser: Parser) -> None:
+    """Tell a fresh parser what stands before `offset`; nothing comes of it.
+
+    Of a very long output it hears the beginning and the last `MAX_REPLAY` bytes.
+    """
+    start = 0
+    while start < offset:
+        lines, taken, _ = _lines(path, start, ended=False)
+        for begin, line in lines:
+            if begin < offset:
+                parser.feed(line)
+        start += taken
         if not taken:
             return
-        for start, line in lines:
-            if start < offset:
-                parser.feed(line)
-        at += taken
+        if offset - start > MAX_REPLAY:
+            start = _next_line(path, offset - MAX_REPLAY)
+
+
+def _next_line(path: Path, offset: int) -> int:
+    """Where the first line begins after `offset`."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        return offset + len(file.readline())
 
 
 def tail_of(path: Path, *, lines: int = 20, limit: int = 4096) -> list[str]:
@@ -68,8 +81,8 @@ def tail_of(path: Path, *, lines: int = 20, limit: int = 4096) -> list[str]:
             size = file.seek(0, 2)
             file.seek(max(0, size - limit))
             piece = file.read(limit)
-    except FileNotFoundError:
-        return []
+    except OSError:
+        return []  # there is none, or it cannot be read any more
     found = piece.decode(errors="replace").splitlines()
     return (found[1:] if size > limit and len(found) > 1 else found)[-lines:]
 

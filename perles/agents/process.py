@@ -10,6 +10,7 @@ later, even another engine, can read how it ended. No pipe ties the two.
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -20,9 +21,14 @@ from perles.agents.provider import Launch
 from perles.domain.errors import PerlesError
 
 # `trap :` lets the shell outlive a TERM to the group, so that it can tell how the agent ended.
-# Where the file cannot be written (a full disk), its own exit status still tells its parent.
+# The status appears whole or not at all. Where it cannot be written (a full disk, a folder that
+# was deleted), the launcher's own exit status still tells its parent.
 _LAUNCHER: Final = (
-    'trap : TERM INT HUP; "$@"; code=$?; printf "exit %s\\n" "$code" > "$0"; exit $code'
+    "trap : TERM INT HUP; "
+    '"$@"; '
+    "code=$?; trap '' TERM INT HUP; "
+    '{ printf "exit %s\\n" "$code" > "$0.new" && mv -f "$0.new" "$0"; } 2>/dev/null; '
+    "exit $code"
 )
 
 
@@ -74,6 +80,40 @@ def is_alive(identity: Identity) -> bool:
     return identity.boot_id == boot_id() and identify(identity.pid) == identity
 
 
+def is_known(identity: Identity) -> bool:
+    """Whether its pid is still its own: it lives, or waits for its parent to take its status.
+
+    As long as that holds, a session of this number is this process's own, too.
+    """
+    if identity.boot_id != boot_id():
+        return False
+    found = _stat(identity.pid)
+    return found is not None and found[2] == identity.start_ticks
+
+
+def hold(identity: Identity) -> int | None:
+    """A pidfd of exactly this process, readable when it has ended; None where it is gone."""
+    try:
+        fd = os.pidfd_open(identity.pid)
+    except ProcessLookupError:
+        return None
+    if is_known(identity):
+        return fd
+    os.close(fd)
+    return None
+
+
+def release(held: int) -> None:
+    """Let go of what `hold` gave."""
+    os.close(held)
+
+
+def age(identity: Identity) -> float:
+    """Seconds since this process of this boot was started, whatever the clock was set to since."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - identity.start_ticks / ticks)
+
+
 def spawn(launch: Launch, *, cwd: Path, env: Mapping[str, str], files: TurnFiles) -> Identity:
     """Start `launch` in a session of its own; its identity. Raises `SpawnError`.
 
@@ -106,23 +146,31 @@ def spawn(launch: Launch, *, cwd: Path, env: Mapping[str, str], files: TurnFiles
     return Identity(child.pid, found[2] if found else 0, boot_id())
 
 
-def reap(pid: int) -> int | None:
-    """Take the exit code of our own ended child (negative: signal); None where it is not ours."""
+class Reaped(NamedTuple):
+    """How the launcher ended: with the agent's exit code, or killed, with a code of its own."""
+
+    code: int
+    is_agents: bool
+
+
+def reap(pid: int) -> Reaped | None:
+    """Take the status of the launcher, our own ended child; None where it is not ours."""
     try:
-        _, status = os.waitpid(pid, os.WNOHANG)
+        ended, status = os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
         return None
-    code = os.waitstatus_to_exitcode(status)
-    return _from_shell(code)
+    if ended == 0:
+        return None
+    return Reaped(_from_shell(os.waitstatus_to_exitcode(status)), not os.WIFSIGNALED(status))
 
 
 def left_status(status: Path) -> int | None:
     """The exit code that the launcher left, None when it could not."""
     try:
         text = status.read_text()
-    except FileNotFoundError:
-        return None
-    if not (text.startswith("exit ") and text.endswith("\n")):
+    except (OSError, UnicodeDecodeError):
+        return None  # it was not written, or somebody put something else in its place
+    if not (text.startswith("exit ") and text[5:].strip().isdecimal()):
         return None
     return _from_shell(int(text[5:]))
 
@@ -132,19 +180,55 @@ def _from_shell(code: int) -> int:
     return 128 - code if code > 128 else code
 
 
-def family(markers: Iterable[str], sessions: Iterable[int] = ()) -> list[int]:
-    """Live processes in one of the sessions, or with one of `NAME=value` in their environment."""
-    wanted, leaders = [marker.encode() for marker in markers], set(sessions)
-    found = []
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit() or int(entry) == os.getpid():
+def family(markers: Iterable[str], sessions: Iterable[int] = (), *, since: int = 0) -> list[int]:
+    """Live processes in one of the sessions, or with one of `NAME=value` in their environment.
+
+    What was started before the tick `since` cannot be one of them, and is not looked at.
+    """
+    return [identity.pid for identity in _members(markers, sessions, since)]
+
+
+def carries(identity: Identity, marker: str) -> bool:
+    """Whether the process has `NAME=value` in its environment."""
+    return _has_marker(str(identity.pid), [marker.encode()])
+
+
+def find_launcher(marker: str, files: TurnFiles) -> Identity | None:
+    """The launcher of the turn with this marker and these files, if it lives."""
+    for identity in _members([marker], [], 0):
+        try:
+            with Path(f"/proc/{identity.pid}/cmdline").open("rb") as file:
+                words = file.read().split(b"\0")
+        except OSError:
+            continue  # it ended meanwhile
+        if words[1:2] == [b"-c"] and words[3:4] == [os.fsencode(files.status)]:
+            return identity
+    return None
+
+
+def signal_family(
+    number: signal.Signals,
+    markers: Iterable[str],
+    sessions: Iterable[int] = (),
+    *,
+    since: int = 0,
+) -> int:
+    """Send a signal to each process of a family; how many there were.
+
+    Each is held, and known again, right before, so that no other one with its pid is hit.
+    """
+    members = _members(markers, sessions, since)
+    for identity in members:
+        fd = hold(identity)
+        if fd is None:
             continue
-        stat = _stat(int(entry))
-        if stat is None or stat[0] in "ZX":
-            continue
-        if stat[1] in leaders or _has_marker(entry, wanted):
-            found.append(int(entry))
-    return found
+        try:
+            signal.pidfd_send_signal(fd, number)
+        except ProcessLookupError:
+            continue  # it ended at this moment
+        finally:
+            os.close(fd)
+    return len(members)
 
 
 class Marked(NamedTuple):
@@ -196,6 +280,20 @@ def signal_all(pids: Iterable[int], number: signal.Signals) -> None:
             continue
 
 
+def _members(markers: Iterable[str], sessions: Iterable[int], since: int) -> list[Identity]:
+    wanted, leaders = [marker.encode() for marker in markers], set(sessions)
+    found = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit() or int(entry) == os.getpid():
+            continue
+        stat = _stat(int(entry))
+        if stat is None or stat[0] in "ZX" or stat[2] < since:
+            continue
+        if stat[1] in leaders or _has_marker(entry, wanted):
+            found.append(Identity(int(entry), stat[2], boot_id()))
+    return found
+
+
 def _has_marker(pid: str, wanted: list[bytes]) -> bool:
     environ = _environ(pid)
     return any(marker in environ for marker in wanted)
@@ -204,7 +302,8 @@ def _has_marker(pid: str, wanted: list[bytes]) -> bool:
 def _stat(pid: int) -> tuple[str, int, int] | None:
     """State letter, session id and start ticks of a process, None when there is none."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        with Path(f"/proc/{pid}/stat").open("rb") as file:
+            text = file.read().decode(errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         return None
     fields = text[text.rindex(")") + 2 :].split()  # the name before it may hold anything

@@ -17,11 +17,13 @@ from perles.cli import (
     maintenance,
     providers,
     read,
+    resources_app,
     run,
     send,
     serve,
     templates,
 )
+from perles.cli import set as set_
 from perles.domain.errors import UsageError
 from perles.version import __version__
 
@@ -63,6 +65,7 @@ app.command("stop")(lifecycle.stop)
 app.command("fail")(lifecycle.fail)
 app.command("retry")(lifecycle.retry)
 app.command("archive")(lifecycle.archive)
+app.command("set")(set_.command)
 app.command("list")(read.list_)
 app.command("agents")(agents.command)
 app.command("send")(send.command)
@@ -70,6 +73,7 @@ app.command("show")(read.show)
 app.command("events")(read.events)
 app.command("logs")(logs.command)
 app.command("serve")(serve.command)
+app.add_typer(resources_app.app, name="resources")
 app.add_typer(engine.app, name="engine")
 app.add_typer(providers.app, name="providers")
 app.add_typer(templates.app, name="templates")

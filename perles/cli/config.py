@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from perles.cli.output import print_json, print_table, say, warn
+from perles.controlplane import ControlPlane
 from perles.domain.errors import UsageError
 
 app = typer.Typer(help="The configuration.", no_args_is_help=True)
@@ -49,6 +50,15 @@ def init(
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
     say(f"wrote {path}")
+
+
+@app.command()
+def reload() -> None:
+    """Have the engine take up the configuration; nothing that runs is ended by it."""
+    changes = ControlPlane().reload_config()
+    for key, (old, new) in changes.items():
+        say(f"{key}: {old} → {new}")
+    say("the engine took up the configuration" + ("" if changes else "; nothing changed"))
 
 
 @app.command()

@@ -32,6 +32,9 @@ WorkDir = Annotated[
 Budget = Annotated[
     int, typer.Option("--token-budget", metavar="N", help="Tokens at most; 0 means no limit.")
 ]
+CostBudget = Annotated[
+    float, typer.Option("--cost-budget", metavar="USD", help="USD at most; 0 means no limit.")
+]
 Coordinator = Annotated[
     str | None,
     typer.Option(metavar="PROVIDER[:MODEL]", help="Who leads, such as claude:opus."),
@@ -50,6 +53,7 @@ def command(
     workers: Workers = None,
     work_dir: WorkDir = None,
     token_budget: Budget = 0,
+    cost_budget: CostBudget = 0,
     coordinator: Coordinator = None,
     worker: Worker = None,
     json: Annotated[bool, typer.Option("--json", help='Print {"id": …}.')] = False,
@@ -64,6 +68,7 @@ def command(
         workers,
         work_dir,
         token_budget,
+        cost_budget,
         coordinator,
         worker,
     )
@@ -83,6 +88,7 @@ def spec_of(
     workers: int | None,
     work_dir: str | None,
     token_budget: int,
+    cost_budget: float,
     coordinator: str | None = None,
     worker: str | None = None,
 ) -> WorkflowSpec:
@@ -103,6 +109,7 @@ def spec_of(
         priority=priority,
         labels=_pairs("label", label),
         token_budget=token_budget,
+        cost_budget=cost_budget,
         work_dir=work_dir,
         workers=workers,
         args=args,

@@ -34,10 +34,15 @@ def status(json: Annotated[bool, typer.Option("--json", help="As JSON.")] = Fals
 
 
 @app.command()
-def stop() -> None:
+def stop(
+    leave_agents: Annotated[
+        bool,
+        typer.Option("--leave-agents", help="Pause nothing: the next engine goes on with them."),
+    ] = False,
+) -> None:
     """Stop the engine; running workflows are paused and can be resumed."""
-    pid = ControlPlane().stop_engine()
-    say(f"stopped the engine (pid {pid})")
+    pid = ControlPlane().stop_engine(leave_agents=leave_agents)
+    say(f"stopped the engine (pid {pid}){'; its agents work on' if leave_agents else ''}")
 
 
 @app.command()

@@ -3,11 +3,11 @@
 from typing import NamedTuple
 
 from perles.cli.output import print_json
-from perles.cli.text import clean, cut
 from perles.domain.errors import UsageError
 from perles.paths import Paths
 from perles.store import views
 from perles.store.views import Json
+from perles.text import clean, cut
 
 DEFAULT_LIMIT = 1000
 MAX_LINE = 200

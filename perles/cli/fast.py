@@ -10,8 +10,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from perles.cli.text import clean
 from perles.domain.errors import PerlesError
+from perles.text import clean
 
 _FLAGS: Final[dict[str, dict[str, type]]] = {
     "list": {
@@ -25,6 +25,7 @@ _FLAGS: Final[dict[str, dict[str, type]]] = {
         "--json": bool,
     },
     "show": {"--json": bool},
+    "resources": {"--json": bool},
     "events": {
         "--type": tuple,
         "--since": int,
@@ -81,6 +82,10 @@ def _run(verb: str, options: dict[str, Any]) -> None:
         from perles.cli import show
 
         show.run(show.ShowOptions(**options), paths)
+    elif verb == "resources":
+        from perles.cli import resources
+
+        resources.run(resources.ResourceOptions(**options), paths)
     else:
         from perles.cli import events
 
@@ -109,7 +114,7 @@ def parse(argv: Sequence[str]) -> dict[str, Any] | None:
                 return None
         if not _take(options, name[2:], kind, value):
             return None
-    allowed = {"list": (0, 0), "show": (1, 1), "events": (0, 1)}[argv[0]]
+    allowed = {"list": (0, 0), "show": (1, 1), "events": (0, 1), "resources": (0, 0)}[argv[0]]
     if not allowed[0] <= len(words) <= allowed[1]:
         return None
     return options | ({"id": words[0]} if words else {})

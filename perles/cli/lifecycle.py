@@ -1,6 +1,6 @@
 """start, pause, resume, stop, fail, archive, retry: several workflows at once, a line each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
@@ -22,10 +22,14 @@ def start(
     label: Labels = None,
     state: States = None,
     everything: All = False,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Beyond a limit do not wait in line: exit 6.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Start pending workflows; beyond a limit they wait and start by themselves."""
-    _request(Selection.of(ids, label, state, everything), "start", {}, json)
+    args = {"no_wait": True} if no_wait else {}
+    request(Selection.of(ids, label, state, everything), "start", args, json)
 
 
 def pause(
@@ -36,7 +40,7 @@ def pause(
     json: Json = False,
 ) -> None:
     """Pause running workflows: agents are interrupted, nothing is lost."""
-    _request(Selection.of(ids, label, state, everything), "pause", {}, json)
+    request(Selection.of(ids, label, state, everything), "pause", {}, json)
 
 
 def resume(
@@ -47,7 +51,7 @@ def resume(
     json: Json = False,
 ) -> None:
     """Go on with paused workflows."""
-    _request(Selection.of(ids, label, state, everything), "resume", {}, json)
+    request(Selection.of(ids, label, state, everything), "resume", {}, json)
 
 
 def stop(
@@ -64,7 +68,7 @@ def stop(
 ) -> None:
     """End workflows for good: no process of theirs is left."""
     args = {"reason": reason, "force": force, "grace": parse_duration(grace)}
-    _request(Selection.of(ids, label, state, everything), "stop", args, json)
+    request(Selection.of(ids, label, state, everything), "stop", args, json)
 
 
 def fail(
@@ -78,7 +82,7 @@ def fail(
     """End workflows as failed: no process of theirs is left."""
     if not reason.strip():
         raise UsageError("cannot fail a workflow without a reason: --reason TEXT")
-    _request(Selection.of(ids, label, state, everything), "fail", {"reason": reason}, json)
+    request(Selection.of(ids, label, state, everything), "fail", {"reason": reason}, json)
 
 
 def archive(
@@ -89,7 +93,7 @@ def archive(
     json: Json = False,
 ) -> None:
     """Put ended workflows out of sight; list --all still shows them."""
-    _request(Selection.of(ids, label, state, everything), "archive", {}, json)
+    request(Selection.of(ids, label, state, everything), "archive", {}, json)
 
 
 def retry(
@@ -107,23 +111,33 @@ def retry(
     def again(ref: str) -> Callable[[], Outcome]:
         new_id = plane.retry(ref)
         if start:
-            request = plane.request(new_id, "start", {})
-            return lambda: plane.outcome(request)
+            asked = plane.request(new_id, "start", {})
+            return lambda: plane.outcome(asked)
         text = f"retried {ref} as {new_id}; start it: perles start {new_id}"
         return lambda: Outcome(new_id, "succeeded", text)
 
     _each(chosen, again, json)
 
 
-def _request(selection: Selection, kind: str, args: dict[str, Any], as_json: bool) -> None:
+def request(selection: Selection, kind: str, args: dict[str, Any], as_json: bool) -> None:
+    """Ask for one thing to be done to all that are selected, and tell what became of each."""
     plane = ControlPlane()
-    possible = WORKFLOW.terminal if kind == "archive" else WORKFLOW.states_with(kind)
+    possible = _states_for(kind)
 
     def ask(ref: str) -> Callable[[], Outcome]:
-        request = plane.request(ref, kind, args)
-        return lambda: plane.outcome(request)
+        asked = plane.request(ref, kind, args)
+        return lambda: plane.outcome(asked)
 
     _each(selection.resolve(plane, sorted(possible)), ask, as_json)
+
+
+def _states_for(kind: str) -> Collection[str]:
+    """The states of workflows to which this can be done."""
+    if kind == "archive":
+        return WORKFLOW.terminal
+    if kind == "set":
+        return [state for state in WORKFLOW.states if state not in WORKFLOW.terminal]
+    return WORKFLOW.states_with(kind)
 
 
 def _each(refs: Sequence[str], ask: Callable[[str], Callable[[], Outcome]], as_json: bool) -> None:

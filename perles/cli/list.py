@@ -5,12 +5,12 @@ import time
 from typing import NamedTuple
 
 from perles.cli.output import print_json, print_table, span, warn
-from perles.cli.text import clean
 from perles.domain.errors import UsageError
 from perles.domain.states import PRIORITIES, WORKFLOW
 from perles.paths import Paths
 from perles.store import views
 from perles.store.views import DEFAULT_LIMIT, Json, WorkflowFilter
+from perles.text import clean
 
 HEADERS = ("ID", "NAME", "STATE", "TASKS", "WORKERS", "UPTIME", "TOKENS", "TEMPLATE", "NOTE")
 
@@ -82,8 +82,23 @@ def _row(row: Json) -> list[str]:
         span(row["uptime_s"]),
         str(row["tokens_used"]),
         row["template_id"],
-        row["reason"] or row["attention"] or "",
+        why(row) or row["attention"] or "",
     ]
+
+
+def why(row: Json) -> str:
+    """Why a workflow stands where it stands, with its place in line where it waits."""
+    reason: str = row["reason"] or ""
+    if row["queue_place"] is None:
+        return reason
+    return f"{reason or 'waiting'}, {ordinal(row['queue_place'])} in line"
+
+
+def ordinal(number: int) -> str:
+    """1st, 2nd, 3rd, 4th, 11th, …"""
+    if number % 100 not in (11, 12, 13):
+        return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"
+    return f"{number}th"
 
 
 def _filter(options: ListOptions) -> WorkflowFilter:

@@ -11,7 +11,6 @@ import typer
 
 from perles.agents.provider import Parser, find
 from perles.cli.output import age, say, warn
-from perles.cli.text import clean
 from perles.cli.transcript import lines_of
 from perles.config import load
 from perles.domain.errors import UsageError
@@ -19,6 +18,7 @@ from perles.paths import Paths, home
 from perles.provider_config import Providers
 from perles.store import views
 from perles.store.turn_views import TurnOutput, turns_of
+from perles.text import clean
 
 LOOK_SECONDS: Final = 0.1
 PIECE: Final = 64 * 1024

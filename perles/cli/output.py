@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from perles.cli.text import clean, cut, pad, width
+from perles.text import clean, cut, pad, width
 
 STATE_STYLES: Final = {
     "pending": "dim",

@@ -12,11 +12,11 @@ from perles.cli import create
 from perles.cli.events import line_of
 from perles.cli.output import on_terminal, print_json, say, span, warn
 from perles.cli.show import print_failures
-from perles.cli.text import clean
 from perles.controlplane import ControlPlane
 from perles.domain.errors import CommandFailedError, NotFoundError, PerlesError
 from perles.domain.states import WORKFLOW
 from perles.store.views import Json
+from perles.text import clean
 
 QUIET = (
     *("command.", "resource.", "agent.status_changed", "agent.phase_changed", "turn.starting"),
@@ -43,6 +43,7 @@ def command(
     workers: create.Workers = None,
     work_dir: create.WorkDir = None,
     token_budget: create.Budget = 0,
+    cost_budget: create.CostBudget = 0,
     coordinator: create.Coordinator = None,
     worker: create.Worker = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON event a line.")] = False,
@@ -66,6 +67,7 @@ def command(
             workers,
             work_dir,
             token_budget,
+            cost_budget,
             coordinator,
             worker,
         )

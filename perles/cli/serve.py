@@ -1,5 +1,6 @@
 """`perles serve`: the engine, in this terminal or on its own."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -15,8 +16,34 @@ def command(
     exit_when_idle: Annotated[
         bool, typer.Option("--exit-when-idle", help="End when nothing runs or waits.")
     ] = False,
+    max_workflows_running: Annotated[
+        int | None, typer.Option(metavar="N", help="Workflows that run at once.")
+    ] = None,
+    max_workers: Annotated[
+        int | None, typer.Option(metavar="N", help="Live workers over all workflows.")
+    ] = None,
+    max_ai_calls: Annotated[
+        int | None, typer.Option(metavar="N", help="Turns of AI agents at once.")
+    ] = None,
+    token_budget: Annotated[
+        int | None, typer.Option(metavar="N", help="Tokens over all workflows; 0: no limit.")
+    ] = None,
+    port_range_start: Annotated[
+        int | None, typer.Option(metavar="PORT", help="First port for workflows.")
+    ] = None,
+    port_range_end: Annotated[
+        int | None, typer.Option(metavar="PORT", help="Last port, inclusive.")
+    ] = None,
 ) -> None:
     """Host the engine of this database until Ctrl-C; running workflows are paused then."""
+    _override(
+        max_workflows_running=max_workflows_running,
+        max_workers=max_workers,
+        max_ai_calls=max_ai_calls,
+        token_budget=token_budget,
+        port_range_start=port_range_start,
+        port_range_end=port_range_end,
+    )
     plane = ControlPlane()
     if foreground:
         plane.serve(exit_when_idle=exit_when_idle)
@@ -24,3 +51,10 @@ def command(
         say("the engine runs; perles engine status tells more")
     else:
         say("an engine runs already; perles engine status tells more")
+
+
+def _override(**limits: int | None) -> None:
+    """Put limits of the command line over file and environment, also for an engine of its own."""
+    for name, value in limits.items():
+        if value is not None:
+            os.environ[f"PERLES_CONTROL_PLANE__RESOURCE_POLICY__{name.upper()}"] = str(value)

@@ -2,11 +2,12 @@
 
 from typing import NamedTuple
 
+from perles.cli.list import why
 from perles.cli.output import between, print_json, print_table, say, span
-from perles.cli.text import clean
 from perles.paths import Paths
 from perles.store import views
 from perles.store.views import Json
+from perles.text import clean
 
 TASK_HEADERS = ("TASK", "STATUS", "ASSIGNEE", "ATTEMPT", "EXIT", "TIME", "NOTE")
 AGENT_HEADERS = ("AGENT", "STATUS", "PHASE", "TASK", "PID", "QUEUED")
@@ -39,7 +40,7 @@ def run(options: ShowOptions, paths: Paths) -> None:
 def _print_head(shown: Json) -> None:
     lines = [
         ("workflow", f"{shown['id']}  {clean(shown['name'])}"),
-        ("state", shown["state"] + (f": {shown['reason']}" if shown["reason"] else "")),
+        ("state", shown["state"] + (f": {why(shown)}" if why(shown) else "")),
         (
             "template",
             f"{shown['template_id']}  ({shown['provider']}, {shown['priority']} priority)",
@@ -64,10 +65,11 @@ def _started(shown: Json) -> str:
 
 
 def _tokens(shown: Json) -> str:
-    if not shown["tokens_used"] and not shown["token_budget"]:
+    if not any(shown[key] for key in ("tokens_used", "token_budget", "cost_budget")):
         return ""
-    budget = f" of {shown['token_budget']}" if shown["token_budget"] else ""
-    return f"{shown['tokens_used']}{budget}, {shown['cost_usd']:.2f} USD"
+    tokens = f" of {shown['token_budget']}" if shown["token_budget"] else ""
+    money = f" of {shown['cost_budget']:.2f}" if shown["cost_budget"] else ""
+    return f"{shown['tokens_used']}{tokens}, {shown['cost_usd']:.2f}{money} USD"
 
 
 def _task_row(task: Json) -> list[str]:
@@ -87,7 +89,7 @@ def _task_row(task: Json) -> list[str]:
 def _agent_row(agent: Json) -> list[str]:
     return [
         agent["name"],
-        agent["status"],
+        "waits for a call" if agent["turn_status"] == "queued" else agent["status"],
         agent["phase"],
         agent["task"] or "-",
         str(agent["pid"] or "-"),

@@ -114,6 +114,14 @@ class ToolError(PerlesError):
     """A tool call that cannot be done; the text is for the agent that called."""
 
 
+class NoWorkerSlotError(ToolError):
+    """No worker slot is free. `waits`: the workflow has no worker at all, so it waits for one."""
+
+    def __init__(self, text: str, *, waits: bool) -> None:
+        self.waits = waits
+        super().__init__(text)
+
+
 def _way_on(kind: str, name: str, state: str) -> str:
     """What somebody can do with a workflow in this state, where that is known."""
     if kind != "workflow" or not name:

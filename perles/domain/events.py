@@ -24,6 +24,8 @@ _OTHER_TYPES: Final = {
     "workflow.created",
     "workflow.queued",
     "workflow.archived",
+    "workflow.changed",
+    "turn.queued",
     "workflow.retried",
     "agent.usage",
     "agent.rate_limited",
@@ -48,6 +50,7 @@ _OTHER_TYPES: Final = {
     "engine.stopped",
     "engine.adopted",
     "engine.reconciled",
+    "engine.reconfigured",
     "security.rejected",
 }
 EVENT_TYPES: Final = frozenset(_EDGE_TYPES | _OTHER_TYPES)

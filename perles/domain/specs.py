@@ -14,7 +14,8 @@ class WorkflowSpec:
     `args` are the template's arguments as text, as they stand on a command line.
     `work_dir` is where agents work (default: the current folder). `workers` caps
     the live workers of this workflow (default: what the template says).
-    `token_budget` 0 means no limit. `coordinator` and `worker` choose who does it,
+    `token_budget` and `cost_budget` (USD): 0 means no limit.
+    `coordinator` and `worker` choose who does it,
     written `claude` or `claude:opus`. With a `goal` in words no template is needed.
     """
 
@@ -23,6 +24,7 @@ class WorkflowSpec:
     priority: str = PRIORITY_NORMAL
     labels: Mapping[str, str] = field(default_factory=dict)
     token_budget: int = 0
+    cost_budget: float = 0.0
     work_dir: str | None = None
     git_branch: str | None = None
     workers: int | None = None

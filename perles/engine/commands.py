@@ -9,9 +9,16 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from perles.domain.errors import DatabaseError, PerlesError, ToolError, WrongStateError
+from perles.domain.errors import (
+    DatabaseError,
+    NoWorkerSlotError,
+    PerlesError,
+    ToolError,
+    WrongStateError,
+)
 from perles.domain.states import COMMAND
-from perles.engine import queries
+from perles.engine import fault, queries
+from perles.engine.admission import ask_for_worker
 from perles.engine.context import Context, log
 from perles.engine.handlers import ACTIONS, TOOLS
 from perles.engine.handlers.base import ToolCall
@@ -81,6 +88,7 @@ class Commands:
         if command.status == "queued":
             started = {"started_at": self._context.database.now()}
             await write(lambda tx: fire(tx, COMMAND, command.id, "run", changes=started))
+        fault.at("command.taken")
         try:
             args = journal.decode(command.args)
             result = await ACTIONS[command.kind](self._context, command, args)
@@ -95,7 +103,9 @@ class Commands:
             settle = _refuse(command, "fail", PerlesError(f"internal error: {error!r}"))
         else:
             settle = _succeed(command, result)
+        fault.at("command.before-commit")
         await write(settle)
+        fault.at("command.after-commit")
 
     async def call(
         self, caller: Caller, kind: str, args: dict[str, Any], key: str | None
@@ -122,9 +132,16 @@ class Commands:
             except DatabaseError:
                 raise
             except PerlesError as error:
-                text = str(error)
-                await context.writer.write(lambda tx: _refused(tx, caller, kind, args, key, text))
+                text, waits = str(error), isinstance(error, NoWorkerSlotError) and error.waits
+
+                def refuse(tx: Tx) -> None:
+                    _refused(tx, caller, kind, args, key, text)
+                    if waits:
+                        ask_for_worker(tx, caller.workflow_id, text)
+
+                await context.writer.write(refuse)
                 raise
+        fault.at("tool.after-commit")
         context.kick()
         return result
 
@@ -151,6 +168,7 @@ def _call(
     result = TOOLS[kind](ToolCall(tx, context, workflow, agent, args))
     changes = {"finished_at": tx.now, "result": journal.encode(result)}
     fire(tx, COMMAND, command_id, "succeed", changes=changes, payload={"kind": kind})
+    fault.at("tool.before-commit")
     return result
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from perles.agents.provider import Provider, find
-from perles.config import Config
+from perles.config import Config, ResourcePolicy
 from perles.paths import Paths
 from perles.store.database import Database, Reader
 from perles.store.writer import Writer
@@ -30,6 +30,8 @@ class Context:
     writer: Writer
     reader: Reader
     environ: dict[str, str]
+    reload: Callable[[], Awaitable[dict[str, list[str]]]]
+    """Take up the configuration as it stands now; by key, what was and what is."""
     kick: Callable[[], None]
     """Look again at what can be delivered, admitted or ended: something changed."""
     providers: dict[str, Provider] = field(default_factory=dict)
@@ -38,9 +40,14 @@ class Context:
     turns: Turns = field(init=False)
     supervisor: Supervisor = field(init=False)
 
+    def policy(self) -> ResourcePolicy:
+        """The resource policy as it holds now; it may be replaced while the engine runs."""
+        return self.config.resource_policy
+
     def provider(self, name: str, role: str = "") -> Provider:
         """The provider of this name as set up for a role, loaded once. Raises `UsageError`."""
-        key = f"{name}/{role}"
+        special = f"{name}_{role}"
+        key = special if special in self.config.providers.role_settings else name
         if key not in self.providers:
             self.providers[key] = find(name, self.config.providers.of(name, role))
         return self.providers[key]

@@ -6,6 +6,7 @@ import os
 import platform
 import signal
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
@@ -14,10 +15,13 @@ from perles.config import Config
 from perles.domain.clock import Clock, SystemClock, to_text
 from perles.domain.errors import DatabaseError, EngineRunsError, PerlesError
 from perles.engine import queries
+from perles.engine.admission import offer_workers, offers_due
 from perles.engine.commands import Commands
 from perles.engine.context import Context, log
+from perles.engine.lease_audit import audit_leases
 from perles.engine.outcome import retry_coordinators
 from perles.engine.reconcile import reconcile
+from perles.engine.reload import reload, tell_limits
 from perles.engine.supervisor import Supervisor
 from perles.engine.sweeps import Sweeps
 from perles.engine.toolhost import EngineToolHost
@@ -45,15 +49,30 @@ START_SECONDS: Final = 5.0
 class Engine:
     """One per database. `run` returns when it was told to stop, with everything paused."""
 
-    def __init__(self, paths: Paths, config: Config, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        paths: Paths,
+        config: Config,
+        clock: Clock | None = None,
+        *,
+        load_config: Callable[[], Config] | None = None,
+    ) -> None:
         self._paths = paths
         self._config = config
+        self._load_config = load_config or (lambda: config)
+        self._running: Context | None = None
         self._clock = clock or SystemClock()
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._leave_agents = False
         self._lock = EngineLock(paths.database_path())
         self._writer: Writer | None = None
+        self._turns: Turns | None = None
+
+    async def reload(self) -> dict[str, list[str]]:
+        """Take up the configuration as it stands now. Raises `UsageError`."""
+        assert self._running is not None
+        return await reload(self._running, self._load_config)
 
     def stop(self, *, leave_agents: bool = False) -> None:
         """Ask the engine to end. Running workflows are paused, or left to the next engine."""
@@ -62,6 +81,11 @@ class Engine:
         self._leave_agents = leave_agents
         self._stopping.set()
         self._changed.set()
+
+    def hurry(self) -> None:
+        """Give agents that are being paused or stopped no more time: kill them."""
+        if self._turns is not None:
+            self._turns.cut_every_grace_short()
 
     async def run(
         self, *, exit_when_idle: bool = False, errand: frozenset[str] | None = None
@@ -87,28 +111,32 @@ class Engine:
                 database.dispose()
 
     def _context(self, database: Database, writer: Writer, reader: Reader) -> Context:
-        return Context(
+        self._running = Context(
             paths=self._paths,
             config=self._config,
             database=database,
             writer=writer,
             reader=reader,
             environ={k: v for k, v in os.environ.items() if not k.startswith("PERLES_")},
+            reload=self.reload,
             kick=self._changed.set,
         )
+        return self._running
 
     async def _host(
         self, context: Context, exit_when_idle: bool, errand: frozenset[str] | None
     ) -> None:
         commands = Commands(context)
         servers = McpServers(EngineToolHost(context, commands))
-        context.turns = Turns(context)
+        context.turns = self._turns = Turns(context)
         context.supervisor = Supervisor(context, servers)
         await servers.start()
         await context.writer.write(_started)
+        await context.writer.write(lambda tx: tell_limits(tx, context.policy()))
         sweeps = Sweeps(context, look_again=self._changed.set)
         try:
             await reconcile(context)
+            await audit_leases(context)
             context.writer.be_patient()
             commands.recover()
             if errand is not None:
@@ -148,9 +176,13 @@ class Engine:
         """One look at what can be done now. A database that cannot be written is asked again."""
         try:
             await context.turns.deliver()
-            due = to_text(self._clock.now() - timedelta(seconds=RETRY_AFTER))
-            if context.reader.row(queries.FAILED_COORDINATORS, before=due) is not None:
+            now = self._clock.now()
+            due = to_text(now - timedelta(seconds=RETRY_AFTER))
+            failed = {"before": due, "now": to_text(now)}
+            if context.reader.row(queries.FAILED_COORDINATORS, **failed) is not None:
                 await context.writer.write(lambda tx: retry_coordinators(tx, due))
+            if offers_due(context.reader, context.policy()):
+                await context.writer.write(lambda tx: offer_workers(tx, context.policy()))
             await self._admit(context, commands)
         except DatabaseError as error:
             log.error("%s", error)
@@ -158,7 +190,11 @@ class Engine:
 
     async def _admit(self, context: Context, commands: Commands) -> None:
         """Start workflows that wait for room, in their order, until one must go on waiting."""
-        for workflow in context.reader.all(Workflow, queries.WAITING_WORKFLOWS):
+        limit = context.policy().max_workflows_running
+        free = limit - int(context.reader.value(queries.COUNT_LEASES, kind="workflow"))
+        if free <= 0:
+            return
+        for workflow in context.reader.all(Workflow, queries.WAITING_WORKFLOWS, most=free):
             async with commands.lane(workflow.id):
                 if context.reader.need(Workflow, workflow.id).state != "pending":
                     continue
@@ -216,27 +252,62 @@ def _stopped(tx: Tx) -> None:
     journal.append(tx, "engine.stopped", {"pid": os.getpid()})
 
 
-def serve(paths: Paths, config: Config, *, exit_when_idle: bool = False) -> None:
-    """Host the engine in this process until SIGTERM or SIGINT; a second one kills.
+def serve(
+    paths: Paths,
+    config: Config,
+    *,
+    exit_when_idle: bool = False,
+    load_config: Callable[[], Config] | None = None,
+) -> None:
+    """Host the engine in this process until it is told to stop.
 
+    SIGTERM and SIGINT pause what runs; a second one kills the agents that take their
+    time, a third one the engine. SIGUSR1 leaves the agents to the next engine. SIGHUP
+    makes it take up what `load_config` gives.
     Raises `EngineRunsError`, `DatabaseError`.
     """
     _log_quietly()
 
     async def main() -> None:
-        engine = Engine(paths, config)
-        loop = asyncio.get_running_loop()
-
-        def stop() -> None:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.remove_signal_handler(number)
-            engine.stop()
-
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop)
+        engine = Engine(paths, config, load_config=load_config)
+        _obey_signals(engine)
         await engine.run(exit_when_idle=exit_when_idle)
 
     asyncio.run(main())
+
+
+def _obey_signals(engine: Engine) -> None:
+    loop = asyncio.get_running_loop()
+    asked = 0
+    reloads: set[asyncio.Task[None]] = set()
+
+    def stop() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            engine.stop()
+            return
+        engine.hurry()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+
+    def hang_up() -> None:
+        task = asyncio.ensure_future(_reload_quietly(engine))
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    loop.add_signal_handler(signal.SIGUSR1, lambda: engine.stop(leave_agents=True))
+    loop.add_signal_handler(signal.SIGHUP, hang_up)
+
+
+async def _reload_quietly(engine: Engine) -> None:
+    try:
+        await engine.reload()
+    except PerlesError as error:
+        log.debug("reload: %s", error)  # told in the log already, where it was met
 
 
 def run_errand(paths: Paths, config: Config, kinds: frozenset[str]) -> None:

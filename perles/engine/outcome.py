@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from perles.agents.output import Batch
 from perles.agents.provider import AgentEvent, Kind, Outcome
+from perles.domain.errors import PerlesError
 from perles.domain.states import AGENT, TURN
-from perles.engine import mail, queries, reports, usage
+from perles.engine import admission, budget, fault, mail, queries, reports
 from perles.engine.scheduler import release_agent
 from perles.engine.setbacks import HOPELESS, explained, setback
 from perles.store import journal
@@ -17,10 +18,13 @@ from perles.store.schema import Agent, Command, Turn, Workflow
 from perles.store.transition import fire
 
 if TYPE_CHECKING:
-    from perles.engine.turns import LiveTurn
+    from perles.engine.live import LiveTurn
 
 MAX_COORDINATOR_FAILURES: Final = 3
 """Turns in a row that may fail before the workflow does."""
+MAX_LOST: Final = 5
+"""Turns in a row that may be lost: whatever kills them would kill the next one, too."""
+LOST: Final = Outcome(False, "lost", "the turn was cut off and nobody knows how it ended")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +47,44 @@ def apply_batch(tx: Tx, live: LiveTurn, batch: Batch) -> None:
         "agent_id": live.agent_id,
         "turn_id": live.turn_id,
     }
-    changes = {"last_activity_at": tx.now}
+    moved = tx.run(
+        queries.MOVE_OFFSET,
+        id_=live.turn_id,
+        from_=live.offset,
+        to_=batch.offset,
+        now_=tx.now,
+    )
+    if moved != 1:
+        raise PerlesError(
+            f"cannot journal output of turn {live.turn_id}: it was read beyond {live.offset} before"
+        )
+    policy = live.policy()
+    changes: dict[str, Any] = {"last_activity_at": tx.now}
+    spent = budget.Usage()
+    model = tx.need(Agent, live.agent_id).model if policy.prices else None
     for event in batch.events:
         if event.kind is Kind.SESSION:
             changes["provider_session_id"] = event.data["id"]
         elif event.kind is Kind.USAGE:
-            usage.record(tx, live, event.data)
+            spent.add(event.data, budget.cost_of(event.data, model, policy.prices))
+            shown = {name: value for name, value in event.data.items() if name != "totals"}
+            journal.append(tx, "agent.usage", shown, **about)
+            changes |= _measured(event)
         else:
             journal.append(tx, f"{live.role}.output", _shown(event), **about)
-    tx.update(Turn, live.turn_id, stdout_offset=batch.offset)
     tx.update(Agent, live.agent_id, **changes)
+    budget.count(tx, policy, live, spent)
+    fault.at("output.before-commit")
+
+
+def _measured(event: AgentEvent) -> dict[str, Any]:
+    """The columns of an agent that a piece of its usage sets."""
+    data = event.data
+    names = ("context_used", "context_window")
+    changes: dict[str, Any] = {name: int(data[name]) for name in names if data.get(name)}
+    if "totals" in data:
+        changes["session_totals"] = journal.encode(dict(data["totals"]))
+    return changes
 
 
 def _shown(event: AgentEvent) -> dict[str, Any]:
@@ -84,6 +116,11 @@ def conclude(
     if ending.turn == "succeed" and _owes_report(tx, agent):
         ending = Ending("fail", "turn_failed")
         outcome = Outcome(False, "crashed", "it ended its turn without a report")
+    if outcome is LOST and _lost_too_often(tx, agent):
+        ending = Ending("fail", "turn_failed")
+        outcome = Outcome(False, "lost", f"it was cut off {MAX_LOST} times in a row")
+    if ending.agent == "turn_failed" and _has_reported(tx, agent, live.turn_id):
+        ending = Ending(ending.turn, "turn_ended")
     error = explained(agent.provider, outcome) if ending.turn != "interrupt" else None
     fire(
         tx,
@@ -99,19 +136,24 @@ def conclude(
         },
         payload={"number": turn.number, "exit_code": exit_code, "error": error},
     )
-    back = setback(tx, live, agent, outcome) if ending.turn == "fail" else None
-    _settle_messages(tx, agent, live.turn_id, ending, again=back is not None)
-    if agent.status != "working":
-        return
-    if back is not None:
+    release_agent(tx, agent.id, "ai_call")
+    back = setback(tx, live, agent, outcome) if ending.agent == "turn_failed" else None
+    again = _settle_messages(tx, agent, live.turn_id, ending, retry=back is not None)
+    if again and outcome is LOST:
+        _tell_of_loss(tx, agent, turn.number)
+    if agent.role == "coordinator" and ending.turn == "succeed":
+        admission.settle_offer(tx, agent)
+    if agent.status == "working" and back is not None:
         fire(tx, AGENT, agent.id, "turn_ended", changes=back.changes)
-        return
-    failures = agent.failures + 1 if ending.turn in ("fail", "time_out") else 0
-    fire(tx, AGENT, agent.id, ending.agent, changes={"failures": failures, "holds": 0})
-    if ending.agent == "turn_failed":
-        if outcome.error_class in HOPELESS:
-            failures = MAX_COORDINATOR_FAILURES
-        _tell_of_failure(tx, agent, failures, error or "its process is gone")
+    elif agent.status == "working":
+        failures = agent.failures + 1 if ending.turn in ("fail", "time_out") else 0
+        failures = agent.failures if ending.turn == "lose" else failures
+        fire(tx, AGENT, agent.id, ending.agent, changes={"failures": failures, "holds": 0})
+        if ending.agent == "turn_failed":
+            if outcome.error_class in HOPELESS:
+                failures = MAX_COORDINATOR_FAILURES
+            _tell_of_failure(tx, agent, failures, error or "its process is gone")
+    fault.at("outcome.before-commit")
 
 
 def _owes_report(tx: Tx, agent: Agent) -> bool:
@@ -121,15 +163,33 @@ def _owes_report(tx: Tx, agent: Agent) -> bool:
     return not tx.rows(queries.QUEUED_MESSAGES, agent_id=agent.id)
 
 
-def _settle_messages(
-    tx: Tx, agent: Agent, turn_id: int, ending: Ending, *, again: bool = False
-) -> None:
-    """Messages of a turn that was cut off wait again, unless what they asked for is done."""
-    cut_off = again or ending.turn in ("interrupt", "lose")
-    retried = agent.role == "coordinator" and ending.turn == "fail"
-    reported = agent.role == "worker" and agent.phase not in ("implementing", "addressing_feedback")
-    status = "queued" if (cut_off or retried) and not reported else "done"
-    tx.run(queries.SETTLE_MESSAGES, turn_id_=turn_id, status_=status, now_=tx.now)
+def _has_reported(tx: Tx, agent: Agent, turn_id: int) -> bool:
+    """Whether a worker did what this turn was for: a report settles its messages."""
+    return agent.role == "worker" and not tx.value(queries.COUNT_DELIVERED, turn_id=turn_id)
+
+
+def _settle_messages(tx: Tx, agent: Agent, turn_id: int, ending: Ending, *, retry: bool) -> bool:
+    """Messages of a turn that was cut off wait again; whether there are such."""
+    cut_off = ending.turn in ("interrupt", "lose")
+    retried = agent.role == "coordinator" and ending.turn in ("fail", "time_out")
+    again = cut_off or retried or retry
+    status = "queued" if again else "done"
+    settled = tx.run(queries.SETTLE_MESSAGES, turn_id_=turn_id, status_=status, now_=tx.now)
+    return again and settled > 0
+
+
+def _lost_too_often(tx: Tx, agent: Agent) -> bool:
+    """Whether all of the agent's latest turns were lost, before this one."""
+    rows = tx.rows(queries.LATEST_ENDED_TURNS, agent_id=agent.id, limit=MAX_LOST - 1)
+    return len(rows) == MAX_LOST - 1 and all(row["error_class"] == "lost" for row in rows)
+
+
+def _tell_of_loss(tx: Tx, agent: Agent, number: int) -> None:
+    body = (
+        f"turn {number} was cut off and nobody knows how far it came; what it was asked is asked "
+        "again here: look first at what is done already"
+    )
+    mail.post(tx, agent, sender="perles", kind="system", body=body)
 
 
 def _tell_of_failure(tx: Tx, agent: Agent, failures: int, error: str) -> None:
@@ -150,7 +210,7 @@ def _tell_of_failure(tx: Tx, agent: Agent, failures: int, error: str) -> None:
 
 def retry_coordinators(tx: Tx, due_before: str) -> int:
     """Make coordinators ready again that failed before then; how many."""
-    failed = tx.all(Agent, queries.FAILED_COORDINATORS, before=due_before)
+    failed = tx.all(Agent, queries.FAILED_COORDINATORS, before=due_before, now=tx.now)
     for agent in failed:
         fire(tx, AGENT, agent.id, "retry", payload={"failures": agent.failures})
     return len(failed)

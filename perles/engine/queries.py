@@ -11,8 +11,10 @@ from perles.store.schema import (
     Lease,
     Message,
     ProviderHold,
+    ResourceLimit,
     Task,
     TaskDependency,
+    Totals,
     Turn,
     Workflow,
     WorkflowLabel,
@@ -61,7 +63,8 @@ FAILED_COORDINATORS: Final = Sql(
         Workflow.state == "running",
         Agent.role == "coordinator",
         Agent.status == "failed",
-        Agent.updated_at < bindparam("before"),
+        # One that failed in the future did so before the clock was set back.
+        (Agent.updated_at < bindparam("before")) | (Agent.updated_at > bindparam("now")),
     )
 )
 COUNT_WORKERS_EVER: Final = Sql(
@@ -107,6 +110,23 @@ SETTLE_MESSAGES: Final = Sql(
     .values(status=bindparam("status_"), updated_at=bindparam("now_"))
 )
 
+COUNT_DELIVERED: Final = Sql(
+    select(func.count())
+    .select_from(Message)
+    .where(Message.turn_id == bindparam("turn_id"), Message.status == "delivered")
+)
+
+MOVE_OFFSET: Final = Sql(
+    update(Turn)
+    .where(Turn.id == bindparam("id_"), Turn.stdout_offset == bindparam("from_"))
+    .values(stdout_offset=bindparam("to_"), updated_at=bindparam("now_"))
+)
+LATEST_ENDED_TURNS: Final = Sql(
+    select(Turn.error_class)
+    .where(Turn.agent_id == bindparam("agent_id"), Turn.ended_at.is_not(None))
+    .order_by(Turn.number.desc())
+    .limit(bindparam("limit"))
+)
 LAST_TURN_NUMBER: Final = Sql(
     select(func.coalesce(func.max(Turn.number), 0)).where(Turn.agent_id == bindparam("agent_id"))
 )
@@ -170,12 +190,48 @@ SESSION_OF_RETRIED: Final = Sql(
     )
 )
 
+NEXT_ENDING: Final = Sql(
+    select(Command.id).where(
+        Command.workflow_id == _WF,
+        Command.kind.in_(["complete", "fail", "pause", "stop"]),
+        Command.status.in_(["queued", "running"]),
+    )
+)
+QUEUED_TURNS: Final = Sql(select(Turn.agent_id, Turn.created_at).where(Turn.status == "queued"))
+QUEUED_TURN_OF: Final = Sql(
+    select(Turn).where(Turn.agent_id == bindparam("agent_id"), Turn.status == "queued")
+)
+QUEUED_TURNS_OF: Final = Sql(
+    select(Turn).where(Turn.workflow_id == _WF, Turn.status == "queued").order_by(Turn.id)
+)
+_is_live_turn = Turn.status.in_([str(status) for status in LIVE_TURNS])
+USED_BY_TURNS: Final = Sql(
+    select((Turn.tokens_in + Turn.tokens_out).label("tokens"), Turn.cost_usd)
+    .join(Agent, Agent.id == Turn.agent_id)
+    .where(Turn.workflow_id == _WF, Agent.role == bindparam("role"), Turn.status == "succeeded")
+    .order_by(Turn.id.desc())
+    .limit(bindparam("most"))
+)
+RESERVED_BY_TURNS: Final = Sql(
+    select(
+        Turn.workflow_id,
+        Turn.tokens_reserved,
+        Turn.cost_reserved,
+        (Turn.tokens_in + Turn.tokens_out).label("tokens"),
+        Turn.cost_usd,
+    )
+    .join(Lease, (Lease.agent_id == Turn.agent_id) & (Lease.kind == "ai_call"))
+    .where(_is_live_turn)
+)
+WAIT_FOR_WORKER: Final = Sql(
+    select(Workflow).where(Workflow.state == "running", Workflow.worker_requested_at.is_not(None))
+)
+
 RUNNING_WORKFLOWS: Final = Sql(select(Workflow).where(Workflow.state == "running"))
 WAITING_WORKFLOWS: Final = Sql(
     select(Workflow)
     .where(
-        Workflow.state == "pending",
-        Workflow.start_requested_at.is_not(None),
+        Workflow.start_rank.is_not(None),
         # Whoever asked just now is answered by their own command.
         ~exists().where(
             Command.workflow_id == Workflow.id,
@@ -183,7 +239,72 @@ WAITING_WORKFLOWS: Final = Sql(
             Command.status.in_(["queued", "running"]),
         ),
     )
-    .order_by(Workflow.priority.desc(), Workflow.start_requested_at, Workflow.id)
+    .order_by(Workflow.start_rank, Workflow.id)
+    .limit(bindparam("most"))
+)
+_before = (
+    select(Workflow.id)
+    .where(
+        Workflow.start_rank.is_not(None),
+        Workflow.start_rank <= bindparam("rank"),
+        Workflow.id != _WF,
+        (Workflow.start_rank < bindparam("rank")) | (Workflow.id < _WF),
+    )
+    .limit(bindparam("most"))
+    .subquery()
+)
+COUNT_AHEAD: Final = Sql(select(func.count()).select_from(_before))
+COUNT_WAITING_FOR: Final = Sql(
+    select(func.count())
+    .select_from(Workflow)
+    .where(
+        Workflow.state == "pending",
+        Workflow.reason == bindparam("reason"),
+        Workflow.id != _WF,
+    )
+)
+CALLS_BY_WORKFLOW: Final = Sql(
+    select(Lease.workflow_id, func.count())
+    .where(Lease.kind == "ai_call")
+    .group_by(Lease.workflow_id)
+)
+_holder = Workflow.id == Lease.workflow_id
+LOST_LEASES: Final = Sql(
+    select(Lease)
+    .where(
+        ((Lease.kind == "workflow") & ~exists().where(_holder, Workflow.state == "running"))
+        | (
+            (Lease.kind == "port")
+            & ~exists().where(_holder, Workflow.state.in_(["running", "paused"]))
+        )
+        | (
+            (Lease.kind == "worker")
+            & ~exists().where(
+                Agent.id == Lease.agent_id,
+                Agent.retired_at.is_(None),
+                Agent.status.not_in(["stopped", "retired"]),
+            )
+        )
+        | (
+            (Lease.kind == "ai_call")
+            & ~exists().where(Turn.agent_id == Lease.agent_id, _is_live_turn)
+        )
+    )
+    .order_by(Lease.id)
+)
+LOST_QUEUED_TURNS: Final = Sql(
+    select(Turn)
+    .join(Workflow, Workflow.id == Turn.workflow_id)
+    .join(Agent, Agent.id == Turn.agent_id)
+    .where(Turn.status == "queued", (Workflow.state != "running") | (Agent.status != "ready"))
+    .order_by(Turn.id)
+)
+LIMIT_ROWS: Final = Sql(select(ResourceLimit))
+ADD_USAGE_TO_TOTALS: Final = Sql(
+    update(Totals).values(
+        tokens=Totals.tokens + bindparam("tokens"),
+        cost_usd=Totals.cost_usd + bindparam("cost"),
+    )
 )
 COUNT_LEASES: Final = Sql(
     select(func.count()).select_from(Lease).where(Lease.kind == bindparam("kind"))
@@ -214,22 +335,22 @@ DROP_PAST_HOLD: Final = Sql(
 )
 
 
-def _adding(table: type[Turn] | type[Agent]) -> Sql:
+def _add_usage_to(model: type[Turn] | type[Agent]) -> Sql:
     return Sql(
-        update(table)
-        .where(table.id == bindparam("id_"))
+        update(model)
+        .where(model.id == bindparam("id_"))
         .values(
-            tokens_in=table.tokens_in + bindparam("tokens_in"),
-            tokens_out=table.tokens_out + bindparam("tokens_out"),
-            tokens_cached=table.tokens_cached + bindparam("tokens_cached"),
-            cost_usd=table.cost_usd + bindparam("cost"),
+            tokens_in=model.tokens_in + bindparam("tokens_in"),
+            tokens_out=model.tokens_out + bindparam("tokens_out"),
+            tokens_cached=model.tokens_cached + bindparam("tokens_cached"),
+            cost_usd=model.cost_usd + bindparam("cost"),
             updated_at=bindparam("now_"),
         )
     )
 
 
-ADD_USAGE_TO_TURN: Final = _adding(Turn)
-ADD_USAGE_TO_AGENT: Final = _adding(Agent)
+ADD_USAGE_TO_TURN: Final = _add_usage_to(Turn)
+ADD_USAGE_TO_AGENT: Final = _add_usage_to(Agent)
 ADD_USAGE_TO_WORKFLOW: Final = Sql(
     update(Workflow)
     .where(Workflow.id == bindparam("id_"))

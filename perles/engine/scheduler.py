@@ -23,6 +23,11 @@ def acquire(tx: Tx, kind: str, limit: int, workflow_id: str, agent_id: int | Non
     _add(tx, kind, None, workflow_id, agent_id)
 
 
+def holds(reader: Reader, agent_id: int, kind: str) -> bool:
+    """Whether the agent holds a lease of this kind."""
+    return reader.row(queries.LEASE_OF_AGENT, agent_id=agent_id, kind=kind) is not None
+
+
 def acquire_port(tx: Tx, port: int, workflow_id: str) -> None:
     """Record that the workflow holds `port`, which its caller has bound already."""
     _add(tx, "port", port, workflow_id, None)
@@ -32,14 +37,27 @@ def release_all(tx: Tx, workflow_id: str, *, keep: frozenset[str] = frozenset())
     """Release the workflow's leases, except those of the kinds in `keep`."""
     for lease in tx.all(Lease, queries.LEASES_OF, workflow_id=workflow_id):
         if lease.kind not in keep:
-            _drop(tx, lease)
+            drop(tx, lease)
 
 
 def release_agent(tx: Tx, agent_id: int, kind: str) -> None:
     """Release the agent's lease of this kind, where it holds one."""
     lease = tx.first(Lease, queries.LEASE_OF_AGENT, agent_id=agent_id, kind=kind)
     if lease is not None:
-        _drop(tx, lease)
+        drop(tx, lease)
+
+
+def drop(tx: Tx, lease: Lease, *, because: str | None = None) -> None:
+    """Release one lease."""
+    tx.run(queries.DROP_LEASE, id_=lease.id)
+    payload = {"kind": lease.kind, "value": lease.value}
+    journal.append(
+        tx,
+        "resource.lease_released",
+        payload if because is None else {**payload, "because": because},
+        workflow_id=lease.workflow_id,
+        agent_id=lease.agent_id,
+    )
 
 
 def bind_port(reader: Reader, policy: ResourcePolicy, preferred: int | None) -> socket.socket:
@@ -94,15 +112,4 @@ def _add(tx: Tx, kind: str, value: int | None, workflow_id: str, agent_id: int |
         {"kind": kind, "value": value},
         workflow_id=workflow_id,
         agent_id=agent_id,
-    )
-
-
-def _drop(tx: Tx, lease: Lease) -> None:
-    tx.run(queries.DROP_LEASE, id_=lease.id)
-    journal.append(
-        tx,
-        "resource.lease_released",
-        {"kind": lease.kind, "value": lease.value},
-        workflow_id=lease.workflow_id,
-        agent_id=lease.agent_id,
     )

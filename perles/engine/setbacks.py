@@ -22,7 +22,7 @@ from perles.store.database import Tx
 from perles.store.schema import Agent, ProviderHold
 
 if TYPE_CHECKING:
-    from perles.engine.turns import LiveTurn
+    from perles.engine.live import LiveTurn
 
 LIMITS: Final = frozenset({"rate_limited", "overloaded", "quota_exhausted"})
 LOST_SESSIONS: Final = frozenset({"context_exhausted", "unknown_session"})

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 from perles.agents import process, prompts
 from perles.domain.errors import LimitReachedError, PerlesError, WrongStateError
 from perles.domain.states import AGENT, PHASE, TASK, WORKFLOW, WorkflowState
-from perles.engine import mail, queries, scheduler
+from perles.engine import admission, budget, calls, fault, mail, queries, scheduler
 from perles.engine.context import Context, log
 from perles.engine.outcome import Ending
 from perles.store import journal
-from perles.store.database import Tx
+from perles.store.database import Reader, Tx
 from perles.store.schema import Agent, Task, Workflow
 from perles.store.transition import fire
 from perles.workspace.session import agent_folder, new_token, session_folder
@@ -44,10 +44,11 @@ class Supervisor:
         """Whether agents of this workflow may be started: its server listens, it is not ending."""
         return workflow_id in self._open and workflow_id not in self._context.closing
 
-    async def start(self, workflow_id: str) -> dict[str, Any]:
+    async def start(self, workflow_id: str, *, wait: bool = True) -> dict[str, Any]:
         """Start a pending workflow, or leave it waiting with the reason that `show` tells.
 
-        Raises `PerlesError` when it never can be started; it has failed then.
+        Raises `PerlesError` when it never can be started; it has failed then. Raises
+        `LimitReachedError` where it would have to wait and must not.
         """
         workflow = self._context.reader.need(Workflow, workflow_id)
         if workflow.state == WorkflowState.RUNNING and self.is_open(workflow_id):
@@ -59,6 +60,11 @@ class Supervisor:
         try:
             await self._take_and_open(workflow, _started)
         except LimitReachedError as error:
+            if not wait:
+                raise LimitReachedError(
+                    f"cannot start workflow {workflow_id}: {error}; without --no-wait it waits "
+                    "in line, and starts when there is room"
+                ) from error
             reason = f"waiting: {error}"
             await self._write(lambda tx: _queue(tx, workflow_id, reason))
             return {"status": "waiting", "reason": reason}
@@ -74,17 +80,32 @@ class Supervisor:
                 f"cannot resume workflow {workflow_id}: its work dir {workflow.work_dir} is gone; "
                 "put it back, or stop the workflow"
             )
-        await self._take_and_open(workflow, _resumed)
+        try:
+            await self._take_and_open(workflow, _resumed)
+        except LimitReachedError as error:
+            raise LimitReachedError(
+                f"cannot resume workflow {workflow_id}: {error}; try again when there is room"
+            ) from error
         return {"status": "running"}
 
-    async def reopen(self, workflow: Workflow) -> None:
-        """Serve a workflow again that ran when the last engine died; its leases still stand."""
-        listener = self._bind(workflow)
+    async def reopen(self, workflow: Workflow) -> bool:
+        """Serve a workflow again that ran when the last engine died; its leases still stand.
+
+        Whether it had to move to another port, where its live agents do not find it.
+        Where no port is free it is paused.
+        """
+        try:
+            listener = self._bind(workflow)
+        except LimitReachedError as error:
+            reason = f"{error}, when the engine came back"
+            await self.pause(workflow.id, reason=reason)
+            return False
         port = listener.getsockname()[1]
         if port != workflow.mcp_port:
             log.warning("port %s of %s is taken; now on %s", workflow.mcp_port, workflow.id, port)
             await self._write(lambda tx: _move_port(tx, workflow.id, port))
         await self._serve(workflow.id, listener)
+        return bool(port != workflow.mcp_port)
 
     async def pause(self, workflow_id: str, *, reason: str | None = None) -> dict[str, Any]:
         """Interrupt the workflow's turns and let its messages wait."""
@@ -125,7 +146,9 @@ class Supervisor:
             await self._end_strays(workflow_id)
             self._open.discard(workflow_id)
             await self._servers.close(workflow_id)
+            fault.at("end.before-commit")
             await self._write(lambda tx: _ended(tx, workflow_id, trigger, reason))
+            fault.at("end.after-commit")
         finally:
             context.closing.discard(workflow_id)
             context.turns.forget(workflow_id)
@@ -142,10 +165,12 @@ class Supervisor:
         self, workflow: Workflow, enter: Callable[[Tx, Context, Workflow, int], None]
     ) -> None:
         context = self._context
+        _need_room(context.reader, context, workflow)
         listener = self._bind(workflow)
         try:
             port = int(listener.getsockname()[1])
             await self._write(lambda tx: enter(tx, context, workflow, port))
+            fault.at("start.after-commit")
         except BaseException:
             listener.close()
             raise
@@ -171,15 +196,18 @@ class Supervisor:
 
     async def _end_strays(self, workflow_id: str) -> None:
         """End every process that carries the workflow's marker, whatever started it."""
-        marker = f"PERLES_WORKFLOW={workflow_id}"
-        for number, tries in ((signal.SIGTERM, 50), (signal.SIGKILL, 250)):
-            strays = process.family([marker])
-            process.signal_all(strays, number)
-            for _ in range(tries):
-                if not process.family([marker]):
-                    return
-                await asyncio.sleep(0.02)
-        log.error("processes of %s outlive SIGKILL: %s", workflow_id, process.family([marker]))
+        markers = [f"PERLES_WORKFLOW={workflow_id}"]
+        if not process.signal_family(signal.SIGTERM, markers):
+            return
+        for _ in range(50):
+            await asyncio.sleep(0.02)
+            if not process.family(markers):
+                return
+        for _ in range(250):
+            if not process.signal_family(signal.SIGKILL, markers):
+                return
+            await asyncio.sleep(0.02)
+        log.error("processes of %s outlive SIGKILL: %s", workflow_id, process.family(markers))
 
     async def _write(self, work: Callable[[Tx], None]) -> None:
         await self._context.writer.write(work)
@@ -190,8 +218,18 @@ def work_dir_exists(workflow: Workflow) -> bool:
     return Path(workflow.work_dir).is_dir()
 
 
+def _need_room(reader: Reader, context: Context, workflow: Workflow) -> None:
+    """Raise `LimitReachedError` unless the workflow can run now."""
+    policy = context.config.resource_policy
+    current = reader.need(Workflow, workflow.id)
+    admission.need_slot(reader, policy, current)
+    if context.provider(workflow.provider).is_ai_call:
+        budget.need_some(reader, policy, current)
+
+
 def _started(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
     policy = context.config.resource_policy
+    _need_room(tx, context, workflow)
     scheduler.acquire(tx, "workflow", policy.max_workflows_running, workflow.id)
     scheduler.acquire_port(tx, port, workflow.id)
     session = session_folder(
@@ -258,6 +296,7 @@ def add_agent(
 
 def _resumed(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
     policy = context.config.resource_policy
+    _need_room(tx, context, workflow)
     scheduler.acquire(tx, "workflow", policy.max_workflows_running, workflow.id)
     _move_port(tx, workflow.id, port)
     changes = {"paused_at": None, "reason": None, "mcp_port": port}
@@ -292,6 +331,11 @@ def _queue(tx: Tx, workflow_id: str, reason: str) -> None:
     asked = workflow.start_requested_at or tx.now
     tx.update(Workflow, workflow_id, reason=reason, start_requested_at=asked)
     journal.append(tx, "workflow.queued", {"reason": reason}, workflow_id=workflow_id)
+    if "no free port" in reason and not tx.value(
+        queries.COUNT_WAITING_FOR, reason=reason, workflow_id=workflow_id
+    ):
+        payload = {"kind": "port", "reason": reason.removeprefix("waiting: ")}
+        journal.append(tx, "resource.exhausted", payload, workflow_id=workflow_id)
 
 
 def _paused(tx: Tx, workflow_id: str, reason: str | None) -> None:
@@ -300,7 +344,10 @@ def _paused(tx: Tx, workflow_id: str, reason: str | None) -> None:
     for agent in tx.all(Agent, queries.AGENTS_OF, workflow_id=workflow_id):
         if agent.status in ("ready", "working"):
             fire(tx, AGENT, agent.id, "pause")
-    scheduler.release_all(tx, workflow_id, keep=frozenset({"port", "worker"}))
+    calls.drop_queued(tx, workflow_id)
+    admission.leave_worker_line(tx, workflow_id)
+    # A call is released with its process, which may outlive the patience of a pause.
+    scheduler.release_all(tx, workflow_id, keep=frozenset({"port", "worker", "ai_call"}))
 
 
 def _ended(tx: Tx, workflow_id: str, trigger: str, reason: str | None) -> None:
@@ -315,7 +362,9 @@ def _ended(tx: Tx, workflow_id: str, trigger: str, reason: str | None) -> None:
         if task.status not in TASK.terminal:
             failure = f"the workflow ended ({trigger}) before it was done"
             fire(tx, TASK, task.id, "skip", changes={"failure": failure, "ended_at": tx.now})
-    scheduler.release_all(tx, workflow_id)
+    calls.drop_queued(tx, workflow_id)
+    admission.leave_worker_line(tx, workflow_id)
+    scheduler.release_all(tx, workflow_id, keep=frozenset({"ai_call"}))
 
 
 def _fail_unstarted(tx: Tx, workflow_id: str, reason: str) -> None:

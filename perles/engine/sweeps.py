@@ -7,12 +7,14 @@ from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from perles.engine.context import Context, log
+from perles.engine.lease_audit import audit_leases
 from perles.store.database import Tx
 from perles.store.schema import Engine as EngineRow
 
 Sweep = Callable[[], Awaitable[None]]
 
 HEARTBEAT_SECONDS: Final = 5
+AUDIT_SECONDS: Final = 30
 ADMISSION_SECONDS: Final = 2
 """How often waiting workflows are looked at although nothing changed: a port may be free."""
 
@@ -29,6 +31,7 @@ class Sweeps:
         )
         self._scheduler.add_listener(_log_error, EVENT_JOB_ERROR)
         self._every(HEARTBEAT_SECONDS, "heartbeat", self._heartbeat)
+        self._every(AUDIT_SECONDS, "lease audit", self._audit_leases)
         self._every(ADMISSION_SECONDS, "admission", self._admission)
 
     def start(self) -> None:
@@ -45,6 +48,9 @@ class Sweeps:
 
     async def _heartbeat(self) -> None:
         await self._context.writer.write(_beat)
+
+    async def _audit_leases(self) -> None:
+        await audit_leases(self._context)
 
     async def _admission(self) -> None:
         self._look_again()

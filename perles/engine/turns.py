@@ -8,70 +8,44 @@ the file is drained, the outcome is decided and applied by turn id.
 
 import asyncio
 import errno
-import os
+import math
 import signal
 import time
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from perles.agents import process, sandbox
 from perles.agents.environment import allowed
-from perles.agents.output import Batch, read_batch, tail_of
-from perles.agents.process import Identity, SpawnError, TurnFiles
-from perles.agents.prompts import system_prompt
-from perles.agents.provider import Launch, Letter, Outcome, Parser, Provider, TurnContext
-from perles.domain.errors import PerlesError
-from perles.domain.states import AGENT, TURN
-from perles.engine import queries
+from perles.agents.output import Batch, tail_of
+from perles.agents.process import Identity, SpawnError
+from perles.agents.provider import Launch, Outcome
+from perles.domain.errors import DatabaseError, PerlesError
+from perles.engine import calls, fault, queries
+from perles.engine.beginning import begin, running, turn_context
 from perles.engine.context import Context, log
-from perles.engine.outcome import Ending, apply_batch, conclude
-from perles.store import journal
-from perles.store.database import Tx
-from perles.store.schema import Agent, Message, Turn, Workflow
-from perles.store.transition import fire
-from perles.workspace.session import agent_folder, read_token, turn_output
+from perles.engine.live import LiveTurn
+from perles.engine.outcome import LOST, Ending, apply_batch, conclude
+from perles.engine.turn_limits import TurnLimits
+from perles.store.schema import Agent, Turn, Workflow
 
 KILL_PATIENCE: Final = 10.0
 """Seconds to wait for a process to be gone after SIGKILL."""
+FAMILY_GRACE: Final = 1.0
+"""Seconds that what an agent left behind has between TERM and KILL."""
+LIMIT_GRACE: Final = 5.0
+"""Seconds that an agent gets to end when its time is up."""
+LOOK: Final = 0.02
 
 HOLD_SECONDS: Final = 2.0
 """How long no turn is started after one could not be for want of space, memory or processes."""
 SHORTAGES: Final = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE}
 )
-
-
-@dataclass(slots=True, eq=False)
-class LiveTurn:
-    """A turn whose process may live. `ending` says how it is to end when we end it."""
-
-    turn_id: int
-    workflow_id: str
-    agent_id: int
-    agent: str
-    role: str
-    files: TurnFiles
-    parser: Parser
-    text_only: bool
-    has_mcp: bool = True
-    offset: int = 0
-    identity: Identity | None = None
-    ending: Ending | None = None
-    done: asyncio.Event = field(default_factory=asyncio.Event)
-    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    @property
-    def marker(self) -> str:
-        """What every process of this turn carries in its environment."""
-        return f"PERLES_TURN={self.workflow_id}/{self.turn_id}"
-
-    def read(self, *, ended: bool) -> Batch:
-        """What the process printed since the last time."""
-        return read_batch(
-            self.files.stdout, self.offset, self.parser, ended=ended, text_only=self.text_only
-        )
+MIN_SHARE: Final = 20
+"""Turns whose output is looked at in one call of `read_all`; with many, each has its round."""
+ROUNDS: Final = 20
 
 
 class Turns:
@@ -79,10 +53,12 @@ class Turns:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._limits = TurnLimits(context.config)
         self._live: dict[int, LiveTurn] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._hold_until = 0.0
         self._hurried: set[str] = set()
+        self._next = 0
 
     def of(self, workflow_id: str) -> list[LiveTurn]:
         """The live turns of a workflow."""
@@ -94,41 +70,59 @@ class Turns:
         if time.monotonic() < self._hold_until:
             return
         now = context.database.now()
-        for agent in context.reader.all(Agent, queries.DELIVERABLE, now=now):
-            if context.supervisor.is_open(agent.workflow_id):
-                await self._start(agent)
+        found = context.reader.all(Agent, queries.DELIVERABLE, now=now)
+        ready = [agent for agent in found if context.supervisor.is_open(agent.workflow_id)]
+        for agent in await calls.admitted(context, ready):
+            await self._start(agent)
 
     async def _start(self, agent: Agent) -> None:
         context = self._context
-        provider = context.provider(agent.provider, agent.role)
-        begun = await context.writer.write(lambda tx: _begin(tx, context, agent.id))
+        try:
+            begun = await context.writer.write(lambda tx: begin(tx, context, agent.id))
+        except DatabaseError:
+            raise
+        except (PerlesError, OSError) as error:
+            log.error("cannot prepare a turn of %s: %s", agent.name, error)
+            self._hold_until = time.monotonic() + HOLD_SECONDS
+            return
+        fault.at("begin.after-commit")
         if begun is None:
             return
         turn, workflow = begun
-        live = LiveTurn(
-            turn_id=turn.id,
-            workflow_id=workflow.id,
-            agent_id=agent.id,
-            agent=agent.name,
-            role=agent.role,
-            files=TurnFiles.at(Path(turn.stdout_path)),
-            parser=provider.parser(journal.decode(agent.session_totals)),
-            text_only=provider.prints_text_only,
-            has_mcp=provider.has_mcp,
+        live = LiveTurn.of(
+            turn, agent, context.provider(agent.provider, agent.role), context.policy
         )
         self._live[live.turn_id] = live
+        if not context.supervisor.is_open(workflow.id):
+            # It was paused or ended while the row was written: the process is not needed.
+            cut_off = Outcome(False, "crashed", "the workflow was paused or ended before it began")
+            await self._conclude(live, Ending("interrupt", "turn_ended"), cut_off, None)
+            return
+        if not await self._launch(live, turn, agent, workflow):
+            return
+        fault.at("spawn.after")
+        identity = live.identity
+        assert identity is not None
+        await context.writer.write(lambda tx: running(tx, live.turn_id, identity))
+        fault.at("running.after-commit")
+        self.watch(live)
+
+    async def _launch(self, live: LiveTurn, turn: Turn, agent: Agent, workflow: Workflow) -> bool:
+        """Start the process; where that cannot be, the turn is concluded."""
+        context = self._context
+        provider = context.provider(agent.provider, agent.role)
         try:
-            prepared = _turn_context(context, provider, turn, agent, workflow)
-            launch = provider.launch(prepared)
+            prepared = turn_context(context, provider, turn, agent, workflow)
             environ = allowed(context.environ, provider.variables)
             launch = sandbox.wrapped(
-                launch,
+                provider.launch(prepared),
                 context.config.providers.sandbox_of(agent.role),
                 work_dir=Path(workflow.work_dir),
                 session=prepared.folder,
                 environ=environ,
             )
-            live.identity = self._spawn(live, launch, Path(workflow.work_dir), environ)
+            launch = replace(launch, env={**environ, **launch.env})
+            live.identity = self._spawn(live, launch, Path(workflow.work_dir))
         except (PerlesError, OSError) as error:
             ending = Ending("fail", "turn_failed")
             if _may_pass(error):
@@ -136,16 +130,12 @@ class Turns:
                 ending = Ending("lose", "turn_ended")
                 self._hold_until = time.monotonic() + HOLD_SECONDS
             await self._conclude(live, ending, _not_started(error), None)
-            return
-        identity = live.identity
-        await context.writer.write(lambda tx: running(tx, live.turn_id, identity))
-        self.watch(live)
+            return False
+        live.is_child = True
+        return True
 
-    def _spawn(
-        self, live: LiveTurn, launch: Launch, work_dir: Path, allowed_environ: dict[str, str]
-    ) -> Identity:
+    def _spawn(self, live: LiveTurn, launch: Launch, work_dir: Path) -> Identity:
         environ = {
-            **allowed_environ,
             "PERLES_WORKFLOW": live.workflow_id,
             "PERLES_AGENT": live.agent,
             "PERLES_TURN": f"{live.workflow_id}/{live.turn_id}",
@@ -155,20 +145,19 @@ class Turns:
     def watch(self, live: LiveTurn) -> None:
         """See the turn to its end: its process may be our child or one that we adopted."""
         self._live[live.turn_id] = live
-        assert live.identity is not None
         loop = asyncio.get_running_loop()
-        try:
-            fd = os.pidfd_open(live.identity.pid)
-        except ProcessLookupError:
-            self._spawn_task(self._ended(live))
+        fd = None if live.identity is None else process.hold(live.identity)
+        if fd is None:
+            self._spawn_task(self.finish(live))
             return
+        held = fd
 
         def _on_end() -> None:
-            loop.remove_reader(fd)
-            os.close(fd)
-            self._spawn_task(self._ended(live))
+            loop.remove_reader(held)
+            process.release(held)
+            self._spawn_task(self.finish(live))
 
-        loop.add_reader(fd, _on_end)
+        loop.add_reader(held, _on_end)
 
     def _spawn_task(self, coroutine: "Coroutine[Any, Any, None]") -> None:
         task = asyncio.ensure_future(coroutine)
@@ -177,36 +166,89 @@ class Turns:
         task.add_done_callback(_log_failure)
 
     async def read_all(self) -> None:
-        """Journal what live turns printed since the last time."""
-        for live in list(self._live.values()):
-            if not live.reading.locked() and _has_grown(live):
-                async with live.reading:
-                    await self._ingest(live)
+        """Journal what live turns printed, and end those that went too far.
+
+        Of very many only a share is looked at in each call.
+        """
+        lives = list(self._live.values())
+        share = max(MIN_SHARE, math.ceil(len(lives) / ROUNDS))
+        if len(lives) > share:
+            first = self._next % len(lives)
+            self._next = first + share
+            lives = (lives + lives)[first : first + share]
+        for live in lives:
+            ended_by = None if live.ending else self._limits.broken_by(live)
+            if ended_by is not None:
+                self._spawn_task(self._end_for(live, ended_by))
+        grown = [live for live in lives if not live.reading.locked() and live.has_grown()]
+        await asyncio.gather(*(self._read(live) for live in grown))
+
+    async def _read(self, live: LiveTurn) -> None:
+        async with live.reading:
+            try:
+                await self._ingest(live)
+            except (OSError, DatabaseError) as error:
+                if not live.troubled:
+                    log.error("cannot journal the output of %s now: %s", live.agent, error)
+                live.troubled = True
+            else:
+                live.troubled = False
 
     async def _ingest(self, live: LiveTurn) -> bool:
-        """Journal one piece of output; whether that was all there is by now."""
-        batch = live.read(ended=False)
+        """Journal one piece of output; whether that was all there is by now.
+
+        A piece that could not be written is kept: the parser must not hear it twice.
+        """
+        batch = live.pending or live.read(ended=False)
         if batch.offset != live.offset:
+            live.pending = batch
             await self._context.writer.write(lambda tx: apply_batch(tx, live, batch))
+            fault.at("output.after-commit")
+            live.pending = None
             live.offset = batch.offset
         return batch.at_end
 
-    async def _ended(self, live: LiveTurn) -> None:
+    async def _end_for(self, live: LiveTurn, reason: Outcome) -> None:
+        """End a turn that went beyond a limit, and tell which."""
+        timed_out = reason.error_class == "timed_out"
+        log.warning("ending turn %s of %s: %s", live.number, live.agent, reason.error)
+        live.verdict = reason
+        ending = Ending("time_out" if timed_out else "fail", "turn_failed")
+        await self.interrupt([live], ending, grace=LIMIT_GRACE if timed_out else 0.0)
+
+    async def finish(self, live: LiveTurn) -> None:
         """The process has ended: end what it left, drain its output, decide the outcome."""
-        identity = live.identity
-        reaped = None if identity is None else process.reap(identity.pid)
+        self._live[live.turn_id] = live
         code = process.left_status(live.files.status)
-        if code is None:
-            await self._end_family(live, grace=1.0)
-            code = reaped
+        if code != 0:
+            await self._end_family(live, grace=FAMILY_GRACE)
+        is_known = code is not None
+        if live.is_child and live.identity is not None:
+            reaped = process.reap(live.identity.pid)
+            if code is None and reaped is not None:
+                code, is_known = reaped
         async with live.reading:
-            while not await self._ingest(live):
+            last = await self._drain(live)
+            outcome = live.parser.outcome(code, "\n".join(tail_of(live.files.stderr)))
+            ending = Ending.of(outcome)
+            if not is_known and not outcome.succeeded:
+                ending, outcome = Ending("lose", "turn_ended"), LOST
+            outcome = live.verdict or outcome
+            await self._conclude(live, live.ending or ending, outcome, code, last)
+
+    async def _drain(self, live: LiveTurn) -> Batch | None:
+        """Journal the rest, except the very last piece, which goes with the outcome.
+
+        What a process that lives on prints later is not the turn's.
+        """
+        try:
+            end = live.source.size(live.identity)
+            while not await self._ingest(live) and live.offset < end:
                 pass
-            stderr = "\n".join(tail_of(live.files.stderr))
-            last = live.read(ended=True)
-            outcome = live.parser.outcome(code, stderr)
-            ending = live.ending or Ending.of(outcome)
-            await self._conclude(live, ending, outcome, code, last)
+            return live.read(ended=True)
+        except OSError as error:
+            log.error("cannot read the last output of %s: %s", live.agent, error)
+            return None
 
     async def _conclude(
         self,
@@ -219,7 +261,9 @@ class Turns:
         await self._context.writer.write(
             lambda tx: conclude(tx, live, ending, outcome, exit_code=code, last=last)
         )
+        fault.at("outcome.after-commit")
         self._live.pop(live.turn_id, None)
+        live.source.close()
         live.done.set()
         self._context.kick()
 
@@ -246,96 +290,48 @@ class Turns:
         if dying:
             self._signal(dying, signal.SIGKILL)
 
+    def cut_every_grace_short(self) -> None:
+        """`cut_grace_short` for every workflow with a live turn."""
+        for workflow_id in {live.workflow_id for live in self._live.values()}:
+            self.cut_grace_short(workflow_id)
+
     def forget(self, workflow_id: str) -> None:
         """The workflow has ended: whoever was in a hurry has what they wanted."""
         self._hurried.discard(workflow_id)
 
     async def _end_family(self, live: LiveTurn, *, grace: float) -> None:
-        """End what an agent's process left behind when it was cut off."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + grace
-        self._signal([live], signal.SIGTERM)
-        while process.family([live.marker]) and loop.time() < deadline:  # noqa: ASYNC110 - /proc tells nobody
-            await asyncio.sleep(0.02)
-        self._signal([live], signal.SIGKILL)
+        """End what an agent's process left behind when it was cut off: nothing of it runs on."""
+        if not self._signal([live], signal.SIGTERM):
+            return
+        if await self._is_gone(live, grace):
+            return
+        deadline = time.monotonic() + KILL_PATIENCE
+        while self._signal([live], signal.SIGKILL):  # what forks meanwhile is met the next time
+            if time.monotonic() > deadline:
+                log.error("what %s left behind outlives SIGKILL", live.agent)
+                return
+            await asyncio.sleep(LOOK)
 
-    def _signal(self, lives: list[LiveTurn], number: signal.Signals) -> None:
-        sessions = [
-            live.identity.pid
-            for live in lives
-            if live.identity is not None and process.is_alive(live.identity)
-        ]
-        process.signal_all(process.family([live.marker for live in lives], sessions), number)
+    async def _is_gone(self, live: LiveTurn, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while process.family([live.marker], live.sessions(), since=live.since()):
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(LOOK)
+        return True
+
+    def _signal(self, lives: list[LiveTurn], number: signal.Signals) -> int:
+        return process.signal_family(
+            number,
+            [live.marker for live in lives],
+            [session for live in lives for session in live.sessions()],
+            since=min(live.since() for live in lives),
+        )
 
     async def settle(self) -> None:
         """Wait for what is being concluded right now."""
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
-def _begin(tx: Tx, context: Context, agent_id: int) -> tuple[Turn, Workflow] | None:
-    """Commit a turn for the agent's queued messages; None when there is nothing to do any more."""
-    agent = tx.need(Agent, agent_id)
-    workflow = tx.need(Workflow, agent.workflow_id)
-    messages = tx.all(Message, queries.QUEUED_MESSAGES, agent_id=agent_id)
-    if agent.status != "ready" or workflow.state != "running" or not messages:
-        return None
-    assert workflow.session_dir is not None
-    letters = [Letter(item.sender, item.sender_kind, item.body) for item in messages]
-    number = int(tx.value(queries.LAST_TURN_NUMBER, agent_id=agent_id)) + 1
-    files = TurnFiles.at(turn_output(Path(workflow.session_dir), agent.name, number))
-    turn_id = tx.insert(
-        Turn,
-        workflow_id=workflow.id,
-        agent_id=agent_id,
-        number=number,
-        status="queued",
-        prompt=context.provider(agent.provider, agent.role).prompt(letters),
-        stdout_path=str(files.stdout),
-        stderr_path=str(files.stderr),
-    )
-    fire(tx, TURN, turn_id, "start", payload={"number": number, "messages": len(messages)})
-    if agent.held_until is not None:
-        tx.update(Agent, agent_id, held_until=None)
-        tx.run(queries.DROP_PAST_HOLD, provider_=agent.provider, now_=tx.now)
-    tx.run(queries.MARK_DELIVERED, agent_id_=agent_id, turn_id_=turn_id, now_=tx.now)
-    fire(tx, AGENT, agent_id, "deliver", payload={"turn": number})
-    return tx.need(Turn, turn_id), workflow
-
-
-def running(tx: Tx, turn_id: int, identity: Identity) -> None:
-    """Commit that the turn's process was started, and which it is."""
-    changes = {
-        "pid": identity.pid,
-        "start_ticks": identity.start_ticks,
-        "boot_id": identity.boot_id,
-        "started_at": tx.now,
-    }
-    fire(tx, TURN, turn_id, "run", changes=changes, payload={"pid": identity.pid})
-
-
-def _turn_context(
-    context: Context, provider: Provider, turn: Turn, agent: Agent, workflow: Workflow
-) -> TurnContext:
-    session = Path(workflow.session_dir or "")
-    role = system_prompt(
-        agent.role, agent=agent.name, work_dir=workflow.work_dir, has_mcp=provider.has_mcp
-    )
-    return TurnContext(
-        workflow_id=workflow.id,
-        agent=agent.name,
-        role=agent.role,
-        number=turn.number,
-        model=agent.model,
-        work_dir=Path(workflow.work_dir),
-        folder=agent_folder(session, agent.name),
-        prompt=turn.prompt,
-        mcp_url=f"http://127.0.0.1:{workflow.mcp_port}/mcp",
-        token=read_token(session, agent.name),
-        session_id=agent.provider_session_id,
-        system_prompt=role,
-        environ=context.environ,
-    )
 
 
 def _not_started(error: Exception) -> Outcome:
@@ -348,13 +344,6 @@ def _may_pass(error: Exception) -> bool:
     """Whether starting the process may work later: the machine is short of something."""
     cause = error.__cause__ if isinstance(error, SpawnError) else error
     return isinstance(cause, OSError) and cause.errno in SHORTAGES
-
-
-def _has_grown(live: LiveTurn) -> bool:
-    try:
-        return live.files.stdout.stat().st_size > live.offset
-    except FileNotFoundError:
-        return False
 
 
 async def _all_done(lives: list[LiveTurn], seconds: float) -> bool:

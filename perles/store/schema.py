@@ -9,6 +9,7 @@ fencing counter of compare-and-swap.
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    Computed,
     ForeignKey,
     Index,
     Integer,
@@ -22,6 +23,12 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from perles.domain.states import AGENT, COMMAND, PHASE, TASK, TURN, WORKFLOW, Rules
 
 _Key = BigInteger().with_variant(Integer, "sqlite")
+
+START_RANK = (
+    "CASE WHEN state = 'pending' THEN julianday(start_requested_at) - priority * 10.0 / 1440 END"
+)
+"""Who starts next: the smallest; NULL waits for nothing. Ten minutes outweigh one priority."""
+WAITS_TO_START = "start_rank IS NOT NULL"
 
 
 class Base(DeclarativeBase):
@@ -71,6 +78,8 @@ class Workflow(Dated, Base):
         _not_negative("token_budget"),
         _not_negative("tokens_used"),
         _not_negative("cost_usd"),
+        _not_negative("cost_budget"),
+        Index("ix_workflows_queue", "start_rank", "id", sqlite_where=text(WAITS_TO_START)),
         Index(None, "state", "created_at", "id"),
         Index(None, "created_at", "id"),
         Index(None, "name"),
@@ -94,12 +103,16 @@ class Workflow(Dated, Base):
     token_budget: Mapped[int] = mapped_column(server_default="0")
     tokens_used: Mapped[int] = mapped_column(server_default="0")
     cost_usd: Mapped[float] = mapped_column(server_default="0")
+    cost_budget: Mapped[float] = mapped_column(server_default="0")
     mcp_port: Mapped[int | None]
     session_dir: Mapped[str | None]
     started_at: Mapped[str | None]
     paused_at: Mapped[str | None]
     ended_at: Mapped[str | None]
     start_requested_at: Mapped[str | None]
+    start_rank: Mapped[float | None] = mapped_column(Computed(START_RANK, persisted=False))
+    worker_requested_at: Mapped[str | None]
+    worker_offered_at: Mapped[str | None]
     archived_at: Mapped[str | None]
     health: Mapped[str] = mapped_column(server_default="unknown")
     last_heartbeat_at: Mapped[str | None]
@@ -201,6 +214,8 @@ class Turn(Dated, Base):
     tokens_out: Mapped[int] = mapped_column(server_default="0")
     tokens_cached: Mapped[int] = mapped_column(server_default="0")
     cost_usd: Mapped[float] = mapped_column(server_default="0")
+    tokens_reserved: Mapped[int] = mapped_column(server_default="0")
+    cost_reserved: Mapped[float] = mapped_column(server_default="0")
     started_at: Mapped[str | None]
     ended_at: Mapped[str | None]
     version: Mapped[int] = mapped_column(server_default="0")
@@ -422,6 +437,24 @@ class Lease(Dated, Base):
     workflow_id: Mapped[str] = mapped_column(ForeignKey("workflows.id", ondelete="CASCADE"))
     agent_id: Mapped[int | None] = mapped_column(ForeignKey("agents.id", ondelete="CASCADE"))
     acquired_at: Mapped[str]
+
+
+class ResourceLimit(Dated, Base):
+    """A limit as the engine has it now; `value` None means none."""
+
+    __tablename__ = "resource_limits"
+    resource: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[float | None]
+
+
+class Totals(Base):
+    """What all workflows used together, ever: one row."""
+
+    __tablename__ = "totals"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    tokens: Mapped[int] = mapped_column(server_default="0")
+    cost_usd: Mapped[float] = mapped_column(server_default="0")
 
 
 class Event(Base):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from perles.domain.errors import AmbiguousIdError, DatabaseError, NotFoundError
 from perles.domain.states import PRIORITIES
 from perles.store.failures import database_errors
+from perles.store.resource_views import places
 from perles.store.sqlite import open_readonly
 from perles.store.version import HEAD, refuse_newer, schema_version
 
@@ -122,7 +123,13 @@ def list_workflows(connection: Connection | None, wanted: WorkflowFilter) -> Lis
         count = f"SELECT count(*) FROM workflows w{where}"
         more = connection.execute(count, params).fetchone()[0] - len(rows)
     labels = _labels(connection, [row["id"] for row in rows])
-    return Listing([_workflow(row, labels.get(row["id"], {})) for row in rows], more)
+    line = places(connection) if any(_waits(row) for row in rows) else {}
+    found = [_workflow(row, labels.get(row["id"], {}), line.get(row["id"])) for row in rows]
+    return Listing(found, more)
+
+
+def _waits(row: Row) -> bool:
+    return row["state"] == "pending" and row["start_requested_at"] is not None
 
 
 def _where(wanted: WorkflowFilter) -> tuple[str, list[Any]]:
@@ -163,7 +170,7 @@ def _labels(connection: Connection, ids: list[str]) -> dict[str, dict[str, str]]
     return found
 
 
-def _workflow(row: Row, labels: dict[str, str]) -> Json:
+def _workflow(row: Row, labels: dict[str, str], place: int | None) -> Json:
     return {
         "id": row["id"],
         "name": row["name"],
@@ -183,9 +190,11 @@ def _workflow(row: Row, labels: dict[str, str]) -> Json:
         "health": row["health"],
         "attention": row["attention"],
         "reason": row["reason"],
+        "queue_place": place,
         "tokens_used": row["tokens_used"],
         "token_budget": row["token_budget"],
         "cost_usd": row["cost_usd"],
+        "cost_budget": row["cost_budget"],
         "mcp_port": row["mcp_port"],
         "session_dir": row["session_dir"],
         "created_at": row["created_at"],
@@ -204,7 +213,8 @@ def show_workflow(connection: Connection | None, workflow_id: str) -> Json:
     row = connection.execute(query, (workflow_id,)).fetchone()
     if row is None:
         raise NotFoundError("workflow", workflow_id)
-    shown = _workflow(row, _labels(connection, [workflow_id]).get(workflow_id, {}))
+    place = places(connection).get(workflow_id) if _waits(row) else None
+    shown = _workflow(row, _labels(connection, [workflow_id]).get(workflow_id, {}), place)
     counts = shown.pop("tasks")
     shown["task_counts"] = counts
     shown["tasks"] = _tasks(connection, workflow_id)
@@ -256,6 +266,7 @@ def _agent(row: Row) -> Json:
         "phase": row["phase"],
         "task": row["task"],
         "pid": row["pid"],
+        "turn_status": row["turn_status"],
         "queued_messages": row["queued"],
         "last_activity_at": row["last_activity_at"],
     }

@@ -2,9 +2,9 @@
 
 import sys
 
-from tests.benchmarks import reading, running, writing
+from tests.benchmarks import reading, resources, running, writing
 
-PARTS = {"reading": reading, "writing": writing, "running": running}
+PARTS = {"reading": reading, "writing": writing, "running": running, "resources": resources}
 
 
 def main(chosen: list[str]) -> None:

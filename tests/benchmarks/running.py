@@ -33,7 +33,7 @@ def _task_cpu(home: Bench) -> float:
     file = home.root / "many.yaml"
     file.write_text(yaml.safe_dump({"name": "many", "workers": WORKERS, "tasks": tasks}))
     before = _children_cpu()
-    with _engine(home) as engine:
+    with engine_of(home) as engine:
         started = sum(engine.cpu_times()[:2])
         home.run("run", str(file))
     return (_children_cpu() - before - started) * 1000 / TASKS
@@ -42,7 +42,7 @@ def _task_cpu(home: Bench) -> float:
 def _memory(home: Bench) -> float:
     file = home.root / "sleep.yaml"
     file.write_text(yaml.safe_dump({"name": "s", "tasks": [{"key": "a", "run": "sleep 1000"}]}))
-    with _engine(home) as engine:
+    with engine_of(home) as engine:
         ids = [home.run("create", str(file)).strip() for _ in range(WORKFLOWS)]
         home.run("start", *ids)
         while sum(row["workers"] for row in json.loads(home.run("list", "--json"))) < WORKFLOWS:
@@ -51,9 +51,12 @@ def _memory(home: Bench) -> float:
 
 
 @contextmanager
-def _engine(home: Bench) -> Iterator[psutil.Popen]:
+def engine_of(home: Bench, **environ: str) -> Iterator[psutil.Popen]:
+    """An engine that takes commands, for as long as this lasts."""
     engine = psutil.Popen(
-        [PERLES, "serve", "--foreground"], env=home.environ, stderr=subprocess.DEVNULL
+        [PERLES, "serve", "--foreground"],
+        env={**home.environ, **environ},
+        stderr=subprocess.DEVNULL,
     )
     while subprocess.run(
         [PERLES, "engine", "status"], env=home.environ, capture_output=True, check=False

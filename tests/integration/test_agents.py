@@ -84,7 +84,7 @@ def test_a_json_lines_cli_resumes_its_session_and_counts(home: Home) -> None:
             }
         },
     )
-    tasks = [
+    tasks: list[dict[str, Any]] = [
         {"key": "one", "prompt": "One.", "worker": "mycli"},
         {"key": "two", "prompt": "Two.", "worker": "mycli", "after": ["one"]},
     ]
@@ -102,7 +102,7 @@ def test_a_json_lines_cli_resumes_its_session_and_counts(home: Home) -> None:
 def test_an_output_goes_into_later_prompts_and_quoted_into_commands(home: Home) -> None:
     _cli(home, "import sys\nprint(sys.stdin.read().rpartition('<')[2].rpartition('>')[0])")
     given = "a; touch owned $(touch owned) 'x'"
-    tasks = [
+    tasks: list[dict[str, Any]] = [
         {"key": "first", "run": f'printf %s "{given}"'.replace("$", "\\$")},
         {
             "key": "ask",
@@ -205,7 +205,7 @@ def test_an_agent_gets_no_variable_that_nobody_named(home: Home) -> None:
     _configure(home, providers={"mycli": mycli})
     environ = {"NAMED": "n", "PASSED_ON": "1", "MY_SECRET": "s", "AWS_SECRET_ACCESS_KEY": "k"}
 
-    result = home.perles("run", _prompted(home), **environ)
+    result = home.perles("run", _prompted(home), timeout=60, **environ)
 
     assert result.returncode == 0, result.stderr
     seen = json.loads(_task(home)["summary"])
@@ -215,7 +215,7 @@ def test_an_agent_gets_no_variable_that_nobody_named(home: Home) -> None:
 
 def test_a_prompt_of_five_megabytes_arrives_whole(home: Home) -> None:
     _cli(home, "import sys\nprint(len(sys.stdin.read()))")
-    tasks = [
+    tasks: list[dict[str, Any]] = [
         {"key": "big", "run": "true"},
         {"key": "ask", "prompt": "-" + "x" * 900_000, "worker": "mycli", "after": ["big"]},
     ]

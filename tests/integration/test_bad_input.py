@@ -30,6 +30,19 @@ USAGE: dict[str, list[str]] = {
     "empty name": ["run", "ok.yaml", "--name", " "],
     "work dir": ["create", "ok.yaml", "--work-dir", "/nope/nowhere"],
     "budget": ["create", "ok.yaml", "--token-budget", "-1"],
+    "budget is no number": ["create", "ok.yaml", "--token-budget", "lots"],
+    "cost budget": ["create", "ok.yaml", "--cost-budget", "-0.5"],
+    "endless cost budget": ["create", "ok.yaml", "--cost-budget", "inf"],
+    "cost budget is none": ["create", "ok.yaml", "--cost-budget", "nan"],
+    "nothing to set": ["set", "wf-a"],
+    "set nobody": ["set", "--priority", "high"],
+    "limit of 0": ["serve", "--max-workers", "0"],
+    "port of the system": ["serve", "--port-range-start", "80"],
+    "port too high": ["serve", "--port-range-end", "65536"],
+    "ports the wrong way round": [
+        *("serve", "--port-range-start", "9100", "--port-range-end", "9000"),
+    ],
+    "history of no hours": ["resources", "history", "--hours", "0"],
     "unknown state": ["list", "--state", "running,runing"],
     "list label": ["list", "--label", "x"],
     "list priority": ["list", "--priority", "x"],
@@ -102,6 +115,19 @@ def test_a_pending_workflow_can_neither_be_paused_nor_resumed(home: Home, verb: 
     id = home.perles("create", home.pipeline("ok", ONE)).stdout.strip()
 
     assert "it is pending" in _assert_told(home.perles(verb, id), 4)
+
+
+def test_what_cannot_be_set_is_refused_and_changes_nothing(home: Home) -> None:
+    id = home.perles("create", home.pipeline("ok", ONE), "--token-budget", "5").stdout.strip()
+    before = home.json("show", id, "--json")
+
+    for wrong in (("--priority", "hihg"), ("--token-budget", "-1"), ("--cost-budget", "nan")):
+        _assert_told(home.perles("set", id, *wrong), 2)
+
+    assert home.json("show", id, "--json") == before
+    home.perles("stop", id)
+    assert "it is stopped" in _assert_told(home.perles("set", id, "--priority", "high"), 4)
+    _assert_told(home.perles("set", "wf-nobody22", "--priority", "high"), 3)
 
 
 def test_a_file_that_is_no_database_is_told(fresh_home: Home) -> None:

@@ -191,7 +191,10 @@ def test_list_watch_appends_when_plain(home: Home) -> None:
     assert "\x1b" not in out
 
 
-@pytest.mark.parametrize("argv", [["list"], ["list", "--json"], ["events"], ["show", "one"]])
+@pytest.mark.parametrize(
+    "argv",
+    [["list"], ["list", "--json"], ["events"], ["show", "one"], ["resources"]],
+)
 def test_reading_imports_nothing_heavy(home: Home, argv: list[str]) -> None:
     _create(home, "one")
     script = (

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perles.cli.text import clean, cut, pad, width
+from perles.text import clean, cut, pad, width
 
 
 @pytest.mark.parametrize(

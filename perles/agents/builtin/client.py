@@ -1,8 +1,10 @@
 """A small MCP client over HTTP, for the builtin agents only.
 
 One loopback connection, kept alive. While the engine is being restarted the
-connection is refused or reset: the call is made again, for `PATIENCE` seconds,
-with the same key, so that one that was carried out before is not carried out twice.
+connection is refused or reset: the call is made again, with the same key, so that
+one that was carried out before is not carried out twice. What was worked out is not
+thrown away because nobody is there to hear it tonight: an engine that is away is
+waited for, for `ABSENCE` seconds; one that answers with its own errors, for `PATIENCE`.
 """
 
 import json
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
 
 PATIENCE = 120.0
+ABSENCE = 7 * 86400.0
 PROTOCOL = "2025-06-18"
 
 
@@ -65,18 +68,18 @@ class Client:
         return structured
 
     def _post(self, body: bytes, key: str) -> tuple[int, bytes]:
-        deadline = time.monotonic() + PATIENCE
+        begun = time.monotonic()
         pause = 0.05
         while True:
             try:
                 status, answer = self._exchange(body, key)
                 if status < 500:
                     return status, answer
-                problem = f"HTTP {status}"
+                problem, patience = f"HTTP {status}", PATIENCE
             except OSError as error:
-                problem = str(error)
+                problem, patience = str(error), ABSENCE
             self._hang_up()
-            if time.monotonic() > deadline:
+            if time.monotonic() - begun > patience:
                 raise CallFailed(f"the engine does not answer: {problem}")
             time.sleep(pause)
             pause = min(pause * 2, 2.0)

@@ -92,8 +92,11 @@ class _Pass:
         if room <= 0:
             idle = next(one for one in free if one[1] != kind)
             free.remove(idle)
-        spawned = self._try("spawn_worker", provider=kind)
-        return None if spawned is None else (spawned["worker_id"], kind)
+        try:
+            return self._client.call("spawn_worker", provider=kind)["worker_id"], kind
+        except CallFailed as error:
+            print(error, flush=True)  # a slot that gets free wakes us again
+            return None
 
     def _finish(self, tasks: "list[Json]") -> int:
         failed = [task["key"] for task in tasks if task["status"] == "failed"]

@@ -27,7 +27,7 @@ class BuiltinProvider:
     is_ai_call = False
     prints_text_only = True
     has_mcp = True
-    variables = None
+    variables: Sequence[str] | None = None
     """A task's command is the user's own: it gets what the user's shell has."""
 
     def __init__(self, _settings: ProviderSettings | None = None) -> None:

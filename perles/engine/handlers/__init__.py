@@ -13,8 +13,10 @@ from perles.engine.handlers import (
     lifecycle,
     mark_task,
     notify_user,
+    reload,
     report,
     send,
+    set,
     signal_complete,
     signal_ready,
     spawn_worker,
@@ -29,6 +31,8 @@ ACTIONS: Final[dict[str, Action]] = {
     "complete": lifecycle.complete,
     "fail": lifecycle.fail,
     "archive": archive.archive,
+    "set": set.set_,
+    "reload": reload.reload,
     "send": send.send,
 }
 TOOLS: Final[dict[str, Tool]] = {

@@ -4,14 +4,16 @@ from typing import Any
 
 from perles.domain.states import WORKFLOW
 from perles.engine.context import Context
+from perles.store import journal
 from perles.store.schema import Command, Workflow
 
 Args = dict[str, Any]
 
 
-async def start(context: Context, command: Command, _args: Args) -> Args:
+async def start(context: Context, command: Command, args: Args) -> Args:
     """Start a pending workflow, or let it wait for room."""
-    return await context.supervisor.start(_workflow_id(command))
+    wait = not args.get("no_wait")
+    return await context.supervisor.start(_workflow_id(command), wait=wait)
 
 
 async def pause(context: Context, command: Command, args: Args) -> Args:
@@ -51,9 +53,10 @@ async def _end(
     state = context.reader.need(Workflow, workflow_id).state
     if state in WORKFLOW.terminal and command.status == "running":
         return {"status": state}
+    patient = command.source != "user" and not journal.decode(command.args).get("now")
     try:
         return await context.supervisor.end(
-            workflow_id, trigger, reason=reason, grace=grace, patient=command.source != "user"
+            workflow_id, trigger, reason=reason, grace=grace, patient=patient
         )
     finally:
         context.closing.discard(workflow_id)

@@ -15,12 +15,11 @@ def handle(call: ToolCall) -> dict[str, Any]:
     if agent.task_id is None or agent.phase not in reports.REPORTING:
         raise ToolError(f"cannot report: you have no task in hand (your phase is {agent.phase})")
     exit_code = call.args.get("exit_code")
-    printed = None if exit_code is None else _printed(call)
+    turn = tx.first(Turn, queries.OPEN_TURN_OF, agent_id=agent.id)
+    # What the task printed stands in its file: no agent can tell us otherwise.
+    printed = None if turn is None or exit_code is None else Path(turn.stdout_path)
     task = reports.record(tx, agent, call.args["summary"], exit_code, printed)
+    if turn is not None:
+        # Whatever becomes of the process now, nobody is to be asked for this again.
+        tx.run(queries.SETTLE_MESSAGES, turn_id_=turn.id, status_="done", now_=tx.now)
     return {"status": "reported", "task_id": task.key}
-
-
-def _printed(call: ToolCall) -> Path | None:
-    """What the task printed, in its file: no agent can tell us otherwise."""
-    turn = call.tx.first(Turn, queries.OPEN_TURN_OF, agent_id=call.agent.id)
-    return None if turn is None else Path(turn.stdout_path)

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from perles.domain.errors import LimitReachedError, PerlesError, ToolError
+from perles.domain.errors import PerlesError, ToolError
 from perles.domain.staffing import label, worker_for
 from perles.domain.states import AGENT
-from perles.engine import queries, scheduler
+from perles.engine import admission, queries, scheduler
 from perles.engine.handlers.base import ToolCall
 from perles.engine.supervisor import add_agent
 from perles.provider_config import split_choice
@@ -29,6 +29,8 @@ def handle(call: ToolCall) -> dict[str, Any]:
             f"cannot spawn a worker: {live} of {workflow.max_workers} workers of this workflow "
             "live; go on with those"
         )
+    policy = call.context.config.resource_policy
+    admission.need_worker_slot(tx, policy, workflow, live)
     number = tx.value(queries.COUNT_WORKERS_EVER, workflow_id=workflow.id) + 1
     session = Path(workflow.session_dir or "")
     agent_type = call.args.get("agent_type") or ""
@@ -42,11 +44,8 @@ def handle(call: ToolCall) -> dict[str, Any]:
         provider=provider,
         model=model,
     )
-    limit = call.context.config.resource_policy.max_workers
-    try:
-        scheduler.acquire(tx, "worker", limit, workflow.id, worker.id)
-    except LimitReachedError as error:
-        raise ToolError(f"cannot spawn a worker: {error}; go on with those you have") from error
+    scheduler.acquire(tx, "worker", policy.max_workers, workflow.id, worker.id)
+    admission.leave_worker_line(tx, workflow.id)
     return {"worker_id": worker.name, "provider": kind}
 
 

@@ -1,0 +1,37 @@
+"""`perles resources` as Typer knows it; `perles.cli.fast` has its short way."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from perles.cli import resources
+from perles.paths import Paths, home
+
+app = typer.Typer(help="Limits: what is used, who holds it, who waits.")
+
+
+def _paths() -> Paths:
+    return Paths(home(os.environ))
+
+
+@app.callback(invoke_without_command=True)
+def show(
+    context: typer.Context,
+    json: Annotated[
+        bool, typer.Option("--json", help="JSON, as docs/json.md describes it.")
+    ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Again at every second.")] = False,
+) -> None:
+    """Show every limit: used, waiting, holders."""
+    if context.invoked_subcommand is None:
+        resources.run(resources.ResourceOptions(json=json, watch=watch), _paths())
+
+
+@app.command()
+def history(
+    hours: Annotated[int, typer.Option(help="How many hours back (default a day).")] = 24,
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Show how many leases were held, peak and average by hour, from the journal."""
+    resources.history(hours, json, _paths())

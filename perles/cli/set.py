@@ -1,0 +1,30 @@
+"""`perles set`: change the priority or the budgets of workflows that are there."""
+
+from typing import Annotated
+
+import typer
+
+from perles.cli.lifecycle import Json, request
+from perles.cli.selection import All, Ids, Labels, Selection, States
+from perles.domain.errors import UsageError
+
+
+def command(
+    ids: Ids = None,
+    label: Labels = None,
+    state: States = None,
+    everything: All = False,
+    priority: Annotated[str | None, typer.Option(help="low, normal or high.")] = None,
+    token_budget: Annotated[
+        int | None, typer.Option("--token-budget", metavar="N", help="Tokens at most; 0: no limit.")
+    ] = None,
+    cost_budget: Annotated[
+        float | None, typer.Option("--cost-budget", metavar="USD", help="USD at most; 0: no limit.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Change priority or budgets; what waits in line is put in its new order at once."""
+    args = {"priority": priority, "token_budget": token_budget, "cost_budget": cost_budget}
+    if all(value is None for value in args.values()):
+        raise UsageError("cannot set nothing: give --priority, --token-budget or --cost-budget")
+    request(Selection.of(ids, label, state, everything), "set", args, json)

@@ -1,0 +1,17 @@
+"""Sizes as people write them: `1GiB`, `512MiB`, or a number of bytes."""
+
+import re
+from typing import Final
+
+from perles.domain.errors import UsageError
+
+_UNITS: Final = {"": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+_FORM: Final = re.compile(r"(\d+) ?([KMGT]iB|B|)", re.ASCII)
+
+
+def parse_size(text: str) -> int:
+    """Bytes. Raises `UsageError` that shows the right form."""
+    found = _FORM.fullmatch(text)
+    if found is None:
+        raise UsageError(f"{text!r} is no size; write it like 1GiB, 512MiB or 100000")
+    return int(found[1]) * _UNITS[found[2]]

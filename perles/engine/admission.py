@@ -1,0 +1,144 @@
+"""Who is next: for a workflow slot, for a worker slot, for an AI call.
+
+The order is by priority, then by age, with ageing: so many minutes of waiting
+outweigh one step of priority. It is a number that stands still, the rank: the time
+of the request, set back by the priority. Whoever asks later than that by less than
+the ageing can pass once; nobody can pass for ever.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from perles.config import ResourcePolicy
+from perles.domain.clock import from_text
+from perles.domain.errors import LimitReachedError, NoWorkerSlotError
+from perles.engine import mail, queries
+from perles.store import journal
+from perles.store.database import Reader, Tx
+from perles.store.schema import Agent, Workflow
+
+AGEING: Final = 600.0
+"""Seconds of waiting that outweigh one step of priority (as `START_RANK` has it)."""
+
+
+class Waiting(NamedTuple):
+    """An agent that waits for an AI call. `since` is the time of its request in seconds."""
+
+    agent_id: int
+    workflow_id: str
+    priority: int
+    is_coordinator: bool
+    since: float
+
+    @property
+    def rank(self) -> tuple[float, bool, float, int]:
+        """The smallest goes first; within a second, coordinators before workers."""
+        aged = int(self.since) - self.priority * AGEING
+        return (aged, not self.is_coordinator, self.since, self.agent_id)
+
+
+def choose(waiting: Sequence[Waiting], held: Mapping[str, int], limit: int) -> list[Waiting]:
+    """Those of `waiting` that get an AI call now, in order; `held` counts calls by workflow.
+
+    By rank; but no workflow gets the last call, so that it holds them all, while
+    another one waits.
+    """
+    holds = Counter(held)
+    line = sorted(waiting, key=lambda one: one.rank)
+    chosen: list[Waiting] = []
+    for _ in range(limit - holds.total()):
+        if not line:
+            break
+        modest = (one for one in line if holds[one.workflow_id] + 1 < limit)
+        picked = next(modest, line[0])
+        line.remove(picked)
+        holds[picked.workflow_id] += 1
+        chosen.append(picked)
+    return chosen
+
+
+def need_slot(reader: Reader, policy: ResourcePolicy, workflow: Workflow) -> None:
+    """Raise `LimitReachedError` unless a slot is free for this workflow now.
+
+    One that waits in line needs room for those before it too; one that was never
+    asked to wait (`start --no-wait`) needs room for all that wait.
+    """
+    limit = policy.max_workflows_running
+    used = int(reader.value(queries.COUNT_LEASES, kind="workflow"))
+    if used >= limit:
+        raise LimitReachedError(f"{used} of {limit} workflows run")
+    rank = workflow.start_rank if workflow.start_requested_at else float("inf")
+    if workflow.state == "pending":
+        values = {"rank": rank, "workflow_id": workflow.id, "most": limit}
+        ahead = int(reader.value(queries.COUNT_AHEAD, **values))
+        if used + ahead >= limit:  # those before it take what is free, in this very moment
+            raise LimitReachedError(f"{limit} of {limit} workflows run")
+
+
+def need_worker_slot(tx: Tx, policy: ResourcePolicy, workflow: Workflow, live: int) -> None:
+    """Raise `NoWorkerSlotError` unless a worker slot is free for this workflow now.
+
+    Free slots are kept for workflows that have no worker at all and wait for one.
+    """
+    used = int(tx.value(queries.COUNT_LEASES, kind="worker"))
+    limit = policy.max_workers
+    line = [one.id for one in worker_line(tx)]
+    before = line.index(workflow.id) if workflow.id in line else len(line)
+    if limit - used > before:
+        return
+    kept = f", {before} kept for workflows that have none" if used < limit else ""
+    way_on = "go on with those you have" if live else "end your turn: you are told when one is free"
+    raise NoWorkerSlotError(
+        f"cannot spawn a worker: {used} of {limit} workers live{kept}; {way_on}", waits=not live
+    )
+
+
+def worker_line(reader: Reader) -> list[Workflow]:
+    """The running workflows that have no worker and wait for a slot, the next one first."""
+
+    def rank(workflow: Workflow) -> tuple[float, str]:
+        asked = from_text(str(workflow.worker_requested_at)).timestamp()
+        return (asked - workflow.priority * AGEING, workflow.id)
+
+    return sorted(reader.all(Workflow, queries.WAIT_FOR_WORKER), key=rank)
+
+
+def ask_for_worker(tx: Tx, workflow_id: str, reason: str) -> None:
+    """Put a workflow without workers in line for a slot; it keeps the place that it has."""
+    workflow = tx.need(Workflow, workflow_id)
+    if workflow.worker_requested_at is None:
+        payload = {"kind": "worker", "reason": reason}
+        journal.append(tx, "resource.exhausted", payload, workflow_id=workflow_id)
+    asked = workflow.worker_requested_at or tx.now
+    tx.update(Workflow, workflow_id, worker_requested_at=asked, worker_offered_at=None)
+
+
+def leave_worker_line(tx: Tx, workflow_id: str) -> None:
+    """The workflow got its worker, or wants none any more."""
+    if tx.need(Workflow, workflow_id).worker_requested_at is not None:
+        tx.update(Workflow, workflow_id, worker_requested_at=None, worker_offered_at=None)
+
+
+def offers_due(reader: Reader, policy: ResourcePolicy) -> list[Workflow]:
+    """The workflows to tell that a worker slot is free for them."""
+    line = worker_line(reader)
+    free = policy.max_workers - int(reader.value(queries.COUNT_LEASES, kind="worker"))
+    return [one for one in line[: max(0, free)] if one.worker_offered_at is None]
+
+
+def offer_workers(tx: Tx, policy: ResourcePolicy) -> None:
+    """Tell coordinators that wait for a worker slot that one is free."""
+    for workflow in offers_due(tx, policy):
+        tx.update(Workflow, workflow.id, worker_offered_at=tx.now)
+        body = "a worker slot is free: spawn_worker works now"
+        mail.tell_coordinator(tx, workflow.id, sender="perles", kind="system", body=body)
+
+
+def settle_offer(tx: Tx, coordinator: Agent) -> None:
+    """A coordinator's turn has ended: an offer that it saw and did not take is for others."""
+    workflow = tx.need(Workflow, coordinator.workflow_id)
+    if workflow.worker_offered_at is None:
+        return
+    if not tx.rows(queries.QUEUED_MESSAGES, agent_id=coordinator.id):
+        leave_worker_line(tx, workflow.id)

@@ -1,0 +1,98 @@
+"""How a turn begins: the transactions up to its process, and what the provider is told."""
+
+from pathlib import Path
+
+from perles.agents.process import Identity
+from perles.agents.prompts import system_prompt
+from perles.agents.provider import Letter, Provider, TurnContext
+from perles.domain.states import AGENT, TURN
+from perles.engine import calls, fault, queries
+from perles.engine.context import Context
+from perles.store.database import Tx
+from perles.store.schema import Agent, Message, Turn, Workflow
+from perles.store.transition import fire
+from perles.workspace.session import agent_folder, new_token, read_token, token_hash
+
+
+def begin(tx: Tx, context: Context, agent_id: int) -> tuple[Turn, Workflow] | None:
+    """Commit a turn for the agent's queued messages; None when there is nothing to do any more."""
+    agent = tx.need(Agent, agent_id)
+    workflow = tx.need(Workflow, agent.workflow_id)
+    messages = tx.all(Message, queries.QUEUED_MESSAGES, agent_id=agent_id)
+    if agent.status != "ready" or workflow.state != "running" or not messages:
+        return None
+    assert workflow.session_dir is not None
+    reserved = calls.take(tx, context, workflow, agent)
+    if reserved is None:
+        return None
+    _keep_token(tx, agent, Path(workflow.session_dir))
+    letters = [Letter(item.sender, item.sender_kind, item.body) for item in messages]
+    turn_id = calls.next_turn(tx, workflow, agent)
+    number = tx.need(Turn, turn_id).number
+    changes = {
+        "prompt": context.provider(agent.provider, agent.role).prompt(letters),
+        "tokens_reserved": reserved.tokens,
+        "cost_reserved": reserved.cost,
+    }
+    payload = {"number": number, "messages": len(messages)}
+    fire(tx, TURN, turn_id, "start", changes=changes, payload=payload)
+    if agent.held_until is not None:
+        tx.update(Agent, agent_id, held_until=None)
+        tx.run(queries.DROP_PAST_HOLD, provider_=agent.provider, now_=tx.now)
+    tx.run(queries.MARK_DELIVERED, agent_id_=agent_id, turn_id_=turn_id, now_=tx.now)
+    fire(tx, AGENT, agent_id, "deliver", payload={"turn": number})
+    fault.at("begin.before-commit")
+    return tx.need(Turn, turn_id), workflow
+
+
+def running(tx: Tx, turn_id: int, identity: Identity) -> None:
+    """Commit that the turn's process was started, and which it is."""
+    changes = {
+        "pid": identity.pid,
+        "start_ticks": identity.start_ticks,
+        "boot_id": identity.boot_id,
+        "started_at": tx.now,
+    }
+    fire(tx, TURN, turn_id, "run", changes=changes, payload={"pid": identity.pid})
+    fault.at("running.before-commit")
+
+
+def ran(tx: Tx, turn_id: int) -> None:
+    """Commit that the turn's process was started and has ended: it left its exit status."""
+    if tx.need(Turn, turn_id).status == "starting":
+        fire(tx, TURN, turn_id, "run", changes={"started_at": tx.now}, payload={"pid": None})
+
+
+def _keep_token(tx: Tx, agent: Agent, session: Path) -> None:
+    """See that the agent can be told its token: somebody may have deleted its folder."""
+    try:
+        kept = token_hash(read_token(session, agent.name)) == agent.token
+    except (OSError, UnicodeDecodeError):
+        kept = False
+    if not kept:
+        tx.update(Agent, agent.id, token=new_token(session, agent.name))
+
+
+def turn_context(
+    context: Context, provider: Provider, turn: Turn, agent: Agent, workflow: Workflow
+) -> TurnContext:
+    """What the provider may use to launch the turn."""
+    session = Path(workflow.session_dir or "")
+    role = system_prompt(
+        agent.role, agent=agent.name, work_dir=workflow.work_dir, has_mcp=provider.has_mcp
+    )
+    return TurnContext(
+        workflow_id=workflow.id,
+        agent=agent.name,
+        role=agent.role,
+        number=turn.number,
+        model=agent.model,
+        work_dir=Path(workflow.work_dir),
+        folder=agent_folder(session, agent.name),
+        prompt=turn.prompt,
+        mcp_url=f"http://127.0.0.1:{workflow.mcp_port}/mcp",
+        token=read_token(session, agent.name),
+        session_id=agent.provider_session_id,
+        system_prompt=role,
+        environ=context.environ,
+    )

@@ -1,0 +1,211 @@
+"""Budgets of tokens and money: counted as usage arrives, kept by reservations, ended when used up.
+
+A turn reserves what such turns of its workflow used so far, at the median, so that
+parallel turns do not overrun together. A budget of 0 means none.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from perles.config import Price, ResourcePolicy
+from perles.domain.errors import LimitReachedError
+from perles.engine import queries
+from perles.store import journal
+from perles.store.database import Reader, Tx
+from perles.store.schema import Command, Totals, Workflow
+
+if TYPE_CHECKING:
+    from perles.engine.live import LiveTurn
+
+WARN_AT: Final = 0.8
+TURNS_LOOKED_AT: Final = 20
+"""The newest turns that an estimate is made from."""
+
+
+class Spent(NamedTuple):
+    """What was used."""
+
+    tokens: int
+    cost: float
+
+
+Reservation = Spent
+NOTHING: Final = Reservation(0, 0.0)
+
+
+@dataclass(slots=True)
+class Usage:
+    """What a piece of a turn's output says was used, added up."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens_cached: int = 0
+    cost: float = 0.0
+
+    def add(self, usage: Mapping[str, Any], cost: float) -> None:
+        """Add one usage line."""
+        self.tokens_in += int(usage.get("tokens_in", 0))
+        self.tokens_out += int(usage.get("tokens_out", 0))
+        self.tokens_cached += int(usage.get("tokens_cached", 0))
+        self.cost += cost
+
+    @property
+    def spent(self) -> Spent:
+        """What counts against budgets."""
+        return Spent(self.tokens_in + self.tokens_out, self.cost)
+
+
+class Meter(NamedTuple):
+    """One budget: what it limits, for whom, how much is used, and how much there is."""
+
+    what: str
+    scope: str
+    used: float
+    limit: float
+
+    @property
+    def reason(self) -> str:
+        """Why a workflow ends that used it up."""
+        return f"{'' if self.scope == 'workflow' else 'global '}{self.what} budget exhausted"
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether nothing is left."""
+        return self.used >= self.limit
+
+    def of(self, spent: Spent) -> float:
+        """The part of `spent` that it measures."""
+        return spent.tokens if self.what == "token" else spent.cost
+
+
+def cost_of(usage: Mapping[str, Any], model: str | None, prices: Mapping[str, Price]) -> float:
+    """What usage cost in USD: as its agent says, else by the price table."""
+    if usage.get("cost_usd") is not None:
+        return float(usage["cost_usd"])
+    price = prices.get(str(usage.get("model") or model or ""))
+    if price is None:
+        return 0.0
+    cached = int(usage.get("tokens_cached", 0))
+    tokens_in, tokens_out = int(usage.get("tokens_in", 0)), int(usage.get("tokens_out", 0))
+    return (tokens_in * price.input + tokens_out * price.output + cached * price.cached) / 1_000_000
+
+
+def count(tx: Tx, policy: ResourcePolicy, live: LiveTurn, usage: Usage) -> None:
+    """Add what a turn used to every total; warn at 80 %, and end the workflow at 100 %."""
+    spent = usage.spent
+    if not spent.tokens and not spent.cost:
+        return
+    workflow_id, turn_id = live.workflow_id, live.turn_id
+    parts = {
+        "tokens_in": usage.tokens_in,
+        "tokens_out": usage.tokens_out,
+        "tokens_cached": usage.tokens_cached,
+        "cost": usage.cost,
+    }
+    tx.run(queries.ADD_USAGE_TO_TURN, id_=turn_id, now_=tx.now, **parts)
+    tx.run(queries.ADD_USAGE_TO_AGENT, id_=live.agent_id, now_=tx.now, **parts)
+    values = {"tokens": spent.tokens, "cost": spent.cost}
+    tx.run(queries.ADD_USAGE_TO_WORKFLOW, id_=workflow_id, now_=tx.now, **values)
+    tx.run(queries.ADD_USAGE_TO_TOTALS, **values)
+    workflow = tx.need(Workflow, workflow_id)
+    for meter in _meters(tx, policy, workflow):
+        before = meter._replace(used=meter.used - meter.of(spent))
+        if before.used < meter.limit * WARN_AT <= meter.used:
+            _tell(tx, "resource.budget_warning", meter, workflow_id, turn_id)
+        if meter.is_used_up:
+            if not before.is_used_up:
+                _tell(tx, "resource.budget_exhausted", meter, workflow_id, turn_id)
+            _end(tx, policy, workflow, meter.reason)
+
+
+def room(
+    reader: Reader, policy: ResourcePolicy, workflow: Workflow, role: str
+) -> Reservation | None:
+    """What to reserve for a turn of this role; None when it must wait for others to settle.
+
+    A turn that is alone may use what is left, however little.
+    """
+    meters = list(_meters(reader, policy, workflow))
+    if not meters:
+        return NOTHING
+    estimate = _estimate(reader, workflow.id, role)
+    for meter in meters:
+        live, reserved = _outstanding(reader, meter, workflow.id)
+        fits = meter.used + reserved + meter.of(estimate) <= meter.limit
+        if meter.is_used_up or (live and not fits):
+            return None
+    return estimate
+
+
+def need_some(reader: Reader, policy: ResourcePolicy, workflow: Workflow) -> None:
+    """Raise `LimitReachedError` when a budget of the workflow, or the global one, is used up."""
+    for meter in _meters(reader, policy, workflow):
+        if meter.is_used_up:
+            used = f"{meter.used:g} of {meter.limit:g}"
+            unit = "tokens" if meter.what == "token" else "USD"
+            way_on = (
+                f"perles set {workflow.id} --{meter.what}-budget N raises it"
+                if meter.scope == "workflow"
+                else f"raise {meter.what}_budget in the configuration"
+            )
+            raise LimitReachedError(f"{meter.reason} ({used} {unit}); {way_on}")
+
+
+def _meters(reader: Reader, policy: ResourcePolicy, workflow: Workflow) -> Iterator[Meter]:
+    """The budgets that hold for a workflow."""
+    if workflow.token_budget:
+        yield Meter("token", "workflow", workflow.tokens_used, workflow.token_budget)
+    if workflow.cost_budget:
+        yield Meter("cost", "workflow", workflow.cost_usd, workflow.cost_budget)
+    if policy.token_budget or policy.cost_budget:
+        totals = reader.need(Totals, 1)
+        if policy.token_budget:
+            yield Meter("token", "all", totals.tokens, policy.token_budget)
+        if policy.cost_budget:
+            yield Meter("cost", "all", totals.cost_usd, float(policy.cost_budget))
+
+
+def _estimate(reader: Reader, workflow_id: str, role: str) -> Reservation:
+    values = {"workflow_id": workflow_id, "role": role, "most": TURNS_LOOKED_AT}
+    found = reader.rows(queries.USED_BY_TURNS, **values)
+    if not found:
+        return NOTHING
+    tokens = statistics.median(row["tokens"] for row in found)
+    return Reservation(int(tokens), float(statistics.median(row["cost_usd"] for row in found)))
+
+
+def _outstanding(reader: Reader, meter: Meter, workflow_id: str) -> tuple[int, float]:
+    """How many turns live under this budget, and what they have reserved and not used yet."""
+    live, reserved = 0, 0.0
+    for row in reader.rows(queries.RESERVED_BY_TURNS):
+        if meter.scope == "workflow" and row["workflow_id"] != workflow_id:
+            continue
+        live += 1
+        kept = Spent(row["tokens_reserved"], row["cost_reserved"])
+        used = Spent(row["tokens"], row["cost_usd"])
+        reserved += max(0.0, meter.of(kept) - meter.of(used))
+    return live, reserved
+
+
+def _tell(tx: Tx, type: str, meter: Meter, workflow_id: str, turn_id: int) -> None:
+    payload = {
+        "budget": meter.what,
+        "scope": meter.scope,
+        "used": round(meter.used, 6),
+        "limit": meter.limit,
+        "percent": int(100 * meter.used / meter.limit),
+    }
+    journal.append(tx, type, payload, workflow_id=workflow_id, turn_id=turn_id)
+
+
+def _end(tx: Tx, policy: ResourcePolicy, workflow: Workflow, reason: str) -> None:
+    """Queue the command that ends or pauses the workflow at once, unless one is under way."""
+    if workflow.state != "running" or tx.row(queries.NEXT_ENDING, workflow_id=workflow.id):
+        return
+    args = journal.encode({"reason": reason, "now": True})
+    kind = policy.on_budget_exhausted
+    tx.insert(Command, workflow_id=workflow.id, kind=kind, args=args, source="engine")

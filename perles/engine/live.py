@@ -1,0 +1,103 @@
+"""A turn whose process may live: what the engine knows of it beside its row."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from perles.agents import process
+from perles.agents.output import Batch, replay
+from perles.agents.process import Identity, TurnFiles
+from perles.agents.provider import Outcome, Parser, Provider
+from perles.config import ResourcePolicy
+from perles.engine.outcome import Ending
+from perles.engine.source import Source
+from perles.store import journal
+from perles.store.schema import Agent, Turn
+
+
+@dataclass(slots=True, eq=False)
+class LiveTurn:
+    """A turn whose process may live.
+
+    `ending` says how it is to end when we end it, `verdict` why, where its agent
+    is to be blamed. `pending` was read and is not in the journal yet.
+    """
+
+    turn_id: int
+    workflow_id: str
+    agent_id: int
+    agent: str
+    role: str
+    number: int
+    files: TurnFiles
+    source: Source
+    parser: Parser
+    policy: Callable[[], ResourcePolicy]
+    offset: int = 0
+    identity: Identity | None = None
+    ending: Ending | None = None
+    verdict: Outcome | None = None
+    pending: Batch | None = None
+    has_mcp: bool = True
+    is_child: bool = False
+    troubled: bool = False
+    written: int = -1
+    heard_at: float = 0.0
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @classmethod
+    def of(
+        cls, turn: Turn, agent: Agent, provider: Provider, policy: Callable[[], ResourcePolicy]
+    ) -> "LiveTurn":
+        """The turn of a row, to be read on from where its output was read to.
+
+        Its parser is told again what it was told before: it may need to know.
+        """
+        files = TurnFiles.at(Path(turn.stdout_path))
+        identity = None
+        if turn.pid is not None and turn.start_ticks is not None and turn.boot_id is not None:
+            identity = Identity(turn.pid, turn.start_ticks, turn.boot_id)
+        parser = provider.parser(journal.decode(agent.session_totals))
+        text_only = provider.prints_text_only
+        if not text_only and turn.stdout_offset:
+            replay(files.stdout, turn.stdout_offset, parser)
+        return cls(
+            turn_id=turn.id,
+            workflow_id=turn.workflow_id,
+            agent_id=agent.id,
+            agent=agent.name,
+            role=agent.role,
+            number=turn.number,
+            files=files,
+            source=Source(files.stdout, text_only=text_only),
+            parser=parser,
+            policy=policy,
+            offset=turn.stdout_offset,
+            identity=identity,
+            has_mcp=provider.has_mcp,
+        )
+
+    @property
+    def marker(self) -> str:
+        """What every process of this turn carries in its environment."""
+        return f"PERLES_TURN={self.workflow_id}/{self.turn_id}"
+
+    def sessions(self) -> list[int]:
+        """The number of the process's session, as long as it can be no other's."""
+        return [self.identity.pid] if self.identity and process.is_known(self.identity) else []
+
+    def since(self) -> int:
+        """The tick before which no process of this turn was started."""
+        if self.identity is None or not process.is_known(self.identity):
+            return 0
+        return self.identity.start_ticks
+
+    def has_grown(self) -> bool:
+        """Whether there is output to read, or the file is not the one it was."""
+        return self.source.size(self.identity) != self.offset
+
+    def read(self, *, ended: bool) -> Batch:
+        """What the process printed since the last time."""
+        return self.source.read(self.offset, self.parser, self.identity, ended=ended)

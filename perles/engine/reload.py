@@ -1,0 +1,67 @@
+"""The configuration while the engine runs: taken up again, and told in the database.
+
+Nothing that runs is ended by a lower limit: no more is granted until enough has
+ended by itself.
+"""
+
+from collections.abc import Callable
+from dataclasses import fields
+
+from perles.config import Config, ResourcePolicy
+from perles.domain.errors import UsageError
+from perles.engine import queries
+from perles.engine.context import Context, log
+from perles.store import journal
+from perles.store.database import Tx
+from perles.store.schema import ResourceLimit
+
+
+async def reload(context: Context, load: Callable[[], Config]) -> dict[str, list[str]]:
+    """Take up what `load` gives. Raises `UsageError`; the old configuration holds on then."""
+    try:
+        new = load()
+    except UsageError as error:
+        log.error("the configuration holds on as it was: %s", error)
+        raise
+    changes = {
+        **_changes("resource_policy", context.config.resource_policy, new.resource_policy),
+        **_changes("health_policy", context.config.health_policy, new.health_policy),
+    }
+    await context.writer.write(lambda tx: _take_up(tx, new.resource_policy, changes))
+    context.config = new
+    context.providers.clear()  # each is set up by the configuration
+    log.info("took up the configuration: %s", changes or "nothing changed")
+    context.kick()
+    return changes
+
+
+def _changes(section: str, old: object, new: object) -> dict[str, list[str]]:
+    return {
+        f"{section}.{field.name}": [str(getattr(old, field.name)), str(getattr(new, field.name))]
+        for field in fields(old)  # type: ignore[arg-type]  # both are dataclasses of one class
+        if getattr(old, field.name) != getattr(new, field.name)
+    }
+
+
+def _take_up(tx: Tx, policy: ResourcePolicy, changes: dict[str, list[str]]) -> None:
+    tell_limits(tx, policy)
+    if changes:
+        journal.append(tx, "engine.reconfigured", {"changes": changes})
+
+
+def tell_limits(tx: Tx, policy: ResourcePolicy) -> None:
+    """Write the limits where the view `resource_usage` and other processes see them."""
+    limits = {
+        "workflows": policy.max_workflows_running,
+        "workers": policy.max_workers,
+        "ai_calls": policy.max_ai_calls,
+        "ports": policy.port_range_end - policy.port_range_start + 1,
+        "tokens": policy.token_budget or None,
+        "cost_usd": float(policy.cost_budget) or None,
+    }
+    known = {row["resource"] for row in tx.rows(queries.LIMIT_ROWS)}
+    for resource, value in limits.items():
+        if resource in known:
+            tx.update(ResourceLimit, resource, value=value)
+        else:
+            tx.insert(ResourceLimit, resource=resource, value=value)

@@ -1,0 +1,75 @@
+"""Limits on one turn: how long it may take, be silent, and print.
+
+They hold for a turn that another engine began, too: its age is the age of its
+process, which no clock that is set can change.
+"""
+
+import time
+from pathlib import Path
+
+from perles.agents import process
+from perles.agents.provider import Outcome
+from perles.config import Config
+from perles.domain.duration import format_duration
+from perles.engine.live import LiveTurn
+
+
+class TurnLimits:
+    """Looks at live turns, one at a time."""
+
+    def __init__(self, config: Config) -> None:
+        self._timeouts, self._limits = config.timeouts, config.limits
+
+    def broken_by(self, live: LiveTurn) -> Outcome | None:
+        """What the turn is to be ended for, if anything."""
+        if live.identity is None:
+            return None
+        silent_for = self._listen(live)
+        if live.written > self._limits.turn_output:
+            return Outcome(
+                False,
+                "output_limit",
+                f"it printed {live.written} bytes, the limit is {self._limits.turn_output} "
+                "(orchestration.limits.turn_output)",
+            )
+        if self._timeouts.turn and process.age(live.identity) > self._timeouts.turn:
+            return _timed_out("it took longer than", self._timeouts.turn, "turn")
+        if self._timeouts.silence and silent_for > self._timeouts.silence:
+            return _timed_out("it printed nothing for", self._timeouts.silence, "silence")
+        return None
+
+    def _listen(self, live: LiveTurn) -> float:
+        """How long the turn has printed nothing."""
+        now = time.monotonic()
+        written = live.source.size(live.identity) + _size(live.files.stderr)
+        if written != live.written:
+            first = live.written < 0
+            live.written = written
+            live.heard_at = now - (_silence_before(live) if first else 0.0)
+        return now - live.heard_at
+
+
+def _silence_before(live: LiveTurn) -> float:
+    """How long a turn had been silent when we first looked: never longer than it lives."""
+    assert live.identity is not None
+    times = []
+    for path in (live.files.stdout, live.files.stderr):
+        try:
+            times.append(path.stat().st_mtime)
+        except OSError:
+            continue  # nothing to tell by
+    if not times:
+        return 0.0
+    return min(max(0.0, time.time() - max(times)), process.age(live.identity))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _timed_out(what: str, seconds: float, key: str) -> Outcome:
+    text = f"{what} {format_duration(seconds)} (orchestration.timeouts.{key})"
+    return Outcome(False, "timed_out", text)

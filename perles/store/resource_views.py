@@ -1,0 +1,155 @@
+"""Limits, leases and who waits, on the read side. By the driver alone."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from sqlite3 import Connection
+
+Json = dict[str, Any]
+
+_KINDS: Final = {
+    "workflow": "workflows",
+    "worker": "workers",
+    "ai_call": "ai_calls",
+    "port": "ports",
+}
+_HOUR: Final = timedelta(hours=1)
+
+
+def resources(connection: Connection | None) -> list[Json]:
+    """Every limit with what is used of it, who holds it, and who waits, the next one first."""
+    if connection is None:
+        return []
+    holders = _holders(connection)
+    waiting = {
+        "workflows": _start_queue(connection),
+        "workers": _worker_queue(connection),
+        "ai_calls": _call_queue(connection),
+    }
+    return [
+        {
+            "resource": row["resource"],
+            "limit": _number(row["limit"]),
+            "used": _number(row["used"]),
+            "waiting": row["waiting"],
+            "holders": holders.get(row["resource"], []),
+            "queue": waiting.get(row["resource"], []),
+        }
+        for row in connection.execute("SELECT * FROM resource_usage")
+    ]
+
+
+def _number(value: float | None) -> float | int | None:
+    return int(value) if value is not None and value == int(value) else value
+
+
+def _holders(connection: Connection) -> dict[str, list[Json]]:
+    query = (
+        "SELECT l.kind, l.value, l.acquired_at, w.id, w.name, w.state, a.name AS agent "
+        "FROM leases l JOIN workflows w ON w.id = l.workflow_id "
+        "LEFT JOIN agents a ON a.id = l.agent_id ORDER BY l.id"
+    )
+    found: dict[str, list[Json]] = {}
+    for row in connection.execute(query):
+        holder = {
+            "workflow_id": row["id"],
+            "name": row["name"],
+            "state": row["state"],
+            "agent": row["agent"],
+            "value": row["value"],
+            "since": row["acquired_at"],
+        }
+        found.setdefault(_KINDS[row["kind"]], []).append(holder)
+    return found
+
+
+_MAX_QUEUE: Final = 100
+"""How many of those that wait are listed."""
+
+
+def _start_queue(connection: Connection) -> list[Json]:
+    query = "SELECT id, name, start_requested_at FROM start_queue ORDER BY place LIMIT ?"
+    rows = connection.execute(query, (_MAX_QUEUE,))
+    return [_waiter(row[0], row[1], None, row[2]) for row in rows]
+
+
+def _worker_queue(connection: Connection) -> list[Json]:
+    query = (
+        "SELECT id, name, worker_requested_at FROM workflows WHERE state = 'running' "
+        "AND worker_requested_at IS NOT NULL ORDER BY worker_requested_at"
+    )
+    return [_waiter(row[0], row[1], None, row[2]) for row in connection.execute(query)]
+
+
+def _call_queue(connection: Connection) -> list[Json]:
+    query = (
+        "SELECT w.id, w.name, a.name, t.created_at FROM turns t JOIN agents a ON a.id = t.agent_id "
+        "JOIN workflows w ON w.id = t.workflow_id WHERE t.status = 'queued' ORDER BY t.created_at"
+    )
+    return [_waiter(*row) for row in connection.execute(query)]
+
+
+def _waiter(workflow_id: str, name: str, agent: str | None, since: str) -> Json:
+    return {"workflow_id": workflow_id, "name": name, "agent": agent, "since": since}
+
+
+def places(connection: Connection) -> dict[str, int]:
+    """The place in line of every workflow that waits to start; 1 is the next."""
+    return {row[0]: row[1] for row in connection.execute("SELECT id, place FROM start_queue")}
+
+
+def history(connection: Connection | None, since: datetime, now: datetime) -> list[Json]:
+    """Peak and average of leases, by hour and resource, from the journal; the oldest hour first."""
+    if connection is None:
+        return []
+    found: list[Json] = []
+    for resource in _KINDS.values():
+        found += _by_hour(resource, list(_levels(connection, resource)), since, now)
+    return sorted(found, key=lambda row: (row["hour"], row["resource"]))
+
+
+def _levels(connection: Connection, resource: str) -> Iterator[tuple[datetime, int]]:
+    """The times at which the number of leases changed, with the number from then on."""
+    query = (
+        "SELECT type, payload, created_at FROM events "
+        "WHERE type IN ('resource.lease_granted', 'resource.lease_released') ORDER BY seq"
+    )
+    level = 0
+    for row in connection.execute(query):
+        if _KINDS.get(json.loads(row["payload"]).get("kind")) == resource:
+            level += 1 if row["type"] == "resource.lease_granted" else -1
+            yield datetime.fromisoformat(row["created_at"]), max(0, level)
+
+
+def _by_hour(
+    resource: str, levels: list[tuple[datetime, int]], since: datetime, now: datetime
+) -> Iterator[Json]:
+    """Walk the hours and the changes together."""
+    hour = since.replace(minute=0, second=0, microsecond=0)
+    level, at = 0, 0
+    while hour <= now:
+        end = min(hour + _HOUR, now)
+        area, begun = 0.0, hour
+        while at < len(levels) and levels[at][0] < hour:
+            level, at = levels[at][1], at + 1
+        peak = level
+        while at < len(levels) and levels[at][0] < end:
+            moment, new = levels[at]
+            area += level * (moment - begun).total_seconds()
+            level, begun, at = new, moment, at + 1
+            peak = max(peak, level)
+        area += level * (end - begun).total_seconds()
+        length = (end - hour).total_seconds()
+        if peak:
+            yield {
+                "hour": hour.isoformat(timespec="seconds").replace("+00:00", "Z"),
+                "resource": resource,
+                "peak": peak,
+                "average": round(area / length, 2) if length else float(level),
+            }
+        hour += _HOUR

@@ -1,0 +1,45 @@
+"""The engine is killed at each named point, and the next one goes on as if nothing had been."""
+
+import signal
+
+import pytest
+
+from perles.engine.fault import POINTS
+from tests.crash.world import World, tasks
+
+WHEN = dict.fromkeys(POINTS, 1) | {
+    "begin.before-commit": 3,
+    "begin.after-commit": 2,
+    "spawn.after": 2,
+    "running.before-commit": 2,
+    "output.before-commit": 3,
+    "outcome.before-commit": 2,
+    "outcome.after-commit": 3,
+    "tool.before-commit": 4,
+    "tool.after-commit": 5,
+}
+"""For the how many-th time: the first is the coordinator's, most later ones are the workers'."""
+
+
+@pytest.mark.parametrize("point", [point for point in POINTS if point != "reconcile.adopted"])
+def test_an_engine_that_dies_at_a_point_leaves_all_to_the_next(storm: World, point: str) -> None:
+    id = storm.create(tasks(4))
+
+    died = storm.serve(fault=f"{point}:{WHEN[point]}").wait(timeout=30)
+
+    assert died == -signal.SIGKILL
+    storm.serve()
+    storm.finish(id)
+
+
+def test_an_engine_that_dies_while_it_adopts_leaves_all_to_the_next(storm: World) -> None:
+    id = storm.create(tasks(4, seconds=1))
+    storm.serve()
+    storm.wait_for_text(id, "begins 3")
+    storm.kill_engine()
+
+    died = storm.serve(fault="reconcile.adopted:1").wait(timeout=30)
+
+    assert died == -signal.SIGKILL
+    storm.serve()
+    storm.finish(id)

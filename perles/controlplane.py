@@ -298,6 +298,13 @@ class ControlPlane:
 
         run_errand(self.paths, self.config(), frozenset())
 
+    def staff(self, workflow_id: str) -> frozenset[str]:
+        """The providers that a workflow's agents may be of."""
+        from perles.store.agent_views import staff
+
+        with views.reading(self.database_path) as connection:
+            return staff(connection, workflow_id)
+
     def providers(self) -> Sequence[dict[str, Any]]:
         """The providers that can be named, in the shape of `providers --json`."""
         from perles.agents.survey import survey

@@ -72,7 +72,21 @@ def command(
             worker,
         )
         workflow_id = plane.create(spec)
+        if not json:
+            _warn_once(plane, workflow_id)
     raise typer.Exit(Runner(plane, workflow_id, json).run())
+
+
+def _warn_once(plane: ControlPlane, workflow_id: str) -> None:
+    """Say what agents may do, the first time that some are started from this home folder."""
+    staff = plane.staff(workflow_id) - {"builtin"}
+    told = plane.paths.root / "agents-told"
+    if staff and not told.exists():
+        warn(
+            f"perles: {', '.join(sorted(staff))} run with full permissions in the work dir: nobody "
+            "is asked. docs/agents.md tells of a sandbox. (Told once.)"
+        )
+        told.touch(0o600)
 
 
 def _existing(plane: ControlPlane, target: str) -> str | None:

@@ -67,3 +67,16 @@ def provider_holds(connection: Connection | None) -> dict[str, Json]:
         return {}
     rows = connection.execute("SELECT provider, until, reason FROM provider_holds")
     return {row["provider"]: {"until": row["until"], "reason": row["reason"]} for row in rows}
+
+
+def staff(connection: Connection | None, workflow_id: str) -> frozenset[str]:
+    """The providers of a workflow's roles and tasks."""
+    if connection is None:
+        return frozenset()
+    query = (
+        "SELECT provider FROM workflows WHERE id = ? UNION "
+        "SELECT worker_provider FROM workflows WHERE id = ? AND worker_provider IS NOT NULL UNION "
+        "SELECT worker FROM tasks WHERE workflow_id = ? AND worker IS NOT NULL"
+    )
+    rows = connection.execute(query, (workflow_id,) * 3)
+    return frozenset(str(row[0]).partition(":")[0] for row in rows)

@@ -2,9 +2,15 @@
 
 import sys
 
-from tests.benchmarks import reading, resources, running, writing
+from tests.benchmarks import agents, reading, resources, running, writing
 
-PARTS = {"reading": reading, "writing": writing, "running": running, "resources": resources}
+PARTS = {
+    "agents": agents,
+    "reading": reading,
+    "writing": writing,
+    "running": running,
+    "resources": resources,
+}
 
 
 def main(chosen: list[str]) -> None:

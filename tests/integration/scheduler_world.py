@@ -25,10 +25,10 @@ from perles.engine.context import Context
 from perles.engine.handlers import spawn_worker
 from perles.engine.handlers.base import ToolCall
 from perles.engine.lease_audit import release_lost
+from perles.engine.live import LiveTurn
 from perles.engine.outcome import Ending, apply_batch
-from perles.engine.reconcile import live_turn
 from perles.engine.supervisor import Supervisor
-from perles.engine.turns import LiveTurn, Turns
+from perles.engine.turns import Turns
 from perles.paths import Paths
 from perles.store import journal
 from perles.store.database import Database, Reader, Tx, begin, roll_back
@@ -188,15 +188,16 @@ class World:
             self.context.supervisor._open.add(workflow.id)
         for turn in self.reader.all(Turn, queries.OPEN_TURNS):
             agent = self.reader.need(Agent, turn.agent_id)
-            self.turns.watch(live_turn(self.context, turn, agent))
+            provider = self.context.provider(agent.provider)
+            self.turns.watch(LiveTurn.of(turn, agent, provider, self.context.policy))
 
     def torn(self, agent: Agent) -> None:
         """The engine dies inside the transaction that starts a turn."""
 
         def work(tx: Tx) -> None:
-            from perles.engine.turns import _begin
+            from perles.engine.beginning import begin as begin_turn
 
-            _begin(tx, self.context, agent.id)
+            begin_turn(tx, self.context, agent.id)
             raise _TornError
 
         try:
@@ -243,7 +244,7 @@ class World:
         """Whoever has messages and budget, and could be called now."""
         since = {r["agent_id"]: r["created_at"] for r in self.reader.rows(queries.QUEUED_TURNS)}
         found = []
-        for agent in self.reader.all(Agent, queries.DELIVERABLE):
+        for agent in self.reader.all(Agent, queries.DELIVERABLE, now=self.database.now()):
             workflow = self.reader.need(Workflow, agent.workflow_id)
             if budget.room(self.reader, self.policy, workflow, agent.role) is None:
                 continue

@@ -20,15 +20,16 @@ from perles.config import Config, ResourcePolicy
 from perles.domain.clock import ManualClock, from_text
 from perles.domain.errors import LimitReachedError, NoWorkerSlotError, PerlesError
 from perles.engine import admission, budget, mail, queries
+from perles.engine.beginning import begin as begin_turn
 from perles.engine.changes import change
 from perles.engine.context import Context
 from perles.engine.handlers import spawn_worker
 from perles.engine.handlers.base import ToolCall
 from perles.engine.lease_audit import release_lost
+from perles.engine.live import LiveTurn
 from perles.engine.outcome import Ending, apply_batch
-from perles.engine.reconcile import live_turn
 from perles.engine.supervisor import Supervisor
-from perles.engine.turns import LiveTurn, Turns
+from perles.engine.turns import Turns
 from perles.paths import Paths
 from perles.store import journal
 from perles.store.database import Database, Reader, Tx, begin, roll_back
@@ -168,10 +169,10 @@ class World:
 
     def spend(self, live: LiveTurn) -> None:
         """A turn prints a usage line."""
-        live.offset += 10
         usage = AgentEvent(Kind.USAGE, "", {"tokens_in": LINE, "tokens_out": 0})
-        batch = Batch([usage], live.offset, True)
+        batch = Batch([usage], live.offset + 10, True)
         self.write(lambda tx: apply_batch(tx, live, batch))
+        live.offset = batch.offset
 
     async def finish(self, live: LiveTurn, trigger: str) -> None:
         """A turn's process ends."""
@@ -188,15 +189,14 @@ class World:
             self.context.supervisor._open.add(workflow.id)
         for turn in self.reader.all(Turn, queries.OPEN_TURNS):
             agent = self.reader.need(Agent, turn.agent_id)
-            self.turns.watch(live_turn(self.context, turn, agent))
+            provider = self.context.provider(agent.provider)
+            self.turns.watch(LiveTurn.of(turn, agent, provider, self.context.policy))
 
     def torn(self, agent: Agent) -> None:
         """The engine dies inside the transaction that starts a turn."""
 
         def work(tx: Tx) -> None:
-            from perles.engine.turns import _begin
-
-            _begin(tx, self.context, agent.id)
+            begin_turn(tx, self.context, agent.id)
             raise _TornError
 
         try:

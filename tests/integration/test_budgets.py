@@ -8,7 +8,7 @@ import pytest
 
 from perles.domain.errors import LimitReachedError
 from perles.engine import budget, scheduler
-from perles.engine.turns import LiveTurn
+from perles.engine.live import LiveTurn
 from perles.store.database import Tx
 from perles.store.schema import Totals, Workflow
 from tests.integration.scheduler_world import LINE, World, without_processes

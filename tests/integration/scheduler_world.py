@@ -20,11 +20,11 @@ from perles.config import Config, ResourcePolicy
 from perles.domain.clock import ManualClock, from_text
 from perles.domain.errors import LimitReachedError, NoWorkerSlotError, PerlesError
 from perles.engine import admission, budget, mail, queries
+from perles.engine.beginning import begin as begin_turn
 from perles.engine.changes import change
 from perles.engine.context import Context
 from perles.engine.handlers import spawn_worker
 from perles.engine.handlers.base import ToolCall
-from perles.engine.lease_audit import release_lost
 from perles.engine.live import LiveTurn
 from perles.engine.outcome import Ending, apply_batch
 from perles.engine.supervisor import Supervisor
@@ -168,10 +168,10 @@ class World:
 
     def spend(self, live: LiveTurn) -> None:
         """A turn prints a usage line."""
-        live.offset += 10
         usage = AgentEvent(Kind.USAGE, "", {"tokens_in": LINE, "tokens_out": 0})
-        batch = Batch([usage], live.offset, True)
+        batch = Batch([usage], live.offset + 10, True)
         self.write(lambda tx: apply_batch(tx, live, batch))
+        live.offset = batch.offset
 
     async def finish(self, live: LiveTurn, trigger: str) -> None:
         """A turn's process ends."""
@@ -195,8 +195,6 @@ class World:
         """The engine dies inside the transaction that starts a turn."""
 
         def work(tx: Tx) -> None:
-            from perles.engine.beginning import begin as begin_turn
-
             begin_turn(tx, self.context, agent.id)
             raise _TornError
 
@@ -309,7 +307,7 @@ class World:
         expected = {row[0]: row[1] for row in self._rows(_HOLDERS)}
         assert {kind: now[kind] for kind in expected} == expected
         assert self.reader.rows(queries.LOST_LEASES) == []
-        assert self.write(release_lost) == 0
+        assert self.reader.rows(queries.LOST_QUEUED_TURNS) == []
 
     def _rows(self, query: str) -> list[Any]:
         rows: list[Any] = self.connection.execute(query).fetchall()
@@ -371,7 +369,8 @@ class StillTurns(Turns):
 
 def without_processes(monkeypatch: Any) -> None:
     """No process is looked for."""
-    monkeypatch.setattr(process, "family", lambda *_args: [])
+    monkeypatch.setattr(process, "family", lambda *_args, **_kwargs: [])
+    monkeypatch.setattr(process, "signal_family", lambda *_args, **_kwargs: 0)
 
 
 _FIRST = """
@@ -382,7 +381,7 @@ _LEASES = "SELECT kind, count(*) FROM leases GROUP BY kind"
 _HOLDERS = """
 SELECT 'workflow', count(*) FROM workflows WHERE state = 'running'
 UNION ALL SELECT 'port', count(*) FROM workflows WHERE state IN ('running', 'paused')
-UNION ALL SELECT 'worker', count(*) FROM agents a JOIN workflows w ON w.id = a.workflow_id
-    WHERE a.role = 'worker' AND a.status IN ('ready', 'working', 'paused')
+UNION ALL SELECT 'worker', count(*) FROM agents
+    WHERE role = 'worker' AND status IN ('ready', 'working', 'paused')
 UNION ALL SELECT 'ai_call', count(*) FROM turns WHERE status IN ('starting', 'running')
 """

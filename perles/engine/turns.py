@@ -22,6 +22,7 @@ from perles.agents.provider import Launch, Outcome
 from perles.domain.errors import DatabaseError, PerlesError
 from perles.engine import calls, fault, queries
 from perles.engine.beginning import begin, running, turn_context
+from perles.engine.census import Census
 from perles.engine.context import Context, log
 from perles.engine.live import LiveTurn
 from perles.engine.outcome import LOST, Ending, apply_batch, conclude
@@ -41,7 +42,7 @@ HOLD_SECONDS: Final = 2.0
 SHORTAGES: Final = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE}
 )
-MIN_SHARE: Final = 20
+MIN_SHARE: Final = 10
 """Turns whose output is looked at in one call of `read_all`; with many, each has its round."""
 ROUNDS: Final = 20
 
@@ -51,6 +52,7 @@ class Turns:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._census = Census()
         self._limits = TurnLimits(context.config)
         self._live: dict[int, LiveTurn] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -287,8 +289,9 @@ class Turns:
 
     async def _end_family(self, live: LiveTurn, *, grace: float) -> None:
         """End what an agent's process left behind when it was cut off: nothing of it runs on."""
-        if not self._signal([live], signal.SIGTERM):
+        if not await self._census.has_left_something(live):
             return
+        self._signal([live], signal.SIGTERM)
         if await self._is_gone(live, grace):
             return
         deadline = time.monotonic() + KILL_PATIENCE

@@ -1,10 +1,16 @@
-"""Prints the table. `python -m tests.benchmarks.run [reading|writing|running]…`."""
+"""Prints the table. `python -m tests.benchmarks.run [PART]…`, by the names in `PARTS`."""
 
 import sys
 
-from tests.benchmarks import reading, resources, running, writing
+from tests.benchmarks import reading, resources, running, supervising, writing
 
-PARTS = {"reading": reading, "writing": writing, "running": running, "resources": resources}
+PARTS = {
+    "reading": reading,
+    "writing": writing,
+    "running": running,
+    "resources": resources,
+    "supervising": supervising,
+}
 
 
 def main(chosen: list[str]) -> None:

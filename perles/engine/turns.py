@@ -53,7 +53,7 @@ class Turns:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._census = Census()
-        self._limits = TurnLimits(context.config)
+        self._limits = TurnLimits()
         self._live: dict[int, LiveTurn] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._hold_until = 0.0
@@ -165,7 +165,7 @@ class Turns:
             self._next = first + share
             lives = (lives + lives)[first : first + share]
         for live in lives:
-            ended_by = None if live.ending else self._limits.broken_by(live)
+            ended_by = None if live.ending else self._limits.broken_by(live, self._context.config)
             if ended_by is not None:
                 self._spawn_task(self._end_for(live, ended_by))
         grown = [live for live in lives if not live.reading.locked() and live.has_grown()]

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.domain.errors import (
     CommandFailedError,
+    EngineRunsError,
     NoEngineError,
     PerlesError,
     UsageError,
@@ -350,6 +351,8 @@ class ControlPlane:
             )
         deadline = time.monotonic() + _ENGINE_START_SECONDS
         while time.monotonic() < deadline:
+            if child.poll() == EngineRunsError.exit_code and not self.engine_runs():
+                return self.ensure_engine(exit_when_idle=exit_when_idle)  # that one has ended
             if child.poll() is not None:
                 return self._engine_came_up_elsewhere(log)
             status = self.engine_status()

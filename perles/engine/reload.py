@@ -26,6 +26,8 @@ async def reload(context: Context, load: Callable[[], Config]) -> dict[str, list
     changes = {
         **_changes("resource_policy", context.config.resource_policy, new.resource_policy),
         **_changes("health_policy", context.config.health_policy, new.health_policy),
+        **_changes("timeouts", context.config.timeouts, new.timeouts),
+        **_changes("limits", context.config.limits, new.limits),
     }
     await context.writer.write(lambda tx: _take_up(tx, new.resource_policy, changes))
     context.config = new

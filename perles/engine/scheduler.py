@@ -66,11 +66,11 @@ def bind_port(reader: Reader, policy: ResourcePolicy, preferred: int | None) -> 
     The port is bound before it is leased, so one that a stranger uses is passed
     over. Raises `LimitReachedError` when the whole range is in use.
     """
-    leased = {row[0] for row in reader.rows(queries.LEASED_PORTS)} - {preferred}
+    if preferred is not None and (bound := _bind(preferred)) is not None:
+        return bound
+    leased = {row[0] for row in reader.rows(queries.LEASED_PORTS)}
     first, last = policy.port_range_start, policy.port_range_end
     candidates = [port for port in range(first, last + 1) if port not in leased]
-    if preferred is not None:
-        candidates.insert(0, preferred)
     for port in candidates:
         bound = _bind(port)
         if bound is not None:

@@ -17,25 +17,22 @@ from perles.engine.live import LiveTurn
 class TurnLimits:
     """Looks at live turns, one at a time."""
 
-    def __init__(self, config: Config) -> None:
-        self._timeouts, self._limits = config.timeouts, config.limits
-
-    def broken_by(self, live: LiveTurn) -> Outcome | None:
+    def broken_by(self, live: LiveTurn, config: Config) -> Outcome | None:
         """What the turn is to be ended for, if anything."""
         if live.identity is None:
             return None
         silent_for = self._listen(live)
-        if live.written > self._limits.turn_output:
+        if live.written > config.limits.turn_output:
             return Outcome(
                 False,
                 "output_limit",
-                f"it printed {live.written} bytes, the limit is {self._limits.turn_output} "
+                f"it printed {live.written} bytes, the limit is {config.limits.turn_output} "
                 "(orchestration.limits.turn_output)",
             )
-        if self._timeouts.turn and process.age(live.identity) > self._timeouts.turn:
-            return _timed_out("it took longer than", self._timeouts.turn, "turn")
-        if self._timeouts.silence and silent_for > self._timeouts.silence:
-            return _timed_out("it printed nothing for", self._timeouts.silence, "silence")
+        if config.timeouts.turn and process.age(live.identity) > config.timeouts.turn:
+            return _timed_out("it took longer than", config.timeouts.turn, "turn")
+        if config.timeouts.silence and silent_for > config.timeouts.silence:
+            return _timed_out("it printed nothing for", config.timeouts.silence, "silence")
         return None
 
     def _listen(self, live: LiveTurn) -> float:

@@ -24,6 +24,7 @@ from perles.agents.provider import Launch, Outcome
 from perles.domain.errors import DatabaseError, PerlesError
 from perles.engine import calls, fault, queries
 from perles.engine.beginning import begin, running, turn_context
+from perles.engine.census import Census
 from perles.engine.context import Context, log
 from perles.engine.live import LiveTurn
 from perles.engine.outcome import LOST, Ending, apply_batch, conclude
@@ -43,7 +44,7 @@ HOLD_SECONDS: Final = 2.0
 SHORTAGES: Final = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE}
 )
-MIN_SHARE: Final = 20
+MIN_SHARE: Final = 10
 """Turns whose output is looked at in one call of `read_all`; with many, each has its round."""
 ROUNDS: Final = 20
 
@@ -53,7 +54,8 @@ class Turns:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._limits = TurnLimits(context.config)
+        self._census = Census()
+        self._limits = TurnLimits()
         self._live: dict[int, LiveTurn] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._hold_until = 0.0
@@ -177,7 +179,7 @@ class Turns:
             self._next = first + share
             lives = (lives + lives)[first : first + share]
         for live in lives:
-            ended_by = None if live.ending else self._limits.broken_by(live)
+            ended_by = None if live.ending else self._limits.broken_by(live, self._context.config)
             if ended_by is not None:
                 self._spawn_task(self._end_for(live, ended_by))
         grown = [live for live in lives if not live.reading.locked() and live.has_grown()]
@@ -301,8 +303,9 @@ class Turns:
 
     async def _end_family(self, live: LiveTurn, *, grace: float) -> None:
         """End what an agent's process left behind when it was cut off: nothing of it runs on."""
-        if not self._signal([live], signal.SIGTERM):
+        if not await self._census.has_left_something(live):
             return
+        self._signal([live], signal.SIGTERM)
         if await self._is_gone(live, grace):
             return
         deadline = time.monotonic() + KILL_PATIENCE

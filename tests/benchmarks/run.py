@@ -1,8 +1,8 @@
-"""Prints the table. `python -m tests.benchmarks.run [reading|writing|running]…`."""
+"""Prints the table. `python -m tests.benchmarks.run [PART]…`, by the names in `PARTS`."""
 
 import sys
 
-from tests.benchmarks import agents, reading, resources, running, writing
+from tests.benchmarks import agents, reading, resources, running, supervising, writing
 
 PARTS = {
     "agents": agents,
@@ -10,6 +10,7 @@ PARTS = {
     "writing": writing,
     "running": running,
     "resources": resources,
+    "supervising": supervising,
 }
 
 

@@ -43,14 +43,15 @@ class World:
         self._follower: Thread | None = None
         self._ended = False
 
-    def create(self, tasks: list[dict[str, Any]], *, workers: int = 2) -> str:
+    def create(self, tasks: list[dict[str, Any]], *, workers: int = 2, start: bool = True) -> str:
         """A workflow of these tasks, asked to start as soon as there is an engine."""
         file = self.home.pipeline("storm", tasks, workers=workers)
         spec = WorkflowSpec(
             template_id="pipeline", work_dir=str(self.home.work), args={"file": str(file)}
         )
         id = self.plane.create(spec)
-        self.plane.request(id, "start", {})
+        if start:
+            self.plane.request(id, "start", {})
         return id
 
     def follow(self) -> None:

@@ -111,7 +111,7 @@ def _end_group(pid: int) -> None:
         return
     deadline = time.monotonic() + GRACE
     _reap(pid)
-    while _lives(pid):
+    while _signal(pid, 0) and _lives(pid):
         if time.monotonic() > deadline:
             _signal(pid, signal.SIGKILL)
         time.sleep(_LOOK)
@@ -119,7 +119,7 @@ def _end_group(pid: int) -> None:
 
 
 def _signal(group: int, number: int) -> bool:
-    """Send a signal to a process group; whether there was one."""
+    """Send a signal, 0 for none, to a process group; whether there was one."""
     try:
         os.killpg(group, number)
     except ProcessLookupError:

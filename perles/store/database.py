@@ -101,7 +101,7 @@ class Tx(Reader):
         cursor = self._connection.execute(*insert_of(model, names(values)).bind(values))
         return int(cursor.lastrowid)
 
-    def update(self, model: type[Base], id: int | str, **values: Any) -> None:
+    def update(self, model: type[Base], id: int | str, /, **values: Any) -> None:
         """Change columns of one row, except those that a state machine holds.
 
         Raises `LookupError` when the row is gone.

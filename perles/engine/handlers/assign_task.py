@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from perles.agents.provider import TaskBrief
 from perles.domain.errors import ToolError
 from perles.domain.states import PHASE, TASK
 from perles.engine import mail
+from perles.engine.briefs import task_brief
 from perles.engine.handlers.base import ToolCall
-from perles.store import journal
-from perles.store.schema import Agent, Task
+from perles.store.schema import Agent
 from perles.store.transition import fire
 
 
@@ -34,19 +33,7 @@ def handle(call: ToolCall) -> dict[str, Any]:
     fire(tx, TASK, task.id, "assign", changes=changes, payload=payload)
     tx.update(Agent, worker.id, task_id=task.id)
     fire(tx, PHASE, worker.id, "implement")
-    body = call.context.provider(worker.provider).task_message(_brief(call, task))
+    brief = task_brief(task, attempt=task.attempt + 1, note=call.args.get("summary") or "")
+    body = call.context.provider(worker.provider).task_message(brief)
     mail.post(tx, worker, sender=call.agent.name, kind="coordinator", body=body)
     return {"status": "assigned", "task_id": task.key, "worker_id": worker.name}
-
-
-def _brief(call: ToolCall, task: Task) -> TaskBrief:
-    return TaskBrief(
-        key=task.key,
-        title=task.title,
-        body=task.body,
-        run=task.run,
-        env=journal.decode(task.env),
-        timeout=task.timeout,
-        attempt=task.attempt + 1,
-        note=call.args.get("summary") or "",
-    )

@@ -38,6 +38,7 @@ class Stage:
             reader=Reader(self.database.connect()),
             environ={},
             kick=lambda: None,
+            reload=Config,
         )
         self.coordinator, self.worker = self.database.write(self._set)
 

@@ -18,6 +18,7 @@ from perles.engine import queries
 from perles.engine.admission import offer_workers, offers_due
 from perles.engine.commands import Commands
 from perles.engine.context import Context, log
+from perles.engine.health import HealthMonitor
 from perles.engine.lease_audit import audit_leases
 from perles.engine.outcome import retry_coordinators
 from perles.engine.reconcile import reconcile
@@ -134,6 +135,8 @@ class Engine:
         await context.writer.write(_started)
         await context.writer.write(lambda tx: tell_limits(tx, context.policy()))
         sweeps = Sweeps(context, look_again=self._changed.set)
+        health = HealthMonitor(context, commands)
+        sweeps.every(health.interval, "health", health.sweep)
         try:
             await reconcile(context)
             await audit_leases(context)

@@ -8,6 +8,7 @@ from perles.domain.states import LIVE_AGENTS, LIVE_TURNS, OPEN_TASK_STATES
 from perles.store.schema import (
     Agent,
     Command,
+    Event,
     Lease,
     Message,
     ProviderHold,
@@ -55,6 +56,16 @@ COORDINATOR_OF: Final = Sql(
     select(Agent)
     .where(Agent.workflow_id == _WF, Agent.role == "coordinator", Agent.retired_at.is_(None))
     .order_by(Agent.id.desc())
+)
+LAST_OUTPUTS: Final = Sql(
+    select(Event.payload)
+    .where(
+        Event.workflow_id == _WF,
+        Event.agent_id == bindparam("agent_id"),
+        Event.type.in_(["coordinator.output", "worker.output", "observer.output"]),
+    )
+    .order_by(Event.seq.desc())
+    .limit(bindparam("limit"))
 )
 FAILED_COORDINATORS: Final = Sql(
     select(Agent)

@@ -30,9 +30,9 @@ class Sweeps:
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
         self._scheduler.add_listener(_log_error, EVENT_JOB_ERROR)
-        self._every(HEARTBEAT_SECONDS, "heartbeat", self._heartbeat)
-        self._every(AUDIT_SECONDS, "lease audit", self._audit_leases)
-        self._every(ADMISSION_SECONDS, "admission", self._admission)
+        self.every(HEARTBEAT_SECONDS, "heartbeat", self._heartbeat)
+        self.every(AUDIT_SECONDS, "lease audit", self._audit_leases)
+        self.every(ADMISSION_SECONDS, "admission", self._admission)
 
     def start(self) -> None:
         """Start sweeping."""
@@ -43,7 +43,8 @@ class Sweeps:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
-    def _every(self, seconds: int, name: str, sweep: Sweep) -> None:
+    def every(self, seconds: float, name: str, sweep: Sweep) -> None:
+        """Add a sweep at an interval."""
         self._scheduler.add_job(sweep, "interval", seconds=seconds, id=name)
 
     async def _heartbeat(self) -> None:

@@ -2,17 +2,15 @@
 
 from typing import Any
 
-from perles.agents.provider import TaskBrief
 from perles.domain.errors import ToolError
 from perles.domain.staffing import label, worker_for
 from perles.domain.states import PHASE, TASK
-from perles.engine import mail, queries
+from perles.engine import mail
+from perles.engine.briefs import task_brief
 from perles.engine.handlers.base import ToolCall
 from perles.provider_config import split_choice
-from perles.store import journal
-from perles.store.schema import Agent, Task
+from perles.store.schema import Agent
 from perles.store.transition import fire
-from perles.templates.outputs import fill
 
 
 def handle(call: ToolCall) -> dict[str, Any]:
@@ -48,26 +46,7 @@ def handle(call: ToolCall) -> dict[str, Any]:
     fire(tx, TASK, task.id, "assign", changes=changes, payload=payload)
     tx.update(Agent, worker.id, task_id=task.id)
     fire(tx, PHASE, worker.id, "implement")
-    provider = call.context.provider(worker.provider, worker.role)
-    body = provider.task_message(_brief(call, task))
+    brief = task_brief(tx, task, attempt=task.attempt + 1, note=call.args.get("summary") or "")
+    body = call.context.provider(worker.provider, worker.role).task_message(brief)
     mail.post(tx, worker, sender=call.agent.name, kind="coordinator", body=body)
     return {"status": "assigned", "task_id": task.key, "worker_id": worker.name}
-
-
-def _brief(call: ToolCall, task: Task) -> TaskBrief:
-    body, run = task.body, task.run
-    if "{{" in body or "{{" in (run or ""):
-        tasks = call.tx.all(Task, queries.TASKS_OF, workflow_id=call.workflow.id)
-        said = {one.key: str(journal.decode(one.outputs).get("output", "")) for one in tasks}
-        body = fill(body, said, for_shell=False)
-        run = run and fill(run, said, for_shell=True)
-    return TaskBrief(
-        key=task.key,
-        title=task.title,
-        body=body,
-        run=run,
-        env=journal.decode(task.env),
-        timeout=task.timeout,
-        attempt=task.attempt + 1,
-        note=call.args.get("summary") or "",
-    )

@@ -1,0 +1,31 @@
+"""A task as its worker is told of it."""
+
+from perles.agents.provider import TaskBrief
+from perles.engine import queries
+from perles.store import journal
+from perles.store.database import Tx
+from perles.store.schema import Task
+from perles.templates.outputs import fill
+
+
+def task_brief(tx: Tx, task: Task, *, attempt: int, note: str = "") -> TaskBrief:
+    """The brief of one attempt; `note` is guidance beyond the task's own text.
+
+    What it says of earlier tasks' outputs is filled in as they are now.
+    """
+    body, run = task.body, task.run
+    if "{{" in body or "{{" in (run or ""):
+        tasks = tx.all(Task, queries.TASKS_OF, workflow_id=task.workflow_id)
+        said = {one.key: str(journal.decode(one.outputs).get("output", "")) for one in tasks}
+        body = fill(body, said, for_shell=False)
+        run = run and fill(run, said, for_shell=True)
+    return TaskBrief(
+        key=task.key,
+        title=task.title,
+        body=body,
+        run=run,
+        env=journal.decode(task.env),
+        timeout=task.timeout,
+        attempt=attempt,
+        note=note,
+    )

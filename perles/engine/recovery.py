@@ -1,0 +1,82 @@
+"""The steps of recovery: nudge, replace, pause, and what is done when none helped."""
+
+from perles.domain.errors import PerlesError
+from perles.engine import health_queries, mail, queries
+from perles.engine.context import Context
+from perles.engine.health_rules import Finding
+from perles.engine.replacement import replace
+from perles.store import journal
+from perles.store.database import Tx
+from perles.store.schema import Agent, Workflow
+
+NUDGE = (
+    "Nothing has moved in this workflow for {silent:.0f} seconds. Look at the tasks "
+    "(list_tasks) and at the workers (query_worker_state): give ready tasks to free workers, "
+    "fail what cannot be done, replace a worker that is lost, and end the workflow when all is "
+    "done. Busy now: {busy}."
+)
+
+
+async def take_step(context: Context, workflow_id: str, finding: Finding) -> None:
+    """Take one step in the workflow's lane. Raises `PerlesError` when it cannot be taken."""
+    workflow = context.reader.need(Workflow, workflow_id)
+    if workflow.state != "running":
+        return
+    if finding.kind == "exhausted":
+        await _exhausted(context, workflow, finding)
+        return
+    await context.writer.write(lambda tx: _attempted(tx, workflow_id, finding))
+    if finding.kind == "replace":
+        await replace(context, _culprit(context, workflow_id).id, why=_why(finding))
+    elif finding.kind == "pause":
+        await context.supervisor.pause(workflow_id, reason=_why(finding))
+    context.kick()
+
+
+def failed(tx: Tx, workflow_id: str, finding: Finding, error: str) -> None:
+    """Record a step that could not be taken; the next one follows in its time."""
+    payload = {"action": finding.kind, "number": finding.number, "error": error}
+    journal.append(tx, "recovery.failed", payload, workflow_id=workflow_id)
+
+
+def _attempted(tx: Tx, workflow_id: str, finding: Finding) -> None:
+    tx.update(Workflow, workflow_id, recovery_count=finding.number, last_recovery_at=tx.now)
+    payload = {"action": finding.kind, "number": finding.number}
+    journal.append(tx, "recovery.attempted", payload, workflow_id=workflow_id)
+    if finding.kind == "nudge":
+        busy = tx.rows(health_queries.WORKING_AGENTS, workflow_id=workflow_id)
+        names = ", ".join(f"{row['name']} since {row['started_at']}" for row in busy) or "nobody"
+        body = NUDGE.format(silent=finding.silent, busy=names)
+        mail.tell_coordinator(tx, workflow_id, sender="perles", kind="reminder", body=body)
+
+
+def _culprit(context: Context, workflow_id: str) -> Agent:
+    """The agent to replace: the worker that works and is silent the longest, or the coordinator."""
+    rows = context.reader.rows(health_queries.WORKING_AGENTS, workflow_id=workflow_id)
+    workers = sorted((row for row in rows if row["role"] == "worker"), key=lambda r: r["active_at"])
+    if workers:
+        return context.reader.need(Agent, workers[0]["id"])
+    found = context.reader.first(Agent, queries.COORDINATOR_OF, workflow_id=workflow_id)
+    if found is None:
+        raise PerlesError("cannot replace the coordinator: there is none")
+    return found
+
+
+async def _exhausted(context: Context, workflow: Workflow, finding: Finding) -> None:
+    action = context.config.health_policy.on_exhausted
+
+    def record(tx: Tx) -> None:
+        tx.update(Workflow, workflow.id, recovery_count=finding.number + 1)
+        payload = {"recoveries": finding.number, "action": action}
+        journal.append(tx, "recovery.exhausted", payload, workflow_id=workflow.id)
+
+    await context.writer.write(record)
+    if action == "fail":
+        await context.supervisor.end(workflow.id, "fail", reason=_why(finding))
+    elif action == "pause":
+        await context.supervisor.pause(workflow.id, reason=_why(finding))
+
+
+def _why(finding: Finding) -> str:
+    tried = f", {finding.number} recoveries tried" if finding.kind == "exhausted" else ""
+    return f"stuck: no progress for {finding.silent:.0f}s{tried}"

@@ -1,0 +1,66 @@
+"""Health with real processes: what hangs is found and replaced, what works or waits is not."""
+
+from typing import Any
+
+import pytest
+
+from tests.integration.cli import Home
+
+PREFIX = "PERLES_CONTROL_PLANE__HEALTH_POLICY__"
+
+
+def _policy(home: Home, **values: str) -> None:
+    given = {"heartbeat_timeout": "1s", "progress_timeout": "2s", "recovery_backoff": "1s"}
+    home.environ |= {f"{PREFIX}{key.upper()}": text for key, text in {**given, **values}.items()}
+
+
+def _kinds(home: Home, *globs: str) -> list[str]:
+    args = [word for glob in globs for word in ("--type", glob)]
+    return [event["type"] for event in home.events(*args)]
+
+
+def test_an_agent_that_hangs_is_found_nudged_and_replaced_and_the_workflow_completes(
+    home: Home,
+) -> None:
+    _policy(home, enable_auto_nudge="true", max_nudges="1", enable_auto_replace="true")
+    tasks = [{"key": "a", "run": "test -e seen || { touch seen; sleep 64; }"}]
+
+    result = home.perles("run", home.pipeline("hangs", tasks))
+
+    assert result.returncode == 0, result.stderr
+    attempts = [event["payload"]["action"] for event in home.events("--type", "recovery.attempted")]
+    assert attempts == ["nudge", "replace"]
+    assert _kinds(home, "health.stuck") == ["health.stuck"]
+    agents = {a["name"]: a["status"] for a in home.json("show", "hangs", "--json")["agents"]}
+    assert (agents["worker-1"], agents["worker-2"]) == ("retired", "stopped")
+
+
+@pytest.mark.parametrize("action", ["fail", "pause"])
+def test_a_workflow_that_no_recovery_helps_ends_as_the_policy_says(home: Home, action: str) -> None:
+    _policy(home, enable_auto_nudge="true", max_nudges="1", on_exhausted=action)
+    home.perles("create", home.pipeline("dead", [{"key": "a", "run": "sleep 65"}]))
+    engine = home.popen("serve")
+
+    home.perles("start", "dead")
+
+    def state() -> Any:
+        return (
+            home.json("show", "dead", "--json")["state"]
+            == f"{action}{'ed' if action == 'fail' else 'd'}"
+        )
+
+    home.wait_for(action, state)
+    assert "recovery.exhausted" in _kinds(home, "recovery.*")
+    assert "stuck: no progress" in home.json("show", "dead", "--json")["reason"]
+    engine.terminate()
+    engine.communicate(timeout=30)
+
+
+def test_a_long_command_that_uses_the_processor_is_not_stuck(home: Home) -> None:
+    _policy(home)
+    busy = "end=$(($(date +%s) + 6)); while [ $(date +%s) -lt $end ]; do :; done"
+
+    result = home.perles("run", home.pipeline("busy", [{"key": "a", "run": busy}]))
+
+    assert result.returncode == 0, result.stderr
+    assert _kinds(home, "health.*", "recovery.*") == []

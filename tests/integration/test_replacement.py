@@ -1,0 +1,139 @@
+"""An agent is replaced: what it had is the fresh one's, and nothing is lost or there twice."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from perles.config import Config
+from perles.domain.clock import ManualClock
+from perles.domain.errors import LimitReachedError, WrongStateError
+from perles.domain.states import AGENT, PHASE, TASK, WORKFLOW
+from perles.engine import mail, queries, scheduler
+from perles.engine.context import Context
+from perles.engine.replacement import put_fresh
+from perles.engine.supervisor import add_agent
+from perles.paths import Paths
+from perles.store import migrate, views
+from perles.store.database import Database, Reader, Tx
+from perles.store.schema import Agent, Lease, Message, Task, Workflow
+from perles.store.transition import fire
+from perles.store.writer import Writer
+
+ID = "wf-aaaaaaaa"
+
+
+async def _no_reload() -> dict[str, list[str]]:
+    raise AssertionError("nobody asked for that")
+
+
+class Stage:
+    """A running workflow with a coordinator and a worker that has a task in hand."""
+
+    def __init__(self, root: Path) -> None:
+        self.database = Database(root / "perles.db", ManualClock())
+        self.session = root / "session"
+        self.context = Context(
+            paths=Paths(root),
+            config=Config(),
+            database=self.database,
+            writer=Writer(self.database),
+            reader=Reader(self.database.connect()),
+            environ={},
+            kick=lambda: None,
+            reload=_no_reload,
+        )
+        self.coordinator, self.worker = self.database.write(self._set)
+
+    def _set(self, tx: Tx) -> tuple[Agent, Agent]:
+        tx.insert(
+            Workflow,
+            id=ID,
+            template_id="t",
+            name="n",
+            state="pending",
+            work_dir="/",
+            session_dir=str(self.session),
+        )
+        workflow = tx.need(Workflow, ID)
+        fire(tx, WORKFLOW, ID, "start")
+        coordinator = add_agent(tx, workflow, "coordinator", "coordinator", self.session)
+        worker = add_agent(tx, workflow, "worker-1", "worker", self.session)
+        scheduler.acquire(tx, "worker", 10, ID, worker.id)
+        task = tx.insert(Task, workflow_id=ID, key="a", title="A", status="ready", run="true")
+        changes = {"implementer_id": worker.id, "assignee": "worker-1", "attempt": 1}
+        fire(tx, TASK, task, "assign", changes=changes)
+        tx.update(Agent, worker.id, task_id=task)
+        fire(tx, PHASE, worker.id, "implement")
+        mail.post(tx, coordinator, sender="you", kind="user", body="look at this")
+        return coordinator, worker
+
+    def replace(self, agent: Agent, config: Config | None = None) -> Agent:
+        if config is not None:
+            self.context.config = config
+        return self.database.write(lambda tx: put_fresh(tx, self.context, agent.id, why="it hangs"))
+
+    def messages(self, agent: Agent) -> list[Message]:
+        return self.context.reader.all(Message, queries.QUEUED_MESSAGES, agent_id=agent.id)
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        with views.reading(self.database.path) as connection:
+            return views.read_events(connection, types=(kind,))
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    migrate.ensure(tmp_path / "perles.db")
+    made = Stage(tmp_path)
+    yield made
+    made.database.dispose()
+
+
+def test_a_fresh_coordinator_gets_a_handover_and_what_waited_for_the_old_one(stage: Stage) -> None:
+    fresh = stage.replace(stage.coordinator)
+
+    assert (fresh.name, fresh.status) == ("coordinator-2", "ready")
+    bodies = [message.body for message in stage.messages(fresh)]
+    assert "You take over from coordinator" in bodies[0]
+    assert "- a (A): in_progress, with worker-1" in bodies[0]
+    assert bodies[1:] == ["look at this"]
+    assert stage.messages(stage.coordinator) == []
+    (event,) = stage.events("coordinator.replaced")
+    assert event["payload"]["new"] == "coordinator-2"
+
+
+def test_a_fresh_worker_gets_task_phase_and_lease_in_the_same_attempt(stage: Stage) -> None:
+    fresh = stage.replace(stage.worker)
+
+    task = stage.context.reader.first(Task, queries.TASK_KEYED, workflow_id=ID, key="a")
+    assert task is not None
+    assert (task.implementer_id, task.assignee, task.attempt) == (fresh.id, "worker-2", 1)
+    assert (fresh.phase, fresh.task_id) == ("implementing", task.id)
+    old = stage.context.reader.need(Agent, stage.worker.id)
+    assert (old.status, old.phase, old.task_id) == ("retired", "idle", None)
+    leases = stage.context.reader.all(Lease, queries.LEASES_OF, workflow_id=ID)
+    assert [lease.agent_id for lease in leases] == [fresh.id]
+    assert '"task": "a"' in stage.messages(fresh)[-1].body
+
+
+def test_no_room_for_the_fresh_worker_changes_nothing(stage: Stage) -> None:
+    stage.database.write(lambda tx: scheduler.release_agent(tx, stage.worker.id, "worker"))
+    stage.database.write(lambda tx: scheduler.acquire(tx, "worker", 10, ID, stage.coordinator.id))
+    policy = Config().resource_policy.__class__(max_workers=1)
+
+    with pytest.raises(LimitReachedError):
+        stage.replace(stage.worker, Config(resource_policy=policy))
+
+    assert stage.context.reader.need(Agent, stage.worker.id).status == "ready"
+    assert len(stage.context.reader.all(Agent, queries.AGENTS_OF, workflow_id=ID)) == 2
+
+
+def test_an_agent_that_works_or_is_retired_is_not_replaced(stage: Stage) -> None:
+    stage.database.write(lambda tx: fire(tx, AGENT, stage.worker.id, "deliver"))
+    with pytest.raises(WrongStateError):
+        stage.replace(stage.worker)
+    stage.replace(stage.coordinator)
+
+    with pytest.raises(WrongStateError):
+        stage.replace(stage.coordinator)

@@ -102,7 +102,7 @@ def _side(view: View, inside: Inside, height: int) -> list[Line]:
     row = inside.row
     lines = [line(Segment("Tasks", "title"))]
     tasks = tree(inside.tasks, _SIDE, view.now, full=False)
-    room = max(1, height - len(inside.agents) - 9)
+    room = max(1, height - len(inside.agents) - 7)
     lines += tasks[:room]
     if len(tasks) > room:
         lines.append(line(Segment(f"… {len(tasks) - room} more: tab tasks", "muted")))

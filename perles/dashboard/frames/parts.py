@@ -128,18 +128,19 @@ def note_of(row: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def footer(bindings: Iterable[Binding], columns: int) -> Line:
-    """The keys that have a short word, as many as fit whole."""
+    """The keys that have a short word, as many as fit whole; the last of them come first."""
+    wanted = [(b.keys.split(" ")[0], b.short) for b in bindings if b.short]
+    sizes = [width(key) + 1 + width(short) + 2 for key, short in wanted]
+    kept: set[int] = set()
+    room = columns
+    for index in sorted(range(len(wanted)), key=lambda i: (i < len(wanted) - 2, i)):
+        if sizes[index] <= room:
+            kept.add(index)
+            room -= sizes[index]
     parts: list[Segment] = []
-    used = 0
-    for binding in bindings:
-        if not binding.short:
-            continue
-        key = binding.keys.split(" ")[0]
-        size = width(key) + 1 + width(binding.short) + 2
-        if used + size > columns + 2:
-            continue
-        parts += [Segment(key, "key"), Segment(f" {binding.short}  ", "muted")]
-        used += size
+    for index in sorted(kept):
+        key, short = wanted[index]
+        parts += [Segment(key, "key"), Segment(f" {short}  ", "muted")]
     return fit(tuple(parts), columns)
 
 

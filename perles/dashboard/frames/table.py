@@ -113,7 +113,7 @@ def layout(columns: int) -> tuple[Column, ...]:
             rest = some
     first = _STATE if columns >= 56 else _GLYPH
     taken = 2 + first.columns + 1 + sum(column.columns + 1 for column in rest)
-    free = max(4, columns - taken)
+    free = max(4, columns - taken - 1)
     note = 0 if columns < 70 else max(12, free * 2 // 5)
     name = Column("NAME", free - (note + 1 if note else 0), _name, "name")
     found = (first, name, *rest)

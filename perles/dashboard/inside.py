@@ -61,7 +61,19 @@ def _body(connection: Connection, detail: Detail, agents: Sequence[Mapping[str, 
     if agent is None:
         return []
     rows = dashboard_views.output(connection, workflow_id, agent["id"], detail.limit)
-    return [_said(dict(found), str(agent["name"])) for found in rows]
+    return _joined([_said(dict(found), str(agent["name"])) for found in rows])
+
+
+def _joined(records: Sequence[Record]) -> list[Record]:
+    """Lines that an agent printed one after another, as one text."""
+    found: list[Record] = []
+    for record in records:
+        last = found[-1] if found else None
+        if last is not None and record.kind == last.kind == "text":
+            found[-1] = last._replace(text=f"{last.text}\n{record.text}")
+        else:
+            found.append(record)
+    return found
 
 
 def _said(row: Mapping[str, Any], agent: str) -> Record:

@@ -38,7 +38,7 @@ def read_inside(
     workflow_id = detail.workflow_id
     agents = [dict(found) for found in dashboard_views.agents(connection, workflow_id)]
     tasks = views.show_tasks(connection, workflow_id)
-    return Inside(row, agents, tasks, _body(connection, detail, agents))
+    return Inside(row, agents, tasks, detail.tab, _body(connection, detail, agents))
 
 
 def _body(connection: Connection, detail: Detail, agents: Sequence[Mapping[str, Any]]) -> list[Any]:

@@ -98,8 +98,9 @@ class Inside(NamedTuple):
     row: Mapping[str, Any]
     agents: Sequence[Mapping[str, Any]] = ()
     tasks: Sequence[Mapping[str, Any]] = ()
+    tab: str = ""
     body: Sequence[Any] = ()
-    """The records of the tab that is shown."""
+    """The records of that tab."""
 
 
 class View(NamedTuple):

@@ -134,7 +134,8 @@ def output(connection: Connection, workflow_id: str, agent_id: int, limit: int) 
     query = (
         "SELECT seq, created_at, type, payload, turn_id FROM events WHERE workflow_id = ? "
         "AND agent_id = ? AND (type GLOB '*.output' OR type GLOB '*.incoming' OR (type GLOB "
-        "'turn.[fsilt]*' AND type != 'turn.starting') OR type = 'user.notification') ORDER BY seq DESC LIMIT ?"
+        "'turn.[fsilt]*' AND type != 'turn.starting') OR type = 'user.notification') "
+        "ORDER BY seq DESC LIMIT ?"
     )
     return connection.execute(query, (workflow_id, agent_id, limit)).fetchall()[::-1]
 

@@ -69,7 +69,9 @@ def test_a_change_by_another_process_appears(home: Home, terminal: Terminal) -> 
     terminal.shows("elsewhere")
 
 
-def test_the_engine_that_ends_is_told_and_E_brings_it_back(home: Home, terminal: Terminal) -> None:
+def test_the_engine_that_ends_is_told_and_a_key_brings_it_back(
+    home: Home, terminal: Terminal
+) -> None:
     terminal.shows("started an engine")
     home.perles("engine", "stop")
     terminal.type("k")

@@ -47,6 +47,8 @@ def draw(detail: Detail, view: View) -> tuple[list[Line], int, tuple[int, int] |
 
 def body_lines(detail: Detail, view: View, inside: Inside, columns: int) -> list[Line]:
     """Every line of the tab that is shown."""
+    if inside.tab != detail.tab or inside.row["id"] != detail.workflow_id:
+        return [line(Segment("…", "muted"))]  # what is wanted could not be read yet
     if detail.tab == "tasks":
         found = tree(inside.tasks, columns, view.now)
         return found or [line(Segment("no tasks", "muted"))]

@@ -22,7 +22,7 @@ def command(
     ] = False,
     theme: Annotated[
         str | None,
-        typer.Option(help="dark, light or high-contrast (default: theme in the config)."),
+        typer.Option(help="dark (the default), light or high-contrast."),
     ] = None,
 ) -> None:
     """Look after all workflows on one screen; ? tells the keys."""

@@ -153,6 +153,7 @@ def turns(connection: Connection, workflow_id: str, limit: int = 2000) -> list[R
 def waiting(connection: Connection, limit: int = 200) -> list[Row]:
     """What waits for a person: tasks first, then workflows; with the text where there is one."""
     query = """
+    SELECT * FROM (
     SELECT w.id AS workflow_id, w.name, k.key AS task, k.title AS text, 'task' AS kind,
         coalesce(k.started_at, k.updated_at) AS at
     FROM tasks k JOIN workflows w ON w.id = k.workflow_id
@@ -172,6 +173,6 @@ def waiting(connection: Connection, limit: int = 200) -> list[Row]:
     FROM workflows w WHERE w.archived_at IS NULL AND NOT w.waiting_for_user AND
         (w.state = 'failed' OR (w.state = 'running' AND w.health IN ('degraded', 'stuck')))
         AND NOT EXISTS (SELECT 1 FROM workflows r WHERE r.retried_from = w.id)
-    ORDER BY 5 != 'task', 5 != 'notice', 6 DESC LIMIT ?
+    ) ORDER BY kind != 'task', kind != 'notice', at DESC LIMIT ?
     """
     return connection.execute(query, (limit,)).fetchall()

@@ -57,7 +57,7 @@ def test_a_paste_is_one_key_with_plain_line_breaks() -> None:
 
 def test_a_huge_paste_is_bounded() -> None:
     parser = Keys()
-    found = []
+    found: list[Key] = []
     for _ in range(16):
         found += parser.feed((b"" if found else b"\x1b[200~") + b"x" * 65536)
     found = parser.feed(b"\x1b[201~j")

@@ -107,3 +107,23 @@ def test_a_database_that_goes_away_leaves_a_banner(home: Home, terminal: Termina
     text = terminal.shows("is gone")
 
     assert "kept" in text
+
+
+def test_what_failed_stands_in_the_inbox(home: Home) -> None:
+    home.perles("run", home.pipeline("broken", [{"key": "a", "run": "exit 3"}]))
+
+    shown = home.perles("dashboard", "--once", "--width", "100", "--height", "12").stdout
+
+    assert "1 for you" in shown
+    assert "✗ failed" in shown
+    assert "cannot" not in shown
+    made = Terminal(home, "dashboard", "--no-engine", columns=100)
+    made.shows("broken")
+    made.type("i")
+    made.shows("1 waiting")
+    made.type("y")
+    made.shows("this is no task")
+    made.type("\r")
+    made.shows("[coordinator]")
+    made.type("q")
+    assert made.ends() == 0

@@ -10,6 +10,7 @@ from perles.cli import (
     agents,
     config,
     create,
+    dashboard,
     database,
     engine,
     lifecycle,
@@ -72,6 +73,7 @@ app.command("send")(send.command)
 app.command("show")(read.show)
 app.command("events")(read.events)
 app.command("logs")(logs.command)
+app.command("dashboard")(dashboard.command)
 app.command("serve")(serve.command)
 app.add_typer(resources_app.app, name="resources")
 app.add_typer(engine.app, name="engine")

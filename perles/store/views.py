@@ -217,14 +217,15 @@ def show_workflow(connection: Connection | None, workflow_id: str) -> Json:
     shown = _workflow(row, _labels(connection, [workflow_id]).get(workflow_id, {}), place)
     counts = shown.pop("tasks")
     shown["task_counts"] = counts
-    shown["tasks"] = _tasks(connection, workflow_id)
+    shown["tasks"] = show_tasks(connection, workflow_id)
     query = "SELECT * FROM agent_overview WHERE workflow_id = ? ORDER BY id"
     shown["agents"] = [_agent(row) for row in connection.execute(query, (workflow_id,))]
     shown["transitions"] = _transitions(connection, workflow_id)
     return shown
 
 
-def _tasks(connection: Connection, workflow_id: str) -> list[Json]:
+def show_tasks(connection: Connection, workflow_id: str) -> list[Json]:
+    """The tasks of a workflow, each with the keys of those it waits for."""
     after: dict[int, list[str]] = {}
     query = (
         "SELECT d.task_id, b.key FROM task_dependencies d JOIN tasks b ON b.id = d.depends_on_id "

@@ -1,0 +1,32 @@
+"""`perles dashboard`: the full-screen view, or one frame of it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    once: Annotated[bool, typer.Option("--once", help="Print one frame and end.")] = False,
+    width: Annotated[int, typer.Option(help="Columns of the frame, with --once.")] = 0,
+    height: Annotated[int, typer.Option(help="Rows of the frame, with --once.")] = 0,
+    no_color: Annotated[bool, typer.Option("--no-color", help="Without colours.")] = False,
+    svg: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the frame as a picture, with --once.")
+    ] = None,
+    show: Annotated[
+        str | None, typer.Option(metavar="ID", help="Open on this workflow instead of the table.")
+    ] = None,
+    no_engine: Annotated[
+        bool, typer.Option("--no-engine", help="Only look: start no engine where none runs.")
+    ] = False,
+    theme: Annotated[
+        str | None,
+        typer.Option(help="dark (the default), light or high-contrast."),
+    ] = None,
+) -> None:
+    """Look after all workflows on one screen; ? tells the keys."""
+    from perles.dashboard.start import Options, start
+
+    options = Options(once, width, height, no_color, svg, show, not no_engine, theme)
+    raise typer.Exit(start(options))

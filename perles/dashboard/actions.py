@@ -1,0 +1,77 @@
+"""The verbs on workflows: when each can act, and what is said when it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from perles.dashboard.model import Effect, Notice, Question, Result, State, View, selected_id
+from perles.domain.states import WORKFLOW
+
+KEYS: Final = {"s": "start", "p": "pause", "x": "stop", "r": "retry", "a": "archive"}
+_FROM: Final[Mapping[str, tuple[str, ...]]] = {
+    "start": ("pending", "paused"),
+    "pause": ("running",),
+    "stop": ("pending", "running", "paused"),
+    "retry": ("failed", "stopped"),
+    "archive": tuple(sorted(WORKFLOW.terminal)),
+}
+_WHY_NOT: Final = {
+    ("start", "running"): "it runs already",
+    ("pause", "paused"): "it is paused already; s goes on with it",
+    ("pause", "pending"): "it has not started; s starts it",
+    ("retry", "completed"): "it completed; n makes a new one",
+    ("archive", "running"): "it runs; x stops it first",
+    ("archive", "paused"): "it is paused; x stops it first",
+    ("archive", "pending"): "it waits; x stops it first",
+}
+
+
+def press(state: State, name: str, view: View) -> Result:
+    """Act on what is marked, or on what is selected, by the key of a verb."""
+    verb = KEYS[name]
+    marked = state.table.marked if state.screen == "table" else frozenset()
+    one = selected_id(state, view)
+    ids = tuple(sorted(marked)) or ((one,) if one else ())
+    if not ids:
+        return replace(state, notice=Notice(f"nothing to {verb}: no workflow is selected")), ()
+    able = [i for i in ids if i not in view.rows or view.rows[i]["state"] in _FROM[verb]]
+    if not able:
+        return replace(state, notice=_refusal(verb, ids, view.rows)), ()
+    if verb == "stop":
+        return replace(state, question=Question("stop", tuple(able), _asked(able, view))), ()
+    return go(state, verb, tuple(able))
+
+
+def go(state: State, verb: str, ids: Sequence[str], *, force: bool = False) -> Result:
+    """Have a verb carried out on workflows; the marks have done their duty."""
+    table = replace(state.table, marked=frozenset())
+    what = ids[0] if len(ids) == 1 else f"{len(ids)} workflows"
+    effect = Effect("do", {"verb": verb, "ids": tuple(ids), "force": force})
+    return replace(state, table=table, notice=Notice(f"{verb} {what} …")), (effect,)
+
+
+def already_ended(ids: Sequence[str], view: View) -> Notice | None:
+    """What to say where all of these ended while the dialog was open; None where some live."""
+    states = [view.rows[i]["state"] for i in ids if i in view.rows]
+    if len(states) == len(ids) and states and all(s in WORKFLOW.terminal for s in states):
+        what = f"{ids[0]} is {states[0]}" if len(ids) == 1 else "all of them have ended"
+        return Notice(f"nothing to stop: {what} by now", "warn")
+    return None
+
+
+def _asked(ids: Sequence[str], view: View) -> str:
+    if len(ids) > 1:
+        return f"Stop these {len(ids)} workflows for good?"
+    row = view.rows.get(ids[0])
+    return f"Stop {row['name'] if row else ids[0]} for good?"
+
+
+def _refusal(verb: str, ids: Sequence[str], rows: Mapping[str, Mapping[str, Any]]) -> Notice:
+    if len(ids) > 1:
+        return Notice(f"cannot {verb} any of the {len(ids)} marked workflows", "warn")
+    row = rows[ids[0]]
+    found = str(row["state"])
+    why = _WHY_NOT.get((verb, found), f"it is {found}")
+    return Notice(f"cannot {verb} {row['name']}: {why}", "warn")

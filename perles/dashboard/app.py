@@ -1,0 +1,198 @@
+"""The loop: keys, answers and changes in, frames out, at most `FRAMES` a second."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from perles.dashboard import outcomes
+from perles.dashboard.data import Source
+from perles.dashboard.frames.compose import Composer
+from perles.dashboard.jobs import Jobs
+from perles.dashboard.keys import ESC_SECONDS, Key, Keys
+from perles.dashboard.model import Effect, Notice, State, View
+from perles.dashboard.paint import Painter
+from perles.dashboard.screen import Screen
+from perles.dashboard.state import press
+from perles.dashboard.table_keys import select as select_row
+
+FRAMES: Final = 20
+POLL_SECONDS: Final = 0.025
+_READ: Final = 64 * 1024
+
+
+class App:
+    """One dashboard on one terminal."""
+
+    def __init__(
+        self, home: Path, database: Path, painter: Painter, *, engine: bool, state: State
+    ) -> None:
+        self.state = replace(state, engine_wanted=engine)
+        self.view = View()
+        self._screen = Screen()
+        self._painter = painter
+        self._source = Source(database)
+        self._jobs = Jobs(home)
+        self._keys = Keys()
+        self._composer = Composer()
+        self._with_engine = engine
+        self._quit: int | None = None
+        self._dirty = True
+        self._stale = True
+        self._drawn_at = 0.0
+        self._second = 0
+        self._key_at = 0.0
+        self._pipe = os.pipe()
+
+    def run(self) -> int:
+        """Show and obey until told to quit; the exit code. The terminal is whole afterwards."""
+        self._listen()
+        try:
+            self._screen.enter()
+            self._begin()
+            while self._quit is None:
+                self._turn()
+            return self._quit
+        finally:
+            self._screen.leave()
+            self._jobs.close()
+            self._source.close()
+
+    def _begin(self) -> None:
+        self._source.changed()
+        self._draw(force=True)
+        self._jobs.submit("limits", {})
+        if self._with_engine and not self.view.engine:
+            self._start_engine()
+
+    def _listen(self) -> None:
+        """Signals wake the loop through a pipe; it alone acts on them."""
+        for fd in self._pipe:
+            os.set_blocking(fd, False)
+        signal.set_wakeup_fd(self._pipe[1], warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            signal.signal(number, self._told_to_end)
+        for number in (signal.SIGWINCH, signal.SIGCONT):
+            signal.signal(number, self._told_to_redraw)
+        signal.signal(signal.SIGTSTP, self._told_to_suspend)
+
+    def _told_to_end(self, number: int, _frame: FrameType | None) -> None:
+        self._quit = 128 + number
+
+    def _told_to_redraw(self, _number: int, _frame: FrameType | None) -> None:
+        self._painter.forget()
+        self._dirty = self._stale = True
+
+    def _told_to_suspend(self, _number: int, _frame: FrameType | None) -> None:
+        self._suspend()
+
+    def _turn(self) -> None:
+        """Wait for something, or a moment; take it in; draw if that changed anything."""
+        self._wait()
+        if self._quit is not None:
+            return
+        for answer in self._jobs.collect():
+            self.state, effects = outcomes.take(self.state, answer, self._source)
+            self._dirty = self._stale = True
+            self._act(effects)
+        if self._source.changed():
+            self._dirty = self._stale = True
+        second = int(time.time())
+        if second != self._second:
+            self._second = second
+            self._dirty = True
+        self._draw()
+
+    def _wait(self) -> None:
+        reading = [self._screen.in_fd, self._pipe[0], *self._jobs.files()]
+        blocked = self._screen.blocked
+        timeout = ESC_SECONDS if self._keys.waiting else POLL_SECONDS
+        ready, _, _ = select.select(reading, [] if blocked is None else [blocked], [], timeout)
+        if self._pipe[0] in ready:
+            os.read(self._pipe[0], 4096)
+        if self._screen.in_fd in ready:
+            self._read_keys()
+        elif self._keys.waiting and time.monotonic() - self._key_at >= ESC_SECONDS:
+            self._press(self._keys.flush())
+
+    def _read_keys(self) -> None:
+        try:
+            data = os.read(self._screen.in_fd, _READ)
+        except OSError:
+            data = b""
+        if not data:
+            self._quit = 128 + signal.SIGHUP  # the terminal hung up
+            return
+        self._key_at = time.monotonic()
+        self._press(self._keys.feed(data))
+
+    def _press(self, keys: Sequence[Key]) -> None:
+        for key in keys:
+            self.state, effects = press(self.state, key, self.view)
+            self._dirty = self._stale = True
+            self._act(effects)
+            if effects or len(keys) > 1:
+                self._refresh()
+            if self._quit is not None:
+                return
+
+    def _act(self, effects: Sequence[Effect]) -> None:
+        for kind, args in effects:
+            if kind == "quit":
+                self._quit = 0
+            elif kind == "suspend":
+                self._suspend()
+            elif kind == "redraw":
+                self._painter.forget()
+            elif kind == "match":
+                self.state = self._composer.to_match(self.state, self.view, args["step"])
+            elif kind == "engine":
+                self._start_engine()
+            else:
+                self._jobs.submit(kind, {**args, "with_engine": self._with_engine})
+
+    def _suspend(self) -> None:
+        self._screen.suspend()
+        self._painter.forget()
+        self._dirty = self._stale = True
+
+    def _start_engine(self) -> None:
+        self.state = replace(self.state, notice=Notice("starting an engine …"))
+        self._jobs.submit("engine", {"exit_when_idle": False})
+
+    def _refresh(self) -> None:
+        """Read what the state shows, and keep the cursor on its row where rows moved."""
+        size = self._screen.size()
+        self.view = self._source.view(self.state, self.view, size)
+        table = self.state.table
+        place = table.cursor
+        ids = self.view.ids
+        if table.cursor_id is not None and not (place < len(ids) and ids[place] == table.cursor_id):
+            place = ids.index(table.cursor_id) if table.cursor_id in ids else place
+        kept = select_row(table, place, self.view)
+        if kept != table:
+            self.state = replace(self.state, table=kept)
+            if kept.top != table.top:
+                self.view = self._source.view(self.state, self.view, size)
+        self._stale = False
+
+    def _draw(self, *, force: bool = False) -> None:
+        now = time.monotonic()
+        if not force and (not self._dirty or now - self._drawn_at < 1 / FRAMES):
+            return
+        if not self._screen.ready():
+            return  # the terminal is slow: this frame is dropped, a newer one comes
+        if self._stale:
+            self._refresh()
+        self.view = self.view._replace(now=time.time(), size=self._screen.size())
+        self.state, frame = self._composer.compose(self.state, self.view)
+        self._screen.write(self._painter.frame(frame))
+        self._drawn_at = now
+        self._dirty = False

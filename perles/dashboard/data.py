@@ -1,0 +1,182 @@
+"""Reading for the screen: a held connection, and only what can be seen.
+
+`PRAGMA data_version` tells that something changed; no transaction stays open
+between two looks. What cannot be read leaves the last view standing, with a banner.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from perles.dashboard.inside import read_inside
+from perles.dashboard.model import Inside, State, View, table_rows
+from perles.domain.errors import PerlesError
+from perles.store import dashboard_views, views
+from perles.store.dashboard_views import Totals
+from perles.store.failures import database_errors
+from perles.store.lock import EngineLock
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+LOOK_SECONDS: Final = 0.5
+"""How often the engine's lock and the file itself are looked at."""
+SUM_SECONDS: Final = 1.0
+"""How old sums and orders other than the default may be."""
+_BUSY_MS: Final = 50
+"""How long a read may wait for a lock: the screen must not stand still."""
+
+
+class Source:
+    """What the screen shows of one database."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = EngineLock(path)
+        self._stack = ExitStack()
+        self._connection: Connection | None = None
+        self._version: Any = None
+        self._inode: int | None = None
+        self._look_at = 0.0
+        self._engine = True
+        self._banner = ""
+        self._order_key: Any = None
+        self._order_at = 0.0
+        self._order_stale = False
+        self._ids: list[str] = []
+        self._total = 0
+        self._totals = Totals()
+        self._totals_at = 0.0
+        self.limits: Mapping[str, int] = {}
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._stack.close()
+        self._connection = None
+        self._version = None
+
+    def changed(self) -> bool:
+        """Whether another process committed, or the engine or the file came or went."""
+        now = time.monotonic()
+        found = False
+        if now >= self._look_at:
+            self._look_at = now + LOOK_SECONDS
+            found = self._look()
+        if self._connection is not None:
+            try:
+                with database_errors(self._path):
+                    version = self._connection.execute("PRAGMA data_version").fetchone()[0]
+            except PerlesError as error:
+                return self._fail(error)
+            if version != self._version:
+                self._version = version
+                self._order_stale = True
+                found = True
+        return found or (self._order_stale and now - self._order_at >= SUM_SECONDS)
+
+    def view(self, state: State, last: View, size: tuple[int, int]) -> View:
+        """What this state shows now; the last view with a banner where reading fails."""
+        view = last._replace(
+            size=size, now=time.time(), engine=self._engine, limits=self.limits, banner=self._banner
+        )
+        if self._connection is None:
+            return view
+        try:
+            with database_errors(self._path):
+                return self._read(self._connection, state, view)
+        except PerlesError as error:
+            self._fail(error)
+            return view._replace(banner=self._banner)
+
+    def _look(self) -> bool:
+        before = (self._engine, self._banner, self._inode)
+        self._engine = self._lock.is_held()
+        try:
+            inode: int | None = self._path.stat().st_ino
+        except OSError:
+            inode = None
+        if inode != self._inode or self._connection is None:
+            self.close()
+            self._inode = inode
+            self._open()
+        return before != (self._engine, self._banner, self._inode)
+
+    def _open(self) -> None:
+        try:
+            self._connection = self._stack.enter_context(views.reading(self._path))
+            if self._connection is not None:
+                self._connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+        except PerlesError as error:
+            self._connection = None
+            self._banner = str(error)
+            return
+        self._order_key = None
+        had = bool(self._ids)
+        self._banner = f"the database {self._path} is gone" if had and self._inode is None else ""
+
+    def _fail(self, error: PerlesError) -> bool:
+        """Tell what is wrong; the next look opens the database anew."""
+        changed = self._banner != str(error)
+        self._banner = str(error)
+        self.close()
+        return changed
+
+    def _read(self, connection: Connection, state: State, view: View) -> View:
+        self._read_order(connection, state)
+        top = self._visible_top(state, view.size)
+        wanted = self._ids[top : top + table_rows(view.size)]
+        inside: Inside | None = None
+        if state.screen == "table":
+            wanted = [*wanted, *sorted(state.table.marked - set(wanted))]
+        elif state.detail is not None:
+            wanted = [state.detail.workflow_id]
+        rows = {k: dict(row) for k, row in dashboard_views.rows(connection, wanted).items()}
+        if state.detail is not None:
+            inside = read_inside(connection, state.detail, rows.get(state.detail.workflow_id))
+        self._read_totals(connection)
+        waiting = (
+            [dict(row) for row in dashboard_views.waiting(connection)]
+            if state.screen == "inbox" or self._totals.attention
+            else []
+        )
+        return view._replace(
+            ids=self._ids,
+            rows=rows,
+            total=self._total,
+            totals=self._totals,
+            inside=inside,
+            waiting=waiting,
+        )
+
+    def _read_order(self, connection: Connection, state: State) -> None:
+        """The order of ids, read anew when it can be another by now."""
+        words = tuple(state.table.filter.text.split())
+        now = time.monotonic()
+        asked = (words, state.table.sort)
+        known = self._order_key is not None and self._order_key[0] == asked
+        if known and not self._order_stale:
+            return
+        mark = dashboard_views.change_mark(connection)
+        same = known and self._order_key[1] == mark
+        plain = not words and state.table.sort == "created"
+        if same and (plain or now - self._order_at < SUM_SECONDS):
+            self._order_stale = not plain
+            return
+        self._ids = dashboard_views.order(connection, words, state.table.sort)
+        self._total = int(mark[0])
+        self._order_key, self._order_at, self._order_stale = (asked, mark), now, False
+
+    def _read_totals(self, connection: Connection) -> None:
+        now = time.monotonic()
+        if now - self._totals_at >= SUM_SECONDS:
+            self._totals_at = now
+            today = datetime.now(UTC).date().isoformat()
+            self._totals = dashboard_views.totals(connection, today)
+
+    def _visible_top(self, state: State, size: tuple[int, int]) -> int:
+        return max(0, min(state.table.top, len(self._ids) - table_rows(size)))

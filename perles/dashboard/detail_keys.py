@@ -1,0 +1,135 @@
+"""Keys of one workflow's inside: tabs, scrolling, searching, writing to agents."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from perles.dashboard import actions, commands, editor
+from perles.dashboard.keys import Key
+from perles.dashboard.model import HISTORY, Detail, Effect, Notice, Result, State, View, tabs_of
+
+STEP = 200
+"""More records that are read when somebody scrolls beyond what was."""
+
+
+def press(state: State, key: Key, view: View) -> Result:
+    """The state after a key on the inside of a workflow."""
+    detail = state.detail
+    if detail is None:
+        return replace(state, screen="table"), ()
+    if detail.typing:
+        return _write(state, detail, key, view)
+    if detail.searching:
+        return _search(state, detail, key), ()
+    if key.name == "esc":
+        return leave(state, detail), ()
+    if key.name in actions.KEYS:
+        return actions.press(state, key.name, view)
+    if key.name in ("m", "enter"):
+        return replace(state, detail=replace(detail, typing=True, to=_whom(detail, view))), ()
+    if key.name in ("/", "n", "N"):
+        return _look(state, detail, key.name)
+    changed = _tab(detail, key, view) or _scroll(detail, key, view)
+    if changed is not None:
+        return replace(state, detail=changed), ()
+    if len(key.name) == 1:
+        notice = Notice(f"{key.name} does nothing here; ? tells the keys")
+        return replace(state, notice=notice), ()
+    return state, ()
+
+
+def leave(state: State, detail: Detail) -> State:
+    """Back to the table; an unsent text is kept for the next time."""
+    drafts = {**state.drafts, detail.workflow_id: detail.input.text}
+    return replace(state, screen="table", detail=None, drafts=drafts)
+
+
+def _whom(detail: Detail, view: View) -> str:
+    names = [agent["name"] for agent in view.inside.agents] if view.inside else []
+    return detail.tab if detail.tab in names else detail.to
+
+
+def _tab(detail: Detail, key: Key, view: View) -> Detail | None:
+    tabs = tabs_of(view)
+    at = tabs.index(detail.tab) if detail.tab in tabs else 0
+    step = {"tab": 1, "l": 1, "right": 1, "shift-tab": -1, "h": -1, "left": -1}.get(key.name)
+    if step is not None:
+        at = (at + step) % len(tabs)
+    elif len(key.name) == 1 and key.name in "123456789" and int(key.name) <= len(tabs):
+        at = int(key.name) - 1
+    else:
+        return None
+    return replace(detail, tab=tabs[at], up=0, limit=300)
+
+
+def _scroll(detail: Detail, key: Key, view: View) -> Detail | None:
+    page = max(1, view.size[1] - 8)
+    ways = {"k": 1, "up": 1, "j": -1, "down": -1, "pageup": page, "pagedown": -page}
+    ways |= {"wheel-up": 3, "wheel-down": -3, "ctrl-u": page // 2, "ctrl-d": -(page // 2)}
+    if key.name in ways:
+        return replace(detail, up=max(0, detail.up + ways[key.name]))
+    if key.name in ("g", "home"):
+        return replace(detail, up=10**9)
+    if key.name in ("G", "end"):
+        return replace(detail, up=0, limit=300)
+    return None
+
+
+def _look(state: State, detail: Detail, name: str) -> Result:
+    if name == "/":
+        return replace(state, detail=replace(detail, searching=True)), ()
+    if not detail.search.text:
+        return replace(state, notice=Notice("nothing is searched; / begins")), ()
+    return state, (Effect("match", {"step": 1 if name == "n" else -1}),)
+
+
+def _search(state: State, detail: Detail, key: Key) -> State:
+    if key.name in ("enter", "esc"):
+        kept = detail.search if key.name == "enter" else editor.Editor()
+        return replace(state, detail=replace(detail, searching=False, search=kept))
+    edited = editor.edit(detail.search, key)
+    return state if edited is None else replace(state, detail=replace(detail, search=edited))
+
+
+def _write(state: State, detail: Detail, key: Key, view: View) -> Result:
+    if key.name == "esc":
+        return replace(state, detail=replace(detail, typing=False)), ()
+    if key.name == "enter":
+        return _send(state, detail, view)
+    if key.name in ("tab", "shift-tab"):
+        names = [agent["name"] for agent in view.inside.agents] if view.inside else []
+        if not names:
+            return replace(state, notice=Notice("there is no agent yet")), ()
+        at = names.index(detail.to) if detail.to in names else -1
+        to = names[(at + (1 if key.name == "tab" else -1)) % len(names)]
+        return replace(state, detail=replace(detail, to=to)), ()
+    scrolled = key.name in ("pageup", "pagedown", "wheel-up", "wheel-down")
+    if scrolled:
+        return replace(state, detail=_scroll(detail, key, view) or detail), ()
+    edited = editor.edit(detail.input, key, lines=True)
+    if edited is not None:
+        notice = Notice("too long: the rest was cut", "warn") if edited.full else state.notice
+        return replace(state, detail=replace(detail, input=edited), notice=notice), ()
+    if key.name in ("up", "down"):
+        return replace(state, detail=_recall(state, detail, 1 if key.name == "up" else -1)), ()
+    return state, ()
+
+
+def _recall(state: State, detail: Detail, step: int) -> Detail:
+    place = max(0, min(len(state.history), detail.recalled + step))
+    text = "" if place == 0 else state.history[-place]
+    return replace(detail, recalled=place, input=editor.of(text))
+
+
+def _send(state: State, detail: Detail, view: View) -> Result:
+    text = detail.input.text.strip()
+    if not text:
+        return replace(state, notice=Notice("nothing to send yet")), ()
+    history = (*state.history, text)[-HISTORY:]
+    cleared = replace(detail, input=editor.Editor(), recalled=0)
+    sent = replace(state, history=history, detail=cleared)
+    ordered = commands.order(sent, cleared, text, view)
+    if ordered is not None:
+        return ordered
+    effect = Effect("send", {"id": detail.workflow_id, "text": text, "to": detail.to})
+    return replace(sent, notice=Notice(f"sending to {detail.to} …")), (effect,)

@@ -1,0 +1,61 @@
+"""Keys of the form for a new workflow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from perles.dashboard import editor, form
+from perles.dashboard.form import Form
+from perles.dashboard.keys import Key
+from perles.dashboard.model import Effect, Notice, Result, State, View
+
+
+def press(state: State, key: Key, _view: View) -> Result:
+    """The state after a key on the form."""
+    current = state.form
+    if current is None:
+        return replace(state, screen="table"), ()
+    if current.busy:
+        return replace(state, notice=Notice("creating; a moment …")), ()
+    if key.name == "esc":
+        return _back(state, current), ()
+    if current.template is None:
+        return _find(state, current, key), ()
+    last = current.focus == len(current.fields) - 1
+    if key.name == "ctrl-s" or (key.name == "enter" and last):
+        return _submit(state, current)
+    if key.name == "click" or key.name.startswith("wheel"):
+        return state, ()
+    return replace(state, form=form.edit(current, key)), ()
+
+
+def _back(state: State, current: Form) -> State:
+    if current.template is not None and len(current.templates or ()) > 1:
+        return replace(state, form=replace(current, template=None, fields=(), error=""))
+    return replace(state, screen="table", form=None)
+
+
+def _find(state: State, current: Form, key: Key) -> State:
+    found = form.fits(current)
+    if key.name in ("down", "up", "tab", "shift-tab"):
+        step = 1 if key.name in ("down", "tab") else -1
+        at = max(0, min(len(found) - 1, current.cursor + step))
+        return replace(state, form=replace(current, cursor=at))
+    if key.name == "enter":
+        if not found:
+            return replace(state, form=replace(current, error="no template fits"))
+        chosen = found[min(current.cursor, len(found) - 1)]
+        return replace(state, form=form.choose(current, chosen, ""))
+    edited = editor.edit(current.search, key)
+    if edited is None:
+        return state
+    return replace(state, form=replace(current, search=edited, cursor=0, error=""))
+
+
+def _submit(state: State, current: Form) -> Result:
+    wrong = form.check(current)
+    if wrong is not None:
+        index, why = wrong
+        return replace(state, form=replace(current, focus=index, error=why)), ()
+    args = {"spec": form.spec(current), "start": current.start}
+    return replace(state, form=replace(current, busy=True, error="")), (Effect("create", args),)

@@ -1,0 +1,1 @@
+"""Frames: pure functions from state and view to lines of styled segments."""

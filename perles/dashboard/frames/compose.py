@@ -1,0 +1,194 @@
+"""The whole screen out of its parts, at any size."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from perles.dashboard import keymap
+from perles.dashboard.frames import detail as details
+from perles.dashboard.frames import form as forms
+from perles.dashboard.frames import inbox as inboxes
+from perles.dashboard.frames import table as tables
+from perles.dashboard.frames.parts import ends, footer, typed
+from perles.dashboard.lines import (
+    Frame,
+    Line,
+    Segment,
+    box,
+    cell,
+    columns_of,
+    fit,
+    line,
+    over,
+    stack,
+    wrap,
+)
+from perles.dashboard.model import Detail, Notice, State, View
+from perles.text import clean, cut, width
+
+LEAST: Final = (24, 5)
+"""The smallest screen that something can be shown on."""
+
+
+class Composer:
+    """Makes frames; `compose` also gives back the state with its scrolling kept within bounds."""
+
+    def compose(self, state: State, view: View) -> tuple[State, Frame]:
+        """The screen for a state, and the state as the screen has it."""
+        columns, rows = view.size
+        if columns < LEAST[0] or rows < LEAST[1]:
+            text = cut(f"{columns}x{rows} is too small", columns)
+            return state, Frame(stack([line(text)], columns, rows))
+        lines, cursor, state = _main(state, view)
+        status, at = _status(state, view)
+        if at is not None:
+            cursor = (at, rows - 2)
+        bar = footer(_bindings(state), columns)
+        body = [*stack(lines, columns, rows - 2), fit(status, columns), bar]
+        laid, over_cursor = _overlay(state, view, body)
+        covered = state.help or state.question is not None or state.form is not None
+        return state, Frame(laid, over_cursor if covered else cursor)
+
+    def to_match(self, state: State, view: View, step: int) -> State:
+        """Scroll to the next match above (`step` 1) or below."""
+        detail, inside = state.detail, view.inside
+        if detail is None or inside is None:
+            return state
+        lines = details.body_lines(detail, view, inside, details.body_columns(view.size[0]))
+        found = details.matches(detail, lines)
+        height = max(1, view.size[1] - 6)
+        bottom = len(lines) - detail.up - 1
+        wanted = [i for i in found if i < bottom] if step > 0 else [i for i in found if i > bottom]
+        if not wanted:
+            where = "above" if step > 0 else "below"
+            return replace(state, notice=Notice(f"no match {where}: {detail.search.text}"))
+        place = wanted[-1] if step > 0 else wanted[0]
+        up = max(0, len(lines) - 1 - place)
+        return replace(state, detail=replace(detail, up=min(up, max(0, len(lines) - height))))
+
+
+def _main(state: State, view: View) -> tuple[list[Line], tuple[int, int] | None, State]:
+    if state.screen == "detail" and state.detail is not None:
+        lines, reach, cursor = details.draw(state.detail, view)
+        return lines, cursor, replace(state, detail=_bounded(state.detail, view, reach))
+    if state.screen == "inbox":
+        lines, cursor = inboxes.draw(state, view)
+        return lines, cursor, state
+    return tables.draw(state, view), None, state
+
+
+def _bounded(detail: Detail, view: View, reach: int) -> Detail:
+    """Scrolled no further than there is; at the top, more is asked for."""
+    inside = view.inside
+    more = inside is not None and len(inside.body) >= detail.limit and detail.up >= reach
+    if detail.up > reach and more and detail.tab not in ("tasks", "timeline", "log"):
+        return replace(detail, up=reach, limit=min(detail.limit + 500, 20_000))
+    return replace(detail, up=min(detail.up, reach))
+
+
+def _status(state: State, view: View) -> tuple[Line, int | None]:
+    """The line above the footer: a field that is typed in, a banner, a notice, or the filter."""
+    columns = view.size[0]
+    if state.screen == "table" and state.table.typing:
+        field, at = typed("/", state.table.filter.text, state.table.filter.at, columns)
+        count = line(Segment(f" {len(view.ids)} of {view.total}", "muted"))
+        return ends(field, count, columns), at
+    if state.detail is not None and state.detail.searching:
+        return typed("/", state.detail.search.text, state.detail.search.at, columns)
+    if state.notice.text:
+        return line(Segment(cut(clean(state.notice.text), columns), state.notice.style)), None
+    if view.banner:
+        return line(Segment(cut(clean(f"▲ {view.banner}"), columns), "bad")), None
+    if not view.engine:
+        return line(Segment(cut(_no_engine(state), columns), "warn")), None
+    return ends(_filter(state, view), _place(state, view), columns), None
+
+
+def _no_engine(state: State) -> str:
+    if state.engine_wanted:
+        return "▲ no engine runs: nothing goes on; E starts one"
+    return "▲ no engine runs; looking only; E starts one"
+
+
+def _filter(state: State, view: View) -> Line:
+    table = state.table
+    if state.screen != "table":
+        return ()
+    parts = []
+    if table.filter.text:
+        parts.append(Segment(f"/{clean(table.filter.text)}  ", "focus"))
+        parts.append(Segment(f"{len(view.ids)} of {view.total}; Esc clears  ", "muted"))
+    if table.marked:
+        parts.append(Segment(f"{len(table.marked)} marked  ", "warn"))
+    return tuple(parts)
+
+
+def _place(state: State, view: View) -> Line:
+    if state.screen != "table" or not view.ids:
+        return ()
+    return line(Segment(f"{state.table.cursor + 1}/{len(view.ids)} by {state.table.sort}", "muted"))
+
+
+def _bindings(state: State) -> tuple[keymap.Binding, ...]:
+    if state.form is not None:
+        return keymap.FORM
+    if state.screen == "inbox":
+        return keymap.INBOX
+    if state.detail is not None:
+        return keymap.CHAT if state.detail.typing else keymap.DETAIL
+    return keymap.TABLE
+
+
+def _overlay(
+    state: State, view: View, body: list[Line]
+) -> tuple[tuple[Line, ...], tuple[int, int] | None]:
+    columns, rows = view.size
+    cursor = None
+    if state.help:
+        return over(body, _help(state, columns, rows), columns), None
+    if state.question is not None:
+        drawn = _question(state, columns)
+        return over(body, drawn, columns), None
+    if state.form is not None:
+        drawn, at = forms.draw(state.form, view.size)
+        if at is not None:
+            left = max(0, (columns - columns_of(drawn[0])) // 2)
+            cursor = (left + at[0], max(0, (rows - len(drawn)) // 2) + at[1])
+        return over(body, drawn, columns), cursor
+    return tuple(body), None
+
+
+def _question(state: State, columns: int) -> list[Line]:
+    assert state.question is not None
+    inner = max(10, min(60, columns - 4))
+    keys = line(
+        Segment("y", "key"),
+        " stop   ",
+        Segment("f", "key"),
+        " kill at once   ",
+        Segment("any other key", "key"),
+        " no",
+    )
+    return box(
+        "Stop", [*(line(x) for x in wrap(state.question.text, inner)), (), keys], inner, style="bad"
+    )
+
+
+def _help(state: State, columns: int, rows: int) -> list[Line]:
+    inner = max(10, min(74, columns - 2))
+    keys = 22 if inner > 50 else 12
+    lines: list[Line] = []
+    for title, bindings in keymap.GROUPS:
+        lines.append(line(Segment(title, "title")))
+        for binding in bindings:
+            parts = wrap(binding.text, max(8, inner - keys - 1))
+            lead = binding.keys if width(binding.keys) <= keys else cut(binding.keys, keys)
+            lines.append(line(Segment(cell(lead, keys) + " ", "key"), parts[0]))
+            lines += [line(" " * (keys + 1), part) for part in parts[1:]]
+        lines.append(())
+    room = max(1, rows - 2)
+    top = max(0, min(state.help_top, len(lines) - room))
+    more = len(lines) - room - top
+    title = f"Keys · j k scroll · ? closes{' ▼' if more > 0 else ''}"
+    return box(title, lines[top : top + room], inner)

@@ -1,0 +1,213 @@
+"""One workflow's inside: a head, tabs, the body of the tab, the field to write in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from perles.dashboard.frames.parts import (
+    AGENT_GLYPHS,
+    GLYPHS,
+    bar,
+    cost,
+    ends,
+    note_of,
+    short_number,
+    short_span,
+    uptime,
+)
+from perles.dashboard.frames.timeline import timeline
+from perles.dashboard.frames.transcript import agent_style, lines_of
+from perles.dashboard.frames.tree import tree
+from perles.dashboard.lines import Line, Segment, beside, fit, line, stack, wrap
+from perles.dashboard.model import Detail, Inside, View, tabs_of
+from perles.text import clean, cut, width
+
+WIDE: Final = 120
+"""From so many columns on, the tasks stand beside every tab."""
+_SIDE: Final = 42
+_INPUT_ROWS: Final = 4
+
+
+def draw(detail: Detail, view: View) -> tuple[list[Line], int, tuple[int, int] | None]:
+    """All rows but the last two; how far up one can scroll; where the cursor stands."""
+    columns, rows = view.size
+    inside = view.inside
+    if inside is None:
+        text = f"{detail.workflow_id} is not there any more; Esc goes back"
+        return [line(Segment(text, "warn"))], 0, None
+    field, cursor = _field(detail, columns, rows)
+    height = max(1, rows - 4 - len(field))
+    body, reach = _body(detail, view, inside, columns, height)
+    lines = [_head(inside.row, view), _tabs(detail, view, inside), *body, *field]
+    if cursor is not None:
+        cursor = (cursor[0], 2 + height + cursor[1])
+    return lines, reach, cursor
+
+
+def body_lines(detail: Detail, view: View, inside: Inside, columns: int) -> list[Line]:
+    """Every line of the tab that is shown."""
+    if inside.tab != detail.tab or inside.row["id"] != detail.workflow_id:
+        return [line(Segment("…", "muted"))]  # what is wanted could not be read yet
+    if detail.tab == "tasks":
+        found = tree(inside.tasks, columns, view.now)
+        return found or [line(Segment("no tasks", "muted"))]
+    if detail.tab == "timeline":
+        return timeline(inside.body, columns, view.now)
+    found = lines_of(inside.body, columns)
+    if found:
+        return found
+    text = {"messages": "no message yet", "log": "no output yet"}.get(detail.tab, "nothing yet")
+    return [line(Segment(text, "muted"))]
+
+
+def body_columns(columns: int) -> int:
+    """How wide the body of a tab is on a screen of so many columns."""
+    return columns - _SIDE - 3 if columns >= WIDE else columns
+
+
+def matches(detail: Detail, lines: list[Line]) -> list[int]:
+    """The lines that hold what is searched."""
+    wanted = detail.search.text.lower()
+    if not wanted:
+        return []
+    return [i for i, given in enumerate(lines) if wanted in "".join(s.text for s in given).lower()]
+
+
+def _body(
+    detail: Detail, view: View, inside: Inside, columns: int, height: int
+) -> tuple[list[Line], int]:
+    room = body_columns(columns)
+    lines = body_lines(detail, view, inside, room)
+    reach = max(0, len(lines) - height)
+    up = min(detail.up, reach)
+    start = max(0, len(lines) - height - up)
+    shown = lines[start : start + height]
+    if detail.search.text:
+        found = set(matches(detail, lines))
+        shown = [_hit(given) if start + i in found else given for i, given in enumerate(shown)]
+    if up and shown:
+        shown[-1] = line(Segment(f"▼ {up} lines below; G follows", "warn"))
+    left = list(stack(shown, room, height))
+    if room == columns:
+        return left, reach
+    side = stack(_side(view, inside, height), _SIDE, height)
+    split = [line(Segment(" │ ", "border"))] * height
+    return beside(beside(left, split), side), reach
+
+
+def _hit(given: Line) -> Line:
+    return tuple(Segment(text, "reverse") for text, _ in given)
+
+
+def _side(view: View, inside: Inside, height: int) -> list[Line]:
+    row = inside.row
+    lines = [line(Segment("Tasks", "title"))]
+    tasks = tree(inside.tasks, _SIDE, view.now, full=False)
+    room = max(1, height - len(inside.agents) - 7)
+    lines += tasks[:room]
+    if len(tasks) > room:
+        lines.append(line(Segment(f"… {len(tasks) - room} more: tab tasks", "muted")))
+    lines += [(), line(Segment("Agents", "title"))]
+    lines += [_agent(agent) for agent in inside.agents]
+    lines += [(), line(Segment(cut(clean(f"in {row['work_dir']}"), _SIDE), "muted"))]
+    if row["branch"]:
+        lines.append(line(Segment(cut(clean(f"on {row['branch']}"), _SIDE), "muted")))
+    return lines
+
+
+def _agent(agent: Mapping[str, Any]) -> Line:
+    glyph, style = AGENT_GLYPHS.get(agent["status"], ("?", ""))
+    what = agent["task"] or (agent["phase"] if agent["phase"] != "idle" else agent["status"])
+    queued = f" +{agent['queued']}" if agent["queued"] else ""
+    return line(
+        Segment(f"{glyph} ", style),
+        Segment(clean(agent["name"]), agent_style(agent["name"])),
+        Segment(cut(clean(f" {what}{queued}"), 24), "muted"),
+    )
+
+
+def _head(row: Mapping[str, Any], view: View) -> Line:
+    columns = view.size[0]
+    state = row["state"]
+    note, style = note_of(row)
+    done, total = row["tasks_done"], row["tasks_total"]
+    right = line(
+        Segment(f" {bar(done, total, 8)} {done}/{total}", "state.completed"),
+        Segment(f"  {short_number(row['tokens_used'])} tok", "muted"),
+        Segment(f"  {cost(row['cost_usd'])}", "muted"),
+        Segment(f"  {short_span(uptime(row, view.now))}", "muted"),
+    )
+    lead = f"{GLYPHS.get(state, '?')} {state} "
+    room = max(8, columns - width(lead) - 36)
+    left = line(
+        Segment(lead, f"state.{state}"),
+        Segment(cut(clean(row["name"]), room), "bold"),
+        Segment(f"  {cut(clean(note), 40)}" if note and columns > 90 else "", style),
+    )
+    return fit(ends(left, right, columns), columns)
+
+
+def _tabs(detail: Detail, view: View, inside: Inside) -> Line:
+    """The tabs, scrolled so that the one that is shown is in sight; then the context's use."""
+    columns = view.size[0]
+    marks = {agent["name"]: AGENT_GLYPHS.get(agent["status"], ("?", "")) for agent in inside.agents}
+    parts: list[tuple[Segment, ...]] = []
+    chosen = 0
+    for index, tab in enumerate(tabs_of(view)):
+        label = clean(tab).replace("worker-", "w")
+        if tab == detail.tab:
+            chosen = index
+        glyph, style = marks.get(tab, ("", ""))
+        lead = (Segment(f"{glyph} ", style),) if glyph else ()
+        name = Segment(f"[{label}]", "title") if tab == detail.tab else Segment(f" {label} ")
+        parts.append((*lead, name))
+    sizes = [sum(width(s.text) for s in part) for part in parts]
+    first = 0
+    while first < chosen and sum(sizes[first : chosen + 1]) + (2 if first else 0) > columns:
+        first += 1
+    left = tuple(s for part in parts[first:] for s in part)
+    if first:
+        left = (Segment("‹ ", "muted"), *left)
+    return fit(ends(left, _context(detail, inside), columns), columns)
+
+
+def _context(detail: Detail, inside: Inside) -> Line:
+    agent = next((one for one in inside.agents if one["name"] == detail.tab), None)
+    if agent is None or not agent["context_used"]:
+        return ()
+    window = agent["context_window"]
+    text = short_number(agent["context_used"])
+    text += f"/{short_number(window)}" if window else ""
+    full = bool(window) and agent["context_used"] > 0.8 * window
+    return line(Segment(f"context {text} ", "warn" if full else "muted"))
+
+
+def _field(detail: Detail, columns: int, rows: int) -> tuple[list[Line], tuple[int, int] | None]:
+    """The field to write in: one row that invites, or the text with its cursor."""
+    if not detail.typing:
+        if rows < 14:
+            return [], None
+        draft = f" (draft: {detail.input.text})" if detail.input.text else ""
+        text = cut(clean(f"m writes to {detail.to}{draft}"), columns)
+        return [line(Segment("─" * columns, "border")), line(Segment(text, "muted"))], None
+    title = f"─ to {clean(detail.to)} · Tab for another "
+    head = line(Segment(cut(title, columns) + "─" * max(0, columns - width(title)), "focus"))
+    room = max(1, columns - 3)
+    before = wrap(detail.input.text[: detail.input.at] + "\0", room)
+    lines = wrap(detail.input.text, room)
+    at = len(_unmarked(detail, room)) - 1
+    column = width(_unmarked(detail, room)[-1]) if before else 0
+    most = min(_INPUT_ROWS, max(1, rows // 4))
+    start = max(0, min(at - most + 1, len(lines) - 1))
+    shown = [line(Segment("  "), part) for part in lines[start : start + most]]
+    shown += [line("")] * (min(most, max(1, len(lines))) - len(shown))
+    return [head, *shown], (min(columns - 1, 2 + column), 1 + at - start)
+
+
+def _unmarked(detail: Detail, room: int) -> list[str]:
+    """The rows of the text before the cursor; blanks at the end count."""
+    text = detail.input.text[: detail.input.at]
+    rows = wrap(text + "x", room)
+    rows[-1] = rows[-1][:-1]
+    return rows

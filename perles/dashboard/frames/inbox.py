@@ -1,0 +1,69 @@
+"""The inbox: what waits for a person, a line each, the chosen one in full below."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from perles.dashboard.frames.parts import day_and_time, typed
+from perles.dashboard.frames.text import markdown
+from perles.dashboard.lines import Line, Segment, cell, fit, line, selected
+from perles.dashboard.model import State, View, waiting_row
+
+_KINDS: Final = {
+    "task": ("? task", "warn"),
+    "notice": ("▲ asks", "warn"),
+    "failed": ("✗ failed", "bad"),
+    "stuck": ("‼ stuck", "bad"),
+    "degraded": ("! silent", "warn"),
+}
+
+
+def draw(state: State, view: View) -> tuple[list[Line], tuple[int, int] | None]:
+    """All rows but the last two, and where the cursor stands while an answer is typed."""
+    columns, rows = view.size
+    count = len(view.waiting)
+    lines = [fit(line(Segment("Inbox ", "title"), Segment(f"{count} waiting", "muted")), columns)]
+    if not count:
+        return [*lines, (), line(Segment("  nothing waits for you", "muted"))], None
+    below = max(2, (rows - 4) // 3)
+    shown = max(1, rows - 4 - below)
+    at = min(state.inbox.cursor, count - 1)
+    top = max(0, min(at - shown // 2, count - shown))
+    for place in range(top, min(count, top + shown)):
+        drawn = _row(view.waiting[place], columns)
+        lines.append(selected(drawn) if place == at else drawn)
+    lines += [()] * (1 + shown - len(lines))
+    lines.append(line(Segment("─" * columns, "border")))
+    return _below(state, view, lines, below)
+
+
+def _below(
+    state: State, view: View, lines: list[Line], rows: int
+) -> tuple[list[Line], tuple[int, int] | None]:
+    columns = view.size[0]
+    row = waiting_row(state, view)
+    answer = state.inbox.answer
+    cursor = None
+    if answer is not None:
+        prompt = {"approve": "Approve, note: ", "deny": "Deny, why: "}.get(
+            state.inbox.verb, "Answer: "
+        )
+        text, at = answer.text.replace("\n", " "), answer.at
+        field, column = typed(prompt, text, at, columns)
+        cursor = (column, len(lines))
+        lines.append(field)
+    if row is not None:
+        lines += markdown(str(row["text"] or ""), columns)[: max(0, rows - (answer is not None))]
+    return lines, cursor
+
+
+def _row(row: Mapping[str, Any], columns: int) -> Line:
+    kind, style = _KINDS.get(row["kind"], (str(row["kind"]), ""))
+    name = max(10, columns // 4)
+    text = f"{row['task']}: {row['text']}" if row["task"] else str(row["text"] or "")
+    parts = [Segment(cell(kind, 9) + " ", style), Segment(cell(row["name"], name) + " ", "bold")]
+    if columns >= 80:
+        parts.append(Segment(day_and_time(row["at"]) + " ", "muted"))
+    used = 11 + name + (12 if columns >= 80 else 0)
+    return fit((*parts, Segment(cell(text, max(1, columns - used)))), columns)

@@ -1,0 +1,164 @@
+"""Small parts that several frames share: states, bars, ages, footers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final
+
+from perles.dashboard.keymap import Binding
+from perles.dashboard.lines import Line, Segment, columns_of, fit, line
+from perles.text import clean, width
+
+GLYPHS: Final = {
+    "pending": "○",
+    "running": "●",
+    "paused": "◐",
+    "completed": "✓",
+    "failed": "✗",
+    "stopped": "■",
+}
+"""A shape for each state, so that it reads without colour."""
+TASK_GLYPHS: Final = {
+    "done": ("✓", "good"),
+    "failed": ("✗", "bad"),
+    "skipped": ("–", "muted"),
+    "in_progress": ("●", "state.running"),
+    "in_review": ("◐", "warn"),
+    "denied": ("✗", "warn"),
+    "approved": ("◕", "good"),
+    "committing": ("◕", "good"),
+    "waiting_for_user": ("?", "warn"),
+    "ready": ("○", ""),
+    "pending": ("○", "muted"),
+}
+AGENT_GLYPHS: Final = {
+    "working": ("●", "state.running"),
+    "ready": ("○", "good"),
+    "paused": ("◐", "state.paused"),
+    "failed": ("✗", "bad"),
+    "stopped": ("■", "state.stopped"),
+    "retired": ("–", "muted"),
+    "pending": ("○", "muted"),
+}
+
+
+@lru_cache(maxsize=4096)
+def moment(text: str) -> float:
+    """A stored time in seconds; 0 for one that is none."""
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return 0.0
+
+
+def clock(text: str | None) -> str:
+    """The time of day of a stored time, in this place."""
+    return datetime.fromtimestamp(moment(text)).strftime("%H:%M:%S") if text else ""
+
+
+def day_and_time(text: str | None) -> str:
+    """Month, day and time of a stored time, in this place."""
+    return datetime.fromtimestamp(moment(text)).strftime("%m-%d %H:%M") if text else "-"
+
+
+def short_span(seconds: float | None) -> str:
+    """`59s`, `12m`, `3h04`, `2d05h`: at most five columns."""
+    if seconds is None:
+        return "-"
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m"
+    if whole < 86400:
+        return f"{whole // 3600}h{whole // 60 % 60:02}"
+    return f"{whole // 86400}d{whole // 3600 % 24:02}h" if whole < 8640000 else f"{whole // 86400}d"
+
+
+def short_number(count: int) -> str:
+    """`950`, `12k`, `3.4M`: at most five columns."""
+    if count < 1000:
+        return str(count)
+    if count < 10_000:
+        return f"{count / 1000:.1f}k"
+    if count < 1_000_000:
+        return f"{count // 1000}k"
+    return f"{count / 1_000_000:.1f}M" if count < 1_000_000_000 else f"{count // 1_000_000_000}G"
+
+
+def cost(dollars: float) -> str:
+    """An amount in dollars; a dash for none."""
+    return f"${dollars:.2f}" if dollars else "-"
+
+
+def bar(done: int, total: int, columns: int, *, full: str = "█", empty: str = "░") -> str:
+    """A bar of so many cells; full only when all is done, empty only when nothing is."""
+    if total <= 0:
+        return " " * columns
+    filled = min(columns, max(0, done * columns // total))
+    if done and not filled:
+        filled = 1
+    return full * filled + empty * (columns - filled)
+
+
+def uptime(row: Mapping[str, Any], now: float) -> float | None:
+    """Seconds that a workflow ran; a pause and the end stop the clock."""
+    if row["started_at"] is None:
+        return None
+    end = row["ended_at"] or (row["paused_at"] if row["state"] == "paused" else None)
+    return max(0.0, (moment(end) if end else now) - moment(row["started_at"]))
+
+
+def note_of(row: Mapping[str, Any]) -> tuple[str, str]:
+    """What a workflow waits for or ended with, and in which style."""
+    attention, reason = row["attention"], row["reason"]
+    if attention == "waiting for you":
+        return "waits for you", "warn"
+    if attention in ("stuck", "degraded"):
+        return str(attention), "bad" if attention == "stuck" else "warn"
+    if row["state"] == "failed":
+        return str(reason or "failed"), "bad"
+    if row["state"] == "pending":
+        if row["start_requested_at"] is None:
+            return "not started", "muted"
+        return str(reason or "waits to start"), "muted"
+    return str(reason or ""), "muted"
+
+
+def footer(bindings: Iterable[Binding], columns: int) -> Line:
+    """The keys that have a short word, as many as fit whole; the last of them come first."""
+    wanted = [(b.keys.split(" ")[0], b.short) for b in bindings if b.short]
+    sizes = [width(key) + 1 + width(short) + 2 for key, short in wanted]
+    kept: set[int] = set()
+    room = columns
+    for index in sorted(range(len(wanted)), key=lambda i: (i < len(wanted) - 2, i)):
+        if sizes[index] <= room:
+            kept.add(index)
+            room -= sizes[index]
+    parts: list[Segment] = []
+    for index in sorted(kept):
+        key, short = wanted[index]
+        parts += [Segment(key, "key"), Segment(f" {short}  ", "muted")]
+    return fit(tuple(parts), columns)
+
+
+def ends(left: Line, right: Line, columns: int) -> Line:
+    """A line with a part at each end; the right one is left out where both do not fit."""
+    free = columns - columns_of(left) - columns_of(right)
+    if free < 1:
+        return fit(left, columns)
+    return (*left, Segment(" " * free), *right)
+
+
+def typed(prompt: str, text: str, at: int, columns: int) -> tuple[Line, int]:
+    """A one-line field with its prompt, scrolled so that the cursor is in sight; its column."""
+    room = max(1, columns - width(prompt) - 1)
+    start = at
+    used = 0
+    while start and used + width(text[start - 1]) <= room - 1:
+        start -= 1
+        used += width(text[start])
+    shown = clean(text[start : start + room + 1])
+    return line(Segment(prompt, "focus"), shown), min(columns - 1, width(prompt) + used)

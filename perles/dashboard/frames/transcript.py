@@ -1,0 +1,146 @@
+"""Records as lines: what agents were told, said and did; messages; events; logs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Final
+
+from perles.dashboard.frames.parts import clock
+from perles.dashboard.frames.text import markdown
+from perles.dashboard.inside import Record
+from perles.dashboard.lines import Line, Segment, line, wrap
+from perles.text import clean, cut
+
+_RESULT_LINES: Final = 4
+_DELIVERY: Final = {"queued": "○ queued", "delivered": "● delivered", "done": "✓ done"}
+
+
+def lines_of(records: Sequence[Record], columns: int) -> list[Line]:
+    """All lines of these records, in their order."""
+    found: list[Line] = []
+    for record in records:
+        found += record_lines(record, columns)
+    return found
+
+
+@lru_cache(maxsize=4096)
+def record_lines(record: Record, columns: int) -> tuple[Line, ...]:
+    """The lines of one record."""
+    return tuple(_DRAW.get(record.kind, _other)(record, columns))
+
+
+def agent_style(name: str) -> str:
+    """The colour of somebody's name."""
+    for role in ("coordinator", "worker", "observer", "user"):
+        if name.startswith(role):
+            return f"agent.{role}"
+    return "muted"
+
+
+def _head(record: Record, who: str, note: str = "") -> Line:
+    parts = [Segment(who, f"bold {''}".strip() if not who else agent_style(who))]
+    parts.append(Segment(f"  {clock(record.at)}", "muted"))
+    if note:
+        parts.append(Segment(f"  {note}", "muted"))
+    return line(*parts)
+
+
+def _incoming(record: Record, columns: int) -> list[Line]:
+    lines = [_head(record, clean(record.who), "wrote")]
+    bar = Segment("▌ ", agent_style(record.who))
+    return [*lines, *((bar, *given) for given in markdown(record.text, columns - 2)), ()]
+
+
+def _text(record: Record, columns: int) -> list[Line]:
+    return [_head(record, clean(record.who)), *markdown(record.text, columns), ()]
+
+
+def _tool(record: Record, columns: int) -> list[Line]:
+    text = cut(clean(record.text), max(1, columns - 4 - len(record.note)))
+    return [line(Segment("├╴", "muted"), Segment(clean(record.note), "key"), Segment(f" {text}"))]
+
+
+def _tool_result(record: Record, columns: int) -> list[Line]:
+    parts = wrap(record.text.strip()[:2000], max(1, columns - 4)) if record.text.strip() else []
+    more = len(parts) - _RESULT_LINES
+    found = [
+        line(Segment("╰╴ " if index == 0 else "   ", "muted"), Segment(part, "muted"))
+        for index, part in enumerate(parts[:_RESULT_LINES])
+    ]
+    return [*found, line(Segment(f"   … {more} more lines", "muted"))] if more > 0 else found
+
+
+def _error(record: Record, columns: int) -> list[Line]:
+    parts = wrap(record.text, max(1, columns - 2))
+    return [line(Segment(f"{'✗ ' if i == 0 else '  '}{p}", "bad")) for i, p in enumerate(parts)]
+
+
+def _turn(record: Record, columns: int) -> list[Line]:
+    bad = record.text in ("failed", "lost", "timed_out")
+    note = f": {record.note}" if record.note else ""
+    text = cut(clean(f"── turn {record.text}{note} · {clock(record.at)} "), columns)
+    return [line(Segment(text, "bad" if bad else "muted"))]
+
+
+def _usage(record: Record, columns: int) -> list[Line]:
+    text = f"  · tokens {record.text}" if record.text else "  · no usage"
+    return [line(Segment(cut(clean(text), columns), "muted"))]
+
+
+def _notice(record: Record, columns: int) -> list[Line]:
+    head = line(Segment("▲ for you", "warn"), Segment(f"  {clock(record.at)}", "muted"))
+    return [head, *markdown(record.text, columns), ()]
+
+
+def _message(record: Record, columns: int) -> list[Line]:
+    lead = line(
+        Segment(f"{clock(record.at)}  ", "muted"),
+        Segment(clean(record.who), agent_style(record.who)),
+        Segment(f"  {_DELIVERY.get(record.note, record.note)}", "muted"),
+    )
+    body = [(Segment("  "), *given) for given in markdown(record.text, columns - 2)]
+    return [lead, *body, ()]
+
+
+def _event(record: Record, columns: int) -> list[Line]:
+    lead = f"{clock(record.at)} {record.key:>6} "
+    who = f"{clean(record.who)} " if record.who else ""
+    room = max(1, columns - len(lead) - len(record.note) - len(who) - 2)
+    bad = any(word in record.note for word in ("fail", "lost", "reject", "stuck", "exhausted"))
+    return [
+        line(
+            Segment(lead, "muted"),
+            Segment(f"{record.note} ", "bad" if bad else "key"),
+            Segment(who, "agent.worker"),
+            Segment(cut(clean(record.text[:2000]), room), "muted"),
+        )
+    ]
+
+
+def _file(record: Record, columns: int) -> list[Line]:
+    return [(), line(Segment(cut(clean(f"{record.who}: {record.text}"), columns), "title"))]
+
+
+def _raw(record: Record, columns: int) -> list[Line]:
+    return [line(part) for part in wrap(record.text[:2000], columns)]
+
+
+def _other(record: Record, columns: int) -> list[Line]:
+    return [] if record.kind == "session" else _text(record, columns)
+
+
+_DRAW: Final[dict[str, Callable[[Record, int], list[Line]]]] = {
+    "incoming": _incoming,
+    "text": _text,
+    "tool": _tool,
+    "result-of-tool": _tool_result,
+    "error": _error,
+    "turn": _turn,
+    "usage": _usage,
+    "notice": _notice,
+    "message": _message,
+    "event": _event,
+    "file": _file,
+    "raw": _raw,
+}

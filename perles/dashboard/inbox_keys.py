@@ -1,0 +1,73 @@
+"""Keys of the inbox: answer, approve, deny in place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from perles.dashboard import editor
+from perles.dashboard.keys import Key
+from perles.dashboard.model import Effect, Inbox, Notice, Result, State, View, waiting_row
+from perles.dashboard.table_keys import open_detail
+
+_VERBS = {"y": "approve", "d": "deny", "m": "answer"}
+
+
+def press(state: State, key: Key, view: View) -> Result:
+    """The state after a key on the inbox."""
+    inbox = state.inbox
+    if inbox.answer is not None:
+        return _type(state, inbox, key, view)
+    last = max(0, len(view.waiting) - 1)
+    steps = {"j": 1, "down": 1, "k": -1, "up": -1, "g": -last, "home": -last, "G": last}
+    steps |= {"end": last, "wheel-down": 1, "wheel-up": -1, "pagedown": 10, "pageup": -10}
+    if key.name in steps:
+        at = max(0, min(last, min(inbox.cursor, last) + steps[key.name]))
+        return replace(state, inbox=replace(inbox, cursor=at)), ()
+    if key.name in ("esc", "i"):
+        return replace(state, screen="table"), ()
+    row = waiting_row(state, view)
+    if key.name == "enter":
+        return open_detail(state, None if row is None else str(row["workflow_id"]))
+    if key.name in _VERBS:
+        return _begin(state, _VERBS[key.name], view), ()
+    if len(key.name) == 1:
+        notice = Notice(f"{key.name} does nothing here; ? tells the keys")
+        return replace(state, notice=notice), ()
+    return state, ()
+
+
+def _begin(state: State, verb: str, view: View) -> State:
+    row = waiting_row(state, view)
+    if row is None:
+        return replace(state, notice=Notice(f"nothing to {verb}: nothing waits"))
+    if verb != "answer" and row["kind"] != "task":
+        notice = Notice(f"nothing to {verb}: this is no task; m answers, Enter opens it", "warn")
+        return replace(state, notice=notice)
+    return replace(state, inbox=replace(state.inbox, answer=editor.Editor(), verb=verb))
+
+
+def _type(state: State, inbox: Inbox, key: Key, view: View) -> Result:
+    assert inbox.answer is not None
+    if key.name == "esc":
+        return replace(state, inbox=replace(inbox, answer=None)), ()
+    if key.name == "enter":
+        return _send(state, inbox, view)
+    edited = editor.edit(inbox.answer, key, lines=True)
+    return state if edited is None else replace(state, inbox=replace(inbox, answer=edited)), ()
+
+
+def _send(state: State, inbox: Inbox, view: View) -> Result:
+    assert inbox.answer is not None
+    row = waiting_row(state, view)
+    text = inbox.answer.text.strip()
+    closed = replace(state, inbox=replace(inbox, answer=None))
+    if row is None:
+        return replace(closed, notice=Notice("nothing waits any more", "warn")), ()
+    if not text and inbox.verb != "approve":
+        notice = Notice("say why, in a word or two" if inbox.verb == "deny" else "say something")
+        return replace(state, notice=notice), ()
+    if inbox.verb == "answer":
+        args = {"id": row["workflow_id"], "text": text, "to": "coordinator"}
+        return replace(closed, notice=Notice("sending …")), (Effect("send", args),)
+    args = {"verb": inbox.verb, "id": row["workflow_id"], "task": row["task"], "text": text}
+    return replace(closed, notice=Notice(f"{inbox.verb} {row['task']} …")), (Effect("judge", args),)

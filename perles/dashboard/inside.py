@@ -1,0 +1,156 @@
+"""Reading one workflow's inside: only the tab that is shown."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from perles.dashboard.model import Detail, Inside
+from perles.store import dashboard_views, views
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+LOG_BYTES: Final = 64 * 1024
+"""How much of the end of an agent's output file is shown."""
+LOG_TURNS: Final = 4
+
+
+class Record(NamedTuple):
+    """Something that stands in a transcript; equal records look alike, so they are drawn once."""
+
+    key: int
+    at: str
+    kind: str
+    who: str
+    text: str
+    note: str = ""
+
+
+def read_inside(
+    connection: Connection, detail: Detail, row: Mapping[str, Any] | None
+) -> Inside | None:
+    """What the detail shows of its workflow; None where it is gone."""
+    if row is None:
+        return None
+    workflow_id = detail.workflow_id
+    agents = [dict(found) for found in dashboard_views.agents(connection, workflow_id)]
+    tasks = views.show_tasks(connection, workflow_id)
+    return Inside(row, agents, tasks, detail.tab, _body(connection, detail, agents))
+
+
+def _body(connection: Connection, detail: Detail, agents: Sequence[Mapping[str, Any]]) -> list[Any]:
+    workflow_id = detail.workflow_id
+    if detail.tab == "tasks":
+        return []
+    if detail.tab == "messages":
+        return _messages(connection, workflow_id, detail.limit)
+    if detail.tab == "events":
+        found = views.read_events(
+            connection, workflow_id=workflow_id, limit=detail.limit, newest=True
+        )
+        return [_event(event) for event in found]
+    if detail.tab == "timeline":
+        return [dict(turn) for turn in dashboard_views.turns(connection, workflow_id)]
+    if detail.tab == "log":
+        turns = dashboard_views.turns(connection, workflow_id, LOG_TURNS)
+        return [record for turn in turns for record in _log(dict(turn))]
+    agent = next((one for one in agents if one["name"] == detail.tab), None)
+    if agent is None:
+        return []
+    rows = dashboard_views.output(connection, workflow_id, agent["id"], detail.limit)
+    return _joined([_said(dict(found), str(agent["name"])) for found in rows])
+
+
+def _joined(records: Sequence[Record]) -> list[Record]:
+    """Lines that an agent printed one after another, as one text."""
+    found: list[Record] = []
+    for record in records:
+        last = found[-1] if found else None
+        if last is not None and record.kind == last.kind == "text":
+            found[-1] = last._replace(text=f"{last.text}\n{record.text}")
+        else:
+            found.append(record)
+    return found
+
+
+def _said(row: Mapping[str, Any], agent: str) -> Record:
+    payload = json.loads(row["payload"])
+    at, kind = str(row["created_at"]), str(row["type"])
+    text = str(payload.get("text") or "")
+    if kind.endswith(".incoming"):
+        return Record(row["seq"], at, "incoming", str(payload.get("from", "")), text)
+    if kind == "user.notification":
+        return Record(row["seq"], at, "notice", agent, text)
+    if kind.startswith("turn."):
+        note = str(payload.get("reason") or payload.get("error") or "")
+        return Record(row["seq"], at, "turn", agent, kind.removeprefix("turn."), note)
+    note = ""
+    what = str(payload.get("kind") or "text")
+    if what == "tool":
+        note = str(payload.get("name") or "tool")
+        if payload.get("done"):
+            what = "result-of-tool"
+        elif payload.get("input"):
+            text = json.dumps(payload["input"], ensure_ascii=False)
+    elif what == "usage":
+        text = ", ".join(
+            f"{payload[key]} {word}"
+            for key, word in (("tokens_in", "in"), ("tokens_out", "out"), ("cost_usd", "USD"))
+            if payload.get(key)
+        )
+    return Record(row["seq"], at, what, agent, text, note)
+
+
+def _messages(connection: Connection, workflow_id: str, limit: int) -> list[Record]:
+    found = [
+        Record(
+            row["id"],
+            row["created_at"],
+            "message",
+            f"{row['sender']} → {row['agent']}",
+            row["body"],
+            row["status"],
+        )
+        for row in dashboard_views.messages(connection, workflow_id, limit)
+    ]
+    found += [
+        Record(
+            -row["id"],
+            row["created_at"],
+            "message",
+            f"{row['author']} → #{row['slug']}",
+            row["body"],
+            row["kind"],
+        )
+        for row in dashboard_views.posts(connection, workflow_id, limit)
+    ]
+    return sorted(found, key=lambda record: record.at)
+
+
+def _event(event: Mapping[str, Any]) -> Record:
+    payload = {k: v for k, v in event["payload"].items() if k != "v"}
+    who = " ".join(str(event[key]) for key in ("agent", "task") if event[key])
+    text = json.dumps(payload, ensure_ascii=False) if payload else ""
+    return Record(event["seq"], event["at"], "event", who, text, event["type"])
+
+
+def _log(turn: Mapping[str, Any]) -> list[Record]:
+    head = Record(-turn["id"], turn["started_at"] or "", "file", turn["agent"], turn["stdout_path"])
+    lines = [*_tail(turn["stdout_path"]), *(f"stderr: {x}" for x in _tail(turn["stderr_path"]))]
+    return [head, *(Record(0, "", "raw", "", text) for text in lines[-500:])]
+
+
+def _tail(path: str) -> list[str]:
+    """The last lines of a file, however long it is; none where it is gone."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - start-up counts
+            size = os.fstat(file.fileno()).st_size
+            file.seek(max(0, size - LOG_BYTES))
+            data = file.read(LOG_BYTES)
+    except OSError:
+        return []
+    lines = data.decode("utf-8", "replace").splitlines()
+    return lines[1:] if size > LOG_BYTES else lines

@@ -1,0 +1,78 @@
+"""What each key does, as data: the help and the footers are made of it."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Binding(NamedTuple):
+    """Keys and what they do; `short` is for the footer, where it stands there."""
+
+    keys: str
+    text: str
+    short: str = ""
+
+
+TABLE: Final = (
+    Binding("j k ↓ ↑", "one row down, up"),
+    Binding("g G Home End", "first, last row"),
+    Binding("PageUp PageDown", "a screenful up, down"),
+    Binding("Enter", "open the workflow", "open"),
+    Binding("s", "start, or go on with a paused one", "start"),
+    Binding("p", "pause", "pause"),
+    Binding("x", "stop; asks first", "stop"),
+    Binding("n N", "new workflow; N starts it too", "new"),
+    Binding("i", "inbox: what waits for you", "inbox"),
+    Binding("r", "retry one that failed or was stopped"),
+    Binding("a", "archive one that has ended"),
+    Binding("Space", "mark; s p x r a act on all marked", "mark"),
+    Binding("/", "filter: name, id, template, state, label=value", "filter"),
+    Binding("Esc", "clear the filter, then the marks"),
+    Binding("o O", "sort by the next, the previous column", "sort"),
+    Binding("!", "go to the next that needs you"),
+    Binding("E", "start an engine where none runs"),
+    Binding("?", "this help", "help"),
+    Binding("q Ctrl-C", "quit; agents go on", "quit"),
+    Binding("Ctrl-L Ctrl-Z", "draw anew; to the shell and back with fg"),
+)
+DETAIL: Final = (
+    Binding("Tab h l", "next, previous tab", "tabs"),
+    Binding("1-9", "that tab"),
+    Binding("j k PageUp PageDown", "scroll", "scroll"),
+    Binding("g G", "to the beginning; to the end, and follow"),
+    Binding("/ then n N", "search; older, newer match", "search"),
+    Binding("m Enter", "write to an agent", "write"),
+    Binding("s p x r a", "start, pause, stop, retry, archive"),
+    Binding("Esc", "back", "back"),
+    Binding("q", "quit", "quit"),
+)
+CHAT: Final = (
+    Binding("Enter", "send", "send"),
+    Binding("Alt-Enter Ctrl-J", "new line", ""),
+    Binding("Tab", "next agent", "to whom"),
+    Binding("↑ ↓", "what was sent before", "history"),
+    Binding("/stop /pause /resume", "act on the workflow"),
+    Binding("/stop AGENT /spawn /retire /replace", "act on an agent, where this perles can"),
+    Binding("Esc", "leave; the draft stays", "leave"),
+)
+INBOX: Final = (
+    Binding("j k", "move", "move"),
+    Binding("y", "approve, with a note", "approve"),
+    Binding("d", "deny, with a reason", "deny"),
+    Binding("m", "answer: a message to the coordinator", "answer"),
+    Binding("Enter", "open the workflow", "open"),
+    Binding("Esc i", "back", "back"),
+)
+FORM: Final = (
+    Binding("Tab ↓ ↑", "next, previous field", "next"),
+    Binding("← → Space", "choose", "choose"),
+    Binding("Ctrl-S", "create", "create"),
+    Binding("Esc", "back", "back"),
+)
+GROUPS: Final = (
+    ("Workflows", TABLE),
+    ("One workflow", DETAIL),
+    ("Writing", CHAT),
+    ("Inbox", INBOX),
+    ("New workflow", FORM),
+)

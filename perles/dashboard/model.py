@@ -1,0 +1,154 @@
+"""What the dashboard is: its state, what it sees of the database, what it wants done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from perles.dashboard.editor import Editor
+from perles.dashboard.form import Form
+from perles.store.dashboard_views import Totals
+
+HISTORY: Final = 50
+
+
+class Effect(NamedTuple):
+    """Something to be done outside: `kind` is quit, suspend, engine, do, send, create, …"""
+
+    kind: str
+    args: Mapping[str, Any] = {}
+
+
+class Notice(NamedTuple):
+    """What the status line says; `style` is good, warn, bad or muted."""
+
+    text: str
+    style: str = "muted"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The list of workflows: which row is selected, what is shown, in which order."""
+
+    cursor: int = 0
+    cursor_id: str | None = None
+    top: int = 0
+    filter: Editor = field(default_factory=Editor)
+    typing: bool = False
+    sort: str = "created"
+    marked: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One workflow's inside. `up` counts lines above the end: 0 follows the tail."""
+
+    workflow_id: str
+    tab: str = "coordinator"
+    up: int = 0
+    limit: int = 300
+    search: Editor = field(default_factory=Editor)
+    searching: bool = False
+    typing: bool = False
+    to: str = "coordinator"
+    input: Editor = field(default_factory=Editor)
+    recalled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """What waits for a person. `answer` is set while an answer is typed."""
+
+    cursor: int = 0
+    answer: Editor | None = None
+    verb: str = "approve"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A dialog that asks before something is done."""
+
+    verb: str
+    ids: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything that keys change. Never holds what the database knows."""
+
+    screen: str = "table"
+    table: Table = field(default_factory=Table)
+    detail: Detail | None = None
+    inbox: Inbox = field(default_factory=Inbox)
+    form: Form | None = None
+    question: Question | None = None
+    help: bool = False
+    help_top: int = 0
+    notice: Notice = field(default_factory=lambda: Notice(""))
+    history: tuple[str, ...] = ()
+    drafts: Mapping[str, str] = field(default_factory=dict)
+    engine_wanted: bool = True
+
+
+class Inside(NamedTuple):
+    """What is read of the workflow that the detail shows."""
+
+    row: Mapping[str, Any]
+    agents: Sequence[Mapping[str, Any]] = ()
+    tasks: Sequence[Mapping[str, Any]] = ()
+    tab: str = ""
+    body: Sequence[Any] = ()
+    """The records of that tab."""
+
+
+class View(NamedTuple):
+    """What was read last: all that frames show and keys act upon."""
+
+    ids: Sequence[str] = ()
+    rows: Mapping[str, Mapping[str, Any]] = {}
+    total: int = 0
+    totals: Totals = Totals()
+    limits: Mapping[str, int] = {}
+    inside: Inside | None = None
+    waiting: Sequence[Mapping[str, Any]] = ()
+    engine: bool = True
+    banner: str = ""
+    now: float = 0.0
+    size: tuple[int, int] = (80, 24)
+
+
+Result = tuple[State, tuple[Effect, ...]]
+
+TABS_AFTER: Final = ("messages", "tasks", "timeline", "events", "log")
+
+
+def tabs_of(view: View) -> list[str]:
+    """The tabs of the detail: the agents', then the rest."""
+    names = [agent["name"] for agent in view.inside.agents] if view.inside else []
+    return [*(names or ["coordinator"]), *TABS_AFTER]
+
+
+def selected_id(state: State, view: View) -> str | None:
+    """The workflow that keys act on."""
+    if state.screen == "detail" and state.detail is not None:
+        return state.detail.workflow_id
+    if state.screen == "inbox":
+        row = waiting_row(state, view)
+        return None if row is None else str(row["workflow_id"])
+    if not view.ids:
+        return None
+    return view.ids[min(state.table.cursor, len(view.ids) - 1)]
+
+
+def waiting_row(state: State, view: View) -> Mapping[str, Any] | None:
+    """The row of the inbox that is selected."""
+    if not view.waiting:
+        return None
+    return view.waiting[min(state.inbox.cursor, len(view.waiting) - 1)]
+
+
+def table_rows(size: tuple[int, int]) -> int:
+    """How many workflows the table has room for: all but top line, header, status and footer."""
+    return max(1, size[1] - 4)

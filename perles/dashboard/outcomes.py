@@ -1,0 +1,68 @@
+"""What answers from the workers make of the state."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from perles.dashboard.data import Source
+from perles.dashboard.editor import Editor, of
+from perles.dashboard.jobs import Answer
+from perles.dashboard.model import Notice, Result, State
+
+
+def take(state: State, answer: Answer, source: Source) -> Result:
+    """The state after an answer, and what follows from it."""
+    if answer.kind == "limits":
+        source.limits = answer.value or {}
+        if answer.error is None:
+            return state, ()
+    if answer.kind == "templates":
+        return _templates(state, answer), ()
+    if answer.kind == "create":
+        return _created(state, answer)
+    if answer.error is not None:
+        return _failed(state, answer), ()
+    if answer.kind == "do":
+        return replace(state, notice=_summary(answer)), ()
+    if answer.kind == "engine":
+        said = "started an engine" if answer.value else "an engine runs"
+        return replace(state, notice=Notice(said, "good")), ()
+    return replace(state, notice=Notice(str(answer.value), "good")), ()
+
+
+def _failed(state: State, answer: Answer) -> State:
+    """Say why; a text that could not be sent is put back where it was typed."""
+    state = replace(state, notice=Notice(str(answer.error), "bad"))
+    detail = state.detail
+    if answer.kind == "send" and detail is not None and not detail.input.text:
+        text = answer.args["text"] if detail.workflow_id == answer.args["id"] else ""
+        return replace(state, detail=replace(detail, input=of(text)))
+    return state
+
+
+def _summary(answer: Answer) -> Notice:
+    said, failed = answer.value["said"], answer.value["failed"]
+    if not failed:
+        text = said[0] if len(said) == 1 else f"{answer.args['verb']}: {len(said)} workflows"
+        return Notice(text, "good")
+    if len(said) + len(failed) == 1:
+        return Notice(failed[0], "bad")
+    return Notice(f"{len(said)} done, {len(failed)} not: {failed[0]}", "bad")
+
+
+def _templates(state: State, answer: Answer) -> State:
+    if state.form is None:
+        return state
+    if answer.error is not None:
+        return replace(state, form=replace(state.form, templates=(), error=answer.error))
+    return replace(state, form=replace(state.form, templates=tuple(answer.value)))
+
+
+def _created(state: State, answer: Answer) -> Result:
+    if answer.error is not None:
+        if state.form is None:
+            return replace(state, notice=Notice(answer.error, "bad")), ()
+        return replace(state, form=replace(state.form, busy=False, error=answer.error)), ()
+    table = replace(state.table, cursor_id=answer.value["id"], filter=Editor(), cursor=0)
+    notice = Notice(answer.value["said"], "good")
+    return replace(state, screen="table", form=None, table=table, notice=notice), ()

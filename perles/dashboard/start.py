@@ -1,0 +1,126 @@
+"""Starting the dashboard: on this terminal, or as one frame on standard output."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from perles.dashboard import theme as themes
+from perles.dashboard.data import Source
+from perles.dashboard.frames.compose import Composer
+from perles.dashboard.lines import Frame
+from perles.dashboard.model import Detail, State, View
+from perles.dashboard.paint import Painter, colours_of
+from perles.domain.errors import UsageError
+from perles.domain.nearest import nearest
+from perles.paths import Paths, home
+from perles.store import views
+from perles.text import clean
+
+MAX_SIDE: Final = 1000
+
+
+class Options(NamedTuple):
+    """What was asked for on the command line."""
+
+    once: bool = False
+    width: int = 0
+    height: int = 0
+    no_color: bool = False
+    svg: Path | None = None
+    show: str | None = None
+    engine: bool = True
+    theme: str | None = None
+
+
+def start(options: Options) -> int:
+    """Run the dashboard; its exit code. Raises `UsageError` where there is no terminal for it."""
+    if options.theme is not None and options.theme not in themes.THEMES:
+        raise UsageError(
+            f"cannot use theme {options.theme!r}{nearest(options.theme, tuple(themes.THEMES))}; "
+            f"it is one of {', '.join(themes.THEMES)}"
+        )
+    paths = Paths(home(os.environ))
+    theme = options.theme or "dark"
+    state = _opened(State(), options.show, paths)
+    if options.once or options.svg is not None:
+        return _once(options, paths, theme, state)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(
+            "cannot show the dashboard: this is no terminal; "
+            "perles dashboard --once prints one frame, perles list --watch --plain a list"
+        )
+    if os.environ.get("TERM", "dumb") == "dumb":
+        raise UsageError(
+            "cannot show the dashboard on a dumb terminal: set TERM, "
+            "or use perles list --watch --plain"
+        )
+    from perles.dashboard.app import App
+
+    painter = Painter("none" if options.no_color else colours_of(os.environ), theme)
+    return App(paths.root, paths.database_path(), painter, engine=options.engine, state=state).run()
+
+
+def _opened(state: State, ref: str | None, paths: Paths) -> State:
+    """The state on one workflow's inside, where one is named. Raises `NotFoundError`."""
+    if ref is None:
+        return state
+    with views.reading(paths.database_path()) as connection:
+        workflow_id = views.resolve(connection, ref)
+    return replace(state, screen="detail", detail=Detail(workflow_id))
+
+
+def _once(options: Options, paths: Paths, theme: str, state: State) -> int:
+    terminal = shutil.get_terminal_size()
+    size = (options.width or terminal.columns, options.height or terminal.lines)
+    for side in size:
+        if not 1 <= side <= MAX_SIDE:
+            raise UsageError(f"cannot draw a frame of {size[0]}x{size[1]}: 1 to {MAX_SIDE} a side")
+    source = Source(paths.database_path())
+    source.changed()
+    view = source.view(state, View(), size)
+    source.close()
+    _, frame = Composer().compose(state, view)
+    if options.svg is not None:
+        return _picture(frame, size, theme, options.svg)
+    plain = options.no_color or bool(os.environ.get("NO_COLOR"))
+    if plain or not (sys.stdout.isatty() or os.environ.get("FORCE_COLOR")):
+        for given in frame.lines:
+            print("".join(clean(segment.text) for segment in given).rstrip())
+    else:
+        print(Painter(colours_of(os.environ), theme).text(frame), end="")
+    return 0
+
+
+def _picture(frame: Frame, size: tuple[int, int], theme: str, path: Path) -> int:
+    """The frame as an SVG, by Rich's own export."""
+    import io
+
+    from rich.console import Console
+    from rich.terminal_theme import DEFAULT_TERMINAL_THEME, MONOKAI
+    from rich.text import Text
+
+    console = Console(
+        width=size[0],
+        height=size[1],
+        record=True,
+        file=io.StringIO(),
+        force_terminal=True,
+        color_system="truecolor",
+    )
+    painter = Painter("true", theme)
+    for given in frame.lines:
+        text = Text(no_wrap=True, overflow="crop")
+        for segment, style in given:
+            text.append(clean(segment), painter.style(style))
+        console.print(text)
+    colours = DEFAULT_TERMINAL_THEME if theme == "light" else MONOKAI
+    try:
+        console.save_svg(str(path), title="perles dashboard", theme=colours)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+    return 0

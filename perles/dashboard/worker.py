@@ -1,0 +1,134 @@
+"""Carries out what the dashboard asks for, in a process of its own, over lines of JSON.
+
+SQLAlchemy, the templates and the waiting for the engine stay out of the process
+that draws: the screen never stalls. It ends when its standard input does.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from perles.controlplane import ControlPlane
+from perles.domain.errors import PerlesError
+
+
+class CannotError(PerlesError):
+    """Something that this version of Perles has no way to do."""
+
+
+def main() -> int:
+    """Answer one request after another, each a line."""
+    plane = ControlPlane()
+    for text in sys.stdin:
+        request = json.loads(text)
+        try:
+            answer = {"ok": True, "value": _do(plane, request["kind"], request["args"])}
+        except PerlesError as error:
+            answer = {"ok": False, "error": str(error)}
+        except Exception as error:  # noqa: BLE001 - told on the status line; the screen lives on
+            answer = {"ok": False, "error": f"internal error: {error!r}"[:300]}
+        print(json.dumps({"id": request["id"], **answer}), flush=True)
+    return 0
+
+
+def _do(plane: ControlPlane, kind: str, args: dict[str, Any]) -> Any:
+    if kind == "engine":
+        return plane.ensure_engine(exit_when_idle=args.get("exit_when_idle", True))
+    if kind == "limits":
+        policy = plane.config().resource_policy
+        return {name: getattr(policy, name) for name in type(policy).__dataclass_fields__}
+    if kind == "templates":
+        return [_template(found) for found in plane.templates(Path.cwd()).list()]
+    if kind == "create":
+        return _create(plane, args)
+    if kind == "do":
+        return _act(plane, args)
+    if kind == "send":
+        return _call(plane, "send", args["id"], args["text"], to=args["to"])
+    if kind == "judge":
+        return _call(plane, args["verb"], args["id"], args["task"], args["text"])
+    return _on_agent(plane, args)
+
+
+def _call(plane: ControlPlane, method: str, *given: Any, **named: Any) -> str:
+    found = getattr(plane, method, None)
+    if found is None:
+        raise CannotError(f"cannot {method.replace('_', ' ')}: this perles has no way to do so")
+    return _said(found(*given, **named))
+
+
+def _said(outcome: Any) -> str:
+    return str(getattr(outcome, "text", outcome) or "done")
+
+
+def _on_agent(plane: ControlPlane, args: dict[str, Any]) -> str:
+    if args["agent"] is None:
+        return _call(plane, args["method"], args["id"])
+    return _call(plane, args["method"], args["id"], args["agent"])
+
+
+def _act(plane: ControlPlane, args: dict[str, Any]) -> dict[str, Any]:
+    """A verb on several workflows; how it went with each."""
+    said: list[str] = []
+    failed: list[str] = []
+    for workflow_id in args["ids"]:
+        try:
+            said.append(_one(plane, args["verb"], workflow_id, args))
+        except PerlesError as error:
+            failed.append(str(error))
+    return {"said": said, "failed": failed}
+
+
+def _one(plane: ControlPlane, verb: str, workflow_id: str, args: dict[str, Any]) -> str:
+    engine = bool(args.get("with_engine"))
+    if verb == "start":
+        if plane.state_of(workflow_id) == "paused":
+            return _said(plane.resume(workflow_id, with_engine=engine))
+        return _said(plane.start(workflow_id, with_engine=engine))
+    if verb == "stop":
+        return _said(plane.stop(workflow_id, force=args["force"]))
+    if verb == "retry":
+        return f"made {plane.retry(workflow_id)} of {workflow_id}"
+    return _call(plane, verb, workflow_id)
+
+
+def _create(plane: ControlPlane, args: dict[str, Any]) -> dict[str, Any]:
+    from perles.domain.specs import WorkflowSpec
+
+    workflow_id = plane.create(WorkflowSpec(**args["spec"]))
+    said = f"created {workflow_id}"
+    if args["start"]:
+        try:
+            said = _said(plane.start(workflow_id, with_engine=bool(args.get("with_engine"))))
+        except PerlesError as error:
+            said = f"created {workflow_id}, but {error}"
+    return {"id": workflow_id, "said": said}
+
+
+def _template(found: Any) -> dict[str, Any]:
+    return {
+        "key": found.key,
+        "name": found.name or found.key,
+        "description": found.description,
+        "source": found.source,
+        "error": found.error,
+        "arguments": [
+            {
+                "key": argument.key,
+                "label": argument.label,
+                "type": argument.type,
+                "description": argument.description,
+                "required": argument.required,
+                "default": argument.default,
+                "options": list(argument.options),
+            }
+            for argument in found.arguments
+        ],
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,178 @@
+"""What the dashboard reads: an order of ids, the rows of a window, one workflow's inside.
+
+Only what can be seen is read. Rows come from the views; an order is a list of ids,
+which 10,000 workflows make in a few milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from perles.domain.states import WORKFLOW
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection, Row
+
+SORTS: Final = {
+    "created": "w.created_at DESC, w.id DESC",
+    "attention": (
+        "w.waiting_for_user DESC, (w.state = 'running' AND w.health IN ('degraded', 'stuck')) "
+        "DESC, w.state = 'failed' DESC, w.created_at DESC, w.id DESC"
+    ),
+    "name": "lower(w.name), w.id",
+    "state": (
+        "instr('running paused pending failed stopped completed', w.state), "
+        "w.created_at DESC, w.id DESC"
+    ),
+    "priority": "w.priority DESC, w.created_at DESC, w.id DESC",
+    "tokens": "w.tokens_used DESC, w.created_at DESC, w.id DESC",
+    "cost": "w.cost_usd DESC, w.created_at DESC, w.id DESC",
+    "started": "w.started_at DESC, w.created_at DESC, w.id DESC",
+}
+"""The orders of the table, by the name that is shown."""
+MAX_ROWS: Final = 500
+
+
+class Totals(NamedTuple):
+    """The sums of the top line."""
+
+    workflows_running: int = 0
+    workers: int = 0
+    ai_calls: int = 0
+    tokens: int = 0
+    cost_today: float = 0.0
+    attention: int = 0
+    queued: int = 0
+
+
+def change_mark(connection: Connection) -> tuple[Any, ...]:
+    """Differs when workflows were added, archived or removed: the default order is another then."""
+    query = "SELECT count(*), max(created_at) FROM workflows WHERE archived_at IS NULL"
+    return tuple(connection.execute(query).fetchone())
+
+
+def order(connection: Connection, words: Sequence[str], sort: str) -> list[str]:
+    """The ids of the workflows that fit all words, in an order.
+
+    A word is part of the name, the id or the template; or a state; or `key=value`, a label.
+    """
+    terms, params = ["w.archived_at IS NULL"], []
+    for word in words:
+        key, equals, value = word.partition("=")
+        if word.lower() in WORKFLOW.states:
+            terms.append("w.state = ?")
+            params.append(word.lower())
+        elif equals:
+            terms.append(
+                "EXISTS (SELECT 1 FROM workflow_labels l WHERE l.workflow_id = w.id "
+                "AND l.key = ? AND instr(lower(l.value), lower(?)))"
+            )
+            params += (key, value)
+        else:
+            terms.append("instr(lower(w.name || ' ' || w.id || ' ' || w.template_id), lower(?))")
+            params.append(word)
+    query = f"SELECT w.id FROM workflows w WHERE {' AND '.join(terms)} ORDER BY {SORTS[sort]}"
+    return [row[0] for row in connection.execute(query, params)]
+
+
+def rows(connection: Connection, ids: Sequence[str]) -> dict[str, Row]:
+    """The overview of each of these workflows that is there; no more than `MAX_ROWS`."""
+    some = ids[:MAX_ROWS]
+    query = (
+        "SELECT o.*, w.waiting_for_user, w.worktree_path, w.paused_at, w.max_workers "
+        "FROM workflow_overview o JOIN workflows w ON w.id = o.id "
+        f"WHERE o.id IN ({', '.join('?' * len(some))})"
+    )
+    return {row["id"]: row for row in connection.execute(query, some)}
+
+
+def totals(connection: Connection, today: str) -> Totals:
+    """What is in use, over all workflows; `today` is the date as times begin with it."""
+    used = dict(connection.execute("SELECT kind, count(*) FROM leases GROUP BY kind").fetchall())
+    one = connection.execute(
+        "SELECT coalesce(sum(tokens_used), 0), coalesce(sum(state = 'running'), 0), "
+        "coalesce(sum(archived_at IS NULL AND (waiting_for_user OR state = 'failed' OR "
+        "(state = 'running' AND health IN ('degraded', 'stuck')))), 0), "
+        "coalesce(sum(state = 'pending' AND start_requested_at IS NOT NULL), 0) FROM workflows"
+    ).fetchone()
+    cost = connection.execute(
+        "SELECT coalesce(sum(cost_usd), 0) FROM turns WHERE started_at >= ?", (today,)
+    ).fetchone()[0]
+    return Totals(
+        one[1], used.get("worker", 0), used.get("ai_call", 0), one[0], cost, one[2], one[3]
+    )
+
+
+def agents(connection: Connection, workflow_id: str) -> list[Row]:
+    """The agents of a workflow, the coordinator first."""
+    query = "SELECT * FROM agent_overview WHERE workflow_id = ? ORDER BY role != 'coordinator', id"
+    return connection.execute(query, (workflow_id,)).fetchall()
+
+
+def messages(connection: Connection, workflow_id: str, limit: int) -> list[Row]:
+    """The newest messages of a workflow, in their order, each with whom it was for."""
+    query = (
+        "SELECT m.id, m.created_at, m.sender, m.sender_kind, m.body, m.status, a.name AS agent "
+        "FROM messages m JOIN agents a ON a.id = m.agent_id WHERE a.workflow_id = ? "
+        "ORDER BY m.id DESC LIMIT ?"
+    )
+    return connection.execute(query, (workflow_id, limit)).fetchall()[::-1]
+
+
+def posts(connection: Connection, workflow_id: str, limit: int) -> list[Row]:
+    """The newest posts in the channels of a workflow, in their order."""
+    query = (
+        "SELECT p.id, p.created_at, p.author, p.kind, p.body, p.parent_id, c.slug FROM posts p "
+        "JOIN channels c ON c.id = p.channel_id WHERE c.workflow_id = ? ORDER BY p.id DESC LIMIT ?"
+    )
+    return connection.execute(query, (workflow_id, limit)).fetchall()[::-1]
+
+
+def output(connection: Connection, workflow_id: str, agent_id: int, limit: int) -> list[Row]:
+    """The newest events that tell what an agent was told, said and did, in their order."""
+    query = (
+        "SELECT seq, created_at, type, payload, turn_id FROM events WHERE workflow_id = ? "
+        "AND agent_id = ? AND (type GLOB '*.output' OR type GLOB '*.incoming' OR (type GLOB "
+        "'turn.[fsilt]*' AND type != 'turn.starting') OR type = 'user.notification') "
+        "ORDER BY seq DESC LIMIT ?"
+    )
+    return connection.execute(query, (workflow_id, agent_id, limit)).fetchall()[::-1]
+
+
+def turns(connection: Connection, workflow_id: str, limit: int = 2000) -> list[Row]:
+    """The newest turns of a workflow, in their order."""
+    query = (
+        "SELECT t.id, a.name AS agent, t.number, t.status, t.started_at, t.ended_at, "
+        "t.stdout_path, t.stderr_path, t.cost_usd FROM turns t JOIN agents a ON a.id = t.agent_id "
+        "WHERE t.workflow_id = ? ORDER BY t.id DESC LIMIT ?"
+    )
+    return connection.execute(query, (workflow_id, limit)).fetchall()[::-1]
+
+
+def waiting(connection: Connection, limit: int = 200) -> list[Row]:
+    """What waits for a person: tasks first, then workflows; with the text where there is one."""
+    query = """
+    SELECT * FROM (
+    SELECT w.id AS workflow_id, w.name, k.key AS task, k.title AS text, 'task' AS kind,
+        coalesce(k.started_at, k.updated_at) AS at
+    FROM tasks k JOIN workflows w ON w.id = k.workflow_id
+    WHERE k.status = 'waiting_for_user' AND w.archived_at IS NULL
+        AND w.state IN ('running', 'paused')
+    UNION ALL
+    SELECT w.id, w.name, NULL, coalesce(
+        (SELECT json_extract(e.payload, '$.text') FROM events e WHERE e.workflow_id = w.id
+         AND e.type = 'user.notification' ORDER BY e.seq DESC LIMIT 1), w.reason, ''),
+        'notice', w.updated_at
+    FROM workflows w WHERE w.waiting_for_user AND w.archived_at IS NULL AND w.state = 'running'
+        AND NOT EXISTS (SELECT 1 FROM tasks k WHERE k.workflow_id = w.id
+                        AND k.status = 'waiting_for_user')
+    UNION ALL
+    SELECT w.id, w.name, NULL, coalesce(w.reason, w.health),
+        CASE w.state WHEN 'failed' THEN 'failed' ELSE w.health END, w.updated_at
+    FROM workflows w WHERE w.archived_at IS NULL AND NOT w.waiting_for_user AND
+        (w.state = 'failed' OR (w.state = 'running' AND w.health IN ('degraded', 'stuck')))
+        AND NOT EXISTS (SELECT 1 FROM workflows r WHERE r.retried_from = w.id)
+    ) ORDER BY kind != 'task', kind != 'notice', at DESC LIMIT ?
+    """
+    return connection.execute(query, (limit,)).fetchall()

@@ -1,0 +1,169 @@
+"""A key, and what it makes of the state: no terminal, no database."""
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from perles.dashboard.frames.compose import Composer
+from perles.dashboard.keymap import TABLE
+from perles.dashboard.keys import Key
+from perles.dashboard.model import Detail, Effect, State, View
+from perles.dashboard.state import press
+from tests.dashboard.views import inside, table
+
+SIZE = (80, 24)
+
+
+def _keys(state: State, view: View, *names: str) -> tuple[State, list[Effect]]:
+    effects: list[Effect] = []
+    for name in names:
+        text = name if len(name) == 1 else ""
+        state, some = press(state, Key(name, text), view)
+        effects += some
+    return state, effects
+
+
+def test_moving_stops_at_the_ends() -> None:
+    view = table(3, SIZE)
+
+    assert _keys(State(), view, "k")[0].table.cursor == 0
+    assert _keys(State(), view, "j", "down", "j", "j")[0].table.cursor == 2
+    assert _keys(State(), view, "G", "g")[0].table.cursor == 0
+
+
+def test_the_selected_row_is_always_in_sight() -> None:
+    view = table(1000, SIZE)
+
+    state = _keys(State(), view, *["pagedown"] * 7, "j")[0]
+
+    assert state.table.top <= state.table.cursor < state.table.top + 20
+
+
+def test_pause_of_a_running_workflow_is_asked_for() -> None:
+    _, effects = _keys(State(), table(6, SIZE), "p")
+
+    assert effects == [Effect("do", {"verb": "pause", "ids": ("wf-00000000",), "force": False})]
+
+
+@pytest.mark.parametrize(
+    ("place", "key", "why"),
+    [
+        (0, "s", "it runs already"),
+        (1, "p", "it has not started"),
+        (2, "p", "it is paused already"),
+        (3, "x", "it is completed"),
+        (3, "r", "it completed"),
+        (0, "a", "it runs; x stops it first"),
+    ],
+)
+def test_a_key_that_cannot_act_says_why(place: int, key: str, why: str) -> None:
+    state, effects = _keys(State(), table(6, SIZE), *["j"] * place, key)
+
+    assert effects == []
+    assert why in state.notice.text
+
+
+@pytest.mark.parametrize(
+    ("key", "stops"), [("y", True), ("enter", True), ("n", False), ("esc", False)]
+)
+def test_stop_asks_first(key: str, stops: bool) -> None:
+    state, effects = _keys(State(), table(6, SIZE), "x")
+    assert state.question is not None
+    assert effects == []
+
+    _, effects = _keys(state, table(6, SIZE), key)
+
+    assert bool(effects) == stops
+
+
+def test_a_row_that_ended_while_the_dialog_was_open_is_told() -> None:
+    view = table(6, SIZE)
+    state, _ = _keys(State(), view, "x")
+    rows = {**view.rows, "wf-00000000": {**view.rows["wf-00000000"], "state": "completed"}}
+
+    state, effects = _keys(state, view._replace(rows=rows), "y")
+
+    assert effects == []
+    assert "wf-00000000 is completed by now" in state.notice.text
+
+
+def test_marked_rows_are_acted_on_together() -> None:
+    _, effects = _keys(State(), table(12, SIZE), " ", *["j"] * 5, " ", "p")
+
+    assert effects[0].args["ids"] == ("wf-00000000", "wf-00000006")
+
+
+def test_filter_holds_while_typing_and_escape_clears_it() -> None:
+    view = table(3, SIZE)
+
+    state = _keys(State(), view, "/", "q", "s", "enter")[0]
+    assert state.table.filter.text == "qs"
+    assert _keys(state, view, "esc")[0].table.filter.text == ""
+
+
+def test_chat_sends_to_the_agent_of_the_tab_and_remembers() -> None:
+    view = inside(SIZE)
+    state = State(screen="detail", detail=Detail("wf-00000000"))
+
+    state, effects = _keys(state, view, "2", "m", "h", "i", "enter")
+
+    assert effects == [Effect("send", {"id": "wf-00000000", "text": "hi", "to": "worker-1"})]
+    state, _ = _keys(state, view, "up")
+    assert state.detail is not None
+    assert state.detail.input.text == "hi"
+
+
+def test_a_draft_is_kept_per_workflow() -> None:
+    view = inside(SIZE)
+    state = State(screen="detail", detail=Detail("wf-00000000"))
+
+    state, _ = _keys(state, view, "m", "h", "i", "esc", "esc")
+
+    assert state.drafts == {"wf-00000000": "hi"}
+
+
+def test_a_huge_paste_into_the_chat_is_cut_and_told() -> None:
+    view = inside(SIZE)
+    state, _ = _keys(State(screen="detail", detail=Detail("wf-00000000")), view, "m")
+
+    state, _ = press(state, Key("paste", "x" * 300_000), view)
+
+    assert "cut" in state.notice.text
+    assert state.detail is not None
+    assert len(state.detail.input.text) == 65536
+
+
+def test_every_key_of_the_help_does_something_or_says_why() -> None:
+    view = table(6, SIZE)
+    names = {"Enter": "enter", "Space": " ", "Esc": "esc", "Home": "home", "End": "end"}
+    names |= {"PageUp": "pageup", "PageDown": "pagedown", "↓": "down", "↑": "up"}
+    names |= {"Ctrl-C": "ctrl-c", "Ctrl-L": "ctrl-l", "Ctrl-Z": "ctrl-z"}
+    middle, _ = _keys(State(), view, " ", "j", "j")
+
+    for word in (word for binding in TABLE for word in binding.keys.split()):
+        after, effects = _keys(middle, view, names.get(word, word))
+        assert after != middle or effects, word
+
+
+def test_random_keys_never_break_state_or_frames() -> None:
+    chance = random.Random(8)
+    names = [*"jkgG/sxpnNira oO!E?q123mlhyd", "enter", "esc", "tab", "shift-tab", "up", "down"]
+    names += ["pageup", "pagedown", "home", "end", "paste", "click", "wheel-up", "ctrl-s", "é"]
+    views = [table(50, SIZE), table(0, (40, 10)), inside((120, 40)), inside((24, 5))]
+    composer = Composer()
+    state = State()
+
+    for count in range(100_000):
+        view = views[count // 500 % 4]
+        name = chance.choice(names)
+        text = name if len(name) == 1 else "a\nb" if name == "paste" else ""
+        state, _ = press(state, Key(name, text, chance.randrange(90), chance.randrange(30)), view)
+        if state.form is not None and state.form.templates is None:
+            found = {"key": "t", "name": "T", "description": "", "source": "user", "error": None}
+            state = replace(state, form=replace(state.form, templates=[{**found, "arguments": []}]))
+        if state.form is not None and state.form.busy:
+            state = replace(state, form=replace(state.form, busy=False))
+        if count % 200 == 0:
+            state, frame = composer.compose(state, view)
+            assert len(frame.lines) == view.size[1]

@@ -30,7 +30,7 @@ def main() -> int:
             answer = {"ok": False, "error": str(error)}
         except Exception as error:  # noqa: BLE001 - told on the status line; the screen lives on
             answer = {"ok": False, "error": f"internal error: {error!r}"[:300]}
-        print(json.dumps({"id": request["id"], **answer}), flush=True)
+        print(json.dumps({"id": request["id"], **answer}, default=float), flush=True)
     return 0
 
 

@@ -19,7 +19,7 @@ from perles.store.views import Json
 from perles.text import clean
 
 QUIET = (
-    *("command.", "resource.", "agent.status_changed", "agent.phase_changed", "turn.starting"),
+    *("command.", "resource.lease", "agent.status_changed", "agent.phase_changed", "turn.starting"),
     *("worker.incoming", "coordinator.incoming"),
 )
 """Events that a pipe is spared: `perles events` has them."""

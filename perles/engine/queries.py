@@ -310,6 +310,11 @@ LOST_QUEUED_TURNS: Final = Sql(
     .where(Turn.status == "queued", (Workflow.state != "running") | (Agent.status != "ready"))
     .order_by(Turn.id)
 )
+RESTATE_WAITING: Final = Sql(
+    update(Workflow)
+    .where(Workflow.start_rank.is_not(None), Workflow.reason.like("waiting: % workflows run"))
+    .values(reason=bindparam("reason_"), updated_at=bindparam("now_"))
+)
 LIMIT_ROWS: Final = Sql(select(ResourceLimit))
 ADD_USAGE_TO_TOTALS: Final = Sql(
     update(Totals).values(

@@ -47,6 +47,9 @@ def _changes(section: str, old: object, new: object) -> dict[str, list[str]]:
 
 def _take_up(tx: Tx, policy: ResourcePolicy, changes: dict[str, list[str]]) -> None:
     tell_limits(tx, policy)
+    used = tx.value(queries.COUNT_LEASES, kind="workflow")
+    reason = f"waiting: {used} of {policy.max_workflows_running} workflows run"
+    tx.run(queries.RESTATE_WAITING, reason_=reason, now_=tx.now)
     if changes:
         journal.append(tx, "engine.reconfigured", {"changes": changes})
 

@@ -65,9 +65,10 @@ def test_a_token_budget_warns_and_then_ends_the_workflow_in_the_middle_of_a_turn
     scripted.perles("serve", "--detach")
     id = _create(scripted, file, "--token-budget", "1000", provider="scripted")
 
-    scripted.perles("start", id)
+    followed = scripted.perles("run", id)
     shown = _ended(scripted, id)
 
+    assert "resource.budget_warning" in followed.stdout
     assert (shown["state"], shown["reason"]) == ("failed", "token budget exhausted")
     assert _types(scripted, id, "resource.budget*") == [
         "resource.budget_warning",
@@ -308,6 +309,7 @@ def test_a_new_limit_is_taken_up_while_the_engine_runs_and_the_surplus_drains(
     home.wait_for("the new limit", lambda: _usage(home)["workflows"]["limit"] == 1)
 
     assert _usage(home)["workflows"]["used"] == 2  # nothing is ended for it
+    assert home.json("show", "z", "--json")["reason"] == "waiting: 2 of 1 workflows run"
     home.perles("stop", ids[0])
     assert _states(home)["z"] == "pending"
     config.write_text("orchestration: {control_plane: {resource_policy: {max_workers: 0}}}")

@@ -28,6 +28,7 @@ def test_create_start_follow_stop_quit(home: Home, terminal: Terminal) -> None:
     terminal.type("\r")
     terminal.shows("Pipeline file*")
     terminal.type("slow.yaml\tnightly\x13")
+    terminal.shows("started wf-")  # the form is closed by now
     terminal.shows("● running")
     assert "nightly" in terminal.text()
     terminal.type("\r")

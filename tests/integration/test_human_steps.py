@@ -30,7 +30,8 @@ def test_a_workflow_waits_for_approval_without_being_stuck_and_then_completes(ho
     assert (task["key"], task["status"], task["question"]) == ("ok", "waiting_for_user", "Deploy?")
     assert early.returncode == 4
     assert done.returncode == 0, done.stderr
-    assert running.wait(30) == 0
+    running.communicate(timeout=30)
+    assert running.returncode == 0
     assert home.events("--type", "health.*") == []
 
 
@@ -42,7 +43,8 @@ def test_a_denied_task_fails_with_the_reason_and_skips_what_waited(home: Home) -
 
     assert silent.returncode == 2
     assert done.returncode == 0, done.stderr
-    assert running.wait(30) == 1
+    running.communicate(timeout=30)
+    assert running.returncode == 1
     tasks = {task["key"]: task for task in home.json("show", "ask", "--json")["tasks"]}
     assert tasks["ok"]["failure"] == "denied: not today"
     assert tasks["deploy"]["status"] == "skipped"

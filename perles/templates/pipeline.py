@@ -181,7 +181,9 @@ def _check_references(nodes: dict[str, Node], tasks: dict[str, TaskSpec]) -> Non
     """Every `{{ tasks.KEY.output }}` names a task that is done by then."""
     for task in tasks.values():
         entries = nodes[task.key].mapping()
-        node = entries["prompt"] if "prompt" in entries else entries["run"]
+        node = next(
+            (entries[kind] for kind in ("prompt", "run") if kind in entries), nodes[task.key]
+        )
         for key, wanted in references(task.body or task.run or ""):
             if wanted != "output":
                 raise node.error(f"{{{{ tasks.{key}.{wanted} }}}}: a task has only .output")

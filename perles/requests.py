@@ -5,6 +5,7 @@ from typing import Any
 from perles.domain.machine import decide, need_ended, need_open
 from perles.domain.states import WORKFLOW
 from perles.engine.changes import check_change
+from perles.engine.handlers.answer import check_answer
 from perles.store import journal
 from perles.store.database import Tx
 from perles.store.schema import Command, Workflow
@@ -20,6 +21,8 @@ def append_command(tx: Tx, workflow_id: str, kind: str, args: dict[str, Any]) ->
         need_open(WORKFLOW, workflow.state, "send to", name=workflow_id)
     elif kind == "archive":
         need_ended(WORKFLOW, workflow.state, kind, name=workflow_id)
+    elif kind in ("approve", "deny"):
+        check_answer(tx, workflow, kind, args)
     elif kind == "set":
         check_change(workflow, args)
     else:

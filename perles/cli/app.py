@@ -8,6 +8,7 @@ import typer
 
 from perles.cli import (
     agents,
+    answer,
     config,
     create,
     dashboard,
@@ -22,6 +23,7 @@ from perles.cli import (
     run,
     send,
     serve,
+    tasks,
     templates,
 )
 from perles.cli import set as set_
@@ -74,6 +76,9 @@ app.command("show")(read.show)
 app.command("events")(read.events)
 app.command("logs")(logs.command)
 app.command("dashboard")(dashboard.command)
+app.command("tasks")(tasks.command)
+app.command("approve")(answer.approve)
+app.command("deny")(answer.deny)
 app.command("serve")(serve.command)
 app.add_typer(resources_app.app, name="resources")
 app.add_typer(engine.app, name="engine")

@@ -38,7 +38,10 @@ MAX_TEXT: Final = 200
 DEFAULT_WORKERS: Final = 2
 
 _ROOT: Final = ("name", "workers", "worker", "env", "tasks")
-_TASK: Final = ("key", "name", "run", "prompt", "worker", "after", "timeout", "retries", "env")
+_TASK: Final = (
+    *("key", "name", "run", "prompt", "worker", "assignee", "question"),
+    *("after", "timeout", "retries", "env"),
+)
 
 
 def read_pipeline(path: Path) -> Plan:
@@ -83,21 +86,15 @@ def _tasks(node: Node, env: dict[str, str], worker: str | None) -> tuple[TaskSpe
 
 def _task(item: Node, env: dict[str, str], worker: str | None) -> TaskSpec:
     entries = item.mapping(_TASK)
-    if "key" not in entries:
-        raise item.error("key is missing; a task needs key and run, or key and prompt")
-    if ("run" in entries) == ("prompt" in entries):
-        raise item.error("a task needs either run, a command, or prompt, work for an AI agent")
-    if "worker" in entries and "prompt" not in entries:
-        raise entries["worker"].error("is for tasks with a prompt; this one runs a command")
-    if "prompt" in entries and "env" in entries:
-        raise entries["env"].error("is for commands; an agent has the environment of its provider")
+    _check_kind(item, entries)
     key = task_key(entries["key"])
     own = environment(entries["env"]) if "env" in entries else {}
     return TaskSpec(
         key=key,
         name=short_text(entries["name"]) if "name" in entries else key,
         run=command(entries["run"]) if "run" in entries else None,
-        body=_prompt(entries["prompt"]) if "prompt" in entries else "",
+        assignee="human" if "assignee" in entries else None,
+        body=_body(entries),
         worker=(choice(entries["worker"]) if "worker" in entries else worker)
         if "prompt" in entries
         else None,
@@ -123,6 +120,32 @@ def choice(node: Node) -> str:
     except UsageError as error:
         raise node.error(str(error)) from None
     return node.text()
+
+
+def _check_kind(item: Node, entries: dict[str, Node]) -> None:
+    """A task is a command, work for an AI agent, or a question to a person."""
+    if "key" not in entries:
+        raise item.error("key is missing; a task needs key and run, or key and prompt")
+    if "assignee" in entries:
+        entries["assignee"].word(["human"])
+        for other in ("run", "prompt", "worker"):
+            if other in entries:
+                raise entries[other].error("is not for a task with assignee: human")
+        return
+    if "question" in entries:
+        raise entries["question"].error("is for tasks with assignee: human")
+    if ("run" in entries) == ("prompt" in entries):
+        raise item.error("a task needs either run, a command, or prompt, work for an AI agent")
+    if "worker" in entries and "prompt" not in entries:
+        raise entries["worker"].error("is for tasks with a prompt; this one runs a command")
+    if "prompt" in entries and "env" in entries:
+        raise entries["env"].error("is for commands; an agent has the environment of its provider")
+
+
+def _body(entries: dict[str, Node]) -> str:
+    if "question" in entries:
+        return entries["question"].text()
+    return _prompt(entries["prompt"]) if "prompt" in entries else ""
 
 
 def _after(node: Node) -> tuple[str, ...]:
@@ -158,7 +181,9 @@ def _check_references(nodes: dict[str, Node], tasks: dict[str, TaskSpec]) -> Non
     """Every `{{ tasks.KEY.output }}` names a task that is done by then."""
     for task in tasks.values():
         entries = nodes[task.key].mapping()
-        node = entries["prompt"] if "prompt" in entries else entries["run"]
+        node = next(
+            (entries[kind] for kind in ("prompt", "run") if kind in entries), nodes[task.key]
+        )
         for key, wanted in references(task.body or task.run or ""):
             if wanted != "output":
                 raise node.error(f"{{{{ tasks.{key}.{wanted} }}}}: a task has only .output")

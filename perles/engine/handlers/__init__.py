@@ -7,6 +7,7 @@ rows only, in the one transaction that also records their command.
 from typing import Final
 
 from perles.engine.handlers import (
+    answer,
     archive,
     assign_task,
     create_task,
@@ -31,6 +32,8 @@ ACTIONS: Final[dict[str, Action]] = {
     "complete": lifecycle.complete,
     "fail": lifecycle.fail,
     "archive": archive.archive,
+    "approve": answer.approve,
+    "deny": answer.deny,
     "set": set.set_,
     "reload": reload.reload,
     "send": send.send,

@@ -1,5 +1,6 @@
 """What a fresh session of an agent is told of the one before it."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from perles.engine import queries
@@ -15,17 +16,21 @@ _WHY: Final = {
 }
 
 
-def handover(tx: Tx, agent: Agent, because: str) -> str:
-    """The state of affairs, for an agent that remembers nothing."""
-    why = _WHY.get(because, "it could not go on")
+def handover(tx: Tx, agent: Agent, because: str, *, last_words: Sequence[str] = ()) -> str:
+    """The state of affairs, for one that goes on as or instead of `agent` and remembers nothing.
+
+    `because` is an error class, or a reason in words. `last_words` is what `agent` said last.
+    """
     lines = [
-        f"You take over from an earlier session of {agent.name}, which ended because {why}. "
+        f"You take over from {agent.name}, whose session ended: {_WHY.get(because, because)}. "
         "You remember nothing of it; this is what you need to know."
     ]
     if agent.role == "coordinator":
         lines += _of_workflow(tx, agent)
     else:
         lines += _of_task(tx, agent)
+    if last_words:
+        lines += [f"The last that {agent.name} said:", *last_words]
     return "\n".join(lines)
 
 
@@ -37,7 +42,7 @@ def _of_workflow(tx: Tx, agent: Agent) -> list[str]:
         lines.append("Tasks:")
     for task in tasks[:MAX_TASKS]:
         said = journal.decode(task.outputs).get("summary") or task.failure or ""
-        who = f", {task.assignee}" if task.assignee else ""
+        who = f", with {task.assignee}" if task.assignee else ""
         lines.append(f"- {task.key} ({task.title}): {task.status}{who}. {said[:MAX_SUMMARY]}")
     if len(tasks) > MAX_TASKS:
         lines.append(f"- and {len(tasks) - MAX_TASKS} more: list_tasks shows them")

@@ -11,10 +11,11 @@ from typing import Final
 
 from perles.agents import process
 from perles.domain.errors import WrongStateError
-from perles.domain.states import AGENT, OPEN_TASK_STATES, PHASE, WorkflowState
+from perles.domain.states import AGENT, PHASE, WorkflowState
 from perles.engine import mail, queries, scheduler
 from perles.engine.briefs import task_brief
 from perles.engine.context import Context
+from perles.engine.handover import handover
 from perles.engine.outcome import Ending
 from perles.engine.supervisor import add_agent
 from perles.store import journal
@@ -72,9 +73,8 @@ def put_fresh(tx: Tx, context: Context, agent_id: int, *, why: str) -> Agent:
     phase, task_id = old.phase, old.task_id
     _retire(tx, old, why)
     fresh = _spawn(tx, context, workflow, old)
-    mail.post(
-        tx, fresh, sender="perles", kind="system", body=_handover(tx, workflow, old, why, words)
-    )
+    body = handover(tx, old, why, last_words=words)
+    mail.post(tx, fresh, sender="perles", kind="system", body=body)
     for message in waiting:
         tx.update(Message, message.id, status="done")
         tx.insert(
@@ -168,26 +168,3 @@ def _last_words(tx: Tx, old: Agent) -> list[str]:
     )
     texts = [str(journal.decode(row["payload"]).get("text", "")) for row in reversed(rows)]
     return [text[:MAX_WORDS] for text in texts if text.strip()]
-
-
-def _handover(tx: Tx, workflow: Workflow, old: Agent, why: str, words: list[str]) -> str:
-    """What whoever takes over must know, in words."""
-    lines = [
-        f"You take over from {old.name}, which was replaced: {why}.",
-        f"The workflow is {workflow.name}. Its goal: {workflow.goal or 'its tasks'}",
-        "",
-        "Open tasks:",
-    ]
-    for task in tx.all(Task, queries.TASKS_OF, workflow_id=workflow.id):
-        if task.status in OPEN_TASK_STATES:
-            with_whom = f", with {task.assignee}" if task.assignee else ""
-            lines.append(f"- {task.key} ({task.title}): {task.status}{with_whom}")
-    lines += ["", "Agents:"]
-    for agent in tx.all(Agent, queries.AGENTS_OF, workflow_id=workflow.id):
-        if agent.retired_at is None:
-            phase = "" if agent.phase == "idle" else f", {agent.phase}"
-            lines.append(f"- {agent.name}: {agent.status}{phase}")
-    if words:
-        lines += ["", f"The last that {old.name} said:", *words]
-    lines += ["", "What was sent to it and not yet dealt with follows. Check what is done, go on."]
-    return "\n".join(lines)

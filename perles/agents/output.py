@@ -136,14 +136,18 @@ def _shortened(event: AgentEvent, path: Path, start: int) -> AgentEvent:
 def _merged(events: list[AgentEvent]) -> list[AgentEvent]:
     """Neighbouring texts as one event, as long as that stays bounded."""
     result: list[AgentEvent] = []
+    texts: list[str] = []
+    length = 0
     for event in events:
-        last = result[-1] if result else None
-        if (
-            last is not None
-            and event.kind is last.kind is Kind.TEXT
-            and len(last.text) + len(event.text) < MAX_SHOWN
-        ):
-            result[-1] = AgentEvent(Kind.TEXT, f"{last.text}\n{event.text}")
+        is_text = event.kind is Kind.TEXT
+        if texts and not (is_text and length + len(event.text) < MAX_SHOWN):
+            result.append(AgentEvent(Kind.TEXT, "\n".join(texts)))
+            texts, length = [], 0
+        if is_text:
+            texts.append(event.text)
+            length += len(event.text) + 1
         else:
             result.append(event)
+    if texts:
+        result.append(AgentEvent(Kind.TEXT, "\n".join(texts)))
     return result

@@ -67,7 +67,8 @@ class Source:
             except OSError:
                 return self._path  # it ended at this moment
             return Path(f"/proc/self/fd/{self._rescued}")
-        return self._path
+        # What stands there now is a stranger's; what was printed last is lost with its file.
+        return self._path if inode is None else Path(os.devnull)
 
 
 def _inode_of(identity: Identity | None) -> tuple[int, int] | None:

@@ -88,6 +88,10 @@ class Client:
         if self._socket is None:
             host, _, port = self._address.partition(":")
             self._socket = socket.create_connection((host, int(port)), timeout=60)
+            if self._socket.getsockname() == self._socket.getpeername():
+                # Where nobody listens a socket can meet itself, and would hold the engine's port.
+                self._hang_up()
+                raise ConnectionRefusedError("nobody listens")
             self._rest = b""
         head = (
             f"POST {self._path} HTTP/1.1\r\nHost: {self._address}\r\n"

@@ -14,6 +14,7 @@ from perles.cli import (
     dashboard,
     database,
     engine,
+    inbox,
     lifecycle,
     logs,
     maintenance,
@@ -69,6 +70,10 @@ app.command("fail")(lifecycle.fail)
 app.command("retry")(lifecycle.retry)
 app.command("archive")(lifecycle.archive)
 app.command("set")(set_.command)
+app.command("tasks")(tasks.tasks)
+app.command("approve")(tasks.approve)
+app.command("deny")(tasks.deny)
+app.add_typer(inbox.app, name="inbox")
 app.command("list")(read.list_)
 app.command("agents")(agents.command)
 app.command("send")(send.command)

@@ -8,6 +8,7 @@ import asyncio
 import os
 import signal
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import bindparam, func, select
@@ -52,6 +53,7 @@ class Notifier:
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._after = 0
+        self._leaving = False
 
     def look(self) -> None:
         """Something was committed: look for events to tell."""
@@ -67,21 +69,17 @@ class Notifier:
         """Tell what is left, in the time that one notification may take; then the next engine."""
         if self._task is None:
             return
+        self._leaving = True
+        self._changed.set()
         try:
             async with asyncio.timeout(self._context.config.notify.timeout):
-                while self._changed.is_set() or self._busy:
-                    await asyncio.sleep(0.01)
+                await self._task
         except TimeoutError:
             log.info("the next engine tells the rest of the notifications")
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-
-    _busy = False
 
     async def _work(self) -> None:
-        while True:
+        while not self._leaving:
             await self._changed.wait()
-            self._busy = True
             self._changed.clear()
             try:
                 await self._tell_all()
@@ -89,8 +87,7 @@ class Notifier:
                 log.error("notifications wait: %s", error)
                 await asyncio.sleep(1)
                 self._changed.set()
-            finally:
-                self._busy = False
+        await self._tell_all()
 
     async def _tell_all(self) -> None:
         while True:
@@ -98,7 +95,7 @@ class Notifier:
             for row in rows:
                 if self._is_wanted(row["type"]):
                     seq = row["seq"]
-                    await self._context.writer.write(lambda tx, seq=seq: _move(tx, seq))
+                    await self._context.writer.write(partial(_move, seq=seq))
                     self._after = seq
                     await self._tell(row)
                 self._after = row["seq"]

@@ -18,9 +18,6 @@ KINDS: Final = {
     "health.stuck": "stuck",
     "workflow.failed": "failed",
 }
-_TYPES: Final = (
-    "('user.notification', 'resource.budget_warning', 'health.stuck', 'workflow.failed')"
-)
 _TASKS: Final = (
     "SELECT t.*, w.name AS workflow, w.state AS workflow_state FROM tasks t "
     "JOIN workflows w ON w.id = t.workflow_id"
@@ -93,7 +90,8 @@ def _notes(connection: Connection, everything: bool) -> list[Json]:
         "SELECT e.seq, e.type, e.created_at, e.workflow_id, e.payload, w.name AS workflow, "
         "k.key AS task, a.seq IS NOT NULL AS acknowledged FROM events e "
         "LEFT JOIN workflows w ON w.id = e.workflow_id LEFT JOIN tasks k ON k.id = e.task_id "
-        f"LEFT JOIN inbox_acks a ON a.seq = e.seq WHERE e.type IN {_TYPES}"
+        "LEFT JOIN inbox_acks a ON a.seq = e.seq WHERE e.type IN "
+        "('user.notification', 'resource.budget_warning', 'health.stuck', 'workflow.failed')"
     )
     if not everything:
         query += " AND a.seq IS NULL AND w.archived_at IS NULL"

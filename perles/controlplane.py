@@ -181,22 +181,6 @@ class ControlPlane:
         """End a workflow as failed, with a reason."""
         return self._request(ref, "fail", {"reason": reason}, wait=wait)
 
-    def approve(self, ref: str, task: str, message: str = "") -> Outcome:
-        """Approve a task that waits for a person. Raises `NotFoundError`, `WrongStateError`."""
-        return self._request(ref, "approve", {"task": task, "message": message})
-
-    def deny(self, ref: str, task: str, message: str) -> Outcome:
-        """Deny a task that waits for a person: it fails with this reason."""
-        return self._request(ref, "deny", {"task": task, "message": message})
-
-    def tasks(self, ref: str | None = None, *, waiting: bool = False) -> Sequence[dict[str, Any]]:
-        """Tasks of one workflow, or of all that have not ended; or only what waits for a person."""
-        from perles.store.task_views import list_tasks
-
-        with views.reading(self.database_path) as connection:
-            workflow_id = None if ref is None else views.resolve(connection, ref)
-            return list_tasks(connection, workflow_id, waiting=waiting)
-
     def archive(self, ref: str, *, wait: bool = True) -> Outcome:
         """Put an ended workflow out of sight: only `list --all` shows it."""
         return self._request(ref, "archive", {}, wait=wait)
@@ -562,8 +546,6 @@ def _outcome(workflow_id: str, kind: str, result: dict[str, Any]) -> Outcome:
         "stop": "stopped",
         "fail": "failed",
         "archive": "archived",
-        "approve": "approved a task of",
-        "deny": "denied a task of",
         "set": "changed",
         "approve": f"approved {result.get('task')} of",
         "deny": f"denied {result.get('task')} of",

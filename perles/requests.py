@@ -6,7 +6,6 @@ from perles.domain.machine import decide, need_ended, need_open
 from perles.domain.states import WORKFLOW
 from perles.engine import people
 from perles.engine.changes import check_change
-from perles.engine.handlers.answer import check_answer
 from perles.store import journal
 from perles.store.database import Tx
 from perles.store.schema import Command, Workflow

@@ -8,7 +8,6 @@ import typer
 
 from perles.cli import (
     agents,
-    answer,
     config,
     create,
     dashboard,
@@ -81,9 +80,6 @@ app.command("show")(read.show)
 app.command("events")(read.events)
 app.command("logs")(logs.command)
 app.command("dashboard")(dashboard.command)
-app.command("tasks")(tasks.command)
-app.command("approve")(answer.approve)
-app.command("deny")(answer.deny)
 app.command("serve")(serve.command)
 app.add_typer(resources_app.app, name="resources")
 app.add_typer(engine.app, name="engine")

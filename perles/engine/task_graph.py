@@ -3,7 +3,7 @@
 from perles.domain.states import OPEN_TASK_STATES, TASK
 from perles.engine import people, queries
 from perles.store.database import Tx
-from perles.store.schema import Task, Workflow
+from perles.store.schema import Task
 from perles.store.transition import fire
 
 

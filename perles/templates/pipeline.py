@@ -39,8 +39,8 @@ DEFAULT_WORKERS: Final = 2
 
 _ROOT: Final = ("name", "workers", "worker", "env", "tasks")
 _TASK: Final = (
-    *("key", "name", "run", "prompt", "worker", "after", "timeout", "retries", "env"),
-    *("assignee", "question"),
+    *("key", "name", "run", "prompt", "worker", "assignee", "question"),
+    *("after", "timeout", "retries", "env"),
 )
 
 
@@ -86,18 +86,7 @@ def _tasks(node: Node, env: dict[str, str], worker: str | None) -> tuple[TaskSpe
 
 def _task(item: Node, env: dict[str, str], worker: str | None) -> TaskSpec:
     entries = item.mapping(_TASK)
-    if "key" not in entries:
-        raise item.error("key is missing; a task needs key and run, or key and prompt")
-    if "assignee" in entries:
-        return _human_task(entries)
-    if "question" in entries:
-        raise entries["question"].error("is for tasks with assignee: human")
-    if ("run" in entries) == ("prompt" in entries):
-        raise item.error("a task needs either run, a command, or prompt, work for an AI agent")
-    if "worker" in entries and "prompt" not in entries:
-        raise entries["worker"].error("is for tasks with a prompt; this one runs a command")
-    if "prompt" in entries and "env" in entries:
-        raise entries["env"].error("is for commands; an agent has the environment of its provider")
+    _check_kind(item, entries)
     key = task_key(entries["key"])
     own = environment(entries["env"]) if "env" in entries else {}
     return TaskSpec(
@@ -116,27 +105,11 @@ def _task(item: Node, env: dict[str, str], worker: str | None) -> TaskSpec:
     )
 
 
-def _human_task(entries: dict[str, Node]) -> TaskSpec:
-    """A task that waits for a person, who approves or denies it."""
-    entries["assignee"].word(("human",))
-    for name, node in entries.items():
-        if name not in ("key", "name", "assignee", "question", "after"):
-            raise node.error("is not for a task of a person; it has name, question and after")
-    key = task_key(entries["key"])
-    return TaskSpec(
-        key=key,
-        name=short_text(entries["name"]) if "name" in entries else key,
-        body=_prompt(entries["question"]) if "question" in entries else "",
-        assignee="human",
-        after=_after(entries["after"]) if "after" in entries else (),
-    )
-
-
 def _prompt(node: Node) -> str:
-    """A prompt or a question; not empty."""
+    """A prompt; not empty."""
     text = node.text()
     if not text.strip():
-        raise node.error("is empty; say what is to be done")
+        raise node.error("is empty; say what the agent is to do")
     return text
 
 
@@ -171,7 +144,7 @@ def _check_kind(item: Node, entries: dict[str, Node]) -> None:
 
 def _body(entries: dict[str, Node]) -> str:
     if "question" in entries:
-        return entries["question"].text()
+        return _prompt(entries["question"])
     return _prompt(entries["prompt"]) if "prompt" in entries else ""
 
 
@@ -207,8 +180,6 @@ def _check_order(items: list[Node], tasks: dict[str, TaskSpec]) -> None:
 def _check_references(nodes: dict[str, Node], tasks: dict[str, TaskSpec]) -> None:
     """Every `{{ tasks.KEY.output }}` names a task that is done by then."""
     for task in tasks.values():
-        if task.assignee == "human":
-            continue
         entries = nodes[task.key].mapping()
         node = next(
             (entries[kind] for kind in ("prompt", "run") if kind in entries), nodes[task.key]

@@ -6,7 +6,9 @@ setting knows where it came from. What is wrong in any of them is a `UsageError`
 that names file, line and the nearest key.
 """
 
+import json
 import os
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
@@ -77,6 +79,22 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Notify:
+    """A command that is told of events, and of which. None where `command` is empty."""
+
+    command: tuple[str, ...] = ()
+    timeout: float = 10.0
+    events: tuple[str, ...] = (
+        "task.waiting_for_user",
+        "user.notification",
+        "health.stuck",
+        "workflow.failed",
+        "workflow.completed",
+        "resource.budget_warning",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The configuration as it holds."""
 
@@ -84,6 +102,7 @@ class Config:
     health_policy: HealthPolicy = HealthPolicy()
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
+    notify: Notify = Notify()
     providers: Providers = field(default_factory=Providers)
 
 
@@ -118,6 +137,23 @@ def _prices(node: Node) -> dict[str, Price]:
                 raise price.error(f"{name} is missing: USD for a million tokens")
         found[model] = Price(**{name: float(entry.amount()) for name, entry in entries.items()})
     return found
+
+
+def _words(node: Node) -> tuple[str, ...]:
+    """A list of words; in a variable, or as one text, separated as a shell does it."""
+    if not isinstance(node.value, str):
+        return tuple(item.text() for item in node.items())
+    try:
+        return tuple(shlex.split(node.value))
+    except ValueError as error:
+        raise node.error(f"cannot be split into words: {error}") from None
+
+
+def _positive(node: Node) -> float:
+    seconds = node.duration()
+    if seconds <= 0:
+        raise node.error("must be above 0")
+    return seconds
 
 
 _RESOURCE: Final = "orchestration.control_plane.resource_policy"
@@ -171,6 +207,14 @@ _TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]
     "limits": (
         "orchestration.limits",
         {"turn_output": (Node.size, "bytes that a turn may print, or like 1GiB")},
+    ),
+    "notify": (
+        "notify",
+        {
+            "command": (_words, "program and arguments, told of events as JSON on stdin"),
+            "timeout": (_positive, "a command that takes longer is killed"),
+            "events": (_words, "globs of the events to tell"),
+        },
     ),
 }
 OPTIONS: Final = {
@@ -362,6 +406,7 @@ def _build(found: Mapping[str, _Found]) -> Config:
         HealthPolicy(**values["health_policy"]),
         timeouts=Timeouts(**values["timeouts"]),
         limits=Limits(**values["limits"]),
+        notify=Notify(**values["notify"]),
         providers=provider_config.build(
             {key: item.node for key, item in found.items() if item.option is None}
         ),
@@ -379,6 +424,8 @@ def _build(found: Mapping[str, _Found]) -> Config:
 def _written(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, tuple):
+        return json.dumps(value, ensure_ascii=False)
     if isinstance(value, dict):
         return "{" + ", ".join(f"{model}: {_price(price)}" for model, price in value.items()) + "}"
     return format_duration(value) if isinstance(value, float) else str(value)
@@ -395,5 +442,6 @@ assert all(
         ("health_policy", HealthPolicy),
         ("timeouts", Timeouts),
         ("limits", Limits),
+        ("notify", Notify),
     )
 )

@@ -181,22 +181,6 @@ class ControlPlane:
         """End a workflow as failed, with a reason."""
         return self._request(ref, "fail", {"reason": reason}, wait=wait)
 
-    def approve(self, ref: str, task: str, message: str = "") -> Outcome:
-        """Approve a task that waits for a person. Raises `NotFoundError`, `WrongStateError`."""
-        return self._request(ref, "approve", {"task": task, "message": message})
-
-    def deny(self, ref: str, task: str, message: str) -> Outcome:
-        """Deny a task that waits for a person: it fails with this reason."""
-        return self._request(ref, "deny", {"task": task, "message": message})
-
-    def tasks(self, ref: str | None = None, *, waiting: bool = False) -> Sequence[dict[str, Any]]:
-        """Tasks of one workflow, or of all that have not ended; or only what waits for a person."""
-        from perles.store.task_views import list_tasks
-
-        with views.reading(self.database_path) as connection:
-            workflow_id = None if ref is None else views.resolve(connection, ref)
-            return list_tasks(connection, workflow_id, waiting=waiting)
-
     def archive(self, ref: str, *, wait: bool = True) -> Outcome:
         """Put an ended workflow out of sight: only `list --all` shows it."""
         return self._request(ref, "archive", {}, wait=wait)
@@ -212,6 +196,39 @@ class ControlPlane:
         if len(text) > MAX_MESSAGE:
             raise UsageError(f"cannot send this: it is over {MAX_MESSAGE} characters; use a file")
         return self._request(ref, "send", {"text": text, "to": to}, wait=wait)
+
+    def tasks(self, ref: str | None = None, *, waiting: bool = False) -> Sequence[dict[str, Any]]:
+        """Tasks, as `tasks --json` has them, of one workflow or of all; only those that wait."""
+        from perles.store import inbox_views
+
+        with views.reading(self.database_path) as connection:
+            workflow_id = None if ref is None else views.resolve(connection, ref)
+            return inbox_views.tasks(connection, workflow_id, waiting=waiting)
+
+    def approve(self, ref: str, task: str, message: str | None = None) -> Outcome:
+        """Say yes to a task that waits for a person. Raises `NotFoundError`, `WrongStateError`."""
+        return self._request(ref, "approve", {"task": task, "message": message})
+
+    def deny(self, ref: str, task: str, message: str) -> Outcome:
+        """Say no, with the reason. Raises `NotFoundError`, `UsageError`, `WrongStateError`."""
+        if not message.strip():
+            raise UsageError("cannot deny a task without a reason")
+        return self._request(ref, "deny", {"task": task, "message": message})
+
+    def inbox(self, *, everything: bool = False) -> Sequence[dict[str, Any]]:
+        """What waits for a person, newest first, as `inbox --json` has it."""
+        from perles.store import inbox_views
+
+        with views.reading(self.database_path) as connection:
+            return inbox_views.inbox(connection, everything=everything)
+
+    def ack(self, numbers: Sequence[int] = (), *, everything: bool = False) -> int:
+        """Take note of inbox entries by their seq; how many. Raises `NotFoundError`."""
+        from perles.acks import insert_acks
+
+        if everything:
+            numbers = [item["seq"] for item in self.inbox() if item["kind"] != "approval"]
+        return self._database.write(lambda tx: insert_acks(tx, numbers))
 
     def retry(self, ref: str) -> str:
         """Create a pending workflow that goes on where a failed or stopped one ended; its id.
@@ -529,9 +546,9 @@ def _outcome(workflow_id: str, kind: str, result: dict[str, Any]) -> Outcome:
         "stop": "stopped",
         "fail": "failed",
         "archive": "archived",
-        "approve": "approved a task of",
-        "deny": "denied a task of",
         "set": "changed",
+        "approve": f"approved {result.get('task')} of",
+        "deny": f"denied {result.get('task')} of",
         "send": f"sent to {result.get('sent')} of",
     }
     return Outcome(workflow_id, "succeeded", f"{done.get(kind, kind)} {workflow_id}")

@@ -4,8 +4,8 @@ from typing import Any
 
 from perles.domain.machine import decide, need_ended, need_open
 from perles.domain.states import WORKFLOW
+from perles.engine import people
 from perles.engine.changes import check_change
-from perles.engine.handlers.answer import check_answer
 from perles.store import journal
 from perles.store.database import Tx
 from perles.store.schema import Command, Workflow
@@ -22,7 +22,7 @@ def append_command(tx: Tx, workflow_id: str, kind: str, args: dict[str, Any]) ->
     elif kind == "archive":
         need_ended(WORKFLOW, workflow.state, kind, name=workflow_id)
     elif kind in ("approve", "deny"):
-        check_answer(tx, workflow, kind, args)
+        people.waiting_task(tx, workflow_id, args["task"], kind)
     elif kind == "set":
         check_change(workflow, args)
     else:

@@ -8,12 +8,12 @@ import typer
 
 from perles.cli import (
     agents,
-    answer,
     config,
     create,
     dashboard,
     database,
     engine,
+    inbox,
     lifecycle,
     logs,
     maintenance,
@@ -69,6 +69,10 @@ app.command("fail")(lifecycle.fail)
 app.command("retry")(lifecycle.retry)
 app.command("archive")(lifecycle.archive)
 app.command("set")(set_.command)
+app.command("tasks")(tasks.tasks)
+app.command("approve")(tasks.approve)
+app.command("deny")(tasks.deny)
+app.add_typer(inbox.app, name="inbox")
 app.command("list")(read.list_)
 app.command("agents")(agents.command)
 app.command("send")(send.command)
@@ -76,9 +80,6 @@ app.command("show")(read.show)
 app.command("events")(read.events)
 app.command("logs")(logs.command)
 app.command("dashboard")(dashboard.command)
-app.command("tasks")(tasks.command)
-app.command("approve")(answer.approve)
-app.command("deny")(answer.deny)
 app.command("serve")(serve.command)
 app.add_typer(resources_app.app, name="resources")
 app.add_typer(engine.app, name="engine")

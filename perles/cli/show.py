@@ -41,6 +41,7 @@ def _print_head(shown: Json) -> None:
     lines = [
         ("workflow", f"{shown['id']}  {clean(shown['name'])}"),
         ("state", shown["state"] + (f": {why(shown)}" if why(shown) else "")),
+        ("attention", shown["attention"] if shown["state"] in ("running", "paused") else ""),
         (
             "template",
             f"{shown['template_id']}  ({shown['provider']}, {shown['priority']} priority)",

@@ -1,30 +1,74 @@
-"""`perles tasks`: the tasks of one workflow or of all, and which of them wait for a person."""
+"""`perles tasks`, `approve`, `deny`: what waits for a person, and their answer."""
 
-import os
 from typing import Annotated
 
 import typer
 
-from perles.cli.output import print_json, print_table, warn
-from perles.paths import Paths, home
-from perles.store import task_views, views
+from perles.cli.output import print_json, print_table, say, warn
+from perles.controlplane import ControlPlane, Outcome
+from perles.domain.errors import UsageError
+from perles.store.inbox_views import moment
 
-HEADERS = ("WORKFLOW", "TASK", "STATUS", "NAME", "QUESTION")
+HEADERS = ("TASK", "STATUS", "WORKFLOW", "SINCE", "NOTE")
+
+Id = Annotated[str, typer.Argument(help="Id, unique prefix of it, or unique name.")]
+Key = Annotated[str, typer.Argument(help="The task's key; perles tasks shows it.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON, as docs/json.md describes it.")]
 
 
-def command(
+def tasks(
     id: Annotated[str | None, typer.Argument(help="Only of this workflow.")] = None,
-    waiting: Annotated[bool, typer.Option("--waiting", help="Only what waits for you.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="An array.")] = False,
+    waiting: Annotated[
+        bool, typer.Option("--waiting", help="Only those that wait for you.")
+    ] = False,
+    json: Json = False,
 ) -> None:
-    """List tasks; `--waiting`: those that wait for you."""
-    with views.reading(Paths(home(os.environ)).database_path()) as connection:
-        workflow_id = None if id is None else views.resolve(connection, id)
-        found = task_views.list_tasks(connection, workflow_id, waiting=waiting)
+    """List tasks, of one workflow or of all."""
+    found = ControlPlane().tasks(id, waiting=waiting)
     if json:
         print_json(found)
     elif found:
-        rows = [[t["workflow_id"], t["key"], t["status"], t["name"], t["question"]] for t in found]
-        print_table(HEADERS, rows, state=2)
+        rows = [
+            [
+                task["key"],
+                task["status"],
+                task["workflow_id"],
+                moment(task["waiting_since"]),
+                task["failure"] or task["question"] or task["name"],
+            ]
+            for task in found
+        ]
+        print_table(HEADERS, rows, state=1)
     else:
-        warn("nothing waits for you" if waiting else "no tasks")
+        warn("no task waits for you" if waiting else "no tasks")
+
+
+def approve(
+    id: Id,
+    task: Key,
+    message: Annotated[
+        str | None, typer.Option("--message", "-m", help="Something to say with it.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Say yes to a task that waits for you: what depends on it goes on."""
+    _print(ControlPlane().approve(id, task, message), task, json)
+
+
+def deny(
+    id: Id,
+    task: Key,
+    message: Annotated[str | None, typer.Option("--message", "-m", help="Why; needed.")] = None,
+    json: Json = False,
+) -> None:
+    """Say no to a task that waits for you: it fails, and what depends on it is skipped."""
+    if message is None or not message.strip():
+        raise UsageError("cannot deny a task without a reason: -m TEXT")
+    _print(ControlPlane().deny(id, task, message), task, json)
+
+
+def _print(outcome: Outcome, task: str, as_json: bool) -> None:
+    if as_json:
+        print_json({"id": outcome.workflow_id, "status": outcome.status, "task": task}, line=True)
+    else:
+        say(outcome.text)

@@ -51,6 +51,7 @@ _OTHER_TYPES: Final = {
     "engine.adopted",
     "engine.reconciled",
     "engine.reconfigured",
+    "notify.failed",
     "security.rejected",
 }
 EVENT_TYPES: Final = frozenset(_EDGE_TYPES | _OTHER_TYPES)

@@ -20,6 +20,7 @@ from perles.engine.commands import Commands
 from perles.engine.context import Context, log
 from perles.engine.health import HealthMonitor
 from perles.engine.lease_audit import audit_leases
+from perles.engine.notify import Notifier
 from perles.engine.outcome import retry_coordinators
 from perles.engine.reconcile import reconcile
 from perles.engine.reload import reload, tell_limits
@@ -135,6 +136,7 @@ class Engine:
         await context.writer.write(_started)
         await context.writer.write(lambda tx: tell_limits(tx, context.policy()))
         sweeps = Sweeps(context, look_again=self._changed.set)
+        self._notifier = notifier = Notifier(context)
         health = HealthMonitor(context, commands)
         sweeps.every(health.interval, "health", health.sweep)
         try:
@@ -146,6 +148,7 @@ class Engine:
                 commands.poll(errand)
                 await commands.settle()
                 return
+            await notifier.start()
             sweeps.start()
             await self._loop(context, commands, exit_when_idle)
             await commands.settle()
@@ -156,6 +159,7 @@ class Engine:
             await context.supervisor.leave()
             await context.turns.settle()
             await servers.stop()
+            await notifier.stop()
             await context.writer.write(_stopped)
 
     async def _loop(self, context: Context, commands: Commands, exit_when_idle: bool) -> None:
@@ -166,6 +170,7 @@ class Engine:
             if version != seen or self._changed.is_set():
                 seen = version
                 self._changed.clear()
+                self._notifier.look()
                 commands.poll()
                 await self._step(context, commands)
             await context.turns.read_all()

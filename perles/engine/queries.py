@@ -158,11 +158,6 @@ COUNT_OPEN_TASKS: Final = Sql(
     .select_from(Task)
     .where(Task.workflow_id == _WF, Task.status.in_([str(s) for s in OPEN_TASK_STATES]))
 )
-COUNT_ASKING_TASKS: Final = Sql(
-    select(func.count())
-    .select_from(Task)
-    .where(Task.workflow_id == _WF, Task.status == "waiting_for_user")
-)
 FAILED_TASK_KEYS: Final = Sql(
     select(Task.key).where(Task.workflow_id == _WF, Task.status == "failed").order_by(Task.id)
 )

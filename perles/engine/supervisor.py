@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from perles.agents import process, prompts
 from perles.domain.errors import LimitReachedError, PerlesError, WrongStateError
 from perles.domain.states import AGENT, PHASE, TASK, WORKFLOW, WorkflowState
-from perles.engine import admission, budget, calls, fault, mail, queries, scheduler
+from perles.engine import admission, budget, calls, fault, mail, people, queries, scheduler
 from perles.engine.context import Context, log
 from perles.engine.outcome import Ending
 from perles.store import journal
@@ -250,6 +250,7 @@ def _started(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
         },
         payload={"port": port},
     )
+    people.ask_people(tx, workflow.id)
     body = f"start: work off the tasks of {workflow.name}"
     if workflow.goal:
         body = prompts.goal(workflow.goal)
@@ -351,7 +352,12 @@ def _paused(tx: Tx, workflow_id: str, reason: str | None) -> None:
 
 
 def _ended(tx: Tx, workflow_id: str, trigger: str, reason: str | None) -> None:
-    changes = {"ended_at": tx.now, "reason": reason, "start_requested_at": None}
+    changes = {
+        "ended_at": tx.now,
+        "reason": reason,
+        "start_requested_at": None,
+        "waiting_for_user": 0,
+    }
     fire(tx, WORKFLOW, workflow_id, trigger, changes=changes, payload={"reason": reason})
     for agent in tx.all(Agent, queries.AGENTS_OF, workflow_id=workflow_id):
         if agent.phase != "idle":

@@ -1,9 +1,9 @@
 """What the end of one task means for those that wait for it."""
 
 from perles.domain.states import OPEN_TASK_STATES, TASK
-from perles.engine import queries
+from perles.engine import people, queries
 from perles.store.database import Tx
-from perles.store.schema import Task, Workflow
+from perles.store.schema import Task
 from perles.store.transition import fire
 
 
@@ -12,12 +12,8 @@ def unblock(tx: Tx, workflow_id: str) -> list[str]:
     keys = []
     for row in tx.rows(queries.NEWLY_READY, workflow_id=workflow_id):
         fire(tx, TASK, row["id"], "unblock")
-        task = tx.need(Task, row["id"])
-        keys.append(task.key)
-        if task.assignee == "human":
-            payload = {"key": task.key, "question": task.body or task.title}
-            fire(tx, TASK, task.id, "ask", payload=payload)
-            tx.update(Workflow, workflow_id, waiting_for_user=1)
+        keys.append(tx.need(Task, row["id"]).key)
+    people.ask_people(tx, workflow_id)
     return keys
 
 

@@ -30,6 +30,10 @@ START_RANK = (
 """Who starts next: the smallest; NULL waits for nothing. Ten minutes outweigh one priority."""
 WAITS_TO_START = "start_rank IS NOT NULL"
 
+IN_INBOX = (
+    "type IN ('user.notification', 'resource.budget_warning', 'health.stuck', 'workflow.failed')"
+)
+
 
 class Base(DeclarativeBase):
     """The registry of all tables, with names for their constraints."""
@@ -463,6 +467,7 @@ class Event(Base):
     __tablename__ = "events"
     __table_args__ = (
         Index(None, "workflow_id", "seq"),
+        Index("ix_events_inbox", "type", "seq", sqlite_where=text(IN_INBOX)),
         {"sqlite_autoincrement": True},
     )
     seq: Mapped[int] = mapped_column(_Key, primary_key=True)
@@ -482,6 +487,15 @@ class ProviderHold(Dated, Base):
     provider: Mapped[str] = mapped_column(primary_key=True)
     until: Mapped[str]
     reason: Mapped[str]
+
+
+class InboxAck(Dated, Base):
+    """A person took note of an event that was in the inbox."""
+
+    __tablename__ = "inbox_acks"
+    seq: Mapped[int] = mapped_column(
+        ForeignKey("events.seq", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
 
 
 class Cursor(Dated, Base):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from perles.domain.errors import AmbiguousIdError, DatabaseError, NotFoundError
 from perles.domain.states import PRIORITIES
 from perles.store.failures import database_errors
+from perles.store.inbox_views import waiting_texts
 from perles.store.resource_views import places
 from perles.store.sqlite import open_readonly
 from perles.store.version import HEAD, refuse_newer, schema_version
@@ -125,7 +126,15 @@ def list_workflows(connection: Connection | None, wanted: WorkflowFilter) -> Lis
     labels = _labels(connection, [row["id"] for row in rows])
     line = places(connection) if any(_waits(row) for row in rows) else {}
     found = [_workflow(row, labels.get(row["id"], {}), line.get(row["id"])) for row in rows]
+    _say_what_waits(connection, found)
     return Listing(found, more)
+
+
+def _say_what_waits(connection: Connection, rows: list[Json]) -> None:
+    waiting = [row["id"] for row in rows if row["attention"] == "waiting for you"]
+    texts = waiting_texts(connection, waiting)
+    for row in rows:
+        row["attention"] = texts.get(row["id"], row["attention"])
 
 
 def _waits(row: Row) -> bool:
@@ -215,6 +224,7 @@ def show_workflow(connection: Connection | None, workflow_id: str) -> Json:
         raise NotFoundError("workflow", workflow_id)
     place = places(connection).get(workflow_id) if _waits(row) else None
     shown = _workflow(row, _labels(connection, [workflow_id]).get(workflow_id, {}), place)
+    _say_what_waits(connection, [shown])
     counts = shown.pop("tasks")
     shown["task_counts"] = counts
     shown["tasks"] = show_tasks(connection, workflow_id)

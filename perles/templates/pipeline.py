@@ -144,7 +144,7 @@ def _check_kind(item: Node, entries: dict[str, Node]) -> None:
 
 def _body(entries: dict[str, Node]) -> str:
     if "question" in entries:
-        return entries["question"].text()
+        return _prompt(entries["question"])
     return _prompt(entries["prompt"]) if "prompt" in entries else ""
 
 

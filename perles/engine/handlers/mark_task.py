@@ -4,6 +4,7 @@ from typing import Any
 
 from perles.domain.errors import ToolError
 from perles.domain.states import OPEN_TASK_STATES, PHASE, TASK
+from perles.engine import people
 from perles.engine.handlers.base import ToolCall
 from perles.engine.task_graph import skip_dependents, unblock
 from perles.store.database import Tx
@@ -52,7 +53,13 @@ def fail(call: ToolCall) -> dict[str, Any]:
         }
     changes = {"failure": reason, "ended_at": tx.now}
     fire(tx, TASK, task.id, "fail", changes=changes, payload=payload)
-    return {"status": "failed", "task_id": task.key, "skipped": skip_dependents(tx, task)}
+    return {"status": "failed", "task_id": task.key, "skipped": _skip(tx, task)}
+
+
+def _skip(tx: Tx, task: Task) -> list[str]:
+    skipped = skip_dependents(tx, task)
+    people.note_waiting(tx, task.workflow_id)
+    return skipped
 
 
 def _free_worker(tx: Tx, task: Task) -> None:

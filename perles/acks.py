@@ -1,0 +1,28 @@
+"""Acknowledging what is in the inbox."""
+
+from collections.abc import Sequence
+
+from perles.domain.errors import NotFoundError, UsageError
+from perles.store.database import Tx
+from perles.store.inbox_views import KINDS
+from perles.store.schema import Event, InboxAck
+
+
+def insert_acks(tx: Tx, numbers: Sequence[int]) -> int:
+    """Acknowledge events by their seq; how many were not before. All of them, or none.
+
+    Raises `NotFoundError` for one that is not in the inbox, `UsageError` for an approval.
+    """
+    count = 0
+    for seq in dict.fromkeys(numbers):
+        event = tx.get(Event, seq)
+        if event is not None and event.type == "task.waiting_for_user":
+            raise UsageError(
+                f"cannot acknowledge {seq}: it waits for an answer; perles approve, perles deny"
+            )
+        if event is None or event.type not in KINDS:
+            raise NotFoundError("inbox entry", str(seq), "perles inbox shows the numbers")
+        if tx.get(InboxAck, seq) is None:
+            tx.insert(InboxAck, seq=seq)
+            count += 1
+    return count

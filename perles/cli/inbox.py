@@ -1,0 +1,58 @@
+"""`perles inbox`: everything that waits for a person, over all workflows."""
+
+from typing import Annotated
+
+import typer
+
+from perles.cli.output import print_json, print_table, say, warn
+from perles.controlplane import ControlPlane
+from perles.domain.errors import UsageError
+from perles.store.inbox_views import moment
+
+app = typer.Typer(help="What waits for you, over all workflows.")
+HEADERS = ("N", "AT", "KIND", "WORKFLOW", "TASK", "NOTE")
+
+
+@app.callback(invoke_without_command=True)
+def show(
+    context: typer.Context,
+    everything: Annotated[bool, typer.Option("--all", help="What was acknowledged, too.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="JSON, as docs/json.md describes it.")
+    ] = False,
+) -> None:
+    """Show approvals, notifications, budget warnings, stuck and failed workflows, newest first."""
+    if context.invoked_subcommand is not None:
+        return
+    found = ControlPlane().inbox(everything=everything)
+    if json:
+        print_json(found)
+    elif found:
+        rows = [
+            [
+                str(item["seq"]),
+                moment(item["at"]),
+                item["kind"],
+                item["workflow_id"] or "-",
+                item["task"] or "-",
+                item["text"],
+            ]
+            for item in found
+        ]
+        print_table(HEADERS, rows)
+    else:
+        warn("nothing waits for you")
+
+
+@app.command()
+def ack(
+    numbers: Annotated[
+        list[int] | None, typer.Argument(metavar="[N…]", help="Numbers that inbox shows.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that is there now.")] = False,
+) -> None:
+    """Take note of entries: they leave the inbox. Approvals leave it when they are answered."""
+    if bool(numbers) == everything:
+        raise UsageError("cannot tell what to acknowledge: give numbers, or --all")
+    count = ControlPlane().ack(numbers or (), everything=everything)
+    say(f"acknowledged {count}")

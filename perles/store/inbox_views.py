@@ -1,0 +1,142 @@
+"""What waits for a person: tasks to answer, and events to take note of. By the driver alone."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from sqlite3 import Connection, Row
+
+Json = dict[str, Any]
+
+KINDS: Final = {
+    "user.notification": "notification",
+    "resource.budget_warning": "budget",
+    "health.stuck": "stuck",
+    "workflow.failed": "failed",
+}
+_TASKS: Final = (
+    "SELECT t.*, w.name AS workflow, w.state AS workflow_state FROM tasks t "
+    "JOIN workflows w ON w.id = t.workflow_id"
+)
+
+
+def tasks(
+    connection: Connection | None, workflow_id: str | None = None, *, waiting: bool = False
+) -> list[Json]:
+    """Tasks in plan order, of one workflow or of all that are not archived."""
+    if connection is None:
+        return []
+    terms = ["w.archived_at IS NULL"] if workflow_id is None else ["w.id = ?"]
+    if waiting:
+        terms.append("t.status = 'waiting_for_user'")
+    query = f"{_TASKS} WHERE {' AND '.join(terms)} ORDER BY w.created_at DESC, w.id, t.id"
+    params = () if workflow_id is None else (workflow_id,)
+    return [_task(row) for row in connection.execute(query, params)]
+
+
+def _task(row: Row) -> Json:
+    waits = row["status"] == "waiting_for_user"
+    return {
+        "key": row["key"],
+        "name": row["title"],
+        "status": row["status"],
+        "workflow_id": row["workflow_id"],
+        "workflow": row["workflow"],
+        "assignee": row["assignee"],
+        "question": (row["body"] or row["title"]) if row["assignee"] == "human" else None,
+        "waiting_since": row["started_at"] if waits else None,
+        "failure": row["failure"],
+    }
+
+
+def inbox(connection: Connection | None, *, everything: bool = False) -> list[Json]:
+    """All that waits for a person, newest first; `everything` adds what was acknowledged."""
+    if connection is None:
+        return []
+    found = [*_approvals(connection), *_notes(connection, everything)]
+    return sorted(found, key=lambda item: item["seq"], reverse=True)
+
+
+def _approvals(connection: Connection) -> list[Json]:
+    query = (
+        f"{_TASKS} WHERE t.status = 'waiting_for_user' AND w.waiting_for_user = 1 "
+        "AND w.archived_at IS NULL"
+    )
+    seq = (
+        "SELECT max(seq) FROM events WHERE workflow_id = ? AND task_id = ? "
+        "AND type = 'task.waiting_for_user'"
+    )
+    return [
+        {
+            "seq": connection.execute(seq, (row["workflow_id"], row["id"])).fetchone()[0] or 0,
+            "kind": "approval",
+            "at": row["started_at"],
+            "workflow_id": row["workflow_id"],
+            "workflow": row["workflow"],
+            "task": row["key"],
+            "text": row["body"] or row["title"],
+            "acknowledged": False,
+        }
+        for row in connection.execute(query)
+    ]
+
+
+def _notes(connection: Connection, everything: bool) -> list[Json]:
+    query = (
+        "SELECT e.seq, e.type, e.created_at, e.workflow_id, e.payload, w.name AS workflow, "
+        "k.key AS task, a.seq IS NOT NULL AS acknowledged FROM events e "
+        "LEFT JOIN workflows w ON w.id = e.workflow_id LEFT JOIN tasks k ON k.id = e.task_id "
+        "LEFT JOIN inbox_acks a ON a.seq = e.seq WHERE e.type IN "
+        "('user.notification', 'resource.budget_warning', 'health.stuck', 'workflow.failed')"
+    )
+    if not everything:
+        query += " AND a.seq IS NULL AND w.archived_at IS NULL"
+    return [_note(row) for row in connection.execute(query)]
+
+
+def _note(row: Row) -> Json:
+    payload = json.loads(row["payload"])
+    text = payload.get("text") or payload.get("reason") or payload.get("detail")
+    if text is None:
+        known = ("v", "from", "to", "trigger")
+        text = ", ".join(f"{key} {value}" for key, value in payload.items() if key not in known)
+    return {
+        "seq": row["seq"],
+        "kind": KINDS[row["type"]],
+        "at": row["created_at"],
+        "workflow_id": row["workflow_id"],
+        "workflow": row["workflow"],
+        "task": row["task"],
+        "text": str(text),
+        "acknowledged": bool(row["acknowledged"]),
+    }
+
+
+def waiting_texts(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """`waiting for you since 10:14: approve deploy?` for each of these workflows that waits."""
+    found: dict[str, str] = {}
+    query = (
+        "SELECT started_at, key, title, body FROM tasks WHERE workflow_id = ? "
+        "AND status = 'waiting_for_user' ORDER BY started_at, id"
+    )
+    for workflow_id in ids:
+        rows = connection.execute(query, (workflow_id,)).fetchall()
+        if rows:
+            first = rows[0]
+            more = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
+            question = (first["body"] or first["title"]).strip().splitlines()[0]
+            since = moment(first["started_at"])
+            found[workflow_id] = f"waiting for you since {since}: {question}{more}"
+    return found
+
+
+def moment(at: str | None) -> str:
+    """The time of day of a stored time (UTC), with its date where that is not today."""
+    if at is None:
+        return "-"
+    today = datetime.now(UTC).strftime("%Y-%m-%d")
+    return at[11:16] if at.startswith(today) else f"{at[:10]} {at[11:16]}"

@@ -13,12 +13,12 @@ from perles.cli import (
     engine,
     lifecycle,
     logs,
-    maintenance,
     read,
     resources_app,
     run,
     serve,
     templates,
+    upkeep,
 )
 from perles.cli import set as set_
 from perles.domain.errors import UsageError
@@ -72,7 +72,7 @@ app.add_typer(resources_app.app, name="resources")
 app.add_typer(engine.app, name="engine")
 app.add_typer(templates.app, name="templates")
 app.add_typer(config.app, name="config")
-app.add_typer(maintenance.app, name="maintenance")
+app.add_typer(upkeep.app, name="maintenance")
 app.add_typer(database.app, name="db")
 
 

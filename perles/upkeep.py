@@ -123,7 +123,9 @@ def backup(source: Path, target: Path) -> None:
 def _refuse(source: Path, target: Path) -> None:
     live = [os.path.realpath(f"{source}{end}") for end in ("", "-wal", "-shm", ".lock")]
     if os.path.realpath(target) in live:
-        raise DatabaseError(f"cannot write backup {target}: that is the live database; name another")
+        raise DatabaseError(
+            f"cannot write backup {target}: that is the live database; name another"
+        )
     if os.path.lexists(target):
         with open(target, "rb") as file:
             if file.read(16) != b"SQLite format 3\0":

@@ -12,9 +12,9 @@ from perles.domain.clock import Clock, SystemClock, to_text
 from perles.domain.errors import DatabaseError
 from perles.paths import Paths
 from perles.store import views
-from perles.store.database import BUSY_TIMEOUT, begin, roll_back
+from perles.store.database import begin, roll_back
 from perles.store.failures import database_errors
-from perles.store.sqlite import dbapi
+from perles.store.sqlite import BUSY_TIMEOUT, dbapi
 
 BATCH: Final = 500
 _PAUSE: Final = 0.002
@@ -111,7 +111,7 @@ def backup(source: Path, target: Path) -> None:
         with database_errors(target):
             os.close(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             _copy(source, half)
-        os.replace(half, target)
+        half.replace(target)
     except OSError as error:
         raise DatabaseError(
             f"cannot write backup {target}: {error.strerror}; give another FILE or free some space"
@@ -127,7 +127,7 @@ def _refuse(source: Path, target: Path) -> None:
             f"cannot write backup {target}: that is the live database; name another"
         )
     if os.path.lexists(target):
-        with open(target, "rb") as file:
+        with target.open("rb") as file:
             if file.read(16) != b"SQLite format 3\0":
                 raise DatabaseError(
                     f"cannot write backup {target}: a file that is no backup is there; name another"

@@ -87,7 +87,7 @@ def test_a_backup_over_the_live_database_or_a_strange_file_is_refused(ended: Hom
 
 def test_a_backup_onto_a_full_disk_leaves_no_half_file(ended: Home) -> None:
     before = set(ended.work.iterdir())
-    line = f"ulimit -f 8; exec {sys.executable} -m perles maintenance backup {ended.work}/b.db"
+    line = f"ulimit -f 64; exec {sys.executable} -m perles maintenance backup {ended.work}/b.db"
 
     done = subprocess.run(
         ["sh", "-c", line], env=ended.environ, capture_output=True, text=True, check=False

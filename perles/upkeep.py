@@ -1,4 +1,4 @@
-"""Upkeep of the database and the session folders: prune and backup. Safe beside a running engine."""
+"""Prune and backup of the database and the session folders. Safe beside a running engine."""
 
 import os
 import shutil
@@ -63,7 +63,7 @@ def _due(path: Path, before: str, keep: int) -> list[tuple[str, str | None, str 
 
 
 def _remove_session(sessions: Path, id: str, session: str | None) -> None:
-    """Remove the folder, only where it is the workflow's own, inside the home; no link is followed."""
+    """Remove the folder, only where it is the workflow's own and inside the home; no links."""
     if session is None or not os.path.lexists(session):
         return
     folder = Path(session)

@@ -16,7 +16,6 @@ from perles.cli import (
     inbox,
     lifecycle,
     logs,
-    maintenance,
     providers,
     read,
     resources_app,
@@ -25,6 +24,7 @@ from perles.cli import (
     serve,
     tasks,
     templates,
+    upkeep,
 )
 from perles.cli import set as set_
 from perles.domain.errors import UsageError
@@ -86,7 +86,7 @@ app.add_typer(engine.app, name="engine")
 app.add_typer(providers.app, name="providers")
 app.add_typer(templates.app, name="templates")
 app.add_typer(config.app, name="config")
-app.add_typer(maintenance.app, name="maintenance")
+app.add_typer(upkeep.app, name="maintenance")
 app.add_typer(database.app, name="db")
 
 

@@ -21,7 +21,7 @@ _PAUSE: Final = 0.002
 """Between two transactions, so that a writer that waits gets its turn."""
 
 _ENDED: Final = (
-    "state IN ('completed', 'failed') AND NOT EXISTS (SELECT 1 FROM commands c "
+    "state IN ('completed', 'failed', 'stopped') AND NOT EXISTS (SELECT 1 FROM commands c "
     "WHERE c.workflow_id = workflows.id AND c.status IN ('queued', 'running'))"
 )
 

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from perles.cli.maintenance import alone, app
+from perles.cli.maintenance import alone
+from perles.cli.maintenance import app as app
 from perles.cli.output import print_json, say
 from perles.controlplane import ControlPlane
 from perles.domain.duration import parse_duration

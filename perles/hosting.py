@@ -1,0 +1,200 @@
+"""The engine as a process, seen from outside: started, hosted, asked how it is, and ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from perles.domain.errors import EngineRunsError, NoEngineError, PerlesError
+from perles.paths import Paths, home
+from perles.store import views
+from perles.store.lock import EngineLock
+
+if TYPE_CHECKING:
+    from perles.config import Config
+    from perles.store.database import Database
+
+POLL: Final = 0.025
+_ENGINE_START_SECONDS: Final = 30.0
+_KILL_SECONDS: Final = 20.0
+"""How long an engine has to end after it was told to kill its agents."""
+
+
+class EngineHost:
+    """One home folder, and the engine of its database."""
+
+    def __init__(self, home_dir: Path | None = None, *, config_file: Path | None = None) -> None:
+        self.paths = Paths(home_dir or home(os.environ))
+        self._config_file = config_file
+
+    @property
+    def database_path(self) -> Path:
+        """The SQLite file."""
+        return self.paths.database_path()
+
+    @cached_property
+    def _database(self) -> Database:
+        from perles.store import migrate
+        from perles.store.database import Database
+
+        self.paths.ensure_home()
+        migrate.ensure(self.database_path)
+        return Database(self.database_path)
+
+    def config(self) -> Config:
+        """The configuration as it holds here. Raises `UsageError`."""
+        from perles.config import load
+
+        return load(config_file=self._config_file)
+
+    def serve(self, *, exit_when_idle: bool = False) -> None:
+        """Host the engine in this process until it is told to stop. Raises `EngineRunsError`."""
+        from perles.engine.engine import serve
+
+        self.paths.ensure_home()
+        config = self.config()
+        self._upgrade_apart()
+        serve(self.paths, config, exit_when_idle=exit_when_idle, load_config=self.config)
+
+    def _upgrade_apart(self) -> None:
+        """Make or upgrade the database in a process of its own.
+
+        Alembic would cost the engine 14 MiB for as long as it lives. What goes
+        wrong there, the engine meets again and tells.
+        """
+        from perles.store import migrate
+
+        if not self.engine_runs() and not migrate.is_current(self.database_path):
+            command = [sys.executable, "-m", "perles", "db", "upgrade"]
+            environ = os.environ | {"PERLES_HOME": str(self.paths.root)}
+            subprocess.run(command, env=environ, capture_output=True, check=False)
+
+    def engine_runs(self) -> bool:
+        """Whether an engine holds this database now."""
+        return EngineLock(self.database_path).is_held()
+
+    def engine_status(self) -> dict[str, Any] | None:
+        """The engine that runs now, in the shape of `engine status --json`; None when none does."""
+        if not self.engine_runs():
+            return None
+        with views.reading(self.database_path) as connection:
+            status = views.engine_status(connection)
+        if status is not None:
+            status["memory_bytes"] = _resident(status["pid"])
+        return status
+
+    def reconcile(self) -> None:
+        """Do what an engine does when it starts, where none runs: adopt, finish, lose, clean up."""
+        from perles.engine.engine import run_errand
+
+        run_errand(self.paths, self.config(), frozenset())
+
+    def ensure_engine(self, *, exit_when_idle: bool = True) -> bool:
+        """See that an engine runs; whether this call started it.
+
+        The one it starts is a process of its own, which outlives its caller and, with
+        `exit_when_idle`, ends when nothing runs or waits. Raises `PerlesError` when it
+        does not come up.
+        """
+        if self.engine_runs():
+            return False
+        self.config()
+        _ = self._database
+        log = self.paths.engine_log()
+        command = [sys.executable, "-m", "perles", "serve", "--foreground"]
+        with log.open("ab") as output:
+            child = subprocess.Popen(
+                [*command, "--exit-when-idle"] if exit_when_idle else command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=os.environ | {"PERLES_HOME": str(self.paths.root)},
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + _ENGINE_START_SECONDS
+        while time.monotonic() < deadline:
+            if child.poll() == EngineRunsError.exit_code and not self.engine_runs():
+                return self.ensure_engine(exit_when_idle=exit_when_idle)  # that one has ended
+            if child.poll() is not None:
+                return self._engine_came_up_elsewhere(log)
+            status = self.engine_status()
+            if status is not None and status["pid"] == child.pid:
+                child.returncode = 0  # it outlives us: nothing to wait for
+                return True
+            time.sleep(POLL)
+        raise PerlesError(f"cannot start the engine: it takes too long; look at {log}")
+
+    def _engine_came_up_elsewhere(self, log: Path) -> bool:
+        """Two that start at once: one wins, and serves both."""
+        if self.engine_runs():
+            return False
+        said = log.read_text(errors="replace").strip().splitlines()
+        raise PerlesError(f"cannot start the engine: {said[-1] if said else 'it ended at once'}")
+
+    def stop_engine(self, *, timeout: float = 60.0, leave_agents: bool = False) -> int:
+        """Stop the engine, pausing what runs; its pid. Raises `NoEngineError`, `PerlesError`.
+
+        With `leave_agents` the agents work on, and the next engine goes on with them.
+        """
+        lock = EngineLock(self.database_path)
+        pid = lock.holder()
+        if not lock.is_held() or pid is None:
+            raise NoEngineError
+        os.kill(pid, signal.SIGUSR1 if leave_agents else signal.SIGTERM)
+        if not _has_let_go(lock, pid, timeout):
+            raise PerlesError(f"cannot stop the engine: pid {pid} still runs; kill -9 {pid}")
+        return pid
+
+    def shutdown(self, timeout: float = 60.0) -> None:
+        """See that no engine runs: what runs is paused, and can be resumed later.
+
+        Agents that need longer than `timeout` to end are killed. Raises `PerlesError`
+        when even that does not end the engine.
+        """
+        lock = EngineLock(self.database_path)
+        pid = lock.holder()
+        if not lock.is_held() or pid is None:
+            return
+        os.kill(pid, signal.SIGTERM)
+        if not _has_let_go(lock, pid, timeout):
+            os.kill(pid, signal.SIGTERM)
+            if not _has_let_go(lock, pid, _KILL_SECONDS):
+                raise PerlesError(f"cannot stop the engine: pid {pid} still runs; kill -9 {pid}")
+
+    def wait_for_idle_engine(self, seconds: float) -> bool:
+        """Wait for an engine that ends when idle; whether it ended in that time."""
+        deadline = time.monotonic() + seconds
+        while self.engine_runs():
+            if time.monotonic() > deadline or self._has_work():
+                return False
+            time.sleep(POLL)
+        return True
+
+    def _has_work(self) -> bool:
+        with views.reading(self.database_path) as connection:
+            return views.has_work(connection)
+
+
+def _resident(pid: int) -> int | None:
+    """Resident memory of a process in bytes; None when it is gone."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError):
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _has_let_go(lock: EngineLock, pid: int, seconds: float) -> bool:
+    """Wait for the engine with this pid to be gone; whether it went in that time."""
+    deadline = time.monotonic() + seconds
+    while lock.is_held() and lock.holder() == pid:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL)
+    return True

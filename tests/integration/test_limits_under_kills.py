@@ -130,7 +130,7 @@ def _create(home: Home, file: Path) -> list[str]:
     ids = [plane.create(spec) for _ in range(WORKFLOWS)]
     with sqlite3.connect(home.database) as connection:
         connection.execute(
-            "UPDATE workflows SET provider = 'scripted', "
+            "UPDATE workflows SET provider = 'scripted', worker_provider = 'scripted', "
             "start_requested_at = '2026-01-01T00:00:00.000Z'"
         )
     connection.close()

@@ -114,7 +114,11 @@ class App:
         reading = [self._screen.in_fd, self._pipe[0], *self._jobs.files()]
         blocked = self._screen.blocked
         timeout = ESC_SECONDS if self._keys.waiting else POLL_SECONDS
-        ready, _, _ = select.select(reading, [] if blocked is None else [blocked], [], timeout)
+        ready, writable, _ = select.select(
+            reading, [] if blocked is None else [blocked], [], timeout
+        )
+        if writable:
+            self._screen.ready()  # the rest of a frame that the terminal did not take at once
         if self._pipe[0] in ready:
             os.read(self._pipe[0], 4096)
         if self._screen.in_fd in ready:

@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.benchmarks import agents, reading, resources, running, supervising, writing
+from tests.benchmarks import agents, dashboard, reading, resources, running, supervising, writing
 
 PARTS = {
     "agents": agents,
@@ -11,6 +11,7 @@ PARTS = {
     "running": running,
     "resources": resources,
     "supervising": supervising,
+    "dashboard": dashboard,
 }
 
 

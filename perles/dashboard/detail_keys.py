@@ -128,7 +128,7 @@ def _send(state: State, detail: Detail, view: View) -> Result:
     history = (*state.history, text)[-HISTORY:]
     cleared = replace(detail, input=editor.Editor(), recalled=0)
     sent = replace(state, history=history, detail=cleared)
-    ordered = commands.order(sent, cleared, text, view)
+    ordered = commands.order(sent, text, view)
     if ordered is not None:
         return ordered
     effect = Effect("send", {"id": detail.workflow_id, "text": text, "to": detail.to})

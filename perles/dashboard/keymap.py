@@ -52,7 +52,7 @@ CHAT: Final = (
     Binding("Tab", "next agent", "to whom"),
     Binding("↑ ↓", "what was sent before", "history"),
     Binding("/stop /pause /resume", "act on the workflow"),
-    Binding("/stop AGENT /spawn /retire /replace", "act on an agent, where this perles can"),
+    Binding("/spawn /retire /replace", "not there: ask the coordinator"),
     Binding("Esc", "leave; the draft stays", "leave"),
 )
 INBOX: Final = (

@@ -50,7 +50,7 @@ def _do(plane: ControlPlane, kind: str, args: dict[str, Any]) -> Any:
         return _call(plane, "send", args["id"], args["text"], to=args["to"])
     if kind == "judge":
         return _call(plane, args["verb"], args["id"], args["task"], args["text"])
-    return _on_agent(plane, args)
+    raise CannotError(f"cannot {kind}: this perles has no way to do so")
 
 
 def _call(plane: ControlPlane, method: str, *given: Any, **named: Any) -> str:
@@ -62,12 +62,6 @@ def _call(plane: ControlPlane, method: str, *given: Any, **named: Any) -> str:
 
 def _said(outcome: Any) -> str:
     return str(getattr(outcome, "text", outcome) or "done")
-
-
-def _on_agent(plane: ControlPlane, args: dict[str, Any]) -> str:
-    if args["agent"] is None:
-        return _call(plane, args["method"], args["id"])
-    return _call(plane, args["method"], args["id"], args["agent"])
 
 
 def _act(plane: ControlPlane, args: dict[str, Any]) -> dict[str, Any]:

@@ -146,6 +146,16 @@ def test_every_key_of_the_help_does_something_or_says_why() -> None:
         assert after != middle or effects, word
 
 
+@pytest.mark.parametrize("text", ["/spawn", "/retire worker-1", "/stop worker-1"])
+def test_an_order_on_one_agent_is_refused_and_not_sent_as_a_message(text: str) -> None:
+    state = State(screen="detail", detail=Detail("wf-1"))
+
+    after, effects = _keys(state, inside(SIZE), "m", *text, "enter")
+
+    assert "ask the coordinator" in after.notice.text
+    assert effects == []
+
+
 def test_random_keys_never_break_state_or_frames() -> None:
     chance = random.Random(8)
     names = [*"jkgG/sxpnNira oO!E?q123mlhyd", "enter", "esc", "tab", "shift-tab", "up", "down"]

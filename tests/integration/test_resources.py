@@ -31,7 +31,10 @@ def _create(home: Home, file: Path, *options: str, provider: str = "builtin") ->
     id = home.perles("create", file, *options).stdout.strip()
     if provider != "builtin":
         with sqlite3.connect(home.database) as connection:
-            connection.execute("UPDATE workflows SET provider = ? WHERE id = ?", (provider, id))
+            connection.execute(
+                "UPDATE workflows SET provider = ?1, worker_provider = ?1 WHERE id = ?2",
+                (provider, id),
+            )
         connection.close()
     return id
 

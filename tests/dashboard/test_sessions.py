@@ -101,7 +101,8 @@ def test_a_resize_draws_anew(home: Home, terminal: Terminal) -> None:
 def test_a_database_that_goes_away_leaves_a_banner(home: Home, terminal: Terminal) -> None:
     home.perles("create", home.pipeline("kept", [{"key": "a", "run": "true"}]))
     terminal.shows("kept")
-    home.perles("engine", "stop")
+    home.wait_for("its engine", lambda: home.perles("engine", "status").returncode == 0)
+    assert home.perles("engine", "stop").returncode == 0
     home.database.rename(home.database.with_suffix(".away"))
     terminal.type("k")
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import stat
 import sys
 from pathlib import Path
@@ -341,14 +342,11 @@ def test_a_sandboxed_agent_writes_to_its_work_dir_and_nowhere_else(home: Home) -
         pytest.skip("bwrap is not installed: the sandbox is not tested here")
     outside = home.work.parent / "outside"
     outside.mkdir()
-    program = _program(
-        home,
-        "mycli",
-        "open('inside', 'w')\n"
-        f"try: open({str(outside / 'x')!r}, 'w')\n"
-        "except OSError as error: print('refused', error.errno)\n",
-    )
-    mycli = {"type": "command", "argv": [program]}
+    program = home.work / "mycli"  # plain sh: an interpreter below /tmp is hidden from it
+    tries = f"(: > {shlex.quote(str(outside / 'x'))}) 2>/dev/null || echo refused"
+    program.write_text(f"#!/bin/sh\n: > inside\n{tries}\n")
+    program.chmod(0o755)
+    mycli = {"type": "command", "argv": [str(program)]}
     _configure(home, providers={"mycli": mycli}, sandbox={"worker": "bubblewrap"})
 
     result = home.perles("run", _prompted(home))

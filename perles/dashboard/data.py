@@ -117,7 +117,7 @@ class Source:
             return
         self._order_key = None
         had = bool(self._ids)
-        self._banner = f"the database {self._path} is gone" if had and self._inode is None else ""
+        self._banner = f"the database is gone: {self._path}" if had and self._inode is None else ""
 
     def _fail(self, error: PerlesError) -> bool:
         """Tell what is wrong; the next look opens the database anew."""

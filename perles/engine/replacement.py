@@ -50,8 +50,8 @@ async def replace(context: Context, agent_id: int, *, why: str) -> str:
     lives = [live for live in context.turns.of(agent.workflow_id) if live.agent_id == agent_id]
     # Paused, it gets no new turn before it is retired.
     await context.turns.interrupt(lives, Ending("interrupt", "pause"), grace=GRACE)
-    strays = process.family([live.marker for live in lives]) if lives else []
-    process.signal_all(strays, signal.SIGKILL)
+    if lives:
+        process.signal_family(signal.SIGKILL, [live.marker for live in lives])
     name = await context.writer.write(lambda tx: put_fresh(tx, context, agent_id, why=why).name)
     context.kick()
     return name

@@ -1,11 +1,11 @@
 """The provider `builtin`: agents of Perles itself, for commands instead of prompts."""
 
 import json
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from perles.agents.lines import ended
 from perles.agents.provider import (
     AgentEvent,
     Kind,
@@ -84,15 +84,4 @@ class TextParser:
         if exit_code == 0:
             return Outcome(True)
         last = stderr_tail.strip().rpartition("\n")[2]
-        return Outcome(False, "crashed", ": ".join(filter(None, (_ended(exit_code), last))))
-
-
-def _ended(exit_code: int | None) -> str:
-    if exit_code is None:
-        return "ended, nobody knows how"
-    if exit_code >= 0:
-        return f"exit status {exit_code}"
-    try:
-        return f"killed by {signal.Signals(-exit_code).name}"
-    except ValueError:
-        return f"killed by signal {-exit_code}"
+        return Outcome(False, "crashed", ": ".join(filter(None, (ended(exit_code), last))))

@@ -8,6 +8,7 @@ later, even another engine, can read how it ended. No pipe ties the two.
 """
 
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -23,13 +24,25 @@ from perles.domain.errors import PerlesError
 # `trap :` lets the shell outlive a TERM to the group, so that it can tell how the agent ended.
 # The status appears whole or not at all. Where it cannot be written (a full disk, a folder that
 # was deleted), the launcher's own exit status still tells its parent.
+# An agent gets the number of open files that the engine was given, not the one it took.
+_OPEN_FILES: Final = resource.getrlimit(resource.RLIMIT_NOFILE)
+_ENOUGH_FILES: Final = 65_536
+_SOFT: Final = "unlimited" if _OPEN_FILES[0] == resource.RLIM_INFINITY else _OPEN_FILES[0]
 _LAUNCHER: Final = (
+    f"ulimit -S -n {_SOFT}; "
     "trap : TERM INT HUP; "
     '"$@"; '
     "code=$?; trap '' TERM INT HUP; "
     '{ printf "exit %s\\n" "$code" > "$0.new" && mv -f "$0.new" "$0"; } 2>/dev/null; '
     "exit $code"
 )
+
+
+def take_open_files() -> None:
+    """Let this process open many files, as far as it may: it needs two or three a live turn."""
+    hard = _OPEN_FILES[1]
+    most = _ENOUGH_FILES if hard == resource.RLIM_INFINITY else min(hard, _ENOUGH_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(most, _OPEN_FILES[0]), hard))
 
 
 class SpawnError(PerlesError):

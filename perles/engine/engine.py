@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
-from perles.agents.process import boot_id
+from perles.agents.process import boot_id, take_open_files
 from perles.config import Config
 from perles.domain.clock import Clock, SystemClock, to_text
 from perles.domain.errors import DatabaseError, EngineRunsError, PerlesError
@@ -99,6 +99,7 @@ class Engine:
         """
         path = self._paths.database_path()
         refuse_network(path)
+        take_open_files()
         with self._lock:
             migrate.ensure(path, self._lock)
             database = Database(path, self._clock)

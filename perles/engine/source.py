@@ -1,8 +1,9 @@
 """Where a turn's output is read from, also when somebody meddles with its file.
 
 The file may be deleted or replaced while the process writes on, to a file that
-has no name any more: it is read through the process then. It may be cut: what
-is printed afterwards is read from its beginning.
+has no name any more. So it is held open from the first look on; one that was
+replaced before that, while no engine ran, is found through the process. It may
+be cut: what is printed afterwards is read from its beginning.
 """
 
 import os
@@ -20,7 +21,7 @@ class Source:
         self._path = path
         self._text_only = text_only
         self._inode: tuple[int, int] | None = None
-        self._rescued: int | None = None
+        self._held: int | None = None
 
     def size(self, identity: Identity | None) -> int:
         """How large it is now; 0 where there is none."""
@@ -43,40 +44,58 @@ class Source:
         return Batch([note, *batch.events], batch.offset, batch.at_end)
 
     def close(self) -> None:
-        """Let go of a file that has no name any more."""
-        if self._rescued is not None:
-            os.close(self._rescued)
-            self._rescued = None
+        """Let go of the file."""
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
 
     def _find(self, identity: Identity | None) -> Path:
         """The path as long as it leads to the same file; else the file that it led to."""
-        if self._rescued is not None:
-            return Path(f"/proc/self/fd/{self._rescued}")
-        try:
-            found = self._path.stat()
-            inode = (found.st_dev, found.st_ino)
-        except OSError:
-            inode = None  # deleted, or in a folder that was
+        inode = _inode_at(self._path)
         if self._inode is None:
             self._inode = _inode_of(identity) or inode
+        if self._held is None:
+            is_same = inode is not None and inode == self._inode
+            self._held = self._open(self._path if is_same else _output_of(identity))
         if inode is not None and inode == self._inode:
             return self._path
-        if identity is not None and is_alive(identity):
-            try:
-                self._rescued = os.open(f"/proc/{identity.pid}/fd/1", os.O_RDONLY)
-            except OSError:
-                return self._path  # it ended at this moment
-            return Path(f"/proc/self/fd/{self._rescued}")
+        if self._held is not None:
+            return Path(f"/proc/self/fd/{self._held}")
         # What stands there now is a stranger's; what was printed last is lost with its file.
         return self._path if inode is None else Path(os.devnull)
+
+    def _open(self, path: Path | None) -> int | None:
+        """Hold the turn's file, where `path` still leads to it."""
+        if path is None:
+            return None
+        try:
+            held = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        except OSError:
+            return None  # it was moved at this moment, or too many files are open
+        found = os.fstat(held)
+        if (found.st_dev, found.st_ino) == self._inode:
+            return held
+        os.close(held)
+        return None
+
+
+def _output_of(identity: Identity | None) -> Path | None:
+    """Where the process's output is found without its name; None where it is gone."""
+    if identity is None or not is_alive(identity):
+        return None
+    return Path(f"/proc/{identity.pid}/fd/1")
 
 
 def _inode_of(identity: Identity | None) -> tuple[int, int] | None:
     """Which file the process writes to, as far as it lives and tells."""
-    if identity is None or not is_alive(identity):
-        return None
+    path = _output_of(identity)
+    return None if path is None else _inode_at(path)
+
+
+def _inode_at(path: Path) -> tuple[int, int] | None:
+    """Which file this is; None where there is none, or it closed its output."""
     try:
-        found = Path(f"/proc/{identity.pid}/fd/1").stat()
+        found = path.stat()
     except OSError:
-        return None  # it closed its output, or ended at this moment
+        return None
     return (found.st_dev, found.st_ino)

@@ -1,5 +1,6 @@
 """The clock, the disk, the database and the files misbehave: nothing is lost."""
 
+import resource
 import shutil
 import time
 from pathlib import Path
@@ -115,6 +116,14 @@ def test_output_goes_on_after_its_file_was_replaced(storm: World) -> None:
     storm.wait_for_end(id)
     told = "SELECT count(*) FROM events WHERE payload LIKE '%a stranger%'"
     assert storm.value(told) == 0
+
+
+def test_an_agent_may_open_as_many_files_as_the_engine_was_allowed(storm: World) -> None:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    id = storm.create([{"key": "t0", "run": "echo limit=$(ulimit -n); echo t0 >> effects"}])
+    storm.serve()
+    storm.wait_for_text(id, f"limit={soft}")
+    storm.finish(id)
 
 
 def test_output_goes_on_after_its_file_was_cut(storm: World) -> None:

@@ -84,7 +84,7 @@ def _ended(plane: ControlPlane, id: str) -> dict[str, Any]:
 
 def _row(provider: dict[str, Any]) -> list[str]:
     held = provider["held_until"]
-    note = provider["problem"] or (f"on hold until {held}" if held else provider["path"] or "")
+    note = provider["problem"] or (f"sleeps until {held}" if held else provider["path"] or "")
     return [
         provider["name"],
         "yes" if provider["found"] else "no",

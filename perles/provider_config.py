@@ -33,7 +33,7 @@ _COMMAND_KEYS: Final = (
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_]\w*)\}")
 _ENV_NAME: Final = re.compile(r"[A-Za-z_]\w*")
-_BRACES: Final = re.compile(r"\{([a-z_]+)\}")
+_BRACES: Final = re.compile(r"\{([A-Za-z_][\w-]*)\}")
 
 
 @dataclass(frozen=True, slots=True)

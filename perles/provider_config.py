@@ -88,6 +88,10 @@ class Providers:
         """The provider of agents of this role, where nobody names another."""
         return self.clients.get(role) or self.client or DEFAULT_CLIENT
 
+    def names(self, role: str) -> bool:
+        """Whether the configuration says who agents of this role are."""
+        return bool(self.clients.get(role) or self.client)
+
     def of(self, name: str, role: str = "") -> ProviderSettings:
         """The settings of a provider; `claude_worker` and its like go over the general ones."""
         general = self.settings.get(name, ProviderSettings(name))

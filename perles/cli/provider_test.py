@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from perles.agents.provider import find
 from perles.controlplane import ControlPlane
+from perles.domain.errors import CommandFailedError
 from perles.domain.specs import WorkflowSpec
 from perles.domain.states import WORKFLOW
 from perles.provider_config import split_choice
@@ -22,6 +23,8 @@ GOAL: Final = (
 PROMPT: Final = "This only tests that you can be reached. Change nothing; answer: it works"
 SECONDS: Final = 180.0
 LOOK_SECONDS: Final = 0.2
+IDLE_SECONDS: Final = 3.0
+"""How long nothing happens before it is said that nothing will."""
 
 
 class Trial(NamedTuple):
@@ -47,11 +50,20 @@ def trial(plane: ControlPlane, choice: str) -> Trial:
             plane.start(id, with_engine=True)
             problem = _problem(plane, id)
         finally:
-            if plane.state_of(id) not in WORKFLOW.terminal:
-                plane.stop(id, reason="the test was given up", force=True)
+            _give_up(plane, id)
     if problem is None:
         plane.archive(id)
     return Trial(id, by_tool, time.monotonic() - began, problem)
+
+
+def _give_up(plane: ControlPlane, id: str) -> None:
+    """End a workflow that goes on, so that nothing is left of it."""
+    if plane.state_of(id) not in WORKFLOW.terminal:
+        try:
+            plane.stop(id, reason="the test was given up", force=True)
+        except CommandFailedError:
+            if plane.state_of(id) not in WORKFLOW.terminal:
+                raise
 
 
 def _spec(choice: str, by_tool: bool, folder: str) -> WorkflowSpec:
@@ -70,14 +82,18 @@ def _spec(choice: str, by_tool: bool, folder: str) -> WorkflowSpec:
 
 def _problem(plane: ControlPlane, id: str) -> str | None:
     """What it fails for; None once the workflow is completed."""
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
+    now = busy = time.monotonic()
+    deadline = now + SECONDS
+    while (now := time.monotonic()) < deadline:
         shown = plane.get(id)
         if shown["state"] == "completed":
             return None
         if shown["state"] in WORKFLOW.terminal:
             return _why(shown)
-        if problem := _stands(plane, id):
+        problem = _stands(plane, id)
+        if problem is None:
+            busy = now
+        elif now - busy > IDLE_SECONDS:
             return problem
         time.sleep(LOOK_SECONDS)
     return f"no end after {SECONDS:.0f} s"

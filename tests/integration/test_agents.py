@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -288,6 +289,28 @@ def test_a_goal_needs_a_coordinator_that_can_plan(home: Home) -> None:
 
     assert result.returncode == 2
     assert "--coordinator claude" in result.stderr
+
+
+def test_who_chooses_a_coordinator_means_its_workers_too(home: Home) -> None:
+    """Unless the configuration says who works: nobody needs a CLI that nobody named."""
+    path = program(home, "mycli", "print()")
+    for name in ("codex", "gemini"):
+        program(home, name, "print()")
+    home.environ |= {"PATH": f"{home.work}:/usr/bin:/bin", "HOME": str(home.root)}
+
+    def workers(*options: str) -> str:
+        created = home.perles("create", "a goal", *options, "--json")
+        assert created.returncode == 0, created.stderr
+        with sqlite3.connect(home.database) as connection:
+            query = "SELECT worker_provider, worker_model FROM workflows WHERE id = ?"
+            id = json.loads(created.stdout)["id"]
+            name, model = connection.execute(query, (id,)).fetchone()
+        return f"{name}:{model}" if model else str(name)
+
+    assert workers("--coordinator", "codex:small") == "codex:small"
+    assert workers("--coordinator", "codex", "--worker", "gemini") == "gemini"
+    configure(home, worker_client="gemini", gemini={"executable": path})
+    assert workers("--coordinator", "codex") == "gemini"
 
 
 def test_providers_tells_what_is_here(home: Home) -> None:

@@ -137,7 +137,6 @@ class Engine:
         self._notifier = notifier = Notifier(context)
         health = HealthMonitor(context, commands)
         sweeps.every(health.interval, "health", health.sweep)
-        await servers.start()
         try:
             await context.writer.write(_started)
             await context.writer.write(lambda tx: tell_limits(tx, context.policy()))
@@ -149,6 +148,7 @@ class Engine:
                 commands.poll(errand)
                 await commands.settle()
                 return
+            servers.start()
             await notifier.start()
             sweeps.start()
             await self._loop(context, commands, exit_when_idle)

@@ -104,7 +104,7 @@ class Supervisor:
         if port != workflow.mcp_port:
             log.warning("port %s of %s is taken; now on %s", workflow.mcp_port, workflow.id, port)
             await self._write(lambda tx: _move_port(tx, workflow.id, port))
-        await self._serve(workflow.id, listener)
+        self._serve(workflow.id, listener)
         return bool(port != workflow.mcp_port)
 
     async def pause(self, workflow_id: str, *, reason: str | None = None) -> dict[str, Any]:
@@ -174,14 +174,14 @@ class Supervisor:
         except BaseException:
             listener.close()
             raise
-        await self._serve(workflow.id, listener)
+        self._serve(workflow.id, listener)
 
     def _bind(self, workflow: Workflow) -> socket.socket:
         policy = self._context.config.resource_policy
         return scheduler.bind_port(self._context.reader, policy, workflow.mcp_port)
 
-    async def _serve(self, workflow_id: str, listener: socket.socket) -> None:
-        await self._servers.open(workflow_id, listener)
+    def _serve(self, workflow_id: str, listener: socket.socket) -> None:
+        self._servers.open(workflow_id, listener)
         self._open.add(workflow_id)
         self._context.kick()
 

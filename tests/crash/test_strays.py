@@ -55,7 +55,7 @@ def test_a_command_that_outlives_engine_launcher_and_worker_is_ended_first(storm
     assert storm.value(note) >= 1
 
 
-def test_a_worker_whose_engine_and_launcher_die_reports_what_it_did(storm: World) -> None:
+def test_a_worker_whose_engine_dies_reports_what_it_did_to_the_next_one(storm: World) -> None:
     id = _begun(storm, seconds=1)
 
     storm.kill_engine()

@@ -253,6 +253,11 @@ class Marked(NamedTuple):
     turn_id: int
     command: str
 
+    @property
+    def marker(self) -> str:
+        """What its environment says."""
+        return f"PERLES_TURN={self.workflow_id}/{self.turn_id}"
+
 
 def marked() -> list[Marked]:
     """Every live process of this user that carries the mark of a turn."""
@@ -283,15 +288,6 @@ def _command(pid: str) -> str:
         return Path(f"/proc/{pid}/comm").read_text(errors="replace").strip()
     except OSError:
         return "?"  # ended meanwhile
-
-
-def signal_all(pids: Iterable[int], number: signal.Signals) -> None:
-    """Send a signal to each process that is still there."""
-    for pid in pids:
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            continue
 
 
 def _members(markers: Iterable[str], sessions: Iterable[int], since: int) -> list[Identity]:

@@ -83,8 +83,8 @@ def _warn_once(plane: ControlPlane, workflow_id: str) -> None:
     told = plane.paths.root / "agents-told"
     if staff and not told.exists():
         warn(
-            f"perles: {', '.join(sorted(staff))} run with full permissions in the work dir: nobody "
-            "is asked. docs/agents.md tells of a sandbox. (Told once.)"
+            f"perles: agents of {', '.join(sorted(staff))} run with full permissions in the work dir: "
+            "nobody is asked. docs/agents.md tells of a sandbox. (Told once.)"
         )
         told.touch(0o600)
 

@@ -82,9 +82,10 @@ def _warn_once(plane: ControlPlane, workflow_id: str) -> None:
     staff = plane.staff(workflow_id) - {"builtin"}
     told = plane.paths.root / "agents-told"
     if staff and not told.exists():
+        names = ", ".join(sorted(staff))
         warn(
-            f"perles: agents of {', '.join(sorted(staff))} run with full permissions in the work dir: "
-            "nobody is asked. docs/agents.md tells of a sandbox. (Told once.)"
+            f"perles: agents of {names} run with full permissions in the work dir: nobody "
+            "is asked. docs/agents.md tells of a sandbox. (Told once.)"
         )
         told.touch(0o600)
 

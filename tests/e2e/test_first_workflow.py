@@ -58,8 +58,9 @@ def _logged_in(agents: Agents, name: str) -> None:
     codex = home / ".codex"
     codex.mkdir()
     (codex / "config.toml").write_text(
-        'model_provider = "scripted"\n[model_providers.scripted]\nname = "scripted"\n'
-        f'base_url = "{agents.model.url}/v1"\nenv_key = "OPENAI_API_KEY"\n'
+        # The newest models are offered tools in a form that the scripted model does not know.
+        'model = "gpt-5-codex"\nmodel_provider = "scripted"\n[model_providers.scripted]\n'
+        f'name = "scripted"\nbase_url = "{agents.model.url}/v1"\nenv_key = "OPENAI_API_KEY"\n'
         'wire_api = "responses"\n'
     )
     opencode = home / ".config" / "opencode" / "opencode.json"

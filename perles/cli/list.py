@@ -82,8 +82,24 @@ def _row(row: Json) -> list[str]:
         span(row["uptime_s"]),
         str(row["tokens_used"]),
         row["template_id"],
-        why(row) or row["attention"] or "",
+        note(row),
     ]
+
+
+def note(row: Json) -> str:
+    """What to know of a workflow: why it waits, a question to answer, a limit that must pass."""
+    attention: str = row["attention"] or ""
+    if attention.startswith("waiting for you"):
+        return why(row) or attention
+    return why(row) or sleepers(row) or attention
+
+
+def sleepers(row: Json) -> str:
+    """Until when its providers are left alone, as their quota or rate allows."""
+    return ", ".join(
+        f"{provider} sleeps until {until[:16].replace('T', ' ')} UTC"
+        for provider, until in row["holds"].items()
+    )
 
 
 def why(row: Json) -> str:

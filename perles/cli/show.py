@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from perles.cli.list import why
+from perles.cli.list import sleepers, why
 from perles.cli.output import between, print_json, print_table, say, span
 from perles.paths import Paths
 from perles.store import views
@@ -42,6 +42,7 @@ def _print_head(shown: Json) -> None:
         ("workflow", f"{shown['id']}  {clean(shown['name'])}"),
         ("state", shown["state"] + (f": {why(shown)}" if why(shown) else "")),
         ("attention", shown["attention"] if shown["state"] in ("running", "paused") else ""),
+        ("limits", sleepers(shown)),
         (
             "template",
             f"{shown['template_id']}  ({shown['provider']}, {shown['priority']} priority)",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.domain.errors import AmbiguousIdError, DatabaseError, NotFoundError
 from perles.domain.states import PRIORITIES
+from perles.store.agent_views import holds
 from perles.store.failures import database_errors
 from perles.store.inbox_views import waiting_texts
 from perles.store.resource_views import places
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 DEFAULT_LIMIT: Final = 100
 Json = dict[str, Any]
+_OPEN: Final = ("pending", "running", "paused")
 
 
 class WorkflowFilter(NamedTuple):
@@ -133,8 +135,10 @@ def list_workflows(connection: Connection | None, wanted: WorkflowFilter) -> Lis
 def _say_what_waits(connection: Connection, rows: list[Json]) -> None:
     waiting = [row["id"] for row in rows if row["attention"] == "waiting for you"]
     texts = waiting_texts(connection, waiting)
+    sleepers = holds(connection, [row["id"] for row in rows if row["state"] in _OPEN])
     for row in rows:
         row["attention"] = texts.get(row["id"], row["attention"])
+        row["holds"] = sleepers.get(row["id"], {})
 
 
 def _waits(row: Row) -> bool:

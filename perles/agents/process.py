@@ -262,7 +262,7 @@ def marked() -> list[Marked]:
         stat = _stat(int(entry))
         if stat is None or stat[0] in "ZX":
             continue
-        for variable in _environ(entry):
+        for variable in environ_of(entry):
             workflow_id, _, turn = variable.removeprefix(b"PERLES_TURN=").partition(b"/")
             if variable.startswith(b"PERLES_TURN=") and turn.isdigit():
                 name = workflow_id.decode(errors="replace")
@@ -270,7 +270,8 @@ def marked() -> list[Marked]:
     return found
 
 
-def _environ(pid: str) -> list[bytes]:
+def environ_of(pid: int | str) -> list[bytes]:
+    """The environment of a process, as `NAME=value`; nothing where it may not be read."""
     try:
         return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except (OSError, ValueError):
@@ -308,7 +309,7 @@ def _members(markers: Iterable[str], sessions: Iterable[int], since: int) -> lis
 
 
 def _has_marker(pid: str, wanted: list[bytes]) -> bool:
-    environ = _environ(pid)
+    environ = environ_of(pid)
     return any(marker in environ for marker in wanted)
 
 
@@ -331,15 +332,3 @@ def _write_private(path: Path, content: bytes) -> None:
 
 def _append(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-
-
-def cpu_seconds(pids: Iterable[int]) -> float:
-    """Processor time that these processes, and their ended children, have used so far."""
-    ticks = 0
-    for pid in pids:
-        try:
-            text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended meanwhile
-        ticks += sum(int(field) for field in text[text.rindex(")") + 2 :].split()[11:15])
-    return ticks / os.sysconf("SC_CLK_TCK")

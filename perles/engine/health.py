@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from perles.config import HealthPolicy
-from perles.domain.clock import from_text
+from perles.domain.clock import from_text, to_text
 from perles.domain.errors import PerlesError
 from perles.engine import health_queries, recovery
 from perles.engine.commands import Commands
@@ -64,8 +64,8 @@ class HealthMonitor:
         await self._note(rows)
         # What is being recovered right now is looked at afterwards.
         rows = [row for row in rows if row["id"] not in self._steps]
-        seen = {row["id"]: self._signals(row) for row in rows}
         soon = now + timedelta(seconds=MARGIN * self.interval)
+        seen = self._signals_of(rows, now, soon)
         suspects = {id for id, signals in seen.items() if _is_suspect(signals, self._policy, soon)}
         suspects |= self._at_work & set(seen)
         quiet = self._workers.suspects(rows, soon)
@@ -115,7 +115,20 @@ class HealthMonitor:
         if heard:
             await self._context.writer.write(lambda tx: _note(tx, heard))
 
-    def _signals(self, row: Any) -> Signals:
+    def _signals_of(self, rows: Sequence[Any], now: datetime, soon: datetime) -> dict[str, Signals]:
+        """The signals of those that wait, are not well, or will not be at `soon`; told by texts,
+        which cost a tenth, since nearly all are well."""
+        present = to_text(now)
+        heard = to_text(soon - timedelta(seconds=self._policy.heartbeat_timeout))
+        moved = to_text(soon - timedelta(seconds=self._policy.progress_timeout))
+        found = {}
+        for row in rows:
+            waits = _waits(row, present)
+            if waits or row["health"] != "healthy" or not _is_well(row, heard, moved):
+                found[row["id"]] = self._signals(row, waits)
+        return found
+
+    def _signals(self, row: Any, waits: str | None) -> Signals:
         excused = self._excused.get(row["id"], self._floor)
         # Of one that is stuck, only the next step is put off: what we do about it is no sign of it.
         floor = self._floor if row["health"] == "stuck" else max(self._floor, excused)
@@ -127,7 +140,7 @@ class HealthMonitor:
             progress=_latest(floor, row["progress"], row["last_progress_at"]),
             recoveries=0 if row["progress"] else row["recovery_count"],
             last_recovery=_latest(excused, last) if last else None,
-            waits_for=_waits(row),
+            waits_for=waits,
         )
 
     def _judge(self, workflow_id: str, signals: Signals, now: datetime) -> list[Finding]:
@@ -159,18 +172,26 @@ class HealthMonitor:
         self._steps[workflow_id] = asyncio.ensure_future(run())
 
 
+def _is_well(row: Any, heard: str, moved: str) -> bool:
+    beat = row["beat"] or row["last_heartbeat_at"]
+    progress = row["progress"] or row["last_progress_at"]
+    return bool(beat and beat > heard and progress and progress > moved)
+
+
 def _is_suspect(signals: Signals, policy: HealthPolicy, soon: datetime) -> bool:
     return any(finding.kind != "recovered" for finding in judge(signals, policy, soon))
 
 
-def _waits(row: Any) -> str | None:
+def _waits(row: Any, now: str) -> str | None:
     """Why the silence of this workflow means nothing; None when it does."""
+    # Agents inside a turn may sit out a rate limit by themselves.
+    if row["limited_until"] and row["limited_until"] > now:
+        return f"rate limited until {row['limited_until']}"
     if row["works"]:
         return None
-    if row["asks"] or row["waiting_for_user"]:
+    if row["waiting_for_user"]:
         return "waiting for you"
-    # For an AI call, or for the end of a rate limit: messages lie there until then.
-    return "waiting for an agent's turn" if row["queues"] else None
+    return "waiting for an AI call" if row["queues"] else None
 
 
 def _latest(floor: datetime, *texts: str | None) -> datetime:

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from sqlalchemy import and_, bindparam, case, exists, func, or_, select, update
+from sqlalchemy import Text, and_, bindparam, case, cast, exists, func, or_, select, update
 
 from perles.domain.states import LIVE_TURNS
-from perles.store.schema import Agent, Event, Message, Task, Turn, Workflow
+from perles.store.schema import Agent, Event, Message, ProviderHold, Task, Turn, Workflow
 from perles.store.sql import Sql
 
 _LIFE = Event.type.in_(["workflow.started", "workflow.resumed"])
@@ -28,19 +28,43 @@ _BEATS = or_(
         Event.type.not_like("recovery.%"),
     ),
 )
+# Grouped by an expression, so that only what is new is read, not the index of all there was.
+_about = cast(Event.workflow_id, Text)
 _news = (
     select(
-        Event.workflow_id,
+        _about.label("workflow_id"),
         func.max(case((_BEATS, Event.created_at))).label("beat"),
         func.max(case((_PROGRESS, Event.created_at))).label("progress"),
     )
     .outerjoin(Agent, Agent.id == Event.agent_id)
-    .where(Event.seq > bindparam("since"), Event.workflow_id.is_not(None))
-    .group_by(Event.workflow_id)
+    .where(Event.seq > bindparam("since"))
+    .group_by(_about)
     .subquery()
 )
 _active = func.max(func.coalesce(Agent.last_activity_at, ""), Agent.updated_at)
 """When an agent gave its last sign: it printed, its phase changed, its turn began."""
+_provider_until = func.coalesce(
+    select(ProviderHold.until).where(ProviderHold.provider == Agent.provider).scalar_subquery(), ""
+)
+_limited_until = func.max(func.coalesce(Agent.held_until, ""), _provider_until)
+_works = Agent.status == "working"
+_has_mail = exists().where(Message.agent_id == Agent.id, Message.status == "queued")
+# All that is asked of agents in one pass: by their status, a lookup would meet those of everybody.
+_agents = (
+    select(
+        Agent.workflow_id,
+        func.max(_works).label("works"),
+        func.max(case((Agent.status == "ready", _has_mail), else_=0)).label("queues"),
+        func.max(case((Agent.status.in_(["ready", "working"]), _limited_until), else_="")).label(
+            "limited_until"
+        ),
+        func.min(case((_works & (Agent.role == "worker"), _active))).label("quietest"),
+    )
+    .join(Workflow, Workflow.id == Agent.workflow_id)
+    .where(Workflow.state == "running")
+    .group_by(Workflow.id)
+    .subquery()
+)
 NEWEST: Final = Sql(select(func.coalesce(func.max(Event.seq), 0)))
 SWEEP: Final = Sql(
     select(
@@ -54,27 +78,15 @@ SWEEP: Final = Sql(
         Workflow.last_recovery_at,
         _news.c.beat,
         _news.c.progress,
-        exists()
-        .where(Task.workflow_id == Workflow.id, Task.status == "waiting_for_user")
-        .label("asks"),
-        exists().where(Agent.workflow_id == Workflow.id, Agent.status == "working").label("works"),
-        select(func.min(_active))
-        .where(Agent.workflow_id == Workflow.id, Agent.status == "working", Agent.role == "worker")
-        .scalar_subquery()
-        .label("quietest"),
-        exists()
-        .where(
-            Agent.workflow_id == Workflow.id,
-            Agent.status == "ready",
-            Message.agent_id == Agent.id,
-            Message.status == "queued",
-        )
-        .label("queues"),
+        _agents.c.works,
+        _agents.c.queues,
+        _agents.c.limited_until,
+        _agents.c.quietest,
         select(func.max(Event.seq)).scalar_subquery().label("newest"),
     )
     .outerjoin(_news, _news.c.workflow_id == Workflow.id)
+    .outerjoin(_agents, _agents.c.workflow_id == Workflow.id)
     .where(Workflow.state == "running")
-    .order_by(Workflow.id)
 )
 NOTE: Final = Sql(
     update(Workflow)
@@ -96,6 +108,7 @@ QUIET_WORKERS: Final = Sql(
         Agent.task_id,
         Task.key.label("task"),
         _active.label("active_at"),
+        _provider_until.label("limited_until"),
     )
     .join(Workflow, Workflow.id == Agent.workflow_id)
     .join(Turn, and_(Turn.agent_id == Agent.id, Turn.status.in_([str(s) for s in LIVE_TURNS])))

@@ -56,7 +56,7 @@ class QuietWorkers:
             del self._excused[turn_id]
         found: Steps = []
         for row in quiet:
-            if works.get(row["turn_id"]):
+            if works.get(row["turn_id"]) or row["limited_until"] > to_text(now):
                 self._excused[row["turn_id"]] = now
             excused = self._excused.get(row["turn_id"], floor)
             last_sign = max(floor, excused, from_text(row["active_at"]))

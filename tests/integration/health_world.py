@@ -107,9 +107,10 @@ class HealthWorld(World):
         for live, batch in zip(lives, batches, strict=True):
             live.offset = batch.offset
 
-    async def rate_limit(self, live: LiveTurn, seconds: int) -> None:
-        """A turn ends with a rate limit that says when it is over."""
-        error = Outcome(False, "rate_limited", f"429: rate limit, retry in {seconds} seconds")
+    async def rate_limit(self, live: LiveTurn, seconds: int | None = None) -> None:
+        """A turn ends with a rate limit, of its provider where it says when it is over."""
+        when = "" if seconds is None else f", retry in {seconds} seconds"
+        error = Outcome(False, "rate_limited", f"429: rate limit{when}")
         await self.turns.end(live, Ending("fail", "turn_failed"), error)
 
     def add_task(self, id: str, key: str, **values: Any) -> None:

@@ -190,6 +190,24 @@ def test_whoever_waits_or_works_is_not_stuck_and_has_full_time_afterwards(
     asyncio.run(run())
 
 
+def test_a_limit_of_the_whole_provider_explains_the_silence_of_all_its_agents(
+    world: HealthWorld,
+) -> None:
+    async def run() -> None:
+        limited, works = await world.begin(), await world.begin()
+        await world.give(works, "a")
+        await world.pass_(60)
+        await world.rate_limit(world.live(limited), int(HOUR))
+        await world.pass_(HOUR)
+        assert world.told() == []
+        await world.pass_(100)
+        assert world.told() == []
+        await world.pass_(220)
+        assert world.told(of=works) == STUCK
+
+    asyncio.run(run())
+
+
 def test_a_trickle_of_timers_and_polling_is_no_work(world: HealthWorld) -> None:
     async def run() -> None:
         id = await world.begin()

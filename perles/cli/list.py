@@ -82,24 +82,16 @@ def _row(row: Json) -> list[str]:
         span(row["uptime_s"]),
         str(row["tokens_used"]),
         row["template_id"],
-        note(row),
+        why(row) or _now(row),
     ]
 
 
-def note(row: Json) -> str:
-    """What to know of a workflow: why it waits, a question to answer, a limit that must pass."""
-    attention: str = row["attention"] or ""
-    if attention.startswith("waiting for you"):
-        return why(row) or attention
-    return why(row) or sleepers(row) or attention
-
-
-def sleepers(row: Json) -> str:
-    """Until when its providers are left alone, as their quota or rate allows."""
-    return ", ".join(
-        f"{provider} sleeps until {until[:16].replace('T', ' ')} UTC"
-        for provider, until in row["holds"].items()
-    )
+def _now(row: Json) -> str:
+    """Why a person should look, and what it does or waits for; two things at most."""
+    waits = [text for text in row["waits_for"] if text != row["attention"]]
+    parts = [row["attention"], *waits] if row["attention"] else waits
+    more = f" (+{len(parts) - 2})" if len(parts) > 2 else ""
+    return "; ".join(parts[:2]) + more
 
 
 def why(row: Json) -> str:

@@ -11,7 +11,7 @@ import errno
 import math
 import signal
 import time
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -65,6 +65,14 @@ class Turns:
     def of(self, workflow_id: str) -> list[LiveTurn]:
         """The live turns of a workflow."""
         return [live for live in self._live.values() if live.workflow_id == workflow_id]
+
+    def of_any(self, workflow_ids: Collection[str], turn_ids: Collection[int]) -> list[LiveTurn]:
+        """The live turns of these workflows, and these."""
+        return [
+            live
+            for live in self._live.values()
+            if live.workflow_id in workflow_ids or live.turn_id in turn_ids
+        ]
 
     async def deliver(self) -> None:
         """Start a turn for every agent that is ready and has messages."""

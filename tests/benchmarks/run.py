@@ -5,6 +5,7 @@ import sys
 from tests.benchmarks import (
     agents,
     dashboard,
+    health,
     reading,
     real_agents,
     resources,
@@ -21,6 +22,7 @@ PARTS = {
     "resources": resources,
     "supervising": supervising,
     "dashboard": dashboard,
+    "health": health,
 }
 ON_DEMAND = {"real-agents": real_agents}
 """What is measured only when it is named."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from perles.agents.process import family
+from perles.store.inbox_views import moment
 from tests.integration.cli import Home
 from tests.integration.scripted_cli import cli, configure, program, prompted, task_of
 
@@ -163,7 +164,7 @@ def test_a_used_up_quota_holds_the_whole_provider_over_a_restart(home: Home) -> 
     until = mine["held_until"]
     assert worker["held_until"] == until is not None
     assert listed == {first: {"mycli": until}, second: {"mycli": until}}
-    said = f"mycli sleeps until {until[:16].replace('T', ' ')} UTC"
+    said = f"rate limited until {moment(until)} (mycli)"
     assert home.perles("list").stdout.count(said) == 2
     assert said in home.perles("show", second).stdout
     assert (home.work / "turns").read_text() == "x"

@@ -14,6 +14,9 @@ from perles.domain.errors import PerlesError, UsageError
 from perles.domain.states import WORKFLOW
 
 T = TypeVar("T")
+NoWait = Annotated[
+    bool, typer.Option("--no-wait", help="Beyond a limit do not wait in line: exit 6.")
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a workflow.")]
 
 
@@ -22,9 +25,7 @@ def start(
     label: Labels = None,
     state: States = None,
     everything: All = False,
-    no_wait: Annotated[
-        bool, typer.Option("--no-wait", help="Beyond a limit do not wait in line: exit 6.")
-    ] = False,
+    no_wait: NoWait = False,
     json: Json = False,
 ) -> None:
     """Start pending workflows; beyond a limit they wait and start by themselves."""
@@ -48,10 +49,12 @@ def resume(
     label: Labels = None,
     state: States = None,
     everything: All = False,
+    no_wait: NoWait = False,
     json: Json = False,
 ) -> None:
-    """Go on with paused workflows."""
-    request(Selection.of(ids, label, state, everything), "resume", {}, json)
+    """Go on with paused workflows; beyond a limit they wait in line, still paused."""
+    args = {"no_wait": True} if no_wait else {}
+    request(Selection.of(ids, label, state, everything), "resume", args, json)
 
 
 def stop(

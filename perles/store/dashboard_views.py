@@ -94,7 +94,8 @@ def totals(connection: Connection, today: str) -> Totals:
         "SELECT coalesce(sum(tokens_used), 0), coalesce(sum(state = 'running'), 0), "
         "coalesce(sum(archived_at IS NULL AND (waiting_for_user OR state = 'failed' OR "
         "(state = 'running' AND health IN ('degraded', 'stuck')))), 0), "
-        "coalesce(sum(state = 'pending' AND start_requested_at IS NOT NULL), 0) FROM workflows"
+        "coalesce(sum(state IN ('pending', 'paused') AND start_requested_at IS NOT NULL), 0) "
+        "FROM workflows"
     ).fetchone()
     cost = connection.execute(
         "SELECT coalesce(sum(cost_usd), 0) FROM turns WHERE started_at >= ?", (today,)

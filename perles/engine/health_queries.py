@@ -169,3 +169,10 @@ WORKING_AGENTS: Final = Sql(
     .where(Agent.workflow_id == bindparam("workflow_id"))
     .order_by(Agent.role.desc(), Agent.id)
 )
+SIGNALS: Final = Sql(
+    select(Event.type, Event.created_at, _BEATS.label("is_beat"), _PROGRESS.label("is_progress"))
+    .outerjoin(Agent, Agent.id == Event.agent_id)
+    .where(Event.workflow_id == bindparam("workflow_id"))
+    .order_by(Event.seq)
+)
+"""Every event of a workflow, with what it is to a sweep."""

@@ -243,8 +243,20 @@ class Turns:
             ending = Ending.of(outcome)
             if not is_known and not outcome.succeeded:
                 ending, outcome = Ending("lose", "turn_ended"), LOST
-            outcome = live.verdict or outcome
+            if live.verdict is not None:
+                outcome = self._judged(live, live.verdict)
             await self._conclude(live, live.ending or ending, outcome, code, last)
+
+    def _judged(self, live: LiveTurn, verdict: Outcome) -> Outcome:
+        """The verdict on a turn that we ended, unless it had told its result and only lingered.
+
+        The exit status of a process that was ended tells nothing.
+        """
+        told = live.parser.outcome(None, "")
+        if verdict.error_class != "timed_out" or not told.succeeded:
+            return verdict
+        live.ending = None
+        return told
 
     async def _drain(self, live: LiveTurn) -> Batch | None:
         """Journal the rest, except the very last piece, which goes with the outcome.

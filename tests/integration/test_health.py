@@ -48,8 +48,8 @@ def test_a_worker_that_hangs_alone_is_replaced_while_the_other_goes_on(home: Hom
     first = told[0]["payload"]["agent"]
     steps = [(event["payload"].get("action"), event["payload"].get("agent")) for event in told]
     assert steps == [(None, first), ("nudge", first), ("replace", first)]
-    tasks = {task["key"]: task["status"] for task in home.json("tasks", "alone", "--json")}
-    assert set(tasks.values()) == {"done"}
+    ended = {task["key"]: task["status"] for task in home.json("tasks", "alone", "--json")}
+    assert set(ended.values()) == {"done"}
 
 
 @pytest.mark.parametrize("action", ["fail", "pause"])

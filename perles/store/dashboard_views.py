@@ -90,7 +90,8 @@ def has_work(connection: Connection) -> bool:
     """Whether a workflow runs, or waits to be started; by two indexes, for it is asked often."""
     query = (
         "SELECT EXISTS (SELECT 1 FROM workflows WHERE state = 'running') OR EXISTS ("
-        "SELECT 1 FROM workflows WHERE state IN ('pending', 'paused') AND start_requested_at IS NOT NULL)"
+        "SELECT 1 FROM workflows WHERE state IN ('pending', 'paused') "
+        "AND start_requested_at IS NOT NULL)"
     )
     return bool(connection.execute(query).fetchone()[0])
 

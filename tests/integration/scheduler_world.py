@@ -331,7 +331,7 @@ class _TornError(Exception):
 class NoServers:
     """Stands for the MCP servers."""
 
-    async def open(self, _workflow_id: str, listener: Any) -> None:
+    def open(self, _workflow_id: str, listener: Any) -> None:
         """Nobody listens."""
         listener.close()
 

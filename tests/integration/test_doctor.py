@@ -149,7 +149,7 @@ def test_recoveries_that_did_not_help_are_told(crew: Crew) -> None:
 @pytest.mark.parametrize(
     ("reason", "way"),
     [
-        ("token budget exhausted", "perles set $id --token-budget N"),
+        ("token budget exhausted", "perles set ID --token-budget N"),
         ("global cost budget exhausted", "raise resource_policy.token_budget or cost_budget"),
     ],
 )

@@ -110,6 +110,8 @@ def _budget(payload: Json) -> str:
 def _note(row: Row) -> Json:
     payload = json.loads(row["payload"])
     text = payload.get("text") or payload.get("reason") or payload.get("detail")
+    if row["type"] == "health.stuck":
+        text = _stuck(payload)
     if row["type"] == "resource.budget_warning":
         text = _budget(payload)
     if text is None:
@@ -125,6 +127,16 @@ def _note(row: Row) -> Json:
         "text": str(text),
         "acknowledged": bool(row["acknowledged"]),
     }
+
+
+def _stuck(payload: Json) -> str:
+    """What is stuck, a worker alone or the whole workflow, for how long, and who does what."""
+    seconds = round(payload.get("silent_s") or 0)
+    silent = f"{seconds}s" if seconds < 120 else f"{seconds // 60}m"
+    if payload.get("agent"):
+        return f"{payload['agent']} gives no sign for {silent}; the others go on"
+    doing = ", ".join(str(one) for one in payload.get("doing") or []) or "no agent works"
+    return f"no progress for {silent}: {doing}"
 
 
 def waiting_texts(connection: Connection, ids: Sequence[str]) -> dict[str, str]:

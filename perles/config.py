@@ -192,10 +192,10 @@ _TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]
             "heartbeat_timeout": (Node.duration, "no event for so long: degraded"),
             "progress_timeout": (Node.duration, "no progress for so long: stuck"),
             "max_recoveries": (_int(0), "recovery steps before on_exhausted"),
-            "enable_auto_nudge": (Node.boolean, "nudge a stuck coordinator"),
+            "enable_auto_nudge": (Node.boolean, "nudge the coordinator of what is stuck"),
             "recovery_backoff": (Node.duration, "time between recovery steps"),
             "max_nudges": (_int(0), "nudges before the next step"),
-            "enable_auto_replace": (Node.boolean, "replace a stuck coordinator"),
+            "enable_auto_replace": (Node.boolean, "replace an agent that hangs"),
             "enable_auto_pause": (Node.boolean, "pause a stuck workflow"),
             "on_exhausted": (lambda node: node.word(_ON_EXHAUSTED), "fail, pause or alert"),
         },
@@ -321,11 +321,17 @@ def _collect(
     for path in files(config_file=config_file, work_dir=work_dir, environ=environ):
         for key, node in _leaves(yamlfile.read(path), ""):
             if key not in IGNORED:
-                found[key] = _Found(OPTIONS.get(key), node, node.where)
+                found[key] = _Found(OPTIONS.get(key), node, _origin(node.where, found.get(key)))
     for name, key in _variables(environ).items():
         node = Node(environ[name], f"environment variable {name}", 1, key)
-        found[key] = _Found(OPTIONS[key], node, f"environment {name}")
+        origin = _origin(f"environment {name}", found.get(key))
+        found[key] = _Found(OPTIONS[key], node, origin)
     return found
+
+
+def _origin(winner: str, loser: _Found | None) -> str:
+    """Where a value came from, and over which others it won."""
+    return winner if loser is None else f"{winner} over {loser.origin}"
 
 
 def _variables(environ: Mapping[str, str]) -> dict[str, str]:

@@ -2,7 +2,16 @@
 
 import sys
 
-from tests.benchmarks import agents, dashboard, reading, resources, running, supervising, writing
+from tests.benchmarks import (
+    agents,
+    dashboard,
+    reading,
+    resources,
+    running,
+    supervising,
+    upkeep,
+    writing,
+)
 
 PARTS = {
     "agents": agents,
@@ -12,6 +21,7 @@ PARTS = {
     "resources": resources,
     "supervising": supervising,
     "dashboard": dashboard,
+    "upkeep": upkeep,
 }
 
 

@@ -5,7 +5,7 @@ One sweep is one query over all running workflows; what it means is decided by
 compile that uses the processor is work.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from perles.agents import process
@@ -19,6 +19,7 @@ from perles.engine.health_rules import Finding, Signals, judge
 from perles.store import journal
 from perles.store.database import Tx
 from perles.store.schema import Workflow
+from perles.store.waiting_views import age, first_line
 
 LONGEST_INTERVAL: Final = 10.0
 SHORTEST_INTERVAL: Final = 0.5
@@ -173,5 +174,5 @@ def _tell(tx: Tx, workflow_id: str, finding: Finding) -> None:
 
 def _doing(row: Any, now: str) -> str:
     began = row["started_at"] or row["active_at"]
-    minutes = (from_text(now) - from_text(began)) / timedelta(minutes=1)
-    return f"{row['name']}: {row['task'] or 'its turn'}, {minutes:.0f}m"
+    doing = first_line(row["command"] or row["task"] or "its turn")
+    return f"{row['name']}: {doing}, {age(began, from_text(now))}"

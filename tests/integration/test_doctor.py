@@ -97,7 +97,7 @@ def test_stuck_is_a_problem_and_says_what_it_does(crew: Crew) -> None:
     found = _examine(crew)
     assert _only(found, "health").level == "problem"
     assert f"perles stop {ID}" in _only(found, "health").advice
-    assert _only(found, "does").text.startswith("worker-1: sleep 1000, 2")
+    assert _only(found, "now").text.startswith("worker-1: sleep 1000, 2")
 
 
 def test_a_long_compile_is_no_problem(crew: Crew) -> None:
@@ -106,7 +106,7 @@ def test_a_long_compile_is_no_problem(crew: Crew) -> None:
     crew.turn(ID, crew.agent(ID, "worker-1", task_id=task), started_at=crew.at(minutes=20))
 
     (found,) = _examine(crew)
-    assert (found.check, found.level) == ("does", "ok")
+    assert (found.check, found.level) == ("now", "ok")
 
 
 def test_a_question_is_told_with_the_way_to_answer(crew: Crew) -> None:

@@ -15,13 +15,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import platformdirs
-
-from perles import provider_config, yamlfile
+from perles import provider_config, theme, yamlfile
+from perles.config_files import files as files
+from perles.config_files import repo_of as repo_of
+from perles.config_files import user_file as user_file
 from perles.domain.duration import format_duration
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
 from perles.provider_config import Providers
+from perles.theme import Theme
 from perles.yamlfile import Node
 
 
@@ -114,6 +116,7 @@ class Config:
     limits: Limits = Limits()
     notify: Notify = Notify()
     retention: Retention = Retention()
+    theme: Theme = field(default_factory=Theme)
     providers: Providers = field(default_factory=Providers)
 
 
@@ -236,6 +239,13 @@ _TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]
             "backup_keep": (_int(1), "of these backups the newest so many stay"),
         },
     ),
+    "theme": (
+        "theme",
+        {
+            "preset": (theme.read_preset, "colours of the dashboard: dark, light, high-contrast"),
+            "colors": (theme.read_colors, 'one by one, such as {text.muted: "#999999"}'),
+        },
+    ),
 }
 OPTIONS: Final = {
     f"{prefix}.{name}": Option(f"{prefix}.{name}", section, name, reader, text)
@@ -244,7 +254,7 @@ OPTIONS: Final = {
 }
 
 IGNORED: Final = frozenset(
-    {"views", "ui", "theme", "beads_dir", "sound", "flags"}
+    {"views", "ui", "theme.mode", "beads_dir", "sound", "flags"}
     | {
         f"orchestration.{name}"
         for name in (
@@ -297,28 +307,6 @@ def explain(
     ]
 
 
-def files(
-    *,
-    config_file: Path | None = None,
-    work_dir: Path | None = None,
-    environ: Mapping[str, str] = os.environ,
-) -> list[Path]:
-    """The files that are read, the weakest first. One that was named must exist."""
-    named = config_file or _named_file(environ)
-    if named is not None:
-        return [named]
-    repo = repo_of(work_dir or Path.cwd())
-    candidates = [user_file(environ)]
-    if repo is not None:
-        candidates.append(repo / ".perles" / "config.yaml")
-    return [path for path in candidates if path.is_file()]
-
-
-def _named_file(environ: Mapping[str, str]) -> Path | None:
-    name = environ.get("PERLES_CONFIG")
-    return Path(name) if name else None
-
-
 def ignored_keys(paths: list[Path]) -> list[str]:
     """`file:line: key` of every key that is accepted and has no effect."""
     found = []
@@ -327,23 +315,6 @@ def ignored_keys(paths: list[Path]) -> list[str]:
             if key in IGNORED:
                 found.append(f"{node.where}: {key}")
     return found
-
-
-def user_file(environ: Mapping[str, str] = os.environ) -> Path:
-    """The user's own configuration file."""
-    base = environ.get("XDG_CONFIG_HOME")
-    root = Path(base) / "perles" if base else platformdirs.user_config_path("perles")
-    return root / "config.yaml"
-
-
-def repo_of(work_dir: Path) -> Path | None:
-    """The nearest folder from `work_dir` up with `.git` or `.perles`; never the user's home."""
-    for folder in (work_dir.absolute(), *work_dir.absolute().parents):
-        if folder == Path.home():
-            return None
-        if (folder / ".git").exists() or (folder / ".perles").is_dir():
-            return folder
-    return None
 
 
 def render_default() -> str:
@@ -428,6 +399,7 @@ def _build(found: Mapping[str, _Found]) -> Config:
         limits=Limits(**values["limits"]),
         notify=Notify(**values["notify"]),
         retention=Retention(**values["retention"]),
+        theme=Theme(**values["theme"]),
         providers=provider_config.build(
             {key: item.node for key, item in found.items() if item.option is None}
         ),
@@ -448,11 +420,13 @@ def _written(value: Any) -> str:
     if isinstance(value, tuple):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{model}: {_price(price)}" for model, price in value.items()) + "}"
+        return "{" + ", ".join(f"{key}: {_entry(entry)}" for key, entry in value.items()) + "}"
     return format_duration(value) if isinstance(value, float) else str(value)
 
 
-def _price(price: Price) -> str:
+def _entry(price: Price | str) -> str:
+    if isinstance(price, str):
+        return json.dumps(price)
     return "{" + ", ".join(f"{key}: {value:g}" for key, value in price._asdict().items()) + "}"
 
 
@@ -465,5 +439,6 @@ assert all(
         ("limits", Limits),
         ("notify", Notify),
         ("retention", Retention),
+        ("theme", Theme),
     )
 )

@@ -253,6 +253,11 @@ class Marked(NamedTuple):
     turn_id: int
     command: str
 
+    @property
+    def marker(self) -> str:
+        """What its environment says."""
+        return f"PERLES_TURN={self.workflow_id}/{self.turn_id}"
+
 
 def marked() -> list[Marked]:
     """Every live process of this user that carries the mark of a turn."""
@@ -263,7 +268,7 @@ def marked() -> list[Marked]:
         stat = _stat(int(entry))
         if stat is None or stat[0] in "ZX":
             continue
-        for variable in _environ(entry).split(b"\0"):
+        for variable in environ_of(entry):
             workflow_id, _, turn = variable.removeprefix(b"PERLES_TURN=").partition(b"/")
             if variable.startswith(b"PERLES_TURN=") and turn.isdigit():
                 name = workflow_id.decode(errors="replace")
@@ -271,7 +276,12 @@ def marked() -> list[Marked]:
     return found
 
 
-def _environ(pid: str) -> bytes:
+def environ_of(pid: int | str) -> list[bytes]:
+    """The environment of a process, as `NAME=value`; nothing where it may not be read."""
+    return _environ(pid).split(b"\0")
+
+
+def _environ(pid: int | str) -> bytes:
     try:
         return _read_proc(f"/proc/{pid}/environ")
     except OSError:
@@ -283,15 +293,6 @@ def _command(pid: str) -> str:
         return Path(f"/proc/{pid}/comm").read_text(errors="replace").strip()
     except OSError:
         return "?"  # ended meanwhile
-
-
-def signal_all(pids: Iterable[int], number: signal.Signals) -> None:
-    """Send a signal to each process that is still there."""
-    for pid in pids:
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            continue
 
 
 def _members(markers: Iterable[str], sessions: Iterable[int], since: int) -> list[Identity]:
@@ -346,15 +347,3 @@ def _write_private(path: Path, content: bytes) -> None:
 
 def _append(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-
-
-def cpu_seconds(pids: Iterable[int]) -> float:
-    """Processor time that these processes, and their ended children, have used so far."""
-    ticks = 0
-    for pid in pids:
-        try:
-            text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended meanwhile
-        ticks += sum(int(field) for field in text[text.rindex(")") + 2 :].split()[11:15])
-    return ticks / os.sysconf("SC_CLK_TCK")

@@ -18,14 +18,20 @@ def command(
         str | None, typer.Option(metavar="ID", help="Open on this workflow instead of the table.")
     ] = None,
     no_engine: Annotated[
-        bool, typer.Option("--no-engine", help="Only look: start no engine where none runs.")
+        bool,
+        typer.Option("--no-engine", help="Only look: start no engine for work that waits."),
     ] = False,
     theme: Annotated[
         str | None,
-        typer.Option(help="dark (the default), light or high-contrast."),
+        typer.Option(help="dark, light or high-contrast, instead of the configuration's."),
     ] = None,
 ) -> None:
-    """Look after all workflows on one screen; ? tells the keys."""
+    """Look after all workflows on one screen; ? tells the keys.
+
+    Where workflows run or wait and there is no engine, it starts one, as every start
+    from here does. That engine works on when the dashboard is left, and ends when
+    nothing runs or waits.
+    """
     from perles.dashboard.start import Options, start
 
     options = Options(once, width, height, no_color, svg, show, not no_engine, theme)

@@ -25,6 +25,7 @@ from perles.dashboard.table_keys import select as select_row
 
 FRAMES: Final = 20
 POLL_SECONDS: Final = 0.025
+NOTICE_SECONDS: Final = {"good": 6.0, "muted": 6.0, "warn": 15.0, "bad": 60.0}
 _READ: Final = 64 * 1024
 
 
@@ -50,6 +51,9 @@ class App:
         self._second = 0
         self._key_at = 0.0
         self._pipe = os.pipe()
+        self._had_work = False
+        self._notice = Notice("")
+        self._notice_at = 0.0
 
     def run(self) -> int:
         """Show and obey until told to quit; the exit code. The terminal is whole afterwards."""
@@ -69,8 +73,7 @@ class App:
         self._source.changed()
         self._draw(force=True)
         self._jobs.submit("limits", {})
-        if self._with_engine and not self.view.engine:
-            self._start_engine()
+        self._bring_engine()
 
     def _listen(self) -> None:
         """Signals wake the loop through a pipe; it alone acts on them."""
@@ -108,7 +111,17 @@ class App:
         if second != self._second:
             self._second = second
             self._dirty = True
+            self._fade()
         self._draw()
+        self._bring_engine()
+
+    def _fade(self) -> None:
+        """What was said is not said for ever; what went wrong stays a little longer."""
+        notice = self.state.notice
+        if notice is not self._notice:
+            self._notice, self._notice_at = notice, time.monotonic()
+        elif notice.text and time.monotonic() - self._notice_at > NOTICE_SECONDS[notice.style]:
+            self.state = replace(self.state, notice=Notice(""))
 
     def _wait(self) -> None:
         reading = [self._screen.in_fd, self._pipe[0], *self._jobs.files()]
@@ -167,9 +180,20 @@ class App:
         self._painter.forget()
         self._dirty = self._stale = True
 
+    def _bring_engine(self) -> None:
+        """Start an engine when work comes up and none is there.
+
+        One that dies while there is work is not replaced: that is for a person to see.
+        """
+        if not self._with_engine or self._jobs.busy:
+            return  # what is being done may bring an engine itself
+        if self.view.work and not self._had_work and not self.view.engine:
+            self._jobs.submit("engine", {"asked": False})
+        self._had_work = self.view.work
+
     def _start_engine(self) -> None:
         self.state = replace(self.state, notice=Notice("starting an engine …"))
-        self._jobs.submit("engine", {"exit_when_idle": False})
+        self._jobs.submit("engine", {"asked": True})
 
     def _refresh(self) -> None:
         """Read what the state shows, and keep the cursor on its row where rows moved."""

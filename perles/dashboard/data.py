@@ -7,7 +7,7 @@ between two looks. What cannot be read leaves the last view standing, with a ban
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from perles.dashboard.inside import read_inside
 from perles.dashboard.model import Inside, State, View, table_rows
 from perles.domain.errors import PerlesError
-from perles.store import dashboard_views, views
+from perles.store import dashboard_views, inbox_views, views
 from perles.store.dashboard_views import Totals
 from perles.store.failures import database_errors
 from perles.store.lock import EngineLock
@@ -51,7 +51,9 @@ class Source:
         self._ids: list[str] = []
         self._total = 0
         self._totals = Totals()
-        self._totals_at = 0.0
+        self._waiting: Sequence[Mapping[str, Any]] = ()
+        self._sums_at = 0.0
+        self._sums_stale = True
         self.limits: Mapping[str, int] = {}
 
     def close(self) -> None:
@@ -75,9 +77,13 @@ class Source:
                 return self._fail(error)
             if version != self._version:
                 self._version = version
-                self._order_stale = True
+                self._order_stale = self._sums_stale = True
                 found = True
-        return found or (self._order_stale and now - self._order_at >= SUM_SECONDS)
+        return (
+            found
+            or (self._order_stale and now - self._order_at >= SUM_SECONDS)
+            or (self._sums_stale and now - self._sums_at >= SUM_SECONDS)
+        )
 
     def view(self, state: State, last: View, size: tuple[int, int]) -> View:
         """What this state shows now; the last view with a banner where reading fails."""
@@ -116,6 +122,7 @@ class Source:
             self._banner = str(error)
             return
         self._order_key = None
+        self._sums_stale = True
         had = bool(self._ids)
         self._banner = f"the database is gone: {self._path}" if had and self._inode is None else ""
 
@@ -138,19 +145,15 @@ class Source:
         rows = {k: dict(row) for k, row in dashboard_views.rows(connection, wanted).items()}
         if state.detail is not None:
             inside = read_inside(connection, state.detail, rows.get(state.detail.workflow_id))
-        self._read_totals(connection)
-        waiting = (
-            [dict(row) for row in dashboard_views.waiting(connection)]
-            if state.screen == "inbox" or self._totals.attention
-            else []
-        )
+        self._read_sums(connection, at_once=state.screen == "inbox")
         return view._replace(
             ids=self._ids,
             rows=rows,
             total=self._total,
             totals=self._totals,
+            work=dashboard_views.has_work(connection),
             inside=inside,
-            waiting=waiting,
+            waiting=self._waiting,
         )
 
     def _read_order(self, connection: Connection, state: State) -> None:
@@ -171,12 +174,14 @@ class Source:
         self._total = int(mark[0])
         self._order_key, self._order_at, self._order_stale = (asked, mark), now, False
 
-    def _read_totals(self, connection: Connection) -> None:
+    def _read_sums(self, connection: Connection, *, at_once: bool) -> None:
+        """The top line and the inbox, not older than `SUM_SECONDS`."""
         now = time.monotonic()
-        if now - self._totals_at >= SUM_SECONDS:
-            self._totals_at = now
+        if self._sums_stale and (at_once or now - self._sums_at >= SUM_SECONDS):
+            self._sums_at, self._sums_stale = now, False
             today = datetime.now(UTC).date().isoformat()
             self._totals = dashboard_views.totals(connection, today)
+            self._waiting = inbox_views.inbox(connection)
 
     def _visible_top(self, state: State, size: tuple[int, int]) -> int:
         return max(0, min(state.table.top, len(self._ids) - table_rows(size)))

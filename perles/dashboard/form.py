@@ -9,8 +9,12 @@ from typing import Any, Final
 from perles.dashboard import editor
 from perles.dashboard.editor import Editor
 from perles.dashboard.keys import Key
+from perles.domain.nearest import nearest
 
 LISTS: Final = ("select", "multi-select")
+_NO_LIMIT: Final = "0 or nothing: no limit"
+_PROVIDER: Final = "provider or provider:model, such as claude:opus; nothing: as configured"
+_MOST_WORKERS: Final = 99
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ class Form:
     focus: int = 0
     error: str = ""
     busy: bool = False
+    providers: Mapping[str, str | None] = field(default_factory=dict)
+    """What can lead and work, by name, with what keeps it from that; empty while not known."""
 
 
 def fits(form: Form) -> list[Mapping[str, Any]]:
@@ -70,7 +76,10 @@ def choose(form: Form, template: Mapping[str, Any], work_dir: str) -> Form:
         Field("name", "Name", help="what to call it; the template knows one", own=True),
         _list("priority", "Priority", ("low", "normal", "high"), "normal"),
         Field("labels", "Labels", help="key=value, more after a comma", own=True),
-        Field("token_budget", "Token budget", "number", help="0 or nothing: no limit", own=True),
+        Field("token_budget", "Token budget", "number", help=_NO_LIMIT, own=True),
+        Field("cost_budget", "Cost budget", "amount", help=f"in USD; {_NO_LIMIT}", own=True),
+        Field("coordinator", "Coordinator", "provider", help=_PROVIDER, own=True),
+        Field("worker", "Worker", "provider", help=_PROVIDER, own=True),
         Field("workers", "Workers", "number", help="live at once; the template knows", own=True),
         Field("work_dir", "Work folder", editor=editor.of(work_dir), own=True),
     ]
@@ -143,17 +152,39 @@ def _choose_option(current: Field, key: Key) -> Field | None:
 def check(form: Form) -> tuple[int, str] | None:
     """The first field that is wrong, and why; None when all are right."""
     for index, given in enumerate(form.fields):
-        value = given.value
-        if given.required and not value:
-            return index, f"{given.label} is needed"
-        if given.kind == "number" and value and not _is_number(value, whole=given.own):
-            return index, f"{given.label} must be a number"
-        if given.key == "labels" and given.own:
-            for pair in filter(None, (part.strip() for part in value.split(","))):
-                name, equals, _ = pair.partition("=")
-                if not equals or not name:
-                    return index, f"a label is written key=value, not {pair}"
+        why = f"{given.label} is needed" if given.required and not given.value else None
+        why = why or wrong(given, form.providers)
+        if why:
+            return index, why
     return None
+
+
+def wrong(given: Field, providers: Mapping[str, str | None]) -> str | None:
+    """What is wrong with what is filled in; nothing is wrong with an empty field."""
+    value = given.value
+    if not value:
+        return None
+    if given.kind == "provider":
+        return _wrong_provider(value, providers)
+    if given.kind == "amount":
+        return None if _is_amount(value) else f"{given.label} must be a number, 0 or more"
+    if given.kind == "number" and not _is_number(value, whole=given.own):
+        return f"{given.label} must be a {'whole ' if given.own else ''}number"
+    if given.key == "workers" and given.own and not 1 <= int(value) <= _MOST_WORKERS:
+        return f"{given.label} must be 1 to {_MOST_WORKERS}"
+    if given.key == "labels" and given.own:
+        for pair in filter(None, (part.strip() for part in value.split(","))):
+            name, equals, text = pair.partition("=")
+            if not (name and equals and text):
+                return f"a label is written key=value, not {pair}"
+    return None
+
+
+def _wrong_provider(value: str, providers: Mapping[str, str | None]) -> str | None:
+    name = value.partition(":")[0]
+    if not providers or name in providers:
+        return providers.get(name)
+    return f"no provider {name}{nearest(name, providers)}; there are {', '.join(providers)}"
 
 
 def _is_number(text: str, *, whole: bool) -> bool:
@@ -166,18 +197,35 @@ def _is_number(text: str, *, whole: bool) -> bool:
     return True
 
 
+def _is_amount(text: str) -> bool:
+    try:
+        return 0 <= float(text) < float("inf")
+    except ValueError:
+        return False
+
+
 def spec(form: Form) -> dict[str, Any]:
     """The checked form as the arguments of a `WorkflowSpec`."""
     assert form.template is not None
     own = {given.key: given.value for given in form.fields if given.own}
     pairs = (part.strip().partition("=") for part in own["labels"].split(",") if part.strip())
     return {
-        "template_id": form.template["key"],
+        "template_id": "" if form.template.get("goal") else form.template["key"],
         "name": own["name"] or None,
         "priority": own["priority"],
         "labels": {key: value for key, _, value in pairs},
         "token_budget": int(own["token_budget"] or 0),
+        "cost_budget": float(own["cost_budget"] or 0),
+        "coordinator": own["coordinator"] or None,
+        "worker": own["worker"] or None,
         "workers": int(own["workers"]) if own["workers"] else None,
         "work_dir": own["work_dir"] or None,
-        "args": {g.key: g.value for g in form.fields if not g.own and g.value},
+        **_asked(form),
     }
+
+
+def _asked(form: Form) -> dict[str, Any]:
+    """The arguments of the template; of the one without tasks, the goal."""
+    assert form.template is not None
+    given = {one.key: one.value for one in form.fields if not one.own and one.value}
+    return {"goal": given["goal"]} if form.template.get("goal") else {"args": given}

@@ -1,4 +1,4 @@
-"""Keys of the inbox: answer, approve, deny in place."""
+"""Keys of the inbox: answer, approve, deny, take note, in place."""
 
 from __future__ import annotations
 
@@ -6,9 +6,21 @@ from dataclasses import replace
 
 from perles.dashboard import editor
 from perles.dashboard.keys import Key
-from perles.dashboard.model import Effect, Inbox, Notice, Result, State, View, waiting_row
+from perles.dashboard.model import (
+    Effect,
+    Inbox,
+    Notice,
+    Result,
+    State,
+    View,
+    entry_of,
+    selected_id,
+    waiting_place,
+    waiting_row,
+)
 from perles.dashboard.table_keys import open_detail
 
+_GONE = Notice("it does not wait any more; nothing was sent", "warn")
 _VERBS = {"y": "approve", "d": "deny", "m": "answer"}
 
 
@@ -21,13 +33,15 @@ def press(state: State, key: Key, view: View) -> Result:
     steps = {"j": 1, "down": 1, "k": -1, "up": -1, "g": -last, "home": -last, "G": last}
     steps |= {"end": last, "wheel-down": 1, "wheel-up": -1, "pagedown": 10, "pageup": -10}
     if key.name in steps:
-        at = max(0, min(last, min(inbox.cursor, last) + steps[key.name]))
-        return replace(state, inbox=replace(inbox, cursor=at)), ()
+        at = max(0, min(last, (waiting_place(state, view) or 0) + steps[key.name]))
+        entry = entry_of(view.waiting[at]) if view.waiting else None
+        return replace(state, inbox=replace(inbox, cursor=at, entry=entry)), ()
     if key.name in ("esc", "i"):
         return replace(state, screen="table"), ()
-    row = waiting_row(state, view)
     if key.name == "enter":
-        return open_detail(state, None if row is None else str(row["workflow_id"]))
+        return open_detail(state, selected_id(state, view))
+    if key.name == "a":
+        return _take_note(state, view)
     if key.name in _VERBS:
         return _begin(state, _VERBS[key.name], view), ()
     if len(key.name) == 1:
@@ -40,10 +54,22 @@ def _begin(state: State, verb: str, view: View) -> State:
     row = waiting_row(state, view)
     if row is None:
         return replace(state, notice=Notice(f"nothing to {verb}: nothing waits"))
-    if verb != "answer" and row["kind"] != "task":
-        notice = Notice(f"nothing to {verb}: this is no task; m answers, Enter opens it", "warn")
-        return replace(state, notice=notice)
-    return replace(state, inbox=replace(state.inbox, answer=editor.Editor(), verb=verb))
+    if row["workflow_id"] is None:
+        return replace(state, notice=Notice(f"nothing to {verb}: it is of no workflow", "warn"))
+    if verb != "answer" and row["kind"] != "approval":
+        keys = "m answers, a takes note, Enter opens it"
+        return replace(state, notice=Notice(f"nothing to {verb}: this is no task; {keys}", "warn"))
+    answer = replace(state.inbox, answer=editor.Editor(), verb=verb, entry=entry_of(row))
+    return replace(state, inbox=answer)
+
+
+def _take_note(state: State, view: View) -> Result:
+    row = waiting_row(state, view)
+    if row is None:
+        return replace(state, notice=Notice("nothing to take note of: nothing waits")), ()
+    if row["kind"] == "approval":
+        return replace(state, notice=Notice("a task wants an answer: y or d", "warn")), ()
+    return replace(state, notice=Notice("taking note …")), (Effect("ack", {"seq": row["seq"]}),)
 
 
 def _type(state: State, inbox: Inbox, key: Key, view: View) -> Result:
@@ -62,7 +88,7 @@ def _send(state: State, inbox: Inbox, view: View) -> Result:
     text = inbox.answer.text.strip()
     closed = replace(state, inbox=replace(inbox, answer=None))
     if row is None:
-        return replace(closed, notice=Notice("nothing waits any more", "warn")), ()
+        return replace(closed, notice=_GONE), ()
     if not text and inbox.verb != "approve":
         notice = Notice("say why, in a word or two" if inbox.verb == "deny" else "say something")
         return replace(state, notice=notice), ()

@@ -86,6 +86,11 @@ class Jobs:
         self._waiting: list[tuple[str, Mapping[str, Any]]] = []
         self._number = 0
 
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is still to come."""
+        return bool(self._waiting) or any(worker.request is not None for worker in self._workers)
+
     def files(self) -> list[int]:
         """The descriptors that become readable when an answer comes."""
         return [worker.fileno() for worker in self._workers]

@@ -30,7 +30,7 @@ TABLE: Final = (
     Binding("Esc", "clear the filter, then the marks"),
     Binding("o O", "sort by the next, the previous column", "sort"),
     Binding("!", "go to the next that needs you"),
-    Binding("E", "start an engine where none runs"),
+    Binding("E", "start an engine; it ends when all is done"),
     Binding("?", "this help", "help"),
     Binding("q Ctrl-C", "quit; agents go on", "quit"),
     Binding("Ctrl-L Ctrl-Z", "draw anew; to the shell and back with fg"),
@@ -60,6 +60,7 @@ INBOX: Final = (
     Binding("y", "approve, with a note", "approve"),
     Binding("d", "deny, with a reason", "deny"),
     Binding("m", "answer: a message to the coordinator", "answer"),
+    Binding("a", "take note: it leaves the inbox", "note"),
     Binding("Enter", "open the workflow", "open"),
     Binding("Esc i", "back", "back"),
 )

@@ -56,11 +56,19 @@ class Detail:
     recalled: int = 0
 
 
+Entry = tuple[int, str, str]
+"""What tells rows of the inbox apart: seq, workflow, task."""
+
+
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """What waits for a person. `answer` is set while an answer is typed."""
+    """What waits for a person. `answer` is set while an answer is typed.
+
+    `entry` names the row that is selected: others may come above it at any time.
+    """
 
     cursor: int = 0
+    entry: Entry | None = None
     answer: Editor | None = None
     verb: str = "approve"
 
@@ -114,6 +122,8 @@ class View(NamedTuple):
     inside: Inside | None = None
     waiting: Sequence[Mapping[str, Any]] = ()
     engine: bool = True
+    work: bool = False
+    """Whether a workflow runs or waits to be started."""
     banner: str = ""
     now: float = 0.0
     size: tuple[int, int] = (80, 24)
@@ -136,17 +146,33 @@ def selected_id(state: State, view: View) -> str | None:
         return state.detail.workflow_id
     if state.screen == "inbox":
         row = waiting_row(state, view)
-        return None if row is None else str(row["workflow_id"])
+        return None if row is None or row["workflow_id"] is None else str(row["workflow_id"])
     if not view.ids:
         return None
     return view.ids[min(state.table.cursor, len(view.ids) - 1)]
 
 
 def waiting_row(state: State, view: View) -> Mapping[str, Any] | None:
-    """The row of the inbox that is selected."""
-    if not view.waiting:
-        return None
-    return view.waiting[min(state.inbox.cursor, len(view.waiting) - 1)]
+    """The row of the inbox that is selected; while its answer is typed, none other."""
+    place = waiting_place(state, view)
+    return None if place is None else view.waiting[place]
+
+
+def waiting_place(state: State, view: View) -> int | None:
+    """Where the selected row of the inbox stands."""
+    inbox = state.inbox
+    if inbox.entry is not None:
+        for place, row in enumerate(view.waiting):
+            if entry_of(row) == inbox.entry:
+                return place
+        if inbox.answer is not None:
+            return None
+    return min(inbox.cursor, len(view.waiting) - 1) if view.waiting else None
+
+
+def entry_of(row: Mapping[str, Any]) -> Entry:
+    """What tells this row of the inbox from others."""
+    return row["seq"], str(row["workflow_id"]), str(row["task"])
 
 
 def table_rows(size: tuple[int, int]) -> int:

@@ -18,6 +18,8 @@ def take(state: State, answer: Answer, source: Source) -> Result:
             return state, ()
     if answer.kind == "templates":
         return _templates(state, answer), ()
+    if answer.kind == "providers":
+        return _providers(state, answer), ()
     if answer.kind == "create":
         return _created(state, answer)
     if answer.error is not None:
@@ -25,6 +27,8 @@ def take(state: State, answer: Answer, source: Source) -> Result:
     if answer.kind == "do":
         return replace(state, notice=_summary(answer)), ()
     if answer.kind == "engine":
+        if not (answer.value or answer.args["asked"]):
+            return state, ()
         said = "started an engine" if answer.value else "an engine runs"
         return replace(state, notice=Notice(said, "good")), ()
     return replace(state, notice=Notice(str(answer.value), "good")), ()
@@ -56,6 +60,13 @@ def _templates(state: State, answer: Answer) -> State:
     if answer.error is not None:
         return replace(state, form=replace(state.form, templates=(), error=answer.error))
     return replace(state, form=replace(state.form, templates=tuple(answer.value)))
+
+
+def _providers(state: State, answer: Answer) -> State:
+    """What is not known is not checked here: creating checks it again."""
+    if state.form is None or answer.error is not None:
+        return state
+    return replace(state, form=replace(state.form, providers=answer.value))
 
 
 def _created(state: State, answer: Answer) -> Result:

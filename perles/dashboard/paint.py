@@ -16,6 +16,7 @@ from rich.style import Style
 from perles.dashboard import theme as themes
 from perles.dashboard.lines import Frame, Line
 from perles.text import clean
+from perles.theme import Theme
 
 Colours = Literal["none", "16", "256", "true"]
 _SYSTEMS: Final = {
@@ -39,8 +40,9 @@ def colours_of(environ: Mapping[str, str]) -> Colours:
 class Painter:
     """Turns frames into what to write, remembering what is on the screen."""
 
-    def __init__(self, colours: Colours, theme: str = "dark") -> None:
+    def __init__(self, colours: Colours, theme: Theme | None = None) -> None:
         self._colours = colours
+        theme = theme or Theme()
         self._styles = {name: Style.parse(text) for name, text in themes.styles(theme).items()}
         self._selection = Style.parse(themes.selection(theme))
         self._shown: list[Line] = []

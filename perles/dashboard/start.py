@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from perles.dashboard import theme as themes
+from perles import config_files
 from perles.dashboard.data import Source
 from perles.dashboard.frames.compose import Composer
 from perles.dashboard.lines import Frame
@@ -20,6 +20,7 @@ from perles.domain.nearest import nearest
 from perles.paths import Paths, home
 from perles.store import views
 from perles.text import clean
+from perles.theme import PRESETS, Theme
 
 MAX_SIDE: Final = 1000
 
@@ -39,13 +40,8 @@ class Options(NamedTuple):
 
 def start(options: Options) -> int:
     """Run the dashboard; its exit code. Raises `UsageError` where there is no terminal for it."""
-    if options.theme is not None and options.theme not in themes.THEMES:
-        raise UsageError(
-            f"cannot use theme {options.theme!r}{nearest(options.theme, tuple(themes.THEMES))}; "
-            f"it is one of {', '.join(themes.THEMES)}"
-        )
+    theme = _theme(options.theme)
     paths = Paths(home(os.environ))
-    theme = options.theme or "dark"
     state = _opened(State(), options.show, paths)
     if options.once or options.svg is not None:
         return _once(options, paths, theme, state)
@@ -65,6 +61,22 @@ def start(options: Options) -> int:
     return App(paths.root, paths.database_path(), painter, engine=options.engine, state=state).run()
 
 
+def _theme(named: str | None) -> Theme:
+    """The theme of the command line, else of the configuration. Raises `UsageError`."""
+    if named is not None:
+        if named not in PRESETS:
+            raise UsageError(
+                f"cannot use theme {named!r}{nearest(named, PRESETS)}; "
+                f"it is one of {', '.join(PRESETS)}"
+            )
+        return Theme(named)
+    if config_files.is_default():
+        return Theme()  # reading it would cost a tenth of the time that starting may take
+    from perles import config
+
+    return config.load().theme
+
+
 def _opened(state: State, ref: str | None, paths: Paths) -> State:
     """The state on one workflow's inside, where one is named. Raises `NotFoundError`."""
     if ref is None:
@@ -74,7 +86,7 @@ def _opened(state: State, ref: str | None, paths: Paths) -> State:
     return replace(state, screen="detail", detail=Detail(workflow_id))
 
 
-def _once(options: Options, paths: Paths, theme: str, state: State) -> int:
+def _once(options: Options, paths: Paths, theme: Theme, state: State) -> int:
     terminal = shutil.get_terminal_size()
     size = (options.width or terminal.columns, options.height or terminal.lines)
     for side in size:
@@ -96,7 +108,7 @@ def _once(options: Options, paths: Paths, theme: str, state: State) -> int:
     return 0
 
 
-def _picture(frame: Frame, size: tuple[int, int], theme: str, path: Path) -> int:
+def _picture(frame: Frame, size: tuple[int, int], theme: Theme, path: Path) -> int:
     """The frame as an SVG, by Rich's own export."""
     import io
 
@@ -118,7 +130,7 @@ def _picture(frame: Frame, size: tuple[int, int], theme: str, path: Path) -> int
         for segment, style in given:
             text.append(clean(segment), painter.style(style))
         console.print(text)
-    colours = DEFAULT_TERMINAL_THEME if theme == "light" else MONOKAI
+    colours = DEFAULT_TERMINAL_THEME if theme.preset == "light" else MONOKAI
     try:
         console.save_svg(str(path), title="perles dashboard", theme=colours)
     except OSError as error:

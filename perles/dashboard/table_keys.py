@@ -35,7 +35,7 @@ def press(state: State, key: Key, view: View) -> Result:
         return actions.press(state, key.name, view)
     if key.name in ("n", "N"):
         form = Form(start=key.name == "N")
-        return replace(state, screen="form", form=form), (Effect("templates"),)
+        return replace(state, screen="form", form=form), (Effect("templates"), Effect("providers"))
     if key.name == "enter":
         return open_detail(state, selected_id(state, view))
     if key.name == "click":

@@ -9,10 +9,31 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from perles.controlplane import ControlPlane
 from perles.domain.errors import PerlesError
+
+GOAL: Final = {
+    "key": "goal",
+    "name": "Goal in words",
+    "description": "no template: the coordinator makes the tasks itself",
+    "source": "builtin",
+    "error": None,
+    "goal": True,
+    "arguments": [
+        {
+            "key": "goal",
+            "label": "Goal",
+            "type": "textarea",
+            "description": "what is wanted, and how one will know that it is done",
+            "required": True,
+            "default": "",
+            "options": [],
+        }
+    ],
+}
+"""What stands among the templates for a workflow that has none."""
 
 
 class CannotError(PerlesError):
@@ -36,18 +57,23 @@ def main() -> int:
 
 def _do(plane: ControlPlane, kind: str, args: dict[str, Any]) -> Any:
     if kind == "engine":
-        return plane.ensure_engine(exit_when_idle=args.get("exit_when_idle", True))
+        return plane.ensure_engine()
     if kind == "limits":
         policy = plane.config().resource_policy
         return {name: getattr(policy, name) for name in type(policy).__dataclass_fields__}
     if kind == "templates":
-        return [_template(found) for found in plane.templates(Path.cwd()).list()]
+        return [*(_template(found) for found in plane.templates(Path.cwd()).list()), GOAL]
+    if kind == "providers":
+        return {one["name"]: one["problem"] for one in plane.providers()}
     if kind == "create":
         return _create(plane, args)
     if kind == "do":
         return _act(plane, args)
     if kind == "send":
         return _call(plane, "send", args["id"], args["text"], to=args["to"])
+    if kind == "ack":
+        plane.ack([args["seq"]])
+        return "took note of it"
     if kind == "judge":
         return _call(plane, args["verb"], args["id"], args["task"], args["text"])
     raise CannotError(f"cannot {kind}: this perles has no way to do so")

@@ -137,8 +137,8 @@ class Engine:
         sweeps = Sweeps(context, look_again=self._changed.set)
         self._notifier = notifier = Notifier(context)
         health = HealthMonitor(context, commands)
-        sweeps.every(health.interval, "health", health.sweep)
         sweeps.every(retention.SWEEP_SECONDS, "retention", RetentionSweep(context).sweep)
+        sweeps.at_pace(lambda: health.interval, "health", health.sweep)
         try:
             await context.writer.write(_started)
             await context.writer.write(lambda tx: tell_limits(tx, context.policy()))
@@ -159,6 +159,7 @@ class Engine:
                 await self._pause_all(context, commands)
         finally:
             await sweeps.stop()
+            await health.settle()
             await context.supervisor.leave()
             await context.turns.settle()
             await servers.stop()

@@ -1,5 +1,9 @@
 """The steps of recovery: nudge, replace, pause, and what is done when none helped."""
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from perles.domain.clock import from_text
 from perles.domain.errors import PerlesError
 from perles.engine import health_queries, mail, queries
 from perles.engine.context import Context
@@ -8,6 +12,7 @@ from perles.engine.replacement import replace
 from perles.store import journal
 from perles.store.database import Tx
 from perles.store.schema import Agent, Workflow
+from perles.store.waiting_views import age, first_line
 
 NUDGE = (
     "Nothing has moved in this workflow for {silent:.0f} seconds. Look at the tasks "
@@ -15,6 +20,20 @@ NUDGE = (
     "fail what cannot be done, replace a worker that is lost, and end the workflow when all is "
     "done. Busy now: {busy}."
 )
+
+
+def step(context: Context, workflow_id: str, finding: Finding) -> Callable[[], Awaitable[None]]:
+    """What takes this step, in the workflow's lane; one that cannot be taken is recorded."""
+
+    async def run() -> None:
+        try:
+            await take_step(context, workflow_id, finding)
+        except PerlesError as error:
+            text = str(error)
+            await context.writer.write(lambda tx: failed(tx, workflow_id, finding, text))
+            raise
+
+    return run
 
 
 async def take_step(context: Context, workflow_id: str, finding: Finding) -> None:
@@ -31,6 +50,13 @@ async def take_step(context: Context, workflow_id: str, finding: Finding) -> Non
     elif finding.kind == "pause":
         await context.supervisor.pause(workflow_id, reason=_why(finding))
     context.kick()
+
+
+def doing(row: Any, now: str) -> str:
+    """`worker-1: pytest -q, 6m`: an agent that works, at what, and since when."""
+    began = row["started_at"] or row["active_at"]
+    what = first_line(row["command"] or row["task"] or "its turn")
+    return f"{row['name']}: {what}, {age(began, from_text(now))}"
 
 
 def failed(tx: Tx, workflow_id: str, finding: Finding, error: str) -> None:

@@ -84,7 +84,7 @@ class McpServers:
         else:
             while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event
                 await asyncio.sleep(0)
-            server.should_exit = True
+            server.leave()
         await asyncio.wait([task])
 
     async def stop(self) -> None:

@@ -42,7 +42,6 @@ class Totals(NamedTuple):
     ai_calls: int = 0
     tokens: int = 0
     cost_today: float = 0.0
-    attention: int = 0
     queued: int = 0
 
 
@@ -87,21 +86,26 @@ def rows(connection: Connection, ids: Sequence[str]) -> dict[str, Row]:
     return {row["id"]: row for row in connection.execute(query, some)}
 
 
+def has_work(connection: Connection) -> bool:
+    """Whether a workflow runs, or waits to be started; by two indexes, for it is asked often."""
+    query = (
+        "SELECT EXISTS (SELECT 1 FROM workflows WHERE state = 'running') OR EXISTS ("
+        "SELECT 1 FROM workflows WHERE state = 'pending' AND start_requested_at IS NOT NULL)"
+    )
+    return bool(connection.execute(query).fetchone()[0])
+
+
 def totals(connection: Connection, today: str) -> Totals:
     """What is in use, over all workflows; `today` is the date as times begin with it."""
     used = dict(connection.execute("SELECT kind, count(*) FROM leases GROUP BY kind").fetchall())
     one = connection.execute(
         "SELECT coalesce(sum(tokens_used), 0), coalesce(sum(state = 'running'), 0), "
-        "coalesce(sum(archived_at IS NULL AND (waiting_for_user OR state = 'failed' OR "
-        "(state = 'running' AND health IN ('degraded', 'stuck')))), 0), "
         "coalesce(sum(state = 'pending' AND start_requested_at IS NOT NULL), 0) FROM workflows"
     ).fetchone()
     cost = connection.execute(
         "SELECT coalesce(sum(cost_usd), 0) FROM turns WHERE started_at >= ?", (today,)
     ).fetchone()[0]
-    return Totals(
-        one[1], used.get("worker", 0), used.get("ai_call", 0), one[0], cost, one[2], one[3]
-    )
+    return Totals(one[1], used.get("worker", 0), used.get("ai_call", 0), one[0], cost, one[2])
 
 
 def agents(connection: Connection, workflow_id: str) -> list[Row]:
@@ -148,31 +152,3 @@ def turns(connection: Connection, workflow_id: str, limit: int = 2000) -> list[R
         "WHERE t.workflow_id = ? ORDER BY t.id DESC LIMIT ?"
     )
     return connection.execute(query, (workflow_id, limit)).fetchall()[::-1]
-
-
-def waiting(connection: Connection, limit: int = 200) -> list[Row]:
-    """What waits for a person: tasks first, then workflows; with the text where there is one."""
-    query = """
-    SELECT * FROM (
-    SELECT w.id AS workflow_id, w.name, k.key AS task, k.title AS text, 'task' AS kind,
-        coalesce(k.started_at, k.updated_at) AS at
-    FROM tasks k JOIN workflows w ON w.id = k.workflow_id
-    WHERE k.status = 'waiting_for_user' AND w.archived_at IS NULL
-        AND w.state IN ('running', 'paused')
-    UNION ALL
-    SELECT w.id, w.name, NULL, coalesce(
-        (SELECT json_extract(e.payload, '$.text') FROM events e WHERE e.workflow_id = w.id
-         AND e.type = 'user.notification' ORDER BY e.seq DESC LIMIT 1), w.reason, ''),
-        'notice', w.updated_at
-    FROM workflows w WHERE w.waiting_for_user AND w.archived_at IS NULL AND w.state = 'running'
-        AND NOT EXISTS (SELECT 1 FROM tasks k WHERE k.workflow_id = w.id
-                        AND k.status = 'waiting_for_user')
-    UNION ALL
-    SELECT w.id, w.name, NULL, coalesce(w.reason, w.health),
-        CASE w.state WHEN 'failed' THEN 'failed' ELSE w.health END, w.updated_at
-    FROM workflows w WHERE w.archived_at IS NULL AND NOT w.waiting_for_user AND
-        (w.state = 'failed' OR (w.state = 'running' AND w.health IN ('degraded', 'stuck')))
-        AND NOT EXISTS (SELECT 1 FROM workflows r WHERE r.retried_from = w.id)
-    ) ORDER BY kind != 'task', kind != 'notice', at DESC LIMIT ?
-    """
-    return connection.execute(query, (limit,)).fetchall()

@@ -114,12 +114,17 @@ def _held(
             continue
         until = row["until"]
         if until and datetime.fromisoformat(until) > now:
-            text = f"rate limited until {moment(until)} ({row['provider']})"
+            text = rate_limited(until, row["provider"])
         else:
             text = f"waiting for a turn ({row['name']})"
         if (row["workflow_id"], text) not in said:
             said.add((row["workflow_id"], text))
             yield row["workflow_id"], text
+
+
+def rate_limited(until: str, provider: str) -> str:
+    """`rate limited until 10:32 (claude)`."""
+    return f"rate limited until {moment(until)} ({provider})"
 
 
 def _slots(

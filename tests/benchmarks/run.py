@@ -5,6 +5,7 @@ import sys
 from tests.benchmarks import (
     agents,
     dashboard,
+    health,
     reading,
     resources,
     running,
@@ -22,6 +23,7 @@ PARTS = {
     "supervising": supervising,
     "dashboard": dashboard,
     "upkeep": upkeep,
+    "health": health,
 }
 
 

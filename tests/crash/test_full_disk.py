@@ -1,4 +1,4 @@
-"""The disk is full for a while, in the middle of turns: nothing is lost."""
+"""The disk is full for a while, in the middle of turns, or read-only: nothing is lost."""
 
 import errno
 import shutil
@@ -99,3 +99,16 @@ def test_an_engine_that_dies_on_a_full_disk_goes_on_when_there_is_room(
 def _effects(storm: World) -> list[str]:
     path = storm.home.work / "effects"
     return path.read_text().split() if path.exists() else []
+
+
+def test_an_engine_is_refused_on_a_disk_that_is_read_only(small_disk: Home) -> None:
+    remount = ["mount", "-o", "remount,ro", str(small_disk.root)]
+    subprocess.run(remount, check=True)
+
+    told = small_disk.perles("serve", "--foreground")
+    listed = small_disk.json("list", "--json")
+
+    assert told.returncode == 7, told.stderr
+    assert len(told.stderr.splitlines()) <= 2
+    assert "Read-only file system" in told.stderr
+    assert listed == []

@@ -1,5 +1,8 @@
 """Whole sessions on a terminal, against a real engine."""
 
+import os
+import signal
+import sqlite3
 from collections.abc import Iterator
 
 import pytest
@@ -19,10 +22,19 @@ def terminal(home: Home) -> Iterator[Terminal]:
         made.ends()
 
 
+def _as_an_engine_left_it(home: Home, name: str) -> None:
+    """A workflow that waits to be started, and no engine: the last one died."""
+    connection = sqlite3.connect(home.database)
+    with connection:
+        connection.execute(
+            "UPDATE workflows SET start_requested_at = created_at WHERE name = ?", (name,)
+        )
+    connection.close()
+
+
 def test_create_start_follow_stop_quit(home: Home, terminal: Terminal) -> None:
     home.pipeline("slow", [{"key": "a", "run": "echo begun; sleep 60"}])
 
-    terminal.shows("started an engine")
     terminal.type("N")
     terminal.shows("Pipeline")
     terminal.type("\r")
@@ -73,19 +85,38 @@ def test_a_change_by_another_process_appears(home: Home, terminal: Terminal) -> 
 def test_the_engine_that_ends_is_told_and_a_key_brings_it_back(
     home: Home, terminal: Terminal
 ) -> None:
-    terminal.shows("started an engine")
-    home.perles("engine", "stop")
-    terminal.type("k")
-    terminal.shows("no engine runs")
+    home.perles("create", home.pipeline("slow", [{"key": "a", "run": "sleep 60"}]))
+    home.perles("start", "slow")
+    terminal.shows("● running")
+    pid = home.json("engine", "status", "--json")["pid"]
+    os.kill(pid, signal.SIGKILL)
+    terminal.shows("no engine runs: nothing goes on; E starts one")
 
     terminal.type("E")
 
     terminal.shows("started an engine")
+    terminal.wait_for("no warning", lambda text: "no engine" not in text)
+
+
+def test_it_brings_an_engine_where_work_waits_and_that_one_ends_when_idle(home: Home) -> None:
+    file = home.pipeline("left", [{"key": "a", "run": "true"}])
+    home.perles("create", file)
+    _as_an_engine_left_it(home, "left")
+
+    made = Terminal(home, "dashboard", columns=100)
+
+    made.shows("✓ completed")
+    made.shows("no engine")
+    assert home.perles("engine", "status").returncode == 5
+    made.type("q")
+    assert made.ends() == 0
 
 
 def test_only_looking_starts_no_engine(home: Home) -> None:
+    home.perles("create", home.pipeline("left", [{"key": "a", "run": "true"}]))
+    _as_an_engine_left_it(home, "left")
     made = Terminal(home, "dashboard", "--no-engine")
-    made.shows("no engine runs")
+    made.shows("no engine runs: looking only")
     made.type("q")
     made.ends()
 
@@ -101,8 +132,6 @@ def test_a_resize_draws_anew(home: Home, terminal: Terminal) -> None:
 def test_a_database_that_goes_away_leaves_a_banner(home: Home, terminal: Terminal) -> None:
     home.perles("create", home.pipeline("kept", [{"key": "a", "run": "true"}]))
     terminal.shows("kept")
-    home.wait_for("its engine", lambda: home.perles("engine", "status").returncode == 0)
-    assert home.perles("engine", "stop").returncode == 0
     home.database.rename(home.database.with_suffix(".away"))
     terminal.type("k")
 

@@ -10,7 +10,7 @@ from perles.dashboard.keymap import TABLE
 from perles.dashboard.keys import Key
 from perles.dashboard.model import Detail, Effect, State, View
 from perles.dashboard.state import press
-from tests.dashboard.views import inside, table
+from tests.dashboard.views import inside, table, waiting
 
 SIZE = (80, 24)
 
@@ -177,3 +177,53 @@ def test_random_keys_never_break_state_or_frames() -> None:
         if count % 200 == 0:
             state, frame = composer.compose(state, view)
             assert len(frame.lines) == view.size[1]
+
+
+INBOX = State(screen="inbox")
+
+
+def test_an_answer_goes_to_the_row_it_was_begun_on_whatever_comes_above_it() -> None:
+    view = table(3, SIZE)._replace(waiting=[waiting(2), waiting(1)])
+    state = _keys(INBOX, view, "j", "y", "o", "k")[0]
+    moved = view._replace(waiting=[waiting(4), waiting(3), waiting(2), waiting(1)])
+
+    _, effects = _keys(state, moved, "enter")
+
+    args = {"verb": "approve", "id": "wf-00000001", "task": "ok", "text": "ok"}
+    assert effects == [Effect("judge", args)]
+
+
+def test_an_answer_to_what_waits_no_more_is_not_sent() -> None:
+    view = table(3, SIZE)._replace(waiting=[waiting(2), waiting(1)])
+    state = _keys(INBOX, view, "j", "d", "n", "o")[0]
+
+    state, effects = _keys(state, view._replace(waiting=[waiting(2)]), "enter")
+
+    assert (effects, "nothing was sent" in state.notice.text) == ([], True)
+
+
+def test_a_denial_needs_a_reason() -> None:
+    view = table(3, SIZE)
+
+    state, effects = _keys(INBOX, view, "d", "enter")
+
+    assert (effects, "say why" in state.notice.text) == ([], True)
+    assert _keys(state, view, "x", "enter")[1][0].args["text"] == "x"
+
+
+def test_what_is_no_task_is_noted_rather_than_approved() -> None:
+    view = table(3, SIZE)._replace(waiting=[waiting(7, kind="failed", task=None)])
+
+    assert "this is no task" in _keys(INBOX, view, "y")[0].notice.text
+    assert _keys(INBOX, view, "a")[1] == [Effect("ack", {"seq": 7})]
+
+
+def test_a_budget_of_no_workflow_can_be_noted_and_nothing_else() -> None:
+    view = table(3, SIZE)._replace(
+        waiting=[waiting(7, kind="budget", workflow_id=None, workflow=None, task=None)]
+    )
+
+    for key in ("m", "y", "d", "enter"):
+        state, effects = _keys(INBOX, view, key)
+        assert (state.screen, effects, state.notice.text[:7]) == ("inbox", [], "nothing")
+    assert _keys(INBOX, view, "a")[1] == [Effect("ack", {"seq": 7})]

@@ -50,11 +50,21 @@ def table(count: int, size: tuple[int, int], name: str | None = None) -> View:
         ids=[one["id"] for one in rows],
         rows={one["id"]: one for one in rows[:500]},
         total=count,
-        totals=Totals(2, 3, 1, 1_234_567, 4.2, 1, 1),
+        totals=Totals(2, 3, 1, 1_234_567, 4.2, 1),
+        waiting=[waiting(1)] if count > 1 else [],
         limits={"max_workflows_running": 5, "max_workers": 10, "max_ai_calls": 5},
         now=NOW,
         size=size,
     )
+
+
+def waiting(number: int, **given: Any) -> dict[str, Any]:
+    """One row of the inbox."""
+    return {
+        "seq": number, "kind": "approval", "at": "2030-03-17T17:30:00.000Z",
+        "workflow_id": f"wf-{number:08}", "workflow": f"workflow {number}", "task": "ok",
+        "text": "approve deploy?", "acknowledged": False, **given,
+    }  # fmt: skip
 
 
 def inside(size: tuple[int, int], text: str = "**Done**: see `notes.md`\n- one\n- two") -> View:

@@ -120,12 +120,12 @@ def test_the_repository_is_over_the_user(
 
 def test_keys_of_the_original_are_accepted_and_told(home: Home) -> None:
     path = home.work / "c.yaml"
-    path.write_text(SEED + "  claude: {model: opus}\nviews: []\ntheme: {preset: x}\n")
+    path.write_text(SEED + "  claude: {model: opus}\nviews: []\ntheme: {mode: dark}\n")
 
     result = home.perles("--config", path, "config", "check")
 
     assert result.returncode == 0, result.stderr
-    assert "theme has no effect" in result.stderr
+    assert "theme.mode has no effect" in result.stderr
     assert "views has no effect" in result.stderr
 
 
@@ -138,3 +138,40 @@ def test_init_writes_a_file_that_check_finds_fine(home: Home) -> None:
     assert (checked.returncode, checked.stderr) == (0, "")
     assert home.perles("config", "init").returncode == 2  # it is there already
     assert home.perles("config", "init", "--force").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("preset: lihgt", "did you mean 'light'?"),
+        ('colors: {text.mutted: "#888"}', "did you mean 'text.muted'?"),
+        ('colors: {text: {mutted: "#888"}}', "did you mean 'text.muted'?"),
+        ("colors: {text.muted: bright_bleu}", "did you mean 'bright_blue'?"),
+        ("colors: {text.muted: '#12345'}", "write #rrggbb"),
+        ("colors:\n    text.muted: #fff", "stands in quotes"),
+        ("colors: red", "expected keys and values"),
+    ],
+)
+def test_a_wrong_theme_is_told_in_one_line(home: Home, written: str, said: str) -> None:
+    path = home.work / "c.yaml"
+    path.write_text(f"theme:\n  {written}\n")
+
+    for command in (["config", "check"], ["dashboard", "--once"]):
+        result = home.perles("--config", path, *command)
+
+        assert result.returncode == 2
+        (line,) = result.stderr.splitlines()
+        assert line.startswith(f"perles: cannot use {path}:")
+        assert said in line
+
+
+def test_a_theme_with_names_of_the_original_is_fine(home: Home) -> None:
+    path = home.work / "c.yaml"
+    colors = 'colors: {button.primary.bg: "#111111", text: {muted: "#FAB"}, border.focus: Cyan}'
+    path.write_text(f"theme: {{preset: default, {colors}}}\n")
+
+    shown = home.json("--config", path, "config", "show", "--json")
+
+    values = {setting["key"]: setting["value"] for setting in shown}
+    assert values["theme.preset"] == "dark"
+    assert values["theme.colors"] == '{text.muted: "#ffaabb", border.focus: "cyan"}'

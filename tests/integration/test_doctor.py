@@ -149,7 +149,7 @@ def test_recoveries_that_did_not_help_are_told(crew: Crew) -> None:
 @pytest.mark.parametrize(
     ("reason", "way"),
     [
-        ("token budget exhausted", "perles set $id --token-budget N"),
+        ("token budget exhausted", "perles set ID --token-budget N"),
         ("global cost budget exhausted", "raise resource_policy.token_budget or cost_budget"),
     ],
 )
@@ -188,7 +188,7 @@ def test_a_silence_that_ended_by_itself_is_measured(crew: Crew) -> None:
 
 
 @pytest.mark.parametrize(
-    "between", ["workflow.paused", "recovery.attempted", "agent.rate_limited", "turn.queued"]
+    "between", ["workflow.paused", "recovery.attempted", "agent.rate_limited", "turn.interrupted"]
 )
 def test_a_silence_that_means_nothing_is_not(crew: Crew, between: str) -> None:
     rows = [("worker.output", True), (between, False), ("worker.output", True)]

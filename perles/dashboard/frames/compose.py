@@ -96,19 +96,23 @@ def _status(state: State, view: View) -> tuple[Line, int | None]:
         return ends(field, count, columns), at
     if state.detail is not None and state.detail.searching:
         return typed("/", state.detail.search.text, state.detail.search.at, columns)
+    warning = _warning(state, view, columns)
+    notice = line(Segment(cut(clean(state.notice.text), columns), state.notice.style))
+    if warning and (not state.notice.text or state.notice.style in ("good", "muted")):
+        return ends(warning, notice if state.notice.text else _filter(state, view), columns), None
     if state.notice.text:
-        return line(Segment(cut(clean(state.notice.text), columns), state.notice.style)), None
-    if view.banner:
-        return line(Segment(cut(clean(f"▲ {view.banner}"), columns), "bad")), None
-    if not view.engine:
-        return line(Segment(cut(_no_engine(state), columns), "warn")), None
+        return notice, None
     return ends(_filter(state, view), _place(state, view), columns), None
 
 
-def _no_engine(state: State) -> str:
-    if state.engine_wanted:
-        return "▲ no engine runs: nothing goes on; E starts one"
-    return "▲ no engine runs; looking only; E starts one"
+def _warning(state: State, view: View, columns: int) -> Line:
+    """What is wrong with the database or the engine, for as long as it is."""
+    if view.banner:
+        return line(Segment(cut(clean(f"▲ {view.banner}"), columns), "bad"))
+    if view.engine or not view.work:
+        return ()
+    text = "nothing goes on" if state.engine_wanted else "looking only"
+    return line(Segment(cut(f"▲ no engine runs: {text}; E starts one", columns), "warn"))
 
 
 def _filter(state: State, view: View) -> Line:

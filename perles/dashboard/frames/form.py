@@ -55,7 +55,7 @@ def _choice(form: Form, inner: int, rows: int) -> tuple[list[Line], tuple[int, i
 
 
 def _fields(form: Form, inner: int, rows: int) -> tuple[list[Line], tuple[int, int] | None]:
-    blocks = [_field(given, index == form.focus, inner) for index, given in enumerate(form.fields)]
+    blocks = [_field(form, index, inner) for index in range(len(form.fields))]
     first = 0
     room = max(2, rows - 2 - (2 if form.error else 0))
     while first < form.focus and sum(len(b[0]) for b in blocks[first : form.focus + 1]) > room:
@@ -74,7 +74,9 @@ def _fields(form: Form, inner: int, rows: int) -> tuple[list[Line], tuple[int, i
     return lines, cursor
 
 
-def _field(given: Field, focus: bool, inner: int) -> tuple[list[Line], tuple[int, int] | None]:
+def _field(form: Form, index: int, inner: int) -> tuple[list[Line], tuple[int, int] | None]:
+    """One field; what is wrong with it stands below it once it is left."""
+    given, focus = form.fields[index], index == form.focus
     label = cut(clean(given.label), 20) + ("*" if given.required else "")
     prompt = f"{label + ':':<16} " if inner >= 40 else f"{label}: "
     lines: list[Line]
@@ -87,11 +89,13 @@ def _field(given: Field, focus: bool, inner: int) -> tuple[list[Line], tuple[int
         field, column = typed(prompt, given.editor.text, given.editor.at, inner)
         lines = [field]
         cursor = (column, 0) if focus else None
-    if focus and given.help:
-        lines.append(line(Segment(cut(clean(f"  {given.help}"), inner), "muted")))
-    if not focus:
-        lines = [tuple(Segment(t, "muted" if s == "focus" else s) for t, s in x) for x in lines]
-    return lines, cursor
+    if focus:
+        if given.help:
+            lines.append(line(Segment(cut(clean(f"  {given.help}"), inner), "muted")))
+        return lines, cursor
+    lines = [tuple(Segment(t, "muted" if s == "focus" else s) for t, s in x) for x in lines]
+    why = forms.wrong(given, form.providers)
+    return [*lines, line(Segment(cut(clean(f"  ✗ {why}"), inner), "bad"))] if why else lines, cursor
 
 
 def _options(given: Field, prompt: str, focus: bool, inner: int) -> Line:

@@ -8,14 +8,14 @@ from typing import Any, Final
 from perles.dashboard.frames.parts import day_and_time, typed
 from perles.dashboard.frames.text import markdown
 from perles.dashboard.lines import Line, Segment, cell, fit, line, selected
-from perles.dashboard.model import State, View, waiting_row
+from perles.dashboard.model import State, View, waiting_place, waiting_row
 
 _KINDS: Final = {
-    "task": ("? task", "warn"),
-    "notice": ("▲ asks", "warn"),
+    "approval": ("? task", "warn"),
+    "notification": ("▲ asks", "warn"),
     "failed": ("✗ failed", "bad"),
     "stuck": ("‼ stuck", "bad"),
-    "degraded": ("! silent", "warn"),
+    "budget": ("$ budget", "warn"),
 }
 
 
@@ -24,15 +24,16 @@ def draw(state: State, view: View) -> tuple[list[Line], tuple[int, int] | None]:
     columns, rows = view.size
     count = len(view.waiting)
     lines = [fit(line(Segment("Inbox ", "title"), Segment(f"{count} waiting", "muted")), columns)]
-    if not count:
+    if not count and state.inbox.answer is None:
         return [*lines, (), line(Segment("  nothing waits for you", "muted"))], None
     below = max(2, (rows - 4) // 3)
     shown = max(1, rows - 4 - below)
-    at = min(state.inbox.cursor, count - 1)
+    place_of = waiting_place(state, view)
+    at = min(state.inbox.cursor, count - 1) if place_of is None else place_of
     top = max(0, min(at - shown // 2, count - shown))
     for place in range(top, min(count, top + shown)):
         drawn = _row(view.waiting[place], columns)
-        lines.append(selected(drawn) if place == at else drawn)
+        lines.append(selected(drawn) if place == place_of else drawn)
     lines += [()] * (1 + shown - len(lines))
     lines.append(line(Segment("─" * columns, "border")))
     return _below(state, view, lines, below)
@@ -53,6 +54,8 @@ def _below(
         field, column = typed(prompt, text, at, columns)
         cursor = (column, len(lines))
         lines.append(field)
+    if row is None and answer is not None:
+        lines.append(line(Segment("it does not wait any more; Esc leaves", "warn")))
     if row is not None:
         lines += markdown(str(row["text"] or ""), columns)[: max(0, rows - (answer is not None))]
     return lines, cursor
@@ -62,7 +65,11 @@ def _row(row: Mapping[str, Any], columns: int) -> Line:
     kind, style = _KINDS.get(row["kind"], (str(row["kind"]), ""))
     name = max(10, columns // 4)
     text = f"{row['task']}: {row['text']}" if row["task"] else str(row["text"] or "")
-    parts = [Segment(cell(kind, 9) + " ", style), Segment(cell(row["name"], name) + " ", "bold")]
+    whose = cell(str(row["workflow"] or "-"), name)
+    parts = [
+        Segment(cell(kind, 9) + " ", style),
+        Segment(whose + " ", "bold"),
+    ]
     if columns >= 80:
         parts.append(Segment(day_and_time(row["at"]) + " ", "muted"))
     used = 11 + name + (12 if columns >= 80 else 0)

@@ -143,8 +143,10 @@ def top_line(view: View) -> Line:
     """What is used of each limit, what it costs, what needs a person."""
     columns, totals, limits = view.size[0], view.totals, view.limits
     parts = [Segment("perles ", "title")]
-    if totals.attention:
-        parts.append(Segment(f" ▲ {totals.attention} for you ", "warn"))
+    if not view.engine:
+        parts.append(Segment(" no engine ", "warn" if view.work else "muted"))
+    if view.waiting:
+        parts.append(Segment(f" ▲ {len(view.waiting)} for you ", "warn"))
     short = columns < 76
     for label, used, key in (
         ("running", totals.workflows_running, "max_workflows_running"),
@@ -180,7 +182,7 @@ def _header(state: State, columns: int) -> Line:
 def _row(row: Row | None, marked: bool, now: float, columns: int) -> Line:
     if row is None:
         return fit(line(Segment("  …", "muted")), columns)
-    parts = [Segment("▌ " if marked else "  ", "warn")]
+    parts = [Segment("▌ " if marked else "  ", "mark")]
     for column in layout(columns):
         text, style = column.make(row, now, column.columns)
         parts.append(Segment(cell(text, column.columns, right=column.right) + " ", style))

@@ -34,8 +34,8 @@ def _budget(case: Case) -> Finding:
     shown = case.shown
     used = f"{shown['tokens_used']} tokens and {shown['cost_usd']:.2f} USD were used"
     advice = (
-        f"id=$(perles retry {case.id}); perles set $id --token-budget N --cost-budget USD; "
-        "perles start $id"
+        f"perles retry {case.id}, then with the new id: "
+        "perles set ID --token-budget N --cost-budget USD, perles start ID"
     )
     if "global" in case.reason:
         advice = (

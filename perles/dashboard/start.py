@@ -96,6 +96,8 @@ def _once(options: Options, paths: Paths, theme: Theme, state: State) -> int:
     source.changed()
     view = source.view(state, View(), size)
     source.close()
+    if source.error is not None:
+        raise source.error
     _, frame = Composer().compose(state, view)
     if options.svg is not None:
         return _picture(frame, size, theme, options.svg)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from perles.dashboard import keymap
+from perles.dashboard import actions, keymap
 from perles.dashboard.frames import detail as details
 from perles.dashboard.frames import form as forms
 from perles.dashboard.frames import inbox as inboxes
@@ -152,7 +152,7 @@ def _overlay(
     if state.help:
         return over(body, _help(state, columns, rows), columns), None
     if state.question is not None:
-        drawn = _question(state, columns)
+        drawn = _question(state, view)
         return over(body, drawn, columns), None
     if state.form is not None:
         drawn, at = forms.draw(state.form, view.size)
@@ -163,9 +163,10 @@ def _overlay(
     return tuple(body), None
 
 
-def _question(state: State, columns: int) -> list[Line]:
+def _question(state: State, view: View) -> list[Line]:
     assert state.question is not None
-    inner = max(10, min(60, columns - 4))
+    inner = max(10, min(60, view.size[0] - 4))
+    ended = actions.already_ended(state.question.ids, view)
     keys = line(
         Segment("y", "key"),
         " stop   ",
@@ -174,9 +175,10 @@ def _question(state: State, columns: int) -> list[Line]:
         Segment("any other key", "key"),
         " no",
     )
-    return box(
-        "Stop", [*(line(x) for x in wrap(state.question.text, inner)), (), keys], inner, style="bad"
-    )
+    lines = [line(part) for part in wrap(state.question.text, inner)]
+    if ended is not None:
+        lines += [line(Segment(part, ended.style)) for part in wrap(ended.text, inner)]
+    return box("Stop", [*lines, (), keys], inner, style="bad")
 
 
 def _help(state: State, columns: int, rows: int) -> list[Line]:

@@ -193,6 +193,8 @@ def _empty(state: State, view: View, rows: int) -> list[Line]:
     columns = view.size[0]
     if state.table.filter.text and view.total:
         text = f"none of {view.total} fits the filter; Esc clears it"
+    elif view.banner:
+        text = "nothing can be read"
     else:
         text = "no workflow yet; n makes one"
     pad = " " * max(0, (columns - len(text)) // 2)

@@ -57,7 +57,7 @@ class Source:
         self._sums_stale = True
         self.error: PerlesError | None = None
         """Why nothing can be read now."""
-        self.limits: Mapping[str, int] = {}
+        self._limits: Mapping[str, float] = {}
 
     def close(self) -> None:
         """Let go of the database."""
@@ -95,9 +95,7 @@ class Source:
 
     def view(self, state: State, last: View, size: tuple[int, int]) -> View:
         """What this state shows now; the last view with a banner where reading fails."""
-        view = last._replace(
-            size=size, now=time.time(), engine=self._engine, limits=self.limits, banner=self._banner
-        )
+        view = last._replace(size=size, now=time.time(), engine=self._engine, banner=self._banner)
         if self._connection is None:
             return view
         try:
@@ -164,6 +162,7 @@ class Source:
             rows=rows,
             total=self._total,
             totals=self._totals,
+            limits=self._limits,
             work=dashboard_views.has_work(connection),
             inside=inside,
             waiting=self._waiting,
@@ -194,6 +193,7 @@ class Source:
             self._sums_at, self._sums_stale = now, False
             today = datetime.now(UTC).date().isoformat()
             self._totals = dashboard_views.totals(connection, today)
+            self._limits = dashboard_views.limits(connection)
             self._waiting = inbox_views.inbox(connection)
 
     def _visible_top(self, state: State, size: tuple[int, int]) -> int:

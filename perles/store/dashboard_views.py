@@ -98,6 +98,12 @@ def has_work(connection: Connection) -> bool:
     return bool(connection.execute(query).fetchone()[0])
 
 
+def limits(connection: Connection) -> dict[str, float]:
+    """The limits as the last engine had them; those that there are."""
+    query = "SELECT resource, value FROM resource_limits WHERE value IS NOT NULL"
+    return dict(connection.execute(query).fetchall())
+
+
 def totals(connection: Connection, today: str) -> Totals:
     """What is in use, over all workflows; `today` is the date as times begin with it."""
     used = dict(connection.execute("SELECT kind, count(*) FROM leases GROUP BY kind").fetchall())

@@ -135,13 +135,17 @@ def _place(state: State, view: View) -> Line:
 
 
 def _bindings(state: State) -> tuple[keymap.Binding, ...]:
+    if state.question is not None:
+        return keymap.ASKED
     if state.form is not None:
-        return keymap.FORM
+        return keymap.FIND if state.form.template is None else keymap.FORM
     if state.screen == "inbox":
-        return keymap.INBOX
+        return keymap.INBOX if state.inbox.answer is None else keymap.ANSWER
     if state.detail is not None:
+        if state.detail.searching:
+            return keymap.SEARCH
         return keymap.CHAT if state.detail.typing else keymap.DETAIL
-    return keymap.TABLE
+    return keymap.FILTER if state.table.typing else keymap.TABLE
 
 
 def _overlay(
@@ -185,7 +189,8 @@ def _help(state: State, columns: int, rows: int) -> list[Line]:
     inner = max(10, min(74, columns - 2))
     keys = 22 if inner > 50 else 12
     lines: list[Line] = []
-    for title, bindings in keymap.GROUPS:
+    here = {"detail": "One workflow", "inbox": "Inbox"}.get(state.screen)
+    for title, bindings in sorted(keymap.GROUPS, key=lambda group: group[0] != here):
         lines.append(line(Segment(title, "title")))
         for binding in bindings:
             parts = wrap(binding.text, max(8, inner - keys - 1))

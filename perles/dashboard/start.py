@@ -31,7 +31,7 @@ class Options(NamedTuple):
     width: int = 0
     height: int = 0
     no_color: bool = False
-    svg: Path | None = None
+    svg: str | Path | None = None
     show: str | None = None
     engine: bool = True
     theme: str | None = None
@@ -101,7 +101,7 @@ def _once(options: Options, paths: Paths, theme: Theme, state: State) -> int:
     if options.svg is not None:
         from perles.dashboard.picture import svg
 
-        return _write(svg(frame, size, theme), options.svg)
+        return _write(svg(frame, size, theme), Path(options.svg))
     plain = options.no_color or bool(os.environ.get("NO_COLOR"))
     if plain or not (sys.stdout.isatty() or os.environ.get("FORCE_COLOR")):
         for given in frame.lines:

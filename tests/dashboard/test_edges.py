@@ -123,7 +123,7 @@ def test_a_row_that_ends_while_its_stop_dialog_is_open_is_told(
 
 def test_a_paste_of_a_megabyte_is_cut_and_told(home: Home, terminal: Terminal) -> None:
     terminal.type("\r")
-    terminal.shows("[coordinator]")
+    terminal.shows("coordinator]")
     terminal.type("m")
     terminal.shows("Enter send")
 

@@ -24,6 +24,7 @@ from perles.hosting import POLL, EngineHost
 from perles.store import resource_views, views
 
 if TYPE_CHECKING:
+    from perles.doctor.finding import Finding
     from perles.domain.specs import WorkflowSpec
     from perles.templates.catalog import Catalog
 
@@ -255,6 +256,23 @@ class ControlPlane(EngineHost):
         from perles.maintenance import check
 
         return check(self.paths)
+
+    def doctor(self, ref: str | None = None) -> Sequence[Finding]:
+        """What is wrong with a workflow, or with this machine, and what to do about it.
+
+        Raises `NotFoundError`, `AmbiguousIdError`; a wrong configuration is a finding.
+        """
+        from perles.doctor import machine, workflow
+
+        config, error, ignored = self._config_or_error()
+        if ref is None:
+            around = machine.Surroundings(self.paths, os.environ, config, error, ignored)
+            return machine.examine(around)
+        with views.reading(self.database_path) as connection:
+            shown = views.show_workflow(connection, views.resolve(connection, ref))
+            assert connection is not None
+            case = workflow.Case(connection, shown, config, self.engine_runs())
+            return workflow.examine(case)
 
     def staff(self, workflow_id: str) -> frozenset[str]:
         """The providers that a workflow's agents may be of."""

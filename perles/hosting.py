@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from perles.domain.errors import EngineRunsError, NoEngineError, PerlesError
+from perles.domain.errors import EngineRunsError, NoEngineError, PerlesError, UsageError
 from perles.paths import Paths, home
 from perles.store import views
 from perles.store.lock import EngineLock
@@ -52,6 +52,16 @@ class EngineHost:
         from perles.config import load
 
         return load(config_file=self._config_file)
+
+    def _config_or_error(self) -> tuple[Config, str | None, tuple[str, ...]]:
+        """The configuration, or the defaults with what is wrong; and its keys without effect."""
+        from perles.config import Config, files, ignored_keys
+
+        try:
+            config = self.config()
+            return config, None, tuple(ignored_keys(files(config_file=self._config_file)))
+        except UsageError as error:
+            return Config(), str(error), ()
 
     def serve(self, *, exit_when_idle: bool = False) -> None:
         """Host the engine in this process until it is told to stop. Raises `EngineRunsError`."""

@@ -33,7 +33,7 @@ _COMMAND_KEYS: Final = (
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_]\w*)\}")
 _ENV_NAME: Final = re.compile(r"[A-Za-z_]\w*")
-_BRACES: Final = re.compile(r"\{([a-z_]+)\}")
+_BRACES: Final = re.compile(r"\{([A-Za-z_][\w-]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,10 @@ class Providers:
     def client_of(self, role: str) -> str:
         """The provider of agents of this role, where nobody names another."""
         return self.clients.get(role) or self.client or DEFAULT_CLIENT
+
+    def names(self, role: str) -> bool:
+        """Whether the configuration says who agents of this role are."""
+        return bool(self.clients.get(role) or self.client)
 
     def of(self, name: str, role: str = "") -> ProviderSettings:
         """The settings of a provider; `claude_worker` and its like go over the general ones."""

@@ -43,7 +43,7 @@ def choose(
     elif coordinator == BUILTIN and not prompts:
         worker, worker_model = BUILTIN, None
     else:
-        worker, worker_model = providers.client_of("worker"), None
+        worker, worker_model = _worker(spec, coordinator, coordinator_model, providers)
     staff = Staff(coordinator, coordinator_model, worker, worker_model)
     for name, role in _used(staff, plan):
         find(name, providers.of(name, role)).check(environ)
@@ -57,6 +57,16 @@ def _coordinator(spec: WorkflowSpec, plan: Plan, providers: Providers) -> tuple[
     if plan.provider == BUILTIN:
         return BUILTIN, None
     return providers.client_of("coordinator"), None
+
+
+def _worker(
+    spec: WorkflowSpec, coordinator: str, model: str | None, providers: Providers
+) -> tuple[str, str | None]:
+    """As configured; who chose only a coordinator, and configured nothing, means that one."""
+    chosen = spec.coordinator is not None and coordinator != BUILTIN
+    if chosen and not providers.names("worker"):
+        return coordinator, model
+    return providers.client_of("worker"), None
 
 
 def _used(staff: Staff, plan: Plan) -> Iterator[tuple[str, str]]:

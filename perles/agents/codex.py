@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from perles.agents.cli import SERVER, TOKEN_VARIABLE, CliProvider
+from perles.agents.foreign import codex_servers
 from perles.agents.lines import (
     JsonLineParser,
     count,
@@ -34,8 +35,9 @@ class CodexProvider(CliProvider):
         if model := self.model(turn):
             argv += ["-m", model]
         argv += ["-s", self.settings.sandbox or "danger-full-access", "-C", str(turn.work_dir)]
-        server = f'{{url={_toml(turn.mcp_url)},bearer_token_env_var="{TOKEN_VARIABLE}"}}'
-        argv += ["-c", f"mcp_servers.{SERVER}={server}"]
+        own = self.settings.environment(turn.environ)
+        argv += ["-c", f"mcp_servers={_servers(turn, {**turn.environ, **own})}"]
+        argv += ["-c", "features.apps=false", "-c", "features.plugins=false"]
         if turn.system_prompt:
             argv += ["-c", f"developer_instructions={_toml(turn.system_prompt)}"]
         argv += self.settings.args
@@ -43,13 +45,24 @@ class CodexProvider(CliProvider):
             argv += ["resume", turn.session_id]
         return Launch(
             argv=[*argv, "-"],
-            env={TOKEN_VARIABLE: turn.token} | self.settings.environment(turn.environ),
+            env={TOKEN_VARIABLE: turn.token} | own,
             stdin=turn.prompt.encode(errors="replace"),
         )
 
     def parser(self, totals: Mapping[str, int] | None = None) -> "CodexParser":
         """A parser of its JSON events, which counts from what the session had used before."""
         return CodexParser(totals)
+
+
+def _servers(turn: TurnContext, environ: Mapping[str, str]) -> str:
+    """Our server, and every other one turned off: tables of several places are merged."""
+    ours = f'{{url={_toml(turn.mcp_url)},bearer_token_env_var="{TOKEN_VARIABLE}"}}'
+    entries = [f"{_toml(SERVER)}={ours}"]
+    for name, reached_by in codex_servers(environ, turn.work_dir).items():
+        if name != SERVER:
+            # With what it is reached by, the entry is whole even where its file is not loaded.
+            entries.append(f'{_toml(name)}={{enabled=false,{reached_by}="off"}}')
+    return f"{{{','.join(entries)}}}"
 
 
 def _toml(value: str) -> str:

@@ -11,12 +11,12 @@ from perles.agents.lines import (
     JsonLineParser,
     cost,
     count,
-    decode,
     get,
     short,
     text,
     tool_started,
     usage,
+    without_result,
 )
 from perles.agents.lines import ended as how_it_ended
 from perles.agents.provider import (
@@ -101,7 +101,7 @@ class CommandProvider:
     def parser(self, totals: Mapping[str, int] | None = None) -> Parser:
         """A parser of plain text, or of JSON lines along the configured paths."""
         if self.settings.output == "text":
-            return PlainTextParser()
+            return PlainTextParser(reports=not self.has_mcp)
         return PathParser(self.settings, totals)
 
     def task_message(self, task: TaskBrief) -> str:
@@ -124,10 +124,14 @@ def _filled(word: str, values: Mapping[str, str]) -> str:
 
 
 class PlainTextParser:
-    """Every line is text; the last of them are the report, the exit status the outcome."""
+    """Every line is text; the last of them are the report, the exit status the outcome.
 
-    def __init__(self) -> None:
+    Of one that `reports` in this way, a text is expected.
+    """
+
+    def __init__(self, *, reports: bool = True) -> None:
         self._said = ""
+        self._reports = reports
 
     def feed(self, line: str) -> list[AgentEvent]:
         """The line as text."""
@@ -138,6 +142,8 @@ class PlainTextParser:
         """By the exit code; what it said is its report."""
         said = self._said.strip()
         if exit_code == 0:
+            if self._reports and not said:
+                return Outcome(False, "crashed", without_result(""))
             return Outcome(True, text=said)
         complaint = stderr_tail.strip() or said[-1000:]
         last = complaint.rpartition("\n")[2][:500]
@@ -155,18 +161,14 @@ class PathParser(JsonLineParser):
         self._totals = {name: count(value) for name, value in (totals or {}).items()}
         self._turn: dict[str, int] = {}
         self._cost = 0.0
-
-    def feed(self, line: str) -> list[AgentEvent]:
-        """The events of one line."""
-        if decode(line) is None:
-            return self._said(line) if line.strip() else []
-        return super().feed(line)
+        self._heard = False
+        self._reports = settings.mcp == "none" and "text" in settings.paths
 
     def outcome(self, exit_code: int | None, stderr_tail: str) -> Outcome:
-        """The error that a line told, else the exit status."""
+        """The error that a line told, else the exit status, where it told what is expected."""
         if self._failure is not None:
             return self._failure
-        if exit_code == 0:
+        if exit_code == 0 and self._heard and (self._last_text or not self._reports):
             return Outcome(True, text=self._last_text)
         return super().outcome(exit_code, stderr_tail)
 
@@ -174,6 +176,7 @@ class PathParser(JsonLineParser):
         return get(line, *self._paths[name]) if name in self._paths else None
 
     def _read(self, line: dict[str, Any]) -> list[AgentEvent]:
+        self._heard = True
         events = self._seen_session(self._at(line, "session_id"))
         events += self._said(self._at(line, "text"))
         if tool := text(self._at(line, "tool"), 200):

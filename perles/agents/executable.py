@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -47,15 +48,21 @@ def find_executable(
 def version_of(path: str, environ: Mapping[str, str]) -> str | None:
     """What `PATH --version` says; None where it says nothing of use."""
     try:
-        asked = subprocess.run(
+        asked = subprocess.Popen(
             [path, "--version"],
             env=dict(environ),
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=VERSION_SECONDS,
-            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
-    except (OSError, subprocess.TimeoutExpired):
+    except OSError:
         return None
-    found = _VERSION.search(asked.stdout[:1000].decode(errors="replace"))
+    try:
+        said, _ = asked.communicate(timeout=VERSION_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(asked.pid, signal.SIGKILL)  # it has not been waited for: the number is its own
+        asked.communicate()
+        return None
+    found = _VERSION.search(said[:1000].decode(errors="replace"))
     return found.group(0) if found else None

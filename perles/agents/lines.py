@@ -113,12 +113,13 @@ class JsonLineParser:
         self._failure: Outcome | None = None
         self._session = ""
         self._last_text = ""
+        self._other = ""
 
     def feed(self, line: str) -> list[AgentEvent]:
         """The events of one line. Never raises, whatever the line."""
         found = decode(line)
         if found is None:
-            return [AgentEvent(Kind.TEXT, line)] if line.strip() else []
+            return self._not_json(line)
         try:
             return self._read(found)
         except (TypeError, ValueError, KeyError, IndexError, AttributeError, RecursionError):
@@ -134,13 +135,20 @@ class JsonLineParser:
             return self._failure
         if self._ended:
             return Outcome(True, text=said)
-        complaint = stderr_tail.strip()
+        if exit_code == 0:
+            return Outcome(False, "crashed", without_result(self._other), said)
+        complaint = stderr_tail.strip() or self._other
         last = complaint.rpartition("\n")[2][:500]
         how = ended(exit_code)
-        if exit_code == 0:
-            return Outcome(False, "crashed", "it ended well but without a result", said)
         kind = classify(complaint)
         return Outcome(False, kind, ": ".join(filter(None, (how, last))), said)
+
+    def _not_json(self, line: str) -> list[AgentEvent]:
+        """A line of another kind: shown, and the first of them kept for the complaint."""
+        if not line.strip():
+            return []
+        self._other = self._other or line.strip()[:MAX_SHORT]
+        return [AgentEvent(Kind.TEXT, line)]
 
     @abstractmethod
     def _read(self, line: dict[str, Any]) -> list[AgentEvent]:
@@ -168,6 +176,12 @@ class JsonLineParser:
         kind = classify(said, status)
         self._failure = Outcome(False, kind, said[:2000], self._last_text)
         return [AgentEvent(Kind.ERROR, said, {"error_class": kind, "final": True})]
+
+
+def without_result(printed: str) -> str:
+    """What is said of a CLI that ends well and has not done its work."""
+    begins = f"; what it printed begins with {printed[:100]!r}" if printed else ""
+    return f"it ended well but without a result{begins}"
 
 
 def ended(exit_code: int | None) -> str:

@@ -1,9 +1,12 @@
 """The provider `opencode`."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from perles.agents.cli import SERVER, CliProvider, as_json, bearer
+from perles.agents.foreign import merged, opencode_file, opencode_servers
 from perles.agents.lines import (
     JsonLineParser,
     cost,
@@ -53,15 +56,18 @@ class OpencodeProvider(CliProvider):
         if turn.system_prompt:
             config["instructions"] = [str(turn.folder / "system-prompt.md")]
             files["system-prompt.md"] = turn.system_prompt.encode(errors="replace")
-        files["opencode.json"] = as_json(config)
+        own = self.settings.environment(turn.environ)
+        seen = {**turn.environ, **own}
+        files["opencode.json"] = as_json(merged(opencode_file(seen), config))
         env = {
+            "OPENCODE_CONFIG_CONTENT": _without_others(seen, turn.work_dir),
             "OPENCODE_CONFIG": str(turn.folder / "opencode.json"),
             "OPENCODE_DISABLE_AUTOUPDATE": "1",
             "OPENCODE_DISABLE_MODELS_FETCH": "1",
         }
         return Launch(
             argv=[*argv, *self.settings.args],
-            env=env | self.settings.environment(turn.environ),
+            env=own | env,
             stdin=turn.prompt.encode(errors="replace"),
             files=files,
         )
@@ -69,6 +75,13 @@ class OpencodeProvider(CliProvider):
     def parser(self, _totals: Mapping[str, int] | None = None) -> "OpencodeParser":
         """A parser of its JSON events."""
         return OpencodeParser()
+
+
+def _without_others(environ: Mapping[str, str], work_dir: Path) -> str:
+    """What goes over every file: servers other than ours are turned off."""
+    names = [name for name in opencode_servers(environ, work_dir) if name != SERVER]
+    off = {"mcp": {name: {"enabled": False} for name in names}}
+    return json.dumps(merged(environ.get("OPENCODE_CONFIG_CONTENT", ""), off))
 
 
 class OpencodeParser(JsonLineParser):

@@ -33,8 +33,8 @@ def read_batch(path: Path, offset: int, parser: Parser, *, ended: bool, text_onl
     Past `JOURNAL_LIMIT` texts are left out, with one event that names file and
     offset; where the provider prints nothing but text, the rest is not even read.
     """
-    size = path.stat().st_size if path.exists() else 0
     if text_only and offset >= JOURNAL_LIMIT:
+        size = path.stat().st_size if path.exists() else 0
         return Batch([], max(size, offset), True)
     lines, taken, at_end = _lines(path, offset, ended=ended)
     events: list[AgentEvent] = []
@@ -107,9 +107,11 @@ def follow_lines(path: Path, *, look: float = 0.2) -> Iterator[str]:
 
 def _lines(path: Path, offset: int, *, ended: bool) -> tuple[list[tuple[int, str]], int, bool]:
     """Complete lines with where each begins, how many bytes they take, and whether that was all."""
-    if not path.exists():
+    try:
+        opened = path.open("rb")
+    except FileNotFoundError:
         return [], 0, True
-    with path.open("rb") as file:
+    with opened as file:
         file.seek(offset)
         piece = file.read(PIECE)
         while b"\n" not in piece and len(piece) < MAX_LINE and (more := file.read(PIECE)):

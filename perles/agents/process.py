@@ -26,6 +26,7 @@ from perles.domain.errors import PerlesError
 # was deleted), the launcher's own exit status still tells its parent.
 # An agent gets the number of open files that the engine was given, not the one it took.
 _OPEN_FILES: Final = resource.getrlimit(resource.RLIMIT_NOFILE)
+_PROC_PIECE: Final = 65_536
 _ENOUGH_FILES: Final = 65_536
 _SOFT: Final = "unlimited" if _OPEN_FILES[0] == resource.RLIM_INFINITY else _OPEN_FILES[0]
 _LAUNCHER: Final = (
@@ -203,7 +204,7 @@ def family(markers: Iterable[str], sessions: Iterable[int] = (), *, since: int =
 
 def carries(identity: Identity, marker: str) -> bool:
     """Whether the process has `NAME=value` in its environment."""
-    return _has_marker(str(identity.pid), [marker.encode()])
+    return _has_marker(str(identity.pid), [b"\0" + marker.encode() + b"\0"])
 
 
 def find_launcher(marker: str, files: TurnFiles) -> Identity | None:
@@ -252,6 +253,11 @@ class Marked(NamedTuple):
     turn_id: int
     command: str
 
+    @property
+    def marker(self) -> str:
+        """What its environment says."""
+        return f"PERLES_TURN={self.workflow_id}/{self.turn_id}"
+
 
 def marked() -> list[Marked]:
     """Every live process of this user that carries the mark of a turn."""
@@ -262,7 +268,7 @@ def marked() -> list[Marked]:
         stat = _stat(int(entry))
         if stat is None or stat[0] in "ZX":
             continue
-        for variable in _environ(entry):
+        for variable in environ_of(entry):
             workflow_id, _, turn = variable.removeprefix(b"PERLES_TURN=").partition(b"/")
             if variable.startswith(b"PERLES_TURN=") and turn.isdigit():
                 name = workflow_id.decode(errors="replace")
@@ -270,11 +276,16 @@ def marked() -> list[Marked]:
     return found
 
 
-def _environ(pid: str) -> list[bytes]:
+def environ_of(pid: int | str) -> list[bytes]:
+    """The environment of a process, as `NAME=value`; nothing where it may not be read."""
+    return _environ(pid).split(b"\0")
+
+
+def _environ(pid: int | str) -> bytes:
     try:
-        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except (OSError, ValueError):
-        return []  # ended meanwhile, or another user's: not one of ours
+        return _read_proc(f"/proc/{pid}/environ")
+    except OSError:
+        return b""  # ended meanwhile, or another user's: not one of ours
 
 
 def _command(pid: str) -> str:
@@ -284,20 +295,13 @@ def _command(pid: str) -> str:
         return "?"  # ended meanwhile
 
 
-def signal_all(pids: Iterable[int], number: signal.Signals) -> None:
-    """Send a signal to each process that is still there."""
-    for pid in pids:
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            continue
-
-
 def _members(markers: Iterable[str], sessions: Iterable[int], since: int) -> list[Identity]:
-    wanted, leaders = [marker.encode() for marker in markers], set(sessions)
+    # A workflow's end looks at every process of the machine, so what one look costs counts.
+    wanted = [b"\0" + marker.encode() + b"\0" for marker in markers]
+    leaders, own = set(sessions), str(os.getpid())
     found = []
     for entry in os.listdir("/proc"):
-        if not entry.isdigit() or int(entry) == os.getpid():
+        if not entry.isdigit() or entry == own:
             continue
         stat = _stat(int(entry))
         if stat is None or stat[0] in "ZX" or stat[2] < since:
@@ -308,19 +312,31 @@ def _members(markers: Iterable[str], sessions: Iterable[int], since: int) -> lis
 
 
 def _has_marker(pid: str, wanted: list[bytes]) -> bool:
-    environ = _environ(pid)
+    environ = b"\0" + _environ(pid) + b"\0"
     return any(marker in environ for marker in wanted)
 
 
 def _stat(pid: int) -> tuple[str, int, int] | None:
     """State letter, session id and start ticks of a process, None when there is none."""
     try:
-        with Path(f"/proc/{pid}/stat").open("rb") as file:
-            text = file.read().decode(errors="replace")
+        text = _read_proc(f"/proc/{pid}/stat")
     except (FileNotFoundError, ProcessLookupError):
         return None
-    fields = text[text.rindex(")") + 2 :].split()  # the name before it may hold anything
-    return fields[0], int(fields[3]), int(fields[19])
+    # The name before it may hold anything.
+    fields = text[text.rindex(b")") + 2 :].split(None, 20)
+    return chr(fields[0][0]), int(fields[3]), int(fields[19])
+
+
+def _read_proc(path: str) -> bytes:
+    """A file of /proc, all of it: such files tell no size."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        pieces = [os.read(fd, _PROC_PIECE)]
+        while pieces[-1]:
+            pieces.append(os.read(fd, _PROC_PIECE))
+    finally:
+        os.close(fd)
+    return b"".join(pieces)
 
 
 def _write_private(path: Path, content: bytes) -> None:
@@ -331,15 +347,3 @@ def _write_private(path: Path, content: bytes) -> None:
 
 def _append(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-
-
-def cpu_seconds(pids: Iterable[int]) -> float:
-    """Processor time that these processes, and their ended children, have used so far."""
-    ticks = 0
-    for pid in pids:
-        try:
-            text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended meanwhile
-        ticks += sum(int(field) for field in text[text.rindex(")") + 2 :].split()[11:15])
-    return ticks / os.sysconf("SC_CLK_TCK")

@@ -15,9 +15,13 @@ ABSTRACT: Final = "command"
 
 def survey(providers: Providers, environ: Mapping[str, str]) -> list[dict[str, Any]]:
     """Every provider that can be named, those of the configuration included."""
-    names = [name for name in installed() if name != ABSTRACT]
-    names += sorted(set(providers.settings) - set(names))
-    return [look(name, providers, environ) for name in names]
+    return [look(name, providers, environ) for name in names(providers)]
+
+
+def names(providers: Providers) -> list[str]:
+    """What every provider is called, the installed ones first."""
+    found = [name for name in installed() if name != ABSTRACT]
+    return found + sorted(set(providers.settings) - set(found))
 
 
 def look(name: str, providers: Providers, environ: Mapping[str, str]) -> dict[str, Any]:

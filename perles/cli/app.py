@@ -12,6 +12,7 @@ from perles.cli import (
     create,
     dashboard,
     database,
+    doctor,
     engine,
     inbox,
     lifecycle,
@@ -80,6 +81,7 @@ app.command("show")(read.show)
 app.command("events")(read.events)
 app.command("logs")(logs.command)
 app.command("dashboard")(dashboard.command)
+app.command("doctor")(doctor.command)
 app.command("serve")(serve.command)
 app.add_typer(resources_app.app, name="resources")
 app.add_typer(engine.app, name="engine")

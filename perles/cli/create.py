@@ -1,11 +1,12 @@
 """`perles create`, and how a spec is read from a command line."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
 from perles.cli.list import split_pair
+from perles.cli.options import options
 from perles.cli.output import print_json
 from perles.controlplane import ControlPlane
 from perles.domain.errors import UsageError
@@ -44,79 +45,89 @@ Worker = Annotated[
 ]
 
 
+class SpecOptions(NamedTuple):
+    """How a workflow is to be, as far as options say it."""
+
+    name: str | None
+    args: dict[str, str]
+    labels: dict[str, str]
+    priority: str
+    workers: int | None
+    work_dir: str | None
+    token_budget: int
+    cost_budget: float
+    coordinator: str | None
+    worker: str | None
+
+    @classmethod
+    def of(
+        cls,
+        name: Name = None,
+        arg: Args = None,
+        label: Labels = None,
+        priority: Priority = "normal",
+        workers: Workers = None,
+        work_dir: WorkDir = None,
+        token_budget: Budget = 0,
+        cost_budget: CostBudget = 0,
+        coordinator: Coordinator = None,
+        worker: Worker = None,
+    ) -> "SpecOptions":
+        """What these options mean. Raises `UsageError`."""
+        return cls(
+            name,
+            _pairs("argument", arg),
+            _pairs("label", label),
+            priority,
+            workers,
+            work_dir,
+            token_budget,
+            cost_budget,
+            coordinator,
+            worker,
+        )
+
+    def spec(self, target: str) -> WorkflowSpec:
+        """The spec of a workflow of this file, template or goal. Raises `UsageError`."""
+        template, goal, args = target, None, self.args
+        if is_goal(target):
+            if args:
+                raise UsageError(
+                    "cannot use --arg with a goal in words: only templates have arguments"
+                )
+            template, goal = "", target
+        elif is_file(target):
+            if "file" in args:
+                raise UsageError(f"cannot use --arg file=… together with the file {target}")
+            template, args = "pipeline", {"file": target, **args}
+        return WorkflowSpec(
+            template_id=template,
+            name=self.name,
+            priority=self.priority,
+            labels=self.labels,
+            token_budget=self.token_budget,
+            cost_budget=self.cost_budget,
+            work_dir=self.work_dir,
+            workers=self.workers,
+            args=args,
+            goal=goal,
+            coordinator=self.coordinator,
+            worker=self.worker,
+        )
+
+
+@options(SpecOptions.of)
 def command(
+    chosen: SpecOptions,
     target: Target,
-    name: Name = None,
-    arg: Args = None,
-    label: Labels = None,
-    priority: Priority = "normal",
-    workers: Workers = None,
-    work_dir: WorkDir = None,
-    token_budget: Budget = 0,
-    cost_budget: CostBudget = 0,
-    coordinator: Coordinator = None,
-    worker: Worker = None,
     json: Annotated[bool, typer.Option("--json", help='Print {"id": …}.')] = False,
 ) -> None:
     """Create a workflow and print its id; `perles start` starts it."""
-    spec = spec_of(
-        target,
-        name,
-        arg,
-        label,
-        priority,
-        workers,
-        work_dir,
-        token_budget,
-        cost_budget,
-        coordinator,
-        worker,
-    )
-    workflow_id = ControlPlane().create(spec)
+    workflow_id = ControlPlane().create(chosen.spec(target))
     if json:
         print_json({"id": workflow_id}, line=True)
     else:
         print(workflow_id)
-
-
-def spec_of(
-    target: str,
-    name: str | None,
-    arg: list[str] | None,
-    label: list[str] | None,
-    priority: str,
-    workers: int | None,
-    work_dir: str | None,
-    token_budget: int,
-    cost_budget: float,
-    coordinator: str | None = None,
-    worker: str | None = None,
-) -> WorkflowSpec:
-    """The spec that these options mean. Raises `UsageError`."""
-    args = _pairs("argument", arg)
-    template, goal = target, None
-    if is_goal(target):
-        if args:
-            raise UsageError("cannot use --arg with a goal in words: only templates have arguments")
-        template, goal = "", target
-    elif is_file(target):
-        if "file" in args:
-            raise UsageError(f"cannot use --arg file=… together with the file {target}")
-        template, args = "pipeline", {"file": target, **args}
-    return WorkflowSpec(
-        template_id=template,
-        name=name,
-        priority=priority,
-        labels=_pairs("label", label),
-        token_budget=token_budget,
-        cost_budget=cost_budget,
-        work_dir=work_dir,
-        workers=workers,
-        args=args,
-        goal=goal,
-        coordinator=coordinator,
-        worker=worker,
-    )
 
 
 def is_goal(target: str) -> bool:

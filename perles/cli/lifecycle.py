@@ -6,8 +6,9 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from perles.cli.options import options
 from perles.cli.output import print_json, say, warn
-from perles.cli.selection import All, Ids, Labels, Selection, States
+from perles.cli.selection import Selection
 from perles.controlplane import ControlPlane, Outcome
 from perles.domain.duration import parse_duration
 from perles.domain.errors import PerlesError, UsageError
@@ -17,11 +18,9 @@ T = TypeVar("T")
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a workflow.")]
 
 
+@options(Selection.of)
 def start(
-    ids: Ids = None,
-    label: Labels = None,
-    state: States = None,
-    everything: All = False,
+    selection: Selection,
     no_wait: Annotated[
         bool, typer.Option("--no-wait", help="Beyond a limit do not wait in line: exit 6.")
     ] = False,
@@ -29,36 +28,24 @@ def start(
 ) -> None:
     """Start pending workflows; beyond a limit they wait and start by themselves."""
     args = {"no_wait": True} if no_wait else {}
-    request(Selection.of(ids, label, state, everything), "start", args, json)
+    request(selection, "start", args, json)
 
 
-def pause(
-    ids: Ids = None,
-    label: Labels = None,
-    state: States = None,
-    everything: All = False,
-    json: Json = False,
-) -> None:
+@options(Selection.of)
+def pause(selection: Selection, json: Json = False) -> None:
     """Pause running workflows: agents are interrupted, nothing is lost."""
-    request(Selection.of(ids, label, state, everything), "pause", {}, json)
+    request(selection, "pause", {}, json)
 
 
-def resume(
-    ids: Ids = None,
-    label: Labels = None,
-    state: States = None,
-    everything: All = False,
-    json: Json = False,
-) -> None:
+@options(Selection.of)
+def resume(selection: Selection, json: Json = False) -> None:
     """Go on with paused workflows."""
-    request(Selection.of(ids, label, state, everything), "resume", {}, json)
+    request(selection, "resume", {}, json)
 
 
+@options(Selection.of)
 def stop(
-    ids: Ids = None,
-    label: Labels = None,
-    state: States = None,
-    everything: All = False,
+    selection: Selection,
     reason: Annotated[str | None, typer.Option(help="Why; kept with the workflow.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Give agents no time to end.")] = False,
     grace: Annotated[
@@ -68,45 +55,36 @@ def stop(
 ) -> None:
     """End workflows for good: no process of theirs is left."""
     args = {"reason": reason, "force": force, "grace": parse_duration(grace)}
-    request(Selection.of(ids, label, state, everything), "stop", args, json)
+    request(selection, "stop", args, json)
 
 
+@options(Selection.of)
 def fail(
+    selection: Selection,
     reason: Annotated[str, typer.Option(help="Why; kept with the workflow.")],
-    ids: Ids = None,
-    label: Labels = None,
-    state: States = None,
-    everything: All = False,
     json: Json = False,
 ) -> None:
     """End workflows as failed: no process of theirs is left."""
     if not reason.strip():
         raise UsageError("cannot fail a workflow without a reason: --reason TEXT")
-    request(Selection.of(ids, label, state, everything), "fail", {"reason": reason}, json)
+    request(selection, "fail", {"reason": reason}, json)
 
 
-def archive(
-    ids: Ids = None,
-    label: Labels = None,
-    state: States = None,
-    everything: All = False,
-    json: Json = False,
-) -> None:
+@options(Selection.of)
+def archive(selection: Selection, json: Json = False) -> None:
     """Put ended workflows out of sight; list --all still shows them."""
-    request(Selection.of(ids, label, state, everything), "archive", {}, json)
+    request(selection, "archive", {}, json)
 
 
+@options(Selection.of)
 def retry(
-    ids: Ids = None,
-    label: Labels = None,
-    state: States = None,
-    everything: All = False,
+    selection: Selection,
     start: Annotated[bool, typer.Option("--start", help="Start the new ones at once.")] = False,
     json: Json = False,
 ) -> None:
     """Create new workflows that go on where failed or stopped ones ended."""
     plane = ControlPlane()
-    chosen = Selection.of(ids, label, state, everything).resolve(plane, ("failed", "stopped"))
+    chosen = selection.resolve(plane, ("failed", "stopped"))
 
     def again(ref: str) -> Callable[[], Outcome]:
         new_id = plane.retry(ref)

@@ -91,8 +91,16 @@ def _row(row: Json) -> list[str]:
         span(row["uptime_s"]),
         str(row["tokens_used"]),
         row["template_id"],
-        why(row) or row["attention"] or "",
+        why(row) or _now(row),
     ]
+
+
+def _now(row: Json) -> str:
+    """Why a person should look, and what it does or waits for; two things at most."""
+    waits = [text for text in row["waits_for"] if text != row["attention"]]
+    parts = [row["attention"], *waits] if row["attention"] else waits
+    more = f" (+{len(parts) - 2})" if len(parts) > 2 else ""
+    return "; ".join(parts[:2]) + more
 
 
 def why(row: Json) -> str:

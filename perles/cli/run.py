@@ -10,6 +10,7 @@ import typer
 
 from perles.cli import create
 from perles.cli.events import line_of
+from perles.cli.options import options
 from perles.cli.output import on_terminal, print_json, say, span, warn
 from perles.cli.show import print_failures
 from perles.controlplane import ControlPlane
@@ -28,7 +29,9 @@ LOOK_SECONDS = 0.1
 """How often the workflow's state and the engine are looked at."""
 
 
+@options(create.SpecOptions.of)
 def command(
+    chosen: create.SpecOptions,
     target: Annotated[
         str,
         typer.Argument(
@@ -36,16 +39,6 @@ def command(
             help="A pipeline file, a template, a workflow to go on with, a goal in words.",
         ),
     ],
-    name: create.Name = None,
-    arg: create.Args = None,
-    label: create.Labels = None,
-    priority: create.Priority = "normal",
-    workers: create.Workers = None,
-    work_dir: create.WorkDir = None,
-    token_budget: create.Budget = 0,
-    cost_budget: create.CostBudget = 0,
-    coordinator: create.Coordinator = None,
-    worker: create.Worker = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON event a line.")] = False,
 ) -> None:
     """Run a workflow to its end: exit 0 completed, 1 failed or stopped.
@@ -58,20 +51,7 @@ def command(
     plane = ControlPlane()
     workflow_id = _existing(plane, target)
     if workflow_id is None:
-        spec = create.spec_of(
-            target,
-            name,
-            arg,
-            label,
-            priority,
-            workers,
-            work_dir,
-            token_budget,
-            cost_budget,
-            coordinator,
-            worker,
-        )
-        workflow_id = plane.create(spec)
+        workflow_id = plane.create(chosen.spec(target))
         if not json:
             _warn_once(plane, workflow_id)
     raise typer.Exit(Runner(plane, workflow_id, json).run())
@@ -82,8 +62,9 @@ def _warn_once(plane: ControlPlane, workflow_id: str) -> None:
     staff = plane.staff(workflow_id) - {"builtin"}
     told = plane.paths.root / "agents-told"
     if staff and not told.exists():
+        names = ", ".join(sorted(staff))
         warn(
-            f"perles: {', '.join(sorted(staff))} run with full permissions in the work dir: nobody "
+            f"perles: agents of {names} run with full permissions in the work dir: nobody "
             "is asked. docs/agents.md tells of a sandbox. (Told once.)"
         )
         told.touch(0o600)

@@ -34,7 +34,7 @@ class Selection(NamedTuple):
 
     @classmethod
     def of(
-        cls, ids: list[str] | None, label: list[str] | None, state: str | None, everything: bool
+        cls, ids: Ids = None, label: Labels = None, state: States = None, everything: All = False
     ) -> "Selection":
         """The selection that these options mean. Raises `UsageError` where nothing is named."""
         if ids and (label or state or everything):

@@ -5,15 +5,14 @@ from typing import Annotated
 import typer
 
 from perles.cli.lifecycle import Json, request
-from perles.cli.selection import All, Ids, Labels, Selection, States
+from perles.cli.options import options
+from perles.cli.selection import Selection
 from perles.domain.errors import UsageError
 
 
+@options(Selection.of)
 def command(
-    ids: Ids = None,
-    label: Labels = None,
-    state: States = None,
-    everything: All = False,
+    selection: Selection,
     priority: Annotated[str | None, typer.Option(help="low, normal or high.")] = None,
     token_budget: Annotated[
         int | None, typer.Option("--token-budget", metavar="N", help="Tokens at most; 0: no limit.")
@@ -27,4 +26,4 @@ def command(
     args = {"priority": priority, "token_budget": token_budget, "cost_budget": cost_budget}
     if all(value is None for value in args.values()):
         raise UsageError("cannot set nothing: give --priority, --token-budget or --cost-budget")
-    request(Selection.of(ids, label, state, everything), "set", args, json)
+    request(selection, "set", args, json)

@@ -42,6 +42,7 @@ def _print_head(shown: Json) -> None:
         ("workflow", f"{shown['id']}  {clean(shown['name'])}"),
         ("state", shown["state"] + (f": {why(shown)}" if why(shown) else "")),
         ("attention", shown["attention"] if shown["state"] in ("running", "paused") else ""),
+        *_waits(shown),
         (
             "template",
             f"{shown['template_id']}  ({shown['provider']}, {shown['priority']} priority)",
@@ -51,11 +52,24 @@ def _print_head(shown: Json) -> None:
         ("created", shown["created_at"]),
         ("started", _started(shown)),
         ("tokens", _tokens(shown)),
+        ("nudges", _nudges(shown["nudges"])),
         ("session", shown["session_dir"] or ""),
     ]
     for name, value in lines:
         if value:
             say(f"{name:<9} {clean(value)}")
+
+
+def _waits(shown: Json) -> list[tuple[str, str]]:
+    """A line for each thing that it does or waits for, but not what `attention` says already."""
+    texts = [text for text in shown["waits_for"] if text != shown["attention"]]
+    return [("" if at else "now", text) for at, text in enumerate(texts)]
+
+
+def _nudges(nudges: Json) -> str:
+    if not nudges["count"]:
+        return ""
+    return f"{nudges['count']}, {nudges['tokens']} tokens, {nudges['cost_usd']:.2f} USD"
 
 
 def _started(shown: Json) -> str:

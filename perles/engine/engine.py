@@ -133,14 +133,13 @@ class Engine:
         servers = McpServers(EngineToolHost(context, commands))
         context.turns = self._turns = Turns(context)
         context.supervisor = Supervisor(context, servers)
-        await servers.start()
-        await context.writer.write(_started)
-        await context.writer.write(lambda tx: tell_limits(tx, context.policy()))
         sweeps = Sweeps(context, look_again=self._changed.set)
         self._notifier = notifier = Notifier(context)
         health = HealthMonitor(context, commands)
-        sweeps.every(health.interval, "health", health.sweep)
+        sweeps.at_pace(lambda: health.interval, "health", health.sweep)
         try:
+            await context.writer.write(_started)
+            await context.writer.write(lambda tx: tell_limits(tx, context.policy()))
             await reconcile(context)
             await audit_leases(context)
             context.writer.be_patient()
@@ -149,6 +148,7 @@ class Engine:
                 commands.poll(errand)
                 await commands.settle()
                 return
+            servers.start()
             await notifier.start()
             sweeps.start()
             await self._loop(context, commands, exit_when_idle)
@@ -157,6 +157,7 @@ class Engine:
                 await self._pause_all(context, commands)
         finally:
             await sweeps.stop()
+            await health.settle()
             await context.supervisor.leave()
             await context.turns.settle()
             await servers.stop()

@@ -1,42 +1,50 @@
 """HealthMonitor: knows waiting from working from stuck, and recovers as far as it may.
 
 One sweep is one query over all running workflows; what it means is decided by
-`health_rules`. Only of those that are silent are the processes looked at: a long
-compile that uses the processor is work.
+`health_rules`. Only of those that are silent for long are the processes looked at: a
+long compile that uses the processor, or a download, is work. Whoever waits has no
+timer that runs: it begins again when the wait is over.
 """
 
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from perles.agents import process
 from perles.config import HealthPolicy
-from perles.domain.clock import from_text
+from perles.domain.clock import from_text, to_text
 from perles.domain.errors import PerlesError
 from perles.engine import health_queries, recovery
 from perles.engine.commands import Commands
 from perles.engine.context import Context, log
+from perles.engine.effort import Effort
 from perles.engine.health_rules import Finding, Signals, judge
+from perles.engine.quiet_workers import QuietWorkers
 from perles.store import journal
 from perles.store.database import Tx
 from perles.store.schema import Workflow
 
 LONGEST_INTERVAL: Final = 10.0
 SHORTEST_INTERVAL: Final = 0.5
-CPU_SHARE: Final = 0.01
-"""Share of a core above which a silent process tree counts as working."""
+MARGIN: Final = 2
+"""Sweeps before a finding from which on processes are looked at, so that it has a measure."""
 
 
 class HealthMonitor:
     """Looks at all running workflows, again and again."""
 
-    def __init__(self, context: Context, commands: Commands) -> None:
+    def __init__(self, context: Context, commands: Commands, effort: Effort | None = None) -> None:
         self._context = context
         self._commands = commands
-        self._seen_seq = 0
-        self._floor: datetime | None = None
-        self._last: datetime | None = None
-        self._limits: dict[str, str] = {}
-        self._cpu: dict[str, tuple[datetime, float]] = {}
+        self._effort = effort or Effort()
+        self._workers = QuietWorkers(context)
+        self._seen_seq: int | None = None
+        self._floor = self._last = context.database.clock.now()
+        self._paced = 0.0
+        self._excused: dict[str, datetime] = {}
+        self._at_work: set[str] = set()
+        """Whose processes did something although nothing was heard, at the last look."""
+        self._steps: dict[str, asyncio.Task[None]] = {}
 
     @property
     def _policy(self) -> HealthPolicy:
@@ -49,110 +57,156 @@ class HealthMonitor:
         return min(LONGEST_INTERVAL, max(SHORTEST_INTERVAL, shortest))
 
     async def sweep(self) -> None:
-        """Look once: tell what changed, and take the next step where one is due."""
+        """Look once: tell what changed, and begin the next step where one is due."""
         now = self._context.database.clock.now()
-        gap = None if self._last is None else (now - self._last).total_seconds()
-        if gap is None or gap > 3 * self.interval + 5:
-            self._floor = now  # we slept, not they: timers start again
-        self._last = now
-        rows = self._context.reader.rows(health_queries.SWEEP, since=self._seen_seq)
+        self._mind_the_gap(now)
+        rows = self._rows()
+        await self._note(rows)
+        # What is being recovered right now is looked at afterwards.
+        rows = [row for row in rows if row["id"] not in self._steps]
+        soon = now + timedelta(seconds=MARGIN * self.interval)
+        seen = self._signals_of(rows, now, soon)
+        suspects = {id for id, signals in seen.items() if _is_suspect(signals, self._policy, soon)}
+        suspects |= self._at_work & set(seen)
+        quiet = self._workers.suspects(rows, soon)
+        lives = self._context.turns.of_any(suspects, {row["turn_id"] for row in quiet})
+        works = await self._effort.of(lives, now)
+        self._effort.keep(live.turn_id for live in lives)
+        in_doubt = {live.workflow_id for live in lives if live.turn_id not in works}
+        self._at_work = {live.workflow_id for live in lives if works.get(live.turn_id)}
+        stuck = set(self._steps)
+        for workflow_id, signals in seen.items():
+            findings = self._judge(workflow_id, signals, now)
+            if workflow_id in in_doubt | self._at_work:
+                findings = [finding for finding in findings if finding.kind == "recovered"]
+            stuck |= {workflow_id for finding in findings if finding.kind == "stuck"}
+            for finding in findings:
+                await self._act(workflow_id, finding)
+        alone = [row for row in quiet if row["workflow_id"] not in stuck]
+        for workflow_id, step in await self._workers.judge(alone, works, self._floor, now):
+            self._begin(workflow_id, step)
+
+    async def settle(self) -> None:
+        """Wait for the steps that were begun."""
+        await asyncio.gather(*self._steps.values())
+
+    def _mind_the_gap(self, now: datetime) -> None:
+        """We were down, or the machine slept: they did not, and their timers start again."""
+        gap = (now - self._last).total_seconds()
+        if gap > 3 * max(self._paced, self.interval) + 5 or gap < 0:
+            self._floor = now
+        self._last, self._paced = now, self.interval
+
+    def _rows(self) -> Sequence[Any]:
+        """Every running workflow, with what was heard of it since the last sweep."""
+        reader = self._context.reader
+        if self._seen_seq is None:
+            self._seen_seq = int(reader.value(health_queries.NEWEST))
+        rows = reader.rows(health_queries.SWEEP, since=self._seen_seq)
         if rows:
             self._seen_seq = max(self._seen_seq, rows[0]["newest"] or 0)
-        beats, findings = [], []
-        for row in rows:
-            seen = self._signals(row, now)
-            if row["beat"] or row["progress"]:
-                beats.append((row["id"], row["beat"], row["progress"], row["recovery_count"]))
-            if row["health"] == "unknown":
-                beats.append((row["id"], None, None, 0))
-            found = judge(seen, self._policy, now)
-            if found and found[0].kind != "recovered" and self._uses_cpu(row["id"], now):
-                continue
-            findings += [(row["id"], finding) for finding in found]
-        self._forget({row["id"] for row in rows})
-        if beats:
-            await self._context.writer.write(lambda tx: _note(tx, beats))
-        for workflow_id, finding in findings:
-            await self._act(workflow_id, finding)
+        for workflow_id in set(self._excused) - {row["id"] for row in rows}:
+            del self._excused[workflow_id]
+        return rows
 
-    def _signals(self, row: Any, now: datetime) -> Signals:
-        if row["limited_until"]:
-            self._limits[row["id"]] = row["limited_until"]
-        floor = self._floor or now
+    async def _note(self, rows: Sequence[Any]) -> None:
+        """Keep what was heard, once a sweep however many events."""
+        heard = [r for r in rows if r["beat"] or r["progress"] or r["health"] == "unknown"]
+        if heard:
+            await self._context.writer.write(lambda tx: _note(tx, heard))
+
+    def _signals_of(self, rows: Sequence[Any], now: datetime, soon: datetime) -> dict[str, Signals]:
+        """The signals of those that wait, are not well, or will not be at `soon`; told by texts,
+        which cost a tenth, since nearly all are well."""
+        present = to_text(now)
+        heard = to_text(soon - timedelta(seconds=self._policy.heartbeat_timeout))
+        moved = to_text(soon - timedelta(seconds=self._policy.progress_timeout))
+        found = {}
+        for row in rows:
+            waits = _waits(row, present)
+            if waits or row["health"] != "healthy" or not _is_well(row, heard, moved):
+                found[row["id"]] = self._signals(row, waits)
+        return found
+
+    def _signals(self, row: Any, waits: str | None) -> Signals:
+        excused = self._excused.get(row["id"], self._floor)
+        # Of one that is stuck, only the next step is put off: what we do about it is no sign of it.
+        floor = self._floor if row["health"] == "stuck" else max(self._floor, excused)
+        last = row["last_recovery_at"]
         return Signals(
             state=row["state"],
             health=row["health"],
             heartbeat=_latest(floor, row["beat"], row["last_heartbeat_at"]),
             progress=_latest(floor, row["progress"], row["last_progress_at"]),
             recoveries=0 if row["progress"] else row["recovery_count"],
-            last_recovery=row["last_recovery_at"] and from_text(row["last_recovery_at"]),
-            waits_for=self._waits(row, now),
+            last_recovery=_latest(excused, last) if last else None,
+            waits_for=waits,
         )
 
-    def _waits(self, row: Any, now: datetime) -> str | None:
-        """Why the silence of this workflow means nothing; None when it does."""
-        limited = self._limits.get(row["id"])
-        if limited is not None and from_text(limited) > now:
-            return f"rate limited until {limited}"
-        if row["works"]:
-            return None
-        if row["asks"] or row["waiting_for_user"]:
-            return "waiting for you"
-        return "waiting for an agent's turn" if row["queues"] else None
-
-    def _uses_cpu(self, workflow_id: str, now: datetime) -> bool:
-        """Whether the workflow's processes used the processor since they were last looked at.
-
-        At the first look nobody can tell yet: the benefit of the doubt, for one sweep.
-        """
-        used = process.cpu_seconds(process.family([f"PERLES_WORKFLOW={workflow_id}"]))
-        before = self._cpu.get(workflow_id)
-        self._cpu[workflow_id] = (now, used)
-        if before is None:
-            return used > 0
-        elapsed = max((now - before[0]).total_seconds(), 0.001)
-        return (used - before[1]) / elapsed > CPU_SHARE
-
-    def _forget(self, running: set[str]) -> None:
-        for known in (self._limits, self._cpu):
-            for workflow_id in set(known) - running:
-                del known[workflow_id]
+    def _judge(self, workflow_id: str, signals: Signals, now: datetime) -> list[Finding]:
+        if signals.waits_for is not None or workflow_id in self._at_work:
+            self._excused[workflow_id] = now
+        return judge(signals, self._policy, now)
 
     async def _act(self, workflow_id: str, finding: Finding) -> None:
         if finding.kind in ("degraded", "stuck", "recovered"):
             await self._context.writer.write(lambda tx: _tell(tx, workflow_id, finding))
-            return
-        async with self._commands.lane(workflow_id):
+        else:
+            step = recovery.step(self._context, workflow_id, finding)
+            self._begin(workflow_id, step)
+
+    def _begin(self, workflow_id: str, step: Callable[[], Awaitable[None]]) -> None:
+        """Take a step beside the sweeps, in the workflow's lane: it may wait for processes."""
+
+        async def run() -> None:
             try:
-                await recovery.take_step(self._context, workflow_id, finding)
+                async with self._commands.lane(workflow_id):
+                    await step()
             except PerlesError as error:
-                text = str(error)
-                log.warning("recovery of %s: %s", workflow_id, text)
-                await self._context.writer.write(
-                    lambda tx: recovery.failed(tx, workflow_id, finding, text)
-                )
+                log.warning("recovery of %s: %s", workflow_id, error)
+            except Exception:  # noqa: BLE001 - a bug in one step must not end the others
+                log.exception("recovery of %s", workflow_id)
+            finally:
+                self._steps.pop(workflow_id, None)
+
+        self._steps[workflow_id] = asyncio.ensure_future(run())
+
+
+def _is_well(row: Any, heard: str, moved: str) -> bool:
+    beat = row["beat"] or row["last_heartbeat_at"]
+    progress = row["progress"] or row["last_progress_at"]
+    return bool(beat and beat > heard and progress and progress > moved)
+
+
+def _is_suspect(signals: Signals, policy: HealthPolicy, soon: datetime) -> bool:
+    return any(finding.kind != "recovered" for finding in judge(signals, policy, soon))
+
+
+def _waits(row: Any, now: str) -> str | None:
+    """Why the silence of this workflow means nothing; None when it does."""
+    # Agents inside a turn may sit out a rate limit by themselves.
+    if row["limited_until"] and row["limited_until"] > now:
+        return f"rate limited until {row['limited_until']}"
+    if row["works"]:
+        return None
+    if row["waiting_for_user"]:
+        return "waiting for you"
+    return "waiting for an AI call" if row["queues"] else None
 
 
 def _latest(floor: datetime, *texts: str | None) -> datetime:
     return max([floor, *(from_text(text) for text in texts if text)])
 
 
-def _note(tx: Tx, beats: list[tuple[str, str | None, str | None, int]]) -> None:
-    """Write heartbeats and progress, once a sweep however many events; progress ends a recovery."""
-    for workflow_id, beat, progress, recoveries in beats:
-        values: dict[str, Any] = {}
-        if beat:
-            values["last_heartbeat_at"] = beat
-        if progress:
-            values["last_progress_at"] = progress
-        workflow = tx.need(Workflow, workflow_id)
-        if workflow.health == "unknown":
-            values["health"] = "healthy"
-        if progress and recoveries:
-            values["recovery_count"] = 0
-            payload = {"recoveries": recoveries}
-            journal.append(tx, "recovery.succeeded", payload, workflow_id=workflow_id)
-        tx.update(Workflow, workflow_id, **values)
+def _note(tx: Tx, heard: Sequence[Any]) -> None:
+    """Write heartbeats and progress; progress ends a recovery."""
+    for row in heard:
+        values = {"beat": row["beat"], "progress": row["progress"], "now_": tx.now}
+        tx.run(health_queries.NOTE, id_=row["id"], **values)
+        if row["progress"] and row["recovery_count"]:
+            tx.update(Workflow, row["id"], recovery_count=0)
+            payload = {"recoveries": row["recovery_count"]}
+            journal.append(tx, "recovery.succeeded", payload, workflow_id=row["id"])
 
 
 def _tell(tx: Tx, workflow_id: str, finding: Finding) -> None:
@@ -166,12 +220,6 @@ def _tell(tx: Tx, workflow_id: str, finding: Finding) -> None:
     working = tx.rows(health_queries.WORKING_AGENTS, workflow_id=workflow_id)
     payload = {
         "silent_s": round(finding.silent),
-        "doing": [_doing(row, tx.now) for row in working],
+        "doing": [recovery.doing(row, tx.now) for row in working],
     }
     journal.append(tx, f"health.{finding.kind}", payload, workflow_id=workflow_id)
-
-
-def _doing(row: Any, now: str) -> str:
-    began = row["started_at"] or row["active_at"]
-    minutes = (from_text(now) - from_text(began)) / timedelta(minutes=1)
-    return f"{row['name']}: {row['task'] or 'its turn'}, {minutes:.0f}m"

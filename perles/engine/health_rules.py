@@ -35,12 +35,27 @@ class Finding(NamedTuple):
     number: int = 0
 
 
+class Done(NamedTuple):
+    """How many recovery steps were taken, and when the last one was."""
+
+    recoveries: int = 0
+    last: datetime | None = None
+
+
 def steps(policy: HealthPolicy) -> list[str]:
     """The ladder that the policy allows, one recovery a step; [] where it only reports."""
+    return _ladder(policy)[: policy.max_recoveries]
+
+
+def worker_steps(policy: HealthPolicy) -> list[str]:
+    """The ladder for one worker that is stuck while the others go on."""
+    return [step for step in _ladder(policy) if step != "pause"][: policy.max_recoveries]
+
+
+def _ladder(policy: HealthPolicy) -> list[str]:
     ladder = ["nudge"] * policy.max_nudges if policy.enable_auto_nudge else []
     ladder += ["replace"] if policy.enable_auto_replace else []
-    ladder += ["pause"] if policy.enable_auto_pause else []
-    return ladder[: policy.max_recoveries]
+    return ladder + (["pause"] if policy.enable_auto_pause else [])
 
 
 def judge(seen: Signals, policy: HealthPolicy, now: datetime) -> list[Finding]:
@@ -50,7 +65,8 @@ def judge(seen: Signals, policy: HealthPolicy, now: datetime) -> list[Finding]:
     silent = (now - seen.progress).total_seconds()
     if silent > policy.progress_timeout:
         found = [] if seen.health == "stuck" else [Finding("stuck", silent)]
-        return found + _next_step(seen, policy, now, silent)
+        done = Done(seen.recoveries, seen.last_recovery)
+        return found + next_step(steps(policy), done, policy, now, silent)
     if (now - seen.heartbeat).total_seconds() > policy.heartbeat_timeout:
         if seen.health == "degraded":
             return []
@@ -58,15 +74,16 @@ def judge(seen: Signals, policy: HealthPolicy, now: datetime) -> list[Finding]:
     return [Finding("recovered")] if seen.health in ("degraded", "stuck") else []
 
 
-def _next_step(seen: Signals, policy: HealthPolicy, now: datetime, silent: float) -> list[Finding]:
+def next_step(
+    ladder: list[str], done: Done, policy: HealthPolicy, now: datetime, silent: float
+) -> list[Finding]:
     """The next step of the ladder, once it is due; at its end `exhausted`, once."""
-    ladder = steps(policy)
-    if not ladder or seen.recoveries > len(ladder):
+    if not ladder or done.recoveries > len(ladder):
         return []
-    if seen.last_recovery is not None and seen.recoveries:
-        pause = policy.recovery_backoff * 2 ** (seen.recoveries - 1)
-        if now - seen.last_recovery < timedelta(seconds=pause):
+    if done.last is not None and done.recoveries:
+        pause = policy.recovery_backoff * 2 ** (done.recoveries - 1)
+        if now - done.last < timedelta(seconds=pause):
             return []
-    if seen.recoveries == len(ladder):
-        return [Finding("exhausted", silent, seen.recoveries)]
-    return [Finding(ladder[seen.recoveries], silent, seen.recoveries + 1)]
+    if done.recoveries == len(ladder):
+        return [Finding("exhausted", silent, done.recoveries)]
+    return [Finding(ladder[done.recoveries], silent, done.recoveries + 1)]

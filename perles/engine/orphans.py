@@ -18,18 +18,23 @@ async def end_orphans(context: Context) -> int:
     found = _orphans(context)
     if not found:
         return 0
-    log.warning("ending processes of workflows that do not run: %s", sorted(found))
+    log.warning("ending processes of workflows that do not run: %s", [one.pid for one in found])
     loop = asyncio.get_running_loop()
-    process.signal_all(found, signal.SIGTERM)
+    _signal(found, signal.SIGTERM)
     deadline = loop.time() + GRACE
     while _orphans(context) and loop.time() < deadline:  # noqa: ASYNC110 - /proc tells nobody
         await asyncio.sleep(_LOOK)
-    process.signal_all(_orphans(context), signal.SIGKILL)
+    _signal(_orphans(context), signal.SIGKILL)
     return len(found)
 
 
-def _orphans(context: Context) -> list[int]:
-    return [one.pid for one in process.marked() if _is_idle(context, one.workflow_id)]
+def _orphans(context: Context) -> list[process.Marked]:
+    return [one for one in process.marked() if _is_idle(context, one.workflow_id)]
+
+
+def _signal(orphans: list[process.Marked], number: signal.Signals) -> None:
+    if orphans:
+        process.signal_family(number, {one.marker for one in orphans})
 
 
 def _is_idle(context: Context, workflow_id: str) -> bool:

@@ -109,18 +109,10 @@ def conclude(
         return
     if last is not None and last.offset != turn.stdout_offset:
         apply_batch(tx, live, last)
-    agent = tx.need(Agent, live.agent_id)
     if ending.turn == "succeed" and not live.has_mcp:
-        reports.by_text(tx, agent, outcome.text)
-        agent = tx.need(Agent, live.agent_id)
-    if ending.turn == "succeed" and _owes_report(tx, agent):
-        ending = Ending("fail", "turn_failed")
-        outcome = Outcome(False, "crashed", "it ended its turn without a report")
-    if outcome is LOST and _lost_too_often(tx, agent):
-        ending = Ending("fail", "turn_failed")
-        outcome = Outcome(False, "lost", f"it was cut off {MAX_LOST} times in a row")
-    if ending.agent == "turn_failed" and _has_reported(tx, agent, live.turn_id):
-        ending = Ending(ending.turn, "turn_ended")
+        reports.by_text(tx, tx.need(Agent, live.agent_id), outcome.text)
+    agent = tx.need(Agent, live.agent_id)
+    ending, outcome = _judged(tx, live, agent, ending, outcome)
     error = explained(agent.provider, outcome) if ending.turn != "interrupt" else None
     fire(
         tx,
@@ -146,14 +138,37 @@ def conclude(
     if agent.status == "working" and back is not None:
         fire(tx, AGENT, agent.id, "turn_ended", changes=back.changes)
     elif agent.status == "working":
-        failures = agent.failures + 1 if ending.turn in ("fail", "time_out") else 0
-        failures = agent.failures if ending.turn == "lose" else failures
-        fire(tx, AGENT, agent.id, ending.agent, changes={"failures": failures, "holds": 0})
-        if ending.agent == "turn_failed":
-            if outcome.error_class in HOPELESS:
-                failures = MAX_COORDINATOR_FAILURES
-            _tell_of_failure(tx, agent, failures, error or "its process is gone")
+        _settle_agent(tx, agent, ending, outcome, error)
     fault.at("outcome.before-commit")
+
+
+def _judged(
+    tx: Tx, live: LiveTurn, agent: Agent, ending: Ending, outcome: Outcome
+) -> tuple[Ending, Outcome]:
+    """How the turn ended, after what it did and what became of those before it."""
+    if ending.turn == "succeed" and _owes_report(tx, agent):
+        ending = Ending("fail", "turn_failed")
+        outcome = Outcome(False, "crashed", "it ended its turn without a report")
+    if outcome is LOST and _lost_too_often(tx, agent):
+        ending = Ending("fail", "turn_failed")
+        outcome = Outcome(False, "lost", f"it was cut off {MAX_LOST} times in a row")
+    if ending.agent == "turn_failed" and _has_reported(tx, agent, live.turn_id):
+        ending = Ending(ending.turn, "turn_ended")
+    return ending, outcome
+
+
+def _settle_agent(
+    tx: Tx, agent: Agent, ending: Ending, outcome: Outcome, error: str | None
+) -> None:
+    """Count failures in a row, and tell whoever must act on one."""
+    failures = agent.failures + 1 if ending.turn in ("fail", "time_out") else 0
+    failures = agent.failures if ending.turn == "lose" else failures
+    fire(tx, AGENT, agent.id, ending.agent, changes={"failures": failures, "holds": 0})
+    if ending.agent != "turn_failed":
+        return
+    if outcome.error_class in HOPELESS:
+        failures = MAX_COORDINATOR_FAILURES
+    _tell_of_failure(tx, agent, failures, error or "its process is gone")
 
 
 def _owes_report(tx: Tx, agent: Agent) -> bool:

@@ -5,6 +5,9 @@ alive (adopted: watched and tailed from its offset), ended (its outcome is read
 from its files), or never started (lost: its messages wait again).
 """
 
+import asyncio
+from typing import Final
+
 from perles.agents import process
 from perles.engine import fault, queries
 from perles.engine.beginning import ran, running
@@ -17,14 +20,18 @@ from perles.store import journal
 from perles.store.database import Tx
 from perles.store.schema import Agent, Turn, Workflow
 
+PORT_PATIENCE: Final = 3.0
+"""Seconds, for all workflows together, that ports are waited for that somebody else holds."""
+
 
 async def reconcile(context: Context) -> None:
     """Adopt, finish or lose every open turn, and serve running workflows again."""
     counts = {"adopted": 0, "finished": 0, "lost": 0, "workflows": 0, "orphans": 0}
     counts["orphans"] = await end_orphans(context)
     moved = set()
+    patience = asyncio.get_running_loop().time() + PORT_PATIENCE
     for workflow in context.reader.all(Workflow, queries.RUNNING_WORKFLOWS):
-        if await context.supervisor.reopen(workflow):
+        if await context.supervisor.reopen(workflow, patience=patience):
             moved.add(workflow.id)
         counts["workflows"] += 1
     for turn in context.reader.all(Turn, queries.OPEN_TURNS):

@@ -1,5 +1,10 @@
 """The steps of recovery: nudge, replace, pause, and what is done when none helped."""
 
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+from perles.domain.clock import from_text
 from perles.domain.errors import PerlesError
 from perles.engine import health_queries, mail, queries
 from perles.engine.context import Context
@@ -17,6 +22,20 @@ NUDGE = (
 )
 
 
+def step(context: Context, workflow_id: str, finding: Finding) -> Callable[[], Awaitable[None]]:
+    """What takes this step, in the workflow's lane; one that cannot be taken is recorded."""
+
+    async def run() -> None:
+        try:
+            await take_step(context, workflow_id, finding)
+        except PerlesError as error:
+            text = str(error)
+            await context.writer.write(lambda tx: failed(tx, workflow_id, finding, text))
+            raise
+
+    return run
+
+
 async def take_step(context: Context, workflow_id: str, finding: Finding) -> None:
     """Take one step in the workflow's lane. Raises `PerlesError` when it cannot be taken."""
     workflow = context.reader.need(Workflow, workflow_id)
@@ -31,6 +50,13 @@ async def take_step(context: Context, workflow_id: str, finding: Finding) -> Non
     elif finding.kind == "pause":
         await context.supervisor.pause(workflow_id, reason=_why(finding))
     context.kick()
+
+
+def doing(row: Any, now: str) -> str:
+    """`worker-1: unit, 6m`: an agent that works, at what, and since when."""
+    began = row["started_at"] or row["active_at"]
+    minutes = (from_text(now) - from_text(began)) / timedelta(minutes=1)
+    return f"{row['name']}: {row['task'] or 'its turn'}, {minutes:.0f}m"
 
 
 def failed(tx: Tx, workflow_id: str, finding: Finding, error: str) -> None:

@@ -92,7 +92,7 @@ def put_fresh(tx: Tx, context: Context, agent_id: int, *, why: str) -> Agent:
 
 def _retire(tx: Tx, old: Agent, why: str) -> None:
     if old.phase != "idle":
-        fire(tx, PHASE, old.id, "cancel")
+        fire(tx, PHASE, old.id, "cancel", payload={"instead_of": old.name})
     payload = {"name": old.name, "why": why}
     fire(tx, AGENT, old.id, "retire", changes={"retired_at": tx.now}, payload=payload)
     tx.update(Agent, old.id, task_id=None)
@@ -143,7 +143,7 @@ def _take_over_task(
     task = tx.need(Task, task_id)
     tx.update(Agent, fresh.id, task_id=task.id)
     for trigger in _PHASES[phase]:
-        fire(tx, PHASE, fresh.id, trigger)
+        fire(tx, PHASE, fresh.id, trigger, payload={"instead_of": old.name})
     if task.implementer_id == old.id:
         tx.update(Task, task.id, implementer_id=fresh.id, assignee=fresh.name)
     if task.reviewer_id == old.id:

@@ -26,15 +26,18 @@ class Source:
     def size(self, identity: Identity | None) -> int:
         """How large it is now; 0 where there is none."""
         try:
-            return self._find(identity).stat().st_size
+            self._hold(identity)
+            if self._held is not None:
+                return os.fstat(self._held).st_size
+            return self._path_now().stat().st_size
         except OSError:
             return 0  # gone, and the process with it
 
     def read(self, offset: int, parser: Parser, identity: Identity | None, *, ended: bool) -> Batch:
         """Read on from `offset`."""
-        path = self._find(identity)
         cut = self.size(identity) < offset
         start = 0 if cut else offset
+        path = self._path_now()
         batch = read_batch(path, start, parser, ended=ended, text_only=self._text_only)
         if not cut:
             return batch
@@ -49,14 +52,19 @@ class Source:
             os.close(self._held)
             self._held = None
 
-    def _find(self, identity: Identity | None) -> Path:
-        """The path as long as it leads to the same file; else the file that it led to."""
+    def _hold(self, identity: Identity | None) -> None:
+        """Hold the file that the process writes to, once it is known."""
+        if self._held is not None:
+            return
         inode = _inode_at(self._path)
         if self._inode is None:
             self._inode = _inode_of(identity) or inode
-        if self._held is None:
-            is_same = inode is not None and inode == self._inode
-            self._held = self._open(self._path if is_same else _output_of(identity))
+        is_same = inode is not None and inode == self._inode
+        self._held = self._open(self._path if is_same else _output_of(identity))
+
+    def _path_now(self) -> Path:
+        """The path as long as it leads to the same file; else the file that it led to."""
+        inode = _inode_at(self._path)
         if inode is not None and inode == self._inode:
             return self._path
         if self._held is not None:

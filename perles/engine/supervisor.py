@@ -26,6 +26,7 @@ from perles.workspace.session import agent_folder, new_token, session_folder
 if TYPE_CHECKING:
     from perles.mcp.server import McpServers
 
+PORT_LOOK: Final = 0.05
 GRACE: Final = 10.0
 """Seconds between TERM and KILL."""
 COORDINATOR_GRACE: Final = 10.0
@@ -88,12 +89,17 @@ class Supervisor:
             ) from error
         return {"status": "running"}
 
-    async def reopen(self, workflow: Workflow) -> bool:
+    async def reopen(self, workflow: Workflow, *, patience: float) -> bool:
         """Serve a workflow again that ran when the last engine died; its leases still stand.
 
-        Whether it had to move to another port, where its live agents do not find it.
+        Its live agents find it on its old port alone, so that one is waited for, until
+        `patience` on the loop's clock. Whether it had to move to another one after all.
         Where no port is free it is paused.
         """
+        loop = asyncio.get_running_loop()
+        port = workflow.mcp_port
+        while port and not scheduler.is_free(port) and loop.time() < patience:  # noqa: ASYNC110
+            await asyncio.sleep(PORT_LOOK)
         try:
             listener = self._bind(workflow)
         except LimitReachedError as error:
@@ -104,7 +110,7 @@ class Supervisor:
         if port != workflow.mcp_port:
             log.warning("port %s of %s is taken; now on %s", workflow.mcp_port, workflow.id, port)
             await self._write(lambda tx: _move_port(tx, workflow.id, port))
-        await self._serve(workflow.id, listener)
+        self._serve(workflow.id, listener)
         return bool(port != workflow.mcp_port)
 
     async def pause(self, workflow_id: str, *, reason: str | None = None) -> dict[str, Any]:
@@ -174,14 +180,14 @@ class Supervisor:
         except BaseException:
             listener.close()
             raise
-        await self._serve(workflow.id, listener)
+        self._serve(workflow.id, listener)
 
     def _bind(self, workflow: Workflow) -> socket.socket:
         policy = self._context.config.resource_policy
         return scheduler.bind_port(self._context.reader, policy, workflow.mcp_port)
 
-    async def _serve(self, workflow_id: str, listener: socket.socket) -> None:
-        await self._servers.open(workflow_id, listener)
+    def _serve(self, workflow_id: str, listener: socket.socket) -> None:
+        self._servers.open(workflow_id, listener)
         self._open.add(workflow_id)
         self._context.kick()
 

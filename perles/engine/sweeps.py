@@ -47,6 +47,19 @@ class Sweeps:
         """Add a sweep at an interval."""
         self._scheduler.add_job(sweep, "interval", seconds=seconds, id=name)
 
+    def at_pace(self, pace: Callable[[], float], name: str, sweep: Sweep) -> None:
+        """Add a sweep whose interval may change with the configuration."""
+        seconds = pace()
+
+        async def run() -> None:
+            nonlocal seconds
+            await sweep()
+            if pace() != seconds:
+                seconds = pace()
+                self._scheduler.reschedule_job(name, trigger="interval", seconds=seconds)
+
+        self.every(seconds, name, run)
+
     async def _heartbeat(self) -> None:
         await self._context.writer.write(_beat)
 

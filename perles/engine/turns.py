@@ -11,7 +11,7 @@ import errno
 import math
 import signal
 import time
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -65,6 +65,14 @@ class Turns:
     def of(self, workflow_id: str) -> list[LiveTurn]:
         """The live turns of a workflow."""
         return [live for live in self._live.values() if live.workflow_id == workflow_id]
+
+    def of_any(self, workflow_ids: Collection[str], turn_ids: Collection[int]) -> list[LiveTurn]:
+        """The live turns of these workflows, and these."""
+        return [
+            live
+            for live in self._live.values()
+            if live.workflow_id in workflow_ids or live.turn_id in turn_ids
+        ]
 
     async def deliver(self) -> None:
         """Start a turn for every agent that is ready and has messages."""
@@ -235,8 +243,20 @@ class Turns:
             ending = Ending.of(outcome)
             if not is_known and not outcome.succeeded:
                 ending, outcome = Ending("lose", "turn_ended"), LOST
-            outcome = live.verdict or outcome
+            if live.verdict is not None:
+                outcome = self._judged(live, live.verdict)
             await self._conclude(live, live.ending or ending, outcome, code, last)
+
+    def _judged(self, live: LiveTurn, verdict: Outcome) -> Outcome:
+        """The verdict on a turn that we ended, unless it had told its result and only lingered.
+
+        The exit status of a process that was ended tells nothing.
+        """
+        told = live.parser.outcome(None, "")
+        if verdict.error_class != "timed_out" or not told.succeeded:
+            return verdict
+        live.ending = None
+        return told
 
     async def _drain(self, live: LiveTurn) -> Batch | None:
         """Journal the rest, except the very last piece, which goes with the outcome.

@@ -98,9 +98,20 @@ def _notes(connection: Connection, everything: bool) -> list[Json]:
     return [_note(row) for row in connection.execute(query)]
 
 
+def _budget(payload: Json) -> str:
+    """`80% of the token budget is used: 800 of 1,000 (workflow)`."""
+    used, limit = (format(payload[name], ",") for name in ("used", "limit"))
+    return (
+        f"{payload['percent']}% of the {payload['budget']} budget is used: "
+        f"{used} of {limit} ({payload['scope']})"
+    )
+
+
 def _note(row: Row) -> Json:
     payload = json.loads(row["payload"])
     text = payload.get("text") or payload.get("reason") or payload.get("detail")
+    if row["type"] == "resource.budget_warning":
+        text = _budget(payload)
     if text is None:
         known = ("v", "from", "to", "trigger")
         text = ", ".join(f"{key} {value}" for key, value in payload.items() if key not in known)

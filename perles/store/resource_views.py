@@ -6,6 +6,8 @@ import json
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from perles.store.waiting_views import nudges
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from sqlite3 import Connection
@@ -41,7 +43,13 @@ def resources(connection: Connection | None) -> list[Json]:
             "queue": waiting.get(row["resource"], []),
         }
         for row in connection.execute("SELECT * FROM resource_usage")
-    ]
+    ] + [_nudges(connection)]
+
+
+def _nudges(connection: Connection) -> Json:
+    """What nudging stuck coordinators cost: part of the tokens, and without a limit of its own."""
+    row: Json = {"resource": "nudge_tokens", "limit": None, "used": nudges(connection)["tokens"]}
+    return row | {"waiting": 0, "holders": [], "queue": []}
 
 
 def _number(value: float | None) -> float | int | None:

@@ -15,17 +15,19 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.domain.errors import AmbiguousIdError, DatabaseError, NotFoundError
 from perles.domain.states import PRIORITIES
+from perles.store.agent_views import holds
 from perles.store.failures import database_errors
-from perles.store.inbox_views import waiting_texts
 from perles.store.resource_views import places
 from perles.store.sqlite import BUSY_TIMEOUT, open_readonly
 from perles.store.version import HEAD, refuse_newer, schema_version
+from perles.store.waiting_views import nudges, rate_limited, waits_for
 
 if TYPE_CHECKING:
     from sqlite3 import Connection, Row
 
 DEFAULT_LIMIT: Final = 100
 Json = dict[str, Any]
+_OPEN: Final = ("pending", "running", "paused")
 
 
 class WorkflowFilter(NamedTuple):
@@ -131,10 +133,15 @@ def list_workflows(connection: Connection | None, wanted: WorkflowFilter) -> Lis
 
 
 def _say_what_waits(connection: Connection, rows: list[Json]) -> None:
-    waiting = [row["id"] for row in rows if row["attention"] == "waiting for you"]
-    texts = waiting_texts(connection, waiting)
+    texts = waits_for(connection, [row["id"] for row in rows if row["state"] == "running"])
+    sleepers = holds(connection, [row["id"] for row in rows if row["state"] in _OPEN])
     for row in rows:
-        row["attention"] = texts.get(row["id"], row["attention"])
+        row["holds"] = sleepers.get(row["id"], {})
+        limits = [rate_limited(until, provider) for provider, until in row["holds"].items()]
+        waits = texts.get(row["id"], [])
+        row["waits_for"] = waits + [text for text in limits if text not in waits]
+        if row["attention"] == "waiting for you" and waits:
+            row["attention"] = waits[0]
 
 
 def _waits(row: Row) -> bool:
@@ -225,6 +232,7 @@ def show_workflow(connection: Connection | None, workflow_id: str) -> Json:
     place = places(connection).get(workflow_id) if _waits(row) else None
     shown = _workflow(row, _labels(connection, [workflow_id]).get(workflow_id, {}), place)
     _say_what_waits(connection, [shown])
+    shown["nudges"] = nudges(connection, workflow_id)
     counts = shown.pop("tasks")
     shown["task_counts"] = counts
     shown["tasks"] = show_tasks(connection, workflow_id)

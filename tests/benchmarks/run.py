@@ -2,7 +2,16 @@
 
 import sys
 
-from tests.benchmarks import agents, dashboard, reading, resources, running, supervising, writing
+from tests.benchmarks import (
+    agents,
+    dashboard,
+    health,
+    reading,
+    resources,
+    running,
+    supervising,
+    writing,
+)
 
 PARTS = {
     "agents": agents,
@@ -12,6 +21,7 @@ PARTS = {
     "resources": resources,
     "supervising": supervising,
     "dashboard": dashboard,
+    "health": health,
 }
 
 

@@ -73,6 +73,17 @@ def _watching(home: Bench, agents: int) -> float:
         return 100 * used / (time.monotonic() - begun)
 
 
+def cpu_of_silent_agents(home: Bench, count: int) -> float:
+    """The share of a core that the engine takes while an agent in each workflow prints nothing."""
+    with _world(home, count, count), _engine(home) as engine:
+        _wait_for(home, "SELECT 1 FROM events WHERE type = 'engine.reconciled'")
+        time.sleep(3)
+        before, begun = sum(engine.cpu_times()[:2]), time.monotonic()
+        time.sleep(2 * SECONDS)
+        used = sum(engine.cpu_times()[:2]) - before
+        return 100 * used / (time.monotonic() - begun)
+
+
 def _next_spawns(home: Bench) -> list[float]:
     """From each worker's report to the spawn of the coordinator's next turn, in ms."""
     tasks = [{"key": f"t{number}", "run": "true"} for number in range(60)]

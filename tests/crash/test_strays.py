@@ -7,6 +7,7 @@ import pytest
 
 from perles.agents import process
 from tests.crash.world import World, agent_of, kill, tasks
+from tests.integration.cli import signal_all
 
 
 def _begun(storm: World, *, seconds: float = 2, retries: int = 3) -> str:
@@ -55,7 +56,7 @@ def test_a_command_that_outlives_engine_launcher_and_worker_is_ended_first(storm
     assert storm.value(note) >= 1
 
 
-def test_a_worker_whose_engine_and_launcher_die_reports_what_it_did(storm: World) -> None:
+def test_a_worker_whose_engine_dies_reports_what_it_did_to_the_next_one(storm: World) -> None:
     id = _begun(storm, seconds=1)
 
     storm.kill_engine()
@@ -96,7 +97,7 @@ def test_a_stopped_agent_is_waited_for_and_goes_on(storm: World) -> None:
     id = _begun(storm, seconds=0.5)
     family = storm.family(id)
 
-    process.signal_all(family, signal.SIGSTOP)
+    signal_all(family, signal.SIGSTOP)
     try:
         storm.kill_engine()
         storm.serve()
@@ -104,14 +105,14 @@ def test_a_stopped_agent_is_waited_for_and_goes_on(storm: World) -> None:
         effects = storm.home.work / "effects"
         assert not effects.exists()
     finally:
-        process.signal_all(family, signal.SIGCONT)
+        signal_all(family, signal.SIGCONT)
 
     storm.finish(id)
 
 
 def test_a_stopped_agent_does_not_hold_up_its_end(storm: World) -> None:
     id = _begun(storm, seconds=60)
-    process.signal_all(storm.family(id), signal.SIGSTOP)
+    signal_all(storm.family(id), signal.SIGSTOP)
 
     storm.plane.stop(id, grace=0.2)
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from perles.agents.process import family, signal_all
+from perles.agents.process import family
 from perles.store import migrate
 from perles.store.lock import EngineLock
 from tests.e2e import clis, scripts
 from tests.e2e.model import Model, Script
-from tests.integration.cli import Home
+from tests.integration.cli import Home, signal_all
 
 SECONDS = 60.0
 """How long a test waits for what must come: these CLIs take seconds to start."""

@@ -2,9 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -103,3 +104,12 @@ class Home:
             sleep(0.02)
         last = "\n".join(str(event) for event in self.events()[-30:])
         raise AssertionError(f"waited {DEADLINE}s in vain for {what}; the last events:\n{last}")
+
+
+def signal_all(pids: Iterable[int], number: signal.Signals) -> None:
+    """Send a signal to each process that is still there."""
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            continue

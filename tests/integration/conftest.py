@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from perles.agents.process import family, signal_all
+from perles.agents.process import family
 from perles.store import migrate
 from perles.store.lock import EngineLock
-from tests.integration.cli import Home
+from tests.integration.cli import Home, signal_all
 
 
 @pytest.fixture(scope="session")

@@ -3,16 +3,16 @@
 import json
 import os
 import shlex
-import stat
-import sys
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from perles.agents.process import family
+from perles.store.inbox_views import moment
 from tests.integration.cli import Home
+from tests.integration.scripted_cli import cli, configure, program, prompted, task_of
 
 PLAIN = """\
 import sys
@@ -32,54 +32,26 @@ print(json.dumps({"id": session, "text": "result of " + session, "usage": {"in":
 """
 
 
-def _program(home: Home, name: str, source: str) -> str:
-    path = home.work / name
-    path.write_text(f"#!{sys.executable}\n{source}")
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    return str(path)
-
-
-def _configure(home: Home, **orchestration: Any) -> Path:
-    file = home.work / ".perles" / "config.yaml"
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(yaml.safe_dump({"orchestration": orchestration}))
-    return file
-
-
-def _cli(home: Home, source: str, **more: Any) -> None:
-    program = _program(home, "mycli", source)
-    _configure(home, providers={"mycli": {"type": "command", "argv": [program], **more}})
-
-
-def _prompted(home: Home, prompt: str = "Answer.", **more: Any) -> Path:
-    return home.pipeline("p", [{"key": "ask", "prompt": prompt, "worker": "mycli", **more}])
-
-
-def _task(home: Home, key: str = "ask") -> dict[str, Any]:
-    tasks = home.json("show", home.only(), "--json")["tasks"]
-    return next(task for task in tasks if task["key"] == key)
-
-
 def test_a_plain_text_cli_reports_by_its_last_text(home: Home) -> None:
-    _cli(home, PLAIN)
+    cli(home, PLAIN)
 
-    result = home.perles("run", _prompted(home, "What is it? -- 'quoted' ünd `ticks`"))
+    result = home.perles("run", prompted(home, "What is it? -- 'quoted' ünd `ticks`"))
 
     assert result.returncode == 0, result.stderr
-    assert _task(home)["summary"] == "a line of work\nthe answer is 42"
+    assert task_of(home)["summary"] == "a line of work\nthe answer is 42"
     assert "What is it? -- 'quoted' ünd `ticks`" in (home.work / "prompt.txt").read_text()
 
 
 def test_a_json_lines_cli_resumes_its_session_and_counts(home: Home) -> None:
-    program = _program(home, "mycli", LINES)
+    path = program(home, "mycli", LINES)
     paths = {"session_id": "id", "text": "text", "tokens_in": "usage.in", "tokens_out": "usage.out"}
-    _configure(
+    configure(
         home,
         providers={
             "mycli": {
                 "type": "command",
-                "argv": [program],
-                "resume": [program, "--resume", "{session_id}"],
+                "argv": [path],
+                "resume": [path, "--resume", "{session_id}"],
                 "output": "jsonl",
                 "paths": paths,
             }
@@ -101,7 +73,7 @@ def test_a_json_lines_cli_resumes_its_session_and_counts(home: Home) -> None:
 
 
 def test_an_output_goes_into_later_prompts_and_quoted_into_commands(home: Home) -> None:
-    _cli(home, "import sys\nprint(sys.stdin.read().rpartition('<')[2].rpartition('>')[0])")
+    cli(home, "import sys\nprint(sys.stdin.read().rpartition('<')[2].rpartition('>')[0])")
     given = "a; touch owned $(touch owned) 'x'"
     tasks: list[dict[str, Any]] = [
         {"key": "first", "run": f'printf %s "{given}"'.replace("$", "\\$")},
@@ -122,7 +94,7 @@ def test_an_output_goes_into_later_prompts_and_quoted_into_commands(home: Home) 
 
 
 def test_two_kinds_of_workers_take_turns_where_there_is_room_for_one(home: Home) -> None:
-    _cli(home, "print('fine')")
+    cli(home, "print('fine')")
     tasks: list[dict[str, Any]] = []
     for number in range(3):
         after = [tasks[-1]["key"]] if tasks else []
@@ -137,16 +109,16 @@ def test_two_kinds_of_workers_take_turns_where_there_is_room_for_one(home: Home)
 
 @pytest.mark.parametrize("failure", ["import sys; sys.exit('it broke')", "import os; os.abort()"])
 def test_a_cli_that_fails_fails_the_task_with_what_it_said(home: Home, failure: str) -> None:
-    _cli(home, failure)
+    cli(home, failure)
 
-    result = home.perles("run", _prompted(home))
+    result = home.perles("run", prompted(home))
 
     assert result.returncode == 1
-    assert ("it broke" in _task(home)["failure"]) or ("SIGABRT" in _task(home)["failure"])
+    assert ("it broke" in task_of(home)["failure"]) or ("SIGABRT" in task_of(home)["failure"])
 
 
 def test_a_rate_limit_is_waited_out_and_the_message_is_kept(home: Home) -> None:
-    _cli(
+    cli(
         home,
         "import os, sys\n"
         "if not os.path.exists('tried'):\n"
@@ -155,29 +127,29 @@ def test_a_rate_limit_is_waited_out_and_the_message_is_kept(home: Home) -> None:
         "print('done after all')\n",
     )
 
-    result = home.perles("run", _prompted(home))
+    result = home.perles("run", prompted(home))
 
     assert result.returncode == 0, result.stderr
-    assert _task(home)["attempt"] == 1
+    assert task_of(home)["attempt"] == 1
     (limited,) = [e for e in home.events() if e["type"] == "agent.rate_limited"]
     assert limited["payload"]["error_class"] == "rate_limited"
     assert not limited["payload"]["whole_provider"]
 
 
 def test_a_used_up_quota_holds_the_whole_provider_over_a_restart(home: Home) -> None:
-    _cli(
+    cli(
         home,
         "import sys\nif '--version' in sys.argv: sys.exit()\nopen('turns', 'a').write('x')\n"
         "sys.exit('You have hit your usage limit. Try again in 3 hours 12 minutes.')\n",
     )
     engine = home.popen("serve")
-    first = home.json("create", _prompted(home), "--json")["id"]
+    first = home.json("create", prompted(home), "--json")["id"]
     assert home.perles("start", first).returncode == 0
     home.wait_for("the hold", lambda: "agent.rate_limited" in {e["type"] for e in home.events()})
     engine.kill()
     engine.communicate()
     engine = home.popen("serve")
-    second = home.json("create", _prompted(home), "--json")["id"]
+    second = home.json("create", prompted(home), "--json")["id"]
     assert home.perles("start", second).returncode == 0
     home.wait_for(
         "the second workflow's worker",
@@ -188,7 +160,13 @@ def test_a_used_up_quota_holds_the_whole_provider_over_a_restart(home: Home) -> 
     (mine,) = [p for p in home.json("providers", "--json") if p["name"] == "mycli"]
     worker = next(a for a in home.json("agents", second, "--json") if a["role"] == "worker")
 
-    assert mine["held_until"] == worker["held_until"] is not None
+    listed = {row["id"]: row["holds"] for row in home.json("list", "--json")}
+    until = mine["held_until"]
+    assert worker["held_until"] == until is not None
+    assert listed == {first: {"mycli": until}, second: {"mycli": until}}
+    said = f"rate limited until {moment(until)} (mycli)"
+    assert home.perles("list").stdout.count(said) == 2
+    assert said in home.perles("show", second).stdout
     assert (home.work / "turns").read_text() == "x"
     assert worker["turns"] == 0
     engine.terminate()
@@ -196,35 +174,22 @@ def test_a_used_up_quota_holds_the_whole_provider_over_a_restart(home: Home) -> 
 
 
 def test_an_agent_gets_no_variable_that_nobody_named(home: Home) -> None:
-    program = _program(home, "mycli", "import json, os\nprint(json.dumps(dict(os.environ)))")
+    path = program(home, "mycli", "import json, os\nprint(json.dumps(dict(os.environ)))")
     mycli = {
         "type": "command",
-        "argv": [program],
+        "argv": [path],
         "env": {"GIVEN": "x${NAMED}y"},
         "pass_env": ["PASSED_*"],
     }
-    _configure(home, providers={"mycli": mycli})
+    configure(home, providers={"mycli": mycli})
     environ = {"NAMED": "n", "PASSED_ON": "1", "MY_SECRET": "s", "AWS_SECRET_ACCESS_KEY": "k"}
 
-    result = home.perles("run", _prompted(home), timeout=60, **environ)
+    result = home.perles("run", prompted(home), timeout=60, **environ)
 
     assert result.returncode == 0, result.stderr
-    seen = json.loads(_task(home)["summary"])
+    seen = json.loads(task_of(home)["summary"])
     assert (seen["GIVEN"], seen["PASSED_ON"], seen["HOME"]) == ("xny", "1", os.environ["HOME"])
     assert not {"MY_SECRET", "AWS_SECRET_ACCESS_KEY", "NAMED"} & set(seen)
-
-
-def test_a_prompt_of_five_megabytes_arrives_whole(home: Home) -> None:
-    _cli(home, "import sys\nprint(len(sys.stdin.read()))")
-    tasks: list[dict[str, Any]] = [
-        {"key": "big", "run": "true"},
-        {"key": "ask", "prompt": "-" + "x" * 900_000, "worker": "mycli", "after": ["big"]},
-    ]
-
-    result = home.perles("run", home.pipeline("p", tasks))
-
-    assert result.returncode == 0, result.stderr
-    assert int(_task(home)["summary"]) > 900_000
 
 
 def test_a_message_is_sent_to_an_agent_once_and_shown(home: Home) -> None:
@@ -266,7 +231,7 @@ def test_a_message_is_sent_to_an_agent_once_and_shown(home: Home) -> None:
     ],
 )
 def test_a_wrong_configuration_is_named(home: Home, orchestration: Any, said: str) -> None:
-    _configure(home, **orchestration)
+    configure(home, **orchestration)
 
     result = home.perles("create", home.pipeline("p", [{"key": "a", "run": "true"}]))
 
@@ -275,15 +240,15 @@ def test_a_wrong_configuration_is_named(home: Home, orchestration: Any, said: st
 
 
 def test_what_is_missing_is_said_before_anything_is_stored(home: Home) -> None:
-    missing = _configure(home, providers={"mycli": {"type": "command", "argv": ["no-such-cli"]}})
-    not_there = home.perles("create", _prompted(home))
-    program = _program(home, "mycli", "print()")
-    mycli = {"type": "command", "argv": [program], "env": {"KEY": "${UNSET_KEY}"}}
-    _configure(home, providers={"mycli": mycli})
-    unset = home.perles("create", _prompted(home))
+    missing = configure(home, providers={"mycli": {"type": "command", "argv": ["no-such-cli"]}})
+    not_there = home.perles("create", prompted(home))
+    path = program(home, "mycli", "print()")
+    mycli = {"type": "command", "argv": [path], "env": {"KEY": "${UNSET_KEY}"}}
+    configure(home, providers={"mycli": mycli})
+    unset = home.perles("create", prompted(home))
     (home.work / "mycli").chmod(0o600)
-    _configure(home, providers={"mycli": {"type": "command", "argv": [program]}})
-    not_executable = home.perles("create", _prompted(home))
+    configure(home, providers={"mycli": {"type": "command", "argv": [path]}})
+    not_executable = home.perles("create", prompted(home))
 
     assert (not_there.returncode, unset.returncode, not_executable.returncode) == (2, 2, 2)
     assert "cannot find no-such-cli: it is not in PATH" in not_there.stderr
@@ -327,8 +292,30 @@ def test_a_goal_needs_a_coordinator_that_can_plan(home: Home) -> None:
     assert "--coordinator claude" in result.stderr
 
 
+def test_who_chooses_a_coordinator_means_its_workers_too(home: Home) -> None:
+    """Unless the configuration says who works: nobody needs a CLI that nobody named."""
+    path = program(home, "mycli", "print()")
+    for name in ("codex", "gemini"):
+        program(home, name, "print()")
+    home.environ |= {"PATH": f"{home.work}:/usr/bin:/bin", "HOME": str(home.root)}
+
+    def workers(*options: str) -> str:
+        created = home.perles("create", "a goal", *options, "--json")
+        assert created.returncode == 0, created.stderr
+        with sqlite3.connect(home.database) as connection:
+            query = "SELECT worker_provider, worker_model FROM workflows WHERE id = ?"
+            id = json.loads(created.stdout)["id"]
+            name, model = connection.execute(query, (id,)).fetchone()
+        return f"{name}:{model}" if model else str(name)
+
+    assert workers("--coordinator", "codex:small") == "codex:small"
+    assert workers("--coordinator", "codex", "--worker", "gemini") == "gemini"
+    configure(home, worker_client="gemini", gemini={"executable": path})
+    assert workers("--coordinator", "codex") == "gemini"
+
+
 def test_providers_tells_what_is_here(home: Home) -> None:
-    _cli(home, "print('mycli 1.2.3')")
+    cli(home, "print('mycli 1.2.3')")
 
     found = {provider["name"]: provider for provider in home.json("providers", "--json")}
 
@@ -347,23 +334,23 @@ def test_a_sandboxed_agent_writes_to_its_work_dir_and_nowhere_else(home: Home) -
     program.write_text(f"#!/bin/sh\n: > inside\n{tries}\n")
     program.chmod(0o755)
     mycli = {"type": "command", "argv": [str(program)]}
-    _configure(home, providers={"mycli": mycli}, sandbox={"worker": "bubblewrap"})
+    configure(home, providers={"mycli": mycli}, sandbox={"worker": "bubblewrap"})
 
-    result = home.perles("run", _prompted(home))
+    result = home.perles("run", prompted(home))
 
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "refused" in _task(home)["summary"]
+    assert "refused" in task_of(home)["summary"]
     assert (home.work / "inside").exists()
     assert list(outside.iterdir()) == []
     assert family([f"PERLES_WORKFLOW={home.only()}"]) == []
 
 
 def test_a_sandbox_that_is_not_there_is_refused(home: Home) -> None:
-    program = _program(home, "mycli", "print()")
-    mycli = {"type": "command", "argv": [program]}
-    _configure(home, providers={"mycli": mycli}, sandbox={"worker": "bubblewrap"})
+    path = program(home, "mycli", "print()")
+    mycli = {"type": "command", "argv": [path]}
+    configure(home, providers={"mycli": mycli}, sandbox={"worker": "bubblewrap"})
 
-    result = home.perles("create", _prompted(home), PATH=str(home.work))
+    result = home.perles("create", prompted(home), PATH=str(home.work))
 
     assert result.returncode == 2
     assert "bwrap is not installed" in result.stderr

@@ -35,6 +35,23 @@ def test_an_agent_that_hangs_is_found_nudged_and_replaced_and_the_workflow_compl
     assert (agents["worker-1"], agents["worker-2"]) == ("retired", "stopped")
 
 
+def test_a_worker_that_hangs_alone_is_replaced_while_the_other_goes_on(home: Home) -> None:
+    _policy(home, enable_auto_nudge="true", max_nudges="1", enable_auto_replace="true")
+    hangs = "test -e seen && touch done || { touch seen; sleep 66; }"
+    talks = "while ! test -e done; do echo on; sleep 0.1; done"
+    tasks = [{"key": "hangs", "run": hangs}, {"key": "talks", "run": talks}]
+
+    result = home.perles("run", home.pipeline("alone", tasks))
+
+    assert result.returncode == 0, result.stderr
+    told = home.events("--type", "health.stuck", "--type", "recovery.attempted")
+    first = told[0]["payload"]["agent"]
+    steps = [(event["payload"].get("action"), event["payload"].get("agent")) for event in told]
+    assert steps == [(None, first), ("nudge", first), ("replace", first)]
+    ended = {task["key"]: task["status"] for task in home.json("tasks", "alone", "--json")}
+    assert set(ended.values()) == {"done"}
+
+
 @pytest.mark.parametrize("action", ["fail", "pause"])
 def test_a_workflow_that_no_recovery_helps_ends_as_the_policy_says(home: Home, action: str) -> None:
     _policy(home, enable_auto_nudge="true", max_nudges="1", on_exhausted=action)

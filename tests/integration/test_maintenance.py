@@ -12,7 +12,7 @@ import pytest
 from perles.agents import process
 from perles.cli.maintenance import alone
 from perles.controlplane import ControlPlane
-from tests.integration.cli import Home
+from tests.integration.cli import Home, signal_all
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def _write(home: Home, statement: str) -> None:
 
 def _kill_engine_and_agents(home: Home, id: str) -> None:
     os.kill(home.json("engine", "status", "--json")["pid"], signal.SIGKILL)
-    process.signal_all(process.family([f"PERLES_WORKFLOW={id}"]), signal.SIGKILL)
+    signal_all(process.family([f"PERLES_WORKFLOW={id}"]), signal.SIGKILL)
 
 
 def _running(home: Home) -> str:

@@ -104,7 +104,7 @@ class _Pass:
             summary = f"{len(failed)} of {len(tasks)} tasks failed: {', '.join(failed)}"
             self._client.call("signal_workflow_complete", status="partial", summary=summary)
         else:
-            summary = f"{len(tasks)} tasks done"
+            summary = "1 task done" if len(tasks) == 1 else f"{len(tasks)} tasks done"
             self._client.call("signal_workflow_complete", status="success", summary=summary)
         print(summary)
         return 0

@@ -1,0 +1,36 @@
+"""Options that several commands have: written once, given to each."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def options(
+    read: Callable[..., T],
+) -> Callable[[Callable[Concatenate[T, P], None]], Callable[..., None]]:
+    """Give a command the options of `read`, and as its first argument what `read` makes of them.
+
+    The command's own options come after those; what they are called is seen by Typer alone.
+    """
+    shared = inspect.signature(read).parameters
+
+    def give(verb: Callable[Concatenate[T, P], None]) -> Callable[..., None]:
+        def command(**given: Any) -> None:
+            made = read(**{name: given.pop(name) for name in shared})
+            verb(made, **given)  # type: ignore[call-arg]
+
+        _, *own = inspect.signature(verb).parameters.values()
+        both = [
+            option.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            for option in (*shared.values(), *own)
+        ]
+        command.__name__, command.__doc__ = verb.__name__, verb.__doc__
+        command.__module__ = verb.__module__
+        command.__signature__ = inspect.Signature(both)  # type: ignore[attr-defined]
+        command.__annotations__ = {option.name: option.annotation for option in both}
+        return command
+
+    return give

@@ -1,0 +1,18 @@
+"""What the checks of the machine look at."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from perles.config import Config
+from perles.paths import Paths
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """A home, an environment, and the configuration, or what is wrong with it."""
+
+    paths: Paths
+    environ: Mapping[str, str]
+    config: Config
+    config_error: str | None = None
+    ignored_keys: tuple[str, ...] = ()

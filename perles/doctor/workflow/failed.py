@@ -1,0 +1,80 @@
+"""Why a workflow failed: budget, recoveries, a coordinator that crashed, tasks."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from perles.agents.output import tail_of
+from perles.doctor.finding import PROBLEM, Finding
+from perles.doctor.workflow.case import Case
+
+LINES = 10
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """Each reason there is, with what is left to read."""
+    if case.state != "failed":
+        return
+    again = f"perles retry {case.id} --start goes on where it ended"
+    if "budget exhausted" in case.reason:
+        yield _budget(case)
+        return
+    yield Finding("failed", PROBLEM, case.reason or "nobody said why", again)
+    yield from _recoveries(case)
+    if "coordinator failed" in case.reason:
+        yield from _coordinator(case)
+    for task in case.shown["tasks"]:
+        if task["status"] == "failed":
+            text = f"task {task['key']}: {task['failure'] or 'failed'}"
+            lines = tuple(task["output_tail"][-LINES:])
+            yield Finding("failed task", PROBLEM, text, f"perles logs {case.id}", lines)
+
+
+def _budget(case: Case) -> Finding:
+    shown = case.shown
+    used = f"{shown['tokens_used']} tokens and {shown['cost_usd']:.2f} USD were used"
+    advice = (
+        f"perles retry {case.id}, then with the new id: "
+        "perles set ID --token-budget N --cost-budget USD, perles start ID"
+    )
+    if "global" in case.reason:
+        advice = (
+            "raise resource_policy.token_budget or cost_budget, perles config reload, then "
+            f"perles retry {case.id} --start"
+        )
+    return Finding("budget", PROBLEM, f"{case.reason}: {used}", advice)
+
+
+def _recoveries(case: Case) -> Iterator[Finding]:
+    query = (
+        "SELECT type, payload FROM events WHERE workflow_id = ? "
+        "AND type IN ('recovery.attempted', 'recovery.failed', 'recovery.exhausted') ORDER BY seq"
+    )
+    rows = case.connection.execute(query, (case.id,)).fetchall()
+    if not any(row["type"] == "recovery.exhausted" for row in rows):
+        return
+    tried = [
+        str(json.loads(row["payload"])["action"])
+        for row in rows
+        if row["type"] == "recovery.attempted"
+    ]
+    text = f"it was stuck, and {len(tried)} recoveries did not help: {', '.join(tried)}"
+    advice = "health_policy.max_recoveries and on_exhausted say how often, and what then"
+    yield Finding("recoveries", PROBLEM, text, advice)
+
+
+def _coordinator(case: Case) -> Iterator[Finding]:
+    query = (
+        "SELECT t.number, t.error, t.exit_code, t.stdout_path, t.stderr_path FROM turns t "
+        "JOIN agents a ON a.id = t.agent_id WHERE t.workflow_id = ? AND a.role = 'coordinator' "
+        "AND t.error IS NOT NULL ORDER BY t.id DESC LIMIT 1"
+    )
+    row = case.connection.execute(query, (case.id,)).fetchone()
+    if row is None:
+        return
+    code = "" if row["exit_code"] is None else f", exit code {row['exit_code']}"
+    lines = tail_of(Path(row["stderr_path"]), lines=LINES)
+    lines = lines or tail_of(Path(row["stdout_path"]), lines=LINES)
+    text = f"the coordinator's turn {row['number']} ended with: {row['error']}{code}"
+    advice = f"perles logs {case.id} --agent coordinator --stderr"
+    yield Finding("coordinator", PROBLEM, text, advice, tuple(lines))

@@ -1,0 +1,64 @@
+"""What a running or paused workflow does or waits for, and whether it is stuck."""
+
+from collections.abc import Iterator
+
+from perles.doctor.finding import NOTE, OK, PROBLEM, Finding
+from perles.doctor.workflow.case import Case
+from perles.store.inbox_views import moment
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """Stuck, waiting for a person, or at work."""
+    if case.state == "paused":
+        advice = f"perles resume {case.id}"
+        yield Finding("paused", NOTE, f"it is paused: {case.reason or 'on request'}", advice)
+    if case.state != "running":
+        return
+    if not case.engine_runs:
+        text = "it is running, but no engine does"
+        yield Finding("running", PROBLEM, text, "perles serve --detach")
+    yield from _health(case)
+    yield from _questions(case)
+    questions = any(text.startswith("waiting for you") for text in case.shown["waits_for"])
+    rest = case.shown["waits_for"][1 if questions else 0 :]
+    for text in rest:
+        waits = text.startswith(("waiting", "rate limited"))
+        yield Finding("waits for" if waits else "does", NOTE if waits else OK, text)
+    if not case.shown["waits_for"]:
+        text = "nobody works, and no message waits for an agent"
+        yield Finding("does", NOTE, text, f"tell the coordinator: perles send {case.id} TEXT")
+
+
+def _health(case: Case) -> Iterator[Finding]:
+    policy = case.config.health_policy
+    query = "SELECT last_heartbeat_at, last_progress_at FROM workflows WHERE id = ?"
+    beat, progress = case.connection.execute(query, (case.id,)).fetchone()
+    if case.shown["health"] == "stuck":
+        yield Finding(
+            "health",
+            PROBLEM,
+            f"stuck: no progress since {moment(progress)} (progress_timeout "
+            f"{policy.progress_timeout:g}s)",
+            f"look: perles logs {case.id} --follow; tell it: perles send {case.id} TEXT; end it: "
+            f"perles stop {case.id}; where it is only slow, raise health_policy.progress_timeout",
+        )
+    elif case.shown["health"] == "degraded":
+        text = f"degraded: no sign of its agents since {moment(beat)}"
+        yield Finding("health", NOTE, text, f"look: perles logs {case.id} --follow")
+
+
+def _questions(case: Case) -> Iterator[Finding]:
+    for task in case.shown["tasks"]:
+        if task["status"] == "waiting_for_user":
+            text = f"waiting for you since {moment(task['started_at'])}: {_question(case, task)}"
+            advice = (
+                f"perles approve {case.id} {task['key']}, "
+                f"or perles deny {case.id} {task['key']} -m WHY"
+            )
+            yield Finding("waits for", NOTE, text, advice)
+
+
+def _question(case: Case, task: dict[str, str]) -> str:
+    query = "SELECT body FROM tasks WHERE workflow_id = ? AND key = ?"
+    body = case.connection.execute(query, (case.id, task["key"])).fetchone()[0]
+    return str((body or task["name"]).strip().splitlines()[0])

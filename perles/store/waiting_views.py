@@ -1,0 +1,166 @@
+"""What running workflows do or wait for, in words. By the driver alone.
+
+`worker-1: pytest -q, 6m`, `waiting for you since 10:14: approve deploy?`,
+`rate limited until 10:32 (claude)`, `waiting for an AI call (worker-2)`.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from perles.store.inbox_views import moment, waiting_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from sqlite3 import Connection, Row
+
+Json = dict[str, Any]
+
+_LONGEST: Final = 80
+"""Characters of a command that are shown."""
+_LAST_EVENTS: Final = 64
+"""How many of a workflow's last events are searched for a tool that has not answered."""
+
+_OPEN_TURNS: Final = (
+    "SELECT t.id, t.workflow_id, t.status, t.created_at, t.started_at, a.name, k.run, k.title "
+    "FROM turns t JOIN agents a ON a.id = t.agent_id LEFT JOIN tasks k ON k.id = a.task_id "
+    "WHERE t.status IN ('queued', 'starting', 'running') ORDER BY a.role DESC, a.id"
+)
+_READY: Final = (
+    "SELECT a.workflow_id, a.name, a.provider, max(coalesce(a.held_until, ''), "
+    "coalesce(h.until, '')) AS until FROM agents a "
+    "LEFT JOIN provider_holds h ON h.provider = a.provider WHERE a.status = 'ready' AND EXISTS "
+    "(SELECT 1 FROM messages m WHERE m.agent_id = a.id AND m.status = 'queued') "
+    "AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.agent_id = a.id AND t.status = 'queued') "
+    "ORDER BY a.id"
+)
+_LAST_OUTPUT: Final = (
+    "SELECT created_at, payload FROM (SELECT turn_id, type, created_at, payload FROM events "
+    "WHERE workflow_id = ? ORDER BY seq DESC LIMIT ?) WHERE turn_id = ? AND type GLOB '*.output' "
+    "LIMIT 1"
+)
+
+_NUDGES: Final = (
+    "SELECT t.id AS turn_id, t.tokens_in + t.tokens_out + t.tokens_cached AS tokens, t.cost_usd "
+    "FROM workflows w JOIN agents a ON a.workflow_id = w.id JOIN messages m ON m.agent_id = a.id "
+    "LEFT JOIN turns t ON t.id = m.turn_id "
+    "WHERE w.last_recovery_at IS NOT NULL AND m.sender_kind = 'reminder'"
+)
+
+
+def waits_for(
+    connection: Connection, ids: Sequence[str], now: datetime | None = None
+) -> dict[str, list[str]]:
+    """What each of these running workflows does or waits for; what a person can end comes first."""
+    if not ids:
+        return {}
+    now = now or datetime.now(UTC)
+    found: dict[str, list[str]] = {id: [] for id in ids}
+    for id, text in waiting_texts(connection, ids).items():
+        found[id].append(text)
+    for sources in (_turns, _held, _slots):
+        for id, text in sources(connection, found, now):
+            found[id].append(text)
+    return found
+
+
+def _turns(
+    connection: Connection, wanted: dict[str, list[str]], now: datetime
+) -> Iterator[tuple[str, str]]:
+    for row in connection.execute(_OPEN_TURNS).fetchall():
+        if row["workflow_id"] not in wanted:
+            continue
+        if row["status"] == "queued":
+            text = f"waiting for an AI call ({row['name']}), {age(row['created_at'], now)}"
+        else:
+            doing, since = _doing(connection, row)
+            text = f"{row['name']}: {doing}, {age(since, now)}"
+        yield row["workflow_id"], text
+
+
+def _doing(connection: Connection, row: Row) -> tuple[str, str]:
+    """What a turn does, and since when: its command, the tool it waits for, or just its turn."""
+    began = row["started_at"] or row["created_at"]
+    if row["run"]:
+        return _line(row["run"]), began
+    values = (row["workflow_id"], _LAST_EVENTS, row["id"])
+    last = connection.execute(_LAST_OUTPUT, values).fetchone()
+    said = {} if last is None else json.loads(last["payload"])
+    if said.get("kind") == "tool" and not said.get("done"):
+        return _tool(said), last["created_at"]
+    return _line(row["title"] or "its turn"), began
+
+
+def _tool(said: Json) -> str:
+    """A tool that was called: its command where it has one, else its name and what it was given."""
+    try:
+        command = json.loads(said.get("input") or "{}").get("command")
+    except (ValueError, AttributeError):
+        command = None
+    if isinstance(command, str) and command.strip():
+        return _line(command)
+    return _line(str(said.get("text") or said.get("name") or "a tool"))
+
+
+def _held(
+    connection: Connection, wanted: dict[str, list[str]], now: datetime
+) -> Iterator[tuple[str, str]]:
+    """Agents with messages and no turn: on hold, or about to get one."""
+    said: set[tuple[str, str]] = set()
+    for row in connection.execute(_READY).fetchall():
+        if row["workflow_id"] not in wanted:
+            continue
+        until = row["until"]
+        if until and datetime.fromisoformat(until) > now:
+            text = rate_limited(until, row["provider"])
+        else:
+            text = f"waiting for a turn ({row['name']})"
+        if (row["workflow_id"], text) not in said:
+            said.add((row["workflow_id"], text))
+            yield row["workflow_id"], text
+
+
+def rate_limited(until: str, provider: str) -> str:
+    """`rate limited until 10:32 (claude)`."""
+    return f"rate limited until {moment(until)} ({provider})"
+
+
+def _slots(
+    connection: Connection, wanted: dict[str, list[str]], now: datetime
+) -> Iterator[tuple[str, str]]:
+    query = (
+        "SELECT id, worker_requested_at FROM workflows WHERE state = 'running' "
+        "AND worker_requested_at IS NOT NULL"
+    )
+    for row in connection.execute(query):
+        if row["id"] in wanted:
+            yield row["id"], f"waiting for a worker slot, {age(row['worker_requested_at'], now)}"
+
+
+def _line(text: str) -> str:
+    """The first line, cut."""
+    first = (text.strip().splitlines() or [""])[0]
+    return first if len(first) <= _LONGEST else first[: _LONGEST - 1] + "…"
+
+
+def age(since: str, now: datetime) -> str:
+    """`45s`, `6m`, `2h05m`: the time from then to now."""
+    seconds = max(0, int((now - datetime.fromisoformat(since)).total_seconds()))
+    if seconds < 60:
+        return f"{seconds}s"
+    minutes = seconds // 60
+    return f"{minutes}m" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02}m"
+
+
+def nudges(connection: Connection, workflow_id: str | None = None) -> Json:
+    """How often coordinators were nudged, and what the turns used that the nudges went to."""
+    query = _NUDGES if workflow_id is None else _NUDGES + " AND w.id = ?"
+    rows = connection.execute(query, () if workflow_id is None else (workflow_id,)).fetchall()
+    turns = {row["turn_id"]: row for row in rows if row["turn_id"] is not None}
+    return {
+        "count": len(rows),
+        "tokens": sum(row["tokens"] for row in turns.values()),
+        "cost_usd": sum(row["cost_usd"] for row in turns.values()),
+    }

@@ -1,0 +1,82 @@
+"""What real processes of a turn use, wherever they hide; and that rest looks like rest."""
+
+import os
+import shlex
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from perles.agents import exertion, process
+from perles.agents.exertion import Tree, Used
+from perles.agents.process import TurnFiles
+from perles.agents.provider import Launch
+from tests.integration.cli import Home
+
+Start = Callable[[str], Tree]
+COPIES = "while :; do cat /usr/bin/env >/dev/null; sleep 0.02; done"
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    started: list[Tree] = []
+
+    def begin(script: str) -> Tree:
+        number = len(started) + 1
+        marker = f"PERLES_TURN=wf-{os.getpid()}/{number}"
+        files = TurnFiles.at(tmp_path / f"turn-{number}.out")
+        name, _, value = marker.partition("=")
+        env = {"PATH": os.environ["PATH"], name: value}
+        launch = Launch(argv=["sh", "-c", script])
+        identity = process.spawn(launch, cwd=tmp_path, env=env, files=files)
+        started.append(Tree(number, marker, [identity.pid], identity.start_ticks))
+        return started[-1]
+
+    yield begin
+    for tree in started:
+        process.signal_family(signal.SIGKILL, [tree.marker], tree.sessions)
+        process.reap(tree.sessions[0])
+
+
+def _more(tree: Tree, before: Used) -> Used:
+    now = exertion.look([tree])[tree.turn_id]
+    return Used(now.cpu - before.cpu, now.io - before.io)
+
+
+def test_a_process_that_computes_uses_the_processor(home: Home, start: Start) -> None:
+    tree = start("while :; do :; done")
+    before = exertion.look([tree])[1]
+    home.wait_for("processor time", lambda: _more(tree, before).cpu > 0.2)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        COPIES,
+        f"env -i PATH=$PATH sh -c {shlex.quote(COPIES)}",  # a tool that clears the environment
+        f"setsid sh -c {shlex.quote(COPIES)} & exit 0",  # an own session, and no parent of ours
+        f"env -i PATH=$PATH setsid sh -c {shlex.quote(COPIES)}; :",  # neither, but our child
+    ],
+    ids=["plain", "environment cleared", "own session", "both"],
+)
+def test_a_process_that_reads_and_writes_is_seen_wherever_it_hides(
+    home: Home, start: Start, script: str
+) -> None:
+    tree = start(script)
+    before = exertion.look([tree])[1]
+    home.wait_for("input and output", lambda: _more(tree, before).io > 500_000)
+
+
+def test_turns_are_told_apart_and_one_that_rests_uses_nothing(home: Home, start: Start) -> None:
+    rests, copies = start("exec sleep 1000"), start(COPIES)
+    home.wait_for("the sleeper", lambda: _sleeps(rests))
+    before = exertion.look([rests, copies])
+    home.wait_for("input and output", lambda: _more(copies, before[2]).io > 500_000)
+    assert exertion.look([rests, copies])[1] == before[1]
+
+
+def _sleeps(tree: Tree) -> bool:
+    pids = process.family([tree.marker], tree.sessions)
+    names = [Path(f"/proc/{pid}/comm").read_text().strip() for pid in pids]
+    return "sleep" in names

@@ -1,0 +1,133 @@
+"""What a running workflow does or waits for is said by `list` and `show`."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from perles.store import resource_views
+from perles.store.schema import ProviderHold
+from perles.store.views import WorkflowFilter, list_workflows, show_workflow
+from perles.store.waiting_views import waits_for
+from tests.integration.cli import Home
+from tests.integration.crew import Crew
+
+ID = "wf-aaaaaaaa"
+
+
+@pytest.fixture
+def crew(home: Home) -> Iterator[Crew]:
+    made = Crew(home.database)
+    made.workflow(ID, started_at=made.at(minutes=9))
+    yield made
+    made.close()
+
+
+def _said(crew: Crew) -> list[str]:
+    with crew.reading() as connection:
+        return waits_for(connection, [ID], crew.now)[ID]
+
+
+def test_a_command_is_named_with_its_time(crew: Crew) -> None:
+    task = crew.task(ID, "unit", "in_progress", run="pytest -q\n# more")
+    agent = crew.agent(ID, "worker-1", task_id=task)
+    crew.turn(ID, agent, started_at=crew.at(minutes=6))
+
+    assert _said(crew) == ["worker-1: pytest -q, 6m"]
+
+
+def test_the_tool_that_has_not_answered_is_named(crew: Crew) -> None:
+    agent = crew.agent(ID, "worker-1")
+    turn = crew.turn(ID, agent, started_at=crew.at(minutes=30))
+    tool = {"kind": "tool", "name": "Bash", "done": False, "input": '{"command": "make all"}'}
+    about = {"workflow_id": ID, "agent_id": agent, "turn_id": turn}
+    crew.event("worker.output", tool, at=crew.now - timedelta(minutes=4), **about)
+
+    assert _said(crew) == ["worker-1: make all, 4m"]
+
+
+def test_a_tool_that_has_answered_is_not(crew: Crew) -> None:
+    task = crew.task(ID, "unit", "in_progress", title="Unit tests")
+    agent = crew.agent(ID, "worker-1", task_id=task)
+    turn = crew.turn(ID, agent, started_at=crew.at(seconds=20))
+    tool = {"kind": "tool", "name": "Bash", "done": True}
+    about = {"workflow_id": ID, "agent_id": agent, "turn_id": turn}
+    crew.event("worker.output", tool, at=crew.now, **about)
+
+    assert _said(crew) == ["worker-1: Unit tests, 20s"]
+
+
+def test_a_wait_for_an_ai_call_is_said(crew: Crew) -> None:
+    agent = crew.agent(ID, "coordinator", "ready")
+    crew.turn(ID, agent, "queued", created_at=crew.at(minutes=2))
+
+    assert _said(crew) == ["waiting for an AI call (coordinator), 2m"]
+
+
+@pytest.mark.parametrize("whole_provider", [True, False])
+def test_a_rate_limit_is_said_with_its_end(crew: Crew, whole_provider: bool) -> None:
+    until = crew.at(minutes=-90)
+    held = {} if whole_provider else {"held_until": until}
+    crew.message(crew.agent(ID, "coordinator", "ready", **held))
+    if whole_provider:
+        crew.insert(ProviderHold, provider="claude", until=until, reason="quota")
+
+    (said,) = _said(crew)
+    assert said.startswith("rate limited until ")
+    assert until[11:16] in said
+    assert said.endswith("(claude)")
+
+
+def test_a_rate_limit_that_is_over_is_not_said(crew: Crew) -> None:
+    crew.message(crew.agent(ID, "coordinator", "ready", held_until=crew.at(minutes=1)))
+
+    assert _said(crew) == ["waiting for a turn (coordinator)"]
+
+
+def test_an_agent_with_nothing_to_do_waits_for_nothing(crew: Crew) -> None:
+    crew.agent(ID, "coordinator", "ready")
+
+    assert _said(crew) == []
+
+
+def test_what_a_person_can_end_comes_first(home: Home, crew: Crew) -> None:
+    crew.turn(ID, crew.agent(ID, "worker-1"), started_at=crew.at(minutes=3))
+    since = crew.at(minutes=5)
+    human = {"assignee": "human", "body": "approve deploy?", "started_at": since}
+    crew.task(ID, "ok", "waiting_for_user", **human)
+
+    first, second = _said(crew)
+    (listed,) = home.json("list", "--json")
+    assert first.endswith("approve deploy?")
+    assert since[11:16] in first
+    assert second == "worker-1: its turn, 3m"
+    assert listed["waits_for"][0] == first
+    assert "approve deploy?; worker-1" in home.perles("list").stdout
+    assert "worker-1: its turn" in home.perles("show", ID).stdout
+
+
+def test_only_running_workflows_wait_for_something(crew: Crew) -> None:
+    other = crew.workflow("wf-bbbbbbbb", "paused")
+    crew.message(crew.agent(other, "coordinator", "ready"))
+
+    with crew.reading() as connection:
+        found = {row["id"]: row for row in list_workflows(connection, WorkflowFilter()).rows}
+    assert found[other]["waits_for"] == []
+
+
+def test_what_nudges_cost_is_shown(home: Home, crew: Crew) -> None:
+    other = crew.workflow("wf-bbbbbbbb", last_recovery_at=crew.at(minutes=1))
+    agent = crew.agent(other, "coordinator", "ready")
+    used = {"tokens_in": 100, "tokens_out": 20, "tokens_cached": 3, "cost_usd": 0.25}
+    nudged = crew.turn(other, agent, "succeeded", **used)
+    crew.turn(other, agent, "succeeded", number=2, tokens_in=5000)
+    crew.message(agent, kind="reminder", status="done", turn_id=nudged)
+    crew.message(agent, kind="user", status="done", turn_id=nudged)
+
+    with crew.reading() as connection:
+        shown = show_workflow(connection, other)
+        limits = {row["resource"]: row for row in resource_views.resources(connection)}
+        assert show_workflow(connection, ID)["nudges"]["count"] == 0
+    assert shown["nudges"] == {"count": 1, "tokens": 123, "cost_usd": 0.25}
+    assert limits["nudge_tokens"]["used"] == 123
+    assert "1, 123 tokens, 0.25 USD" in home.perles("show", other).stdout

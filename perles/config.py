@@ -97,6 +97,16 @@ class Notify:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """What the engine removes and copies by itself; times are in seconds, 0 means never."""
+
+    older_than: float = 0.0
+    keep: int = 0
+    backup_every: float = 0.0
+    backup_keep: int = 7
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The configuration as it holds."""
 
@@ -105,6 +115,7 @@ class Config:
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
     notify: Notify = Notify()
+    retention: Retention = Retention()
     theme: Theme = field(default_factory=Theme)
     providers: Providers = field(default_factory=Providers)
 
@@ -217,6 +228,15 @@ _TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]
             "command": (_words, "program and arguments, told of events as JSON on stdin"),
             "timeout": (_positive, "a command that takes longer is killed"),
             "events": (_words, "globs of the events to tell"),
+        },
+    ),
+    "retention": (
+        "retention",
+        {
+            "older_than": (Node.duration, "prune workflows that ended so long ago; 0s: never"),
+            "keep": (_int(0), "but never the newest so many that ended"),
+            "backup_every": (Node.duration, "back up the database so often; 0s: never"),
+            "backup_keep": (_int(1), "of these backups the newest so many stay"),
         },
     ),
     "theme": (
@@ -384,6 +404,7 @@ def _build(found: Mapping[str, _Found]) -> Config:
         timeouts=Timeouts(**values["timeouts"]),
         limits=Limits(**values["limits"]),
         notify=Notify(**values["notify"]),
+        retention=Retention(**values["retention"]),
         theme=Theme(**values["theme"]),
         providers=provider_config.build(
             {key: item.node for key, item in found.items() if item.option is None}
@@ -423,6 +444,7 @@ assert all(
         ("timeouts", Timeouts),
         ("limits", Limits),
         ("notify", Notify),
+        ("retention", Retention),
         ("theme", Theme),
     )
 )

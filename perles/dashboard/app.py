@@ -72,7 +72,6 @@ class App:
     def _begin(self) -> None:
         self._source.changed()
         self._draw(force=True)
-        self._jobs.submit("limits", {})
         self._bring_engine()
 
     def _listen(self) -> None:
@@ -102,7 +101,7 @@ class App:
         if self._quit is not None:
             return
         for answer in self._jobs.collect():
-            self.state, effects = outcomes.take(self.state, answer, self._source)
+            self.state, effects = outcomes.take(self.state, answer)
             self._dirty = self._stale = True
             self._act(effects)
         if self._source.changed():

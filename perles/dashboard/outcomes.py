@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from perles.dashboard.data import Source
 from perles.dashboard.editor import Editor, of
 from perles.dashboard.jobs import Answer
 from perles.dashboard.model import Notice, Result, State
 
 
-def take(state: State, answer: Answer, source: Source) -> Result:
+def take(state: State, answer: Answer) -> Result:
     """The state after an answer, and what follows from it."""
-    if answer.kind == "limits":
-        source.limits = answer.value or {}
-        if answer.error is None:
-            return state, ()
     if answer.kind == "templates":
         return _templates(state, answer), ()
     if answer.kind == "providers":

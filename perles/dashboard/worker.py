@@ -58,9 +58,6 @@ def main() -> int:
 def _do(plane: ControlPlane, kind: str, args: dict[str, Any]) -> Any:
     if kind == "engine":
         return plane.ensure_engine()
-    if kind == "limits":
-        policy = plane.config().resource_policy
-        return {name: getattr(policy, name) for name in type(policy).__dataclass_fields__}
     if kind == "templates":
         return [*(_template(found) for found in plane.templates(Path.cwd()).list()), GOAL]
     if kind == "providers":

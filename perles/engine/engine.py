@@ -15,7 +15,7 @@ from perles.agents.process import boot_id, take_open_files
 from perles.config import Config
 from perles.domain.clock import Clock, SystemClock, to_text
 from perles.domain.errors import DatabaseError, EngineRunsError, PerlesError
-from perles.engine import queries
+from perles.engine import queries, retention
 from perles.engine.admission import offer_workers, offers_due
 from perles.engine.calls import held_back
 from perles.engine.commands import Commands
@@ -26,6 +26,7 @@ from perles.engine.notify import Notifier
 from perles.engine.outcome import retry_coordinators
 from perles.engine.reconcile import reconcile
 from perles.engine.reload import reload, tell_limits
+from perles.engine.retention import RetentionSweep
 from perles.engine.supervisor import Supervisor
 from perles.engine.sweeps import Sweeps
 from perles.engine.toolhost import EngineToolHost
@@ -138,6 +139,7 @@ class Engine:
         sweeps = Sweeps(context, look_again=self._changed.set)
         self._notifier = notifier = Notifier(context)
         health = HealthMonitor(context, commands)
+        sweeps.every(retention.SWEEP_SECONDS, "retention", RetentionSweep(context).sweep)
         sweeps.at_pace(lambda: health.interval, "health", health.sweep)
         try:
             await context.writer.write(_started)

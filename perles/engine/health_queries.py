@@ -161,6 +161,7 @@ WORKING_AGENTS: Final = Sql(
         Turn.id.label("turn_id"),
         Turn.pid,
         Task.key.label("task"),
+        Task.run.label("command"),
         func.coalesce(Agent.last_activity_at, Turn.started_at, Turn.created_at).label("active_at"),
         Turn.started_at,
     )

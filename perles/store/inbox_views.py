@@ -110,10 +110,9 @@ def _budget(payload: Json) -> str:
 def _note(row: Row) -> Json:
     payload = json.loads(row["payload"])
     text = payload.get("text") or payload.get("reason") or payload.get("detail")
-    if row["type"] == "health.stuck":
-        text = _stuck(payload)
     if row["type"] == "resource.budget_warning":
         text = _budget(payload)
+    text = text or _silence(payload)
     if text is None:
         known = ("v", "from", "to", "trigger")
         text = ", ".join(f"{key} {value}" for key, value in payload.items() if key not in known)
@@ -129,14 +128,14 @@ def _note(row: Row) -> Json:
     }
 
 
-def _stuck(payload: Json) -> str:
-    """What is stuck, a worker alone or the whole workflow, for how long, and who does what."""
-    seconds = round(payload.get("silent_s") or 0)
-    silent = f"{seconds}s" if seconds < 120 else f"{seconds // 60}m"
-    if payload.get("agent"):
-        return f"{payload['agent']} gives no sign for {silent}; the others go on"
-    doing = ", ".join(str(one) for one in payload.get("doing") or []) or "no agent works"
-    return f"no progress for {silent}: {doing}"
+def _silence(payload: Json) -> str | None:
+    """What a stuck workflow, or one worker of it, was doing, and how long nothing came of it."""
+    if "silent_s" not in payload:
+        return None
+    if "agent" in payload:
+        return f"{payload['agent']} gives no sign for {payload['silent_s']}s; the others go on"
+    doing = "; ".join(str(text) for text in payload.get("doing") or ()) or "nobody works"
+    return f"no progress for {payload['silent_s']}s: {doing}"
 
 
 def waiting_texts(connection: Connection, ids: Sequence[str]) -> dict[str, str]:

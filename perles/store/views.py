@@ -18,7 +18,7 @@ from perles.domain.states import PRIORITIES
 from perles.store.agent_views import holds
 from perles.store.failures import database_errors
 from perles.store.resource_views import places
-from perles.store.sqlite import open_readonly
+from perles.store.sqlite import BUSY_TIMEOUT, open_readonly
 from perles.store.version import HEAD, refuse_newer, schema_version
 from perles.store.waiting_views import nudges, rate_limited, waits_for
 
@@ -50,7 +50,7 @@ class Listing(NamedTuple):
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[Connection | None]:
+def reading(path: Path, *, timeout: float = BUSY_TIMEOUT) -> Iterator[Connection | None]:
     """A connection that only reads; None where there is no database yet.
 
     Raises `DatabaseError` for one that cannot be read by this code.
@@ -59,7 +59,7 @@ def reading(path: Path) -> Iterator[Connection | None]:
         yield None
         return
     with database_errors(path):
-        connection = open_readonly(str(path))
+        connection = open_readonly(str(path), timeout)
         try:
             version = schema_version(connection)
             refuse_newer(version, path)

@@ -20,6 +20,9 @@ from perles.agents.provider import AgentEvent, Kind, Launch, TurnContext
 
 _COUNTS: Final = ("input_tokens", "cached_input_tokens", "output_tokens")
 
+STARTUP_SECONDS: Final = 60
+"""How long it waits for our server."""
+
 
 class CodexProvider(CliProvider):
     """Prompt on stdin, settings as `-c`, the token in the environment, JSON lines back."""
@@ -56,7 +59,9 @@ class CodexProvider(CliProvider):
 
 def _servers(turn: TurnContext, environ: Mapping[str, str]) -> str:
     """Our server, and every other one turned off: tables of several places are merged."""
-    ours = f'{{url={_toml(turn.mcp_url)},bearer_token_env_var="{TOKEN_VARIABLE}"}}'
+    # Required: else the model is asked before our tools are there, when the engine has just begun.
+    ours = f"url={_toml(turn.mcp_url)},bearer_token_env_var={_toml(TOKEN_VARIABLE)}"
+    ours = f"{{{ours},required=true,startup_timeout_sec={STARTUP_SECONDS}}}"
     entries = [f"{_toml(SERVER)}={ours}"]
     for name, reached_by in codex_servers(environ, turn.work_dir).items():
         if name != SERVER:

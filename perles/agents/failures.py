@@ -11,7 +11,7 @@ _PATTERNS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
         (
             "unknown_session",
             r"no conversation found with session|session[^.\n]{0,60}not found"
-            r"|no (?:saved )?(?:session|rollout|thread)[^.\n]{0,40}(?:found|exists?)"
+            r"|no (?:saved |previous )?(?:session|rollout|thread)[^.\n]{0,40}(?:found|exists?)"
             r"|invalid session identifier|thread[^.\n]{0,60}not found",
         ),
         (

@@ -93,7 +93,8 @@ def has_work(connection: Connection) -> bool:
     """Whether a workflow runs, or waits to be started; by two indexes, for it is asked often."""
     query = (
         "SELECT EXISTS (SELECT 1 FROM workflows WHERE state = 'running') OR EXISTS ("
-        "SELECT 1 FROM workflows WHERE state = 'pending' AND start_requested_at IS NOT NULL)"
+        "SELECT 1 FROM workflows WHERE state IN ('pending', 'paused') "
+        "AND start_requested_at IS NOT NULL)"
     )
     return bool(connection.execute(query).fetchone()[0])
 
@@ -109,7 +110,8 @@ def totals(connection: Connection, today: str) -> Totals:
     used = dict(connection.execute("SELECT kind, count(*) FROM leases GROUP BY kind").fetchall())
     one = connection.execute(
         "SELECT coalesce(sum(tokens_used), 0), coalesce(sum(state = 'running'), 0), "
-        "coalesce(sum(state = 'pending' AND start_requested_at IS NOT NULL), 0) FROM workflows"
+        "coalesce(sum(state IN ('pending', 'paused') AND start_requested_at IS NOT NULL), 0) "
+        "FROM workflows"
     ).fetchone()
     cost = connection.execute(
         "SELECT coalesce(sum(cost_usd), 0) FROM turns WHERE started_at >= ?", (today,)

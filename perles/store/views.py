@@ -145,7 +145,7 @@ def _say_what_waits(connection: Connection, rows: list[Json]) -> None:
 
 
 def _waits(row: Row) -> bool:
-    return row["state"] == "pending" and row["start_requested_at"] is not None
+    return row["state"] in ("pending", "paused") and row["start_requested_at"] is not None
 
 
 def _where(wanted: WorkflowFilter) -> tuple[str, list[Any]]:
@@ -385,7 +385,7 @@ def has_work(connection: Connection | None) -> bool:
         return False
     query = (
         "SELECT EXISTS (SELECT 1 FROM workflows WHERE state = 'running' "
-        "OR state = 'pending' AND start_requested_at IS NOT NULL)"
+        "OR state IN ('pending', 'paused') AND start_requested_at IS NOT NULL)"
     )
     return bool(connection.execute(query).fetchone()[0])
 

@@ -84,13 +84,13 @@ def _doing(connection: Connection, row: Row) -> tuple[str, str]:
     """What a turn does, and since when: its command, the tool it waits for, or just its turn."""
     began = row["started_at"] or row["created_at"]
     if row["run"]:
-        return _line(row["run"]), began
+        return first_line(row["run"]), began
     values = (row["workflow_id"], _LAST_EVENTS, row["id"])
     last = connection.execute(_LAST_OUTPUT, values).fetchone()
     said = {} if last is None else json.loads(last["payload"])
     if said.get("kind") == "tool" and not said.get("done"):
         return _tool(said), last["created_at"]
-    return _line(row["title"] or "its turn"), began
+    return first_line(row["title"] or "its turn"), began
 
 
 def _tool(said: Json) -> str:
@@ -100,8 +100,8 @@ def _tool(said: Json) -> str:
     except (ValueError, AttributeError):
         command = None
     if isinstance(command, str) and command.strip():
-        return _line(command)
-    return _line(str(said.get("text") or said.get("name") or "a tool"))
+        return first_line(command)
+    return first_line(str(said.get("text") or said.get("name") or "a tool"))
 
 
 def _held(
@@ -139,8 +139,8 @@ def _slots(
             yield row["id"], f"waiting for a worker slot, {age(row['worker_requested_at'], now)}"
 
 
-def _line(text: str) -> str:
-    """The first line, cut."""
+def first_line(text: str) -> str:
+    """The first line of a command or a title, cut."""
     first = (text.strip().splitlines() or [""])[0]
     return first if len(first) <= _LONGEST else first[: _LONGEST - 1] + "…"
 

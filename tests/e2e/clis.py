@@ -17,6 +17,8 @@ PACKAGES = {
 }
 KEY = "sk-scripted-0123456789"
 """What the scripted model takes for a key: a secret as far as the tests look for it."""
+PRICE_IN, PRICE_OUT = 3.0, 15.0
+"""USD for a million tokens: what opencode is told, the only one that takes a price."""
 
 
 def cache_folder() -> Path:
@@ -89,7 +91,13 @@ def prepare_home(url: str, home: Path) -> None:
         "npm": "@ai-sdk/openai-compatible",
         "name": "scripted",
         "options": {"baseURL": f"{url}/v1", "apiKey": "{env:SCRIPTED_KEY}"},
-        "models": {"fast": {"name": "fast", "limit": {"context": 200000, "output": 8000}}},
+        "models": {
+            "fast": {
+                "name": "fast",
+                "limit": {"context": 200000, "output": 8000},
+                "cost": {"input": PRICE_IN, "output": PRICE_OUT},
+            }
+        },
     }
     (folder / "opencode.json").write_text(json.dumps({"provider": {"scripted": provider}}))
 

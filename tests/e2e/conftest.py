@@ -30,6 +30,7 @@ class Agents(Home):
         self.environ["SCRIPTED_KEY"] = clis.KEY
         self.environ["PERLES_CONFIG"] = str(root / "config.yaml")
         self._root = root
+        self.cli_home = root / "cli-home"
         self._engines: list[subprocess.Popen[str]] = []
         subprocess.run(["git", "init", "-q"], cwd=self.work, check=True)
 
@@ -40,9 +41,15 @@ class Agents(Home):
                 self.programs[name] = clis.install(name)
             except OSError as error:
                 pytest.skip(f"NOT TESTED against the real {name}: {error}")
-        clis.write_config(
-            self._root / "config.yaml", self.model.url, self._root / "cli-home", self.programs
-        )
+        self._configure()
+
+    def replace_program(self, name: str, program: Path) -> None:
+        """Let this program be started instead of the CLI."""
+        self.programs[name] = program
+        self._configure()
+
+    def _configure(self) -> None:
+        clis.write_config(self._root / "config.yaml", self.model.url, self.cli_home, self.programs)
 
     def begin(self, coordinator: str, worker: str) -> str:
         """Create a workflow with a goal and start it; its id."""

@@ -16,11 +16,11 @@ from tests.e2e.model import Asked, Reply, Script
 
 Scripted = Callable[..., Agents]
 NAMES = list(clis.PACKAGES)
-PRICED = ("claude",)
+PRICED = ("claude", "opencode")
 """CLIs that tell what a turn cost."""
 
 
-def _worker_is(first: Callable[[Asked], Reply | None]) -> Script:
+def worker_is(first: Callable[[Asked], Reply | None]) -> Script:
     """Everybody as usual, save that workers may be answered by `first`."""
 
     def script(asked: Asked) -> Reply:
@@ -47,7 +47,8 @@ class Once:
         return self.reply
 
 
-def _has_task(asked: Asked) -> bool:
+def has_task(asked: Asked) -> bool:
+    """Whether a worker has just been given its task."""
     return asked.after == "" and "Your task" in asked.last
 
 
@@ -116,8 +117,8 @@ def _command_lines() -> str:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_workflow_paused_in_mid_turn_goes_on_to_its_end(scripted: Scripted, name: str) -> None:
-    slow = Once(Reply(say="too late", wait=60), when=_has_task)
-    agents = scripted(_worker_is(slow))
+    slow = Once(Reply(say="too late", wait=60), when=has_task)
+    agents = scripted(worker_is(slow))
     agents.use(name)
     id = agents.begin(name, name)
     agents.wait_for("the worker's turn", slow.done.is_set)
@@ -137,12 +138,12 @@ def test_an_agent_outlives_a_killed_engine_and_is_adopted(scripted: Scripted, na
     begun = threading.Event()
 
     def hold(asked: Asked) -> Reply | None:
-        if _has_task(asked):
+        if has_task(asked):
             begun.set()
             go.wait(60)
         return None
 
-    agents = scripted(_worker_is(hold))
+    agents = scripted(worker_is(hold))
     agents.use(name)
     id = agents.begin(name, name)
     agents.wait_for("the worker's turn", begun.is_set)
@@ -161,8 +162,8 @@ def test_an_agent_outlives_a_killed_engine_and_is_adopted(scripted: Scripted, na
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_rate_limit_is_waited_out(scripted: Scripted, name: str) -> None:
-    limited = Once(Reply(status=429, message="rate limit, slow down"), when=_has_task)
-    agents = scripted(_worker_is(limited))
+    limited = Once(Reply(status=429, message="rate limit, slow down"), when=has_task)
+    agents = scripted(worker_is(limited))
     agents.use(name)
     id = agents.begin(name, name)
 
@@ -203,7 +204,7 @@ def test_a_full_context_is_replaced_by_a_fresh_session(scripted: Scripted, name:
 
 def test_one_workflow_mixes_them(scripted: Scripted) -> None:
     """A pipeline whose steps are done by three CLIs, each building on the one before."""
-    agents = scripted(_worker_is(_next_word))
+    agents = scripted(worker_is(_next_word))
     agents.use("codex", "gemini", "opencode")
     prompt = "Add a word to: [{{ tasks.%s.output }}]"
     tasks: list[dict[str, Any]] = [

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from perles.store import resource_views
+from perles.store.inbox_views import inbox
 from perles.store.schema import ProviderHold
 from perles.store.views import WorkflowFilter, list_workflows, show_workflow
 from perles.store.waiting_views import waits_for
@@ -131,3 +132,12 @@ def test_what_nudges_cost_is_shown(home: Home, crew: Crew) -> None:
     assert shown["nudges"] == {"count": 1, "tokens": 123, "cost_usd": 0.25}
     assert limits["nudge_tokens"]["used"] == 123
     assert "1, 123 tokens, 0.25 USD" in home.perles("show", other).stdout
+
+
+def test_the_inbox_says_what_a_stuck_workflow_was_doing(crew: Crew) -> None:
+    payload = {"silent_s": 301, "doing": ["worker-1: pytest -q, 5m"]}
+    crew.event("health.stuck", payload, at=crew.now, workflow_id=ID)
+
+    with crew.reading() as connection:
+        (note,) = inbox(connection)
+    assert note["text"] == "no progress for 301s: worker-1: pytest -q, 5m"

@@ -97,6 +97,16 @@ class Notify:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """What the engine removes and copies by itself; times are in seconds, 0 means never."""
+
+    older_than: float = 0.0
+    keep: int = 0
+    backup_every: float = 0.0
+    backup_keep: int = 7
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The configuration as it holds."""
 
@@ -105,6 +115,7 @@ class Config:
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
     notify: Notify = Notify()
+    retention: Retention = Retention()
     theme: Theme = field(default_factory=Theme)
     providers: Providers = field(default_factory=Providers)
 
@@ -192,10 +203,10 @@ _TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]
             "heartbeat_timeout": (Node.duration, "no event for so long: degraded"),
             "progress_timeout": (Node.duration, "no progress for so long: stuck"),
             "max_recoveries": (_int(0), "recovery steps before on_exhausted"),
-            "enable_auto_nudge": (Node.boolean, "nudge a stuck coordinator"),
+            "enable_auto_nudge": (Node.boolean, "nudge the coordinator of what is stuck"),
             "recovery_backoff": (Node.duration, "time between recovery steps"),
             "max_nudges": (_int(0), "nudges before the next step"),
-            "enable_auto_replace": (Node.boolean, "replace a stuck coordinator"),
+            "enable_auto_replace": (Node.boolean, "replace an agent that hangs"),
             "enable_auto_pause": (Node.boolean, "pause a stuck workflow"),
             "on_exhausted": (lambda node: node.word(_ON_EXHAUSTED), "fail, pause or alert"),
         },
@@ -217,6 +228,15 @@ _TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]
             "command": (_words, "program and arguments, told of events as JSON on stdin"),
             "timeout": (_positive, "a command that takes longer is killed"),
             "events": (_words, "globs of the events to tell"),
+        },
+    ),
+    "retention": (
+        "retention",
+        {
+            "older_than": (Node.duration, "prune workflows that ended so long ago; 0s: never"),
+            "keep": (_int(0), "but never the newest so many that ended"),
+            "backup_every": (Node.duration, "back up the database so often; 0s: never"),
+            "backup_keep": (_int(1), "of these backups the newest so many stay"),
         },
     ),
     "theme": (
@@ -294,6 +314,8 @@ def ignored_keys(paths: list[Path]) -> list[str]:
         for key, node in _leaves(yamlfile.read(path), ""):
             if key in IGNORED:
                 found.append(f"{node.where}: {key}")
+            elif key == "theme.colors":
+                found += [f"{one.where}: {key}.{name}" for name, one in theme.unused(node)]
     return found
 
 
@@ -321,11 +343,17 @@ def _collect(
     for path in files(config_file=config_file, work_dir=work_dir, environ=environ):
         for key, node in _leaves(yamlfile.read(path), ""):
             if key not in IGNORED:
-                found[key] = _Found(OPTIONS.get(key), node, node.where)
+                found[key] = _Found(OPTIONS.get(key), node, _origin(node.where, found.get(key)))
     for name, key in _variables(environ).items():
         node = Node(environ[name], f"environment variable {name}", 1, key)
-        found[key] = _Found(OPTIONS[key], node, f"environment {name}")
+        origin = _origin(f"environment {name}", found.get(key))
+        found[key] = _Found(OPTIONS[key], node, origin)
     return found
+
+
+def _origin(winner: str, loser: _Found | None) -> str:
+    """Where a value came from, and over which others it won."""
+    return winner if loser is None else f"{winner} over {loser.origin}"
 
 
 def _variables(environ: Mapping[str, str]) -> dict[str, str]:
@@ -378,6 +406,7 @@ def _build(found: Mapping[str, _Found]) -> Config:
         timeouts=Timeouts(**values["timeouts"]),
         limits=Limits(**values["limits"]),
         notify=Notify(**values["notify"]),
+        retention=Retention(**values["retention"]),
         theme=Theme(**values["theme"]),
         providers=provider_config.build(
             {key: item.node for key, item in found.items() if item.option is None}
@@ -417,6 +446,7 @@ assert all(
         ("timeouts", Timeouts),
         ("limits", Limits),
         ("notify", Notify),
+        ("retention", Retention),
         ("theme", Theme),
     )
 )

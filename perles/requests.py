@@ -14,7 +14,7 @@ from perles.store.schema import Command, Workflow
 def append_command(tx: Tx, workflow_id: str, kind: str, args: dict[str, Any]) -> int:
     """Queue a command of the user; its id. Raises `WrongStateError` when it cannot succeed now.
 
-    A start is remembered on the workflow too, so that it waits in line from this moment.
+    A start or resume is remembered on the workflow too: it waits in line from this moment.
     """
     workflow = tx.need(Workflow, workflow_id)
     if kind == "send":
@@ -25,9 +25,9 @@ def append_command(tx: Tx, workflow_id: str, kind: str, args: dict[str, Any]) ->
         people.waiting_task(tx, workflow_id, args["task"], kind)
     elif kind == "set":
         check_change(workflow, args)
-    else:
+    elif kind != "pause" or workflow.state != "paused" or workflow.start_requested_at is None:
         decide(WORKFLOW, workflow.state, kind, name=workflow_id)
-    waits = kind == "start" and not args.get("no_wait")
+    waits = kind in ("start", "resume") and not args.get("no_wait")
     if waits and workflow.start_requested_at is None:
         tx.update(Workflow, workflow_id, start_requested_at=tx.now)
     return tx.insert(

@@ -1,7 +1,7 @@
 """The console entry point, its fast path, and the one place where errors become exit codes.
 
-`list`, `show` and `events` with plain known flags are parsed here, without Typer:
-importing it alone costs as much as answering. Whatever is not understood here
+`list`, `show`, `events` and `dashboard` with plain known flags are parsed here, without
+Typer: importing it alone costs as much as answering. Whatever is not understood here
 (help, mistakes, everything else) goes the ordinary way.
 """
 
@@ -26,6 +26,16 @@ _FLAGS: Final[dict[str, dict[str, type]]] = {
     },
     "show": {"--json": bool},
     "resources": {"--json": bool},
+    "dashboard": {
+        "--once": bool,
+        "--width": int,
+        "--height": int,
+        "--no-color": bool,
+        "--svg": str,
+        "--show": str,
+        "--no-engine": bool,
+        "--theme": str,
+    },
     "events": {
         "--type": tuple,
         "--since": int,
@@ -62,6 +72,8 @@ def guarded(work: Callable[[], int]) -> int:
 
 def _dispatch(argv: Sequence[str]) -> int:
     options = parse(argv)
+    if options is not None and argv[0] == "dashboard":
+        return _dashboard(options)
     if options is not None:
         _run(argv[0], options)
         return 0
@@ -92,6 +104,14 @@ def _run(verb: str, options: dict[str, Any]) -> None:
         events.run(events.EventOptions(**options), paths)
 
 
+def _dashboard(given: dict[str, Any]) -> int:
+    from perles.dashboard.start import Options, start
+
+    given = {name.replace("-", "_"): value for name, value in given.items()}
+    engine = not given.pop("no_engine", False)
+    return start(Options(**given, engine=engine))
+
+
 def parse(argv: Sequence[str]) -> dict[str, Any] | None:
     """The options of a read command, or None for what only the ordinary way understands."""
     if not argv or argv[0] not in _FLAGS:
@@ -114,7 +134,7 @@ def parse(argv: Sequence[str]) -> dict[str, Any] | None:
                 return None
         if not _take(options, name[2:], kind, value):
             return None
-    allowed = {"list": (0, 0), "show": (1, 1), "events": (0, 1), "resources": (0, 0)}[argv[0]]
+    allowed = {"show": (1, 1), "events": (0, 1)}.get(argv[0], (0, 0))
     if not allowed[0] <= len(words) <= allowed[1]:
         return None
     return options | ({"id": words[0]} if words else {})

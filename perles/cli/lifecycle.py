@@ -15,15 +15,16 @@ from perles.domain.errors import PerlesError, UsageError
 from perles.domain.states import WORKFLOW
 
 T = TypeVar("T")
+NoWait = Annotated[
+    bool, typer.Option("--no-wait", help="Beyond a limit do not wait in line: exit 6.")
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a workflow.")]
 
 
 @options(Selection.of)
 def start(
     selection: Selection,
-    no_wait: Annotated[
-        bool, typer.Option("--no-wait", help="Beyond a limit do not wait in line: exit 6.")
-    ] = False,
+    no_wait: NoWait = False,
     json: Json = False,
 ) -> None:
     """Start pending workflows; beyond a limit they wait and start by themselves."""
@@ -38,9 +39,10 @@ def pause(selection: Selection, json: Json = False) -> None:
 
 
 @options(Selection.of)
-def resume(selection: Selection, json: Json = False) -> None:
-    """Go on with paused workflows."""
-    request(selection, "resume", {}, json)
+def resume(selection: Selection, no_wait: NoWait = False, json: Json = False) -> None:
+    """Go on with paused workflows; beyond a limit they wait in line, still paused."""
+    args = {"no_wait": True} if no_wait else {}
+    request(selection, "resume", args, json)
 
 
 @options(Selection.of)

@@ -35,7 +35,15 @@ class ListOptions(NamedTuple):
 def run(options: ListOptions, paths: Paths) -> None:
     """Print the list, once or, with `watch`, again at every second."""
     wanted = _filter(options)
-    if options.watch:
+    if options.watch and options.plain and not options.json:
+        from perles.cli.list_changes import tell
+
+        def read() -> list[Json]:
+            with views.reading(paths.database_path()) as connection:
+                return views.list_workflows(connection, wanted).rows
+
+        tell(read, why)
+    elif options.watch:
         _watch(wanted, options, paths)
     else:
         _print(wanted, options, paths)
@@ -47,7 +55,8 @@ def _print(wanted: WorkflowFilter, options: ListOptions, paths: Paths) -> None:
     if options.json:
         print_json(found.rows)
     elif found.rows:
-        print_table(HEADERS, [_row(row) for row in found.rows], state=2, spare=SPARE)
+        rows = [_row(row) for row in found.rows]
+        print_table(HEADERS, rows, state=2, spare=SPARE, plain=options.plain)
     else:
         warn("no workflows" + (" fit" if _narrows(wanted) else " yet: perles run FILE"))
     if found.more:

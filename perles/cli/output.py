@@ -44,14 +44,15 @@ def print_table(
     state: int = -1,
     soft: Sequence[str] = ("NAME", "NOTE", "DESCRIPTION"),
     spare: Sequence[str] = (),
+    plain: bool = False,
 ) -> None:
     """A table; `state` is the column whose words have colours on a terminal.
 
     Where a terminal is too narrow, the `spare` columns are left out, the first of
-    them first, and then the `soft` ones are cut; no other ever is.
+    them first, and then the `soft` ones are cut; no other ever is. `plain` is text alone.
     """
     cells = [[clean(cell) for cell in row] for row in rows]
-    if on_terminal():
+    if on_terminal() and not plain:
         _rich_table(headers, cells, state, soft, spare)
         return
     for line in plain_lines(headers, cells, soft):

@@ -36,7 +36,7 @@ def list_(
     json: Json = False,
     watch: Annotated[bool, typer.Option("--watch", help="Again at every second.")] = False,
     plain: Annotated[
-        bool, typer.Option("--plain", help="With --watch: append, never clear the screen.")
+        bool, typer.Option("--plain", help="Text alone; with --watch, a line for each change.")
     ] = False,
 ) -> None:
     """List workflows, newest first."""

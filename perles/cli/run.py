@@ -132,6 +132,9 @@ class Runner:
             raise KeyboardInterrupt
         self._signal = number
 
+    def _waits_in_line(self) -> bool:
+        return self._plane.get(self._id)["start_requested_at"] is not None
+
     def _finished(self) -> bool:
         """Whether there is nothing to follow any more. Brings a dead engine back."""
         if self._signal is not None:
@@ -140,7 +143,8 @@ class Runner:
         if now < self._look_at:
             return False
         self._look_at = now + LOOK_SECONDS
-        if self._plane.state_of(self._id) in (*WORKFLOW.terminal, "paused"):
+        state = self._plane.state_of(self._id)
+        if state in WORKFLOW.terminal or (state == "paused" and not self._waits_in_line()):
             return True
         if not self._plane.engine_runs():
             warn("perles: the engine is gone; starting one")

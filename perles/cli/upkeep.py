@@ -1,17 +1,17 @@
-"""`perles maintenance prune|backup|vacuum`: what keeps the home small and safe."""
+"""`perles maintenance prune|backup|vacuum|stats`: what keeps the home small and safe."""
 
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from perles.cli.maintenance import alone
 from perles.cli.maintenance import app as app
 from perles.cli.output import print_json, say
 from perles.controlplane import ControlPlane
 from perles.domain.duration import parse_duration
 from perles.domain.errors import NotFoundError
+from perles.domain.size import format_size
+from perles.upkeep.lock import alone
 
 
 @app.command()
@@ -26,11 +26,11 @@ def prune(
     json: Annotated[bool, typer.Option("--json", help="An object: pruned, spared.")] = False,
 ) -> None:
     """Remove workflows that ended long ago, with their events and session folders."""
-    from perles.upkeep import prune as work
+    from perles.upkeep.prune import prune as work
 
     plane = ControlPlane()
     seconds = parse_duration(older_than)
-    with alone(plane):
+    with alone(plane.database_path):
         found = work(plane.paths, older_than=seconds, keep=keep, dry_run=dry_run)
     if json:
         print_json(found)
@@ -38,7 +38,8 @@ def prune(
     for id in found["pruned"]:
         say(f"{'would prune' if dry_run else 'pruned'} {id}")
     for one in found["spared"]:
-        say(f"spared {one['workflow_id']}: its worktree {one['worktree']} is still there")
+        where = f"worktree {one['worktree']}: " if one["worktree"] else ""
+        say(f"spared {one['workflow_id']}: {where}{one['why']}")
 
 
 @app.command()
@@ -51,20 +52,17 @@ def backup(
     ] = 0,
 ) -> None:
     """Copy the live database to a file, and verify the copy."""
-    from perles.upkeep import backup as work
+    from perles.upkeep.backup import backup as work
+    from perles.upkeep.backup import backup_in_home
 
     plane = ControlPlane()
     if not plane.database_path.exists():
         raise NotFoundError("database", str(plane.database_path))
-    folder = plane.paths.root / "backups"
-    if file is None:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        file = folder / f"perles-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.db"
-    with alone(plane):
-        work(plane.database_path, file)
-        if keep:
-            for old in sorted(folder.glob("perles-*.db"))[:-keep]:
-                old.unlink()
+    with alone(plane.database_path):
+        if file is None:
+            file = backup_in_home(plane.paths, keep=keep)
+        else:
+            work(plane.database_path, file)
     say(str(file))
 
 
@@ -77,7 +75,7 @@ def vacuum() -> None:
     plane = ControlPlane()
     if not plane.database_path.exists():
         return
-    with alone(plane), database_errors(plane.database_path):
+    with alone(plane.database_path), database_errors(plane.database_path):
         connection = dbapi.connect(
             str(plane.database_path), timeout=BUSY_TIMEOUT, isolation_level=None
         )
@@ -85,3 +83,34 @@ def vacuum() -> None:
             connection.execute("VACUUM")
         finally:
             connection.close()
+
+
+@app.command()
+def stats(
+    json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Tell how large the home is: database, rows, sessions, backups; its oldest, its states."""
+    from perles.upkeep.stats import stats as work
+
+    found = work(ControlPlane().paths)
+    if json:
+        print_json(found)
+        return
+    states = ", ".join(f"{count} {state}" for state, count in found["workflows"].items())
+    rows = sorted(found["rows"].items(), key=lambda item: -item[1])[:5]
+    lines = (
+        ("home", found["home"]),
+        ("database", _sizes(found)),
+        ("rows", ", ".join(f"{count} {table}" for table, count in rows if count) or "none"),
+        ("workflows", states or "none"),
+        ("oldest", f"{found['oldest'] or '-'}; the first ended {found['oldest_ended_at'] or '-'}"),
+        ("sessions", f"{format_size(found['session_bytes'])} in {found['session_files']} files"),
+        ("backups", f"{found['backups']}, {format_size(found['backup_bytes'])}"),
+    )
+    for name, text in lines:
+        say(f"{name:<9} {text}")
+
+
+def _sizes(found: dict[str, Any]) -> str:
+    parts = (("database_bytes", ""), ("wal_bytes", " of log"), ("free_bytes", " free inside"))
+    return ", ".join(f"{format_size(found[key])}{what}" for key, what in parts)

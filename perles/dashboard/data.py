@@ -20,6 +20,7 @@ from perles.store import dashboard_views, inbox_views, views
 from perles.store.dashboard_views import Totals
 from perles.store.failures import database_errors
 from perles.store.lock import EngineLock
+from perles.store.version import HEAD, schema_version
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -28,7 +29,7 @@ LOOK_SECONDS: Final = 0.5
 """How often the engine's lock and the file itself are looked at."""
 SUM_SECONDS: Final = 1.0
 """How old sums and orders other than the default may be."""
-_BUSY_MS: Final = 50
+_BUSY_SECONDS: Final = 0.05
 """How long a read may wait for a lock: the screen must not stand still."""
 
 
@@ -54,7 +55,9 @@ class Source:
         self._waiting: Sequence[Mapping[str, Any]] = ()
         self._sums_at = 0.0
         self._sums_stale = True
-        self.limits: Mapping[str, int] = {}
+        self.error: PerlesError | None = None
+        """Why nothing can be read now."""
+        self._limits: Mapping[str, float] = {}
 
     def close(self) -> None:
         """Let go of the database."""
@@ -73,12 +76,17 @@ class Source:
             try:
                 with database_errors(self._path):
                     version = self._connection.execute("PRAGMA data_version").fetchone()[0]
+                    known = version == self._version
+                    revision = HEAD if known else schema_version(self._connection)
             except PerlesError as error:
                 return self._fail(error)
             if version != self._version:
                 self._version = version
                 self._order_stale = self._sums_stale = True
                 found = True
+                if revision != HEAD:
+                    self.close()
+                    self._open()  # another Perles changed the schema: it tells whether we can read
         return (
             found
             or (self._order_stale and now - self._order_at >= SUM_SECONDS)
@@ -87,9 +95,7 @@ class Source:
 
     def view(self, state: State, last: View, size: tuple[int, int]) -> View:
         """What this state shows now; the last view with a banner where reading fails."""
-        view = last._replace(
-            size=size, now=time.time(), engine=self._engine, limits=self.limits, banner=self._banner
-        )
+        view = last._replace(size=size, now=time.time(), engine=self._engine, banner=self._banner)
         if self._connection is None:
             return view
         try:
@@ -114,12 +120,13 @@ class Source:
 
     def _open(self) -> None:
         try:
-            self._connection = self._stack.enter_context(views.reading(self._path))
-            if self._connection is not None:
-                self._connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+            reading = views.reading(self._path, timeout=_BUSY_SECONDS)
+            self._connection = self._stack.enter_context(reading)
+            self.error = None
         except PerlesError as error:
             self._connection = None
-            self._banner = str(error)
+            self.error = error
+            self._banner = self._said(error)
             return
         self._order_key = None
         self._sums_stale = True
@@ -128,10 +135,14 @@ class Source:
 
     def _fail(self, error: PerlesError) -> bool:
         """Tell what is wrong; the next look opens the database anew."""
-        changed = self._banner != str(error)
-        self._banner = str(error)
+        before, self._banner = self._banner, self._said(error)
+        self.error = error
         self.close()
-        return changed
+        return before != self._banner
+
+    def _said(self, error: PerlesError) -> str:
+        """The error for a line of the screen: the reason must not stand behind a long path."""
+        return str(error).replace(str(self._path), self._path.name)
 
     def _read(self, connection: Connection, state: State, view: View) -> View:
         self._read_order(connection, state)
@@ -151,6 +162,7 @@ class Source:
             rows=rows,
             total=self._total,
             totals=self._totals,
+            limits=self._limits,
             work=dashboard_views.has_work(connection),
             inside=inside,
             waiting=self._waiting,
@@ -181,6 +193,7 @@ class Source:
             self._sums_at, self._sums_stale = now, False
             today = datetime.now(UTC).date().isoformat()
             self._totals = dashboard_views.totals(connection, today)
+            self._limits = dashboard_views.limits(connection)
             self._waiting = inbox_views.inbox(connection)
 
     def _visible_top(self, state: State, size: tuple[int, int]) -> int:

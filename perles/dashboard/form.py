@@ -79,8 +79,8 @@ def choose(form: Form, template: Mapping[str, Any], work_dir: str) -> Form:
         Field("token_budget", "Token budget", "number", help=_NO_LIMIT, own=True),
         Field("cost_budget", "Cost budget", "amount", help=f"in USD; {_NO_LIMIT}", own=True),
         Field("coordinator", "Coordinator", "provider", help=_PROVIDER, own=True),
-        Field("worker", "Worker", "provider", help=_PROVIDER, own=True),
-        Field("workers", "Workers", "number", help="live at once; the template knows", own=True),
+        Field("worker", "Workers are", "provider", help=_PROVIDER, own=True),
+        Field("workers", "Most workers", "number", help="at once; the template knows", own=True),
         Field("work_dir", "Work folder", editor=editor.of(work_dir), own=True),
     ]
     return replace(form, template=template, fields=tuple(fields), focus=0, error="")

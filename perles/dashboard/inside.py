@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.dashboard.model import Detail, Inside
 from perles.store import dashboard_views, views
 
 if TYPE_CHECKING:
-    from sqlite3 import Connection
+    from sqlite3 import Connection, Row
 
 LOG_BYTES: Final = 64 * 1024
 """How much of the end of an agent's output file is shown."""
 LOG_TURNS: Final = 4
+MAX_TEXT: Final = 2 * 1024 * 1024
+"""Characters of what agents said that are held at once, however far one scrolls back."""
+JOINED: Final = 8 * 1024
+_RECORD: Final = 200
+"""What a record takes besides its text."""
 
 
 class Record(NamedTuple):
@@ -48,10 +53,9 @@ def _body(connection: Connection, detail: Detail, agents: Sequence[Mapping[str, 
     if detail.tab == "messages":
         return _messages(connection, workflow_id, detail.limit)
     if detail.tab == "events":
-        found = views.read_events(
-            connection, workflow_id=workflow_id, limit=detail.limit, newest=True
-        )
-        return [_event(event) for event in found]
+        return [
+            _event(row) for row in dashboard_views.events(connection, workflow_id, detail.limit)
+        ]
     if detail.tab == "timeline":
         return [dict(turn) for turn in dashboard_views.turns(connection, workflow_id)]
     if detail.tab == "log":
@@ -61,15 +65,33 @@ def _body(connection: Connection, detail: Detail, agents: Sequence[Mapping[str, 
     if agent is None:
         return []
     rows = dashboard_views.output(connection, workflow_id, agent["id"], detail.limit)
-    return _joined([_said(dict(found), str(agent["name"])) for found in rows])
+    return _joined(_within(_said(dict(found), str(agent["name"])) for found in rows))
+
+
+def _within(newest_first: Iterable[Record]) -> list[Record]:
+    """As many records as `MAX_TEXT` allows, in their order; the first tells of those before."""
+    found: list[Record] = []
+    room = MAX_TEXT
+    for record in newest_first:
+        if room <= 0:
+            note = "… older than this is not shown here; perles logs and perles events have it"
+            found.append(Record(0, record.at, "more", "", note))
+            break
+        room -= len(record.text) + _RECORD
+        found.append(record)
+    return found[::-1]
 
 
 def _joined(records: Sequence[Record]) -> list[Record]:
-    """Lines that an agent printed one after another, as one text."""
+    """Lines that an agent printed one after another, as one text of a bounded length."""
     found: list[Record] = []
     for record in records:
         last = found[-1] if found else None
-        if last is not None and record.kind == last.kind == "text":
+        if (
+            last is not None
+            and record.kind == last.kind == "text"
+            and len(last.text) + len(record.text) < JOINED
+        ):
             found[-1] = last._replace(text=f"{last.text}\n{record.text}")
         else:
             found.append(record)
@@ -127,14 +149,13 @@ def _messages(connection: Connection, workflow_id: str, limit: int) -> list[Reco
         )
         for row in dashboard_views.posts(connection, workflow_id, limit)
     ]
-    return sorted(found, key=lambda record: record.at)
+    return _within(sorted(found, key=lambda record: record.at)[::-1])
 
 
-def _event(event: Mapping[str, Any]) -> Record:
-    payload = {k: v for k, v in event["payload"].items() if k != "v"}
-    who = " ".join(str(event[key]) for key in ("agent", "task") if event[key])
-    text = json.dumps(payload, ensure_ascii=False) if payload else ""
-    return Record(event["seq"], event["at"], "event", who, text, event["type"])
+def _event(row: Row) -> Record:
+    who = " ".join(str(row[key]) for key in ("agent", "task") if row[key])
+    text = "" if row["text"] == "{}" else str(row["text"])
+    return Record(row["seq"], str(row["created_at"]), "event", who, text, str(row["type"]))
 
 
 def _log(turn: Mapping[str, Any]) -> list[Record]:
@@ -153,4 +174,4 @@ def _tail(path: str) -> list[str]:
     except OSError:
         return []
     lines = data.decode("utf-8", "replace").splitlines()
-    return lines[1:] if size > LOG_BYTES else lines
+    return lines[1:] if size > LOG_BYTES and len(lines) > 1 else lines

@@ -70,6 +70,23 @@ FORM: Final = (
     Binding("Ctrl-S", "create", "create"),
     Binding("Esc", "back", "back"),
 )
+FIND: Final = (
+    Binding("↓", "", "next"),
+    Binding("Enter", "", "choose"),
+    Binding("Esc", "", "back"),
+)
+FILTER: Final = (
+    Binding("↓", "", "move"),
+    Binding("Enter", "", "keep the filter"),
+    Binding("Esc", "", "clear it"),
+)
+SEARCH: Final = (Binding("Enter", "", "search"), Binding("Esc", "", "clear"))
+ANSWER: Final = (Binding("Enter", "", "send"), Binding("Esc", "", "leave"))
+ASKED: Final = (
+    Binding("y", "", "stop"),
+    Binding("f", "", "kill at once"),
+    Binding("Esc", "", "leave it"),
+)
 GROUPS: Final = (
     ("Workflows", TABLE),
     ("One workflow", DETAIL),

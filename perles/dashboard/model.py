@@ -118,7 +118,7 @@ class View(NamedTuple):
     rows: Mapping[str, Mapping[str, Any]] = {}
     total: int = 0
     totals: Totals = Totals()
-    limits: Mapping[str, int] = {}
+    limits: Mapping[str, float] = {}
     inside: Inside | None = None
     waiting: Sequence[Mapping[str, Any]] = ()
     engine: bool = True

@@ -12,7 +12,6 @@ from typing import Final, NamedTuple
 from perles import config_files
 from perles.dashboard.data import Source
 from perles.dashboard.frames.compose import Composer
-from perles.dashboard.lines import Frame
 from perles.dashboard.model import Detail, State, View
 from perles.dashboard.paint import Painter, colours_of
 from perles.domain.errors import UsageError
@@ -32,7 +31,7 @@ class Options(NamedTuple):
     width: int = 0
     height: int = 0
     no_color: bool = False
-    svg: Path | None = None
+    svg: str | Path | None = None
     show: str | None = None
     engine: bool = True
     theme: str | None = None
@@ -96,9 +95,13 @@ def _once(options: Options, paths: Paths, theme: Theme, state: State) -> int:
     source.changed()
     view = source.view(state, View(), size)
     source.close()
+    if source.error is not None:
+        raise source.error
     _, frame = Composer().compose(state, view)
     if options.svg is not None:
-        return _picture(frame, size, theme, options.svg)
+        from perles.dashboard.picture import svg
+
+        return _write(svg(frame, size, theme), Path(options.svg))
     plain = options.no_color or bool(os.environ.get("NO_COLOR"))
     if plain or not (sys.stdout.isatty() or os.environ.get("FORCE_COLOR")):
         for given in frame.lines:
@@ -108,31 +111,9 @@ def _once(options: Options, paths: Paths, theme: Theme, state: State) -> int:
     return 0
 
 
-def _picture(frame: Frame, size: tuple[int, int], theme: Theme, path: Path) -> int:
-    """The frame as an SVG, by Rich's own export."""
-    import io
-
-    from rich.console import Console
-    from rich.terminal_theme import DEFAULT_TERMINAL_THEME, MONOKAI
-    from rich.text import Text
-
-    console = Console(
-        width=size[0],
-        height=size[1],
-        record=True,
-        file=io.StringIO(),
-        force_terminal=True,
-        color_system="truecolor",
-    )
-    painter = Painter("true", theme)
-    for given in frame.lines:
-        text = Text(no_wrap=True, overflow="crop")
-        for segment, style in given:
-            text.append(clean(segment), painter.style(style))
-        console.print(text)
-    colours = DEFAULT_TERMINAL_THEME if theme.preset == "light" else MONOKAI
+def _write(picture: str, path: Path) -> int:
     try:
-        console.save_svg(str(path), title="perles dashboard", theme=colours)
+        path.write_text(picture, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
     return 0

@@ -58,9 +58,6 @@ def main() -> int:
 def _do(plane: ControlPlane, kind: str, args: dict[str, Any]) -> Any:
     if kind == "engine":
         return plane.ensure_engine()
-    if kind == "limits":
-        policy = plane.config().resource_policy
-        return {name: getattr(policy, name) for name in type(policy).__dataclass_fields__}
     if kind == "templates":
         return [*(_template(found) for found in plane.templates(Path.cwd()).list()), GOAL]
     if kind == "providers":
@@ -94,12 +91,17 @@ def _act(plane: ControlPlane, args: dict[str, Any]) -> dict[str, Any]:
     """A verb on several workflows; how it went with each."""
     said: list[str] = []
     failed: list[str] = []
+    made: list[str] = []
     for workflow_id in args["ids"]:
         try:
-            said.append(_one(plane, args["verb"], workflow_id, args))
+            if args["verb"] == "retry":
+                made.append(plane.retry(workflow_id))
+                said.append(f"made {made[-1]}, which goes on with {workflow_id}; s starts it")
+            else:
+                said.append(_one(plane, args["verb"], workflow_id, args))
         except PerlesError as error:
             failed.append(str(error))
-    return {"said": said, "failed": failed}
+    return {"said": said, "failed": failed, "made": made}
 
 
 def _one(plane: ControlPlane, verb: str, workflow_id: str, args: dict[str, Any]) -> str:
@@ -110,8 +112,6 @@ def _one(plane: ControlPlane, verb: str, workflow_id: str, args: dict[str, Any])
         return _said(plane.start(workflow_id, with_engine=engine))
     if verb == "stop":
         return _said(plane.stop(workflow_id, force=args["force"]))
-    if verb == "retry":
-        return f"made {plane.retry(workflow_id)} of {workflow_id}"
     return _call(plane, verb, workflow_id)
 
 

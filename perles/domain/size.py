@@ -15,3 +15,9 @@ def parse_size(text: str) -> int:
     if found is None:
         raise UsageError(f"{text!r} is no size; write it like 1GiB, 512MiB or 100000")
     return int(found[1]) * _UNITS[found[2]]
+
+
+def format_size(size: int) -> str:
+    """`512 B`, `1.5 MiB`: a size for people."""
+    unit = next((u for u in ("TiB", "GiB", "MiB", "KiB") if size >= _UNITS[u]), "B")
+    return f"{size} B" if unit == "B" else f"{size / _UNITS[unit]:.1f} {unit}"

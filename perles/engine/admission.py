@@ -6,6 +6,7 @@ of the request, set back by the priority. Whoever asks later than that by less t
 the ageing can pass once; nobody can pass for ever.
 """
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
@@ -58,22 +59,26 @@ def choose(waiting: Sequence[Waiting], held: Mapping[str, int], limit: int) -> l
     return chosen
 
 
-def need_slot(reader: Reader, policy: ResourcePolicy, workflow: Workflow) -> None:
+def need_slot(
+    reader: Reader, policy: ResourcePolicy, workflow: Workflow, held: Sequence[str] = ()
+) -> None:
     """Raise `LimitReachedError` unless a slot is free for this workflow now.
 
     One that waits in line needs room for those before it too; one that was never
-    asked to wait (`start --no-wait`) needs room for all that wait.
+    asked to wait (`--no-wait`) needs room for all that wait. Those of providers that
+    are `held` back do not count.
     """
     limit = policy.max_workflows_running
     used = int(reader.value(queries.COUNT_LEASES, kind="workflow"))
     if used >= limit:
         raise LimitReachedError(f"{used} of {limit} workflows run")
-    rank = workflow.start_rank if workflow.start_requested_at else float("inf")
-    if workflow.state == "pending":
-        values = {"rank": rank, "workflow_id": workflow.id, "most": limit}
-        ahead = int(reader.value(queries.COUNT_AHEAD, **values))
-        if used + ahead >= limit:  # those before it take what is free, in this very moment
-            raise LimitReachedError(f"{limit} of {limit} workflows run")
+    rank = float("inf")
+    if workflow.start_requested_at is not None:
+        rank = reader.value(queries.RANK_OF, workflow_id=workflow.id)
+    values = {"rank": rank, "workflow_id": workflow.id, "most": limit}
+    ahead = int(reader.value(queries.COUNT_AHEAD, **values, held=json.dumps(list(held))))
+    if used + ahead >= limit:  # those before it take what is free, in this very moment
+        raise LimitReachedError(f"{limit} of {limit} workflows run")
 
 
 def need_worker_slot(tx: Tx, policy: ResourcePolicy, workflow: Workflow, live: int) -> None:

@@ -7,7 +7,7 @@ parallel turns do not overrun together. A budget of 0 means none.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -141,14 +141,29 @@ def room(
     return estimate
 
 
+def is_all_used_up(reader: Reader, policy: ResourcePolicy) -> bool:
+    """Whether a budget of all workflows together is used up: no agent is called any more."""
+    return any(meter.is_used_up for meter in _global_meters(reader, policy))
+
+
+def need_own(reader: Reader, policy: ResourcePolicy, workflow: Workflow) -> None:
+    """`need_some` of the workflow's own budgets, for which no waiting helps."""
+    own = (meter for meter in _meters(reader, policy, workflow) if meter.scope == "workflow")
+    _need(own, workflow.id)
+
+
 def need_some(reader: Reader, policy: ResourcePolicy, workflow: Workflow) -> None:
     """Raise `LimitReachedError` when a budget of the workflow, or the global one, is used up."""
-    for meter in _meters(reader, policy, workflow):
+    _need(_meters(reader, policy, workflow), workflow.id)
+
+
+def _need(meters: Iterable[Meter], workflow_id: str) -> None:
+    for meter in meters:
         if meter.is_used_up:
             used = f"{meter.used:g} of {meter.limit:g}"
             unit = "tokens" if meter.what == "token" else "USD"
             way_on = (
-                f"perles set {workflow.id} --{meter.what}-budget N raises it"
+                f"perles set {workflow_id} --{meter.what}-budget N raises it"
                 if meter.scope == "workflow"
                 else f"raise {meter.what}_budget in the configuration"
             )
@@ -161,6 +176,10 @@ def _meters(reader: Reader, policy: ResourcePolicy, workflow: Workflow) -> Itera
         yield Meter("token", "workflow", workflow.tokens_used, workflow.token_budget)
     if workflow.cost_budget:
         yield Meter("cost", "workflow", workflow.cost_usd, workflow.cost_budget)
+    yield from _global_meters(reader, policy)
+
+
+def _global_meters(reader: Reader, policy: ResourcePolicy) -> Iterator[Meter]:
     if policy.token_budget or policy.cost_budget:
         totals = reader.need(Totals, 1)
         if policy.token_budget:

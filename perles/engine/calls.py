@@ -9,13 +9,13 @@ from pathlib import Path
 
 from perles.agents.process import TurnFiles
 from perles.domain.clock import from_text
-from perles.domain.errors import LimitReachedError
+from perles.domain.errors import LimitReachedError, UsageError
 from perles.domain.states import TURN
 from perles.engine import budget, queries, scheduler
 from perles.engine.admission import Waiting, choose
 from perles.engine.context import Context
 from perles.store import journal
-from perles.store.database import Tx
+from perles.store.database import Reader, Tx
 from perles.store.schema import Agent, Turn, Workflow
 from perles.store.transition import fire
 from perles.workspace.session import turn_output
@@ -50,6 +50,24 @@ async def admitted(context: Context, agents: Sequence[Agent]) -> list[Agent]:
     plain = [agent for agent in agents if agent not in calling]
     by_id = {agent.id: agent for agent in calling}
     return [*plain, *(by_id[agent_id] for agent_id in ids)]
+
+
+def held_back(context: Context, reader: Reader) -> list[str]:
+    """The providers of waiting workflows that cannot run while the budget of all is used up.
+
+    Workflows whose agents cost nothing pass them in the line.
+    """
+    if not budget.is_all_used_up(reader, context.policy()):
+        return []
+    names = [row["provider"] for row in reader.rows(queries.WAITING_PROVIDERS)]
+    return [name for name in names if _costs(context, name)]
+
+
+def _costs(context: Context, provider: str) -> bool:
+    try:
+        return context.provider(provider).is_ai_call
+    except UsageError:
+        return False  # its start says what is wrong with it
 
 
 def take(tx: Tx, context: Context, workflow: Workflow, agent: Agent) -> budget.Reservation | None:

@@ -1,6 +1,7 @@
 """The engine: holds the lock, and hosts everything that changes running workflows."""
 
 import asyncio
+import json
 import logging
 import os
 import platform
@@ -14,8 +15,9 @@ from perles.agents.process import boot_id, take_open_files
 from perles.config import Config
 from perles.domain.clock import Clock, SystemClock, to_text
 from perles.domain.errors import DatabaseError, EngineRunsError, PerlesError
-from perles.engine import queries
+from perles.engine import queries, retention
 from perles.engine.admission import offer_workers, offers_due
+from perles.engine.calls import held_back
 from perles.engine.commands import Commands
 from perles.engine.context import Context, log
 from perles.engine.health import HealthMonitor
@@ -24,6 +26,7 @@ from perles.engine.notify import Notifier
 from perles.engine.outcome import retry_coordinators
 from perles.engine.reconcile import reconcile
 from perles.engine.reload import reload, tell_limits
+from perles.engine.retention import RetentionSweep
 from perles.engine.supervisor import Supervisor
 from perles.engine.sweeps import Sweeps
 from perles.engine.toolhost import EngineToolHost
@@ -136,6 +139,7 @@ class Engine:
         sweeps = Sweeps(context, look_again=self._changed.set)
         self._notifier = notifier = Notifier(context)
         health = HealthMonitor(context, commands)
+        sweeps.every(retention.SWEEP_SECONDS, "retention", RetentionSweep(context).sweep)
         sweeps.at_pace(lambda: health.interval, "health", health.sweep)
         try:
             await context.writer.write(_started)
@@ -204,18 +208,17 @@ class Engine:
         free = limit - int(context.reader.value(queries.COUNT_LEASES, kind="workflow"))
         if free <= 0:
             return
-        for workflow in context.reader.all(Workflow, queries.WAITING_WORKFLOWS, most=free):
+        held = held_back(context, context.reader)
+        for workflow in _line(context, free, held):
             async with commands.lane(workflow.id):
-                if context.reader.need(Workflow, workflow.id).state != "pending":
-                    continue
                 try:
-                    result = await context.supervisor.start(workflow.id)
+                    result = await context.supervisor.admit(workflow.id)
                 except DatabaseError:
                     raise
                 except PerlesError as error:
                     log.warning("%s", error)
                     continue
-                if result["status"] == "waiting":
+                if result["status"] == "waiting" and workflow.provider not in held:
                     return
 
     async def _wait(self) -> None:
@@ -234,6 +237,17 @@ class Engine:
 
         running = context.reader.all(Workflow, queries.RUNNING_WORKFLOWS)
         await asyncio.gather(*(pause(workflow.id) for workflow in running))
+
+
+def _line(context: Context, free: int, held: list[str]) -> list[Workflow]:
+    """Who may be next: the first for so many slots; before them, the first of those held back,
+    to whom it is told what they wait for."""
+    first = context.reader.all(Workflow, queries.WAITING_WORKFLOWS, most=free)
+    if not held:
+        return first
+    told = [workflow for workflow in first if workflow.provider in held]
+    values = {"most": free, "held": json.dumps(held)}
+    return told + context.reader.all(Workflow, queries.WAITING_WORKFLOWS, **values)
 
 
 def _is_idle(context: Context, commands: Commands) -> bool:

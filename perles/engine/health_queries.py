@@ -161,6 +161,7 @@ WORKING_AGENTS: Final = Sql(
         Turn.id.label("turn_id"),
         Turn.pid,
         Task.key.label("task"),
+        Task.run.label("command"),
         func.coalesce(Agent.last_activity_at, Turn.started_at, Turn.created_at).label("active_at"),
         Turn.started_at,
     )
@@ -172,7 +173,10 @@ WORKING_AGENTS: Final = Sql(
 SIGNALS: Final = Sql(
     select(Event.type, Event.created_at, _BEATS.label("is_beat"), _PROGRESS.label("is_progress"))
     .outerjoin(Agent, Agent.id == Event.agent_id)
-    .where(Event.workflow_id == bindparam("workflow_id"))
+    .where(
+        Event.workflow_id == bindparam("workflow_id"),
+        or_(Event.agent_id.is_(None), Event.type.not_like("health.%")),
+    )
     .order_by(Event.seq)
 )
-"""Every event of a workflow, with what it is to a sweep."""
+"""Every event of a workflow, with what it is to a sweep; not what was told of one worker."""

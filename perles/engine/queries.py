@@ -2,10 +2,23 @@
 
 from typing import Final
 
-from sqlalchemy import BindParameter, bindparam, delete, exists, func, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Subquery,
+    bindparam,
+    delete,
+    exists,
+    func,
+    literal_column,
+    select,
+    union_all,
+    update,
+)
 
 from perles.domain.states import LIVE_AGENTS, LIVE_TURNS, OPEN_TASK_STATES
 from perles.store.schema import (
+    RANK,
     Agent,
     Command,
     Event,
@@ -239,32 +252,50 @@ WAIT_FOR_WORKER: Final = Sql(
 )
 
 RUNNING_WORKFLOWS: Final = Sql(select(Workflow).where(Workflow.state == "running"))
+# The line: pending workflows in their index, and the few that are paused and were told to go on.
+_rank: ColumnElement[float] = literal_column(RANK)
+_in_line = (
+    (Workflow.start_rank.is_not(None), Workflow.start_rank),
+    ((Workflow.state == "paused") & Workflow.start_requested_at.is_not(None), _rank),
+)
+# Those of providers that are held back, a JSON array, are passed over.
+_held = func.json_each(bindparam("held", "[]")).table_valued("value")
+_may_run = Workflow.provider.not_in(select(_held.c.value))
+# Whoever asked just now is answered by their own command.
+_was_told = exists().where(
+    Command.workflow_id == Workflow.id,
+    Command.kind.in_(["start", "resume"]),
+    Command.status.in_(["queued", "running"]),
+)
+
+
+def _first(waits: ColumnElement[bool], rank: ColumnElement[float]) -> Subquery:
+    found = select(Workflow.id, rank.label("rank")).where(waits, ~_was_told, _may_run)
+    return found.order_by(rank, Workflow.id).limit(bindparam("most")).subquery()
+
+
+def _before(waits: ColumnElement[bool], rank: ColumnElement[float]) -> Subquery:
+    mine: BindParameter[float] = bindparam("rank")
+    earlier = (rank <= mine) & ((rank < mine) | (Workflow.id < _WF))
+    found = select(Workflow.id).where(waits, earlier, Workflow.id != _WF, _may_run)
+    return found.limit(bindparam("most")).subquery()
+
+
+_line = union_all(*(select(_first(*one)) for one in _in_line)).subquery()
 WAITING_WORKFLOWS: Final = Sql(
     select(Workflow)
-    .where(
-        Workflow.start_rank.is_not(None),
-        # Whoever asked just now is answered by their own command.
-        ~exists().where(
-            Command.workflow_id == Workflow.id,
-            Command.kind == "start",
-            Command.status.in_(["queued", "running"]),
-        ),
-    )
-    .order_by(Workflow.start_rank, Workflow.id)
+    .join(_line, _line.c.id == Workflow.id)
+    .order_by(_line.c.rank, Workflow.id)
     .limit(bindparam("most"))
 )
-_before = (
-    select(Workflow.id)
-    .where(
-        Workflow.start_rank.is_not(None),
-        Workflow.start_rank <= bindparam("rank"),
-        Workflow.id != _WF,
-        (Workflow.start_rank < bindparam("rank")) | (Workflow.id < _WF),
-    )
-    .limit(bindparam("most"))
-    .subquery()
+_ahead = union_all(*(select(_before(*one)) for one in _in_line)).subquery()
+COUNT_AHEAD: Final = Sql(select(func.count()).select_from(_ahead))
+RANK_OF: Final = Sql(select(_rank.label("rank")).select_from(Workflow).where(Workflow.id == _WF))
+WAITING_PROVIDERS: Final = Sql(
+    select(Workflow.provider)
+    .where(Workflow.state.in_(["pending", "paused"]), Workflow.start_requested_at.is_not(None))
+    .distinct()
 )
-COUNT_AHEAD: Final = Sql(select(func.count()).select_from(_before))
 COUNT_WAITING_FOR: Final = Sql(
     select(func.count())
     .select_from(Workflow)
@@ -312,7 +343,11 @@ LOST_QUEUED_TURNS: Final = Sql(
 )
 RESTATE_WAITING: Final = Sql(
     update(Workflow)
-    .where(Workflow.start_rank.is_not(None), Workflow.reason.like("waiting: % workflows run"))
+    .where(
+        Workflow.state.in_(["pending", "paused"]),
+        Workflow.start_requested_at.is_not(None),
+        Workflow.reason.like("waiting: % workflows run"),
+    )
     .values(reason=bindparam("reason_"), updated_at=bindparam("now_"))
 )
 LIMIT_ROWS: Final = Sql(select(ResourceLimit))
@@ -335,7 +370,9 @@ DROP_LEASE: Final = Sql(delete(Lease).where(Lease.id == bindparam("id_")))
 HAS_WORK: Final = Sql(
     select(
         exists().where(Workflow.state == "running")
-        | exists().where(Workflow.state == "pending", Workflow.start_requested_at.is_not(None))
+        | exists().where(
+            Workflow.state.in_(["pending", "paused"]), Workflow.start_requested_at.is_not(None)
+        )
         | exists().where(Command.status.in_(["queued", "running"]))
     )
 )

@@ -1,7 +1,6 @@
 """The steps of recovery: nudge, replace, pause, and what is done when none helped."""
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from typing import Any
 
 from perles.domain.clock import from_text
@@ -13,6 +12,7 @@ from perles.engine.replacement import replace
 from perles.store import journal
 from perles.store.database import Tx
 from perles.store.schema import Agent, Workflow
+from perles.store.waiting_views import age, first_line
 
 NUDGE = (
     "Nothing has moved in this workflow for {silent:.0f} seconds. Look at the tasks "
@@ -53,10 +53,10 @@ async def take_step(context: Context, workflow_id: str, finding: Finding) -> Non
 
 
 def doing(row: Any, now: str) -> str:
-    """`worker-1: unit, 6m`: an agent that works, at what, and since when."""
+    """`worker-1: pytest -q, 6m`: an agent that works, at what, and since when."""
     began = row["started_at"] or row["active_at"]
-    minutes = (from_text(now) - from_text(began)) / timedelta(minutes=1)
-    return f"{row['name']}: {row['task'] or 'its turn'}, {minutes:.0f}m"
+    what = first_line(row["command"] or row["task"] or "its turn")
+    return f"{row['name']}: {what}, {age(began, from_text(now))}"
 
 
 def failed(tx: Tx, workflow_id: str, finding: Finding, error: str) -> None:

@@ -28,6 +28,7 @@ async def reload(context: Context, load: Callable[[], Config]) -> dict[str, list
         **_changes("health_policy", context.config.health_policy, new.health_policy),
         **_changes("timeouts", context.config.timeouts, new.timeouts),
         **_changes("limits", context.config.limits, new.limits),
+        **_changes("retention", context.config.retention, new.retention),
     }
     await context.writer.write(lambda tx: _take_up(tx, new.resource_policy, changes))
     context.config = new

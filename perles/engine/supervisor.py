@@ -71,12 +71,28 @@ class Supervisor:
             return {"status": "waiting", "reason": reason}
         return {"status": "running"}
 
-    async def resume(self, workflow_id: str) -> dict[str, Any]:
-        """Go on with a paused workflow. Raises `WrongStateError`, `LimitReachedError`."""
+    async def admit(self, workflow_id: str) -> dict[str, Any]:
+        """Start or resume a workflow that waits in line, or leave it waiting. Raises `PerlesError`.
+
+        One that has left the line meanwhile is left alone.
+        """
+        workflow = self._context.reader.need(Workflow, workflow_id)
+        if workflow.start_requested_at is None:
+            return {"status": workflow.state}
+        paused = workflow.state == WorkflowState.PAUSED
+        return await (self.resume(workflow_id) if paused else self.start(workflow_id))
+
+    async def resume(self, workflow_id: str, *, wait: bool = True) -> dict[str, Any]:
+        """Go on with a paused workflow, or let it wait in line for room, still paused.
+
+        Raises `WrongStateError`; `LimitReachedError` where its own budget is used up, or
+        it would have to wait and must not.
+        """
         workflow = self._context.reader.need(Workflow, workflow_id)
         if workflow.state != WorkflowState.PAUSED:
             raise WrongStateError("workflow", workflow_id, workflow.state, "resume")
         if not work_dir_exists(workflow):
+            await self._write(lambda tx: _leave_line(tx, workflow_id))
             raise PerlesError(
                 f"cannot resume workflow {workflow_id}: its work dir {workflow.work_dir} is gone; "
                 "put it back, or stop the workflow"
@@ -84,9 +100,12 @@ class Supervisor:
         try:
             await self._take_and_open(workflow, _resumed)
         except LimitReachedError as error:
-            raise LimitReachedError(
-                f"cannot resume workflow {workflow_id}: {error}; try again when there is room"
-            ) from error
+            if wait and not _has_spent_its_own(self._context, workflow):
+                reason = f"waiting: {error}"
+                await self._write(lambda tx: _queue(tx, workflow_id, reason))
+                return {"status": "waiting", "reason": reason}
+            await self._write(lambda tx: _leave_line(tx, workflow_id))
+            raise LimitReachedError(f"cannot resume workflow {workflow_id}: {error}") from error
         return {"status": "running"}
 
     async def reopen(self, workflow: Workflow, *, patience: float) -> bool:
@@ -116,6 +135,9 @@ class Supervisor:
     async def pause(self, workflow_id: str, *, reason: str | None = None) -> dict[str, Any]:
         """Interrupt the workflow's turns and let its messages wait."""
         workflow = self._context.reader.need(Workflow, workflow_id)
+        if workflow.state == WorkflowState.PAUSED and workflow.start_requested_at is not None:
+            await self._write(lambda tx: _leave_line(tx, workflow_id))
+            return {"status": "paused"}
         if workflow.state != WorkflowState.RUNNING:
             raise WrongStateError("workflow", workflow_id, workflow.state, "pause")
         self._open.discard(workflow_id)
@@ -228,7 +250,7 @@ def _need_room(reader: Reader, context: Context, workflow: Workflow) -> None:
     """Raise `LimitReachedError` unless the workflow can run now."""
     policy = context.config.resource_policy
     current = reader.need(Workflow, workflow.id)
-    admission.need_slot(reader, policy, current)
+    admission.need_slot(reader, policy, current, calls.held_back(context, reader))
     if context.provider(workflow.provider).is_ai_call:
         budget.need_some(reader, policy, current)
 
@@ -306,7 +328,7 @@ def _resumed(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
     _need_room(tx, context, workflow)
     scheduler.acquire(tx, "workflow", policy.max_workflows_running, workflow.id)
     _move_port(tx, workflow.id, port)
-    changes = {"paused_at": None, "reason": None, "mcp_port": port}
+    changes = {"paused_at": None, "reason": None, "mcp_port": port, "start_requested_at": None}
     fire(tx, WORKFLOW, workflow.id, "resume", changes=changes, payload={"port": port})
     agents = tx.all(Agent, queries.AGENTS_OF, workflow_id=workflow.id)
     for agent in sorted(agents, key=lambda agent: agent.role == "coordinator"):
@@ -333,7 +355,8 @@ def _move_port(tx: Tx, workflow_id: str, port: int) -> None:
 
 def _queue(tx: Tx, workflow_id: str, reason: str) -> None:
     workflow = tx.need(Workflow, workflow_id)
-    if workflow.state != WorkflowState.PENDING or workflow.reason == reason:
+    may_wait = workflow.state in (WorkflowState.PENDING, WorkflowState.PAUSED)
+    if not may_wait or (workflow.reason == reason and workflow.start_requested_at):
         return
     asked = workflow.start_requested_at or tx.now
     tx.update(Workflow, workflow_id, reason=reason, start_requested_at=asked)
@@ -343,6 +366,21 @@ def _queue(tx: Tx, workflow_id: str, reason: str) -> None:
     ):
         payload = {"kind": "port", "reason": reason.removeprefix("waiting: ")}
         journal.append(tx, "resource.exhausted", payload, workflow_id=workflow_id)
+
+
+def _leave_line(tx: Tx, workflow_id: str) -> None:
+    """A paused workflow that was told to go on stays paused after all."""
+    if tx.need(Workflow, workflow_id).start_requested_at is not None:
+        tx.update(Workflow, workflow_id, start_requested_at=None, reason=None)
+
+
+def _has_spent_its_own(context: Context, workflow: Workflow) -> bool:
+    """Whether no waiting helps: the workflow's own budget is used up."""
+    try:
+        budget.need_own(context.reader, context.policy(), workflow)
+    except LimitReachedError:
+        return context.provider(workflow.provider).is_ai_call
+    return False
 
 
 def _paused(tx: Tx, workflow_id: str, reason: str | None) -> None:

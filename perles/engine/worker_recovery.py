@@ -86,6 +86,7 @@ def _still_hangs(context: Context, worker: Worker) -> bool:
 def _attempted(tx: Tx, worker: Worker, finding: Finding) -> None:
     payload = {"action": finding.kind, "number": finding.number}
     worker.tell(tx, "recovery.attempted", payload)
+    tx.update(Workflow, worker.workflow_id, last_recovery_at=tx.now)
     if finding.kind == "nudge":
         task = worker.task or "none"
         body = NUDGE.format(name=worker.name, silent=worker.silent, task=task)

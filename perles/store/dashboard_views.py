@@ -6,7 +6,7 @@ which 10,000 workflows make in a few milliseconds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.domain.states import WORKFLOW
@@ -32,6 +32,9 @@ SORTS: Final = {
 }
 """The orders of the table, by the name that is shown."""
 MAX_ROWS: Final = 500
+MAX_TEXT: Final = 20_001
+"""Characters of one message that are read: as many as are shown, and one that tells of more."""
+_EVENT_TEXT: Final = 2000
 
 
 class Totals(NamedTuple):
@@ -90,9 +93,16 @@ def has_work(connection: Connection) -> bool:
     """Whether a workflow runs, or waits to be started; by two indexes, for it is asked often."""
     query = (
         "SELECT EXISTS (SELECT 1 FROM workflows WHERE state = 'running') OR EXISTS ("
-        "SELECT 1 FROM workflows WHERE state = 'pending' AND start_requested_at IS NOT NULL)"
+        "SELECT 1 FROM workflows WHERE state IN ('pending', 'paused') "
+        "AND start_requested_at IS NOT NULL)"
     )
     return bool(connection.execute(query).fetchone()[0])
+
+
+def limits(connection: Connection) -> dict[str, float]:
+    """The limits as the last engine had them; those that there are."""
+    query = "SELECT resource, value FROM resource_limits WHERE value IS NOT NULL"
+    return dict(connection.execute(query).fetchall())
 
 
 def totals(connection: Connection, today: str) -> Totals:
@@ -100,7 +110,8 @@ def totals(connection: Connection, today: str) -> Totals:
     used = dict(connection.execute("SELECT kind, count(*) FROM leases GROUP BY kind").fetchall())
     one = connection.execute(
         "SELECT coalesce(sum(tokens_used), 0), coalesce(sum(state = 'running'), 0), "
-        "coalesce(sum(state = 'pending' AND start_requested_at IS NOT NULL), 0) FROM workflows"
+        "coalesce(sum(state IN ('pending', 'paused') AND start_requested_at IS NOT NULL), 0) "
+        "FROM workflows"
     ).fetchone()
     cost = connection.execute(
         "SELECT coalesce(sum(cost_usd), 0) FROM turns WHERE started_at >= ?", (today,)
@@ -117,11 +128,13 @@ def agents(connection: Connection, workflow_id: str) -> list[Row]:
 def messages(connection: Connection, workflow_id: str, limit: int) -> list[Row]:
     """The newest messages of a workflow, in their order, each with whom it was for."""
     query = (
-        "SELECT m.id, m.created_at, m.sender, m.sender_kind, m.body, m.status, a.name AS agent "
-        "FROM messages m JOIN agents a ON a.id = m.agent_id WHERE a.workflow_id = ? "
-        "ORDER BY m.id DESC LIMIT ?"
+        "SELECT m.id, m.created_at, m.sender, m.sender_kind, substr(m.body, 1, :most) AS body, "
+        "m.status, a.name AS agent "
+        "FROM messages m JOIN agents a ON a.id = m.agent_id WHERE a.workflow_id = :id "
+        "ORDER BY m.id DESC LIMIT :limit"
     )
-    return connection.execute(query, (workflow_id, limit)).fetchall()[::-1]
+    values = {"id": workflow_id, "limit": limit, "most": MAX_TEXT}
+    return connection.execute(query, values).fetchall()[::-1]
 
 
 def posts(connection: Connection, workflow_id: str, limit: int) -> list[Row]:
@@ -133,15 +146,27 @@ def posts(connection: Connection, workflow_id: str, limit: int) -> list[Row]:
     return connection.execute(query, (workflow_id, limit)).fetchall()[::-1]
 
 
-def output(connection: Connection, workflow_id: str, agent_id: int, limit: int) -> list[Row]:
-    """The newest events that tell what an agent was told, said and did, in their order."""
+def output(connection: Connection, workflow_id: str, agent_id: int, limit: int) -> Iterator[Row]:
+    """The events that tell what an agent was told, said and did, one by one, the newest first."""
     query = (
         "SELECT seq, created_at, type, payload, turn_id FROM events WHERE workflow_id = ? "
         "AND agent_id = ? AND (type GLOB '*.output' OR type GLOB '*.incoming' OR (type GLOB "
         "'turn.[fsilt]*' AND type != 'turn.starting') OR type = 'user.notification') "
         "ORDER BY seq DESC LIMIT ?"
     )
-    return connection.execute(query, (workflow_id, agent_id, limit)).fetchall()[::-1]
+    rows: Iterator[Row] = connection.execute(query, (workflow_id, agent_id, limit))
+    return rows
+
+
+def events(connection: Connection, workflow_id: str, limit: int) -> list[Row]:
+    """The newest events of a workflow, in their order, each with the beginning of its payload."""
+    query = (
+        "SELECT e.seq, e.created_at, e.type, a.name AS agent, t.key AS task, "
+        "substr(json_remove(e.payload, '$.v'), 1, ?) AS text FROM events e "
+        "LEFT JOIN agents a ON a.id = e.agent_id LEFT JOIN tasks t ON t.id = e.task_id "
+        "WHERE e.workflow_id = ? ORDER BY e.seq DESC LIMIT ?"
+    )
+    return connection.execute(query, (_EVENT_TEXT, workflow_id, limit)).fetchall()[::-1]
 
 
 def turns(connection: Connection, workflow_id: str, limit: int = 2000) -> list[Row]:

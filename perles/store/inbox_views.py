@@ -112,6 +112,7 @@ def _note(row: Row) -> Json:
     text = payload.get("text") or payload.get("reason") or payload.get("detail")
     if row["type"] == "resource.budget_warning":
         text = _budget(payload)
+    text = text or _silence(payload)
     if text is None:
         known = ("v", "from", "to", "trigger")
         text = ", ".join(f"{key} {value}" for key, value in payload.items() if key not in known)
@@ -125,6 +126,16 @@ def _note(row: Row) -> Json:
         "text": str(text),
         "acknowledged": bool(row["acknowledged"]),
     }
+
+
+def _silence(payload: Json) -> str | None:
+    """What a stuck workflow, or one worker of it, was doing, and how long nothing came of it."""
+    if "silent_s" not in payload:
+        return None
+    if "agent" in payload:
+        return f"{payload['agent']} gives no sign for {payload['silent_s']}s; the others go on"
+    doing = "; ".join(str(text) for text in payload.get("doing") or ()) or "nobody works"
+    return f"no progress for {payload['silent_s']}s: {doing}"
 
 
 def waiting_texts(connection: Connection, ids: Sequence[str]) -> dict[str, str]:

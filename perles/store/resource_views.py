@@ -10,7 +10,7 @@ from perles.store.waiting_views import nudges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from sqlite3 import Connection
+    from sqlite3 import Connection, Row
 
 Json = dict[str, Any]
 
@@ -38,7 +38,7 @@ def resources(connection: Connection | None) -> list[Json]:
             "resource": row["resource"],
             "limit": _number(row["limit"]),
             "used": _number(row["used"]),
-            "waiting": row["waiting"],
+            "waiting": _waiting(connection, row),
             "holders": holders.get(row["resource"], []),
             "queue": waiting.get(row["resource"], []),
         }
@@ -50,6 +50,13 @@ def _nudges(connection: Connection) -> Json:
     """What nudging stuck coordinators cost: part of the tokens, and without a limit of its own."""
     row: Json = {"resource": "nudge_tokens", "limit": None, "used": nudges(connection)["tokens"]}
     return row | {"waiting": 0, "holders": [], "queue": []}
+
+
+def _waiting(connection: Connection, row: Row) -> int:
+    """How many wait. Of workflows, the view counts those that are pending only."""
+    if row["resource"] != "workflows":
+        return int(row["waiting"])
+    return len(connection.execute(_LINE).fetchall())
 
 
 def _number(value: float | None) -> float | int | None:
@@ -76,13 +83,17 @@ def _holders(connection: Connection) -> dict[str, list[Json]]:
     return found
 
 
+_LINE: Final = (
+    "SELECT id, name, start_requested_at FROM workflows WHERE state IN ('pending', 'paused') "
+    "AND start_requested_at IS NOT NULL "
+    "ORDER BY julianday(start_requested_at) - priority * 10.0 / 1440, id"
+)
 _MAX_QUEUE: Final = 100
 """How many of those that wait are listed."""
 
 
 def _start_queue(connection: Connection) -> list[Json]:
-    query = "SELECT id, name, start_requested_at FROM start_queue ORDER BY place LIMIT ?"
-    rows = connection.execute(query, (_MAX_QUEUE,))
+    rows = connection.execute(f"{_LINE} LIMIT ?", (_MAX_QUEUE,))
     return [_waiter(row[0], row[1], None, row[2]) for row in rows]
 
 
@@ -108,7 +119,7 @@ def _waiter(workflow_id: str, name: str, agent: str | None, since: str) -> Json:
 
 def places(connection: Connection) -> dict[str, int]:
     """The place in line of every workflow that waits to start; 1 is the next."""
-    return {row[0]: row[1] for row in connection.execute("SELECT id, place FROM start_queue")}
+    return {row[0]: place for place, row in enumerate(connection.execute(_LINE), 1)}
 
 
 def history(connection: Connection | None, since: datetime, now: datetime) -> list[Json]:

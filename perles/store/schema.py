@@ -24,9 +24,8 @@ from perles.domain.states import AGENT, COMMAND, PHASE, TASK, TURN, WORKFLOW, Ru
 
 _Key = BigInteger().with_variant(Integer, "sqlite")
 
-START_RANK = (
-    "CASE WHEN state = 'pending' THEN julianday(start_requested_at) - priority * 10.0 / 1440 END"
-)
+RANK = "julianday(start_requested_at) - priority * 10.0 / 1440"
+START_RANK = f"CASE WHEN state = 'pending' THEN {RANK} END"
 """Who starts next: the smallest; NULL waits for nothing. Ten minutes outweigh one priority."""
 WAITS_TO_START = "start_rank IS NOT NULL"
 

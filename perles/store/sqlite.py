@@ -44,20 +44,22 @@ BUSY_TIMEOUT: Final = 10.0
 """Seconds that a connection waits for another one's lock."""
 
 
-def open_readonly(path: str) -> Connection:
-    """A connection that can only read. The caller closes it.
+def open_readonly(path: str, timeout: float = BUSY_TIMEOUT) -> Connection:
+    """A connection that can only read, and waits so many seconds for a lock. The caller closes it.
 
     A WAL database in a folder that may not be written is opened as immutable,
     when no other process has it open. Raises the driver's own errors.
     """
     quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     connection: Connection = dbapi.connect(
-        f"file:{quoted}?mode=ro", uri=True, timeout=BUSY_TIMEOUT, isolation_level=None
+        f"file:{quoted}?mode=ro", uri=True, timeout=timeout, isolation_level=None
     )
     try:
         connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
-    except dbapi.OperationalError:
+    except dbapi.OperationalError as error:
         connection.close()
+        if "locked" in str(error):
+            raise
         connection = dbapi.connect(
             f"file:{quoted}?mode=ro&immutable=1", uri=True, isolation_level=None
         )

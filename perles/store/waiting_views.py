@@ -10,10 +10,10 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from perles.store.inbox_views import moment, waiting_texts
+from perles.store.inbox_views import moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from sqlite3 import Connection, Row
 
 Json = dict[str, Any]
@@ -51,15 +51,19 @@ _NUDGES: Final = (
 
 
 def waits_for(
-    connection: Connection, ids: Sequence[str], now: datetime | None = None
+    connection: Connection,
+    ids: Sequence[str],
+    questions: Mapping[str, str] | None = None,
+    now: datetime | None = None,
 ) -> dict[str, list[str]]:
-    """What each of these running workflows does or waits for; what a person can end comes first."""
+    """What each of these running workflows does or waits for.
+
+    `questions` are those to a person (`waiting_texts`), by workflow: they come first.
+    """
     if not ids:
         return {}
     now = now or datetime.now(UTC)
-    found: dict[str, list[str]] = {id: [] for id in ids}
-    for id, text in waiting_texts(connection, ids).items():
-        found[id].append(text)
+    found = {id: [question] if (question := (questions or {}).get(id)) else [] for id in ids}
     for sources in (_turns, _held, _slots):
         for id, text in sources(connection, found, now):
             found[id].append(text)
@@ -84,13 +88,13 @@ def _doing(connection: Connection, row: Row) -> tuple[str, str]:
     """What a turn does, and since when: its command, the tool it waits for, or just its turn."""
     began = row["started_at"] or row["created_at"]
     if row["run"]:
-        return _line(row["run"]), began
+        return first_line(row["run"]), began
     values = (row["workflow_id"], _LAST_EVENTS, row["id"])
     last = connection.execute(_LAST_OUTPUT, values).fetchone()
     said = {} if last is None else json.loads(last["payload"])
     if said.get("kind") == "tool" and not said.get("done"):
         return _tool(said), last["created_at"]
-    return _line(row["title"] or "its turn"), began
+    return first_line(row["title"] or "its turn"), began
 
 
 def _tool(said: Json) -> str:
@@ -100,8 +104,8 @@ def _tool(said: Json) -> str:
     except (ValueError, AttributeError):
         command = None
     if isinstance(command, str) and command.strip():
-        return _line(command)
-    return _line(str(said.get("text") or said.get("name") or "a tool"))
+        return first_line(command)
+    return first_line(str(said.get("text") or said.get("name") or "a tool"))
 
 
 def _held(
@@ -139,8 +143,8 @@ def _slots(
             yield row["id"], f"waiting for a worker slot, {age(row['worker_requested_at'], now)}"
 
 
-def _line(text: str) -> str:
-    """The first line, cut."""
+def first_line(text: str) -> str:
+    """The first line of a command or a title, cut."""
     first = (text.strip().splitlines() or [""])[0]
     return first if len(first) <= _LONGEST else first[: _LONGEST - 1] + "…"
 

@@ -1,9 +1,11 @@
 """The dashboard on a pty, over 10,000 workflows: frames, keys, changes, processor, memory."""
 
 import fcntl
+import json
 import os
 import pty
 import select
+import sqlite3
 import statistics
 import struct
 import subprocess
@@ -17,6 +19,9 @@ from perles.store.database import Database
 from tests.benchmarks.bench import PERLES, Bench, Row, bench, fill, percentile
 
 COUNT = 10_000
+COUNT_OF_OUTPUT = 88_000
+"""Pieces of output of `OUTPUT` bytes: a gigabyte of them."""
+OUTPUT = 12 * 1024
 CHANGING = 100
 KEYS = 200
 CHANGES = 60
@@ -27,12 +32,12 @@ WAIT = 20.0
 class Screen:
     """The dashboard on a terminal of its own, from its start to its first frame."""
 
-    def __init__(self, home: Bench) -> None:
+    def __init__(self, home: Bench, *args: str, until: str = f"workflow {COUNT - 1}") -> None:
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 140, 0, 0))
         begun = time.perf_counter()
         self.process = subprocess.Popen(
-            [PERLES, "dashboard", "--no-engine"],
+            [PERLES, "dashboard", "--no-engine", *args],
             env={**home.environ, "TERM": "xterm-256color"},
             cwd=home.root,
             stdin=slave,
@@ -41,7 +46,7 @@ class Screen:
             start_new_session=True,
         )
         os.close(slave)
-        self.until(f"workflow {COUNT - 1}".encode())
+        self.until(until.encode())
         self.first_ms = (time.perf_counter() - begun) * 1000
 
     def until(self, text: bytes) -> None:
@@ -53,6 +58,11 @@ class Screen:
             if left <= 0 or not select.select([self._master], [], [], left)[0]:
                 raise TimeoutError(f"the screen never showed {text!r}")
             seen = seen[-200:] + os.read(self._master, 65536)
+
+    def press(self, key: bytes) -> None:
+        """Press a key and take in what comes of it."""
+        os.write(self._master, key)
+        self.rest(0.3)
 
     def rest(self, seconds: float) -> None:
         """Read and forget what is written in this time."""
@@ -102,6 +112,57 @@ def rows() -> Iterator[Row]:
         yield Row("dashboard, start to first frame, 10,000", value, "ms", "<= 300")
         with _shown(home) as screen:
             yield from _measured(screen, database)
+
+    yield Row("dashboard, most memory, 1 GB transcript", _long_transcript(), "MiB", "<= 60")
+
+
+def _long_transcript() -> float:
+    """The most memory with a transcript of 1 GB open, scrolled back and searched."""
+    with bench() as home:
+        database = home.database()
+        fill(database, 1, 1)
+        fill_output(Path(database.path), home.root / "stdout", COUNT_OF_OUTPUT)
+        screen = Screen(home, "--show", "wf-00000000", until="the end")
+        for keys in (b"g" * 20, b"/sentence\r", b"nnn", b"G", b"\t" * 5):
+            for key in keys:
+                screen.press(bytes([key]))
+        peak = screen.peak_mib()
+        screen.close()
+        return peak
+
+
+def fill_output(path: Path, file: Path, count: int) -> None:
+    """Have the coordinator of the first workflow say much, in events, messages, and in a file."""
+    text = "A sentence that an agent wrote. " * (OUTPUT // 32)
+    connection = sqlite3.connect(path)
+    agent = connection.execute("SELECT id FROM agents WHERE role = 'coordinator'").fetchone()[0]
+    at = "2026-01-01T00:00:00.000Z"
+
+    def events() -> Iterator[tuple[object, ...]]:
+        for number in range(count):
+            said = f"{number} {'the end' if number == count - 1 else text}"
+            payload = json.dumps({"v": 1, "kind": "text" if number % 5 else "error", "text": said})
+            yield ("wf-00000000", agent, "coordinator.output", payload, at)
+
+    with connection:
+        connection.executemany(
+            "INSERT INTO events (workflow_id, agent_id, type, payload, created_at) "
+            "VALUES (?, ?, ?, ?, ?)",
+            events(),
+        )
+        connection.executemany(
+            "INSERT INTO messages (agent_id, sender, sender_kind, body, status, created_at, "
+            "updated_at) VALUES (?, 'user', 'user', ?, 'done', ?, ?)",
+            ((agent, f"{text * 50} the end" if n else "the end", at, at) for n in range(9, -1, -1)),
+        )
+        file.write_bytes(text.encode() * count + b"\nthe end\n")
+        connection.execute(
+            "INSERT INTO turns (workflow_id, agent_id, number, status, prompt, stdout_path, "
+            "stderr_path, created_at, updated_at) VALUES ('wf-00000000', ?, 1, 'succeeded', '', "
+            "?, '', ?, ?)",
+            (agent, str(file), at, at),
+        )
+    connection.close()
 
 
 def _measured(screen: Screen, database: Database) -> Iterator[Row]:

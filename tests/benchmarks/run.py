@@ -11,6 +11,7 @@ from tests.benchmarks import (
     resources,
     running,
     supervising,
+    upkeep,
     writing,
 )
 
@@ -22,6 +23,7 @@ PARTS = {
     "resources": resources,
     "supervising": supervising,
     "dashboard": dashboard,
+    "upkeep": upkeep,
     "health": health,
 }
 ON_DEMAND = {"real-agents": real_agents}

@@ -47,6 +47,26 @@ class Terminal:
         """Press keys."""
         os.write(self.master, text if isinstance(text, bytes) else text.encode())
 
+    def wait_until_taken(self) -> None:
+        """Wait until the program has read what was typed; what it writes stays unread."""
+        deadline = monotonic() + DEADLINE
+        waiting = 1
+        while waiting and monotonic() < deadline:
+            found = fcntl.ioctl(self._slave, termios.FIONREAD, b"\0" * 4)
+            waiting = struct.unpack("i", found)[0]
+
+    def paste(self, text: bytes) -> None:
+        """Paste a text of any length: it goes in as fast as the program takes it."""
+        rest = b"\x1b[200~" + text + b"\x1b[201~"
+        os.set_blocking(self.master, False)
+        deadline = monotonic() + DEADLINE
+        while rest and monotonic() < deadline:
+            self.read(0)
+            if select.select([], [self.master], [], 0.1)[1]:
+                rest = rest[os.write(self.master, rest[:4096]) :]
+        os.set_blocking(self.master, True)
+        assert not rest
+
     def read(self, seconds: float = 0.02) -> None:
         """Take in what the program wrote, waiting for it for a moment."""
         while select.select([self.master], [], [], seconds)[0]:

@@ -72,7 +72,7 @@ def test_what_another_process_answers_is_told_where_the_answer_is_typed(
 
 def test_a_message_in_the_chat_reaches_the_agent(home: Home, terminal: Terminal) -> None:
     terminal.type("\r")
-    terminal.shows("[coordinator]")
+    terminal.shows("coordinator]")
     terminal.type("mhello\x0athere 表🎉\r")
 
     terminal.shows("sent to coordinator of")
@@ -85,7 +85,7 @@ def test_a_message_in_the_chat_reaches_the_agent(home: Home, terminal: Terminal)
 
 def test_a_message_that_cannot_be_sent_is_told_and_kept(home: Home, terminal: Terminal) -> None:
     terminal.type("\r")
-    terminal.shows("[coordinator]")
+    terminal.shows("coordinator]")
     terminal.type("mtoo late")
     home.perles("stop", "ship")
     terminal.shows("■ stopped")

@@ -44,7 +44,7 @@ def test_create_start_follow_stop_quit(home: Home, terminal: Terminal) -> None:
     terminal.shows("● running")
     assert "nightly" in terminal.text()
     terminal.type("\r")
-    terminal.shows("[coordinator]")
+    terminal.shows("coordinator]")
     terminal.wait_for("worker-1's tab", lambda text: "w1" in text)
     terminal.type("2")
     terminal.shows("begun")
@@ -155,6 +155,6 @@ def test_what_failed_stands_in_the_inbox(home: Home) -> None:
     made.type("y")
     made.shows("this is no task")
     made.type("\r")
-    made.shows("[coordinator]")
+    made.shows("coordinator]")
     made.type("q")
     assert made.ends() == 0

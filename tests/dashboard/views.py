@@ -52,7 +52,7 @@ def table(count: int, size: tuple[int, int], name: str | None = None) -> View:
         total=count,
         totals=Totals(2, 3, 1, 1_234_567, 4.2, 1),
         waiting=[waiting(1)] if count > 1 else [],
-        limits={"max_workflows_running": 5, "max_workers": 10, "max_ai_calls": 5},
+        limits={"workflows": 5, "workers": 10, "ai_calls": 5},
         now=NOW,
         size=size,
     )

@@ -18,7 +18,7 @@ from perles.agents.process import Identity
 from perles.agents.provider import AgentEvent, Kind, Launch, Outcome
 from perles.config import Config, ResourcePolicy
 from perles.domain.clock import ManualClock, from_text
-from perles.domain.errors import LimitReachedError, NoWorkerSlotError, PerlesError
+from perles.domain.errors import NoWorkerSlotError, PerlesError
 from perles.engine import admission, budget, mail, queries
 from perles.engine.beginning import begin as begin_turn
 from perles.engine.changes import change
@@ -129,11 +129,8 @@ class World:
 
     async def resume(self, id: str) -> bool:
         """A person resumes a workflow; whether there was room."""
-        try:
-            await self.context.supervisor.resume(id)
-        except LimitReachedError:
-            return False
-        return True
+        result = await self.context.supervisor.resume(id)
+        return bool(result["status"] == "running")
 
     async def end(self, id: str, trigger: str) -> None:
         """A workflow ends."""
@@ -282,7 +279,7 @@ class World:
             if free <= 0 or not line:
                 return
             assert [line[0].id] == [row[0] for row in self._rows(_FIRST)]
-            result = await self.context.supervisor.start(line[0].id)
+            result = await self.context.supervisor.admit(line[0].id)
             if result["status"] == "waiting":
                 assert "port" in result["reason"]
                 assert self._held("port") >= PORTS
@@ -334,7 +331,7 @@ class _TornError(Exception):
 class NoServers:
     """Stands for the MCP servers."""
 
-    async def open(self, _workflow_id: str, listener: Any) -> None:
+    def open(self, _workflow_id: str, listener: Any) -> None:
         """Nobody listens."""
         listener.close()
 
@@ -374,7 +371,7 @@ def without_processes(monkeypatch: Any) -> None:
 
 
 _FIRST = """
-SELECT id FROM workflows WHERE state = 'pending' AND start_requested_at IS NOT NULL
+SELECT id FROM workflows WHERE state IN ('pending', 'paused') AND start_requested_at IS NOT NULL
 ORDER BY strftime('%s', start_requested_at) - 600 * priority, start_requested_at, id LIMIT 1
 """
 _LEASES = "SELECT kind, count(*) FROM leases GROUP BY kind"

@@ -118,6 +118,23 @@ def test_the_repository_is_over_the_user(
     assert (shown[f"{prefix}.max_workers"], shown[f"{prefix}.max_ai_calls"]) == ("8", "7")
 
 
+def test_an_origin_names_the_winner_and_what_it_won_over(tmp_path: Path, home: Home) -> None:
+    files = [tmp_path / "config" / "perles" / "config.yaml", home.work / ".perles" / "config.yaml"]
+    text = "orchestration:\n  control_plane:\n    resource_policy:\n      max_workers: 7\n"
+    for file in files:
+        file.parent.mkdir(parents=True)
+        file.write_text(text)
+    name = "PERLES_CONTROL_PLANE__RESOURCE_POLICY__MAX_WORKERS"
+    home.environ[name] = "9"
+
+    shown = {setting["key"]: setting for setting in home.json("config", "show", "--json")}
+
+    setting = shown["orchestration.control_plane.resource_policy.max_workers"]
+    assert setting["value"] == "9"
+    assert setting["origin"] == f"environment {name} over {files[1]}:4 over {files[0]}:4"
+    assert f"{files[1]}:4" in home.perles("config", "show", "--origin").stdout
+
+
 def test_keys_of_the_original_are_accepted_and_told(home: Home) -> None:
     path = home.work / "c.yaml"
     path.write_text(SEED + "  claude: {model: opus}\nviews: []\ntheme: {mode: dark}\n")
@@ -171,7 +188,9 @@ def test_a_theme_with_names_of_the_original_is_fine(home: Home) -> None:
     path.write_text(f"theme: {{preset: default, {colors}}}\n")
 
     shown = home.json("--config", path, "config", "show", "--json")
+    checked = home.perles("--config", path, "config", "check")
 
+    assert "theme.colors.button.primary.bg has no effect" in checked.stderr
     values = {setting["key"]: setting["value"] for setting in shown}
     assert values["theme.preset"] == "dark"
     assert values["theme.colors"] == '{text.muted: "#ffaabb", border.focus: "cyan"}'

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from perles.agents import process
-from perles.cli.maintenance import alone
 from perles.controlplane import ControlPlane
+from perles.upkeep.lock import alone
 from tests.integration.cli import Home, signal_all
 
 
@@ -126,7 +126,7 @@ def test_a_lease_without_holder_is_told(ended: Home) -> None:
 
 
 def test_two_at_a_time_are_refused(ended: Home) -> None:
-    with alone(ControlPlane(ended.root)):
+    with alone(ControlPlane(ended.root).database_path):
         result = ended.perles("maintenance", "check")
 
     assert result.returncode == 4

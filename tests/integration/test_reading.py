@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from typing import Any
 
 import pytest
@@ -180,15 +179,27 @@ def test_a_reader_that_goes_away_is_no_error(home: Home) -> None:
     listing.stderr.close()
 
 
-def test_list_watch_appends_when_plain(home: Home) -> None:
+def test_list_watch_plain_says_what_changes_and_nothing_twice(home: Home) -> None:
     _create(home, "one")
     watching = home.popen("list", "--watch", "--plain")
-    time.sleep(2.5)
+    assert watching.stdout is not None
+    first = watching.stdout.readline()
+    _create(home, "two")
+    second = watching.stdout.readline()
+    home.perles("stop", "one")
+    third = watching.stdout.readline()
+    home.perles("archive", "one")
+    fourth = watching.stdout.readline()
     watching.send_signal(signal.SIGINT)
-    out, _ = watching.communicate(timeout=10)
+    rest, _ = watching.communicate(timeout=10)
 
-    assert out.count("one") >= 2
-    assert "\x1b" not in out
+    assert [line.split(" ", 2)[2] for line in (first, second, third)] == [
+        "one: pending, 0 of 1 tasks done\n",
+        "two: pending, 0 of 1 tasks done\n",
+        "one: stopped, 0 of 1 tasks done\n",
+    ]
+    assert fourth.endswith("is not listed any more\n")
+    assert rest == ""
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from perles.dashboard import keymap
+from perles.dashboard import actions, keymap
 from perles.dashboard.frames import detail as details
 from perles.dashboard.frames import form as forms
 from perles.dashboard.frames import inbox as inboxes
@@ -135,13 +135,17 @@ def _place(state: State, view: View) -> Line:
 
 
 def _bindings(state: State) -> tuple[keymap.Binding, ...]:
+    if state.question is not None:
+        return keymap.ASKED
     if state.form is not None:
-        return keymap.FORM
+        return keymap.FIND if state.form.template is None else keymap.FORM
     if state.screen == "inbox":
-        return keymap.INBOX
+        return keymap.INBOX if state.inbox.answer is None else keymap.ANSWER
     if state.detail is not None:
+        if state.detail.searching:
+            return keymap.SEARCH
         return keymap.CHAT if state.detail.typing else keymap.DETAIL
-    return keymap.TABLE
+    return keymap.FILTER if state.table.typing else keymap.TABLE
 
 
 def _overlay(
@@ -152,7 +156,7 @@ def _overlay(
     if state.help:
         return over(body, _help(state, columns, rows), columns), None
     if state.question is not None:
-        drawn = _question(state, columns)
+        drawn = _question(state, view)
         return over(body, drawn, columns), None
     if state.form is not None:
         drawn, at = forms.draw(state.form, view.size)
@@ -163,9 +167,10 @@ def _overlay(
     return tuple(body), None
 
 
-def _question(state: State, columns: int) -> list[Line]:
+def _question(state: State, view: View) -> list[Line]:
     assert state.question is not None
-    inner = max(10, min(60, columns - 4))
+    inner = max(10, min(60, view.size[0] - 4))
+    ended = actions.already_ended(state.question.ids, view)
     keys = line(
         Segment("y", "key"),
         " stop   ",
@@ -174,16 +179,18 @@ def _question(state: State, columns: int) -> list[Line]:
         Segment("any other key", "key"),
         " no",
     )
-    return box(
-        "Stop", [*(line(x) for x in wrap(state.question.text, inner)), (), keys], inner, style="bad"
-    )
+    lines = [line(part) for part in wrap(state.question.text, inner)]
+    if ended is not None:
+        lines += [line(Segment(part, ended.style)) for part in wrap(ended.text, inner)]
+    return box("Stop", [*lines, (), keys], inner, style="bad")
 
 
 def _help(state: State, columns: int, rows: int) -> list[Line]:
     inner = max(10, min(74, columns - 2))
     keys = 22 if inner > 50 else 12
     lines: list[Line] = []
-    for title, bindings in keymap.GROUPS:
+    here = {"detail": "One workflow", "inbox": "Inbox"}.get(state.screen)
+    for title, bindings in sorted(keymap.GROUPS, key=lambda group: group[0] != here):
         lines.append(line(Segment(title, "title")))
         for binding in bindings:
             parts = wrap(binding.text, max(8, inner - keys - 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from perles.dashboard.editor import Editor
 from perles.dashboard.frames.parts import (
     AGENT_GLYPHS,
     GLYPHS,
@@ -27,6 +28,7 @@ WIDE: Final = 120
 """From so many columns on, the tasks stand beside every tab."""
 _SIDE: Final = 42
 _INPUT_ROWS: Final = 4
+_NEAR: Final = 4096
 
 
 def draw(detail: Detail, view: View) -> tuple[list[Line], int, tuple[int, int] | None]:
@@ -159,9 +161,9 @@ def _tabs(detail: Detail, view: View, inside: Inside) -> Line:
         if tab == detail.tab:
             chosen = index
         glyph, style = marks.get(tab, ("", ""))
-        lead = (Segment(f"{glyph} ", style),) if glyph else ()
-        name = Segment(f"[{label}]", "title") if tab == detail.tab else Segment(f" {label} ")
-        parts.append((*lead, name))
+        opened, closed, name = ("[", "]", "title") if tab == detail.tab else (" ", " ", "")
+        mark = (Segment(f"{glyph} ", style),) if glyph else ()
+        parts.append((Segment(opened, name), *mark, Segment(f"{label}{closed}", name)))
     sizes = [sum(width(s.text) for s in part) for part in parts]
     first = 0
     while first < chosen and sum(sizes[first : chosen + 1]) + (2 if first else 0) > columns:
@@ -194,10 +196,11 @@ def _field(detail: Detail, columns: int, rows: int) -> tuple[list[Line], tuple[i
     title = f"─ to {clean(detail.to)} · Tab for another "
     head = line(Segment(cut(title, columns) + "─" * max(0, columns - width(title)), "focus"))
     room = max(1, columns - 3)
-    before = wrap(detail.input.text[: detail.input.at] + "\0", room)
-    lines = wrap(detail.input.text, room)
-    at = len(_unmarked(detail, room)) - 1
-    column = width(_unmarked(detail, room)[-1]) if before else 0
+    text, place = _near(detail.input)
+    before = wrap(text[:place] + "x", room)  # blanks at the end count
+    column = width(before[-1]) - 1
+    lines = wrap(text, room)
+    at = len(before) - 1
     most = min(_INPUT_ROWS, max(1, rows // 4))
     start = max(0, min(at - most + 1, len(lines) - 1))
     shown = [line(Segment("  "), part) for part in lines[start : start + most]]
@@ -205,9 +208,13 @@ def _field(detail: Detail, columns: int, rows: int) -> tuple[list[Line], tuple[i
     return [head, *shown], (min(columns - 1, 2 + column), 1 + at - start)
 
 
-def _unmarked(detail: Detail, room: int) -> list[str]:
-    """The rows of the text before the cursor; blanks at the end count."""
-    text = detail.input.text[: detail.input.at]
-    rows = wrap(text + "x", room)
-    rows[-1] = rows[-1][:-1]
-    return rows
+def _near(editor: Editor) -> tuple[str, int]:
+    """The text around the cursor, from the start of a line, and where the cursor stands in it.
+
+    No more of it can be seen, and a long text would be wrapped anew at each key.
+    """
+    start = max(0, (editor.at - _NEAR) // _NEAR * _NEAR)
+    if start:
+        newline = editor.text.find("\n", start, editor.at - _NEAR // 2)
+        start = start if newline < 0 else newline + 1
+    return editor.text[start : editor.at + _NEAR], editor.at - start

@@ -115,7 +115,7 @@ def note_of(row: Mapping[str, Any]) -> tuple[str, str]:
     """What a workflow waits for or ended with, and in which style."""
     attention, reason = row["attention"], row["reason"]
     if attention == "waiting for you":
-        return "waits for you", "warn"
+        return f"for you: {row['asked']}" if row.get("asked") else "waits for you", "warn"
     if attention in ("stuck", "degraded"):
         return str(attention), "bad" if attention == "stuck" else "warn"
     if row["state"] == "failed":

@@ -94,11 +94,11 @@ _BY_WIDTH: Final = (
     (60, (_COUNT, _UPTIME)),
     (78, (_BAR, _HEALTH, _UPTIME)),
     (100, (_BAR, _WORKERS, _HEALTH, _TOKENS, _UPTIME)),
-    (118, (_PRIORITY, _BAR, _WORKERS, _HEALTH, _TOKENS, _COST, _UPTIME)),
-    (138, (_PRIORITY, _BAR, _WORKERS, _HEALTH, _TOKENS, _COST, _UPTIME, _STARTED)),
-    (158, (_PRIORITY, _BAR, _WORKERS, _HEALTH, _TOKENS, _COST, _UPTIME, _STARTED, _PLACE)),
+    (110, (_PRIORITY, _BAR, _WORKERS, _HEALTH, _TOKENS, _COST, _UPTIME)),
+    (124, (_PRIORITY, _BAR, _WORKERS, _HEALTH, _TOKENS, _COST, _UPTIME, _STARTED)),
+    (138, (_PRIORITY, _BAR, _WORKERS, _HEALTH, _TOKENS, _COST, _UPTIME, _STARTED, _PLACE)),
     (
-        180,
+        160,
         (_PRIORITY, _BAR, _WORKERS, _HEALTH, _TOKENS, _COST, _UPTIME, _STARTED, _PLACE, _TEMPLATE),
     ),
 )
@@ -118,7 +118,7 @@ def layout(columns: int) -> tuple[Column, ...]:
     name = Column("NAME", free - (note + 1 if note else 0), _name, "name")
     found = (first, name, *rest)
     if note:
-        found = (*found, Column("NOTE", note, lambda r, _n, _c: note_of(r), "attention"))
+        found = (*found, Column("NOTE", note, lambda r, _n, _c: note_of(r)))
     return found
 
 
@@ -130,13 +130,20 @@ def draw(state: State, view: View) -> list[Line]:
     if not view.ids:
         return [*lines, *_empty(state, view, shown)]
     top = max(0, min(state.table.top, len(view.ids) - shown))
+    asked = {one["workflow_id"]: one["text"] for one in reversed(view.waiting) if _asks(one)}
     for place in range(top, min(len(view.ids), top + shown)):
         workflow_id = view.ids[place]
         row = view.rows.get(workflow_id)
+        if row is not None and workflow_id in asked:
+            row = {**row, "asked": asked[workflow_id]}
         marked = workflow_id in state.table.marked
         drawn = _row(row, marked, view.now, columns)
         lines.append(selected(drawn) if place == state.table.cursor else drawn)
     return lines
+
+
+def _asks(waiting: Row) -> bool:
+    return waiting["kind"] in ("approval", "notification")
 
 
 def top_line(view: View) -> Line:
@@ -149,17 +156,17 @@ def top_line(view: View) -> Line:
         parts.append(Segment(f" ▲ {len(view.waiting)} for you ", "warn"))
     short = columns < 76
     for label, used, key in (
-        ("running", totals.workflows_running, "max_workflows_running"),
-        ("workers", totals.workers, "max_workers"),
-        ("calls", totals.ai_calls, "max_ai_calls"),
+        ("running", totals.workflows_running, "workflows"),
+        ("workers", totals.workers, "workers"),
+        ("calls", totals.ai_calls, "ai_calls"),
     ):
         limit = limits.get(key)
         full = limit is not None and used >= limit
-        text = f" {label[:3] if short else label} {used}" + (f"/{limit}" if limit else "")
+        text = f" {label[:3] if short else label} {used}" + (f"/{limit:.0f}" if limit else "")
         parts.append(Segment(text, "warn" if full else "muted"))
     if totals.queued and not short:
         parts.append(Segment(f" queued {totals.queued}", "muted"))
-    budget = limits.get("token_budget") or 0
+    budget = int(limits.get("tokens") or 0)
     tokens = short_number(totals.tokens) + (f"/{short_number(budget)}" if budget else "")
     right = line(Segment(f"{tokens} tokens  {cost(totals.cost_today)} today", "muted"))
     return fit(ends(tuple(parts), right, columns), columns)
@@ -193,6 +200,8 @@ def _empty(state: State, view: View, rows: int) -> list[Line]:
     columns = view.size[0]
     if state.table.filter.text and view.total:
         text = f"none of {view.total} fits the filter; Esc clears it"
+    elif view.banner:
+        text = "nothing can be read"
     else:
         text = "no workflow yet; n makes one"
     pad = " " * max(0, (columns - len(text)) // 2)

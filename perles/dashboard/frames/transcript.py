@@ -24,7 +24,7 @@ def lines_of(records: Sequence[Record], columns: int) -> list[Line]:
     return found
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def record_lines(record: Record, columns: int) -> tuple[Line, ...]:
     """The lines of one record."""
     return tuple(_DRAW.get(record.kind, _other)(record, columns))
@@ -126,6 +126,10 @@ def _raw(record: Record, columns: int) -> list[Line]:
     return [line(part) for part in wrap(record.text[:2000], columns)]
 
 
+def _more(record: Record, columns: int) -> list[Line]:
+    return [line(Segment(cut(clean(record.text), columns), "muted"))]
+
+
 def _other(record: Record, columns: int) -> list[Line]:
     return [] if record.kind == "session" else _text(record, columns)
 
@@ -142,5 +146,6 @@ _DRAW: Final[dict[str, Callable[[Record, int], list[Line]]]] = {
     "message": _message,
     "event": _event,
     "file": _file,
+    "more": _more,
     "raw": _raw,
 }

@@ -16,7 +16,7 @@ _MEANS_NOTHING: Final = frozenset(
     {"workflow.paused", "task.waiting_for_user", "agent.rate_limited", "turn.queued"}
 )
 """Events after which silence is no sign of anything."""
-_HELPED: Final = frozenset({"recovery.attempted", "coordinator.replaced"})
+_HELPED: Final = frozenset({"recovery.attempted", "coordinator.replaced", "turn.interrupted"})
 """Events after which what goes on did not go on by itself."""
 
 

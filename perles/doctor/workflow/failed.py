@@ -48,7 +48,8 @@ def _budget(case: Case) -> Finding:
 def _recoveries(case: Case) -> Iterator[Finding]:
     query = (
         "SELECT type, payload FROM events WHERE workflow_id = ? "
-        "AND type IN ('recovery.attempted', 'recovery.failed', 'recovery.exhausted') ORDER BY seq"
+        "AND agent_id IS NULL AND type IN "
+        "('recovery.attempted', 'recovery.failed', 'recovery.exhausted') ORDER BY seq"
     )
     rows = case.connection.execute(query, (case.id,)).fetchall()
     if not any(row["type"] == "recovery.exhausted" for row in rows):

@@ -23,10 +23,10 @@ def check(case: Case) -> Iterator[Finding]:
     rest = case.shown["waits_for"][1 if questions else 0 :]
     for text in rest:
         waits = text.startswith(("waiting", "rate limited"))
-        yield Finding("waits for" if waits else "does", NOTE if waits else OK, text)
+        yield Finding("now", NOTE if waits else OK, text)
     if not case.shown["waits_for"]:
         text = "nobody works, and no message waits for an agent"
-        yield Finding("does", NOTE, text, f"tell the coordinator: perles send {case.id} TEXT")
+        yield Finding("now", NOTE, text, f"tell the coordinator: perles send {case.id} TEXT")
 
 
 def _health(case: Case) -> Iterator[Finding]:
@@ -55,7 +55,7 @@ def _questions(case: Case) -> Iterator[Finding]:
                 f"perles approve {case.id} {task['key']}, "
                 f"or perles deny {case.id} {task['key']} -m WHY"
             )
-            yield Finding("waits for", NOTE, text, advice)
+            yield Finding("now", NOTE, text, advice)
 
 
 def _question(case: Case, task: dict[str, str]) -> str:

@@ -23,11 +23,12 @@ async def pause(context: Context, command: Command, args: Args) -> Args:
     return await context.supervisor.pause(_workflow_id(command), reason=args.get("reason"))
 
 
-async def resume(context: Context, command: Command, _args: Args) -> Args:
-    """Go on with a paused workflow."""
+async def resume(context: Context, command: Command, args: Args) -> Args:
+    """Go on with a paused workflow, or let it wait for room."""
     if _is(context, command, "running") and command.status == "running":
         return {"status": "running"}
-    return await context.supervisor.resume(_workflow_id(command))
+    wait = not args.get("no_wait")
+    return await context.supervisor.resume(_workflow_id(command), wait=wait)
 
 
 async def stop(context: Context, command: Command, args: Args) -> Args:

@@ -1,0 +1,70 @@
+"""What the inside of a workflow reads: a window at the end, however much there is."""
+
+import sqlite3
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from perles.dashboard.data import Source
+from perles.dashboard.inside import MAX_TEXT
+from perles.dashboard.model import Detail, Inside, State, View
+from perles.store.database import Database
+from tests.benchmarks.bench import fill
+from tests.benchmarks.dashboard import COUNT_OF_OUTPUT, fill_output
+from tests.integration.cli import Home
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def database(home: Home) -> Path:
+    """One workflow whose coordinator said more than can be held."""
+    fill(Database(home.database), 1, 1)
+    fill_output(home.database, home.work / "stdout", COUNT_OF_OUTPUT // 100)
+    return home.database
+
+
+def _read(database: Path, tab: str, limit: int) -> Inside:
+    source = Source(database)
+    source.changed()
+    state = State(screen="detail", detail=Detail("wf-00000000", tab, limit=limit))
+    inside = source.view(state, View(), (140, 42)).inside
+    source.close()
+    assert inside is not None
+    return inside
+
+
+def test_no_more_is_held_than_a_window_however_far_one_scrolls_back(database: Path) -> None:
+    body = _read(database, "coordinator", 20_000).body
+
+    assert sum(len(record.text) for record in body) <= MAX_TEXT + 20_000
+    assert "older than this" in body[0].text
+    assert "the end" in body[-1].text
+
+
+@pytest.mark.parametrize("tab", ["coordinator", "messages", "events", "log"])
+def test_a_long_transcript_is_read_in_little_memory(database: Path, tab: str) -> None:
+    _read(database, tab, 300)
+    tracemalloc.start()
+
+    body = _read(database, tab, 20_000).body
+
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 12 * MIB
+    assert "the end" in body[-1].text
+
+
+def test_a_log_of_a_gigabyte_is_read_from_its_end(database: Path, tmp_path: Path) -> None:
+    huge = tmp_path / "huge"
+    with huge.open("wb") as file:
+        file.truncate(1024 * MIB)
+        file.seek(0, 2)
+        file.write(b"\nthe very end\n")
+    connection = sqlite3.connect(database)
+    with connection:
+        connection.execute("UPDATE turns SET stdout_path = ?", (str(huge),))
+    connection.close()
+
+    assert _read(database, "log", 300).body[-1].text == "the very end"

@@ -100,6 +100,18 @@ def test_stuck_is_a_problem_and_says_what_it_does(crew: Crew) -> None:
     assert _only(found, "now").text.startswith("worker-1: sleep 1000, 2")
 
 
+@pytest.mark.parametrize(("status", "told"), [("running", True), ("interrupted", False)])
+def test_a_worker_that_hangs_alone_is_named(crew: Crew, status: str, told: bool) -> None:
+    crew.workflow(ID, health="healthy")
+    agent = crew.agent(ID, "worker-1")
+    turn = crew.turn(ID, agent, status, started_at=crew.at(minutes=20))
+    about = {"workflow_id": ID, "agent_id": agent, "turn_id": turn}
+    crew.event("health.stuck", {"silent_s": 301}, at=crew.now, **about)
+
+    found = [one.text for one in _examine(crew) if one.check == "health"]
+    assert [text.partition(",")[0] for text in found] == ["worker-1 gives no sign"] * told
+
+
 def test_a_long_compile_is_no_problem(crew: Crew) -> None:
     crew.workflow(ID, health="healthy")
     task = crew.task(ID, "a", "in_progress", run="make -j8")

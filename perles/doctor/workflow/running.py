@@ -18,6 +18,7 @@ def check(case: Case) -> Iterator[Finding]:
         text = "it is running, but no engine does"
         yield Finding("running", PROBLEM, text, "perles serve --detach")
     yield from _health(case)
+    yield from _workers(case)
     yield from _questions(case)
     questions = any(text.startswith("waiting for you") for text in case.shown["waits_for"])
     rest = case.shown["waits_for"][1 if questions else 0 :]
@@ -45,6 +46,19 @@ def _health(case: Case) -> Iterator[Finding]:
     elif case.shown["health"] == "degraded":
         text = f"degraded: no sign of its agents since {moment(beat)}"
         yield Finding("health", NOTE, text, f"look: perles logs {case.id} --follow")
+
+
+def _workers(case: Case) -> Iterator[Finding]:
+    """Workers that hang alone, in a turn that still runs."""
+    query = (
+        "SELECT a.name, max(e.created_at) FROM events e JOIN agents a ON a.id = e.agent_id "
+        "JOIN turns t ON t.id = e.turn_id WHERE e.workflow_id = ? AND e.type = 'health.stuck' "
+        "AND t.status IN ('starting', 'running') GROUP BY a.id ORDER BY a.id"
+    )
+    for name, told in case.connection.execute(query, (case.id,)):
+        text = f"{name} gives no sign, told at {moment(told)}"
+        advice = f"look: perles logs {case.id} --agent {name} --follow"
+        yield Finding("health", PROBLEM, text, advice)
 
 
 def _questions(case: Case) -> Iterator[Finding]:

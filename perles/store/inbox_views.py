@@ -129,9 +129,11 @@ def _note(row: Row) -> Json:
 
 
 def _silence(payload: Json) -> str | None:
-    """What a stuck workflow was doing, and for how long nothing came of it."""
+    """What a stuck workflow, or one worker of it, was doing, and how long nothing came of it."""
     if "silent_s" not in payload:
         return None
+    if "agent" in payload:
+        return f"{payload['agent']} gives no sign for {payload['silent_s']}s; the others go on"
     doing = "; ".join(str(text) for text in payload.get("doing") or ()) or "nobody works"
     return f"no progress for {payload['silent_s']}s: {doing}"
 

@@ -6,10 +6,22 @@ from dataclasses import replace
 
 from perles.dashboard import actions, commands, editor
 from perles.dashboard.keys import Key
-from perles.dashboard.model import HISTORY, Detail, Effect, Notice, Result, State, View, tabs_of
+from perles.dashboard.model import (
+    HISTORY,
+    Detail,
+    Effect,
+    Notice,
+    Result,
+    State,
+    View,
+    scrolled,
+    tabs_of,
+)
 
-STEP = 200
-"""More records that are read when somebody scrolls beyond what was."""
+FIRST = 300
+"""Records of a tab that are read at first."""
+FAR = 5_000
+"""Records that are read for who goes to the beginning; once more there, and 500 more come."""
 
 
 def press(state: State, key: Key, view: View) -> Result:
@@ -59,7 +71,7 @@ def _tab(detail: Detail, key: Key, view: View) -> Detail | None:
         at = int(key.name) - 1
     else:
         return None
-    return replace(detail, tab=tabs[at], up=0, limit=300)
+    return replace(detail, tab=tabs[at], up=0, until=None, limit=FIRST)
 
 
 def _scroll(detail: Detail, key: Key, view: View) -> Detail | None:
@@ -67,11 +79,11 @@ def _scroll(detail: Detail, key: Key, view: View) -> Detail | None:
     ways = {"k": 1, "up": 1, "j": -1, "down": -1, "pageup": page, "pagedown": -page}
     ways |= {"wheel-up": 3, "wheel-down": -3, "ctrl-u": page // 2, "ctrl-d": -(page // 2)}
     if key.name in ways:
-        return replace(detail, up=max(0, detail.up + ways[key.name]))
+        return scrolled(detail, detail.up + ways[key.name], view.inside)
     if key.name in ("g", "home"):
-        return replace(detail, up=10**9)
+        return replace(scrolled(detail, 10**9, view.inside), limit=max(FAR, detail.limit))
     if key.name in ("G", "end"):
-        return replace(detail, up=0, limit=300)
+        return replace(scrolled(detail, 0, view.inside), limit=FIRST)
     return None
 
 

@@ -43,7 +43,8 @@ def read_inside(
     workflow_id = detail.workflow_id
     agents = [dict(found) for found in dashboard_views.agents(connection, workflow_id)]
     tasks = views.show_tasks(connection, workflow_id)
-    return Inside(row, agents, tasks, detail.tab, _body(connection, detail, agents))
+    body = _body(connection, detail, agents)
+    return Inside(row, agents, tasks, detail.tab, body, views.last_seq(connection))
 
 
 def _body(connection: Connection, detail: Detail, agents: Sequence[Mapping[str, Any]]) -> list[Any]:
@@ -53,9 +54,8 @@ def _body(connection: Connection, detail: Detail, agents: Sequence[Mapping[str, 
     if detail.tab == "messages":
         return _messages(connection, workflow_id, detail.limit)
     if detail.tab == "events":
-        return [
-            _event(row) for row in dashboard_views.events(connection, workflow_id, detail.limit)
-        ]
+        rows = dashboard_views.events(connection, workflow_id, detail.limit, detail.until)
+        return _within(_event(row) for row in rows)
     if detail.tab == "timeline":
         return [dict(turn) for turn in dashboard_views.turns(connection, workflow_id)]
     if detail.tab == "log":
@@ -64,7 +64,7 @@ def _body(connection: Connection, detail: Detail, agents: Sequence[Mapping[str, 
     agent = next((one for one in agents if one["name"] == detail.tab), None)
     if agent is None:
         return []
-    rows = dashboard_views.output(connection, workflow_id, agent["id"], detail.limit)
+    rows = dashboard_views.output(connection, workflow_id, agent["id"], detail.limit, detail.until)
     return _joined(_within(_said(dict(found), str(agent["name"])) for found in rows))
 
 

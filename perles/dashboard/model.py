@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 from perles.dashboard.editor import Editor
@@ -42,11 +42,15 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """One workflow's inside. `up` counts lines above the end: 0 follows the tail."""
+    """One workflow's inside. `up` counts lines above the end: 0 follows the tail.
+
+    Who scrolled back reads on undisturbed: events after `until` are not shown then.
+    """
 
     workflow_id: str
     tab: str = "coordinator"
     up: int = 0
+    until: int | None = None
     limit: int = 300
     search: Editor = field(default_factory=Editor)
     searching: bool = False
@@ -109,6 +113,8 @@ class Inside(NamedTuple):
     tab: str = ""
     body: Sequence[Any] = ()
     """The records of that tab."""
+    last: int = 0
+    """The newest event of all, when this was read."""
 
 
 class View(NamedTuple):
@@ -138,6 +144,14 @@ def tabs_of(view: View) -> list[str]:
     """The tabs of the detail: the agents', then the rest."""
     names = [agent["name"] for agent in view.inside.agents] if view.inside else []
     return [*(names or ["coordinator"]), *TABS_AFTER]
+
+
+def scrolled(detail: Detail, up: int, inside: Inside | None) -> Detail:
+    """The detail so many lines above the end; at the end, it follows what comes."""
+    if up <= 0:
+        return replace(detail, up=0, until=None)
+    until = detail.until if inside is None or detail.until is not None else inside.last
+    return replace(detail, up=up, until=until)
 
 
 def selected_id(state: State, view: View) -> str | None:

@@ -35,6 +35,8 @@ MAX_ROWS: Final = 500
 MAX_TEXT: Final = 20_001
 """Characters of one message that are read: as many as are shown, and one that tells of more."""
 _EVENT_TEXT: Final = 2000
+_ANY: Final = 2**62
+"""A seq that no event has."""
 
 
 class Totals(NamedTuple):
@@ -146,27 +148,37 @@ def posts(connection: Connection, workflow_id: str, limit: int) -> list[Row]:
     return connection.execute(query, (workflow_id, limit)).fetchall()[::-1]
 
 
-def output(connection: Connection, workflow_id: str, agent_id: int, limit: int) -> Iterator[Row]:
-    """The events that tell what an agent was told, said and did, one by one, the newest first."""
+def output(
+    connection: Connection, workflow_id: str, agent_id: int, limit: int, until: int | None = None
+) -> Iterator[Row]:
+    """The events that tell what an agent was told, said and did, one by one, the newest first.
+
+    Those after seq `until` are left out.
+    """
     query = (
         "SELECT seq, created_at, type, payload, turn_id FROM events WHERE workflow_id = ? "
-        "AND agent_id = ? AND (type GLOB '*.output' OR type GLOB '*.incoming' OR (type GLOB "
-        "'turn.[fsilt]*' AND type != 'turn.starting') OR type = 'user.notification') "
+        "AND seq <= ? AND agent_id = ? AND (type GLOB '*.output' OR type GLOB '*.incoming' OR "
+        "(type GLOB 'turn.[fsilt]*' AND type != 'turn.starting') OR type = 'user.notification') "
         "ORDER BY seq DESC LIMIT ?"
     )
-    rows: Iterator[Row] = connection.execute(query, (workflow_id, agent_id, limit))
+    values = (workflow_id, _ANY if until is None else until, agent_id, limit)
+    rows: Iterator[Row] = connection.execute(query, values)
     return rows
 
 
-def events(connection: Connection, workflow_id: str, limit: int) -> list[Row]:
-    """The newest events of a workflow, in their order, each with the beginning of its payload."""
+def events(
+    connection: Connection, workflow_id: str, limit: int, until: int | None = None
+) -> Iterator[Row]:
+    """The events of a workflow up to seq `until`, the newest first, with their payload's start."""
     query = (
         "SELECT e.seq, e.created_at, e.type, a.name AS agent, t.key AS task, "
         "substr(json_remove(e.payload, '$.v'), 1, ?) AS text FROM events e "
         "LEFT JOIN agents a ON a.id = e.agent_id LEFT JOIN tasks t ON t.id = e.task_id "
-        "WHERE e.workflow_id = ? ORDER BY e.seq DESC LIMIT ?"
+        "WHERE e.workflow_id = ? AND e.seq <= ? ORDER BY e.seq DESC LIMIT ?"
     )
-    return connection.execute(query, (_EVENT_TEXT, workflow_id, limit)).fetchall()[::-1]
+    values = (_EVENT_TEXT, workflow_id, _ANY if until is None else until, limit)
+    rows: Iterator[Row] = connection.execute(query, values)
+    return rows
 
 
 def turns(connection: Connection, workflow_id: str, limit: int = 2000) -> list[Row]:

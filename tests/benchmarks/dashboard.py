@@ -155,7 +155,10 @@ def fill_output(path: Path, file: Path, count: int) -> None:
             "updated_at) VALUES (?, 'user', 'user', ?, 'done', ?, ?)",
             ((agent, f"{text * 50} the end" if n else "the end", at, at) for n in range(9, -1, -1)),
         )
-        file.write_bytes(text.encode() * count + b"\nthe end\n")
+        with file.open("wb") as output:
+            output.truncate(OUTPUT * count)
+            output.seek(0, 2)
+            output.write(b"\nthe end\n")
         connection.execute(
             "INSERT INTO turns (workflow_id, agent_id, number, status, prompt, stdout_path, "
             "stderr_path, created_at, updated_at) VALUES ('wf-00000000', ?, 1, 'succeeded', '', "

@@ -68,3 +68,16 @@ def test_a_log_of_a_gigabyte_is_read_from_its_end(database: Path, tmp_path: Path
     connection.close()
 
     assert _read(database, "log", 300).body[-1].text == "the very end"
+
+
+@pytest.mark.parametrize("tab", ["coordinator", "events"])
+def test_what_came_after_one_scrolled_back_is_left_out(database: Path, tab: str) -> None:
+    source = Source(database)
+    source.changed()
+    detail = Detail("wf-00000000", tab, up=5, until=100)
+    inside = source.view(State(screen="detail", detail=detail), View(), (140, 42)).inside
+    source.close()
+
+    assert inside is not None
+    assert max(record.key for record in inside.body) == 100
+    assert inside.last > 100

@@ -266,3 +266,43 @@ def test_the_footer_has_the_keys_of_what_is_typed() -> None:
     for keys, said in (("/", "keep the filter"), ("x", "kill at once"), ("iy", "send")):
         _, frame = Composer().compose(_keys(State(), view, *keys)[0], view)
         assert said in "".join(segment.text for segment in frame.lines[-1])
+
+
+def test_who_scrolled_back_is_not_moved_by_what_comes_and_follows_again_at_the_end() -> None:
+    view = inside((80, 12))
+    assert view.inside is not None
+    view = view._replace(inside=view.inside._replace(last=41))
+    back = _keys(DETAIL, view, "k", "k")[0]
+    later = view._replace(inside=view.inside._replace(last=90))  # type: ignore[union-attr]
+
+    again = Composer().compose(_keys(back, later, "k")[0], later)[0]
+    followed = _keys(again, later, "G")[0]
+    scrolled_down = _keys(back, later, "pagedown")[0]
+
+    assert [_until(state) for state in (back, again)] == [41, 41]
+    assert [_until(state) for state in (followed, scrolled_down)] == [None, None]
+
+
+def test_a_transcript_that_fits_the_screen_is_followed_whatever_is_scrolled() -> None:
+    view = inside((80, 60))
+
+    state = Composer().compose(_keys(DETAIL, view, "g", "k")[0], view)[0]
+
+    assert _until(state) is None
+
+
+def _until(state: State) -> int | None:
+    assert state.detail is not None
+    return state.detail.until
+
+
+def test_who_scrolls_beyond_what_was_read_has_more_of_it_read() -> None:
+    view = inside((80, 12))
+    at_top = Composer().compose(_keys(DETAIL, view, "g")[0], view)[0]
+
+    state = Composer().compose(_keys(at_top, view, "k")[0], view)[0]
+
+    assert at_top.detail is not None
+    assert state.detail is not None
+    assert state.detail.limit > at_top.detail.limit > 300
+    assert state.detail.up == at_top.detail.up

@@ -24,11 +24,13 @@ from perles.dashboard.lines import (
     stack,
     wrap,
 )
-from perles.dashboard.model import Detail, Notice, State, View
+from perles.dashboard.model import Detail, Notice, State, View, scrolled
 from perles.text import clean, cut, width
 
 LEAST: Final = (24, 5)
 """The smallest screen that something can be shown on."""
+MOST: Final = 20_000
+"""Records of one tab that are ever read."""
 
 
 class Composer:
@@ -65,7 +67,8 @@ class Composer:
             return replace(state, notice=Notice(f"no match {where}: {detail.search.text}"))
         place = wanted[-1] if step > 0 else wanted[0]
         up = max(0, len(lines) - 1 - place)
-        return replace(state, detail=replace(detail, up=min(up, max(0, len(lines) - height))))
+        up = min(up, max(0, len(lines) - height))
+        return replace(state, detail=scrolled(detail, up, inside))
 
 
 def _main(state: State, view: View) -> tuple[list[Line], tuple[int, int] | None, State]:
@@ -79,12 +82,11 @@ def _main(state: State, view: View) -> tuple[list[Line], tuple[int, int] | None,
 
 
 def _bounded(detail: Detail, view: View, reach: int) -> Detail:
-    """Scrolled no further than there is; at the top, more is asked for."""
-    inside = view.inside
-    more = inside is not None and len(inside.body) >= detail.limit and detail.up >= reach
-    if detail.up > reach and more and detail.tab not in ("tasks", "timeline", "log"):
-        return replace(detail, up=reach, limit=min(detail.limit + 500, 20_000))
-    return replace(detail, up=min(detail.up, reach))
+    """Scrolled no further than there is; who wants beyond it has more read."""
+    bounded = scrolled(detail, min(detail.up, reach), view.inside)
+    if detail.up > reach and detail.tab not in ("tasks", "timeline", "log"):
+        return replace(bounded, limit=min(detail.limit + 500, MOST))
+    return bounded
 
 
 def _status(state: State, view: View) -> tuple[Line, int | None]:

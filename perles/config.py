@@ -314,6 +314,8 @@ def ignored_keys(paths: list[Path]) -> list[str]:
         for key, node in _leaves(yamlfile.read(path), ""):
             if key in IGNORED:
                 found.append(f"{node.where}: {key}")
+            elif key == "theme.colors":
+                found += [f"{one.where}: {key}.{name}" for name, one in theme.unused(node)]
     return found
 
 

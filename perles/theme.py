@@ -117,6 +117,11 @@ def read_colors(node: Node) -> dict[str, str]:
     return {name: _colour(found) for name, found in _tokens(node, "") if name in DARK}
 
 
+def unused(node: Node) -> Iterator[tuple[str, Node]]:
+    """The tokens of the original that colour nothing here."""
+    return ((name, found) for name, found in _tokens(node, "") if name not in DARK)
+
+
 def _tokens(node: Node, prefix: str) -> Iterator[tuple[str, Node]]:
     for name, found in node.mapping().items():
         token = f"{prefix}{name}"

@@ -25,6 +25,9 @@ from perles.dashboard.table_keys import select as select_row
 
 FRAMES: Final = 20
 POLL_SECONDS: Final = 0.025
+IDLE_POLL_SECONDS: Final = 0.05
+"""How often the database is looked at while nothing changes and nobody types."""
+ACTIVE_SECONDS: Final = 2.0
 NOTICE_SECONDS: Final = {"good": 6.0, "muted": 6.0, "warn": 15.0, "bad": 60.0}
 _READ: Final = 64 * 1024
 
@@ -51,6 +54,7 @@ class App:
         self._second = 0
         self._key_at = 0.0
         self._pipe = os.pipe()
+        self._active_at = 0.0
         self._had_work = False
         self._notice = Notice("")
         self._notice_at = 0.0
@@ -105,6 +109,7 @@ class App:
             self._dirty = self._stale = True
             self._act(effects)
         if self._source.changed():
+            self._active_at = time.monotonic()
             self._dirty = self._stale = True
         second = int(time.time())
         if second != self._second:
@@ -125,7 +130,9 @@ class App:
     def _wait(self) -> None:
         reading = [self._screen.in_fd, self._pipe[0], *self._jobs.files()]
         blocked = self._screen.blocked
-        timeout = ESC_SECONDS if self._keys.waiting else POLL_SECONDS
+        active = time.monotonic() - max(self._active_at, self._key_at) < ACTIVE_SECONDS
+        poll = POLL_SECONDS if active else IDLE_POLL_SECONDS
+        timeout = ESC_SECONDS if self._keys.waiting else poll
         ready, writable, _ = select.select(
             reading, [] if blocked is None else [blocked], [], timeout
         )

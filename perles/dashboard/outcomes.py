@@ -20,7 +20,7 @@ def take(state: State, answer: Answer) -> Result:
     if answer.error is not None:
         return _failed(state, answer), ()
     if answer.kind == "do":
-        return replace(state, notice=_summary(answer)), ()
+        return _done(state, answer), ()
     if answer.kind == "engine":
         if not (answer.value or answer.args["asked"]):
             return state, ()
@@ -37,6 +37,13 @@ def _failed(state: State, answer: Answer) -> State:
         text = answer.args["text"] if detail.workflow_id == answer.args["id"] else ""
         return replace(state, detail=replace(detail, input=of(text)))
     return state
+
+
+def _done(state: State, answer: Answer) -> State:
+    """How a verb went; what it made is selected, so that the next key starts it."""
+    state = replace(state, notice=_summary(answer))
+    made = answer.value["made"]
+    return replace(state, table=replace(state.table, cursor_id=made[0])) if made else state
 
 
 def _summary(answer: Answer) -> Notice:

@@ -91,12 +91,17 @@ def _act(plane: ControlPlane, args: dict[str, Any]) -> dict[str, Any]:
     """A verb on several workflows; how it went with each."""
     said: list[str] = []
     failed: list[str] = []
+    made: list[str] = []
     for workflow_id in args["ids"]:
         try:
-            said.append(_one(plane, args["verb"], workflow_id, args))
+            if args["verb"] == "retry":
+                made.append(plane.retry(workflow_id))
+                said.append(f"made {made[-1]}, which goes on with {workflow_id}; s starts it")
+            else:
+                said.append(_one(plane, args["verb"], workflow_id, args))
         except PerlesError as error:
             failed.append(str(error))
-    return {"said": said, "failed": failed}
+    return {"said": said, "failed": failed, "made": made}
 
 
 def _one(plane: ControlPlane, verb: str, workflow_id: str, args: dict[str, Any]) -> str:
@@ -107,8 +112,6 @@ def _one(plane: ControlPlane, verb: str, workflow_id: str, args: dict[str, Any])
         return _said(plane.start(workflow_id, with_engine=engine))
     if verb == "stop":
         return _said(plane.stop(workflow_id, force=args["force"]))
-    if verb == "retry":
-        return f"made {plane.retry(workflow_id)} of {workflow_id}"
     return _call(plane, verb, workflow_id)
 
 

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.domain.errors import AmbiguousIdError, DatabaseError, NotFoundError
 from perles.domain.states import PRIORITIES
-from perles.store.agent_views import holds
 from perles.store.failures import database_errors
+from perles.store.inbox_views import waiting_texts
 from perles.store.resource_views import places
 from perles.store.sqlite import BUSY_TIMEOUT, open_readonly
 from perles.store.version import HEAD, refuse_newer, schema_version
-from perles.store.waiting_views import nudges, rate_limited, waits_for
+from perles.store.waiting_views import nudges, waits_for
 
 if TYPE_CHECKING:
     from sqlite3 import Connection, Row
@@ -138,15 +138,13 @@ def list_workflows(connection: Connection | None, wanted: WorkflowFilter) -> Lis
 
 
 def _say_what_waits(connection: Connection, rows: list[Json]) -> None:
-    texts = waits_for(connection, [row["id"] for row in rows if row["state"] == "running"])
-    sleepers = holds(connection, [row["id"] for row in rows if row["state"] in _OPEN])
+    asking = [row["id"] for row in rows if row["attention"] == "waiting for you"]
+    questions = waiting_texts(connection, asking)
+    running = [row["id"] for row in rows if row["state"] == "running"]
+    waits = waits_for(connection, running, questions)
     for row in rows:
-        row["holds"] = sleepers.get(row["id"], {})
-        limits = [rate_limited(until, provider) for provider, until in row["holds"].items()]
-        waits = texts.get(row["id"], [])
-        row["waits_for"] = waits + [text for text in limits if text not in waits]
-        if row["attention"] == "waiting for you" and waits:
-            row["attention"] = waits[0]
+        row["attention"] = questions.get(row["id"], row["attention"])
+        row["waits_for"] = waits.get(row["id"], [])
 
 
 def _waits(row: Row) -> bool:

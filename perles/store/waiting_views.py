@@ -10,10 +10,10 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from perles.store.inbox_views import moment, waiting_texts
+from perles.store.inbox_views import moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from sqlite3 import Connection, Row
 
 Json = dict[str, Any]
@@ -51,15 +51,19 @@ _NUDGES: Final = (
 
 
 def waits_for(
-    connection: Connection, ids: Sequence[str], now: datetime | None = None
+    connection: Connection,
+    ids: Sequence[str],
+    questions: Mapping[str, str] | None = None,
+    now: datetime | None = None,
 ) -> dict[str, list[str]]:
-    """What each of these running workflows does or waits for; what a person can end comes first."""
+    """What each of these running workflows does or waits for.
+
+    `questions` are those to a person (`waiting_texts`), by workflow: they come first.
+    """
     if not ids:
         return {}
     now = now or datetime.now(UTC)
-    found: dict[str, list[str]] = {id: [] for id in ids}
-    for id, text in waiting_texts(connection, ids).items():
-        found[id].append(text)
+    found = {id: [question] if (question := (questions or {}).get(id)) else [] for id in ids}
     for sources in (_turns, _held, _slots):
         for id, text in sources(connection, found, now):
             found[id].append(text)

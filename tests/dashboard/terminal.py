@@ -47,6 +47,14 @@ class Terminal:
         """Press keys."""
         os.write(self.master, text if isinstance(text, bytes) else text.encode())
 
+    def wait_until_taken(self) -> None:
+        """Wait until the program has read what was typed; what it writes stays unread."""
+        deadline = monotonic() + DEADLINE
+        waiting = 1
+        while waiting and monotonic() < deadline:
+            found = fcntl.ioctl(self._slave, termios.FIONREAD, b"\0" * 4)
+            waiting = struct.unpack("i", found)[0]
+
     def paste(self, text: bytes) -> None:
         """Paste a text of any length: it goes in as fast as the program takes it."""
         rest = b"\x1b[200~" + text + b"\x1b[201~"

@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 
 from perles.dashboard.frames.compose import Composer
+from perles.dashboard.jobs import Answer
 from perles.dashboard.keymap import TABLE
 from perles.dashboard.keys import Key
-from perles.dashboard.model import Detail, Effect, State, View
+from perles.dashboard.model import Detail, Effect, Notice, State, View
+from perles.dashboard.outcomes import take
 from perles.dashboard.state import press
 from tests.dashboard.views import inside, table, waiting
 
@@ -180,6 +182,7 @@ def test_random_keys_never_break_state_or_frames() -> None:
 
 
 INBOX = State(screen="inbox")
+DETAIL = State(screen="detail", detail=Detail("wf-00000000"))
 
 
 def test_an_answer_goes_to_the_row_it_was_begun_on_whatever_comes_above_it() -> None:
@@ -227,3 +230,39 @@ def test_a_budget_of_no_workflow_can_be_noted_and_nothing_else() -> None:
         state, effects = _keys(INBOX, view, key)
         assert (state.screen, effects, state.notice.text[:7]) == ("inbox", [], "nothing")
     assert _keys(INBOX, view, "a")[1] == [Effect("ack", {"seq": 7})]
+
+
+def test_what_a_retry_made_is_selected() -> None:
+    value = {"said": ["made wf-new"], "failed": [], "made": ["wf-new"]}
+
+    state, _ = take(State(), Answer("do", {"verb": "retry"}, value, None))
+
+    assert (state.table.cursor_id, state.notice.text) == ("wf-new", "made wf-new")
+
+
+def test_a_warning_stands_beside_what_was_done_and_yields_to_what_went_wrong() -> None:
+    view = table(3, (120, 24))._replace(engine=False, work=True)
+    warning = "no engine runs: nothing goes on"
+
+    def status(notice: Notice) -> str:
+        _, frame = Composer().compose(State(notice=notice), view)
+        return "".join(segment.text for segment in frame.lines[-2])
+
+    assert warning in status(Notice(""))
+    assert warning in status(Notice("stopped it", "good"))
+    assert "stopped it" in status(Notice("stopped it", "good"))
+    assert status(Notice("cannot stop it", "bad")).strip() == "cannot stop it"
+
+
+def test_the_help_begins_with_the_screen_that_it_was_asked_on() -> None:
+    for state, title in ((DETAIL, "One workflow"), (INBOX, "Inbox"), (State(), "Workflows")):
+        _, frame = Composer().compose(replace(state, help=True), inside((80, 24)))
+        first = "".join(segment.text for segment in frame.lines[1])
+        assert title in first
+
+
+def test_the_footer_has_the_keys_of_what_is_typed() -> None:
+    view = inside(SIZE)
+    for keys, said in (("/", "keep the filter"), ("x", "kill at once"), ("iy", "send")):
+        _, frame = Composer().compose(_keys(State(), view, *keys)[0], view)
+        assert said in "".join(segment.text for segment in frame.lines[-1])

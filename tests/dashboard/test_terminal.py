@@ -3,6 +3,7 @@
 import os
 import shlex
 import signal
+from time import monotonic
 
 import pytest
 
@@ -90,3 +91,20 @@ def test_a_dumb_terminal_is_refused(home: Home) -> None:
 
     assert terminal.ends() == 2
     assert "dumb terminal" in terminal.text()
+
+
+def test_a_terminal_that_takes_nothing_makes_frames_drop_and_none_queue(home: Home) -> None:
+    terminal = _open(home)
+    terminal.raw = b""
+    deadline = monotonic() + 1.5  # thirty frames' time
+    while monotonic() < deadline:
+        terminal.type("?")
+        terminal.wait_until_taken()
+
+    terminal.type("\x1b")
+    terminal.wait_for("the table", lambda text: "STATE" in text and "Keys" not in text)
+
+    assert len(terminal.raw) < 40_000
+    terminal.type("q")
+    assert terminal.ends() == 0
+    terminal.assert_whole()

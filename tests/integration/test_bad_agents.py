@@ -9,6 +9,7 @@ import pytest
 
 from perles.agents.executable import version_of
 from perles.agents.process import family
+from perles.controlplane import ControlPlane
 from tests.integration.cli import Home
 from tests.integration.scripted_cli import (
     TOOLS,
@@ -149,7 +150,9 @@ def test_braces_that_are_no_placeholder_stay_in_an_argv(home: Home) -> None:
     assert task_of(home)["summary"] == '{"a": {}} {1} {}'
 
 
-def test_a_prompt_of_five_megabytes_arrives_whole(home: Home) -> None:
+def test_a_prompt_of_five_megabytes_arrives_whole(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with_tools(
         home,
         "import time\n"
@@ -164,22 +167,13 @@ def test_a_prompt_of_five_megabytes_arrives_whole(home: Home) -> None:
     engine = home.popen("serve")
     assert home.perles("start", id).returncode == 0
     home.wait_for("its first turn", (home.work / "begun").exists)
-    letter = "x" * 1_000_000
-    for _ in range(6):
-        sent = subprocess.run(
-            home.argv("send", id),
-            input=letter,
-            text=True,
-            env=home.environ,
-            cwd=home.work,
-            capture_output=True,
-            check=False,
-        )
-        assert sent.returncode == 0, sent.stderr
+    monkeypatch.setenv("PERLES_HOME", str(home.root))
+    for left in reversed(range(5)):  # commands are taken in order: the last one tells of all
+        ControlPlane().send(id, "x" * 1_048_000, wait=left == 0)
     (home.work / "go").touch()
 
     home.wait_for("the end", lambda: home.json("show", id, "--json")["state"] == "completed")
-    assert int((home.work / "length").read_text()) >= 6_000_000
+    assert int((home.work / "length").read_text()) >= 5_240_000
     engine.terminate()
     engine.communicate(timeout=30)
 

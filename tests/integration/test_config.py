@@ -188,7 +188,9 @@ def test_a_theme_with_names_of_the_original_is_fine(home: Home) -> None:
     path.write_text(f"theme: {{preset: default, {colors}}}\n")
 
     shown = home.json("--config", path, "config", "show", "--json")
+    checked = home.perles("--config", path, "config", "check")
 
+    assert "theme.colors.button.primary.bg has no effect" in checked.stderr
     values = {setting["key"]: setting["value"] for setting in shown}
     assert values["theme.preset"] == "dark"
     assert values["theme.colors"] == '{text.muted: "#ffaabb", border.focus: "cyan"}'

@@ -26,7 +26,7 @@ def crew(home: Home) -> Iterator[Crew]:
 
 def _said(crew: Crew) -> list[str]:
     with crew.reading() as connection:
-        return waits_for(connection, [ID], crew.now)[ID]
+        return waits_for(connection, [ID], now=crew.now)[ID]
 
 
 def test_a_command_is_named_with_its_time(crew: Crew) -> None:
@@ -92,19 +92,34 @@ def test_an_agent_with_nothing_to_do_waits_for_nothing(crew: Crew) -> None:
 
 
 def test_what_a_person_can_end_comes_first(home: Home, crew: Crew) -> None:
-    crew.turn(ID, crew.agent(ID, "worker-1"), started_at=crew.at(minutes=3))
-    since = crew.at(minutes=5)
-    human = {"assignee": "human", "body": "approve deploy?", "started_at": since}
-    crew.task(ID, "ok", "waiting_for_user", **human)
+    id = _asking(crew, "running")
+    crew.turn(id, crew.agent(id, "worker-1"), started_at=crew.at(minutes=3))
 
-    first, second = _said(crew)
-    (listed,) = home.json("list", "--json")
+    listed = {row["id"]: row for row in home.json("list", "--json")}[id]
+    first, second = listed["waits_for"]
+    assert first == listed["attention"]
     assert first.endswith("approve deploy?")
-    assert since[11:16] in first
-    assert second == "worker-1: its turn, 3m"
-    assert listed["waits_for"][0] == first
+    assert crew.at(minutes=5)[11:16] in first
+    assert second.startswith("worker-1: its turn")
     assert "approve deploy?; worker-1" in home.perles("list").stdout
-    assert "worker-1: its turn" in home.perles("show", ID).stdout
+    assert "worker-1: its turn" in home.perles("show", id).stdout
+
+
+def test_a_paused_workflow_still_says_what_it_asks(crew: Crew) -> None:
+    id = _asking(crew, "paused")
+
+    with crew.reading() as connection:
+        shown = show_workflow(connection, id)
+    assert shown["attention"].endswith("approve deploy?")
+    assert shown["waits_for"] == []
+
+
+def _asking(crew: Crew, state: str) -> str:
+    """A workflow that waits for a person; its id."""
+    id = crew.workflow("wf-cccccccc", state, waiting_for_user=1)
+    human = {"assignee": "human", "body": "approve deploy?", "started_at": crew.at(minutes=5)}
+    crew.task(id, "ok", "waiting_for_user", **human)
+    return id
 
 
 def test_only_running_workflows_wait_for_something(crew: Crew) -> None:

@@ -107,6 +107,7 @@ QUIET_WORKERS: Final = Sql(
         Turn.started_at,
         Agent.task_id,
         Task.key.label("task"),
+        Task.run.label("command"),
         _active.label("active_at"),
         _provider_until.label("limited_until"),
     )

@@ -15,7 +15,7 @@ from perles.agents.provider import Launch
 from tests.integration.cli import Home
 
 Start = Callable[[str], Tree]
-COPIES = "while :; do cat /usr/bin/env >/dev/null; sleep 0.02; done"
+COPIES = "until test -e stop; do cat /usr/bin/env >/dev/null; sleep 0.02; done"
 
 
 @pytest.fixture
@@ -34,6 +34,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         return started[-1]
 
     yield begin
+    (tmp_path / "stop").touch()  # for the one that hides from us, too
     for tree in started:
         process.signal_family(signal.SIGKILL, [tree.marker], tree.sessions)
         process.reap(tree.sessions[0])

@@ -9,7 +9,7 @@ the ageing can pass once; nobody can pass for ever.
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from perles.config import ResourcePolicy
 from perles.domain.clock import from_text
@@ -75,10 +75,36 @@ def need_slot(
     rank = float("inf")
     if workflow.start_requested_at is not None:
         rank = reader.value(queries.RANK_OF, workflow_id=workflow.id)
-    values = {"rank": rank, "workflow_id": workflow.id, "most": limit}
-    ahead = int(reader.value(queries.COUNT_AHEAD, **values, held=json.dumps(list(held))))
+    values = {"rank": rank, "workflow_id": workflow.id, "most": limit, **_passed(held)}
+    if workflow.state == "paused":
+        values["portless"] = _has_free_port(reader, policy)
+    ahead = int(reader.value(queries.COUNT_AHEAD, **values))
     if used + ahead >= limit:  # those before it take what is free, in this very moment
         raise LimitReachedError(f"{limit} of {limit} workflows run")
+
+
+def first_in_line(
+    reader: Reader, policy: ResourcePolicy, most: int, held: Sequence[str]
+) -> tuple[list[Workflow], list[Workflow]]:
+    """Who may be next for so many slots; and the first of those that these pass in the line.
+
+    Passed are those of providers that are `held` back, and those without a port where
+    none is free: who is paused has one.
+    """
+    values = {"portless": _has_free_port(reader, policy), **_passed(held)}
+    line = reader.all(Workflow, queries.WAITING_WORKFLOWS, most=most, **values)
+    ids = {workflow.id for workflow in line}
+    first = reader.all(Workflow, queries.WAITING_WORKFLOWS, most=most)
+    return line, [workflow for workflow in first if workflow.id not in ids]
+
+
+def _passed(held: Sequence[str]) -> dict[str, Any]:
+    return {"held": json.dumps(list(held))}
+
+
+def _has_free_port(reader: Reader, policy: ResourcePolicy) -> int:
+    ports = policy.port_range_end - policy.port_range_start + 1
+    return int(reader.value(queries.COUNT_LEASES, kind="port") < ports)
 
 
 def need_worker_slot(tx: Tx, policy: ResourcePolicy, workflow: Workflow, live: int) -> None:

@@ -1,7 +1,6 @@
 """The engine: holds the lock, and hosts everything that changes running workflows."""
 
 import asyncio
-import json
 import logging
 import os
 import platform
@@ -16,7 +15,7 @@ from perles.config import Config
 from perles.domain.clock import Clock, SystemClock, to_text
 from perles.domain.errors import DatabaseError, EngineRunsError, PerlesError
 from perles.engine import queries, retention
-from perles.engine.admission import offer_workers, offers_due
+from perles.engine.admission import first_in_line, offer_workers, offers_due
 from perles.engine.calls import held_back
 from perles.engine.commands import Commands
 from perles.engine.context import Context, log
@@ -209,7 +208,9 @@ class Engine:
         if free <= 0:
             return
         held = held_back(context, context.reader)
-        for workflow in _line(context, free, held):
+        line, passed = first_in_line(context.reader, context.policy(), free, held)
+        # Those that are passed are told what they wait for.
+        for workflow in [*passed, *line]:
             async with commands.lane(workflow.id):
                 try:
                     result = await context.supervisor.admit(workflow.id)
@@ -218,7 +219,7 @@ class Engine:
                 except PerlesError as error:
                     log.warning("%s", error)
                     continue
-                if result["status"] == "waiting" and workflow.provider not in held:
+                if result["status"] == "waiting" and workflow in line:
                     return
 
     async def _wait(self) -> None:
@@ -237,17 +238,6 @@ class Engine:
 
         running = context.reader.all(Workflow, queries.RUNNING_WORKFLOWS)
         await asyncio.gather(*(pause(workflow.id) for workflow in running))
-
-
-def _line(context: Context, free: int, held: list[str]) -> list[Workflow]:
-    """Who may be next: the first for so many slots; before them, the first of those held back,
-    to whom it is told what they wait for."""
-    first = context.reader.all(Workflow, queries.WAITING_WORKFLOWS, most=free)
-    if not held:
-        return first
-    told = [workflow for workflow in first if workflow.provider in held]
-    values = {"most": free, "held": json.dumps(held)}
-    return told + context.reader.all(Workflow, queries.WAITING_WORKFLOWS, **values)
 
 
 def _is_idle(context: Context, commands: Commands) -> bool:

@@ -254,8 +254,10 @@ WAIT_FOR_WORKER: Final = Sql(
 RUNNING_WORKFLOWS: Final = Sql(select(Workflow).where(Workflow.state == "running"))
 # The line: pending workflows in their index, and the few that are paused and were told to go on.
 _rank: ColumnElement[float] = literal_column(RANK)
+# Who is paused has a port; where no other is free, the pending ones are passed over, too.
+_has_port = bindparam("portless", 1) == 1
 _in_line = (
-    (Workflow.start_rank.is_not(None), Workflow.start_rank),
+    (Workflow.start_rank.is_not(None) & _has_port, Workflow.start_rank),
     ((Workflow.state == "paused") & Workflow.start_requested_at.is_not(None), _rank),
 )
 # Those of providers that are held back, a JSON array, are passed over.

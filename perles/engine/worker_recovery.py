@@ -39,10 +39,7 @@ class Worker(NamedTuple):
     @classmethod
     def of(cls, row: Any, silent: float) -> Self:
         """The worker of a row of `QUIET_WORKERS`."""
-        names = (
-            *("name", "workflow_id", "turn_id", "task_id", "task", "command"),
-            *("active_at", "started_at"),
-        )
+        names = cls._fields[1:-1]
         return cls(agent_id=row["id"], silent=silent, **{name: row[name] for name in names})
 
     def tell(self, tx: Tx, type: str, payload: dict[str, Any]) -> None:

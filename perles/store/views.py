@@ -74,8 +74,9 @@ def reading(path: Path, *, timeout: float = BUSY_TIMEOUT) -> Iterator[Connection
 
 
 def resolve(connection: Connection | None, ref: str) -> str:
-    """The id of the one workflow that is meant: its id, a unique prefix of it, or its unique name.
+    """The id of the one workflow that is meant: its id, unique name, or unique prefix of its id.
 
+    A name is before a prefix without `wf-`: whose id happens to begin so is not meant.
     Raises `NotFoundError`, `AmbiguousIdError`.
     """
     if connection is None or not ref:
@@ -83,14 +84,18 @@ def resolve(connection: Connection | None, ref: str) -> str:
     exact = connection.execute("SELECT id FROM workflows WHERE id = ?", (ref,)).fetchone()
     if exact is not None:
         return str(exact[0])
+    if not ref.startswith("wf-") and (named := _named(connection, ref)):
+        return _only(ref, named)
     prefix = ref if ref.startswith("wf-") else f"wf-{ref}"
     found = _ids(
         connection,
         "SELECT id FROM workflows WHERE id >= ? AND id < ? ORDER BY id LIMIT 20",
         (prefix, prefix + "\U0010ffff"),
     )
-    if not found:
-        found = _named(connection, ref)
+    return _only(ref, found or _named(connection, ref))
+
+
+def _only(ref: str, found: list[str]) -> str:
     if not found:
         raise NotFoundError("workflow", ref)
     if len(found) > 1:

@@ -71,6 +71,17 @@ def test_a_state_narrows_the_choice(home: Home) -> None:
     assert [row["name"] for row in home.json("list", "--json")] == ["y"]
 
 
+def test_a_name_means_its_workflow_and_not_one_whose_id_begins_so(home: Home) -> None:
+    other = _create(home, "other")
+    letter = other.removeprefix("wf-")[0]
+    _create(home, letter)
+
+    home.perles("stop", letter)
+
+    states = {row["name"]: row["state"] for row in home.json("list", "--json")}
+    assert states == {"other": "pending", letter: "stopped"}
+
+
 def test_nothing_that_fits_is_no_failure(home: Home) -> None:
     result = home.perles("pause", "--all")
 

@@ -6,7 +6,15 @@ import pytest
 
 from tests.integration import scripted_provider
 from tests.integration.cli import Home
-from tests.integration.test_resources import UNTIL_GO, _create, _ended, _limit, _states, _usage
+from tests.integration.test_resources import (
+    POLICY,
+    UNTIL_GO,
+    _create,
+    _ended,
+    _limit,
+    _states,
+    _usage,
+)
 
 
 @pytest.fixture
@@ -87,6 +95,23 @@ def test_priority_orders_those_who_start_and_those_who_resume_in_one_line(
 
     home.wait_for("the resume", lambda: _states(home)["x"] == "running")
     assert _states(home)["z"] == "pending"
+
+
+def test_who_is_paused_and_has_the_last_port_passes_those_who_wait_for_one(home: Home) -> None:
+    first = home.environ[f"{POLICY}PORT_RANGE_START"]
+    _limit(home, max_workflows_running=1, port_range_end=first)
+    home.perles("serve", "--detach")
+    files = [home.pipeline(name, [{"key": "a", "run": UNTIL_GO}]) for name in ("x", "y")]
+    has_port, waits = (_create(home, file) for file in files)
+    home.perles("start", has_port)
+    home.perles("pause", has_port)
+    assert "no free port" in home.perles("start", waits).stdout
+
+    home.perles("resume", has_port)
+
+    home.wait_for("the resume", lambda: _states(home)["x"] == "running")
+    (home.work / "go").touch()
+    assert _ended(home, waits)["state"] == "completed"
 
 
 def test_a_used_up_budget_of_all_holds_back_only_who_would_spend(home: Home) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from sqlite3 import Connection
 
 Json = dict[str, Any]
@@ -68,33 +67,6 @@ def provider_holds(connection: Connection | None) -> dict[str, Json]:
         return {}
     rows = connection.execute("SELECT provider, until, reason FROM provider_holds")
     return {row["provider"]: {"until": row["until"], "reason": row["reason"]} for row in rows}
-
-
-_HOLDS: Final = (
-    "SELECT r.provider, max(max(coalesce(r.held_until, ''), coalesce(h.until, ''))) AS sleeps FROM "
-    "(SELECT id AS workflow_id, provider, NULL AS held_until FROM workflows "
-    "UNION ALL SELECT id, worker_provider, NULL FROM workflows "
-    "UNION ALL SELECT workflow_id, provider, held_until FROM agents "
-    "WHERE status NOT IN ('stopped', 'failed', 'retired')) r "
-    "LEFT JOIN provider_holds h ON h.provider = r.provider "
-    "WHERE r.workflow_id = ? GROUP BY r.provider HAVING sleeps > ? ORDER BY r.provider"
-)
-_ANY_HOLD: Final = (
-    "SELECT EXISTS (SELECT 1 FROM provider_holds WHERE until > :now) "
-    "OR EXISTS (SELECT 1 FROM agents WHERE held_until > :now)"
-)
-
-
-def holds(connection: Connection, workflow_ids: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Who waits for a limit to pass, by workflow: provider → until when."""
-    now = connection.execute("SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now')").fetchone()[0]
-    if not connection.execute(_ANY_HOLD, {"now": now}).fetchone()[0]:
-        return {}
-    found = {}
-    for id in workflow_ids:
-        rows = connection.execute(_HOLDS, (id, now)).fetchall()
-        found[id] = {str(row["provider"]): str(row["sleeps"]) for row in rows}
-    return found
 
 
 def staff(connection: Connection | None, workflow_id: str) -> frozenset[str]:

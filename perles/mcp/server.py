@@ -2,8 +2,9 @@
 
 Two protocol servers, one a role, live as long as the engine; each workflow adds a
 listening socket and a guard in front of them. The protocol's library takes a
-good part of a second to import, so that is done beside the engine's first work:
-a socket listens at once, and who calls meanwhile waits for its answer.
+good part of a second to import, so that is done when the first workflow needs it,
+and beside the engine's other work: a socket listens at once, and who calls
+meanwhile waits for its answer.
 """
 
 import asyncio
@@ -30,6 +31,7 @@ class McpServers:
 
     def __init__(self, host: ToolHost) -> None:
         self._host = host
+        self._may_run = False
         self._stopping = asyncio.Event()
         self._ready: asyncio.Future[dict[str, Application]] = asyncio.Future()
         self._protocols: asyncio.Task[None] | None = None
@@ -37,8 +39,13 @@ class McpServers:
         self._listeners: dict[str, Listener] = {}
 
     def start(self) -> None:
-        """Start the protocol servers; those who call before they are up wait."""
-        self._protocols = asyncio.ensure_future(self._run())
+        """From now on run the protocol servers, as soon as there is a workflow to serve."""
+        self._may_run = True
+        self._start_protocols()
+
+    def _start_protocols(self) -> None:
+        if self._may_run and self._tasks and self._protocols is None:
+            self._protocols = asyncio.ensure_future(self._run())
 
     async def _run(self) -> None:
         # In one task: a protocol server must be left where it was entered.
@@ -56,10 +63,11 @@ class McpServers:
             log.exception("the MCP servers do not run: agents cannot call tools")
 
     def open(self, workflow_id: str, listener: socket.socket) -> None:
-        """Serve a workflow's agents on a socket that listens already."""
+        """Serve a workflow's agents on a socket that listens already; who calls early waits."""
         task = asyncio.ensure_future(self._serve(workflow_id, listener))
         self._tasks[workflow_id] = task
         task.add_done_callback(lambda ended: _tell(workflow_id, ended))
+        self._start_protocols()
 
     async def _serve(self, workflow_id: str, sock: socket.socket) -> None:
         try:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,12 +57,11 @@ def _adoption(home: Bench, workflows: int, agents: int) -> float:
 def _watching(home: Bench, agents: int) -> float:
     """The share of a core that the engine takes while this process writes what agents print."""
     with _world(home, 10, agents), _engine(home) as engine:
-        _wait_for(home, "SELECT 1 FROM events WHERE type = 'engine.reconciled'")
+        _wait_until_served(home)
         with reading(home.root / "perles.db") as connection:
             assert connection is not None
             paths = [row[0] for row in connection.execute("SELECT stdout_path FROM turns")]
         files = [os.open(path, os.O_WRONLY | os.O_APPEND) for path in paths]
-        time.sleep(1)
         before, begun = sum(engine.cpu_times()[:2]), time.monotonic()
         while (passed := time.monotonic() - begun) < SECONDS:
             for fd in files:
@@ -76,7 +76,7 @@ def _watching(home: Bench, agents: int) -> float:
 def cpu_of_silent_agents(home: Bench, count: int) -> float:
     """The share of a core that the engine takes while an agent in each workflow prints nothing."""
     with _world(home, count, count), _engine(home) as engine:
-        _wait_for(home, "SELECT 1 FROM events WHERE type = 'engine.reconciled'")
+        _wait_until_served(home)
         time.sleep(3)
         before, begun = sum(engine.cpu_times()[:2]), time.monotonic()
         time.sleep(2 * SECONDS)
@@ -203,6 +203,16 @@ def _engine(home: Bench) -> Iterator[psutil.Popen]:
     finally:
         engine.send_signal(signal.SIGTERM)
         engine.wait()
+
+
+def _wait_until_served(home: Bench) -> None:
+    """Wait until agents are answered: what an engine does once at its start is no steady cost."""
+    _wait_for(home, "SELECT 1 FROM events WHERE type = 'engine.reconciled'")
+    ports = "SELECT mcp_port FROM workflows WHERE state = 'running' ORDER BY mcp_port DESC"
+    with socket.create_connection(("127.0.0.1", _value(home, ports)), timeout=30) as caller:
+        caller.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+        assert caller.recv(100).startswith(b"HTTP/1.1 ")
+    time.sleep(1)
 
 
 def _wait_for(home: Bench, sql: str) -> Any:

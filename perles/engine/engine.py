@@ -43,6 +43,8 @@ from perles.version import __version__
 
 TICK: Final = 0.05
 """Seconds between looks at the files of agents and at what other processes committed."""
+CALM_SECONDS: Final = 0.25
+"""How long a commit that nobody asked to be looked at may wait for the next step."""
 RETRY_AFTER: Final = 1.0
 """Seconds before a failed coordinator gets its messages again."""
 IDLE_SECONDS: Final = 0.5
@@ -170,13 +172,20 @@ class Engine:
     async def _loop(self, context: Context, commands: Commands, exit_when_idle: bool) -> None:
         idle_since = time.monotonic() + START_SECONDS
         seen: Any = None
+        step_at: float | None = None
         while not self._stopping.is_set():
             version = context.reader.pragma("data_version")
-            if version != seen or self._changed.is_set():
+            asked = self._changed.is_set()
+            if version != seen or asked:
                 seen = version
                 self._changed.clear()
                 self._notifier.look()
                 commands.poll()
+                # Most commits are what agents print: those alone give nothing to do at once.
+                calm_until = time.monotonic() + (0.0 if asked else CALM_SECONDS)
+                step_at = calm_until if step_at is None else min(step_at, calm_until)
+            if step_at is not None and time.monotonic() >= step_at:
+                step_at = None
                 await self._step(context, commands)
             await context.turns.read_all()
             if exit_when_idle and not _is_idle(context, commands):

@@ -80,11 +80,9 @@ def _all() -> Iterable[tuple[int, _Process]]:
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
             continue
-        try:
-            text = Path(f"/proc/{entry}/stat").read_text(errors="replace")
-        except (FileNotFoundError, ProcessLookupError):
+        fields = process.stat_fields(int(entry))
+        if fields is None:
             continue  # it ended meanwhile
-        fields = text[text.rindex(")") + 2 :].split()  # the name before it may hold anything
         cpu = sum(int(field) for field in fields[11:15]) / _TICKS
         yield int(entry), _Process(int(fields[1]), int(fields[3]), int(fields[19]), cpu)
 

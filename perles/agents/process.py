@@ -316,14 +316,21 @@ def _has_marker(pid: str, wanted: list[bytes]) -> bool:
     return any(marker in environ for marker in wanted)
 
 
-def _stat(pid: int) -> tuple[str, int, int] | None:
-    """State letter, session id and start ticks of a process, None when there is none."""
+def stat_fields(pid: int) -> list[bytes] | None:
+    """The fields of /proc/PID/stat from the state on, at least twenty; None when there is none."""
     try:
         text = _read_proc(f"/proc/{pid}/stat")
     except (FileNotFoundError, ProcessLookupError):
         return None
     # The name before it may hold anything.
-    fields = text[text.rindex(b")") + 2 :].split(None, 20)
+    return text[text.rindex(b")") + 2 :].split(None, 20)
+
+
+def _stat(pid: int) -> tuple[str, int, int] | None:
+    """State letter, session id and start ticks of a process, None when there is none."""
+    fields = stat_fields(pid)
+    if fields is None:
+        return None
     return chr(fields[0][0]), int(fields[3]), int(fields[19])
 
 

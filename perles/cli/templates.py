@@ -1,6 +1,7 @@
 """`perles templates`: what a workflow can be an instance of."""
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -76,17 +77,6 @@ def _shown(template: Any) -> dict[str, Any]:
         "description": template.description,
         "version": template.version,
         "labels": list(template.labels),
-        "arguments": [
-            {
-                "key": argument.key,
-                "label": argument.label,
-                "type": argument.type,
-                "description": argument.description,
-                "required": argument.required,
-                "default": argument.default,
-                "options": list(argument.options),
-            }
-            for argument in template.arguments
-        ],
+        "arguments": [asdict(argument) for argument in template.arguments],
         "error": template.error,
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -135,18 +136,7 @@ def _template(found: Any) -> dict[str, Any]:
         "description": found.description,
         "source": found.source,
         "error": found.error,
-        "arguments": [
-            {
-                "key": argument.key,
-                "label": argument.label,
-                "type": argument.type,
-                "description": argument.description,
-                "required": argument.required,
-                "default": argument.default,
-                "options": list(argument.options),
-            }
-            for argument in found.arguments
-        ],
+        "arguments": [asdict(argument) for argument in found.arguments],
     }
 
 

@@ -22,8 +22,9 @@ from perles.agents.provider import Launch
 from perles.domain.errors import PerlesError
 
 # `trap :` lets the shell outlive a TERM to the group, so that it can tell how the agent ended.
-# The status appears whole or not at all. Where it cannot be written (a full disk, a folder that
-# was deleted), the launcher's own exit status still tells its parent.
+# The status is whole when its line has its end: one write, and no process more to move it there.
+# Where it cannot be written (a full disk, a folder that was deleted), the launcher's own exit
+# status still tells its parent.
 # An agent gets the number of open files that the engine was given, not the one it took.
 _OPEN_FILES: Final = resource.getrlimit(resource.RLIMIT_NOFILE)
 _PROC_PIECE: Final = 65_536
@@ -34,7 +35,7 @@ _LAUNCHER: Final = (
     "trap : TERM INT HUP; "
     '"$@"; '
     "code=$?; trap '' TERM INT HUP; "
-    '{ printf "exit %s\\n" "$code" > "$0.new" && mv -f "$0.new" "$0"; } 2>/dev/null; '
+    '{ printf "exit %s\\n" "$code" > "$0"; } 2>/dev/null; '
     "exit $code"
 )
 
@@ -184,8 +185,8 @@ def left_status(status: Path) -> int | None:
         text = status.read_text()
     except (OSError, UnicodeDecodeError):
         return None  # it was not written, or somebody put something else in its place
-    if not (text.startswith("exit ") and text[5:].strip().isdecimal()):
-        return None
+    if not (text.startswith("exit ") and text.endswith("\n") and text[5:-1].isdecimal()):
+        return None  # nothing yet, or a part
     return _from_shell(int(text[5:]))
 
 

@@ -59,7 +59,14 @@ def test_of_a_long_output_it_hears_the_beginning_and_the_end(
 
 @pytest.mark.parametrize(
     ("text", "code"),
-    [("exit 0\n", 0), ("exit 137\n", -9), ("", None), ("exit ", None), ("exit x\n", None)],
+    [
+        ("exit 0\n", 0),
+        ("exit 137\n", -9),
+        ("", None),
+        ("exit ", None),
+        ("exit 1", None),
+        ("exit x\n", None),
+    ],
 )
 def test_a_status_counts_only_when_it_is_whole(tmp_path: Path, text: str, code: int | None) -> None:
     path = tmp_path / "status"

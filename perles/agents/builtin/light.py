@@ -41,14 +41,14 @@ class _Rules:
     parse_float = float
     parse_int = int
     parse_constant = float
-    memo: "dict[str, str]" = {}
 
 
 def _cores() -> "tuple[Any, Any]":
     """`loads` and `dumps` from the C core. Raises `ImportError`, `TypeError`, `AttributeError`."""
     from _json import encode_basestring_ascii, make_encoder, make_scanner
 
-    scan = make_scanner(_Rules)  # type: ignore[arg-type] - any object with these attributes will do
+    # Any object with these attributes will do; the stubs ask for a scanner.
+    scan = make_scanner(_Rules)  # type: ignore[arg-type]
     encode = make_encoder(
         None, _refuse, encode_basestring_ascii, None, ": ", ", ", False, False, True
     )

@@ -28,8 +28,8 @@ class _Compiler(SQLiteCompiler):
 
     def limit_clause(self, select: GenerativeSelect, **kw: Any) -> str:
         limit = select._limit_clause
-        if limit is None:
-            return str(super().limit_clause(select, **kw))
+        assert limit is not None, "a limit is what brings us here"
+        assert select._offset_clause is None, "nothing here skips rows"
         if getattr(limit, "required", False):
             return f"\n LIMIT {self.process(limit, **kw)} + 0"
         return f"\n LIMIT {self.process(limit, **{**kw, 'literal_binds': True})}"

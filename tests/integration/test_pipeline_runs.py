@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from perles.agents.process import family
+from perles.agents.families import family
 from perles.store import views
 from tests.integration.cli import Home
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from perles.agents import output, process
+from perles.agents.identity import Identity, hold, identify, is_known
 from perles.agents.output import replay
-from perles.agents.process import Identity
 from perles.agents.provider import AgentEvent, Outcome
 from perles.domain.errors import UsageError
 from perles.domain.size import parse_size
@@ -76,15 +76,15 @@ def test_a_status_counts_only_when_it_is_whole(tmp_path: Path, text: str, code: 
 
 
 def test_a_pid_of_another_start_or_another_boot_is_not_held() -> None:
-    mine = process.identify(1)
+    mine = identify(1)
     assert mine is not None
 
     for other in (
         Identity(mine.pid, mine.start_ticks + 1, mine.boot_id),
         Identity(mine.pid, mine.start_ticks, "another boot"),
     ):
-        assert process.hold(other) is None
-        assert not process.is_known(other)
+        assert hold(other) is None
+        assert not is_known(other)
 
 
 def test_sizes_are_bytes_or_powers_of_two() -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from perles.dashboard.inside import read_inside
 from perles.dashboard.model import Inside, State, View, table_rows
+from perles.dashboard.waits import Waits
 from perles.domain.errors import PerlesError
 from perles.store import dashboard_views, inbox_views, views
 from perles.store.dashboard_views import Totals
@@ -58,6 +59,7 @@ class Source:
         self.error: PerlesError | None = None
         """Why nothing can be read now."""
         self._limits: Mapping[str, float] = {}
+        self._waits = Waits()
 
     def close(self) -> None:
         """Let go of the database."""
@@ -154,9 +156,10 @@ class Source:
         elif state.detail is not None:
             wanted = [state.detail.workflow_id]
         rows = {k: dict(row) for k, row in dashboard_views.rows(connection, wanted).items()}
+        self._read_sums(connection, at_once=state.screen == "inbox")
+        self._waits.add(connection, rows, self._sums_at)
         if state.detail is not None:
             inside = read_inside(connection, state.detail, rows.get(state.detail.workflow_id))
-        self._read_sums(connection, at_once=state.screen == "inbox")
         return view._replace(
             ids=self._ids,
             rows=rows,

@@ -5,6 +5,7 @@ from typing import Any
 from perles.dashboard.inside import Record
 from perles.dashboard.model import Inside, View
 from perles.store.dashboard_views import Totals
+from perles.store.waiting_views import Wait
 
 NOW = 1_900_000_000.0
 STATES = ("running", "pending", "paused", "completed", "failed", "stopped")
@@ -39,6 +40,8 @@ def row(number: int, **given: Any) -> dict[str, Any]:
         "last_heartbeat_at": "2030-03-17T17:46:00.000Z",
         "attention": {"failed": "failed", "running": None}.get(state),
         "waiting_for_user": 0,
+        "doing": (Wait("worker-1: pytest -q", "2030-03-17T17:40:00.000Z"),) if number == 0 else (),
+        "queue_place": None,
         **given,
     }
 

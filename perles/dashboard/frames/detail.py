@@ -13,6 +13,7 @@ from perles.dashboard.frames.parts import (
     cost,
     ends,
     note_of,
+    question_of,
     short_number,
     short_span,
     uptime,
@@ -20,7 +21,7 @@ from perles.dashboard.frames.parts import (
 from perles.dashboard.frames.timeline import timeline
 from perles.dashboard.frames.transcript import agent_style, lines_of
 from perles.dashboard.frames.tree import tree
-from perles.dashboard.lines import Line, Segment, beside, fit, line, stack, wrap
+from perles.dashboard.lines import Line, Segment, beside, columns_of, fit, line, stack, wrap
 from perles.dashboard.model import Detail, Inside, View, tabs_of
 from perles.text import clean, cut, width
 
@@ -29,6 +30,10 @@ WIDE: Final = 120
 _SIDE: Final = 42
 _INPUT_ROWS: Final = 4
 _NEAR: Final = 4096
+_NOTE_BESIDE: Final = 110
+"""From so many columns on, what a workflow does stands beside its name."""
+_NOTE_BELOW: Final = 16
+"""From so many rows on, it stands below on narrower screens."""
 
 
 def draw(detail: Detail, view: View) -> tuple[list[Line], int, tuple[int, int] | None]:
@@ -39,11 +44,12 @@ def draw(detail: Detail, view: View) -> tuple[list[Line], int, tuple[int, int] |
         text = f"{detail.workflow_id} is not there any more; Esc goes back"
         return [line(Segment(text, "warn"))], 0, None
     field, cursor = _field(detail, columns, rows)
-    height = max(1, rows - 4 - len(field))
+    head = [*_head(inside.row, view), _tabs(detail, view, inside)]
+    height = max(1, rows - 2 - len(head) - len(field))
     body, reach = _body(detail, view, inside, columns, height)
-    lines = [_head(inside.row, view), _tabs(detail, view, inside), *body, *field]
+    lines = [*head, *body, *field]
     if cursor is not None:
-        cursor = (cursor[0], 2 + height + cursor[1])
+        cursor = (cursor[0], len(head) + height + cursor[1])
     return lines, reach, cursor
 
 
@@ -129,10 +135,11 @@ def _agent(agent: Mapping[str, Any]) -> Line:
     )
 
 
-def _head(row: Mapping[str, Any], view: View) -> Line:
-    columns = view.size[0]
-    state = row["state"]
-    note, style = note_of(row)
+def _head(row: Mapping[str, Any], view: View) -> list[Line]:
+    """State, name, sums; what it does or waits for stands beside the name, or below it."""
+    columns, rows = view.size
+    asked = question_of(view.waiting, str(row["id"]))
+    row = row if asked is None else {**row, "asked": asked}
     done, total = row["tasks_done"], row["tasks_total"]
     right = line(
         Segment(f" {bar(done, total, 8)} {done}/{total}", "state.completed"),
@@ -140,14 +147,19 @@ def _head(row: Mapping[str, Any], view: View) -> Line:
         Segment(f"  {cost(row['cost_usd'])}", "muted"),
         Segment(f"  {short_span(uptime(row, view.now))}", "muted"),
     )
+    state = row["state"]
     lead = f"{GLYPHS.get(state, '?')} {state} "
-    room = max(8, columns - width(lead) - 36)
-    left = line(
-        Segment(lead, f"state.{state}"),
-        Segment(cut(clean(row["name"]), room), "bold"),
-        Segment(f"  {cut(clean(note), 40)}" if note and columns > 90 else "", style),
-    )
-    return fit(ends(left, right, columns), columns)
+    free = columns - width(lead) - columns_of(right) - 1
+    below = columns < _NOTE_BESIDE
+    name = cut(clean(row["name"]), max(8, free if below else free // 2))
+    note, style = note_of(row, view.now, columns - 2 if below else free - width(name) - 2)
+    left = line(Segment(lead, f"state.{state}"), Segment(name, "bold"))
+    if not below:
+        left = (*left, Segment(f"  {cut(clean(note), max(0, free - width(name) - 2))}", style))
+    first = fit(ends(left, right, columns), columns)
+    if not below or rows < _NOTE_BELOW or not (note or state == "running"):
+        return [first]
+    return [first, fit(line("  ", Segment(clean(note), style)), columns)]
 
 
 def _tabs(detail: Detail, view: View, inside: Inside) -> Line:

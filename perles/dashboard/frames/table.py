@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from perles.dashboard.frames.parts import (
     GLYPHS,
+    QUESTIONS,
     bar,
     cost,
     day_and_time,
@@ -114,11 +115,11 @@ def layout(columns: int) -> tuple[Column, ...]:
     first = _STATE if columns >= 56 else _GLYPH
     taken = 2 + first.columns + 1 + sum(column.columns + 1 for column in rest)
     free = max(4, columns - taken - 1)
-    note = 0 if columns < 70 else max(12, free * 2 // 5)
+    note = 0 if columns < 70 else max(12, free // 2)
     name = Column("NAME", free - (note + 1 if note else 0), _name, "name")
     found = (first, name, *rest)
     if note:
-        found = (*found, Column("NOTE", note, lambda r, _n, _c: note_of(r)))
+        found = (*found, Column("NOTE", note, note_of))
     return found
 
 
@@ -130,7 +131,11 @@ def draw(state: State, view: View) -> list[Line]:
     if not view.ids:
         return [*lines, *_empty(state, view, shown)]
     top = max(0, min(state.table.top, len(view.ids) - shown))
-    asked = {one["workflow_id"]: one["text"] for one in reversed(view.waiting) if _asks(one)}
+    asked = {
+        one["workflow_id"]: one["text"]
+        for one in reversed(view.waiting)
+        if one["kind"] in QUESTIONS
+    }
     for place in range(top, min(len(view.ids), top + shown)):
         workflow_id = view.ids[place]
         row = view.rows.get(workflow_id)
@@ -140,10 +145,6 @@ def draw(state: State, view: View) -> list[Line]:
         drawn = _row(row, marked, view.now, columns)
         lines.append(selected(drawn) if place == state.table.cursor else drawn)
     return lines
-
-
-def _asks(waiting: Row) -> bool:
-    return waiting["kind"] in ("approval", "notification")
 
 
 def top_line(view: View) -> Line:

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from perles.dashboard import actions, commands, editor
+from perles.dashboard import actions, commands, editor, seeking
 from perles.dashboard.keys import Key
 from perles.dashboard.model import (
+    FIRST,
     HISTORY,
+    MOST_AT_ONCE,
     Detail,
     Effect,
+    Inside,
     Notice,
     Result,
+    Seek,
     State,
     View,
+    oldest,
     scrolled,
     tabs_of,
 )
-
-FIRST = 300
-"""Records of a tab that are read at first."""
-FAR = 5_000
-"""Records that are read for who goes to the beginning; once more there, and 500 more come."""
 
 
 def press(state: State, key: Key, view: View) -> Result:
@@ -32,7 +32,9 @@ def press(state: State, key: Key, view: View) -> Result:
     if detail.typing:
         return _write(state, detail, key, view)
     if detail.searching:
-        return _search(state, detail, key), ()
+        return _search(state, detail, key)
+    if key.name == "esc" and detail.seek is not None and detail.seek.text:
+        return seeking.cancel(state, detail), ()
     if key.name == "esc":
         return leave(state, detail), ()
     if key.name in actions.KEYS:
@@ -41,6 +43,9 @@ def press(state: State, key: Key, view: View) -> Result:
         return replace(state, detail=replace(detail, typing=True, to=_whom(detail, view))), ()
     if key.name in ("/", "n", "N"):
         return _look(state, detail, key.name)
+    beyond = _beyond(detail, key, view)
+    if beyond is not None:
+        return seeking.begin(state, detail, beyond)
     changed = _tab(detail, key, view) or _scroll(detail, key, view)
     if changed is not None:
         return replace(state, detail=changed), ()
@@ -71,20 +76,49 @@ def _tab(detail: Detail, key: Key, view: View) -> Detail | None:
         at = int(key.name) - 1
     else:
         return None
-    return replace(detail, tab=tabs[at], up=0, until=None, limit=FIRST)
+    fresh = replace(detail, slid=False, seek=None, found=None, anchor=None)
+    return replace(fresh, tab=tabs[at], up=0, until=None, limit=FIRST)
 
 
 def _scroll(detail: Detail, key: Key, view: View) -> Detail | None:
+    up = _wanted(detail, key, view)
+    if up is None:
+        return None
+    moved = replace(detail, found=None, anchor=None)
+    if key.name in ("G", "end"):
+        return scrolled(replace(moved, slid=False, seek=None, limit=FIRST), 0, view.inside)
+    return scrolled(moved, up, view.inside)
+
+
+def _wanted(detail: Detail, key: Key, view: View) -> int | None:
+    """How far above the end a key scrolls; None for one that does not."""
     page = max(1, view.size[1] - 8)
     ways = {"k": 1, "up": 1, "j": -1, "down": -1, "pageup": page, "pagedown": -page}
     ways |= {"wheel-up": 3, "wheel-down": -3, "ctrl-u": page // 2, "ctrl-d": -(page // 2)}
     if key.name in ways:
-        return scrolled(detail, detail.up + ways[key.name], view.inside)
+        return detail.up + ways[key.name]
+    return {"g": 10**9, "home": 10**9, "G": 0, "end": 0}.get(key.name)
+
+
+def _beyond(detail: Detail, key: Key, view: View) -> Seek | None:
+    """What to look for where a key scrolls beyond what is read of the journal."""
+    up, first = _wanted(detail, key, view), oldest(detail, view.inside)
+    if up is None or first is None or detail.seek is not None or key.name in ("G", "end"):
+        return None
+    assert view.inside is not None
     if key.name in ("g", "home"):
-        return replace(scrolled(detail, 10**9, view.inside), limit=max(FAR, detail.limit))
-    if key.name in ("G", "end"):
-        return replace(scrolled(detail, 0, view.inside), limit=FIRST)
+        return Seek("", -1, 0, 0, row="top") if view.inside.more else None
+    if up > detail.up and detail.at_top and view.inside.more and _full(detail, view.inside):
+        return Seek("", 1, first, first, row="top")
+    if up < 0 and detail.slid and detail.until is not None:
+        row = "top" if key.name == "pagedown" else "bottom"
+        return Seek("", -1, detail.until, detail.until, row=row)
     return None
+
+
+def _full(detail: Detail, inside: Inside) -> bool:
+    """Whether no more is read at once than is read now."""
+    return inside.body[0].kind == "more" or detail.limit >= MOST_AT_ONCE
 
 
 def _look(state: State, detail: Detail, name: str) -> Result:
@@ -95,12 +129,16 @@ def _look(state: State, detail: Detail, name: str) -> Result:
     return state, (Effect("match", {"step": 1 if name == "n" else -1}),)
 
 
-def _search(state: State, detail: Detail, key: Key) -> State:
+def _search(state: State, detail: Detail, key: Key) -> Result:
     if key.name in ("enter", "esc"):
         kept = detail.search if key.name == "enter" else editor.Editor()
-        return replace(state, detail=replace(detail, searching=False, search=kept))
+        state = replace(state, detail=replace(detail, searching=False, search=kept))
+        return state, (Effect("match", {"step": 1}),) if kept.text else ()
     edited = editor.edit(detail.search, key)
-    return state if edited is None else replace(state, detail=replace(detail, search=edited))
+    if edited is None:
+        return state, ()
+    changed = replace(detail, search=edited, seek=None, found=None)
+    return replace(state, detail=changed), ()
 
 
 def _write(state: State, detail: Detail, key: Key, view: View) -> Result:

@@ -21,6 +21,7 @@ MAX_TEXT: Final = 2 * 1024 * 1024
 JOINED: Final = 8 * 1024
 _RECORD: Final = 200
 """What a record takes besides its text."""
+_READS_ON: Final = "… older than this is not held: k reads on, g goes to the beginning"
 
 
 class Record(NamedTuple):
@@ -43,8 +44,10 @@ def read_inside(
     workflow_id = detail.workflow_id
     agents = [dict(found) for found in dashboard_views.agents(connection, workflow_id)]
     tasks = views.show_tasks(connection, workflow_id)
-    body = _body(connection, detail, agents)
-    return Inside(row, agents, tasks, detail.tab, body, views.last_seq(connection))
+    read = _body(connection, detail, agents)
+    body = _joined(read) if detail.tab in (agent["name"] for agent in agents) else read
+    more = len(read) >= detail.limit or (bool(read) and read[0].kind == "more")
+    return Inside(row, agents, tasks, detail.tab, body, views.last_seq(connection), more)
 
 
 def _body(connection: Connection, detail: Detail, agents: Sequence[Mapping[str, Any]]) -> list[Any]:
@@ -55,7 +58,7 @@ def _body(connection: Connection, detail: Detail, agents: Sequence[Mapping[str, 
         return _messages(connection, workflow_id, detail.limit)
     if detail.tab == "events":
         rows = dashboard_views.events(connection, workflow_id, detail.limit, detail.until)
-        return _within(_event(row) for row in rows)
+        return _within(event(row) for row in rows)
     if detail.tab == "timeline":
         return [dict(turn) for turn in dashboard_views.turns(connection, workflow_id)]
     if detail.tab == "log":
@@ -65,16 +68,15 @@ def _body(connection: Connection, detail: Detail, agents: Sequence[Mapping[str, 
     if agent is None:
         return []
     rows = dashboard_views.output(connection, workflow_id, agent["id"], detail.limit, detail.until)
-    return _joined(_within(_said(dict(found), str(agent["name"])) for found in rows))
+    return _within(said(dict(found), str(agent["name"])) for found in rows)
 
 
-def _within(newest_first: Iterable[Record]) -> list[Record]:
+def _within(newest_first: Iterable[Record], note: str = _READS_ON) -> list[Record]:
     """As many records as `MAX_TEXT` allows, in their order; the first tells of those before."""
     found: list[Record] = []
     room = MAX_TEXT
     for record in newest_first:
         if room <= 0:
-            note = "… older than this is not shown here; perles logs and perles events have it"
             found.append(Record(0, record.at, "more", "", note))
             break
         room -= len(record.text) + _RECORD
@@ -98,7 +100,8 @@ def _joined(records: Sequence[Record]) -> list[Record]:
     return found
 
 
-def _said(row: Mapping[str, Any], agent: str) -> Record:
+def said(row: Mapping[str, Any], agent: str) -> Record:
+    """What stands in an agent's transcript for one of its events."""
     payload = json.loads(row["payload"])
     at, kind = str(row["created_at"]), str(row["type"])
     text = str(payload.get("text") or "")
@@ -149,10 +152,12 @@ def _messages(connection: Connection, workflow_id: str, limit: int) -> list[Reco
         )
         for row in dashboard_views.posts(connection, workflow_id, limit)
     ]
-    return _within(sorted(found, key=lambda record: record.at)[::-1])
+    newest_first = sorted(found, key=lambda record: record.at)[::-1]
+    return _within(newest_first, "… older than this is not shown here; perles events has it")
 
 
-def _event(row: Row) -> Record:
+def event(row: Row) -> Record:
+    """What stands for an event in the list of them."""
     who = " ".join(str(row[key]) for key in ("agent", "task") if row[key])
     text = "" if row["text"] == "{}" else str(row["text"])
     return Record(row["seq"], str(row["created_at"]), "event", who, text, str(row["type"]))

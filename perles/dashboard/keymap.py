@@ -40,10 +40,10 @@ DETAIL: Final = (
     Binding("1-9", "that tab"),
     Binding("j k PageUp PageDown", "scroll", "scroll"),
     Binding("g G", "to the beginning; to the end, and follow"),
-    Binding("/ then n N", "search; older, newer match", "search"),
+    Binding("/ then n N", "search all of it; older, newer match", "search"),
     Binding("m Enter", "write to an agent", "write"),
     Binding("s p x r a", "start, pause, stop, retry, archive"),
-    Binding("Esc", "back", "back"),
+    Binding("Esc", "end a long search; else back", "back"),
     Binding("q", "quit", "quit"),
 )
 CHAT: Final = (

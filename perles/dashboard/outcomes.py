@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from perles.dashboard import seeking
 from perles.dashboard.editor import Editor, of
 from perles.dashboard.jobs import Answer
 from perles.dashboard.model import Notice, Result, State
@@ -17,6 +18,8 @@ def take(state: State, answer: Answer) -> Result:
         return _providers(state, answer), ()
     if answer.kind == "create":
         return _created(state, answer)
+    if answer.kind == "find":
+        return seeking.take(state, answer)
     if answer.error is not None:
         return _failed(state, answer), ()
     if answer.kind == "do":

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from perles.controlplane import ControlPlane
+from perles.dashboard import search
 from perles.domain.errors import PerlesError
 
 GOAL: Final = {
@@ -72,6 +73,8 @@ def _do(plane: ControlPlane, kind: str, args: dict[str, Any]) -> Any:
     if kind == "ack":
         plane.ack([args["seq"]])
         return "took note of it"
+    if kind == "find":
+        return search.find(plane.database_path, args)
     if kind == "judge":
         return _call(plane, args["verb"], args["id"], args["task"], args["text"])
     raise CannotError(f"cannot {kind}: this perles has no way to do so")

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.domain.states import WORKFLOW
+from perles.store.search_views import SPOKEN
 
 if TYPE_CHECKING:
     from sqlite3 import Connection, Row
@@ -156,10 +157,8 @@ def output(
     Those after seq `until` are left out.
     """
     query = (
-        "SELECT seq, created_at, type, payload, turn_id FROM events WHERE workflow_id = ? "
-        "AND seq <= ? AND agent_id = ? AND (type GLOB '*.output' OR type GLOB '*.incoming' OR "
-        "(type GLOB 'turn.[fsilt]*' AND type != 'turn.starting') OR type = 'user.notification') "
-        "ORDER BY seq DESC LIMIT ?"
+        "SELECT seq, created_at, type, payload, turn_id FROM events e WHERE workflow_id = ? "
+        f"AND seq <= ? AND agent_id = ? AND {SPOKEN} ORDER BY seq DESC LIMIT ?"
     )
     values = (workflow_id, _ANY if until is None else until, agent_id, limit)
     rows: Iterator[Row] = connection.execute(query, values)

@@ -298,7 +298,9 @@ def _until(state: State) -> int | None:
 
 def test_who_scrolls_beyond_what_was_read_has_more_of_it_read() -> None:
     view = inside((80, 12))
-    at_top = Composer().compose(_keys(DETAIL, view, "g")[0], view)[0]
+    assert view.inside is not None
+    view = view._replace(inside=view.inside._replace(more=True))
+    at_top = Composer().compose(_keys(DETAIL, view, "pageup", "pageup", "pageup")[0], view)[0]
 
     state = Composer().compose(_keys(at_top, view, "k")[0], view)[0]
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from perles.dashboard.editor import Editor
+from perles.dashboard.frames.body import SIDE, body_lines, columns_beside
+from perles.dashboard.frames.matches import marked, settled
 from perles.dashboard.frames.parts import (
     AGENT_GLYPHS,
     GLYPHS,
@@ -18,16 +20,12 @@ from perles.dashboard.frames.parts import (
     short_span,
     uptime,
 )
-from perles.dashboard.frames.timeline import timeline
-from perles.dashboard.frames.transcript import agent_style, lines_of
+from perles.dashboard.frames.transcript import agent_style
 from perles.dashboard.frames.tree import tree
 from perles.dashboard.lines import Line, Segment, beside, columns_of, fit, line, stack, wrap
 from perles.dashboard.model import Detail, Inside, View, tabs_of
 from perles.text import clean, cut, width
 
-WIDE: Final = 120
-"""From so many columns on, the tasks stand beside every tab."""
-_SIDE: Final = 42
 _INPUT_ROWS: Final = 4
 _NEAR: Final = 4096
 _NOTE_BESIDE: Final = 110
@@ -36,91 +34,59 @@ _NOTE_BELOW: Final = 16
 """From so many rows on, it stands below on narrower screens."""
 
 
-def draw(detail: Detail, view: View) -> tuple[list[Line], int, tuple[int, int] | None]:
-    """All rows but the last two; how far up one can scroll; where the cursor stands."""
+def draw(detail: Detail, view: View) -> tuple[Detail, list[Line], int, tuple[int, int] | None]:
+    """The detail where it is scrolled to; all rows but the last two; how far up one can scroll;
+    where the cursor stands."""
     columns, rows = view.size
     inside = view.inside
     if inside is None:
         text = f"{detail.workflow_id} is not there any more; Esc goes back"
-        return [line(Segment(text, "warn"))], 0, None
+        return detail, [line(Segment(text, "warn"))], 0, None
     field, cursor = _field(detail, columns, rows)
     head = [*_head(inside.row, view), _tabs(detail, view, inside)]
     height = max(1, rows - 2 - len(head) - len(field))
+    detail = settled(detail, view, columns_beside(columns), height)
     body, reach = _body(detail, view, inside, columns, height)
     lines = [*head, *body, *field]
     if cursor is not None:
         cursor = (cursor[0], len(head) + height + cursor[1])
-    return lines, reach, cursor
-
-
-def body_lines(detail: Detail, view: View, inside: Inside, columns: int) -> list[Line]:
-    """Every line of the tab that is shown."""
-    if inside.tab != detail.tab or inside.row["id"] != detail.workflow_id:
-        return [line(Segment("…", "muted"))]  # what is wanted could not be read yet
-    if detail.tab == "tasks":
-        found = tree(inside.tasks, columns, view.now)
-        return found or [line(Segment("no tasks", "muted"))]
-    if detail.tab == "timeline":
-        return timeline(inside.body, columns, view.now)
-    found = lines_of(inside.body, columns)
-    if found:
-        return found
-    text = {"messages": "no message yet", "log": "no output yet"}.get(detail.tab, "nothing yet")
-    return [line(Segment(text, "muted"))]
-
-
-def body_columns(columns: int) -> int:
-    """How wide the body of a tab is on a screen of so many columns."""
-    return columns - _SIDE - 3 if columns >= WIDE else columns
-
-
-def matches(detail: Detail, lines: list[Line]) -> list[int]:
-    """The lines that hold what is searched."""
-    wanted = detail.search.text.lower()
-    if not wanted:
-        return []
-    return [i for i, given in enumerate(lines) if wanted in "".join(s.text for s in given).lower()]
+    return detail, lines, reach, cursor
 
 
 def _body(
     detail: Detail, view: View, inside: Inside, columns: int, height: int
 ) -> tuple[list[Line], int]:
-    room = body_columns(columns)
+    room = columns_beside(columns)
     lines = body_lines(detail, view, inside, room)
     reach = max(0, len(lines) - height)
     up = min(detail.up, reach)
     start = max(0, len(lines) - height - up)
     shown = lines[start : start + height]
-    if detail.search.text:
-        found = set(matches(detail, lines))
-        shown = [_hit(given) if start + i in found else given for i, given in enumerate(shown)]
-    if up and shown:
-        shown[-1] = line(Segment(f"▼ {up} lines below; G follows", "warn"))
+    shown = marked(detail, view, room, start, shown)
+    if shown and (up or detail.slid):
+        below = f"{up} lines and more" if detail.slid else f"{up} lines"
+        shown[-1] = line(Segment(f"▼ {below} below; G follows", "warn"))
     left = list(stack(shown, room, height))
     if room == columns:
         return left, reach
-    side = stack(_side(view, inside, height), _SIDE, height)
+    side = stack(_side(view, inside, height), SIDE, height)
     split = [line(Segment(" │ ", "border"))] * height
     return beside(beside(left, split), side), reach
-
-
-def _hit(given: Line) -> Line:
-    return tuple(Segment(text, "reverse") for text, _ in given)
 
 
 def _side(view: View, inside: Inside, height: int) -> list[Line]:
     row = inside.row
     lines = [line(Segment("Tasks", "title"))]
-    tasks = tree(inside.tasks, _SIDE, view.now, full=False)
+    tasks = tree(inside.tasks, SIDE, view.now, full=False)
     room = max(1, height - len(inside.agents) - 7)
     lines += tasks[:room]
     if len(tasks) > room:
         lines.append(line(Segment(f"… {len(tasks) - room} more: tab tasks", "muted")))
     lines += [(), line(Segment("Agents", "title"))]
     lines += [_agent(agent) for agent in inside.agents]
-    lines += [(), line(Segment(cut(clean(f"in {row['work_dir']}"), _SIDE), "muted"))]
+    lines += [(), line(Segment(cut(clean(f"in {row['work_dir']}"), SIDE), "muted"))]
     if row["branch"]:
-        lines.append(line(Segment(cut(clean(f"on {row['branch']}"), _SIDE), "muted")))
+        lines.append(line(Segment(cut(clean(f"on {row['branch']}"), SIDE), "muted")))
     return lines
 
 

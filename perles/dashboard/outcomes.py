@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from perles.dashboard import seeking
 from perles.dashboard.editor import Editor, of
+from perles.dashboard.form import Preview
+from perles.dashboard.form_keys import with_preview
 from perles.dashboard.jobs import Answer
 from perles.dashboard.model import Notice, Result, State
 
@@ -18,6 +20,8 @@ def take(state: State, answer: Answer) -> Result:
         return _providers(state, answer), ()
     if answer.kind == "create":
         return _created(state, answer)
+    if answer.kind == "preview":
+        return _previewed(state, answer)
     if answer.kind == "find":
         return seeking.take(state, answer)
     if answer.error is not None:
@@ -72,6 +76,15 @@ def _providers(state: State, answer: Answer) -> State:
     if state.form is None or answer.error is not None:
         return state
     return replace(state, form=replace(state.form, providers=answer.value))
+
+
+def _previewed(state: State, answer: Answer) -> Result:
+    """The tasks of the form that was asked about; another one by now asks anew."""
+    form = state.form
+    if form is None or not form.preview.asking or form.preview.of != answer.args["spec"]:
+        return state, ()  # the form is another one by now
+    told = Preview(answer.args["spec"], answer.value, answer.error or "")
+    return with_preview(replace(state, form=replace(form, preview=told)))
 
 
 def _created(state: State, answer: Answer) -> Result:

@@ -22,6 +22,7 @@ from perles.dashboard.model import (
     scrolled,
     tabs_of,
 )
+from perles.dashboard.table_keys import next_attention, open_detail
 
 
 def press(state: State, key: Key, view: View) -> Result:
@@ -40,7 +41,9 @@ def press(state: State, key: Key, view: View) -> Result:
     if key.name in actions.KEYS:
         return actions.press(state, key.name, view)
     if key.name in ("m", "enter"):
-        return replace(state, detail=replace(detail, typing=True, to=_whom(detail, view))), ()
+        return _address(state, detail, _whom(detail, view), along=False), ()
+    if key.name == "!":
+        return _next_attention(state, detail, view)
     if key.name in ("/", "n", "N"):
         return _look(state, detail, key.name)
     beyond = _beyond(detail, key, view)
@@ -57,8 +60,36 @@ def press(state: State, key: Key, view: View) -> Result:
 
 def leave(state: State, detail: Detail) -> State:
     """Back to the table; an unsent text is kept for the next time."""
-    drafts = {**state.drafts, detail.workflow_id: detail.input.text}
-    return replace(state, screen="table", detail=None, drafts=drafts)
+    return replace(_kept(state, detail), screen="table", detail=None)
+
+
+def _kept(state: State, detail: Detail) -> State:
+    """The state that has the unsent text for when it is written to that agent again."""
+    drafts = {**state.drafts, (detail.workflow_id, detail.to): detail.input.text}
+    return replace(state, drafts=drafts)
+
+
+def _address(state: State, detail: Detail, to: str, *, along: bool) -> State:
+    """Writing to another agent: with what was begun for it, else with the text where it goes along.
+
+    What was begun for the one before is kept for it.
+    """
+    begun = state.drafts.get((detail.workflow_id, to), "")
+    if to != detail.to and (begun or not along):
+        state = _kept(state, detail)
+        detail = replace(detail, input=editor.of(begun))
+    return replace(state, detail=replace(detail, to=to, typing=True))
+
+
+def _next_attention(state: State, detail: Detail, view: View) -> Result:
+    """The inside of the next workflow that wants attention."""
+    moved = next_attention(leave(state, detail), view)
+    if moved.notice.text or not view.ids:
+        return replace(state, notice=moved.notice), ()
+    chosen = view.ids[moved.table.cursor]
+    if chosen == detail.workflow_id:
+        return replace(state, notice=Notice("nothing else needs you")), ()
+    return open_detail(moved, chosen)
 
 
 def _whom(detail: Detail, view: View) -> str:
@@ -152,7 +183,7 @@ def _write(state: State, detail: Detail, key: Key, view: View) -> Result:
             return replace(state, notice=Notice("there is no agent yet")), ()
         at = names.index(detail.to) if detail.to in names else -1
         to = names[(at + (1 if key.name == "tab" else -1)) % len(names)]
-        return replace(state, detail=replace(detail, to=to)), ()
+        return _address(state, detail, to, along=True), ()
     scrolled = key.name in ("pageup", "pagedown", "wheel-up", "wheel-down")
     if scrolled:
         return replace(state, detail=_scroll(detail, key, view) or detail), ()

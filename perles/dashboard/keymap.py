@@ -29,7 +29,7 @@ TABLE: Final = (
     Binding("/", "filter: name, id, template, state, label=value", "filter"),
     Binding("Esc", "clear the filter, then the marks"),
     Binding("o O", "sort by the next, the previous column", "sort"),
-    Binding("!", "go to the next that needs you"),
+    Binding("!", "go to the next that needs you; • has something new"),
     Binding("E", "start an engine; it ends when all is done"),
     Binding("?", "this help", "help"),
     Binding("q Ctrl-C", "quit; agents go on", "quit"),
@@ -43,6 +43,7 @@ DETAIL: Final = (
     Binding("/ then n N", "search all of it; older, newer match", "search"),
     Binding("m Enter", "write to an agent", "write"),
     Binding("s p x r a", "start, pause, stop, retry, archive"),
+    Binding("!", "the next workflow that needs you"),
     Binding("Esc", "end a long search; else back", "back"),
     Binding("q", "quit", "quit"),
 )
@@ -53,7 +54,7 @@ CHAT: Final = (
     Binding("↑ ↓", "what was sent before", "history"),
     Binding("/stop /pause /resume", "act on the workflow"),
     Binding("/spawn /retire /replace", "not there: ask the coordinator"),
-    Binding("Esc", "leave; the draft stays", "leave"),
+    Binding("Esc", "leave; each agent's draft stays", "leave"),
 )
 INBOX: Final = (
     Binding("j k", "move", "move"),

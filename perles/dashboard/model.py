@@ -141,8 +141,36 @@ class State:
     help_top: int = 0
     notice: Notice = field(default_factory=lambda: Notice(""))
     history: tuple[str, ...] = ()
-    drafts: Mapping[str, str] = field(default_factory=dict)
+    drafts: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """What was written and not sent, by workflow and agent."""
+    seen: Mapping[str, int] = field(default_factory=dict)
+    """Up to where the inbox was looked at, by workflow."""
+    heard: Mapping[tuple[str, str], str | None] = field(default_factory=dict)
+    """Up to when an agent's tab was looked at, by workflow and agent."""
     engine_wanted: bool = True
+
+
+class Attention(NamedTuple):
+    """The rows of the inbox by workflow: the newest of each, and its oldest question."""
+
+    newest: Mapping[str, int] = {}
+    asked: Mapping[str, str] = {}
+
+
+NOBODY: Final = Attention()
+QUESTIONS: Final = ("approval", "notification")
+"""Kinds of the inbox that ask a person something."""
+
+
+def attention(waiting: Sequence[Mapping[str, Any]]) -> Attention:
+    """What the rows of the inbox, newest first, say of each workflow."""
+    newest: dict[str, int] = {}
+    asked: dict[str, str] = {}
+    for one in waiting:
+        newest.setdefault(one["workflow_id"], one["seq"])
+        if one["kind"] in QUESTIONS:
+            asked[one["workflow_id"]] = str(one["text"])
+    return Attention(newest, asked)
 
 
 class Inside(NamedTuple):
@@ -170,6 +198,7 @@ class View(NamedTuple):
     limits: Mapping[str, float] = {}
     inside: Inside | None = None
     waiting: Sequence[Mapping[str, Any]] = ()
+    attention: Attention = NOBODY
     engine: bool = True
     work: bool = False
     """Whether a workflow runs or waits to be started."""

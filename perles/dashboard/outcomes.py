@@ -39,11 +39,17 @@ def take(state: State, answer: Answer) -> Result:
 def _failed(state: State, answer: Answer) -> State:
     """Say why; a text that could not be sent is put back where it was typed."""
     state = replace(state, notice=Notice(str(answer.error), "bad"))
-    detail = state.detail
-    if answer.kind == "send" and detail is not None and not detail.input.text:
-        text = answer.args["text"] if detail.workflow_id == answer.args["id"] else ""
-        return replace(state, detail=replace(detail, input=of(text)))
+    if answer.kind == "send":
+        return _put_back(state, answer.args["id"], answer.args["to"], answer.args["text"])
     return state
+
+
+def _put_back(state: State, workflow_id: str, to: str, text: str) -> State:
+    detail = state.detail
+    if detail is None or (detail.workflow_id, detail.to) != (workflow_id, to):
+        begun = state.drafts.get((workflow_id, to))
+        return replace(state, drafts={**state.drafts, (workflow_id, to): begun or text})
+    return state if detail.input.text else replace(state, detail=replace(detail, input=of(text)))
 
 
 def _done(state: State, answer: Answer) -> State:

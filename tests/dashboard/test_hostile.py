@@ -13,7 +13,7 @@ from perles.dashboard.form import Form, choose
 from perles.dashboard.frames.compose import Composer
 from perles.dashboard.inside import Record
 from perles.dashboard.lines import columns_of
-from perles.dashboard.model import Detail, Inbox, Notice, Question, State, Table, View
+from perles.dashboard.model import Detail, Inbox, Notice, Question, State, Table, View, attention
 from perles.dashboard.paint import Painter
 from perles.store.waiting_views import Wait
 from tests.dashboard.test_frames import HOSTILE, OURS
@@ -65,6 +65,7 @@ def _views(supply: Supply) -> View:
     view = table(3, (80, 24))
     return view._replace(
         ids=[one["id"] for one in rows], rows={one["id"]: one for one in rows}, waiting=waits,
+        attention=attention(waits),
         banner=supply(),
     )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from perles.dashboard.inside import Record
-from perles.dashboard.model import Inside, View
+from perles.dashboard.model import Inside, View, attention
 from perles.store.dashboard_views import Totals
 from perles.store.waiting_views import Wait
 
@@ -55,6 +55,7 @@ def table(count: int, size: tuple[int, int], name: str | None = None) -> View:
         total=count,
         totals=Totals(2, 3, 1, 1_234_567, 4.2, 1),
         waiting=[waiting(1)] if count > 1 else [],
+        attention=attention([waiting(1)] if count > 1 else []),
         limits={"workflows": 5, "workers": 10, "ai_calls": 5},
         now=NOW,
         size=size,
@@ -89,7 +90,7 @@ def inside(size: tuple[int, int], text: str = "**Done**: see `notes.md`\n- one\n
 def _agent(name: str, status: str) -> dict[str, Any]:
     return {
         "id": 1, "name": name, "role": name, "status": status, "phase": "idle", "task": None,
-        "queued": 1, "context_used": 53_000, "context_window": 200_000,
+        "queued": 1, "last_activity_at": None, "context_used": 53_000, "context_window": 200_000,
     }  # fmt: skip
 
 

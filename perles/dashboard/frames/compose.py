@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from perles.dashboard import actions, keymap
+from perles.dashboard import actions, keymap, unread
 from perles.dashboard.frames import detail as details
 from perles.dashboard.frames import form as forms
 from perles.dashboard.frames import inbox as inboxes
@@ -54,8 +54,10 @@ class Composer:
 
 
 def _main(state: State, view: View) -> tuple[list[Line], tuple[int, int] | None, State]:
+    state = unread.on_screen(state, view)
     if state.screen == "detail" and state.detail is not None:
-        drawn, lines, reach, cursor = details.draw(state.detail, view)
+        new = unread.new_tabs(state, view.inside) if view.inside is not None else frozenset()
+        drawn, lines, reach, cursor = details.draw(state.detail, view, new)
         return lines, cursor, replace(state, detail=_bounded(drawn, view, reach))
     if state.screen == "inbox":
         lines, cursor = inboxes.draw(state, view)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, Final
 
 from perles.dashboard.editor import Editor
@@ -15,7 +15,6 @@ from perles.dashboard.frames.parts import (
     cost,
     ends,
     note_of,
-    question_of,
     short_number,
     short_span,
     uptime,
@@ -24,6 +23,7 @@ from perles.dashboard.frames.transcript import agent_style
 from perles.dashboard.frames.tree import tree
 from perles.dashboard.lines import Line, Segment, beside, columns_of, fit, line, stack, wrap
 from perles.dashboard.model import Detail, Inside, View, tabs_of
+from perles.dashboard.unread import MARK
 from perles.text import clean, cut, width
 
 _INPUT_ROWS: Final = 4
@@ -34,16 +34,18 @@ _NOTE_BELOW: Final = 16
 """From so many rows on, it stands below on narrower screens."""
 
 
-def draw(detail: Detail, view: View) -> tuple[Detail, list[Line], int, tuple[int, int] | None]:
+def draw(
+    detail: Detail, view: View, new: Set[str] = frozenset()
+) -> tuple[Detail, list[Line], int, tuple[int, int] | None]:
     """The detail where it is scrolled to; all rows but the last two; how far up one can scroll;
-    where the cursor stands."""
+    where the cursor stands. The tabs in `new` have something that was not looked at."""
     columns, rows = view.size
     inside = view.inside
     if inside is None:
         text = f"{detail.workflow_id} is not there any more; Esc goes back"
         return detail, [line(Segment(text, "warn"))], 0, None
     field, cursor = _field(detail, columns, rows)
-    head = [*_head(inside.row, view), _tabs(detail, view, inside)]
+    head = [*_head(inside.row, view), _tabs(detail, view, inside, new)]
     height = max(1, rows - 2 - len(head) - len(field))
     detail = settled(detail, view, columns_beside(columns), height)
     body, reach = _body(detail, view, inside, columns, height)
@@ -104,7 +106,7 @@ def _agent(agent: Mapping[str, Any]) -> Line:
 def _head(row: Mapping[str, Any], view: View) -> list[Line]:
     """State, name, sums; what it does or waits for stands beside the name, or below it."""
     columns, rows = view.size
-    asked = question_of(view.waiting, str(row["id"]))
+    asked = view.attention.asked.get(row["id"])
     row = row if asked is None else {**row, "asked": asked}
     done, total = row["tasks_done"], row["tasks_total"]
     right = line(
@@ -128,7 +130,7 @@ def _head(row: Mapping[str, Any], view: View) -> list[Line]:
     return [first, fit(line("  ", Segment(clean(note), style)), columns)]
 
 
-def _tabs(detail: Detail, view: View, inside: Inside) -> Line:
+def _tabs(detail: Detail, view: View, inside: Inside, new: Set[str]) -> Line:
     """The tabs, scrolled so that the one that is shown is in sight; then the context's use."""
     columns = view.size[0]
     marks = {agent["name"]: AGENT_GLYPHS.get(agent["status"], ("?", "")) for agent in inside.agents}
@@ -141,7 +143,9 @@ def _tabs(detail: Detail, view: View, inside: Inside) -> Line:
         glyph, style = marks.get(tab, ("", ""))
         opened, closed, name = ("[", "]", "title") if tab == detail.tab else (" ", " ", "")
         mark = (Segment(f"{glyph} ", style),) if glyph else ()
-        parts.append((Segment(opened, name), *mark, Segment(f"{label}{closed}", name)))
+        said = (Segment(MARK, "warn"),) if tab in new else ()
+        parts.append((Segment(opened, name), *mark, Segment(label, name), *said))
+        parts[-1] = (*parts[-1], Segment(closed, name))
     sizes = [sum(width(s.text) for s in part) for part in parts]
     first = 0
     while first < chosen and sum(sizes[first : chosen + 1]) + (2 if first else 0) > columns:

@@ -47,9 +47,6 @@ AGENT_GLYPHS: Final = {
     "pending": ("○", "muted"),
 }
 
-QUESTIONS: Final = ("approval", "notification")
-"""Kinds of the inbox that ask a person something."""
-
 
 @lru_cache(maxsize=4096)
 def moment(text: str) -> float:
@@ -135,14 +132,6 @@ def note_of(row: Mapping[str, Any], now: float, columns: int) -> tuple[str, str]
         return "not started", "muted"
     standing = why({"reason": row["reason"], "queue_place": row.get("queue_place")})
     return standing or ("waits to start" if row["state"] == "pending" else ""), "muted"
-
-
-def question_of(waiting: Sequence[Mapping[str, Any]], workflow_id: str) -> str | None:
-    """The oldest question of a workflow to a person."""
-    for one in reversed(waiting):
-        if one["workflow_id"] == workflow_id and one["kind"] in QUESTIONS:
-            return str(one["text"])
-    return None
 
 
 def doing_of(doing: Sequence[Wait], now: float, columns: int) -> str:

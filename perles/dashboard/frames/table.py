@@ -8,7 +8,6 @@ from typing import Any, Final, NamedTuple
 
 from perles.dashboard.frames.parts import (
     GLYPHS,
-    QUESTIONS,
     bar,
     cost,
     day_and_time,
@@ -21,6 +20,7 @@ from perles.dashboard.frames.parts import (
 )
 from perles.dashboard.lines import Line, Segment, cell, fit, line, selected
 from perles.dashboard.model import State, View, table_rows
+from perles.dashboard.unread import MARK, is_new
 
 Row = Mapping[str, Any]
 
@@ -131,18 +131,14 @@ def draw(state: State, view: View) -> list[Line]:
     if not view.ids:
         return [*lines, *_empty(state, view, shown)]
     top = max(0, min(state.table.top, len(view.ids) - shown))
-    asked = {
-        one["workflow_id"]: one["text"]
-        for one in reversed(view.waiting)
-        if one["kind"] in QUESTIONS
-    }
+    asked = view.attention.asked
     for place in range(top, min(len(view.ids), top + shown)):
         workflow_id = view.ids[place]
         row = view.rows.get(workflow_id)
         if row is not None and workflow_id in asked:
             row = {**row, "asked": asked[workflow_id]}
         marked = workflow_id in state.table.marked
-        drawn = _row(row, marked, view.now, columns)
+        drawn = _row(row, marked, is_new(state, view, workflow_id), view.now, columns)
         lines.append(selected(drawn) if place == state.table.cursor else drawn)
     return lines
 
@@ -187,10 +183,11 @@ def _header(state: State, columns: int) -> Line:
     return fit(tuple(parts), columns)
 
 
-def _row(row: Row | None, marked: bool, now: float, columns: int) -> Line:
+def _row(row: Row | None, marked: bool, new: bool, now: float, columns: int) -> Line:
     if row is None:
         return fit(line(Segment("  …", "muted")), columns)
-    parts = [Segment("▌ " if marked else "  ", "mark")]
+    lead = [Segment(MARK if new else " ", "warn"), Segment(" ")]
+    parts = [Segment("▌", "mark"), lead[0]] if marked else lead
     for column in layout(columns):
         text, style = column.make(row, now, column.columns)
         parts.append(Segment(cell(text, column.columns, right=column.right) + " ", style))

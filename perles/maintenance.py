@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from perles.agents import process
-from perles.agents.process import Identity
+from perles.agents import families
+from perles.agents.identity import Identity, is_alive
 from perles.paths import Paths
 from perles.store import views
 from perles.store.lock import EngineLock
@@ -62,7 +62,7 @@ def _orphans(connection: "Connection") -> list[str]:
     states = workflow_states(connection)
     return [
         f"orphan: process {one.pid} ({one.command}) of {one.workflow_id}, which is {state}"
-        for one in process.marked()
+        for one in families.marked()
         if (state := states.get(one.workflow_id, "running")) != "running"
     ]
 
@@ -77,8 +77,8 @@ def _without_process(turns: list[OpenTurn]) -> list[str]:
 
 def _lives(turn: OpenTurn) -> bool:
     if turn.pid is None or turn.start_ticks is None or turn.boot_id is None:
-        return bool(process.family([f"PERLES_TURN={turn.workflow_id}/{turn.id}"]))
-    return process.is_alive(Identity(turn.pid, turn.start_ticks, turn.boot_id))
+        return bool(families.family([f"PERLES_TURN={turn.workflow_id}/{turn.id}"]))
+    return is_alive(Identity(turn.pid, turn.start_ticks, turn.boot_id))
 
 
 def _silent_ports(connection: "Connection") -> list[str]:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 _CONTROL: Final = re.compile(
@@ -17,6 +18,8 @@ def clean(text: str, *, lines: bool = False) -> str:
 
     Line breaks and tabs become blanks, unless `lines` keeps the breaks.
     """
+    if text.isprintable():
+        return text  # which none of what is taken out is
     text = _ESCAPE.sub("", text)
     text = text.replace("\r\n", "\n").replace("\t", "    " if lines else " ")
     text = text if lines else text.replace("\n", " ")
@@ -48,6 +51,7 @@ def pad(text: str, columns: int) -> str:
     return text + " " * (columns - width(text))
 
 
+@lru_cache(maxsize=4096)
 def _columns(letter: str) -> int:
     if unicodedata.combining(letter) or unicodedata.category(letter) in ("Mn", "Me", "Cf"):
         return 0

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from perles.agents import process
+from perles.agents import families
+from perles.agents.identity import stat_fields
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
@@ -80,7 +81,7 @@ def _all() -> Iterable[tuple[int, _Process]]:
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
             continue
-        fields = process.stat_fields(int(entry))
+        fields = stat_fields(int(entry))
         if fields is None:
             continue  # it ended meanwhile
         cpu = sum(int(field) for field in fields[11:15]) / _TICKS
@@ -88,7 +89,7 @@ def _all() -> Iterable[tuple[int, _Process]]:
 
 
 def _marked(pid: int, markers: Mapping[bytes, int]) -> int | None:
-    for variable in process.environ_of(pid):
+    for variable in families.environ_of(pid):
         if variable in markers:
             return markers[variable]
     return None

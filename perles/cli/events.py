@@ -60,7 +60,7 @@ def _print(event: Json, as_json: bool) -> None:
     if as_json:
         print_json(event, line=True)
     else:
-        print(line_of(event), flush=True)
+        print(f"{line_of(event)}\n", end="", flush=True)
 
 
 def line_of(event: Json) -> str:

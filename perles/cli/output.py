@@ -34,7 +34,8 @@ def warn(text: str) -> None:
 
 def print_json(value: Any, *, line: bool = False) -> None:
     """JSON on standard output: indented, or as one line."""
-    print(json.dumps(value, ensure_ascii=False, indent=None if line else 2), flush=line)
+    text = json.dumps(value, ensure_ascii=False, indent=None if line else 2)
+    print(f"{text}\n", end="", flush=line)  # one write, also where output is not buffered
 
 
 def print_table(

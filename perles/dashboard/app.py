@@ -1,4 +1,4 @@
-"""The loop: keys, answers and changes in, frames out, at most `FRAMES` a second."""
+"""The loop: keys, answers and changes in, frames out, at most twenty a second."""
 
 from __future__ import annotations
 
@@ -24,11 +24,10 @@ from perles.dashboard.screen import Screen
 from perles.dashboard.state import press
 from perles.dashboard.table_keys import select as select_row
 
-FRAMES: Final = 20
-POLL_SECONDS: Final = 0.025
-IDLE_POLL_SECONDS: Final = 0.05
-"""How often the database is looked at while nothing changes and nobody types."""
-ACTIVE_SECONDS: Final = 2.0
+FRAME_SECONDS: Final = 0.05
+"""Between two frames that show what changed."""
+KEY_FRAME_SECONDS: Final = 0.01
+"""Between two frames where the second one answers a key: nobody should wait for it."""
 NOTICE_SECONDS: Final = {"good": 6.0, "muted": 6.0, "warn": 15.0, "bad": 60.0}
 _READ: Final = 64 * 1024
 
@@ -55,7 +54,7 @@ class App:
         self._second = 0
         self._key_at = 0.0
         self._pipe = os.pipe()
-        self._active_at = 0.0
+        self._answers = False
         self._had_work = False
         self._notice = Notice("")
         self._notice_at = 0.0
@@ -110,7 +109,6 @@ class App:
             self._dirty = self._stale = True
             self._act(effects)
         if self._source.changed():
-            self._active_at = time.monotonic()
             self._dirty = self._stale = True
         second = int(time.time())
         if second != self._second:
@@ -130,12 +128,11 @@ class App:
 
     def _wait(self) -> None:
         reading = [self._screen.in_fd, self._pipe[0], *self._jobs.files()]
+        if self._source.fd is not None:
+            reading.append(self._source.fd)
         blocked = self._screen.blocked
-        active = time.monotonic() - max(self._active_at, self._key_at) < ACTIVE_SECONDS
-        poll = POLL_SECONDS if active else IDLE_POLL_SECONDS
-        timeout = ESC_SECONDS if self._keys.waiting else poll
         ready, writable, _ = select.select(
-            reading, [] if blocked is None else [blocked], [], timeout
+            reading, [] if blocked is None else [blocked], [], self._patience()
         )
         if writable:
             self._screen.ready()  # the rest of a frame that the terminal did not take at once
@@ -145,6 +142,20 @@ class App:
             self._read_keys()
         elif self._keys.waiting and time.monotonic() - self._key_at >= ESC_SECONDS:
             self._press(self._keys.flush())
+
+    def _patience(self) -> float:
+        """Seconds until there is something to do, if nothing comes before: a look at the
+        database, a frame that was put off, ages that are a second older, a lone Esc."""
+        waits = [self._source.patience, 1.001 - time.time() % 1]
+        if self._dirty:
+            waits.append(max(0.0, self._frame_at() - time.monotonic()))
+        if self._keys.waiting:
+            waits.append(ESC_SECONDS)
+        return min(waits)
+
+    def _frame_at(self) -> float:
+        """When the next frame may be drawn."""
+        return self._drawn_at + (KEY_FRAME_SECONDS if self._answers else FRAME_SECONDS)
 
     def _read_keys(self) -> None:
         try:
@@ -160,7 +171,7 @@ class App:
     def _press(self, keys: Sequence[Key]) -> None:
         for key in keys:
             self.state, effects = press(self.state, key, self.view)
-            self._dirty = self._stale = True
+            self._dirty = self._stale = self._answers = True
             self._act(effects)
             if effects or len(keys) > 1:
                 self._refresh()
@@ -221,9 +232,10 @@ class App:
 
     def _draw(self, *, force: bool = False) -> None:
         now = time.monotonic()
-        if not force and (not self._dirty or now - self._drawn_at < 1 / FRAMES):
+        if not force and (not self._dirty or now < self._frame_at()):
             return
         if not self._screen.ready():
+            self._drawn_at = now
             return  # the terminal is slow: this frame is dropped, a newer one comes
         if self._stale:
             self._refresh()
@@ -231,4 +243,4 @@ class App:
         self.state, frame = self._composer.compose(self.state, self.view)
         self._screen.write(self._painter.frame(frame))
         self._drawn_at = now
-        self._dirty = False
+        self._dirty = self._answers = False

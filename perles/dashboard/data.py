@@ -1,6 +1,6 @@
 """Reading for the screen: a held connection, and only what can be seen.
 
-`PRAGMA data_version` tells that something changed; no transaction stays open
+The connection is watched for commits of others; no transaction stays open
 between two looks. What cannot be read leaves the last view standing, with a banner.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +22,7 @@ from perles.store.dashboard_views import Totals
 from perles.store.failures import database_errors
 from perles.store.lock import EngineLock
 from perles.store.version import HEAD, schema_version
+from perles.store.watch import QUIET, Watch
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -42,7 +43,7 @@ class Source:
         self._lock = EngineLock(path)
         self._stack = ExitStack()
         self._connection: Connection | None = None
-        self._version: Any = None
+        self._watch: Watch | None = None
         self._inode: int | None = None
         self._look_at = 0.0
         self._engine = True
@@ -66,7 +67,19 @@ class Source:
         """Let go of the database."""
         self._stack.close()
         self._connection = None
-        self._version = None
+        self._watch = None
+
+    @property
+    def fd(self) -> int | None:
+        """Readable when it is worth while to ask `changed` before `patience` is over."""
+        if self._watch is None or self.patience < QUIET:
+            return None
+        return self._watch.fd
+
+    @property
+    def patience(self) -> float:
+        """Seconds until `changed` should be asked again."""
+        return QUIET if self._watch is None else self._watch.patience()
 
     def changed(self) -> bool:
         """Whether another process committed, or the engine or the file came or went."""
@@ -75,16 +88,14 @@ class Source:
         if now >= self._look_at:
             self._look_at = now + LOOK_SECONDS
             found = self._look()
-        if self._connection is not None:
+        if self._connection is not None and self._watch is not None:
             try:
                 with database_errors(self._path):
-                    version = self._connection.execute("PRAGMA data_version").fetchone()[0]
-                    known = version == self._version
-                    revision = HEAD if known else schema_version(self._connection)
+                    committed = self._watch.changed()
+                    revision = schema_version(self._connection) if committed else HEAD
             except PerlesError as error:
                 return self._fail(error)
-            if version != self._version:
-                self._version = version
+            if committed:
                 self._order_stale = self._sums_stale = True
                 found = True
                 if revision != HEAD:
@@ -124,10 +135,12 @@ class Source:
     def _open(self) -> None:
         try:
             reading = views.reading(self._path, timeout=_BUSY_SECONDS)
-            self._connection = self._stack.enter_context(reading)
+            self._connection = connection = self._stack.enter_context(reading)
+            if connection is not None:
+                self._watch = self._stack.enter_context(closing(Watch(connection, self._path)))
             self.error = None
         except PerlesError as error:
-            self._connection = None
+            self._connection = self._watch = None
             self.error = error
             self._banner = self._said(error)
             return
@@ -181,15 +194,17 @@ class Source:
         known = self._order_key is not None and self._order_key[0] == asked
         if known and not self._order_stale:
             return
-        mark = dashboard_views.change_mark(connection)
-        same = known and self._order_key[1] == mark
+        newest = dashboard_views.newest(connection)
+        if known and self._order_key[1] == newest and now - self._order_at < SUM_SECONDS:
+            return  # nothing new; what went away or moved is seen a little later
+        total = dashboard_views.count(connection)
         plain = not words and state.table.sort == "created"
-        if same and (plain or now - self._order_at < SUM_SECONDS):
-            self._order_stale = not plain
+        same = known and self._order_key[1] == newest and self._total == total
+        self._total = total
+        self._order_key, self._order_at, self._order_stale = (asked, newest), now, False
+        if same and plain:
             return
         self._ids = dashboard_views.order(connection, words, state.table.sort)
-        self._total = int(mark[0])
-        self._order_key, self._order_at, self._order_stale = (asked, mark), now, False
 
     def _read_sums(self, connection: Connection, *, at_once: bool) -> None:
         """The top line and the inbox, not older than `SUM_SECONDS`."""

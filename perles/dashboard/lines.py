@@ -12,6 +12,9 @@ from perles.text import clean, cut, pad, width
 MAX_MEASURED: Final = 4000
 """Characters of one text that are looked at: no line of a terminal shows more."""
 
+SHORT: Final = 200
+"""Characters of a text that is worth remembering."""
+
 
 class Segment(NamedTuple):
     """Text in one style: a name of `theme.styles`."""
@@ -49,15 +52,15 @@ def columns_of(given: Line) -> int:
     return sum(width(segment.text) for segment in given)
 
 
+@lru_cache(maxsize=512)
 def fit(given: Line, columns: int, *, style: str = "") -> Line:
-    """The line, cut or filled up to exactly so many columns."""
+    """The line, cut or filled up to exactly so many columns. Most lines of a frame are known."""
     kept: list[Segment] = []
     room = columns
     for segment in given:
         if room <= 0:
             break
-        text = clean(segment.text)
-        taken = width(text)
+        text, taken = _measured(segment.text)
         if taken > room:
             text = cut(text, room)
             taken = width(text)
@@ -67,6 +70,19 @@ def fit(given: Line, columns: int, *, style: str = "") -> Line:
     if room > 0:
         kept.append(Segment(" " * room, style))
     return tuple(kept)
+
+
+def _measured(text: str) -> tuple[str, int]:
+    """The text cleaned, and its columns."""
+    return _known(text) if len(text) < SHORT else _measure(text)
+
+
+def _measure(text: str) -> tuple[str, int]:
+    cleaned = clean(text)
+    return cleaned, width(cleaned)
+
+
+_known = lru_cache(maxsize=4096)(_measure)
 
 
 def selected(given: Line) -> Line:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from perles.agents.process import Identity
+from perles.agents.identity import Identity
 from perles.agents.prompts import system_prompt
 from perles.agents.provider import Letter, Provider, TurnContext
 from perles.domain.states import AGENT, TURN

@@ -6,7 +6,7 @@ A look costs some 10 ms, and when a workflow of fifty agents is paused, all fift
 import asyncio
 from typing import Final
 
-from perles.agents import process
+from perles.agents import families
 from perles.engine.live import LiveTurn
 
 GATHER: Final = 0.01
@@ -31,7 +31,7 @@ class Census:
         await asyncio.sleep(GATHER)
         lives, self._asking, self._look = self._asking, [], None
         return bool(
-            process.family(
+            families.family(
                 [live.marker for live in lives],
                 [session for live in lives for session in live.sessions()],
                 since=min(live.since() for live in lives),

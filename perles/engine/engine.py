@@ -10,7 +10,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
-from perles.agents.process import boot_id, take_open_files
+from perles.agents.identity import boot_id
+from perles.agents.process import take_open_files
 from perles.config import Config
 from perles.domain.clock import Clock, SystemClock, to_text
 from perles.domain.errors import DatabaseError, EngineRunsError, PerlesError

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from perles.agents import process
+from perles.agents.identity import Identity, is_known
 from perles.agents.output import Batch, replay
-from perles.agents.process import Identity, TurnFiles
+from perles.agents.process import TurnFiles
 from perles.agents.provider import Outcome, Parser, Provider
 from perles.config import ResourcePolicy
 from perles.engine.outcome import Ending
@@ -86,11 +86,11 @@ class LiveTurn:
 
     def sessions(self) -> list[int]:
         """The number of the process's session, as long as it can be no other's."""
-        return [self.identity.pid] if self.identity and process.is_known(self.identity) else []
+        return [self.identity.pid] if self.identity and is_known(self.identity) else []
 
     def since(self) -> int:
         """The tick before which no process of this turn was started."""
-        if self.identity is None or not process.is_known(self.identity):
+        if self.identity is None or not is_known(self.identity):
             return 0
         return self.identity.start_ticks
 

@@ -4,7 +4,7 @@ import asyncio
 import signal
 from typing import Final
 
-from perles.agents import process
+from perles.agents import families
 from perles.engine.context import Context, log
 from perles.store.schema import Workflow
 
@@ -28,13 +28,13 @@ async def end_orphans(context: Context) -> int:
     return len(found)
 
 
-def _orphans(context: Context) -> list[process.Marked]:
-    return [one for one in process.marked() if _is_idle(context, one.workflow_id)]
+def _orphans(context: Context) -> list[families.Marked]:
+    return [one for one in families.marked() if _is_idle(context, one.workflow_id)]
 
 
-def _signal(orphans: list[process.Marked], number: signal.Signals) -> None:
+def _signal(orphans: list[families.Marked], number: signal.Signals) -> None:
     if orphans:
-        process.signal_family(number, {one.marker for one in orphans})
+        families.signal_family(number, {one.marker for one in orphans})
 
 
 def _is_idle(context: Context, workflow_id: str) -> bool:

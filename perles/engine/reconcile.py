@@ -8,7 +8,8 @@ from its files), or never started (lost: its messages wait again).
 import asyncio
 from typing import Final
 
-from perles.agents import process
+from perles.agents import families, process
+from perles.agents.identity import is_alive
 from perles.engine import fault, queries
 from perles.engine.beginning import ran, running
 from perles.engine.context import Context, log
@@ -67,8 +68,8 @@ def _is_right(live: LiveTurn) -> bool:
     """Whether the process that the row names lives, and is this turn's."""
     return (
         live.identity is not None
-        and process.is_alive(live.identity)
-        and process.carries(live.identity, live.marker)
+        and is_alive(live.identity)
+        and families.carries(live.identity, live.marker)
     )
 
 

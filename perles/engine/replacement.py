@@ -9,7 +9,7 @@ import signal
 from pathlib import Path
 from typing import Final
 
-from perles.agents import process
+from perles.agents import families
 from perles.domain.errors import WrongStateError
 from perles.domain.states import AGENT, PHASE, WorkflowState
 from perles.engine import mail, queries, scheduler
@@ -51,7 +51,7 @@ async def replace(context: Context, agent_id: int, *, why: str) -> str:
     # Paused, it gets no new turn before it is retired.
     await context.turns.interrupt(lives, Ending("interrupt", "pause"), grace=GRACE)
     if lives:
-        process.signal_family(signal.SIGKILL, [live.marker for live in lives])
+        families.signal_family(signal.SIGKILL, [live.marker for live in lives])
     name = await context.writer.write(lambda tx: put_fresh(tx, context, agent_id, why=why).name)
     context.kick()
     return name

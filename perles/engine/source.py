@@ -9,8 +9,8 @@ be cut: what is printed afterwards is read from its beginning.
 import os
 from pathlib import Path
 
+from perles.agents.identity import Identity, is_alive
 from perles.agents.output import Batch, read_batch
-from perles.agents.process import Identity, is_alive
 from perles.agents.provider import AgentEvent, Kind, Parser
 
 

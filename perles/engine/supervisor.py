@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from perles.agents import process, prompts
+from perles.agents import families, prompts
 from perles.domain.errors import LimitReachedError, PerlesError, WrongStateError
 from perles.domain.states import AGENT, PHASE, TASK, WORKFLOW, WorkflowState
 from perles.engine import admission, budget, calls, fault, mail, people, queries, scheduler
@@ -225,17 +225,17 @@ class Supervisor:
     async def _end_strays(self, workflow_id: str) -> None:
         """End every process that carries the workflow's marker, whatever started it."""
         markers = [f"PERLES_WORKFLOW={workflow_id}"]
-        if not process.signal_family(signal.SIGTERM, markers):
+        if not families.signal_family(signal.SIGTERM, markers):
             return
         for _ in range(50):
             await asyncio.sleep(0.02)
-            if not process.family(markers):
+            if not families.family(markers):
                 return
         for _ in range(250):
-            if not process.signal_family(signal.SIGKILL, markers):
+            if not families.signal_family(signal.SIGKILL, markers):
                 return
             await asyncio.sleep(0.02)
-        log.error("processes of %s outlive SIGKILL: %s", workflow_id, process.family(markers))
+        log.error("processes of %s outlive SIGKILL: %s", workflow_id, families.family(markers))
 
     async def _write(self, work: Callable[[Tx], None]) -> None:
         await self._context.writer.write(work)

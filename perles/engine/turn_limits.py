@@ -7,7 +7,7 @@ process, which no clock that is set can change.
 import time
 from pathlib import Path
 
-from perles.agents import process
+from perles.agents.identity import age
 from perles.agents.provider import Outcome
 from perles.config import Config
 from perles.domain.duration import format_duration
@@ -29,7 +29,7 @@ class TurnLimits:
                 f"it printed {live.written} bytes, the limit is {config.limits.turn_output} "
                 "(orchestration.limits.turn_output)",
             )
-        if config.timeouts.turn and process.age(live.identity) > config.timeouts.turn:
+        if config.timeouts.turn and age(live.identity) > config.timeouts.turn:
             return _timed_out("it took longer than", config.timeouts.turn, "turn")
         if config.timeouts.silence and silent_for > config.timeouts.silence:
             return _timed_out("it printed nothing for", config.timeouts.silence, "silence")
@@ -57,7 +57,7 @@ def _silence_before(live: LiveTurn) -> float:
             continue  # nothing to tell by
     if not times:
         return 0.0
-    return min(max(0.0, time.time() - max(times)), process.age(live.identity))
+    return min(max(0.0, time.time() - max(times)), age(live.identity))
 
 
 def _size(path: Path) -> int:

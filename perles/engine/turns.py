@@ -16,10 +16,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from perles.agents import process, sandbox
+from perles.agents import families, process, sandbox
 from perles.agents.environment import allowed
+from perles.agents.identity import Identity, hold, release
 from perles.agents.output import Batch, tail_of
-from perles.agents.process import Identity, SpawnError
+from perles.agents.process import SpawnError
 from perles.agents.provider import Launch, Outcome
 from perles.domain.errors import DatabaseError, PerlesError
 from perles.engine import calls, fault, queries
@@ -156,7 +157,7 @@ class Turns:
         """See the turn to its end: its process may be our child or one that we adopted."""
         self._live[live.turn_id] = live
         loop = asyncio.get_running_loop()
-        fd = None if live.identity is None else process.hold(live.identity)
+        fd = None if live.identity is None else hold(live.identity)
         if fd is None:
             self._spawn_task(self.finish(live))
             return
@@ -164,7 +165,7 @@ class Turns:
 
         def _on_end() -> None:
             loop.remove_reader(held)
-            process.release(held)
+            release(held)
             self._spawn_task(self.finish(live))
 
         loop.add_reader(held, _on_end)
@@ -337,14 +338,14 @@ class Turns:
 
     async def _is_gone(self, live: LiveTurn, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
-        while process.family([live.marker], live.sessions(), since=live.since()):
+        while families.family([live.marker], live.sessions(), since=live.since()):
             if time.monotonic() > deadline:
                 return False
             await asyncio.sleep(LOOK)
         return True
 
     def _signal(self, lives: list[LiveTurn], number: signal.Signals) -> int:
-        return process.signal_family(
+        return families.signal_family(
             number,
             [live.marker for live in lives],
             [session for live in lives for session in live.sessions()],

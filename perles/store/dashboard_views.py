@@ -7,7 +7,7 @@ which 10,000 workflows make in a few milliseconds.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from perles.domain.states import WORKFLOW
 from perles.store.search_views import SPOKEN
@@ -51,10 +51,17 @@ class Totals(NamedTuple):
     queued: int = 0
 
 
-def change_mark(connection: Connection) -> tuple[Any, ...]:
-    """Differs when workflows were added, archived or removed: the default order is another then."""
-    query = "SELECT count(*), max(created_at) FROM workflows WHERE archived_at IS NULL"
-    return tuple(connection.execute(query).fetchone())
+def newest(connection: Connection) -> str | None:
+    """When the newest workflow was made: another one, and the order is another."""
+    query = "SELECT max(created_at) FROM workflows WHERE archived_at IS NULL"
+    found: str | None = connection.execute(query).fetchone()[0]
+    return found
+
+
+def count(connection: Connection) -> int:
+    """How many workflows there are, but for those that are archived."""
+    query = "SELECT count(*) FROM workflows WHERE archived_at IS NULL"
+    return int(connection.execute(query).fetchone()[0])
 
 
 def order(connection: Connection, words: Sequence[str], sort: str) -> list[str]:

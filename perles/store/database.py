@@ -8,10 +8,12 @@ is never stale when the write comes.
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.orm import class_mapper
 
 from perles.domain.clock import Clock, SystemClock, to_text
 from perles.domain.states import ALL_RULES
@@ -59,12 +61,12 @@ class Reader:
 
     def all(self, model: type[M], sql: Sql, **params: Any) -> list[M]:
         """All rows of a statement that selects the columns of `model`."""
-        return [model(**dict(row)) for row in self.rows(sql, **params)]
+        return [_detached(model, row) for row in self.rows(sql, **params)]
 
     def first(self, model: type[M], sql: Sql, **params: Any) -> M | None:
         """The first row of a statement that selects the columns of `model`, or None."""
         found = self.row(sql, **params)
-        return None if found is None else model(**dict(found))
+        return None if found is None else _detached(model, found)
 
     def get(self, model: type[M], id: int | str) -> M | None:
         """The row with this primary key, or None."""
@@ -76,6 +78,21 @@ class Reader:
         if found is None:
             raise LookupError(f"no row {id!r} in {model.__tablename__}")
         return found
+
+
+def _detached(model: type[M], row: Any) -> M:
+    """A model with the columns of a row.
+
+    Its constructor would set each with its history: twenty times the cost, a fifth of the engine's.
+    """
+    made: M = _maker(model)()
+    made.__dict__.update(dict(row))
+    return made
+
+
+@cache
+def _maker(model: type[Base]) -> Callable[[], Any]:
+    return class_mapper(model).class_manager.new_instance  # which makes the mappers ready, too
 
 
 class Tx(Reader):

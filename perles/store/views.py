@@ -343,8 +343,10 @@ def read_events(
         terms.append(f"({' OR '.join('e.type GLOB ?' for _ in types)})")
         values += types
     order = "DESC" if newest else "ASC"
-    query = f"{_EVENTS} WHERE {' AND '.join(terms)} ORDER BY e.seq {order} LIMIT ?"
-    rows = connection.execute(query, (*values, -1 if limit is None else limit)).fetchall()
+    # A bound limit would be planned anew at each look (see `perles.store.sql`).
+    end = "" if limit is None else f" LIMIT {int(limit)}"
+    query = f"{_EVENTS} WHERE {' AND '.join(terms)} ORDER BY e.seq {order}{end}"
+    rows = connection.execute(query, values).fetchall()
     if newest:
         rows.reverse()
     return [_event(row) for row in rows]

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import yaml
 
-from perles.agents import process
+from perles.agents import families, process
 from perles.agents.process import TurnFiles
 from perles.agents.provider import Launch
 from perles.domain.clock import SystemClock, from_text, to_text
@@ -143,7 +143,7 @@ def _world(home: Bench, workflows: int, agents: int) -> Iterator[list[str]]:
     try:
         yield ids
     finally:
-        process.signal_family(signal.SIGKILL, [f"PERLES_BENCH={home.root}"])
+        families.signal_family(signal.SIGKILL, [f"PERLES_BENCH={home.root}"])
 
 
 def _workflow(tx: Tx, home: Bench, id: str, number: int) -> None:

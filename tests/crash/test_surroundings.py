@@ -61,7 +61,7 @@ def test_a_database_that_is_locked_for_a_while_holds_up_but_loses_nothing(storm:
 
 def test_a_status_that_cannot_be_written_is_told_by_the_launcher_itself(storm: World) -> None:
     id = _begun(storm)
-    _output(storm).with_suffix(".status.new").mkdir()  # as a full disk would have it
+    _output(storm).with_suffix(".status").mkdir()  # as a full disk would have it
 
     (storm.home.work / "go").touch()
 
@@ -73,7 +73,7 @@ def test_a_status_that_cannot_be_written_while_no_engine_runs_doubles_nothing(
     storm: World,
 ) -> None:
     id = _begun(storm)
-    _output(storm).with_suffix(".status.new").mkdir()
+    _output(storm).with_suffix(".status").mkdir()
     launcher = storm.turn_of("worker-1")
     (storm.home.work / "go").touch()
     storm.wait_for("the report", lambda: storm.value("SELECT exit_code FROM tasks") == 0)

@@ -16,8 +16,8 @@ from threading import Thread
 from typing import Any
 
 from perles import ControlPlane, WorkflowSpec
-from perles.agents import process
-from perles.agents.process import Identity
+from perles.agents import families
+from perles.agents.identity import Identity
 from perles.store import views
 from perles.store.sqlite import dbapi
 from tests.integration.cli import Home
@@ -160,7 +160,7 @@ class World:
 
     def family(self, id: str) -> list[int]:
         """What lives of the workflow."""
-        return process.family([f"PERLES_WORKFLOW={id}"])
+        return families.family([f"PERLES_WORKFLOW={id}"])
 
     def finish(self, id: str, *, killed_agents: int = 0) -> None:
         """The workflow is at its end, and everything is as it must be."""
@@ -234,7 +234,7 @@ def world(home: Home) -> Iterator[World]:
         if made.engine is not None and made.engine.poll() is None:
             made.kill_engine()
         for (id,) in made.query("SELECT id FROM workflows"):
-            process.signal_family(signal.SIGKILL, [f"PERLES_WORKFLOW={id}"])
+            families.signal_family(signal.SIGKILL, [f"PERLES_WORKFLOW={id}"])
 
 
 def agent_of(launcher: Identity) -> int | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from perles.agents.process import family
+from perles.agents.families import family
 from tests.e2e import clis, scripts
 from tests.e2e.conftest import Agents
 from tests.e2e.model import Asked, Reply, Script

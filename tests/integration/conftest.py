@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from perles.agents.process import family
+from perles.agents.families import family
 from perles.store import migrate
 from perles.store.lock import EngineLock
 from tests.integration.cli import Home, signal_all

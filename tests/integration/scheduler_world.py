@@ -12,9 +12,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
-from perles.agents import process
+from perles.agents import families
+from perles.agents.identity import Identity
 from perles.agents.output import Batch
-from perles.agents.process import Identity
 from perles.agents.provider import AgentEvent, Kind, Launch, Outcome
 from perles.config import Config, ResourcePolicy
 from perles.domain.clock import ManualClock, from_text
@@ -372,8 +372,8 @@ class StillTurns(Turns):
 
 def without_processes(monkeypatch: Any) -> None:
     """No process is looked for."""
-    monkeypatch.setattr(process, "family", lambda *_args, **_kwargs: [])
-    monkeypatch.setattr(process, "signal_family", lambda *_args, **_kwargs: 0)
+    monkeypatch.setattr(families, "family", lambda *_args, **_kwargs: [])
+    monkeypatch.setattr(families, "signal_family", lambda *_args, **_kwargs: 0)
 
 
 _FIRST = """

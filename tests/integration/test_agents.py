@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from perles.agents.process import family
+from perles.agents.families import family
 from perles.store.inbox_views import moment
 from tests.integration.cli import Home
 from tests.integration.scripted_cli import cli, configure, program, prompted, task_of

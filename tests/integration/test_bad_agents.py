@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from perles.agents.executable import version_of
-from perles.agents.process import family
+from perles.agents.families import family
 from perles.controlplane import ControlPlane
 from tests.integration.cli import Home
 from tests.integration.scripted_cli import (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from perles.agents import exertion, process
+from perles.agents import exertion, families, process
 from perles.agents.exertion import Tree, Used
 from perles.agents.process import TurnFiles
 from perles.agents.provider import Launch
@@ -36,7 +36,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield begin
     (tmp_path / "stop").touch()  # for the one that hides from us, too
     for tree in started:
-        process.signal_family(signal.SIGKILL, [tree.marker], tree.sessions)
+        families.signal_family(signal.SIGKILL, [tree.marker], tree.sessions)
         process.reap(tree.sessions[0])
 
 
@@ -78,6 +78,6 @@ def test_turns_are_told_apart_and_one_that_rests_uses_nothing(home: Home, start:
 
 
 def _sleeps(tree: Tree) -> bool:
-    pids = process.family([tree.marker], tree.sessions)
+    pids = families.family([tree.marker], tree.sessions)
     names = [Path(f"/proc/{pid}/comm").read_text().strip() for pid in pids]
     return "sleep" in names

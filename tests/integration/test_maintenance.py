@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from perles.agents import process
+from perles.agents import families
 from perles.controlplane import ControlPlane
 from perles.upkeep.lock import alone
 from tests.integration.cli import Home, signal_all
@@ -28,7 +28,7 @@ def _write(home: Home, statement: str) -> None:
 
 def _kill_engine_and_agents(home: Home, id: str) -> None:
     os.kill(home.json("engine", "status", "--json")["pid"], signal.SIGKILL)
-    signal_all(process.family([f"PERLES_WORKFLOW={id}"]), signal.SIGKILL)
+    signal_all(families.family([f"PERLES_WORKFLOW={id}"]), signal.SIGKILL)
 
 
 def _running(home: Home) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from perles.agents.process import family
+from perles.agents.families import family
 from perles.store import views
 from tests.integration.cli import Home
 
@@ -328,7 +328,8 @@ def test_builtin_agents_import_nothing_heavy(role: str) -> None:
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         f"import perles.agents.builtin.{role}\n"
         "heavy = ['typing', 'asyncio', 'pathlib', 'subprocess', 'http', 'sqlalchemy', 'msgspec',"
-        " 'perles.domain', 'perles.store', 'perles.engine', 'logging', 'dataclasses']\n"
+        " 'perles.domain', 'perles.store', 'perles.engine', 'logging', 'dataclasses',"
+        " 'json', 're', 'enum', 'socket', 'signal']\n"
         "assert not [name for name in heavy if name in sys.modules]"
     )
 

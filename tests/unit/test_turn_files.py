@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from perles.agents import output, process
+from perles.agents.identity import Identity, hold, identify, is_known
 from perles.agents.output import replay
-from perles.agents.process import Identity
 from perles.agents.provider import AgentEvent, Outcome
 from perles.domain.errors import UsageError
 from perles.domain.size import parse_size
@@ -59,7 +59,14 @@ def test_of_a_long_output_it_hears_the_beginning_and_the_end(
 
 @pytest.mark.parametrize(
     ("text", "code"),
-    [("exit 0\n", 0), ("exit 137\n", -9), ("", None), ("exit ", None), ("exit x\n", None)],
+    [
+        ("exit 0\n", 0),
+        ("exit 137\n", -9),
+        ("", None),
+        ("exit ", None),
+        ("exit 1", None),
+        ("exit x\n", None),
+    ],
 )
 def test_a_status_counts_only_when_it_is_whole(tmp_path: Path, text: str, code: int | None) -> None:
     path = tmp_path / "status"
@@ -69,15 +76,15 @@ def test_a_status_counts_only_when_it_is_whole(tmp_path: Path, text: str, code: 
 
 
 def test_a_pid_of_another_start_or_another_boot_is_not_held() -> None:
-    mine = process.identify(1)
+    mine = identify(1)
     assert mine is not None
 
     for other in (
         Identity(mine.pid, mine.start_ticks + 1, mine.boot_id),
         Identity(mine.pid, mine.start_ticks, "another boot"),
     ):
-        assert process.hold(other) is None
-        assert not process.is_known(other)
+        assert hold(other) is None
+        assert not is_known(other)
 
 
 def test_sizes_are_bytes_or_powers_of_two() -> None:

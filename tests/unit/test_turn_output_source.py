@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from perles.agents.builtin.provider import TextParser
-from perles.agents.process import Identity, identify
+from perles.agents.identity import Identity, identify
 from perles.engine.source import Source
 
 SLOWLY = "echo begins; read line; echo ends"

@@ -7,10 +7,10 @@ thrown away because nobody is there to hear it tonight: an engine that is away i
 waited for, for `ABSENCE` seconds; one that answers with its own errors, for `PATIENCE`.
 """
 
-import json
 import os
-import socket
 import time
+
+from perles.agents.builtin.light import connect, dumps, loads, socket
 
 TYPE_CHECKING = False  # `typing` costs more than all else here; type checkers know the name
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Client:
         self._address = address
         self._path = "/" + path
         self._token = token
-        self._socket: socket.socket | None = None
+        self._socket: socket | None = None
         self._rest = b""
         self._number = 0
         self._key = f"{os.getpid()}-{time.time_ns()}"
@@ -55,10 +55,10 @@ class Client:
             "method": "tools/call",
             "params": {"name": tool, "arguments": arguments},
         }
-        status, body = self._post(json.dumps(request).encode(), key)
+        status, body = self._post(dumps(request).encode(), key)
         if status != 200:
             raise CallFailed(f"{tool}: HTTP {status}: {body[:200].decode(errors='replace')}")
-        answer = json.loads(body)
+        answer = loads(body)
         if "error" in answer:
             raise CallFailed(f"{tool}: {answer['error'].get('message')}")
         result = answer["result"]
@@ -87,7 +87,7 @@ class Client:
     def _exchange(self, body: bytes, key: str) -> tuple[int, bytes]:
         if self._socket is None:
             host, _, port = self._address.partition(":")
-            self._socket = socket.create_connection((host, int(port)), timeout=60)
+            self._socket = connect(host, int(port), timeout=60)
             if self._socket.getsockname() == self._socket.getpeername():
                 # Where nobody listens a socket can meet itself, and would hold the engine's port.
                 self._hang_up()

@@ -3,10 +3,10 @@
 Everything it knows it reads anew at each turn, so a turn that was cut off does no harm.
 """
 
-import signal
 import sys
 
 from perles.agents.builtin.client import CallFailed, Client
+from perles.agents.builtin.light import signal
 
 TYPE_CHECKING = False  # `typing` costs more than all else here; type checkers know the name
 if TYPE_CHECKING:

@@ -4,13 +4,12 @@ The command's output is this process's own output, byte for byte: what it prints
 lands in the turn's file without passing through here.
 """
 
-import json
 import os
-import signal
 import sys
 import time
 
 from perles.agents.builtin.client import CallFailed, Client
+from perles.agents.builtin.light import loads, signal
 
 TIMED_OUT = 124
 STOPPED = 143
@@ -47,9 +46,9 @@ def _tasks(prompt: bytes) -> list[dict[str, object]]:
     """The task messages of a prompt, the last one of each key, in order."""
     found: dict[str, dict[str, object]] = {}
     for line in prompt.splitlines():
-        message = json.loads(line)
+        message = loads(line)
         if message["kind"] == "coordinator":
-            task = json.loads(message["body"])
+            task = loads(message["body"])
             found[task["task"]] = task
     return list(found.values())
 

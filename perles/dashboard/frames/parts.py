@@ -62,6 +62,7 @@ def clock(text: str | None) -> str:
     return datetime.fromtimestamp(moment(text)).strftime("%H:%M:%S") if text else ""
 
 
+@lru_cache(maxsize=1024)
 def day_and_time(text: str | None) -> str:
     """Month, day and time of a stored time, in this place."""
     return datetime.fromtimestamp(moment(text)).strftime("%m-%d %H:%M") if text else "-"

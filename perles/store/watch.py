@@ -1,0 +1,99 @@
+"""Noticing that another process committed, soon, and at no cost while nobody does.
+
+`PRAGMA data_version` of a held connection tells it for certain. Between two such looks the
+kernel tells of each write to the WAL file (inotify), which comes shortly before the commit can
+be seen: so what is written wakes, and is then looked for every `POLL` seconds until nothing was
+written for `SETTLE`. Without inotify, or without a WAL file, it is looked for all the time.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from ctypes import CDLL
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from sqlite3 import Connection
+
+POLL: Final = 0.025
+"""Seconds between two looks while something is being written."""
+SETTLE: Final = 2.0
+"""Seconds after a write in which its commit shows: a disk may take its time to flush."""
+QUIET: Final = 0.25
+"""Seconds between two looks while nothing is, in case the kernel did not tell."""
+_SOON: Final = 0.004
+"""Seconds from a write to the first look for its commit."""
+_IN_MODIFY: Final = 0x2
+_MANY: Final = 64 * 1024
+
+
+class Watch:
+    """Watches the database of one open connection. Close it before the connection."""
+
+    def __init__(self, connection: Connection, path: Path) -> None:
+        self._connection = connection
+        self._fd = _watch(f"{path}-wal")
+        self._version: Any = None
+        self._hot_until = time.monotonic() + SETTLE
+
+    @property
+    def fd(self) -> int | None:
+        """Readable when something was written; None where only looking tells."""
+        return self._fd
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def hear(self) -> None:
+        """Take in what the kernel told: `patience` is short from now on."""
+        if self._fd is None:
+            return
+        try:
+            os.read(self._fd, _MANY)
+        except BlockingIOError:
+            return  # nothing new
+        self._hot_until = time.monotonic() + SETTLE
+
+    def patience(self) -> float:
+        """Seconds until the next look is due, unless `fd` is readable before."""
+        return POLL if self._fd is None or time.monotonic() < self._hot_until else QUIET
+
+    def changed(self) -> bool:
+        """Whether others committed since this was asked last. Raises the driver's errors."""
+        self.hear()
+        version = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        if version == self._version:
+            return False
+        self._version = version
+        return True
+
+    def wait(self) -> None:
+        """Sleep until a look is worth while."""
+        patience = self.patience()
+        if self._fd is None or patience == POLL:
+            time.sleep(patience)
+        elif select.select([self._fd], [], [], patience)[0]:
+            time.sleep(_SOON)
+
+
+@cache
+def _libc() -> CDLL:
+    return CDLL(None)
+
+
+def _watch(path: str) -> int | None:
+    """An inotify descriptor that tells of writes to a file; None where there is none."""
+    fd: int = _libc().inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
+    if fd < 0:
+        return None  # the user has no more of them
+    if _libc().inotify_add_watch(fd, os.fsencode(path), _IN_MODIFY) < 0:
+        os.close(fd)
+        return None
+    return fd

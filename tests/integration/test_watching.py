@@ -1,0 +1,131 @@
+"""Noticing what other processes commit, with the kernel's help and without it."""
+
+import select
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from sqlite3 import Connection
+
+import pytest
+
+from perles.engine import queries
+from perles.store import migrate, views, watch
+from perles.store.database import Reader
+from perles.store.sqlite import dbapi
+from perles.store.watch import POLL, QUIET, Watch
+
+_COMMIT = """
+import sys
+from pathlib import Path
+from perles.store import journal
+from perles.store.database import Database
+Database(Path(sys.argv[1])).write(lambda tx: journal.append(tx, "engine.started", {}))
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "perles.db"
+    migrate.ensure(path)
+    return path
+
+
+@pytest.fixture
+def connection(path: Path) -> Iterator[Connection]:
+    with views.reading(path) as connection:
+        assert connection is not None
+        yield connection
+
+
+def _commit_elsewhere(path: Path) -> None:
+    subprocess.run([sys.executable, "-c", _COMMIT, str(path)], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("has_inotify", [True, False])
+def test_a_commit_of_another_process_is_noticed_once(
+    path: Path, connection: Connection, has_inotify: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not has_inotify:
+        monkeypatch.setattr(watch, "_watch", lambda _path: None)
+    with closing(Watch(connection, path)) as seen:
+        seen.changed()
+        assert not seen.changed()
+
+        _commit_elsewhere(path)
+
+        assert seen.changed()
+        assert not seen.changed()
+
+
+def test_what_another_process_writes_wakes_who_waits(path: Path, connection: Connection) -> None:
+    with closing(Watch(connection, path)) as seen:
+        seen.changed()
+        assert seen.fd is not None
+        assert not select.select([seen.fd], [], [], 0)[0]
+
+        _commit_elsewhere(path)
+
+        assert select.select([seen.fd], [], [], 10)[0]
+        seen.hear()
+        assert not select.select([seen.fd], [], [], 0)[0]
+
+
+def test_it_looks_often_after_a_write_and_seldom_when_nothing_comes(
+    path: Path, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("perles.store.watch.time.monotonic", lambda: now)
+    with closing(Watch(connection, path)) as seen:
+        assert seen.patience() == POLL
+        now += watch.SETTLE + 1
+        assert seen.patience() == QUIET
+
+        _commit_elsewhere(path)
+        seen.hear()
+
+        assert seen.patience() == POLL
+
+
+def test_without_the_kernel_it_never_stops_looking_often(
+    path: Path, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "_watch", lambda _path: None)
+    with closing(Watch(connection, path)) as seen:
+        monkeypatch.setattr("perles.store.watch.time.monotonic", lambda: 1e9)
+
+        assert seen.fd is None
+        assert seen.patience() == POLL
+
+
+def test_a_file_that_is_not_there_cannot_be_watched(tmp_path: Path) -> None:
+    assert watch._watch(str(tmp_path / "nothing")) is None
+
+
+_LOOKS: list[Callable[[Connection, int], object]] = [
+    lambda connection, number: views.read_events(connection, since=number, limit=5),
+    lambda connection, number: Reader(connection).rows(
+        queries.LATEST_ENDED_TURNS, agent_id=number, limit=number
+    ),
+]
+
+
+@pytest.mark.parametrize("look", _LOOKS)
+def test_a_statement_with_a_limit_is_planned_once(
+    connection: Connection, look: Callable[[Connection, int], object]
+) -> None:
+    planned: list[object] = []
+
+    def note(*what: object) -> int:
+        planned.append(what)
+        return int(dbapi.SQLITE_OK)
+
+    connection.set_authorizer(note)
+    for number in range(9):
+        look(connection, number)
+        if number == 0:
+            assert planned, "the first time it is planned"
+            planned.clear()
+
+    assert not planned

@@ -42,7 +42,7 @@ class Waits:
         line = places(connection) if any(waits for *_, waits in keys) else {}
         for key in keys:
             place = line.get(key[0]) if key[2] else None
-            self._known[key] = {"doing": doing.get(key[0], ()), "queue_place": place}
+            self._known[key] = {"doing": tuple(doing.get(key[0], ())), "queue_place": place}
 
 
 def _in_line(row: Mapping[str, Any]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -135,10 +135,13 @@ def note_of(row: Mapping[str, Any], now: float, columns: int) -> tuple[str, str]
     return standing or ("waits to start" if row["state"] == "pending" else ""), "muted"
 
 
-def doing_of(doing: Sequence[Wait], now: float, columns: int) -> str:
+def doing_of(doing: tuple[Wait, ...], now: float, columns: int) -> str:
     """`worker-1: pytest -q, 6m (+2)`: where it is too long, its end stays readable."""
-    if not doing:
-        return ""
+    return _doing_of(doing, int(now), columns) if doing else ""
+
+
+@lru_cache(maxsize=512)
+def _doing_of(doing: tuple[Wait, ...], now: int, columns: int) -> str:
     first = doing[0]
     end = "" if first.since is None else f", {short_span(now - moment(first.since))}"
     end += f" (+{len(doing) - 1})" if len(doing) > 1 else ""

@@ -21,6 +21,7 @@ MAX_TEXT: Final = 2 * 1024 * 1024
 JOINED: Final = 8 * 1024
 _RECORD: Final = 200
 """What a record takes besides its text."""
+_WHOLE: Final = ("tasks", "timeline", "log")
 _READS_ON: Final = "… older than this is not held: k reads on, g goes to the beginning"
 
 
@@ -46,7 +47,9 @@ def read_inside(
     tasks = views.show_tasks(connection, workflow_id)
     read = _body(connection, detail, agents)
     body = _joined(read) if detail.tab in (agent["name"] for agent in agents) else read
-    more = len(read) >= detail.limit or (bool(read) and read[0].kind == "more")
+    more = detail.tab not in _WHOLE and (
+        len(read) >= detail.limit or (bool(read) and read[0].kind == "more")
+    )
     return Inside(row, agents, tasks, detail.tab, body, views.last_seq(connection), more)
 
 
@@ -106,7 +109,7 @@ def said(row: Mapping[str, Any], agent: str) -> Record:
     at, kind = str(row["created_at"]), str(row["type"])
     text = str(payload.get("text") or "")
     if kind.endswith(".incoming"):
-        return Record(row["seq"], at, "incoming", str(payload.get("from", "")), text)
+        return Record(row["seq"], at, "incoming", str(payload.get("from", "")), _order(text))
     if kind == "user.notification":
         return Record(row["seq"], at, "notice", agent, text)
     if kind.startswith("turn."):
@@ -129,6 +132,17 @@ def said(row: Mapping[str, Any], agent: str) -> Record:
     return Record(row["seq"], at, what, agent, text, note)
 
 
+def _order(text: str) -> str:
+    """A message in words: one that has a worker run a command is told as that."""
+    if not text.startswith('{"task"'):
+        return text
+    try:
+        order = json.loads(text)
+        return f"run {order['task']}, attempt {order['attempt']}:\n```\n{order['run']}\n```"
+    except (ValueError, KeyError, TypeError):
+        return text
+
+
 def _messages(connection: Connection, workflow_id: str, limit: int) -> list[Record]:
     found = [
         Record(
@@ -136,7 +150,7 @@ def _messages(connection: Connection, workflow_id: str, limit: int) -> list[Reco
             row["created_at"],
             "message",
             f"{row['sender']} → {row['agent']}",
-            row["body"],
+            _order(row["body"]),
             row["status"],
         )
         for row in dashboard_views.messages(connection, workflow_id, limit)

@@ -47,6 +47,9 @@ AGENT_GLYPHS: Final = {
     "pending": ("○", "muted"),
 }
 
+_LEAST_DOING: Final = 20
+"""Columns that what is done needs behind what is asked."""
+
 
 @lru_cache(maxsize=4096)
 def moment(text: str) -> float:
@@ -120,7 +123,10 @@ def note_of(row: Mapping[str, Any], now: float, columns: int) -> tuple[str, str]
     """What a workflow does, waits for or ended with, and in which style."""
     attention = row["attention"]
     if attention == "waiting for you":
-        return f"for you: {row['asked']}" if row.get("asked") else "waits for you", "warn"
+        text = f"for you: {row['asked']}" if row.get("asked") else "waits for you"
+        rest = columns - width(clean(text[:MAX_MEASURED])) - 2
+        doing = doing_of(row.get("doing", ()), now, rest) if rest >= _LEAST_DOING else ""
+        return f"{text}; {doing}" if doing else text, "warn"
     if attention in ("stuck", "degraded"):
         doing = doing_of(row.get("doing", ()), now, columns - width(attention) - 2)
         text = f"{attention}; {doing}" if doing else str(attention)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from perles.dashboard import actions, commands, editor, seeking
+from perles.dashboard.frames.detail import tab_at
 from perles.dashboard.keys import Key
 from perles.dashboard.model import (
     FIRST,
@@ -42,6 +43,10 @@ def press(state: State, key: Key, view: View) -> Result:
         return actions.press(state, key.name, view)
     if key.name in ("m", "enter"):
         return _address(state, detail, _whom(detail, view), along=False), ()
+    if key.name == "t":
+        return state, (Effect("unfold"),)
+    if key.name == "click":
+        return _click(state, detail, key, view), ()
     if key.name == "!":
         return _next_attention(state, detail, view)
     if key.name in ("/", "n", "N"):
@@ -107,8 +112,17 @@ def _tab(detail: Detail, key: Key, view: View) -> Detail | None:
         at = int(key.name) - 1
     else:
         return None
+    return _opened(detail, tabs[at])
+
+
+def _opened(detail: Detail, tab: str) -> Detail:
     fresh = replace(detail, slid=False, seek=None, found=None, anchor=None)
-    return replace(fresh, tab=tabs[at], up=0, until=None, limit=FIRST)
+    return replace(fresh, tab=tab, up=0, until=None, limit=FIRST)
+
+
+def _click(state: State, detail: Detail, key: Key, view: View) -> State:
+    tab = tab_at(detail, view, key.x, key.y)
+    return state if tab is None else replace(state, detail=_opened(detail, tab))
 
 
 def _scroll(detail: Detail, key: Key, view: View) -> Detail | None:
@@ -177,6 +191,9 @@ def _write(state: State, detail: Detail, key: Key, view: View) -> Result:
         return replace(state, detail=replace(detail, typing=False)), ()
     if key.name == "enter":
         return _send(state, detail, view)
+    if key.name == "tab" and commands.fitting(detail.input.text):
+        text = commands.completed(detail.input.text) or detail.input.text
+        return replace(state, detail=replace(detail, input=editor.of(text))), ()
     if key.name in ("tab", "shift-tab"):
         names = [agent["name"] for agent in view.inside.agents] if view.inside else []
         if not names:

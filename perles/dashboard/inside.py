@@ -50,7 +50,16 @@ def read_inside(
     more = detail.tab not in _WHOLE and (
         len(read) >= detail.limit or (bool(read) and read[0].kind == "more")
     )
-    return Inside(row, agents, tasks, detail.tab, body, views.last_seq(connection), more)
+    below = _below(connection, detail, agents)
+    return Inside(row, agents, tasks, detail.tab, body, views.last_seq(connection), more, below)
+
+
+def _below(connection: Connection, detail: Detail, agents: Sequence[Mapping[str, Any]]) -> int:
+    """How much came since one scrolled back."""
+    ids = {agent["name"]: agent["id"] for agent in agents}
+    if detail.until is None or detail.slid or detail.tab not in (*ids, "events"):
+        return 0
+    return dashboard_views.fresh(connection, detail.workflow_id, ids.get(detail.tab), detail.until)
 
 
 def _body(connection: Connection, detail: Detail, agents: Sequence[Mapping[str, Any]]) -> list[Any]:
@@ -122,7 +131,8 @@ def said(row: Mapping[str, Any], agent: str) -> Record:
         if payload.get("done"):
             what = "result-of-tool"
         elif payload.get("input"):
-            text = json.dumps(payload["input"], ensure_ascii=False)
+            given = payload["input"]
+            text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
     elif what == "usage":
         text = ", ".join(
             f"{payload[key]} {word}"

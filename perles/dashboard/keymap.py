@@ -41,6 +41,7 @@ DETAIL: Final = (
     Binding("j k PageUp PageDown", "scroll", "scroll"),
     Binding("g G", "to the beginning; to the end, and follow"),
     Binding("/ then n N", "search all of it; older, newer match", "search"),
+    Binding("t", "tool calls and results whole; folded"),
     Binding("m Enter", "write to an agent", "write"),
     Binding("s p x r a", "start, pause, stop, retry, archive"),
     Binding("!", "the next workflow that needs you"),
@@ -50,7 +51,7 @@ DETAIL: Final = (
 CHAT: Final = (
     Binding("Enter", "send", "send"),
     Binding("Alt-Enter Ctrl-J", "new line", ""),
-    Binding("Tab", "next agent", "to whom"),
+    Binding("Tab", "next agent; completes an order", "to whom"),
     Binding("↑ ↓", "what was sent before", "history"),
     Binding("/stop /pause /resume", "act on the workflow"),
     Binding("/spawn /retire /replace", "not there: ask the coordinator"),

@@ -93,6 +93,8 @@ class Detail:
     anchor: Anchor | None = None
     at_top: bool = False
     """Whether the first line of what is read is in sight."""
+    whole: bool = False
+    """Whether tool calls and their results are unfolded."""
     search: Editor = field(default_factory=Editor)
     searching: bool = False
     typing: bool = False
@@ -186,6 +188,8 @@ class Inside(NamedTuple):
     """The newest event of all, when this was read."""
     more: bool = False
     """Whether older records may be there than `body` has."""
+    below: int = 0
+    """How many records came since one scrolled back; `dashboard_views.MANY` at most."""
 
 
 class View(NamedTuple):

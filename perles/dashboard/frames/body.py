@@ -44,7 +44,7 @@ def body_lines(detail: Detail, view: View, inside: Inside, columns: int) -> list
         return found or [line(Segment("no tasks", "muted"))]
     if detail.tab == "timeline":
         return timeline(inside.body, columns, view.now)
-    found = lines_of(inside.body, columns)
+    found = lines_of(inside.body, columns, detail.whole)
     if found:
         return found
     text = {"messages": "no message yet", "log": "no output yet"}.get(detail.tab, "nothing yet")
@@ -57,7 +57,7 @@ def spans(detail: Detail, view: View, inside: Inside, columns: int) -> list[Span
         return [Span(0, 0, tuple(body_lines(detail, view, inside, columns)), None)]
     found, first = [], 0
     for record in inside.body:
-        lines = record_lines(record, columns)
+        lines = record_lines(record, columns, detail.whole)
         found.append(Span(record.key, first, lines, record))
         first += len(lines)
     return found

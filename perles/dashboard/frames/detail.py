@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from typing import Any, Final
 
+from perles.dashboard import commands
 from perles.dashboard.editor import Editor
 from perles.dashboard.frames.body import SIDE, body_lines, columns_beside
 from perles.dashboard.frames.matches import marked, settled
@@ -14,6 +15,7 @@ from perles.dashboard.frames.parts import (
     bar,
     cost,
     ends,
+    moment,
     note_of,
     short_number,
     short_span,
@@ -24,10 +26,12 @@ from perles.dashboard.frames.tree import tree
 from perles.dashboard.lines import Line, Segment, beside, columns_of, fit, line, stack, wrap
 from perles.dashboard.model import Detail, Inside, View, tabs_of
 from perles.dashboard.unread import MARK
+from perles.store.dashboard_views import MANY
 from perles.text import clean, cut, width
 
 _INPUT_ROWS: Final = 4
 _NEAR: Final = 4096
+_SIGNS: Final = ("last_heartbeat_at", "last_progress_at")
 _NOTE_BESIDE: Final = 110
 """From so many columns on, what a workflow does stands beside its name."""
 _NOTE_BELOW: Final = 16
@@ -44,7 +48,7 @@ def draw(
     if inside is None:
         text = f"{detail.workflow_id} is not there any more; Esc goes back"
         return detail, [line(Segment(text, "warn"))], 0, None
-    field, cursor = _field(detail, columns, rows)
+    field, cursor = _field(detail, view, inside)
     head = [*_head(inside.row, view), _tabs(detail, view, inside, new)]
     height = max(1, rows - 2 - len(head) - len(field))
     detail = settled(detail, view, columns_beside(columns), height)
@@ -66,8 +70,7 @@ def _body(
     shown = lines[start : start + height]
     shown = marked(detail, view, room, start, shown)
     if shown and (up or detail.slid):
-        below = f"{up} lines and more" if detail.slid else f"{up} lines"
-        shown[-1] = line(Segment(f"▼ {below} below; G follows", "warn"))
+        shown[-1] = line(Segment(_more_below(detail, inside, up), "warn"))
     left = list(stack(shown, room, height))
     if room == columns:
         return left, reach
@@ -76,11 +79,18 @@ def _body(
     return beside(beside(left, split), side), reach
 
 
+def _more_below(detail: Detail, inside: Inside, up: int) -> str:
+    if detail.slid:
+        return f"▼ {up} lines and more below; G follows"
+    new = f"{inside.below}{'+' if inside.below >= MANY else ''} new, " if inside.below else ""
+    return f"▼ {new}{up} lines below; G follows"
+
+
 def _side(view: View, inside: Inside, height: int) -> list[Line]:
     row = inside.row
     lines = [line(Segment("Tasks", "title"))]
     tasks = tree(inside.tasks, SIDE, view.now, full=False)
-    room = max(1, height - len(inside.agents) - 7)
+    room = max(1, height - len(inside.agents) - 8)
     lines += tasks[:room]
     if len(tasks) > room:
         lines.append(line(Segment(f"… {len(tasks) - room} more: tab tasks", "muted")))
@@ -89,7 +99,14 @@ def _side(view: View, inside: Inside, height: int) -> list[Line]:
     lines += [(), line(Segment(cut(clean(f"in {row['work_dir']}"), SIDE), "muted"))]
     if row["branch"]:
         lines.append(line(Segment(cut(clean(f"on {row['branch']}"), SIDE), "muted")))
+    if row["state"] == "running":
+        beat, progress = (_ago(row, key, view.now) for key in _SIGNS)
+        lines.append(line(Segment(cut(f"heartbeat {beat}, progress {progress}", SIDE), "muted")))
     return lines
+
+
+def _ago(row: Mapping[str, Any], key: str, now: float) -> str:
+    return f"{short_span(now - moment(row[key]))} ago" if row[key] else "none yet"
 
 
 def _agent(agent: Mapping[str, Any]) -> Line:
@@ -130,11 +147,32 @@ def _head(row: Mapping[str, Any], view: View) -> list[Line]:
     return [first, fit(line("  ", Segment(clean(note), style)), columns)]
 
 
+def tab_at(detail: Detail, view: View, x: int, y: int) -> str | None:
+    """The tab that stands in a cell of the screen."""
+    if view.inside is None or y != len(_head(view.inside.row, view)):
+        return None
+    first, parts = _labels(detail, view, view.inside, frozenset())
+    end = 2 if first else 0
+    for tab, part in zip(tabs_of(view)[first:], parts[first:], strict=True):
+        end += columns_of(part)
+        if x < end:
+            return tab
+    return None
+
+
 def _tabs(detail: Detail, view: View, inside: Inside, new: Set[str]) -> Line:
     """The tabs, scrolled so that the one that is shown is in sight; then the context's use."""
-    columns = view.size[0]
+    first, parts = _labels(detail, view, inside, new)
+    left = tuple(s for part in parts[first:] for s in part)
+    if first:
+        left = (Segment("‹ ", "muted"), *left)
+    return fit(ends(left, _context(detail, inside), view.size[0]), view.size[0])
+
+
+def _labels(detail: Detail, view: View, inside: Inside, new: Set[str]) -> tuple[int, list[Line]]:
+    """The label of each tab, and which is the first that is shown."""
     marks = {agent["name"]: AGENT_GLYPHS.get(agent["status"], ("?", "")) for agent in inside.agents}
-    parts: list[tuple[Segment, ...]] = []
+    parts: list[Line] = []
     chosen = 0
     for index, tab in enumerate(tabs_of(view)):
         label = clean(tab).replace("worker-", "w")
@@ -146,14 +184,11 @@ def _tabs(detail: Detail, view: View, inside: Inside, new: Set[str]) -> Line:
         said = (Segment(MARK, "warn"),) if tab in new else ()
         parts.append((Segment(opened, name), *mark, Segment(label, name), *said))
         parts[-1] = (*parts[-1], Segment(closed, name))
-    sizes = [sum(width(s.text) for s in part) for part in parts]
+    sizes = [columns_of(part) for part in parts]
     first = 0
-    while first < chosen and sum(sizes[first : chosen + 1]) + (2 if first else 0) > columns:
+    while first < chosen and sum(sizes[first : chosen + 1]) + (2 if first else 0) > view.size[0]:
         first += 1
-    left = tuple(s for part in parts[first:] for s in part)
-    if first:
-        left = (Segment("‹ ", "muted"), *left)
-    return fit(ends(left, _context(detail, inside), columns), columns)
+    return first, parts
 
 
 def _context(detail: Detail, inside: Inside) -> Line:
@@ -167,15 +202,20 @@ def _context(detail: Detail, inside: Inside) -> Line:
     return line(Segment(f"context {text} ", "warn" if full else "muted"))
 
 
-def _field(detail: Detail, columns: int, rows: int) -> tuple[list[Line], tuple[int, int] | None]:
+def _field(detail: Detail, view: View, inside: Inside) -> tuple[list[Line], tuple[int, int] | None]:
     """The field to write in: one row that invites, or the text with its cursor."""
+    columns, rows = view.size
+    queued = next((one["queued"] for one in inside.agents if one["name"] == detail.to), 0)
+    waits = f" · {queued} queued" if queued else ""
     if not detail.typing:
         if rows < 14:
             return [], None
         draft = f" (draft: {detail.input.text})" if detail.input.text else ""
-        text = cut(clean(f"m writes to {detail.to}{draft}"), columns)
+        text = cut(clean(f"m writes to {detail.to}{waits}{draft}"), columns)
         return [line(Segment("─" * columns, "border")), line(Segment(text, "muted"))], None
-    title = f"─ to {clean(detail.to)} · Tab for another "
+    orders = commands.fitting(detail.input.text)
+    help = f"{'  '.join(orders)} · Tab completes" if orders else "Tab for another"
+    title = f"─ to {clean(detail.to)}{waits} · {help} "
     head = line(Segment(cut(title, columns) + "─" * max(0, columns - width(title)), "focus"))
     room = max(1, columns - 3)
     text, place = _near(detail.input)

@@ -44,6 +44,21 @@ def to_match(state: State, view: View, step: int) -> Result:
     return replace(state, notice=Notice(f"no match {where}: {detail.search.text}")), ()
 
 
+def unfolded(state: State, view: View) -> State:
+    """Tool calls unfolded, or folded again; what was at the end of the screen stays in sight."""
+    detail, inside = state.detail, view.inside
+    if detail is None or inside is None:
+        return state
+    turned = replace(detail, whole=not detail.whole)
+    drawn = spans(detail, view, inside, columns_beside(view.size[0]))
+    at = _total(drawn) - detail.up - 1
+    span = next((span for span in reversed(drawn) if span.first <= at), None)
+    if (detail.up or detail.slid) and span is not None:
+        turned = replace(turned, anchor=Anchor(span.key, 0))
+    said = "tool calls are shown whole" if turned.whole else "tool calls are folded"
+    return replace(state, detail=turned, notice=Notice(said))
+
+
 def settled(detail: Detail, view: View, columns: int, height: int) -> Detail:
     """The detail scrolled to its anchor, where it has one and that is read by now."""
     anchor, inside = detail.anchor, view.inside

@@ -62,6 +62,11 @@ def _health(row: Row, now: float, _columns: int) -> tuple[str, str]:
     return mark + age, style
 
 
+def _progress(row: Row, now: float, _columns: int) -> tuple[str, str]:
+    at = row["last_progress_at"] if row["state"] == "running" else None
+    return (f"{short_span(now - moment(at))} ago" if at else "-"), "muted"
+
+
 def _place(row: Row, _now: float, _columns: int) -> tuple[str, str]:
     if row["branch"]:
         return f"⎇ {row['branch']}", "muted"
@@ -90,18 +95,19 @@ _TEMPLATE: Final = Column("TEMPLATE", 14, lambda r, _n, _c: (str(r["template_id"
 _PLACE: Final = Column("WHERE", 16, _place)
 _PRIORITY: Final = Column("P", 1, _priority, "priority")
 
+_PROGRESS: Final = Column("PROGRESS", 9, _progress)
+_SIGNS: Final = (_HEALTH, _PROGRESS)
+_FROM: Final = (_PLACE, _TEMPLATE)
 _BY_WIDTH: Final = (
     (36, (_COUNT,)),
     (60, (_COUNT, _UPTIME)),
     (78, (_BAR, _HEALTH, _UPTIME)),
     (100, (_BAR, _WORKERS, _HEALTH, _TOKENS, _UPTIME)),
     (110, (_PRIORITY, _BAR, _WORKERS, _HEALTH, _TOKENS, _COST, _UPTIME)),
-    (124, (_PRIORITY, _BAR, _WORKERS, _HEALTH, _TOKENS, _COST, _UPTIME, _STARTED)),
-    (138, (_PRIORITY, _BAR, _WORKERS, _HEALTH, _TOKENS, _COST, _UPTIME, _STARTED, _PLACE)),
-    (
-        160,
-        (_PRIORITY, _BAR, _WORKERS, _HEALTH, _TOKENS, _COST, _UPTIME, _STARTED, _PLACE, _TEMPLATE),
-    ),
+    (132, (_PRIORITY, _BAR, _WORKERS, _HEALTH, _TOKENS, _COST, _UPTIME, _PLACE)),
+    (152, (_PRIORITY, _BAR, _WORKERS, *_SIGNS, _TOKENS, _COST, _UPTIME, _PLACE)),
+    (168, (_PRIORITY, _BAR, _WORKERS, *_SIGNS, _TOKENS, _COST, _UPTIME, _STARTED, _PLACE)),
+    (184, (_PRIORITY, _BAR, _WORKERS, *_SIGNS, _TOKENS, _COST, _UPTIME, _STARTED, *_FROM)),
 )
 
 

@@ -164,9 +164,9 @@ def test_who_scrolled_back_sees_how_much_is_new(crew: Crew, home: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    ("below", "said"), [(0, "▼ 2 lines"), (7, "▼ 7 new, 2"), (MANY, "1000+ n")]
+    ("below", "told"), [(0, "▼ 2 lines"), (7, "▼ 7 new, 2"), (MANY, "1000+ n")]
 )
-def test_it_is_told_below(below: int, said: str) -> None:
+def test_it_is_told_below(below: int, told: str) -> None:
     view = inside((80, 14))
     assert view.inside is not None
     view = view._replace(inside=view.inside._replace(below=below))

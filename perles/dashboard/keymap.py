@@ -45,6 +45,7 @@ DETAIL: Final = (
     Binding("m Enter", "write to an agent", "write"),
     Binding("s p x r a", "start, pause, stop, retry, archive"),
     Binding("!", "the next workflow that needs you"),
+    Binding("?", "this help", "help"),
     Binding("Esc", "end a long search; else back", "back"),
     Binding("q", "quit", "quit"),
 )
@@ -64,6 +65,7 @@ INBOX: Final = (
     Binding("m", "answer: a message to the coordinator", "answer"),
     Binding("a", "take note: it leaves the inbox", "note"),
     Binding("Enter", "open the workflow", "open"),
+    Binding("?", "this help", "help"),
     Binding("Esc i", "back", "back"),
 )
 FORM: Final = (

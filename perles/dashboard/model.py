@@ -13,6 +13,8 @@ from perles.store.dashboard_views import Totals
 HISTORY: Final = 50
 FIRST: Final = 300
 """Records of a tab that are read at first."""
+MOST: Final = 20_000
+"""Records of one tab that are ever read."""
 MOST_AT_ONCE: Final = 1000
 """Records of the journal that are read at once: beyond them, the window on it slides."""
 

@@ -18,6 +18,7 @@ from perles.dashboard.model import Detail, Effect, State, View
 from perles.dashboard.outcomes import take
 from perles.dashboard.search import holds
 from perles.dashboard.state import press
+from tests.dashboard.terminal import Terminal
 from tests.integration.cli import Home
 from tests.integration.crew import Crew
 
@@ -244,3 +245,32 @@ def test_what_folds_away_is_found_at_its_head(screen: Screen) -> None:
     assert effects == ()
     assert state.detail is not None
     assert state.detail.found == (1, 0)
+
+
+def test_of_messages_more_are_read_where_none_of_the_newest_matches(screen: Screen) -> None:
+    view = screen.view
+    assert view.inside is not None
+    view = view._replace(inside=view.inside._replace(tab="messages", body=[], more=True))
+    detail = Detail(ID, tab="messages", search=editor.of("far"))
+
+    state, effects = to_match(State(screen="detail", detail=detail), view, 1)
+
+    assert effects == ()
+    assert "no match in the newest 300; n looks at more" in state.notice.text
+    assert state.detail is not None
+    assert state.detail.limit > 300
+
+
+def test_a_worker_searches_while_the_terminal_goes_on(screen: Screen, home: Home) -> None:
+    made = Terminal(home, "dashboard", "--no-engine", "--show", ID)
+    made.shows("line 3999")
+
+    made.type("/")
+    made.shows("Enter search")
+    made.type("very first needle")
+    made.shows("/very first needle")
+    made.type("\r")
+
+    made.wait_for("the needle", lambda text: "line 9\n" in text and "line 11\n" in text)
+    made.type("q")
+    assert made.ends() == 0

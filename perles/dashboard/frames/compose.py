@@ -24,13 +24,11 @@ from perles.dashboard.lines import (
     stack,
     wrap,
 )
-from perles.dashboard.model import MOST_AT_ONCE, SHALLOW, Detail, Seek, State, View, scrolled
+from perles.dashboard.model import MOST, MOST_AT_ONCE, SHALLOW, Detail, Seek, State, View, scrolled
 from perles.text import clean, cut, width
 
 LEAST: Final = (24, 5)
 """The smallest screen that something can be shown on."""
-MOST: Final = 20_000
-"""Records of one tab that are ever read."""
 
 
 class Composer:

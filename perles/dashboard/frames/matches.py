@@ -9,6 +9,7 @@ from perles.dashboard import seeking
 from perles.dashboard.frames.body import Span, columns_beside, is_read, spans
 from perles.dashboard.lines import Line, Segment
 from perles.dashboard.model import (
+    MOST,
     Anchor,
     Detail,
     Inside,
@@ -40,8 +41,19 @@ def to_match(state: State, view: View, step: int) -> Result:
     seek = _beyond(detail, inside, step)
     if seek is not None:
         return seeking.begin(state, detail, seek)
+    return _none(state, detail, inside, step), ()
+
+
+def _none(state: State, detail: Detail, inside: Inside, step: int) -> State:
+    """No match: of messages, more are read for the next key."""
     where = "above" if step > 0 else "below"
-    return replace(state, notice=Notice(f"no match {where}: {detail.search.text}")), ()
+    text = f"no match {where}: {detail.search.text}"
+    if detail.tab == "log":
+        text = f"no match {where} in the end of each log; perles logs has all: {detail.search.text}"
+    if detail.tab == "messages" and step > 0 and inside.more and detail.limit < MOST:
+        text = f"no match in the newest {detail.limit}; n looks at more: {detail.search.text}"
+        state = replace(state, detail=replace(detail, limit=MOST))
+    return replace(state, notice=Notice(text))
 
 
 def unfolded(state: State, view: View) -> State:

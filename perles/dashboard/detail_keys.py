@@ -41,6 +41,8 @@ def press(state: State, key: Key, view: View) -> Result:
         return leave(state, detail), ()
     if key.name in actions.KEYS:
         return actions.press(state, key.name, view)
+    if key.name in actions.RANKS:
+        return actions.rank(state, actions.RANKS[key.name], view)
     if key.name in ("m", "enter"):
         return _address(state, detail, _whom(detail, view), along=False), ()
     if key.name == "t":

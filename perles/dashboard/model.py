@@ -152,6 +152,8 @@ class State:
     heard: Mapping[tuple[str, str], str | None] = field(default_factory=dict)
     """Up to when an agent's tab was looked at, by workflow and agent."""
     engine_wanted: bool = True
+    mouse: bool = True
+    """Whether clicks and the wheel come here, rather than to who selects text."""
 
 
 class Attention(NamedTuple):

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from perles.dashboard.form import Form
 from perles.dashboard.frames.compose import Composer
 from perles.dashboard.jobs import Answer
 from perles.dashboard.keymap import TABLE
@@ -183,7 +184,7 @@ def test_an_order_on_one_agent_is_refused_and_not_sent_as_a_message(text: str) -
 
 def test_random_keys_never_break_state_or_frames() -> None:
     chance = random.Random(8)
-    names = [*"jkgG/sxpnNira oO!E?q123mlhyd", "enter", "esc", "tab", "shift-tab", "up", "down"]
+    names = [*"jkgG/sxpnNira oO!E?q123mlhydt+-M", "enter", "esc", "tab", "shift-tab", "up", "down"]
     names += ["pageup", "pagedown", "home", "end", "paste", "click", "wheel-up", "ctrl-s", "é"]
     views = [table(50, SIZE), table(0, (40, 10)), inside((120, 40)), inside((24, 5))]
     composer = Composer()
@@ -331,3 +332,49 @@ def test_who_scrolls_beyond_what_was_read_has_more_of_it_read() -> None:
     assert state.detail is not None
     assert state.detail.limit > at_top.detail.limit > 300
     assert state.detail.up == at_top.detail.up
+
+
+def _effects(state: State, view: View, *names: str) -> list[tuple[str, tuple[str, ...]]]:
+    return [(e.args["to"], e.args["ids"]) for e in _keys(state, view, *names)[1]]
+
+
+def test_the_priority_of_a_row_or_of_all_marked_is_raised_and_lowered() -> None:
+    view = table(6, SIZE)  # low, normal, high, low, …; the last three have ended
+
+    assert _effects(State(), view, "+") == [("normal", ("wf-00000000",))]
+    assert _effects(State(), view, "j", "-") == [("low", ("wf-00000001",))]
+    assert _effects(State(), view, " ", " ", "+") == [
+        ("normal", ("wf-00000000",)),
+        ("high", ("wf-00000001",)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("place", "key", "why"),
+    [(0, "-", "low already"), (2, "+", "high already"), (3, "+", "workflow 3 is completed")],
+)
+def test_a_priority_that_cannot_change_is_told(place: int, key: str, why: str) -> None:
+    state, effects = _keys(State(), table(6, SIZE), *["j"] * place, key)
+
+    assert effects == []
+    assert why in state.notice.text
+
+
+def test_who_leaves_the_form_while_it_creates_stays_where_he_went() -> None:
+    form = replace(Form(), template={"key": "t", "name": "T"}, busy=True)
+    state, effects = _keys(State(screen="form", form=form), table(6, SIZE), "esc", "enter")
+    assert effects == []
+
+    created = Answer("create", {}, {"id": "wf-new", "said": "created wf-new"}, None)
+    state, _ = take(state, created)
+    failed, _ = take(state, Answer("create", {}, None, "cannot create"))
+
+    assert (state.screen, state.notice.text) == ("detail", "created wf-new")
+    assert failed.notice == Notice("cannot create", "bad")
+
+
+def test_the_mouse_is_left_to_the_terminal_and_taken_back() -> None:
+    state, effects = _keys(State(), table(3, SIZE), "M")
+    assert (state.mouse, effects) == (False, [Effect("mouse")])
+
+    assert _keys(state, table(3, SIZE), "M")[0].mouse

@@ -227,6 +227,8 @@ def _send(state: State, detail: Detail, view: View) -> Result:
         return replace(state, notice=Notice("nothing to send yet")), ()
     history = (*state.history, text)[-HISTORY:]
     cleared = replace(detail, input=editor.Editor(), recalled=0)
+    if detail.to == detail.tab:  # what is sent is to be seen
+        cleared = scrolled(replace(cleared, slid=False, limit=FIRST), 0, view.inside)
     sent = replace(state, history=history, detail=cleared)
     ordered = commands.order(sent, text, view)
     if ordered is not None:

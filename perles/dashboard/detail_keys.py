@@ -197,7 +197,8 @@ def _write(state: State, detail: Detail, key: Key, view: View) -> Result:
         text = commands.completed(detail.input.text) or detail.input.text
         return replace(state, detail=replace(detail, input=editor.of(text))), ()
     if key.name in ("tab", "shift-tab"):
-        names = [agent["name"] for agent in view.inside.agents] if view.inside else []
+        agents = view.inside.agents if view.inside else ()
+        names = [agent["name"] for agent in agents if agent["status"] != "retired"]
         if not names:
             return replace(state, notice=Notice("there is no agent yet")), ()
         at = names.index(detail.to) if detail.to in names else -1

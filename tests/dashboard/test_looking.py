@@ -14,7 +14,7 @@ from perles.dashboard.frames.transcript import record_lines
 from perles.dashboard.inside import Record, said
 from perles.dashboard.keys import Key
 from perles.dashboard.lines import columns_of
-from perles.dashboard.model import Attention, Detail, Effect, Place, State, View
+from perles.dashboard.model import Attention, Detail, Effect, Place, State, View, tabs_of
 from perles.dashboard.state import press
 from perles.store.dashboard_views import MANY
 from tests.dashboard.views import inside, table, waiting
@@ -92,6 +92,24 @@ def test_a_click_on_a_tab_opens_it() -> None:
         assert clicked.detail is not None
         assert clicked.detail.tab == "timeline"
         assert beside == DETAIL
+
+
+def test_retired_agents_stand_behind_all_other_tabs() -> None:
+    view = inside((140, 42))
+    assert view.inside is not None
+    first, second = view.inside.agents
+    old = [{**second, "name": f"worker-{n}", "status": "retired"} for n in range(2, 22)]
+    view = view._replace(inside=view.inside._replace(agents=[first, *old, second]))
+
+    assert tabs_of(view)[:3] == ["coordinator", "worker-1", "messages"]
+    assert tabs_of(view)[-1] == "worker-21"
+    text = "\n".join(_text(DETAIL, view))
+    assert "– 20 retired" in text
+    assert "task c" in text
+    assert _type(DETAIL, view, "shift-tab")[0].detail == Detail("wf-00000000", "worker-21")
+    written = _type(DETAIL, view, "m", "tab", "tab")[0].detail
+    assert written is not None
+    assert written.to == "coordinator"
 
 
 def test_a_click_in_the_inbox_selects_and_another_opens() -> None:

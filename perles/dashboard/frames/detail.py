@@ -90,12 +90,16 @@ def _side(view: View, inside: Inside, height: int) -> list[Line]:
     row = inside.row
     lines = [line(Segment("Tasks", "title"))]
     tasks = tree(inside.tasks, SIDE, view.now, full=False)
-    room = max(1, height - len(inside.agents) - 8)
+    agents = [agent for agent in inside.agents if agent["status"] != "retired"]
+    retired = len(inside.agents) - len(agents)
+    room = max(1, height - len(agents) - 8 - (1 if retired else 0))
     lines += tasks[:room]
     if len(tasks) > room:
         lines.append(line(Segment(f"… {len(tasks) - room} more: tab tasks", "muted")))
     lines += [(), line(Segment("Agents", "title"))]
-    lines += [_agent(agent) for agent in inside.agents]
+    lines += [_agent(agent) for agent in agents]
+    if retired:
+        lines.append(line(Segment(f"– {retired} retired", "muted")))
     lines += [(), line(Segment(cut(clean(f"in {row['work_dir']}"), SIDE), "muted"))]
     if row["branch"]:
         lines.append(line(Segment(cut(clean(f"on {row['branch']}"), SIDE), "muted")))

@@ -34,6 +34,7 @@ _NEAR: Final = 4096
 _SIGNS: Final = ("last_heartbeat_at", "last_progress_at")
 _NOTE_BESIDE: Final = 110
 """From so many columns on, what a workflow does stands beside its name."""
+_LEAST_NAME: Final = 12
 _NOTE_BELOW: Final = 16
 """From so many rows on, it stands below on narrower screens."""
 
@@ -140,7 +141,9 @@ def _head(row: Mapping[str, Any], view: View) -> list[Line]:
     lead = f"{GLYPHS.get(state, '?')} {state} "
     free = columns - width(lead) - columns_of(right) - 1
     below = columns < _NOTE_BESIDE
-    name = cut(clean(row["name"]), max(8, free if below else free // 2))
+    if free < _LEAST_NAME:
+        free = columns - width(lead)  # without the sums
+    name = cut(clean(row["name"]), free if below else free // 2)
     note, style = note_of(row, view.now, columns - 2 if below else free - width(name) - 2)
     left = line(Segment(lead, f"state.{state}"), Segment(name, "bold"))
     if not below:

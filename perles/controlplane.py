@@ -35,6 +35,9 @@ _WITHOUT_ENGINE: Final = frozenset(
     {"stop", "pause", "fail", "archive", "set", "send", "approve", "deny"}
 )
 """Commands that need no agent: with no engine running they are carried out at once."""
+AGENT_VERBS: Final = ("spawn", "stop", "resume", "retire", "replace")
+MAX_REASON: Final = 1000
+"""Characters of a reason that agents are told."""
 _MAX_ERRANDS: Final = 3
 """Tries to carry out a command here; another engine may come up and take it, and end."""
 
@@ -170,6 +173,29 @@ class ControlPlane(EngineHost):
         if len(text) > MAX_MESSAGE:
             raise UsageError(f"cannot send this: it is over {MAX_MESSAGE} characters; use a file")
         return self._request(ref, "send", {"text": text, "to": to}, wait=wait)
+
+    def agent(
+        self,
+        ref: str,
+        verb: str,
+        name: str = "",
+        *,
+        reason: str = "",
+        provider: str | None = None,
+        force: bool = False,
+    ) -> Outcome:
+        """Add a worker (`spawn`), or `stop`, `resume`, `retire` or `replace` the agent `name`.
+
+        Needs a running workflow and an engine. `force` leaves a turn no time; a worker
+        may be of another `provider` where a task asks for one. Raises `UsageError`,
+        `NotFoundError`, `WrongStateError`, and `CommandFailedError` beyond a limit.
+        """
+        if verb not in AGENT_VERBS:
+            raise UsageError(f"cannot {verb} an agent: it is one of {', '.join(AGENT_VERBS)}")
+        if verb != "spawn" and not name:
+            raise UsageError(f"cannot {verb} an agent without its name; perles agents shows them")
+        args = {"agent": name, "reason": reason[:MAX_REASON], "provider": provider, "force": force}
+        return self._request(ref, f"agent.{verb}", args)
 
     def tasks(self, ref: str | None = None, *, waiting: bool = False) -> Sequence[dict[str, Any]]:
         """Tasks, as `tasks --json` has them, of one workflow or of all; only those that wait."""
@@ -384,6 +410,10 @@ def _waits_for_engine(request: Request) -> str:
 def _outcome(workflow_id: str, kind: str, result: dict[str, Any]) -> Outcome:
     if result.get("status") == "waiting":
         return Outcome(workflow_id, "waiting", f"{workflow_id} is {result['reason']}")
+    if kind.startswith("agent."):
+        by = f" by {result['by']}" if "by" in result else ""
+        said = f"{result['status']} {result['agent']} of {workflow_id}{by}"
+        return Outcome(workflow_id, "succeeded", said)
     done = {
         "start": "started",
         "pause": "paused",

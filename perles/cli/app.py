@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from perles.cli import (
+    agent,
     agents,
     config,
     create,
@@ -76,6 +77,7 @@ app.command("deny")(tasks.deny)
 app.add_typer(inbox.app, name="inbox")
 app.command("list")(read.list_)
 app.command("agents")(agents.command)
+app.add_typer(agent.app, name="agent")
 app.command("send")(send.command)
 app.command("show")(read.show)
 app.command("events")(read.events)

@@ -6,17 +6,17 @@ from dataclasses import replace
 from typing import Final
 
 from perles.dashboard import actions
-from perles.dashboard.model import Notice, Result, State, View
+from perles.dashboard.model import Effect, Notice, Result, State, View
 
 _KEYS: Final = {"/pause": "p", "/resume": "s", "/start": "s", "/stop": "x"}
-_ON_AGENTS: Final = ("/stop", "/spawn", "/retire", "/replace")
+_ON_AGENTS: Final = ("/stop", "/resume", "/spawn", "/retire", "/replace")
 
 
 def fitting(text: str) -> list[str]:
     """The orders that a text may become; none for a text that begins with none."""
     if not text.startswith("/") or any(letter.isspace() for letter in text):
         return []
-    return [name for name in (*_KEYS, *_ON_AGENTS[1:]) if name.startswith(text)]
+    return [name for name in dict.fromkeys((*_KEYS, *_ON_AGENTS)) if name.startswith(text)]
 
 
 def completed(text: str) -> str | None:
@@ -34,6 +34,22 @@ def order(state: State, text: str, view: View) -> Result | None:
     if words[0] in _KEYS and len(words) == 1:
         return actions.press(state, _KEYS[words[0]], view)
     if words[0] in _ON_AGENTS:
-        notice = f"cannot {words[0][1:]} one agent from here: ask the coordinator to do it"
-        return replace(state, notice=Notice(notice, "warn")), ()
+        return _on_agent(state, words[0][1:], words[1:])
     return None
+
+
+def _on_agent(state: State, verb: str, words: list[str]) -> Result:
+    """`/spawn [provider]`; `/stop`, `/resume`, `/retire` and `/replace` with an agent and why."""
+    assert state.detail is not None
+    force = "--force" in words
+    words = [word for word in words if word != "--force"]
+    if verb != "spawn" and not words:
+        usage = f"/{verb} which agent? /{verb} worker-1 [--force] [why]"
+        return replace(state, notice=Notice(usage, "warn")), ()
+    args: dict[str, object] = {"id": state.detail.workflow_id, "verb": verb, "force": force}
+    if verb == "spawn":
+        args["provider"] = words[0] if words else None
+    else:
+        args |= {"name": words[0], "reason": " ".join(words[1:])}
+    notice = Notice(f"{verb} {words[0] if words else 'a worker'} …")
+    return replace(state, notice=notice), (Effect("agent", args),)

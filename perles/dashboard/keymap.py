@@ -58,7 +58,8 @@ CHAT: Final = (
     Binding("Tab", "next agent; completes an order", "to whom"),
     Binding("↑ ↓", "what was sent before", "history"),
     Binding("/stop /pause /resume", "act on the workflow"),
-    Binding("/spawn /retire /replace", "not there: ask the coordinator"),
+    Binding("/spawn [PROVIDER]", "one worker more"),
+    Binding("/stop AGENT [WHY]", "one agent; so do /resume /retire /replace"),
     Binding("Esc", "leave; each agent's draft stays", "leave"),
 )
 INBOX: Final = (

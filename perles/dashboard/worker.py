@@ -76,6 +76,9 @@ def _do(plane: ControlPlane, kind: str, args: dict[str, Any]) -> Any:
         return _act(plane, args)
     if kind == "send":
         return _call(plane, "send", args["id"], args["text"], to=args["to"])
+    if kind == "agent":
+        given = {key: value for key, value in args.items() if key not in ("id", "with_engine")}
+        return _call(plane, "agent", args["id"], **given)
     if kind == "ack":
         plane.ack([args["seq"]])
         return "took note of it"

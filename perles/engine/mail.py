@@ -21,6 +21,11 @@ def post(tx: Tx, agent: Agent, *, sender: str, kind: str, body: str) -> int:
     return message_id
 
 
+def drop(tx: Tx, message_id: int) -> None:
+    """Nobody is to read this message any more."""
+    tx.update(Message, message_id, status="done")
+
+
 def tell_coordinator(tx: Tx, workflow_id: str, *, sender: str, kind: str, body: str) -> None:
     """Queue `body` for the workflow's coordinator, if it has one now."""
     coordinator = tx.first(Agent, queries.COORDINATOR_OF, workflow_id=workflow_id)

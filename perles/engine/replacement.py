@@ -46,15 +46,20 @@ async def replace(context: Context, agent_id: int, *, why: str) -> str:
     Runs in the workflow's lane. Raises `WrongStateError` for an agent or a workflow
     that ended, `LimitReachedError` when there is no room for the new one.
     """
-    agent = context.reader.need(Agent, agent_id)
-    lives = [live for live in context.turns.of(agent.workflow_id) if live.agent_id == agent_id]
     # Paused, it gets no new turn before it is retired.
-    await context.turns.interrupt(lives, Ending("interrupt", "pause"), grace=GRACE)
-    if lives:
-        families.signal_family(signal.SIGKILL, [live.marker for live in lives])
+    await cut_off(context, agent_id, Ending("interrupt", "pause"))
     name = await context.writer.write(lambda tx: put_fresh(tx, context, agent_id, why=why).name)
     context.kick()
     return name
+
+
+async def cut_off(context: Context, agent_id: int, ending: Ending, *, grace: float = GRACE) -> None:
+    """End the turn that the agent is in, with all that it started."""
+    workflow_id = context.reader.need(Agent, agent_id).workflow_id
+    lives = [live for live in context.turns.of(workflow_id) if live.agent_id == agent_id]
+    await context.turns.interrupt(lives, ending, grace=grace)
+    if lives:
+        families.signal_family(signal.SIGKILL, [live.marker for live in lives])
 
 
 def put_fresh(tx: Tx, context: Context, agent_id: int, *, why: str) -> Agent:
@@ -71,12 +76,12 @@ def put_fresh(tx: Tx, context: Context, agent_id: int, *, why: str) -> Agent:
     words = _last_words(tx, old)
     waiting = tx.all(Message, queries.QUEUED_MESSAGES, agent_id=old.id)
     phase, task_id = old.phase, old.task_id
-    _retire(tx, old, why)
+    retire(tx, old, why)
     fresh = _spawn(tx, context, workflow, old)
     body = handover(tx, old, why, last_words=words)
     mail.post(tx, fresh, sender="perles", kind="system", body=body)
     for message in waiting:
-        tx.update(Message, message.id, status="done")
+        mail.drop(tx, message.id)
         tx.insert(
             Message,
             agent_id=fresh.id,
@@ -90,7 +95,8 @@ def put_fresh(tx: Tx, context: Context, agent_id: int, *, why: str) -> Agent:
     return tx.need(Agent, fresh.id)
 
 
-def _retire(tx: Tx, old: Agent, why: str) -> None:
+def retire(tx: Tx, old: Agent, why: str) -> None:
+    """Let an agent without a turn go for good; its lease and its messages are its caller's."""
     if old.phase != "idle":
         fire(tx, PHASE, old.id, "cancel", payload={"instead_of": old.name})
     payload = {"name": old.name, "why": why}

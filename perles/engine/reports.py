@@ -45,6 +45,11 @@ def record(tx: Tx, agent: Agent, summary: str, exit_code: int | None, printed: P
     return task
 
 
+def has_report(task: Task) -> bool:
+    """Whether the task's attempt has been reported on."""
+    return bool(journal.decode(task.outputs).get("reported_attempt") == task.attempt)
+
+
 def by_text(tx: Tx, agent: Agent, said: str) -> None:
     """The report of a worker without tools, whose process ended well: the last it said."""
     if agent.role == "worker" and agent.task_id is not None and agent.phase in REPORTING:

@@ -139,13 +139,34 @@ def test_every_key_of_the_help_does_something_or_says_why() -> None:
         assert after != middle or effects, word
 
 
-@pytest.mark.parametrize("text", ["/spawn", "/retire worker-1", "/stop worker-1"])
-def test_an_order_on_one_agent_is_refused_and_not_sent_as_a_message(text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("/spawn", {"verb": "spawn", "provider": None}),
+        ("/spawn codex:small", {"verb": "spawn", "provider": "codex:small"}),
+        ("/stop worker-1 --force", {"verb": "stop", "name": "worker-1", "force": True}),
+        ("/retire worker-1 too slow", {"verb": "retire", "name": "worker-1", "reason": "too slow"}),
+        ("/replace coordinator", {"verb": "replace", "name": "coordinator", "reason": ""}),
+    ],
+)
+def test_an_order_on_one_agent_is_asked_for_and_not_sent_as_a_message(
+    text: str, asked: dict[str, object]
+) -> None:
+    state = State(screen="detail", detail=Detail("wf-1"))
+
+    _, effects = _keys(state, inside(SIZE), "m", *text, "enter")
+
+    assert [effect.kind for effect in effects] == ["agent"]
+    assert effects[0].args.items() >= {"id": "wf-1", **asked}.items()
+
+
+@pytest.mark.parametrize("text", ["/retire", "/replace --force"])
+def test_an_order_that_names_no_agent_says_how_it_is_written(text: str) -> None:
     state = State(screen="detail", detail=Detail("wf-1"))
 
     after, effects = _keys(state, inside(SIZE), "m", *text, "enter")
 
-    assert "ask the coordinator" in after.notice.text
+    assert f"{text.split()[0]} worker-1 [--force] [why]" in after.notice.text
     assert effects == []
 
 

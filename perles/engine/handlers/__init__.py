@@ -7,6 +7,7 @@ rows only, in the one transaction that also records their command.
 from typing import Final
 
 from perles.engine.handlers import (
+    agents,
     answer,
     archive,
     assign_task,
@@ -37,6 +38,11 @@ ACTIONS: Final[dict[str, Action]] = {
     "set": set.set_,
     "reload": reload.reload,
     "send": send.send,
+    "agent.spawn": agents.spawn,
+    "agent.stop": agents.stop,
+    "agent.resume": agents.resume,
+    "agent.retire": agents.retire,
+    "agent.replace": agents.replace,
 }
 TOOLS: Final[dict[str, Tool]] = {
     "spawn_worker": spawn_worker.handle,

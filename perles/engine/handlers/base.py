@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from perles.domain.errors import ToolError
+from perles.domain.errors import NotFoundError, ToolError
 from perles.engine import queries
 from perles.engine.context import Context
-from perles.store.database import Tx
+from perles.store.database import Reader, Tx
 from perles.store.schema import Agent, Command, Task, Workflow
 
 
@@ -34,6 +34,20 @@ class ToolCall(NamedTuple):
         if found is None or found.role != "worker":
             raise ToolError(f"cannot find worker {name!r}: query_worker_state shows who is there")
         return found
+
+
+def agent_named(reader: Reader, workflow_id: str, name: str) -> Agent:
+    """An agent of the workflow; `coordinator` is the one it has now. Raises `NotFoundError`."""
+    found = None
+    if name == "coordinator":
+        found = reader.first(Agent, queries.COORDINATOR_OF, workflow_id=workflow_id)
+    if found is None:
+        found = reader.first(Agent, queries.AGENT_NAMED, workflow_id=workflow_id, name=name)
+    if found is None:
+        agents = reader.all(Agent, queries.AGENTS_OF, workflow_id=workflow_id)
+        known = ", ".join(agent.name for agent in agents) or "none yet: the workflow has not begun"
+        raise NotFoundError("agent", name, f"the agents of {workflow_id}: {known}")
+    return found
 
 
 Tool = Callable[[ToolCall], dict[str, Any]]

@@ -259,7 +259,7 @@ IGNORED: Final = frozenset(
         f"orchestration.{name}"
         for name in (
             *("observer_enabled", "api_port", "templates", "session_storage", "workflows"),
-            "tracing",
+            *("tracing", "sound"),  # the original writes sound there, and reads it at the top
         )
     }
     | {
@@ -345,7 +345,7 @@ def _collect(
             if key not in IGNORED:
                 found[key] = _Found(OPTIONS.get(key), node, _origin(node.where, found.get(key)))
     for name, key in _variables(environ).items():
-        node = Node(environ[name], f"environment variable {name}", 1, key)
+        node = Node(environ[name], f"environment variable {name}", 0, key)
         origin = _origin(f"environment {name}", found.get(key))
         found[key] = _Found(OPTIONS[key], node, origin)
     return found

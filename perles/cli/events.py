@@ -6,6 +6,7 @@ from perles.cli.output import print_json
 from perles.domain.errors import UsageError
 from perles.paths import Paths
 from perles.store import views
+from perles.store.references import resolve
 from perles.store.views import Json
 from perles.text import clean, cut
 
@@ -31,7 +32,7 @@ def run(options: EventOptions, paths: Paths) -> None:
         raise UsageError("cannot use these bounds: --since is 0 or more, --limit 1 or more")
     limit = options.limit or (None if options.since is not None else DEFAULT_LIMIT)
     with views.reading(paths.database_path()) as connection:
-        workflow_id = None if options.id is None else views.resolve(connection, options.id)
+        workflow_id = None if options.id is None else resolve(connection, options.id)
         found = views.read_events(
             connection,
             since=options.since or 0,

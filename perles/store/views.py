@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from perles.domain.errors import AmbiguousIdError, DatabaseError, NotFoundError
+from perles.domain.errors import DatabaseError, NotFoundError
 from perles.domain.states import PRIORITIES
 from perles.store.failures import database_errors
 from perles.store.inbox_views import waiting_texts
@@ -71,51 +71,6 @@ def reading(path: Path, *, timeout: float = BUSY_TIMEOUT) -> Iterator[Connection
             yield connection if version is not None else None
         finally:
             connection.close()
-
-
-def resolve(connection: Connection | None, ref: str) -> str:
-    """The id of the one workflow that is meant: its id, unique name, or unique prefix of its id.
-
-    A name is before a prefix without `wf-`: whose id happens to begin so is not meant.
-    Raises `NotFoundError`, `AmbiguousIdError`.
-    """
-    if connection is None or not ref:
-        raise NotFoundError("workflow", ref)
-    exact = connection.execute("SELECT id FROM workflows WHERE id = ?", (ref,)).fetchone()
-    if exact is not None:
-        return str(exact[0])
-    if not ref.startswith("wf-") and (named := _named(connection, ref)):
-        return _only(ref, named)
-    prefix = ref if ref.startswith("wf-") else f"wf-{ref}"
-    found = _ids(
-        connection,
-        "SELECT id FROM workflows WHERE id >= ? AND id < ? ORDER BY id LIMIT 20",
-        (prefix, prefix + "\U0010ffff"),
-    )
-    return _only(ref, found or _named(connection, ref))
-
-
-def _only(ref: str, found: list[str]) -> str:
-    if not found:
-        raise NotFoundError("workflow", ref)
-    if len(found) > 1:
-        raise AmbiguousIdError(ref, found)
-    return found[0]
-
-
-def _named(connection: Connection, name: str) -> list[str]:
-    """Workflows of this name: those in use, where there are any, before archived and retried."""
-    query = "SELECT w.id FROM workflows w WHERE w.name = ?"
-    in_use = (
-        f"{query} AND w.archived_at IS NULL AND NOT EXISTS "
-        "(SELECT 1 FROM workflows r WHERE r.retried_from = w.id)"
-    )
-    newest = " ORDER BY w.created_at DESC LIMIT 20"
-    return _ids(connection, in_use + newest, (name,)) or _ids(connection, query + newest, (name,))
-
-
-def _ids(connection: Connection, query: str, params: tuple[str, ...]) -> list[str]:
-    return [str(row[0]) for row in connection.execute(query, params)]
 
 
 def list_workflows(connection: Connection | None, wanted: WorkflowFilter) -> Listing:

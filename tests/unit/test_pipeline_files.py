@@ -66,6 +66,13 @@ def _file(tmp_path: Path, content: str | bytes) -> Path:
     return path
 
 
+def test_an_unknown_blocker_names_the_nearest_key(tmp_path: Path) -> None:
+    tasks = "tasks:\n- {key: lint, run: x}\n- {key: b, run: x, after: [lnt]}"
+
+    with pytest.raises(UsageError, match="'lnt', which is no task's key .did you mean 'lint'"):
+        read_pipeline(_file(tmp_path, f"name: x\n{tasks}"))
+
+
 def test_everything_in_a_file_is_read(tmp_path: Path) -> None:
     plan = read_pipeline(_file(tmp_path, GOOD))
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from perles.cli import streams
 from perles.domain.errors import PerlesError
 from perles.text import clean
 
@@ -48,6 +49,7 @@ _FLAGS: Final[dict[str, dict[str, type]]] = {
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    streams.settle()
     sys.exit(guarded(lambda: _dispatch(sys.argv[1:])))
 
 
@@ -62,10 +64,13 @@ def guarded(work: Callable[[], int]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        # The reader went away, as `head` does; keep the interpreter from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as error:
+        if not streams.cannot_print(error):
+            return _internal_error(error)
+        if isinstance(error, BrokenPipeError):
+            return 0  # the reader went away, as `head` does
+        print(f"perles: cannot write: {error.strerror}; make room there", file=sys.stderr)
+        return 1
     except Exception as error:  # noqa: BLE001 - the last boundary: the trace is kept in a file
         return _internal_error(error)
 

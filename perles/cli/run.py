@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from perles.cli import create
+from perles.cli import create, streams
 from perles.cli.events import line_of
 from perles.cli.options import options
 from perles.cli.output import on_terminal, print_json, say, span, warn
@@ -27,6 +27,9 @@ QUIET = (
 
 LOOK_SECONDS = 0.1
 """How often the workflow's state and the engine are looked at."""
+
+UNREAD = 128 + signal.SIGPIPE
+"""The exit code where the reader went away, as the shell tells it."""
 
 
 @options(create.SpecOptions.of)
@@ -100,6 +103,12 @@ class Runner:
             return self._carry()
         except KeyboardInterrupt:
             return self._kill()
+        except OSError as error:
+            if not streams.cannot_print(error):
+                raise
+            why = f"perles: cannot print: {error.strerror}"
+            warn(f"{why}; {self._id} goes on. Look: perles show {self._id}")
+            return UNREAD if isinstance(error, BrokenPipeError) else 1
 
     def _carry(self) -> int:
         begun = self._plane.last_seq()

@@ -240,7 +240,8 @@ def task_key(node: Node) -> str:
     key = node.text()
     if not KEY.fullmatch(key) or len(key) > MAX_TEXT:
         raise node.error(
-            f"{key[:60]!r} is no key; use small letters, digits, - and _, a letter or digit first"
+            f"{key[:60]!r}{'…' if key[60:] else ''} is no key; use small letters, digits, - and _, "
+            f"a letter or digit first, at most {MAX_TEXT}"
         )
     return key
 

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from perles.config import Config, repo_of
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
+from perles.domain.spec_types import check_types
 from perles.domain.specs import Plan, WorkflowSpec
 from perles.domain.states import PRIORITIES, TASK
 from perles.engine.task_graph import unblock
@@ -41,6 +42,7 @@ def prepare(
     environ: Mapping[str, str] = os.environ,
 ) -> Prepared:
     """Check everything about a spec. Nothing is written. Raises `UsageError`."""
+    check_types(spec)
     work_dir = _work_dir(spec.work_dir)
     if spec.priority not in PRIORITIES:
         raise UsageError(

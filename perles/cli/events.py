@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from perles.cli.output import print_json
+from perles.cli.output import print_json, warn
 from perles.domain.errors import UsageError
 from perles.paths import Paths
 from perles.store import views
@@ -44,6 +44,8 @@ def run(options: EventOptions, paths: Paths) -> None:
         last = views.last_seq(connection)
     for event in found:
         _print(event, options.json)
+    if not (found or options.json or options.follow):
+        warn("no events fit" if last else "no events yet: perles run FILE")
     if options.follow:
         since = found[-1]["seq"] if found else max(options.since or 0, last)
         _follow(options, paths, workflow_id, since)

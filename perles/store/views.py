@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.domain.errors import DatabaseError, NotFoundError
 from perles.domain.states import PRIORITIES
+from perles.store.agent_views import agent_of
 from perles.store.failures import database_errors
 from perles.store.inbox_views import waiting_texts
 from perles.store.resource_views import places
@@ -195,7 +196,10 @@ def show_workflow(connection: Connection | None, workflow_id: str) -> Json:
     shown["task_counts"] = counts
     shown["tasks"] = show_tasks(connection, workflow_id)
     query = "SELECT * FROM agent_overview WHERE workflow_id = ? ORDER BY id"
-    shown["agents"] = [_agent(row) for row in connection.execute(query, (workflow_id,))]
+    shown["agents"] = [
+        agent_of(row) | {"turn_status": row["turn_status"]}
+        for row in connection.execute(query, (workflow_id,))
+    ]
     shown["transitions"] = _transitions(connection, workflow_id)
     return shown
 
@@ -230,22 +234,6 @@ def _task(row: Row, after: list[str]) -> Json:
         "output_tail": outputs.get("tail", []),
         "started_at": row["started_at"],
         "ended_at": row["ended_at"],
-    }
-
-
-def _agent(row: Row) -> Json:
-    return {
-        "name": row["name"],
-        "role": row["role"],
-        "provider": row["provider"],
-        "model": row["model"],
-        "status": row["status"],
-        "phase": row["phase"],
-        "task": row["task"],
-        "pid": row["pid"],
-        "turn_status": row["turn_status"],
-        "queued_messages": row["queued"],
-        "last_activity_at": row["last_activity_at"],
     }
 
 

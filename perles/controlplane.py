@@ -71,6 +71,15 @@ class ControlPlane(EngineHost):
         self._database.write(lambda tx: insert_workflow(tx, workflow_id, prepared))
         return workflow_id
 
+    def preview(self, spec: WorkflowSpec) -> list[dict[str, Any]]:
+        """The tasks that `create` would make, in order: key, name, after, and who does each.
+
+        Nothing is written. Raises `UsageError` for whatever is wrong with the spec.
+        """
+        from perles.creation import preview
+
+        return preview(spec, self.paths, self.config())
+
     def set(
         self,
         ref: str,

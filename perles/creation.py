@@ -4,7 +4,7 @@ import os
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from perles.config import Config, repo_of
 from perles.domain.errors import UsageError
@@ -63,6 +63,20 @@ def prepare(
     if not 1 <= workers <= 99:
         raise UsageError(f"cannot use {workers} workers: it must be 1 to 99")
     return Prepared(spec, plan, _name(spec.name or plan.name), work_dir, workers, staff)
+
+
+def preview(spec: WorkflowSpec, paths: Paths, config: Config) -> list[dict[str, Any]]:
+    """The tasks that a spec makes, in order, and who does each. Raises `UsageError`."""
+    prepared = prepare(spec, paths, config)
+    return [
+        {
+            "key": task.key,
+            "name": task.name,
+            "after": list(task.after),
+            "who": task.run or task.assignee or task.worker or prepared.staff.worker,
+        }
+        for task in prepared.plan.tasks
+    ]
 
 
 def catalog(paths: Paths, work_dir: Path) -> Catalog:

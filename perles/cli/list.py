@@ -10,6 +10,7 @@ from perles.domain.states import PRIORITIES, WORKFLOW
 from perles.paths import Paths
 from perles.store import views
 from perles.store.views import DEFAULT_LIMIT, Json, WorkflowFilter
+from perles.store.waiting_views import why
 from perles.text import clean
 
 HEADERS = ("ID", "NAME", "STATE", "TASKS", "WORKERS", "UPTIME", "TOKENS", "TEMPLATE", "NOTE")
@@ -101,21 +102,6 @@ def _now(row: Json) -> str:
     parts = [row["attention"], *waits] if row["attention"] else waits
     more = f" (+{len(parts) - 2})" if len(parts) > 2 else ""
     return "; ".join(parts[:2]) + more
-
-
-def why(row: Json) -> str:
-    """Why a workflow stands where it stands, with its place in line where it waits."""
-    reason: str = row["reason"] or ""
-    if row["queue_place"] is None:
-        return reason
-    return f"{reason or 'waiting'}, {ordinal(row['queue_place'])} in line"
-
-
-def ordinal(number: int) -> str:
-    """1st, 2nd, 3rd, 4th, 11th, …"""
-    if number % 100 not in (11, 12, 13):
-        return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"
-    return f"{number}th"
 
 
 def _filter(options: ListOptions) -> WorkflowFilter:

@@ -22,6 +22,10 @@ SOFT_LEAST: Final = 16
 """Columns that a cell which may be cut keeps, as long as others can be left out instead."""
 
 
+_ONE_LINE: Final = json.JSONEncoder(ensure_ascii=False)
+_INDENTED: Final = json.JSONEncoder(ensure_ascii=False, indent=2)
+
+
 def say(text: str) -> None:
     """A line on standard output, cleaned."""
     print(clean(text, lines=True))
@@ -34,7 +38,7 @@ def warn(text: str) -> None:
 
 def print_json(value: Any, *, line: bool = False) -> None:
     """JSON on standard output: indented, or as one line."""
-    text = json.dumps(value, ensure_ascii=False, indent=None if line else 2)
+    text = (_ONE_LINE if line else _INDENTED).encode(value)
     print(f"{text}\n", end="", flush=line)  # one write, also where output is not buffered
 
 

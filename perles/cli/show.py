@@ -2,12 +2,12 @@
 
 from typing import NamedTuple
 
-from perles.cli.list import why
 from perles.cli.output import between, print_json, print_table, say, span
 from perles.paths import Paths
 from perles.store import views
 from perles.store.references import resolve
 from perles.store.views import Json
+from perles.store.waiting_views import why
 from perles.text import clean
 
 TASK_HEADERS = ("TASK", "STATUS", "ASSIGNEE", "ATTEMPT", "EXIT", "TIME", "NOTE")

@@ -15,6 +15,7 @@ from typing import Final
 from perles.dashboard import outcomes
 from perles.dashboard.data import Source
 from perles.dashboard.frames.compose import Composer
+from perles.dashboard.frames.matches import to_match, unfolded
 from perles.dashboard.jobs import Jobs
 from perles.dashboard.keys import ESC_SECONDS, Key, Keys
 from perles.dashboard.model import Effect, Notice, State, View
@@ -186,7 +187,10 @@ class App:
             elif kind == "redraw":
                 self._painter.forget()
             elif kind == "match":
-                self.state = self._composer.to_match(self.state, self.view, args["step"])
+                self.state, wanted = to_match(self.state, self.view, args["step"])
+                self._act(wanted)
+            elif kind == "unfold":
+                self.state = unfolded(self.state, self.view)
             elif kind == "engine":
                 self._start_engine()
             else:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from perles.dashboard.inside import read_inside
-from perles.dashboard.model import Inside, State, View, table_rows
+from perles.dashboard.model import NOBODY, Inside, State, View, attention, table_rows
+from perles.dashboard.waits import Waits
 from perles.domain.errors import PerlesError
 from perles.store import dashboard_views, inbox_views, views
 from perles.store.dashboard_views import Totals
@@ -59,6 +60,8 @@ class Source:
         self.error: PerlesError | None = None
         """Why nothing can be read now."""
         self._limits: Mapping[str, float] = {}
+        self._waits = Waits()
+        self._attention = NOBODY
 
     def close(self) -> None:
         """Let go of the database."""
@@ -167,9 +170,10 @@ class Source:
         elif state.detail is not None:
             wanted = [state.detail.workflow_id]
         rows = {k: dict(row) for k, row in dashboard_views.rows(connection, wanted).items()}
+        self._read_sums(connection, at_once=state.screen == "inbox")
+        self._waits.add(connection, rows, self._sums_at)
         if state.detail is not None:
             inside = read_inside(connection, state.detail, rows.get(state.detail.workflow_id))
-        self._read_sums(connection, at_once=state.screen == "inbox")
         return view._replace(
             ids=self._ids,
             rows=rows,
@@ -179,6 +183,7 @@ class Source:
             work=dashboard_views.has_work(connection),
             inside=inside,
             waiting=self._waiting,
+            attention=self._attention,
         )
 
     def _read_order(self, connection: Connection, state: State) -> None:
@@ -210,6 +215,7 @@ class Source:
             self._totals = dashboard_views.totals(connection, today)
             self._limits = dashboard_views.limits(connection)
             self._waiting = inbox_views.inbox(connection)
+            self._attention = attention(self._waiting)
 
     def _visible_top(self, state: State, size: tuple[int, int]) -> int:
         return max(0, min(state.table.top, len(self._ids) - table_rows(size)))

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from perles.dashboard import actions, commands, editor
+from perles.dashboard import actions, commands, editor, seeking
+from perles.dashboard.frames.detail import tab_at
 from perles.dashboard.keys import Key
 from perles.dashboard.model import (
+    FIRST,
     HISTORY,
+    MOST_AT_ONCE,
     Detail,
     Effect,
+    Inside,
     Notice,
     Result,
+    Seek,
     State,
     View,
+    oldest,
     scrolled,
     tabs_of,
 )
-
-FIRST = 300
-"""Records of a tab that are read at first."""
-FAR = 5_000
-"""Records that are read for who goes to the beginning; once more there, and 500 more come."""
+from perles.dashboard.table_keys import next_attention, open_detail
 
 
 def press(state: State, key: Key, view: View) -> Result:
@@ -32,15 +34,26 @@ def press(state: State, key: Key, view: View) -> Result:
     if detail.typing:
         return _write(state, detail, key, view)
     if detail.searching:
-        return _search(state, detail, key), ()
+        return _search(state, detail, key)
+    if key.name == "esc" and detail.seek is not None and detail.seek.text:
+        return seeking.cancel(state, detail), ()
     if key.name == "esc":
         return leave(state, detail), ()
     if key.name in actions.KEYS:
         return actions.press(state, key.name, view)
     if key.name in ("m", "enter"):
-        return replace(state, detail=replace(detail, typing=True, to=_whom(detail, view))), ()
+        return _address(state, detail, _whom(detail, view), along=False), ()
+    if key.name == "t":
+        return state, (Effect("unfold"),)
+    if key.name == "click":
+        return _click(state, detail, key, view), ()
+    if key.name == "!":
+        return _next_attention(state, detail, view)
     if key.name in ("/", "n", "N"):
         return _look(state, detail, key.name)
+    beyond = _beyond(detail, key, view)
+    if beyond is not None:
+        return seeking.begin(state, detail, beyond)
     changed = _tab(detail, key, view) or _scroll(detail, key, view)
     if changed is not None:
         return replace(state, detail=changed), ()
@@ -52,8 +65,36 @@ def press(state: State, key: Key, view: View) -> Result:
 
 def leave(state: State, detail: Detail) -> State:
     """Back to the table; an unsent text is kept for the next time."""
-    drafts = {**state.drafts, detail.workflow_id: detail.input.text}
-    return replace(state, screen="table", detail=None, drafts=drafts)
+    return replace(_kept(state, detail), screen="table", detail=None)
+
+
+def _kept(state: State, detail: Detail) -> State:
+    """The state that has the unsent text for when it is written to that agent again."""
+    drafts = {**state.drafts, (detail.workflow_id, detail.to): detail.input.text}
+    return replace(state, drafts=drafts)
+
+
+def _address(state: State, detail: Detail, to: str, *, along: bool) -> State:
+    """Writing to another agent: with what was begun for it, else with the text where it goes along.
+
+    What was begun for the one before is kept for it.
+    """
+    begun = state.drafts.get((detail.workflow_id, to), "")
+    if to != detail.to and (begun or not along):
+        state = _kept(state, detail)
+        detail = replace(detail, input=editor.of(begun))
+    return replace(state, detail=replace(detail, to=to, typing=True))
+
+
+def _next_attention(state: State, detail: Detail, view: View) -> Result:
+    """The inside of the next workflow that wants attention."""
+    moved = next_attention(leave(state, detail), view)
+    if moved.notice.text or not view.ids:
+        return replace(state, notice=moved.notice), ()
+    chosen = view.ids[moved.table.cursor]
+    if chosen == detail.workflow_id:
+        return replace(state, notice=Notice("nothing else needs you")), ()
+    return open_detail(moved, chosen)
 
 
 def _whom(detail: Detail, view: View) -> str:
@@ -71,20 +112,58 @@ def _tab(detail: Detail, key: Key, view: View) -> Detail | None:
         at = int(key.name) - 1
     else:
         return None
-    return replace(detail, tab=tabs[at], up=0, until=None, limit=FIRST)
+    return _opened(detail, tabs[at])
+
+
+def _opened(detail: Detail, tab: str) -> Detail:
+    fresh = replace(detail, slid=False, seek=None, found=None, anchor=None)
+    return replace(fresh, tab=tab, up=0, until=None, limit=FIRST)
+
+
+def _click(state: State, detail: Detail, key: Key, view: View) -> State:
+    tab = tab_at(detail, view, key.x, key.y)
+    return state if tab is None else replace(state, detail=_opened(detail, tab))
 
 
 def _scroll(detail: Detail, key: Key, view: View) -> Detail | None:
+    up = _wanted(detail, key, view)
+    if up is None:
+        return None
+    moved = replace(detail, found=None, anchor=None)
+    if key.name in ("G", "end"):
+        return scrolled(replace(moved, slid=False, seek=None, limit=FIRST), 0, view.inside)
+    return scrolled(moved, up, view.inside)
+
+
+def _wanted(detail: Detail, key: Key, view: View) -> int | None:
+    """How far above the end a key scrolls; None for one that does not."""
     page = max(1, view.size[1] - 8)
     ways = {"k": 1, "up": 1, "j": -1, "down": -1, "pageup": page, "pagedown": -page}
     ways |= {"wheel-up": 3, "wheel-down": -3, "ctrl-u": page // 2, "ctrl-d": -(page // 2)}
     if key.name in ways:
-        return scrolled(detail, detail.up + ways[key.name], view.inside)
+        return detail.up + ways[key.name]
+    return {"g": 10**9, "home": 10**9, "G": 0, "end": 0}.get(key.name)
+
+
+def _beyond(detail: Detail, key: Key, view: View) -> Seek | None:
+    """What to look for where a key scrolls beyond what is read of the journal."""
+    up, first = _wanted(detail, key, view), oldest(detail, view.inside)
+    if up is None or first is None or detail.seek is not None or key.name in ("G", "end"):
+        return None
+    assert view.inside is not None
     if key.name in ("g", "home"):
-        return replace(scrolled(detail, 10**9, view.inside), limit=max(FAR, detail.limit))
-    if key.name in ("G", "end"):
-        return replace(scrolled(detail, 0, view.inside), limit=FIRST)
+        return Seek("", -1, 0, 0, row="top") if view.inside.more else None
+    if up > detail.up and detail.at_top and view.inside.more and _full(detail, view.inside):
+        return Seek("", 1, first, first, row="top")
+    if up < 0 and detail.slid and detail.until is not None:
+        row = "top" if key.name == "pagedown" else "bottom"
+        return Seek("", -1, detail.until, detail.until, row=row)
     return None
+
+
+def _full(detail: Detail, inside: Inside) -> bool:
+    """Whether no more is read at once than is read now."""
+    return inside.body[0].kind == "more" or detail.limit >= MOST_AT_ONCE
 
 
 def _look(state: State, detail: Detail, name: str) -> Result:
@@ -95,12 +174,16 @@ def _look(state: State, detail: Detail, name: str) -> Result:
     return state, (Effect("match", {"step": 1 if name == "n" else -1}),)
 
 
-def _search(state: State, detail: Detail, key: Key) -> State:
+def _search(state: State, detail: Detail, key: Key) -> Result:
     if key.name in ("enter", "esc"):
         kept = detail.search if key.name == "enter" else editor.Editor()
-        return replace(state, detail=replace(detail, searching=False, search=kept))
+        state = replace(state, detail=replace(detail, searching=False, search=kept))
+        return state, (Effect("match", {"step": 1}),) if kept.text else ()
     edited = editor.edit(detail.search, key)
-    return state if edited is None else replace(state, detail=replace(detail, search=edited))
+    if edited is None:
+        return state, ()
+    changed = replace(detail, search=edited, seek=None, found=None)
+    return replace(state, detail=changed), ()
 
 
 def _write(state: State, detail: Detail, key: Key, view: View) -> Result:
@@ -108,13 +191,16 @@ def _write(state: State, detail: Detail, key: Key, view: View) -> Result:
         return replace(state, detail=replace(detail, typing=False)), ()
     if key.name == "enter":
         return _send(state, detail, view)
+    if key.name == "tab" and commands.fitting(detail.input.text):
+        text = commands.completed(detail.input.text) or detail.input.text
+        return replace(state, detail=replace(detail, input=editor.of(text))), ()
     if key.name in ("tab", "shift-tab"):
         names = [agent["name"] for agent in view.inside.agents] if view.inside else []
         if not names:
             return replace(state, notice=Notice("there is no agent yet")), ()
         at = names.index(detail.to) if detail.to in names else -1
         to = names[(at + (1 if key.name == "tab" else -1)) % len(names)]
-        return replace(state, detail=replace(detail, to=to)), ()
+        return _address(state, detail, to, along=True), ()
     scrolled = key.name in ("pageup", "pagedown", "wheel-up", "wheel-down")
     if scrolled:
         return replace(state, detail=_scroll(detail, key, view) or detail), ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from perles.dashboard import editor
 from perles.dashboard.editor import Editor
@@ -15,6 +15,8 @@ LISTS: Final = ("select", "multi-select")
 _NO_LIMIT: Final = "0 or nothing: no limit"
 _PROVIDER: Final = "provider or provider:model, such as claude:opus; nothing: as configured"
 _MOST_WORKERS: Final = 99
+_OF_TASKS: Final = ("name", "coordinator", "worker", "work_dir")
+"""Fields of every workflow that its tasks, or who does them, depend on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,18 @@ class Field:
         return self.editor.text.strip()
 
 
+class Preview(NamedTuple):
+    """The tasks that a form would make, or why none: `of` is the sketch they were asked for."""
+
+    of: Mapping[str, Any] | None = None
+    tasks: Sequence[Mapping[str, Any]] | None = None
+    error: str = ""
+    asking: bool = False
+
+
+NOT_ASKED: Final = Preview()
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """The form: first a template is searched and chosen, then its fields are filled."""
@@ -55,6 +69,7 @@ class Form:
     busy: bool = False
     providers: Mapping[str, str | None] = field(default_factory=dict)
     """What can lead and work, by name, with what keeps it from that; empty while not known."""
+    preview: Preview = NOT_ASKED
 
 
 def fits(form: Form) -> list[Mapping[str, Any]]:
@@ -83,7 +98,9 @@ def choose(form: Form, template: Mapping[str, Any], work_dir: str) -> Form:
         Field("workers", "Most workers", "number", help="at once; the template knows", own=True),
         Field("work_dir", "Work folder", editor=editor.of(work_dir), own=True),
     ]
-    return replace(form, template=template, fields=tuple(fields), focus=0, error="")
+    return replace(
+        form, template=template, fields=tuple(fields), focus=0, error="", preview=NOT_ASKED
+    )
 
 
 def _list(key: str, label: str, options: tuple[str, ...], chosen: str) -> Field:
@@ -222,6 +239,27 @@ def spec(form: Form) -> dict[str, Any]:
         "work_dir": own["work_dir"] or None,
         **_asked(form),
     }
+
+
+def sketch(form: Form) -> dict[str, Any] | None:
+    """What the tasks depend on, as arguments of a `WorkflowSpec`; None while something is amiss."""
+    if form.template is None or missing(form):
+        return None
+    own = {given.key: given for given in form.fields if given.own}
+    depend = [*(given for given in form.fields if not given.own), *map(own.get, _OF_TASKS)]
+    if any(given is None or wrong(given, form.providers) for given in depend):
+        return None
+    return {
+        "template_id": "" if form.template.get("goal") else form.template["key"],
+        **{key: own[key].value or None for key in _OF_TASKS},
+        **_asked(form),
+    }
+
+
+def missing(form: Form) -> str | None:
+    """The first field that is needed and empty."""
+    empty = (given.label for given in form.fields if given.required and not given.value)
+    return next(empty, None)
 
 
 def _asked(form: Form) -> dict[str, Any]:

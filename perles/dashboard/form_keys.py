@@ -11,7 +11,28 @@ from perles.dashboard.model import Effect, Notice, Result, State, View
 
 
 def press(state: State, key: Key, _view: View) -> Result:
-    """The state after a key on the form."""
+    """The state after a key on the form, and a look at the tasks that it would make now."""
+    state, effects = _press(state, key)
+    if effects or state.form is None:
+        return state, effects
+    return with_preview(state, again=bool(state.form.preview.error))
+
+
+def with_preview(state: State, *, again: bool = False) -> Result:
+    """The state that asks for the tasks of the form, where it has others by now."""
+    current = state.form
+    assert current is not None
+    if current.preview.asking:
+        return state, ()  # its answer asks again
+    wanted = form.sketch(current)
+    if wanted is None or (wanted == current.preview.of and not again):
+        return state, ()
+    preview = current.preview._replace(of=wanted, asking=True)
+    shown = replace(state, form=replace(current, preview=preview))
+    return shown, (Effect("preview", {"spec": wanted}),)
+
+
+def _press(state: State, key: Key) -> Result:
     current = state.form
     if current is None:
         return replace(state, screen="table"), ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from perles.dashboard import editor
+from perles.dashboard.frames.inbox import place_at
 from perles.dashboard.keys import Key
 from perles.dashboard.model import (
     Effect,
@@ -38,6 +39,8 @@ def press(state: State, key: Key, view: View) -> Result:
         return replace(state, inbox=replace(inbox, cursor=at, entry=entry)), ()
     if key.name in ("esc", "i"):
         return replace(state, screen="table"), ()
+    if key.name == "click":
+        return _click(state, key, view)
     if key.name == "enter":
         return open_detail(state, selected_id(state, view))
     if key.name == "a":
@@ -48,6 +51,17 @@ def press(state: State, key: Key, view: View) -> Result:
         notice = Notice(f"{key.name} does nothing here; ? tells the keys")
         return replace(state, notice=notice), ()
     return state, ()
+
+
+def _click(state: State, key: Key, view: View) -> Result:
+    """One click selects a row, another one opens its workflow."""
+    at = place_at(state, view, key.y)
+    if at is None:
+        return state, ()
+    if at == waiting_place(state, view):
+        return open_detail(state, selected_id(state, view))
+    chosen = replace(state.inbox, cursor=at, entry=entry_of(view.waiting[at]))
+    return replace(state, inbox=chosen), ()
 
 
 def _begin(state: State, verb: str, view: View) -> State:

@@ -21,6 +21,8 @@ MAX_TEXT: Final = 2 * 1024 * 1024
 JOINED: Final = 8 * 1024
 _RECORD: Final = 200
 """What a record takes besides its text."""
+_WHOLE: Final = ("tasks", "timeline", "log")
+_READS_ON: Final = "… older than this is not held: k reads on, g goes to the beginning"
 
 
 class Record(NamedTuple):
@@ -43,8 +45,21 @@ def read_inside(
     workflow_id = detail.workflow_id
     agents = [dict(found) for found in dashboard_views.agents(connection, workflow_id)]
     tasks = views.show_tasks(connection, workflow_id)
-    body = _body(connection, detail, agents)
-    return Inside(row, agents, tasks, detail.tab, body, views.last_seq(connection))
+    read = _body(connection, detail, agents)
+    body = _joined(read) if detail.tab in (agent["name"] for agent in agents) else read
+    more = detail.tab not in _WHOLE and (
+        len(read) >= detail.limit or (bool(read) and read[0].kind == "more")
+    )
+    below = _below(connection, detail, agents)
+    return Inside(row, agents, tasks, detail.tab, body, views.last_seq(connection), more, below)
+
+
+def _below(connection: Connection, detail: Detail, agents: Sequence[Mapping[str, Any]]) -> int:
+    """How much came since one scrolled back."""
+    ids = {agent["name"]: agent["id"] for agent in agents}
+    if detail.until is None or detail.slid or detail.tab not in (*ids, "events"):
+        return 0
+    return dashboard_views.fresh(connection, detail.workflow_id, ids.get(detail.tab), detail.until)
 
 
 def _body(connection: Connection, detail: Detail, agents: Sequence[Mapping[str, Any]]) -> list[Any]:
@@ -55,7 +70,7 @@ def _body(connection: Connection, detail: Detail, agents: Sequence[Mapping[str, 
         return _messages(connection, workflow_id, detail.limit)
     if detail.tab == "events":
         rows = dashboard_views.events(connection, workflow_id, detail.limit, detail.until)
-        return _within(_event(row) for row in rows)
+        return _within(event(row) for row in rows)
     if detail.tab == "timeline":
         return [dict(turn) for turn in dashboard_views.turns(connection, workflow_id)]
     if detail.tab == "log":
@@ -65,16 +80,15 @@ def _body(connection: Connection, detail: Detail, agents: Sequence[Mapping[str, 
     if agent is None:
         return []
     rows = dashboard_views.output(connection, workflow_id, agent["id"], detail.limit, detail.until)
-    return _joined(_within(_said(dict(found), str(agent["name"])) for found in rows))
+    return _within(said(dict(found), str(agent["name"])) for found in rows)
 
 
-def _within(newest_first: Iterable[Record]) -> list[Record]:
+def _within(newest_first: Iterable[Record], note: str = _READS_ON) -> list[Record]:
     """As many records as `MAX_TEXT` allows, in their order; the first tells of those before."""
     found: list[Record] = []
     room = MAX_TEXT
     for record in newest_first:
         if room <= 0:
-            note = "… older than this is not shown here; perles logs and perles events have it"
             found.append(Record(0, record.at, "more", "", note))
             break
         room -= len(record.text) + _RECORD
@@ -98,12 +112,13 @@ def _joined(records: Sequence[Record]) -> list[Record]:
     return found
 
 
-def _said(row: Mapping[str, Any], agent: str) -> Record:
+def said(row: Mapping[str, Any], agent: str) -> Record:
+    """What stands in an agent's transcript for one of its events."""
     payload = json.loads(row["payload"])
     at, kind = str(row["created_at"]), str(row["type"])
     text = str(payload.get("text") or "")
     if kind.endswith(".incoming"):
-        return Record(row["seq"], at, "incoming", str(payload.get("from", "")), text)
+        return Record(row["seq"], at, "incoming", str(payload.get("from", "")), _order(text))
     if kind == "user.notification":
         return Record(row["seq"], at, "notice", agent, text)
     if kind.startswith("turn."):
@@ -116,7 +131,8 @@ def _said(row: Mapping[str, Any], agent: str) -> Record:
         if payload.get("done"):
             what = "result-of-tool"
         elif payload.get("input"):
-            text = json.dumps(payload["input"], ensure_ascii=False)
+            given = payload["input"]
+            text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
     elif what == "usage":
         text = ", ".join(
             f"{payload[key]} {word}"
@@ -126,6 +142,17 @@ def _said(row: Mapping[str, Any], agent: str) -> Record:
     return Record(row["seq"], at, what, agent, text, note)
 
 
+def _order(text: str) -> str:
+    """A message in words: one that has a worker run a command is told as that."""
+    if not text.startswith('{"task"'):
+        return text
+    try:
+        order = json.loads(text)
+        return f"run {order['task']}, attempt {order['attempt']}:\n```\n{order['run']}\n```"
+    except (ValueError, KeyError, TypeError):
+        return text
+
+
 def _messages(connection: Connection, workflow_id: str, limit: int) -> list[Record]:
     found = [
         Record(
@@ -133,7 +160,7 @@ def _messages(connection: Connection, workflow_id: str, limit: int) -> list[Reco
             row["created_at"],
             "message",
             f"{row['sender']} → {row['agent']}",
-            row["body"],
+            _order(row["body"]),
             row["status"],
         )
         for row in dashboard_views.messages(connection, workflow_id, limit)
@@ -149,10 +176,12 @@ def _messages(connection: Connection, workflow_id: str, limit: int) -> list[Reco
         )
         for row in dashboard_views.posts(connection, workflow_id, limit)
     ]
-    return _within(sorted(found, key=lambda record: record.at)[::-1])
+    newest_first = sorted(found, key=lambda record: record.at)[::-1]
+    return _within(newest_first, "… older than this is not shown here; perles events has it")
 
 
-def _event(row: Row) -> Record:
+def event(row: Row) -> Record:
+    """What stands for an event in the list of them."""
     who = " ".join(str(row[key]) for key in ("agent", "task") if row[key])
     text = "" if row["text"] == "{}" else str(row["text"])
     return Record(row["seq"], str(row["created_at"]), "event", who, text, str(row["type"]))

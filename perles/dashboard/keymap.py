@@ -29,7 +29,7 @@ TABLE: Final = (
     Binding("/", "filter: name, id, template, state, label=value", "filter"),
     Binding("Esc", "clear the filter, then the marks"),
     Binding("o O", "sort by the next, the previous column", "sort"),
-    Binding("!", "go to the next that needs you"),
+    Binding("!", "go to the next that needs you; • has something new"),
     Binding("E", "start an engine; it ends when all is done"),
     Binding("?", "this help", "help"),
     Binding("q Ctrl-C", "quit; agents go on", "quit"),
@@ -40,20 +40,23 @@ DETAIL: Final = (
     Binding("1-9", "that tab"),
     Binding("j k PageUp PageDown", "scroll", "scroll"),
     Binding("g G", "to the beginning; to the end, and follow"),
-    Binding("/ then n N", "search; older, newer match", "search"),
+    Binding("/ then n N", "search all of it; older, newer match", "search"),
+    Binding("t", "tool calls and results whole; folded"),
     Binding("m Enter", "write to an agent", "write"),
     Binding("s p x r a", "start, pause, stop, retry, archive"),
-    Binding("Esc", "back", "back"),
+    Binding("!", "the next workflow that needs you"),
+    Binding("?", "this help", "help"),
+    Binding("Esc", "end a long search; else back", "back"),
     Binding("q", "quit", "quit"),
 )
 CHAT: Final = (
     Binding("Enter", "send", "send"),
     Binding("Alt-Enter Ctrl-J", "new line", ""),
-    Binding("Tab", "next agent", "to whom"),
+    Binding("Tab", "next agent; completes an order", "to whom"),
     Binding("↑ ↓", "what was sent before", "history"),
     Binding("/stop /pause /resume", "act on the workflow"),
     Binding("/spawn /retire /replace", "not there: ask the coordinator"),
-    Binding("Esc", "leave; the draft stays", "leave"),
+    Binding("Esc", "leave; each agent's draft stays", "leave"),
 )
 INBOX: Final = (
     Binding("j k", "move", "move"),
@@ -62,6 +65,7 @@ INBOX: Final = (
     Binding("m", "answer: a message to the coordinator", "answer"),
     Binding("a", "take note: it leaves the inbox", "note"),
     Binding("Enter", "open the workflow", "open"),
+    Binding("?", "this help", "help"),
     Binding("Esc i", "back", "back"),
 )
 FORM: Final = (

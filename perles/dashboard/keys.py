@@ -2,7 +2,9 @@
 
 A lone Esc cannot be told from the start of a sequence until time has passed:
 `feed` keeps it, `flush` (called when nothing came for `ESC_SECONDS`) gives it up
-as Esc. Whatever comes in, no more than `MAX_PASTE` characters are ever kept.
+as Esc. A terminal sends Alt and a key in one piece: what comes in the next one is a
+key of its own, however fast it was typed; only `[` and `O` still make a sequence, which
+slow lines cut. Whatever comes in, no more than `MAX_PASTE` characters are ever kept.
 """
 
 from __future__ import annotations
@@ -68,9 +70,12 @@ class Keys:
         return bool(self._buffer) and self._paste is None
 
     def feed(self, data: bytes) -> list[Key]:
-        """The keys that are complete now."""
-        self._buffer += data
+        """The keys that are complete now; `data` is what came in one piece."""
         found: list[Key] = []
+        if self._buffer == b"\x1b" and self._paste is None and data and data[:1] not in b"[O":
+            self._buffer = b""
+            found.append(Key("esc"))
+        self._buffer += data
         while self._buffer:
             before = len(self._buffer)
             key = self._take_paste() if self._paste is not None else self._take()

@@ -11,6 +11,12 @@ from perles.dashboard.form import Form
 from perles.store.dashboard_views import Totals
 
 HISTORY: Final = 50
+FIRST: Final = 300
+"""Records of a tab that are read at first."""
+MOST: Final = 20_000
+"""Records of one tab that are ever read."""
+MOST_AT_ONCE: Final = 1000
+"""Records of the journal that are read at once: beyond them, the window on it slides."""
 
 
 class Effect(NamedTuple):
@@ -40,18 +46,57 @@ class Table:
     marked: frozenset[str] = frozenset()
 
 
+class Place(NamedTuple):
+    """A line of a tab: the record it belongs to, by its key, and which of its lines."""
+
+    key: int
+    line: int
+
+
+class Anchor(NamedTuple):
+    """A line to be scrolled into sight; None for the first one that has what is searched."""
+
+    key: int
+    line: int | None
+    row: str = "middle"
+
+
+class Seek(NamedTuple):
+    """A search in what is not read, or for the next event where `text` is empty.
+
+    `step` 1 looks at older events, -1 at newer ones; it began at `first` and is at `at`.
+    """
+
+    text: str
+    step: int
+    at: int
+    first: int
+    share: float = 0.0
+    row: str = "middle"
+
+
 @dataclass(frozen=True, slots=True)
 class Detail:
     """One workflow's inside. `up` counts lines above the end: 0 follows the tail.
 
     Who scrolled back reads on undisturbed: events after `until` are not shown then.
+    `slid` tells that there are more of them, and that the end of what is read is not the tail.
     """
 
     workflow_id: str
     tab: str = "coordinator"
     up: int = 0
     until: int | None = None
-    limit: int = 300
+    limit: int = FIRST
+    slid: bool = False
+    seek: Seek | None = None
+    found: Place | None = None
+    """The match that one is at."""
+    anchor: Anchor | None = None
+    at_top: bool = False
+    """Whether the first line of what is read is in sight."""
+    whole: bool = False
+    """Whether tool calls and their results are unfolded."""
     search: Editor = field(default_factory=Editor)
     searching: bool = False
     typing: bool = False
@@ -100,8 +145,36 @@ class State:
     help_top: int = 0
     notice: Notice = field(default_factory=lambda: Notice(""))
     history: tuple[str, ...] = ()
-    drafts: Mapping[str, str] = field(default_factory=dict)
+    drafts: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """What was written and not sent, by workflow and agent."""
+    seen: Mapping[str, int] = field(default_factory=dict)
+    """Up to where the inbox was looked at, by workflow."""
+    heard: Mapping[tuple[str, str], str | None] = field(default_factory=dict)
+    """Up to when an agent's tab was looked at, by workflow and agent."""
     engine_wanted: bool = True
+
+
+class Attention(NamedTuple):
+    """The rows of the inbox by workflow: the newest of each, and its oldest question."""
+
+    newest: Mapping[str, int] = {}
+    asked: Mapping[str, str] = {}
+
+
+NOBODY: Final = Attention()
+QUESTIONS: Final = ("approval", "notification")
+"""Kinds of the inbox that ask a person something."""
+
+
+def attention(waiting: Sequence[Mapping[str, Any]]) -> Attention:
+    """What the rows of the inbox, newest first, say of each workflow."""
+    newest: dict[str, int] = {}
+    asked: dict[str, str] = {}
+    for one in waiting:
+        newest.setdefault(one["workflow_id"], one["seq"])
+        if one["kind"] in QUESTIONS:
+            asked[one["workflow_id"]] = str(one["text"])
+    return Attention(newest, asked)
 
 
 class Inside(NamedTuple):
@@ -115,6 +188,10 @@ class Inside(NamedTuple):
     """The records of that tab."""
     last: int = 0
     """The newest event of all, when this was read."""
+    more: bool = False
+    """Whether older records may be there than `body` has."""
+    below: int = 0
+    """How many records came since one scrolled back; `dashboard_views.MANY` at most."""
 
 
 class View(NamedTuple):
@@ -127,6 +204,7 @@ class View(NamedTuple):
     limits: Mapping[str, float] = {}
     inside: Inside | None = None
     waiting: Sequence[Mapping[str, Any]] = ()
+    attention: Attention = NOBODY
     engine: bool = True
     work: bool = False
     """Whether a workflow runs or waits to be started."""
@@ -138,6 +216,8 @@ class View(NamedTuple):
 Result = tuple[State, tuple[Effect, ...]]
 
 TABS_AFTER: Final = ("messages", "tasks", "timeline", "events", "log")
+SHALLOW: Final = frozenset(TABS_AFTER) - {"events"}
+"""Tabs that are no window on the journal: all they have is read."""
 
 
 def tabs_of(view: View) -> list[str]:
@@ -149,9 +229,16 @@ def tabs_of(view: View) -> list[str]:
 def scrolled(detail: Detail, up: int, inside: Inside | None) -> Detail:
     """The detail so many lines above the end; at the end, it follows what comes."""
     if up <= 0:
-        return replace(detail, up=0, until=None)
+        return replace(detail, up=0, until=detail.until if detail.slid else None)
     until = detail.until if inside is None or detail.until is not None else inside.last
     return replace(detail, up=up, until=until)
+
+
+def oldest(detail: Detail, inside: Inside | None) -> int | None:
+    """The first event that is read of a tab; None where it is none of the journal's."""
+    if inside is None or detail.tab in SHALLOW or inside.tab != detail.tab:
+        return None
+    return next((record.key for record in inside.body if record.key > 0), None)
 
 
 def selected_id(state: State, view: View) -> str | None:

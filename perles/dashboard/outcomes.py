@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from perles.dashboard import seeking
 from perles.dashboard.editor import Editor, of
+from perles.dashboard.form import Preview
+from perles.dashboard.form_keys import with_preview
 from perles.dashboard.jobs import Answer
 from perles.dashboard.model import Notice, Result, State
 
@@ -17,6 +20,10 @@ def take(state: State, answer: Answer) -> Result:
         return _providers(state, answer), ()
     if answer.kind == "create":
         return _created(state, answer)
+    if answer.kind == "preview":
+        return _previewed(state, answer)
+    if answer.kind == "find":
+        return seeking.take(state, answer)
     if answer.error is not None:
         return _failed(state, answer), ()
     if answer.kind == "do":
@@ -32,11 +39,17 @@ def take(state: State, answer: Answer) -> Result:
 def _failed(state: State, answer: Answer) -> State:
     """Say why; a text that could not be sent is put back where it was typed."""
     state = replace(state, notice=Notice(str(answer.error), "bad"))
-    detail = state.detail
-    if answer.kind == "send" and detail is not None and not detail.input.text:
-        text = answer.args["text"] if detail.workflow_id == answer.args["id"] else ""
-        return replace(state, detail=replace(detail, input=of(text)))
+    if answer.kind == "send":
+        return _put_back(state, answer.args["id"], answer.args["to"], answer.args["text"])
     return state
+
+
+def _put_back(state: State, workflow_id: str, to: str, text: str) -> State:
+    detail = state.detail
+    if detail is None or (detail.workflow_id, detail.to) != (workflow_id, to):
+        begun = state.drafts.get((workflow_id, to))
+        return replace(state, drafts={**state.drafts, (workflow_id, to): begun or text})
+    return state if detail.input.text else replace(state, detail=replace(detail, input=of(text)))
 
 
 def _done(state: State, answer: Answer) -> State:
@@ -69,6 +82,15 @@ def _providers(state: State, answer: Answer) -> State:
     if state.form is None or answer.error is not None:
         return state
     return replace(state, form=replace(state.form, providers=answer.value))
+
+
+def _previewed(state: State, answer: Answer) -> Result:
+    """The tasks of the form that was asked about; another one by now asks anew."""
+    form = state.form
+    if form is None or not form.preview.asking or form.preview.of != answer.args["spec"]:
+        return state, ()  # the form is another one by now
+    told = Preview(answer.args["spec"], answer.value, answer.error or "")
+    return with_preview(replace(state, form=replace(form, preview=told)))
 
 
 def _created(state: State, answer: Answer) -> Result:

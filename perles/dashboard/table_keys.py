@@ -18,6 +18,7 @@ from perles.dashboard.model import (
     selected_id,
     table_rows,
 )
+from perles.dashboard.unread import is_new
 from perles.store.dashboard_views import SORTS
 
 FIRST_ROW = 2
@@ -59,7 +60,7 @@ def _rest(state: State, key: Key, view: View) -> State:
         sort = names[(names.index(table.sort) + step) % len(names)]
         return replace(state, table=replace(table, sort=sort), notice=Notice(f"sorted by {sort}"))
     if key.name == "!":
-        return _next_attention(state, view)
+        return next_attention(state, view)
     if len(key.name) == 1:
         return replace(state, notice=Notice(f"{key.name} does nothing here; ? tells the keys"))
     return state
@@ -69,8 +70,9 @@ def open_detail(state: State, workflow_id: str | None) -> Result:
     """Show one workflow's inside."""
     if workflow_id is None:
         return replace(state, notice=Notice("nothing to open: no workflow is selected")), ()
-    draft = editor.of(state.drafts.get(workflow_id, ""))
-    return replace(state, screen="detail", detail=Detail(workflow_id, input=draft)), ()
+    opened = Detail(workflow_id)
+    draft = editor.of(state.drafts.get((workflow_id, opened.to), ""))
+    return replace(state, screen="detail", detail=replace(opened, input=draft)), ()
 
 
 def _move(table: Table, key: Key, view: View) -> Table | None:
@@ -127,15 +129,16 @@ def _mark(table: Table, view: View) -> Table:
     return select(replace(table, marked=marked), at + 1, view)
 
 
-def _next_attention(state: State, view: View) -> State:
-    """The next row, in sight or in the inbox, that needs a person."""
-    wanted = {row["workflow_id"] for row in view.waiting}
+def next_attention(state: State, view: View) -> State:
+    """On the next row that wants attention: one that nobody looked at before all others."""
     count = len(view.ids)
-    for step in range(1, count + 1):
-        at = (state.table.cursor + step) % count
-        if view.ids[at] in wanted:
-            return replace(state, table=select(state.table, at, view))
-    return replace(state, notice=Notice("nothing here needs you"))
+    after = [(state.table.cursor + step) % count for step in range(1, count + 1)]
+    wanted = [at for at in after if view.ids[at] in view.attention.newest]
+    at = next((at for at in wanted if is_new(state, view, view.ids[at])), None)
+    if wanted:
+        return replace(state, table=select(state.table, wanted[0] if at is None else at, view))
+    elsewhere = "; the inbox, i, has what these rows do not show" if view.waiting else ""
+    return replace(state, notice=Notice(f"nothing here needs you{elsewhere}"))
 
 
 def _type(state: State, key: Key, view: View) -> Result:

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from perles.controlplane import ControlPlane
+from perles.dashboard import search
 from perles.domain.errors import PerlesError
+from perles.text import clean
 
 GOAL: Final = {
     "key": "goal",
@@ -35,6 +37,9 @@ GOAL: Final = {
     ],
 }
 """What stands among the templates for a workflow that has none."""
+_PREVIEWED: Final = 1000
+"""Tasks of a preview that are told."""
+_WHO: Final = 200
 
 
 class CannotError(PerlesError):
@@ -65,6 +70,8 @@ def _do(plane: ControlPlane, kind: str, args: dict[str, Any]) -> Any:
         return {one["name"]: one["problem"] for one in plane.providers()}
     if kind == "create":
         return _create(plane, args)
+    if kind == "preview":
+        return _preview(plane, args)
     if kind == "do":
         return _act(plane, args)
     if kind == "send":
@@ -72,6 +79,8 @@ def _do(plane: ControlPlane, kind: str, args: dict[str, Any]) -> Any:
     if kind == "ack":
         plane.ack([args["seq"]])
         return "took note of it"
+    if kind == "find":
+        return search.find(plane.database_path, args)
     if kind == "judge":
         return _call(plane, args["verb"], args["id"], args["task"], args["text"])
     raise CannotError(f"cannot {kind}: this perles has no way to do so")
@@ -127,6 +136,13 @@ def _create(plane: ControlPlane, args: dict[str, Any]) -> dict[str, Any]:
         except PerlesError as error:
             said = f"created {workflow_id}, but {error}"
     return {"id": workflow_id, "said": said}
+
+
+def _preview(plane: ControlPlane, args: dict[str, Any]) -> list[dict[str, Any]]:
+    from perles.domain.specs import WorkflowSpec
+
+    tasks = plane.preview(WorkflowSpec(**args["spec"]))
+    return [{**task, "who": clean((task["who"] or "")[:_WHO])} for task in tasks[:_PREVIEWED]]
 
 
 def _template(found: Any) -> dict[str, Any]:

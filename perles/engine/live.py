@@ -1,6 +1,7 @@
 """A turn whose process may live: what the engine knows of it beside its row."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +45,7 @@ class LiveTurn:
     troubled: bool = False
     written: int = -1
     heard_at: float = 0.0
+    checked_at: float = -math.inf
     done: asyncio.Event = field(default_factory=asyncio.Event)
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 

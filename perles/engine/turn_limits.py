@@ -6,6 +6,7 @@ process, which no clock that is set can change.
 
 import time
 from pathlib import Path
+from typing import Final
 
 from perles.agents.identity import age
 from perles.agents.provider import Outcome
@@ -13,14 +14,19 @@ from perles.config import Config
 from perles.domain.duration import format_duration
 from perles.engine.live import LiveTurn
 
+LOOK_SECONDS: Final = 1.0
+"""How often one turn is looked at: limits are minutes, and gigabytes."""
+
 
 class TurnLimits:
     """Looks at live turns, one at a time."""
 
     def broken_by(self, live: LiveTurn, config: Config) -> Outcome | None:
-        """What the turn is to be ended for, if anything."""
-        if live.identity is None:
+        """What the turn is to be ended for, if anything; nothing where it was just looked at."""
+        now = time.monotonic()
+        if live.identity is None or now < live.checked_at + LOOK_SECONDS:
             return None
+        live.checked_at = now
         silent_for = self._listen(live)
         if live.written > config.limits.turn_output:
             return Outcome(

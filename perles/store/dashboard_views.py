@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from perles.domain.states import WORKFLOW
+from perles.store.search_views import SPOKEN
 
 if TYPE_CHECKING:
     from sqlite3 import Connection, Row
@@ -34,6 +35,8 @@ SORTS: Final = {
 MAX_ROWS: Final = 500
 MAX_TEXT: Final = 20_001
 """Characters of one message that are read: as many as are shown, and one that tells of more."""
+MANY: Final = 1000
+"""New events that are counted."""
 _EVENT_TEXT: Final = 2000
 _ANY: Final = 2**62
 """A seq that no event has."""
@@ -91,7 +94,8 @@ def rows(connection: Connection, ids: Sequence[str]) -> dict[str, Row]:
     """The overview of each of these workflows that is there; no more than `MAX_ROWS`."""
     some = ids[:MAX_ROWS]
     query = (
-        "SELECT o.*, w.waiting_for_user, w.worktree_path, w.paused_at, w.max_workers "
+        "SELECT o.*, w.waiting_for_user, w.worktree_path, w.paused_at, w.max_workers, "
+        "w.last_progress_at "
         "FROM workflow_overview o JOIN workflows w ON w.id = o.id "
         f"WHERE o.id IN ({', '.join('?' * len(some))})"
     )
@@ -163,14 +167,28 @@ def output(
     Those after seq `until` are left out.
     """
     query = (
-        "SELECT seq, created_at, type, payload, turn_id FROM events WHERE workflow_id = ? "
-        "AND seq <= ? AND agent_id = ? AND (type GLOB '*.output' OR type GLOB '*.incoming' OR "
-        "(type GLOB 'turn.[fsilt]*' AND type != 'turn.starting') OR type = 'user.notification') "
-        "ORDER BY seq DESC LIMIT ?"
+        "SELECT seq, created_at, type, payload, turn_id FROM events e WHERE workflow_id = ? "
+        f"AND seq <= ? AND agent_id = ? AND {SPOKEN} ORDER BY seq DESC LIMIT ?"
     )
     values = (workflow_id, _ANY if until is None else until, agent_id, limit)
     rows: Iterator[Row] = connection.execute(query, values)
     return rows
+
+
+def fresh(connection: Connection, workflow_id: str, agent_id: int | None, after: int) -> int:
+    """How many of the events after one belong to an agent's transcript, or to all, `MANY` at most.
+
+    No more than `MANY` of the workflow's events are looked at.
+    """
+    query = (
+        "SELECT count(*) FROM (SELECT type, agent_id FROM events WHERE workflow_id = ? "
+        "AND seq > ? ORDER BY seq LIMIT ?) e"
+    )
+    values = [workflow_id, after, MANY]
+    if agent_id is not None:
+        query += f" WHERE e.agent_id = ? AND {SPOKEN}"
+        values.append(agent_id)
+    return int(connection.execute(query, values).fetchone()[0])
 
 
 def events(

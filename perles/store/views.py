@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -277,22 +278,24 @@ def read_events(
     """Events after seq `since`, in order; `types` are globs. `newest` takes the last `limit`."""
     if connection is None:
         return []
-    terms, params = ["e.seq > ?"], [since]
-    values: list[Any] = list(params)
-    if workflow_id is not None:
-        terms.append("e.workflow_id = ?")
-        values.append(workflow_id)
-    if types:
-        terms.append(f"({' OR '.join('e.type GLOB ?' for _ in types)})")
-        values += types
-    order = "DESC" if newest else "ASC"
-    # A bound limit would be planned anew at each look (see `perles.store.sql`).
-    end = "" if limit is None else f" LIMIT {int(limit)}"
-    query = f"{_EVENTS} WHERE {' AND '.join(terms)} ORDER BY e.seq {order}{end}"
+    where = [] if workflow_id is None else [workflow_id]
+    query = _events_query(bool(where), len(types), limit, newest)
+    values = (since, *where, *types)
     rows = connection.execute(query, values).fetchall()
     if newest:
         rows.reverse()
     return [_event(row) for row in rows]
+
+
+@lru_cache(maxsize=64)
+def _events_query(of_one: bool, types: int, limit: int | None, newest: bool) -> str:
+    terms = ["e.seq > ?", *(["e.workflow_id = ?"] if of_one else [])]
+    if types:
+        terms.append(f"({' OR '.join(['e.type GLOB ?'] * types)})")
+    order = "DESC" if newest else "ASC"
+    # A bound limit would be planned anew at each look (see `perles.store.sql`).
+    end = "" if limit is None else f" LIMIT {int(limit)}"
+    return f"{_EVENTS} WHERE {' AND '.join(terms)} ORDER BY e.seq {order}{end}"
 
 
 def _event(row: Row) -> Json:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.store.inbox_views import moment
 
@@ -50,6 +51,17 @@ _NUDGES: Final = (
 )
 
 
+class Wait(NamedTuple):
+    """Something that is done or waited for, and since when, where that is told."""
+
+    text: str
+    since: str | None = None
+
+    def said(self, now: datetime) -> str:
+        """`worker-1: pytest -q, 6m`."""
+        return self.text if self.since is None else f"{self.text}, {age(self.since, now)}"
+
+
 def waits_for(
     connection: Connection,
     ids: Sequence[str],
@@ -60,28 +72,34 @@ def waits_for(
 
     `questions` are those to a person (`waiting_texts`), by workflow: they come first.
     """
-    if not ids:
-        return {}
     now = now or datetime.now(UTC)
-    found = {id: [question] if (question := (questions or {}).get(id)) else [] for id in ids}
-    for sources in (_turns, _held, _slots):
-        for id, text in sources(connection, found, now):
-            found[id].append(text)
+    found = {}
+    for id, waits in doings(connection, ids, now).items():
+        asked = (questions or {}).get(id)
+        found[id] = [*([asked] if asked else []), *(wait.said(now) for wait in waits)]
     return found
 
 
-def _turns(
-    connection: Connection, wanted: dict[str, list[str]], now: datetime
-) -> Iterator[tuple[str, str]]:
+def doings(connection: Connection, ids: Sequence[str], now: datetime) -> dict[str, list[Wait]]:
+    """What each of these running workflows does or waits for, for who tells its age anew."""
+    found: dict[str, list[Wait]] = {id: [] for id in ids}
+    if found:
+        sources = (_turns(connection, found), _held(connection, found, now))
+        for id, wait in chain(*sources, _slots(connection, found)):
+            found[id].append(wait)
+    return found
+
+
+def _turns(connection: Connection, wanted: Mapping[str, Any]) -> Iterator[tuple[str, Wait]]:
     for row in connection.execute(_OPEN_TURNS).fetchall():
         if row["workflow_id"] not in wanted:
             continue
         if row["status"] == "queued":
-            text = f"waiting for an AI call ({row['name']}), {age(row['created_at'], now)}"
+            wait = Wait(f"waiting for an AI call ({row['name']})", row["created_at"])
         else:
             doing, since = _doing(connection, row)
-            text = f"{row['name']}: {doing}, {age(since, now)}"
-        yield row["workflow_id"], text
+            wait = Wait(f"{row['name']}: {doing}", since)
+        yield row["workflow_id"], wait
 
 
 def _doing(connection: Connection, row: Row) -> tuple[str, str]:
@@ -109,8 +127,8 @@ def _tool(said: Json) -> str:
 
 
 def _held(
-    connection: Connection, wanted: dict[str, list[str]], now: datetime
-) -> Iterator[tuple[str, str]]:
+    connection: Connection, wanted: Mapping[str, Any], now: datetime
+) -> Iterator[tuple[str, Wait]]:
     """Agents with messages and no turn: on hold, or about to get one."""
     said: set[tuple[str, str]] = set()
     for row in connection.execute(_READY).fetchall():
@@ -123,7 +141,7 @@ def _held(
             text = f"waiting for a turn ({row['name']})"
         if (row["workflow_id"], text) not in said:
             said.add((row["workflow_id"], text))
-            yield row["workflow_id"], text
+            yield row["workflow_id"], Wait(text)
 
 
 def rate_limited(until: str, provider: str) -> str:
@@ -131,16 +149,29 @@ def rate_limited(until: str, provider: str) -> str:
     return f"rate limited until {moment(until)} ({provider})"
 
 
-def _slots(
-    connection: Connection, wanted: dict[str, list[str]], now: datetime
-) -> Iterator[tuple[str, str]]:
+def _slots(connection: Connection, wanted: Mapping[str, Any]) -> Iterator[tuple[str, Wait]]:
     query = (
         "SELECT id, worker_requested_at FROM workflows WHERE state = 'running' "
         "AND worker_requested_at IS NOT NULL"
     )
     for row in connection.execute(query):
         if row["id"] in wanted:
-            yield row["id"], f"waiting for a worker slot, {age(row['worker_requested_at'], now)}"
+            yield row["id"], Wait("waiting for a worker slot", row["worker_requested_at"])
+
+
+def why(row: Mapping[str, Any]) -> str:
+    """Why a workflow stands where it stands, with its place in line where it waits."""
+    reason: str = row["reason"] or ""
+    if row["queue_place"] is None:
+        return reason
+    return f"{reason or 'waiting'}, {ordinal(row['queue_place'])} in line"
+
+
+def ordinal(number: int) -> str:
+    """1st, 2nd, 3rd, 4th, 11th, …"""
+    if number % 100 not in (11, 12, 13):
+        return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"
+    return f"{number}th"
 
 
 def first_line(text: str) -> str:

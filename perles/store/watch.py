@@ -67,11 +67,13 @@ class Watch:
 
     def changed(self) -> bool:
         """Whether others committed since this was asked last. Raises the driver's errors."""
-        self.hear()
+        if self.patience() == QUIET:
+            self.hear()  # else it is looked often enough whatever the kernel tells
         version = self._connection.execute("PRAGMA data_version").fetchone()[0]
         if version == self._version:
             return False
         self._version = version
+        self._hot_until = time.monotonic() + SETTLE
         return True
 
     def wait(self) -> None:

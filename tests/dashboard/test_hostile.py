@@ -13,8 +13,9 @@ from perles.dashboard.form import Form, choose
 from perles.dashboard.frames.compose import Composer
 from perles.dashboard.inside import Record
 from perles.dashboard.lines import columns_of
-from perles.dashboard.model import Detail, Inbox, Notice, Question, State, Table, View
+from perles.dashboard.model import Detail, Inbox, Notice, Question, State, Table, View, attention
 from perles.dashboard.paint import Painter
+from perles.store.waiting_views import Wait
 from tests.dashboard.test_frames import HOSTILE, OURS
 from tests.dashboard.views import inside, row, table, waiting
 
@@ -30,7 +31,7 @@ KINDS = (
     *("incoming", "text", "tool", "result-of-tool", "error", "turn", "usage", "notice"),
     *("message", "event", "file", "raw", "thinking"),
 )
-OF_OURS = ("state", "status", "health", "id", "workflow_id", "role")
+OF_OURS = ("state", "status", "health", "id", "workflow_id", "role", "queue_place")
 """Fields whose words the database itself bounds."""
 
 Supply = Callable[[], str]
@@ -43,12 +44,13 @@ def _supply() -> Supply:
 
 def _poisoned(given: Mapping[str, Any], supply: Supply) -> dict[str, Any]:
     """The row with every text of its own in it replaced, and the empty ones filled."""
-    return {
+    poisoned: dict[str, Any] = {
         key: supply()
         if (isinstance(value, str) or value is None) and key not in OF_OURS and key[-3:] != "_at"
         else value
         for key, value in given.items()
     }
+    return poisoned | ({"doing": (Wait(supply()), Wait(supply()))} if "doing" in given else {})
 
 
 def _views(supply: Supply) -> View:
@@ -63,6 +65,7 @@ def _views(supply: Supply) -> View:
     view = table(3, (80, 24))
     return view._replace(
         ids=[one["id"] for one in rows], rows={one["id"]: one for one in rows}, waiting=waits,
+        attention=attention(waits),
         banner=supply(),
     )  # fmt: skip
 

@@ -1,5 +1,6 @@
 """What the inside of a workflow reads: a window at the end, however much there is."""
 
+import json
 import sqlite3
 import tracemalloc
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from perles.dashboard.data import Source
-from perles.dashboard.inside import MAX_TEXT
+from perles.dashboard.inside import MAX_TEXT, said
 from perles.dashboard.model import Detail, Inside, State, View
 from perles.store.database import Database
 from tests.benchmarks.bench import fill
@@ -54,6 +55,21 @@ def test_a_long_transcript_is_read_in_little_memory(database: Path, tab: str) ->
     tracemalloc.stop()
     assert peak < 12 * MIB
     assert "the end" in body[-1].text
+
+
+@pytest.mark.parametrize("tab", ["tasks", "timeline", "log"])
+def test_a_tab_that_is_read_whole_has_no_more(database: Path, tab: str) -> None:
+    assert not _read(database, tab, 1).more
+
+
+def test_a_command_for_a_worker_is_told_as_one() -> None:
+    order = json.dumps({"task": "log", "attempt": 2, "run": "seq 5", "env": {}, "timeout": None})
+    row = {"seq": 1, "created_at": "", "type": "worker.incoming",
+           "payload": json.dumps({"from": "coordinator", "text": order})}  # fmt: skip
+
+    assert said(row, "worker-1").text == "run log, attempt 2:\n```\nseq 5\n```"
+    cut = {**row, "payload": json.dumps({"from": "x", "text": order[:20]})}
+    assert said(cut, "worker-1").text == order[:20]
 
 
 def test_a_log_of_a_gigabyte_is_read_from_its_end(database: Path, tmp_path: Path) -> None:

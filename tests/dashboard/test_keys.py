@@ -36,8 +36,39 @@ def test_bytes_are_these_keys(data: bytes, names: list[str]) -> None:
 @pytest.mark.parametrize(("data", "names"), CASES)
 def test_it_does_not_matter_where_bytes_are_cut(data: bytes, names: list[str]) -> None:
     parser = Keys()
+    cuts = [at for at in range(1, len(data)) if not _splits_alt(data, at)]
+    pieces = [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]
 
-    assert _names([key for byte in data for key in parser.feed(bytes([byte]))]) == names
+    assert _names([key for piece in pieces for key in parser.feed(piece)]) == names
+
+
+def _splits_alt(data: bytes, at: int) -> bool:
+    """Whether a cut stands between Esc and an ordinary key: those are two keys then."""
+    return data[at - 1] == 0x1B and data[at] not in b"[O"
+
+
+@pytest.mark.parametrize(
+    ("then", "names"),
+    [
+        (b"q", ["esc", "q"]),
+        (b"\r", ["esc", "enter"]),
+        ("é".encode(), ["esc", "é"]),
+        (b"\x1b[A", ["esc", "up"]),
+        (b"\x1b", ["esc"]),
+        (b"[A", ["up"]),
+        (b"OA", ["up"]),
+    ],
+)
+def test_a_key_typed_right_after_escape_is_a_key_of_its_own(then: bytes, names: list[str]) -> None:
+    parser = Keys()
+    assert parser.feed(b"\x1b") == []
+
+    assert _names(parser.feed(then)) == names
+
+
+def test_escape_and_a_key_in_one_piece_are_that_key_with_alt() -> None:
+    assert _names(Keys().feed(b"\x1bq")) == ["alt-q"]
+    assert _names(Keys().feed("\x1bé".encode())) == ["alt-é"]
 
 
 def test_a_lone_escape_is_given_up_by_time_only() -> None:

@@ -13,28 +13,38 @@ import pytest
 
 from perles.dashboard.frames.compose import Composer
 from perles.dashboard.inside import Record
-from perles.dashboard.model import Detail, Inside, State, View
+from perles.dashboard.model import Detail, Inside, State, View, attention
 from perles.dashboard.picture import svg
 from perles.store.dashboard_views import Totals
+from perles.store.waiting_views import Wait
 from perles.theme import Theme
 from tests.dashboard.views import NOW, row, waiting
 
 DOCS = Path(__file__).parents[2] / "docs"
 SIZE = (120, 24)
 HERE = {"template_id": "feature", "branch": None, "reason": None, "attention": None}
+
+
+def _doing(text: str, minute: int | None = None, count: int = 1) -> tuple[Wait, ...]:
+    return (Wait(text, None if minute is None else f"2030-03-17T17:{minute}:30.000Z"),) * count
+
+
 ROWS = [
     row(0, name="Payments: retry with backoff", workers=2, tasks_done=5, tokens_used=412_000,
-        cost_usd=3.18, priority=2, health="healthy", **HERE),
+        cost_usd=3.18, priority=2, health="healthy", doing=_doing("worker-1: pytest -q", 44, 2),
+        **HERE),
     row(0, name="Search index tidy", workers=3, tasks_done=2, tokens_used=186_000, cost_usd=1.42,
-        health="healthy", started_at="2030-03-17T17:31:00.000Z", priority=1, **HERE),
+        health="healthy", started_at="2030-03-17T17:31:00.000Z", priority=1,
+        doing=_doing("rate limited until 18:05 (claude)"), **HERE),
     row(0, name="Deploy the shop", workers=1, tasks_done=6, tasks_total=7, tokens_used=61_000,
         cost_usd=0.47, health="healthy", priority=1, **{**HERE, "attention": "waiting for you"}),
     row(0, name="Translate the handbook", workers=1, tasks_done=1, tokens_used=98_000,
-        cost_usd=0.9, health="degraded", priority=1, **{**HERE, "attention": "degraded"},
+        cost_usd=0.9, health="degraded", priority=1,
+        doing=_doing("worker-2: Chapter 3", 40), **{**HERE, "attention": "degraded"},
         last_heartbeat_at="2030-03-17T17:43:00.000Z"),
     row(1, name="Weekly report", tasks_done=0, tokens_used=0, cost_usd=0, priority=1, workers=0,
         **{**HERE, "reason": "waiting: 4 of 4 workflows run"},
-        start_requested_at="2030-03-17T17:40:00.000Z"),
+        start_requested_at="2030-03-17T17:40:00.000Z", queue_place=1),
     row(2, name="Dark mode for the cart", tasks_done=4, tokens_used=230_000, cost_usd=1.71,
         workers=0, priority=0, **HERE),
     row(4, name="Lint sweep", tasks_done=3, tokens_used=51_000, cost_usd=0.38, workers=0,
@@ -53,7 +63,7 @@ ASKS = [
 VIEW = View(
     ids=[one["id"] for one in ROWS], rows={one["id"]: one for one in ROWS}, total=len(ROWS),
     totals=Totals(4, 7, 5, 1_427_000, 11.1, 1), waiting=ASKS, now=NOW, size=SIZE, work=True,
-    limits={"workflows": 4, "workers": 10, "ai_calls": 6},
+    attention=attention(ASKS), limits={"workflows": 4, "workers": 10, "ai_calls": 6},
 )  # fmt: skip
 
 
@@ -69,7 +79,7 @@ def _task(key: str, name: str, status: str, after: str = "", who: str = "worker-
 def _agent(name: str, status: str, task: str | None) -> dict[str, Any]:
     return {
         "id": 1, "name": name, "role": name, "status": status, "phase": "idle", "task": task,
-        "queued": 0, "context_used": 53_000, "context_window": 200_000,
+        "queued": 0, "last_activity_at": None, "context_used": 53_000, "context_window": 200_000,
     }  # fmt: skip
 
 

@@ -116,13 +116,36 @@ def test_chat_sends_to_the_agent_of_the_tab_and_remembers() -> None:
     assert state.detail.input.text == "hi"
 
 
-def test_a_draft_is_kept_per_workflow() -> None:
+def test_a_draft_is_kept_per_workflow_and_agent() -> None:
     view = inside(SIZE)
-    state = State(screen="detail", detail=Detail("wf-00000000"))
 
-    state, _ = _keys(state, view, "m", "h", "i", "esc", "esc")
+    state, _ = _keys(DETAIL, view, "m", "h", "i", "esc", "2", "m", "y", "o", "esc", "esc")
+    again, _ = _keys(state, view, "enter", "m")
+    other, _ = _keys(again, view, "esc", "2", "m")
 
-    assert state.drafts == {"wf-00000000": "hi"}
+    assert again.detail is not None
+    assert again.detail.input.text == "hi"
+    assert other.detail is not None
+    assert (other.detail.to, other.detail.input.text) == ("worker-1", "yo")
+
+
+def test_a_text_goes_along_to_another_agent_that_has_no_draft() -> None:
+    state, effects = _keys(DETAIL, inside(SIZE), "m", "h", "i", "tab", "enter")
+
+    assert effects == [Effect("send", {"id": "wf-00000000", "text": "hi", "to": "worker-1"})]
+    assert state.detail is not None
+    assert state.detail.input.text == ""
+
+
+def test_a_text_that_could_not_be_sent_is_a_draft_again_wherever_one_is_by_then() -> None:
+    state, (effect,) = _keys(DETAIL, inside(SIZE), "m", "h", "i", "enter")
+    there, _ = take(state, Answer("send", effect.args, None, "cannot send"))
+    left, _ = take(_keys(state, inside(SIZE), "esc", "esc")[0],
+                   Answer("send", effect.args, None, "cannot send"))  # fmt: skip
+
+    assert there.detail is not None
+    assert there.detail.input.text == "hi"
+    assert left.drafts["wf-00000000", "coordinator"] == "hi"
 
 
 def test_a_huge_paste_into_the_chat_is_cut_and_told() -> None:
@@ -298,7 +321,9 @@ def _until(state: State) -> int | None:
 
 def test_who_scrolls_beyond_what_was_read_has_more_of_it_read() -> None:
     view = inside((80, 12))
-    at_top = Composer().compose(_keys(DETAIL, view, "g")[0], view)[0]
+    assert view.inside is not None
+    view = view._replace(inside=view.inside._replace(more=True))
+    at_top = Composer().compose(_keys(DETAIL, view, "pageup", "pageup", "pageup")[0], view)[0]
 
     state = Composer().compose(_keys(at_top, view, "k")[0], view)[0]
 

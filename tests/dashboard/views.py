@@ -3,8 +3,9 @@
 from typing import Any
 
 from perles.dashboard.inside import Record
-from perles.dashboard.model import Inside, View
+from perles.dashboard.model import Inside, View, attention
 from perles.store.dashboard_views import Totals
+from perles.store.waiting_views import Wait
 
 NOW = 1_900_000_000.0
 STATES = ("running", "pending", "paused", "completed", "failed", "stopped")
@@ -37,8 +38,11 @@ def row(number: int, **given: Any) -> dict[str, Any]:
         "paused_at": "2030-03-17T17:20:00.000Z" if state == "paused" else None,
         "ended_at": "2030-03-17T17:40:00.000Z" if number % 6 > 2 else None,
         "last_heartbeat_at": "2030-03-17T17:46:00.000Z",
+        "last_progress_at": "2030-03-17T17:44:00.000Z",
         "attention": {"failed": "failed", "running": None}.get(state),
         "waiting_for_user": 0,
+        "doing": (Wait("worker-1: pytest -q", "2030-03-17T17:40:00.000Z"),) if number == 0 else (),
+        "queue_place": None,
         **given,
     }
 
@@ -52,6 +56,7 @@ def table(count: int, size: tuple[int, int], name: str | None = None) -> View:
         total=count,
         totals=Totals(2, 3, 1, 1_234_567, 4.2, 1),
         waiting=[waiting(1)] if count > 1 else [],
+        attention=attention([waiting(1)] if count > 1 else []),
         limits={"workflows": 5, "workers": 10, "ai_calls": 5},
         now=NOW,
         size=size,
@@ -86,7 +91,7 @@ def inside(size: tuple[int, int], text: str = "**Done**: see `notes.md`\n- one\n
 def _agent(name: str, status: str) -> dict[str, Any]:
     return {
         "id": 1, "name": name, "role": name, "status": status, "phase": "idle", "task": None,
-        "queued": 1, "context_used": 53_000, "context_window": 200_000,
+        "queued": 1, "last_activity_at": None, "context_used": 53_000, "context_window": 200_000,
     }  # fmt: skip
 
 

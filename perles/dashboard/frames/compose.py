@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from perles.dashboard import actions, keymap
+from perles.dashboard import actions, keymap, unread
 from perles.dashboard.frames import detail as details
 from perles.dashboard.frames import form as forms
 from perles.dashboard.frames import inbox as inboxes
@@ -24,13 +24,11 @@ from perles.dashboard.lines import (
     stack,
     wrap,
 )
-from perles.dashboard.model import Detail, Notice, State, View, scrolled
+from perles.dashboard.model import MOST, MOST_AT_ONCE, SHALLOW, Detail, Seek, State, View, scrolled
 from perles.text import clean, cut, width
 
 LEAST: Final = (24, 5)
 """The smallest screen that something can be shown on."""
-MOST: Final = 20_000
-"""Records of one tab that are ever read."""
 
 
 class Composer:
@@ -52,29 +50,13 @@ class Composer:
         covered = state.help or state.question is not None or state.form is not None
         return state, Frame(laid, over_cursor if covered else cursor)
 
-    def to_match(self, state: State, view: View, step: int) -> State:
-        """Scroll to the next match above (`step` 1) or below."""
-        detail, inside = state.detail, view.inside
-        if detail is None or inside is None:
-            return state
-        lines = details.body_lines(detail, view, inside, details.body_columns(view.size[0]))
-        found = details.matches(detail, lines)
-        height = max(1, view.size[1] - 6)
-        bottom = len(lines) - detail.up - 1
-        wanted = [i for i in found if i < bottom] if step > 0 else [i for i in found if i > bottom]
-        if not wanted:
-            where = "above" if step > 0 else "below"
-            return replace(state, notice=Notice(f"no match {where}: {detail.search.text}"))
-        place = wanted[-1] if step > 0 else wanted[0]
-        up = max(0, len(lines) - 1 - place)
-        up = min(up, max(0, len(lines) - height))
-        return replace(state, detail=scrolled(detail, up, inside))
-
 
 def _main(state: State, view: View) -> tuple[list[Line], tuple[int, int] | None, State]:
+    state = unread.on_screen(state, view)
     if state.screen == "detail" and state.detail is not None:
-        lines, reach, cursor = details.draw(state.detail, view)
-        return lines, cursor, replace(state, detail=_bounded(state.detail, view, reach))
+        new = unread.new_tabs(state, view.inside) if view.inside is not None else frozenset()
+        drawn, lines, reach, cursor = details.draw(state.detail, view, new)
+        return lines, cursor, replace(state, detail=_bounded(drawn, view, reach))
     if state.screen == "inbox":
         lines, cursor = inboxes.draw(state, view)
         return lines, cursor, state
@@ -84,8 +66,11 @@ def _main(state: State, view: View) -> tuple[list[Line], tuple[int, int] | None,
 def _bounded(detail: Detail, view: View, reach: int) -> Detail:
     """Scrolled no further than there is; who wants beyond it has more read."""
     bounded = scrolled(detail, min(detail.up, reach), view.inside)
-    if detail.up > reach and detail.tab not in ("tasks", "timeline", "log"):
-        return replace(bounded, limit=min(detail.limit + 500, MOST))
+    if bounded.at_top != (detail.up >= reach):
+        bounded = replace(bounded, at_top=detail.up >= reach)
+    if detail.up > reach and view.inside is not None and view.inside.more:
+        most = MOST if detail.tab in SHALLOW else MOST_AT_ONCE
+        return replace(bounded, limit=max(detail.limit, min(detail.limit + 500, most)))
     return bounded
 
 
@@ -96,6 +81,8 @@ def _status(state: State, view: View) -> tuple[Line, int | None]:
         field, at = typed("/", state.table.filter.text, state.table.filter.at, columns)
         count = line(Segment(f" {len(view.ids)} of {view.total}", "muted"))
         return ends(field, count, columns), at
+    if state.detail is not None and state.detail.seek is not None and state.detail.seek.text:
+        return _seeking(state.detail.seek, columns), None
     if state.detail is not None and state.detail.searching:
         return typed("/", state.detail.search.text, state.detail.search.at, columns)
     warning = _warning(state, view, columns)
@@ -105,6 +92,12 @@ def _status(state: State, view: View) -> tuple[Line, int | None]:
     if state.notice.text:
         return notice, None
     return ends(_filter(state, view), _place(state, view), columns), None
+
+
+def _seeking(seek: Seek, columns: int) -> Line:
+    where = "older" if seek.step > 0 else "newer"
+    text = f"searching what is {where} … {seek.share:.0%} · Esc ends it · {seek.text}"
+    return line(Segment(cut(clean(text), columns), "focus"))
 
 
 def _warning(state: State, view: View, columns: int) -> Line:

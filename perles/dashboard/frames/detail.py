@@ -2,120 +2,111 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, Final
 
+from perles.dashboard import commands
 from perles.dashboard.editor import Editor
+from perles.dashboard.frames.body import SIDE, body_lines, columns_beside
+from perles.dashboard.frames.matches import marked, settled
 from perles.dashboard.frames.parts import (
     AGENT_GLYPHS,
     GLYPHS,
     bar,
     cost,
     ends,
+    moment,
     note_of,
     short_number,
     short_span,
     uptime,
 )
-from perles.dashboard.frames.timeline import timeline
-from perles.dashboard.frames.transcript import agent_style, lines_of
+from perles.dashboard.frames.transcript import agent_style
 from perles.dashboard.frames.tree import tree
-from perles.dashboard.lines import Line, Segment, beside, fit, line, stack, wrap
+from perles.dashboard.lines import Line, Segment, beside, columns_of, fit, line, stack, wrap
 from perles.dashboard.model import Detail, Inside, View, tabs_of
+from perles.dashboard.unread import MARK
+from perles.store.dashboard_views import MANY
 from perles.text import clean, cut, width
 
-WIDE: Final = 120
-"""From so many columns on, the tasks stand beside every tab."""
-_SIDE: Final = 42
 _INPUT_ROWS: Final = 4
 _NEAR: Final = 4096
+_SIGNS: Final = ("last_heartbeat_at", "last_progress_at")
+_NOTE_BESIDE: Final = 110
+"""From so many columns on, what a workflow does stands beside its name."""
+_NOTE_BELOW: Final = 16
+"""From so many rows on, it stands below on narrower screens."""
 
 
-def draw(detail: Detail, view: View) -> tuple[list[Line], int, tuple[int, int] | None]:
-    """All rows but the last two; how far up one can scroll; where the cursor stands."""
+def draw(
+    detail: Detail, view: View, new: Set[str] = frozenset()
+) -> tuple[Detail, list[Line], int, tuple[int, int] | None]:
+    """The detail where it is scrolled to; all rows but the last two; how far up one can scroll;
+    where the cursor stands. The tabs in `new` have something that was not looked at."""
     columns, rows = view.size
     inside = view.inside
     if inside is None:
         text = f"{detail.workflow_id} is not there any more; Esc goes back"
-        return [line(Segment(text, "warn"))], 0, None
-    field, cursor = _field(detail, columns, rows)
-    height = max(1, rows - 4 - len(field))
+        return detail, [line(Segment(text, "warn"))], 0, None
+    field, cursor = _field(detail, view, inside)
+    head = [*_head(inside.row, view), _tabs(detail, view, inside, new)]
+    height = max(1, rows - 2 - len(head) - len(field))
+    detail = settled(detail, view, columns_beside(columns), height)
     body, reach = _body(detail, view, inside, columns, height)
-    lines = [_head(inside.row, view), _tabs(detail, view, inside), *body, *field]
+    lines = [*head, *body, *field]
     if cursor is not None:
-        cursor = (cursor[0], 2 + height + cursor[1])
-    return lines, reach, cursor
-
-
-def body_lines(detail: Detail, view: View, inside: Inside, columns: int) -> list[Line]:
-    """Every line of the tab that is shown."""
-    if inside.tab != detail.tab or inside.row["id"] != detail.workflow_id:
-        return [line(Segment("…", "muted"))]  # what is wanted could not be read yet
-    if detail.tab == "tasks":
-        found = tree(inside.tasks, columns, view.now)
-        return found or [line(Segment("no tasks", "muted"))]
-    if detail.tab == "timeline":
-        return timeline(inside.body, columns, view.now)
-    found = lines_of(inside.body, columns)
-    if found:
-        return found
-    text = {"messages": "no message yet", "log": "no output yet"}.get(detail.tab, "nothing yet")
-    return [line(Segment(text, "muted"))]
-
-
-def body_columns(columns: int) -> int:
-    """How wide the body of a tab is on a screen of so many columns."""
-    return columns - _SIDE - 3 if columns >= WIDE else columns
-
-
-def matches(detail: Detail, lines: list[Line]) -> list[int]:
-    """The lines that hold what is searched."""
-    wanted = detail.search.text.lower()
-    if not wanted:
-        return []
-    return [i for i, given in enumerate(lines) if wanted in "".join(s.text for s in given).lower()]
+        cursor = (cursor[0], len(head) + height + cursor[1])
+    return detail, lines, reach, cursor
 
 
 def _body(
     detail: Detail, view: View, inside: Inside, columns: int, height: int
 ) -> tuple[list[Line], int]:
-    room = body_columns(columns)
+    room = columns_beside(columns)
     lines = body_lines(detail, view, inside, room)
     reach = max(0, len(lines) - height)
     up = min(detail.up, reach)
     start = max(0, len(lines) - height - up)
     shown = lines[start : start + height]
-    if detail.search.text:
-        found = set(matches(detail, lines))
-        shown = [_hit(given) if start + i in found else given for i, given in enumerate(shown)]
-    if up and shown:
-        shown[-1] = line(Segment(f"▼ {up} lines below; G follows", "warn"))
+    shown = marked(detail, view, room, start, shown)
+    if shown and (up or detail.slid):
+        shown[-1] = line(Segment(_more_below(detail, inside, up), "warn"))
     left = list(stack(shown, room, height))
     if room == columns:
         return left, reach
-    side = stack(_side(view, inside, height), _SIDE, height)
+    side = stack(_side(view, inside, height), SIDE, height)
     split = [line(Segment(" │ ", "border"))] * height
     return beside(beside(left, split), side), reach
 
 
-def _hit(given: Line) -> Line:
-    return tuple(Segment(text, "reverse") for text, _ in given)
+def _more_below(detail: Detail, inside: Inside, up: int) -> str:
+    if detail.slid:
+        return f"▼ {up} lines and more below; G follows"
+    new = f"{inside.below}{'+' if inside.below >= MANY else ''} new, " if inside.below else ""
+    return f"▼ {new}{up} lines below; G follows"
 
 
 def _side(view: View, inside: Inside, height: int) -> list[Line]:
     row = inside.row
     lines = [line(Segment("Tasks", "title"))]
-    tasks = tree(inside.tasks, _SIDE, view.now, full=False)
-    room = max(1, height - len(inside.agents) - 7)
+    tasks = tree(inside.tasks, SIDE, view.now, full=False)
+    room = max(1, height - len(inside.agents) - 8)
     lines += tasks[:room]
     if len(tasks) > room:
         lines.append(line(Segment(f"… {len(tasks) - room} more: tab tasks", "muted")))
     lines += [(), line(Segment("Agents", "title"))]
     lines += [_agent(agent) for agent in inside.agents]
-    lines += [(), line(Segment(cut(clean(f"in {row['work_dir']}"), _SIDE), "muted"))]
+    lines += [(), line(Segment(cut(clean(f"in {row['work_dir']}"), SIDE), "muted"))]
     if row["branch"]:
-        lines.append(line(Segment(cut(clean(f"on {row['branch']}"), _SIDE), "muted")))
+        lines.append(line(Segment(cut(clean(f"on {row['branch']}"), SIDE), "muted")))
+    if row["state"] == "running":
+        beat, progress = (_ago(row, key, view.now) for key in _SIGNS)
+        lines.append(line(Segment(cut(f"heartbeat {beat}, progress {progress}", SIDE), "muted")))
     return lines
+
+
+def _ago(row: Mapping[str, Any], key: str, now: float) -> str:
+    return f"{short_span(now - moment(row[key]))} ago" if row[key] else "none yet"
 
 
 def _agent(agent: Mapping[str, Any]) -> Line:
@@ -129,10 +120,11 @@ def _agent(agent: Mapping[str, Any]) -> Line:
     )
 
 
-def _head(row: Mapping[str, Any], view: View) -> Line:
-    columns = view.size[0]
-    state = row["state"]
-    note, style = note_of(row)
+def _head(row: Mapping[str, Any], view: View) -> list[Line]:
+    """State, name, sums; what it does or waits for stands beside the name, or below it."""
+    columns, rows = view.size
+    asked = view.attention.asked.get(row["id"])
+    row = row if asked is None else {**row, "asked": asked}
     done, total = row["tasks_done"], row["tasks_total"]
     right = line(
         Segment(f" {bar(done, total, 8)} {done}/{total}", "state.completed"),
@@ -140,21 +132,47 @@ def _head(row: Mapping[str, Any], view: View) -> Line:
         Segment(f"  {cost(row['cost_usd'])}", "muted"),
         Segment(f"  {short_span(uptime(row, view.now))}", "muted"),
     )
+    state = row["state"]
     lead = f"{GLYPHS.get(state, '?')} {state} "
-    room = max(8, columns - width(lead) - 36)
-    left = line(
-        Segment(lead, f"state.{state}"),
-        Segment(cut(clean(row["name"]), room), "bold"),
-        Segment(f"  {cut(clean(note), 40)}" if note and columns > 90 else "", style),
-    )
-    return fit(ends(left, right, columns), columns)
+    free = columns - width(lead) - columns_of(right) - 1
+    below = columns < _NOTE_BESIDE
+    name = cut(clean(row["name"]), max(8, free if below else free // 2))
+    note, style = note_of(row, view.now, columns - 2 if below else free - width(name) - 2)
+    left = line(Segment(lead, f"state.{state}"), Segment(name, "bold"))
+    if not below:
+        left = (*left, Segment(f"  {cut(clean(note), max(0, free - width(name) - 2))}", style))
+    first = fit(ends(left, right, columns), columns)
+    if not below or rows < _NOTE_BELOW or not (note or state == "running"):
+        return [first]
+    return [first, fit(line("  ", Segment(clean(note), style)), columns)]
 
 
-def _tabs(detail: Detail, view: View, inside: Inside) -> Line:
+def tab_at(detail: Detail, view: View, x: int, y: int) -> str | None:
+    """The tab that stands in a cell of the screen."""
+    if view.inside is None or y != len(_head(view.inside.row, view)):
+        return None
+    first, parts = _labels(detail, view, view.inside, frozenset())
+    end = 2 if first else 0
+    for tab, part in zip(tabs_of(view)[first:], parts[first:], strict=True):
+        end += columns_of(part)
+        if x < end:
+            return tab
+    return None
+
+
+def _tabs(detail: Detail, view: View, inside: Inside, new: Set[str]) -> Line:
     """The tabs, scrolled so that the one that is shown is in sight; then the context's use."""
-    columns = view.size[0]
+    first, parts = _labels(detail, view, inside, new)
+    left = tuple(s for part in parts[first:] for s in part)
+    if first:
+        left = (Segment("‹ ", "muted"), *left)
+    return fit(ends(left, _context(detail, inside), view.size[0]), view.size[0])
+
+
+def _labels(detail: Detail, view: View, inside: Inside, new: Set[str]) -> tuple[int, list[Line]]:
+    """The label of each tab, and which is the first that is shown."""
     marks = {agent["name"]: AGENT_GLYPHS.get(agent["status"], ("?", "")) for agent in inside.agents}
-    parts: list[tuple[Segment, ...]] = []
+    parts: list[Line] = []
     chosen = 0
     for index, tab in enumerate(tabs_of(view)):
         label = clean(tab).replace("worker-", "w")
@@ -163,15 +181,14 @@ def _tabs(detail: Detail, view: View, inside: Inside) -> Line:
         glyph, style = marks.get(tab, ("", ""))
         opened, closed, name = ("[", "]", "title") if tab == detail.tab else (" ", " ", "")
         mark = (Segment(f"{glyph} ", style),) if glyph else ()
-        parts.append((Segment(opened, name), *mark, Segment(f"{label}{closed}", name)))
-    sizes = [sum(width(s.text) for s in part) for part in parts]
+        said = (Segment(MARK, "warn"),) if tab in new else ()
+        parts.append((Segment(opened, name), *mark, Segment(label, name), *said))
+        parts[-1] = (*parts[-1], Segment(closed, name))
+    sizes = [columns_of(part) for part in parts]
     first = 0
-    while first < chosen and sum(sizes[first : chosen + 1]) + (2 if first else 0) > columns:
+    while first < chosen and sum(sizes[first : chosen + 1]) + (2 if first else 0) > view.size[0]:
         first += 1
-    left = tuple(s for part in parts[first:] for s in part)
-    if first:
-        left = (Segment("‹ ", "muted"), *left)
-    return fit(ends(left, _context(detail, inside), columns), columns)
+    return first, parts
 
 
 def _context(detail: Detail, inside: Inside) -> Line:
@@ -185,15 +202,20 @@ def _context(detail: Detail, inside: Inside) -> Line:
     return line(Segment(f"context {text} ", "warn" if full else "muted"))
 
 
-def _field(detail: Detail, columns: int, rows: int) -> tuple[list[Line], tuple[int, int] | None]:
+def _field(detail: Detail, view: View, inside: Inside) -> tuple[list[Line], tuple[int, int] | None]:
     """The field to write in: one row that invites, or the text with its cursor."""
+    columns, rows = view.size
+    queued = next((one["queued"] for one in inside.agents if one["name"] == detail.to), 0)
+    waits = f" · {queued} queued" if queued else ""
     if not detail.typing:
         if rows < 14:
             return [], None
         draft = f" (draft: {detail.input.text})" if detail.input.text else ""
-        text = cut(clean(f"m writes to {detail.to}{draft}"), columns)
+        text = cut(clean(f"m writes to {detail.to}{waits}{draft}"), columns)
         return [line(Segment("─" * columns, "border")), line(Segment(text, "muted"))], None
-    title = f"─ to {clean(detail.to)} · Tab for another "
+    orders = commands.fitting(detail.input.text)
+    help = f"{'  '.join(orders)} · Tab completes" if orders else "Tab for another"
+    title = f"─ to {clean(detail.to)}{waits} · {help} "
     head = line(Segment(cut(title, columns) + "─" * max(0, columns - width(title)), "focus"))
     room = max(1, columns - 3)
     text, place = _near(detail.input)

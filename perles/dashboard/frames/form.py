@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 from perles.dashboard import form as forms
 from perles.dashboard.form import Field, Form
 from perles.dashboard.frames.parts import typed
-from perles.dashboard.lines import Line, Segment, box, line, selected, wrap
+from perles.dashboard.frames.tree import tree
+from perles.dashboard.lines import Line, Segment, beside, box, line, selected, stack, wrap
 from perles.text import clean, cut, width
+
+_INNER: Final = 76
+_LEAST_BESIDE: Final = 30
+"""Columns that the preview of the tasks needs to stand beside the fields."""
+_LEAST_BELOW: Final = 2
+_PLANNED: Final[dict[str, Any]] = {
+    "status": "pending", "failure": None, "started_at": None, "ended_at": None,
+}  # fmt: skip
 
 
 def draw(form: Form, size: tuple[int, int]) -> tuple[list[Line], tuple[int, int] | None]:
     """The box, and where the cursor stands in it, from its own corner."""
-    inner = max(10, min(76, size[0] - 2))
+    inner = max(10, min(_INNER, size[0] - 2))
     rows = max(1, size[1] - 4)
+    free = size[0] - _INNER - 4 if form.template is not None else 0
     if form.template is None:
         lines, cursor = _choice(form, inner, rows)
         title = "New workflow: choose a template"
@@ -23,10 +35,46 @@ def draw(form: Form, size: tuple[int, int]) -> tuple[list[Line], tuple[int, int]
         lines += [line(Segment(part, "bad")) for part in wrap(form.error, inner)[:3]]
     if form.busy:
         lines.append(line(Segment("creating …", "muted")))
-    drawn = box(title, lines[-rows:] if len(lines) > rows else lines, inner)
-    if cursor is None:
-        return drawn, None
-    return drawn, (cursor[0] + 1, cursor[1] + 1)
+    left = rows - len(lines)
+    if form.template is not None and free < _LEAST_BESIDE and left >= _LEAST_BELOW:
+        lines += preview(form, inner, left)
+    lines = lines[-rows:] if len(lines) > rows else lines
+    if free >= _LEAST_BESIDE:
+        drawn = _side_by_side(form, title, lines, min(_INNER, free), rows)
+    else:
+        drawn = box(title, lines, inner)
+    return drawn, None if cursor is None else (cursor[0] + 1, cursor[1] + 1)
+
+
+def _side_by_side(form: Form, title: str, lines: list[Line], wide: int, rows: int) -> list[Line]:
+    tasks = preview(form, wide, rows)
+    count = max(len(lines), len(tasks))
+    boxes = [
+        box(title, stack(lines, _INNER, count), _INNER),
+        box("", stack(tasks, wide, count), wide, style="border"),
+    ]
+    return beside(*boxes)
+
+
+def preview(form: Form, columns: int, rows: int) -> list[Line]:
+    """The tasks that the form would make, or why there are none to show, in so many rows."""
+    told = form.preview
+    empty = forms.missing(form)
+    if empty is not None:
+        return [line(Segment(cut(clean(f"Tasks: once {empty} is filled in"), columns), "muted"))]
+    if told.error:
+        lead = [line(Segment("Tasks: none", "bad"))]
+        return lead + [line(Segment(part, "bad")) for part in wrap(told.error, columns)[: rows - 1]]
+    if told.tasks is None:
+        return [line(Segment("Tasks: …", "muted"))] if told.asking else []
+    if not told.tasks:
+        return [line(Segment(cut("Tasks: the coordinator makes them", columns), "muted"))]
+    found = tree([{**_PLANNED, **task, "assignee": task["who"]} for task in told.tasks], columns, 0)
+    head = line(Segment(f"Tasks: {len(told.tasks)}", "title"))
+    room = max(1, rows - 1)
+    if len(found) > room:
+        found = [*found[: room - 1], line(Segment(f"… {len(found) - room + 1} more", "muted"))]
+    return [head, *found]
 
 
 def _choice(form: Form, inner: int, rows: int) -> tuple[list[Line], tuple[int, int] | None]:

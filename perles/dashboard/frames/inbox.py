@@ -29,14 +29,27 @@ def draw(state: State, view: View) -> tuple[list[Line], tuple[int, int] | None]:
     below = max(2, (rows - 4) // 3)
     shown = max(1, rows - 4 - below)
     place_of = waiting_place(state, view)
-    at = min(state.inbox.cursor, count - 1) if place_of is None else place_of
-    top = max(0, min(at - shown // 2, count - shown))
+    top = _top(state, view, shown)
     for place in range(top, min(count, top + shown)):
         drawn = _row(view.waiting[place], columns)
         lines.append(selected(drawn) if place == place_of else drawn)
     lines += [()] * (1 + shown - len(lines))
     lines.append(line(Segment("─" * columns, "border")))
     return _below(state, view, lines, below)
+
+
+def place_at(state: State, view: View, y: int) -> int | None:
+    """Which row of the inbox stands in a row of the screen."""
+    shown = max(1, view.size[1] - 4 - max(2, (view.size[1] - 4) // 3))
+    place = _top(state, view, shown) + y - 1
+    return place if 0 < y <= shown and place < len(view.waiting) else None
+
+
+def _top(state: State, view: View, shown: int) -> int:
+    count = len(view.waiting)
+    place = waiting_place(state, view)
+    at = min(state.inbox.cursor, count - 1) if place is None else place
+    return max(0, min(at - shown // 2, count - shown))
 
 
 def _below(

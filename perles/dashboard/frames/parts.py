@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from perles.dashboard.keymap import Binding
-from perles.dashboard.lines import Line, Segment, columns_of, fit, line
-from perles.text import clean, width
+from perles.dashboard.lines import MAX_MEASURED, Line, Segment, columns_of, fit, line
+from perles.store.waiting_views import why
+from perles.text import clean, cut, width
+
+if TYPE_CHECKING:
+    from perles.store.waiting_views import Wait
 
 GLYPHS: Final = {
     "pending": "○",
@@ -42,6 +46,9 @@ AGENT_GLYPHS: Final = {
     "retired": ("–", "muted"),
     "pending": ("○", "muted"),
 }
+
+_LEAST_DOING: Final = 20
+"""Columns that what is done needs behind what is asked."""
 
 
 @lru_cache(maxsize=4096)
@@ -112,20 +119,42 @@ def uptime(row: Mapping[str, Any], now: float) -> float | None:
     return max(0.0, (moment(end) if end else now) - moment(row["started_at"]))
 
 
-def note_of(row: Mapping[str, Any]) -> tuple[str, str]:
-    """What a workflow waits for or ended with, and in which style."""
-    attention, reason = row["attention"], row["reason"]
+def note_of(row: Mapping[str, Any], now: float, columns: int) -> tuple[str, str]:
+    """What a workflow does, waits for or ended with, and in which style."""
+    attention = row["attention"]
     if attention == "waiting for you":
-        return f"for you: {row['asked']}" if row.get("asked") else "waits for you", "warn"
+        text = f"for you: {row['asked']}" if row.get("asked") else "waits for you"
+        rest = columns - width(clean(text[:MAX_MEASURED])) - 2
+        doing = doing_of(row.get("doing", ()), now, rest) if rest >= _LEAST_DOING else ""
+        return f"{text}; {doing}" if doing else text, "warn"
     if attention in ("stuck", "degraded"):
-        return str(attention), "bad" if attention == "stuck" else "warn"
+        doing = doing_of(row.get("doing", ()), now, columns - width(attention) - 2)
+        text = f"{attention}; {doing}" if doing else str(attention)
+        return text, "bad" if attention == "stuck" else "warn"
     if row["state"] == "failed":
-        return str(reason or "failed"), "bad"
-    if row["state"] == "pending":
-        if row["start_requested_at"] is None:
-            return "not started", "muted"
-        return str(reason or "waits to start"), "muted"
-    return str(reason or ""), "muted"
+        return str(row["reason"] or "failed"), "bad"
+    if row["state"] == "running":
+        return doing_of(row.get("doing", ()), now, columns), "muted"
+    if row["state"] == "pending" and row["start_requested_at"] is None:
+        return "not started", "muted"
+    standing = why({"reason": row["reason"], "queue_place": row.get("queue_place")})
+    return standing or ("waits to start" if row["state"] == "pending" else ""), "muted"
+
+
+def doing_of(doing: tuple[Wait, ...], now: float, columns: int) -> str:
+    """`worker-1: pytest -q, 6m (+2)`: where it is too long, its end stays readable."""
+    return _doing_of(doing, int(now), columns) if doing else ""
+
+
+@lru_cache(maxsize=512)
+def _doing_of(doing: tuple[Wait, ...], now: int, columns: int) -> str:
+    first = doing[0]
+    end = "" if first.since is None else f", {short_span(now - moment(first.since))}"
+    end += f" (+{len(doing) - 1})" if len(doing) > 1 else ""
+    text = clean(first.text[:MAX_MEASURED])
+    if width(text) + width(end) > columns:
+        text = text.replace("worker-", "w")
+    return cut(text, max(4, columns - width(end))) + end
 
 
 def footer(bindings: Iterable[Binding], columns: int) -> Line:

@@ -20,6 +20,7 @@ from perles.dashboard.frames.parts import (
 )
 from perles.dashboard.lines import Line, Segment, cell, fit, line, selected
 from perles.dashboard.model import State, View, table_rows
+from perles.dashboard.unread import MARK, is_new
 
 Row = Mapping[str, Any]
 
@@ -61,6 +62,11 @@ def _health(row: Row, now: float, _columns: int) -> tuple[str, str]:
     return mark + age, style
 
 
+def _progress(row: Row, now: float, _columns: int) -> tuple[str, str]:
+    at = row["last_progress_at"] if row["state"] == "running" else None
+    return (f"{short_span(now - moment(at))} ago" if at else "-"), "muted"
+
+
 def _place(row: Row, _now: float, _columns: int) -> tuple[str, str]:
     if row["branch"]:
         return f"⎇ {row['branch']}", "muted"
@@ -89,18 +95,19 @@ _TEMPLATE: Final = Column("TEMPLATE", 14, lambda r, _n, _c: (str(r["template_id"
 _PLACE: Final = Column("WHERE", 16, _place)
 _PRIORITY: Final = Column("P", 1, _priority, "priority")
 
+_PROGRESS: Final = Column("PROGRESS", 9, _progress)
+_SIGNS: Final = (_HEALTH, _PROGRESS)
+_FROM: Final = (_PLACE, _TEMPLATE)
 _BY_WIDTH: Final = (
     (36, (_COUNT,)),
     (60, (_COUNT, _UPTIME)),
     (78, (_BAR, _HEALTH, _UPTIME)),
     (100, (_BAR, _WORKERS, _HEALTH, _TOKENS, _UPTIME)),
     (110, (_PRIORITY, _BAR, _WORKERS, _HEALTH, _TOKENS, _COST, _UPTIME)),
-    (124, (_PRIORITY, _BAR, _WORKERS, _HEALTH, _TOKENS, _COST, _UPTIME, _STARTED)),
-    (138, (_PRIORITY, _BAR, _WORKERS, _HEALTH, _TOKENS, _COST, _UPTIME, _STARTED, _PLACE)),
-    (
-        160,
-        (_PRIORITY, _BAR, _WORKERS, _HEALTH, _TOKENS, _COST, _UPTIME, _STARTED, _PLACE, _TEMPLATE),
-    ),
+    (132, (_PRIORITY, _BAR, _WORKERS, _HEALTH, _TOKENS, _COST, _UPTIME, _PLACE)),
+    (152, (_PRIORITY, _BAR, _WORKERS, *_SIGNS, _TOKENS, _COST, _UPTIME, _PLACE)),
+    (168, (_PRIORITY, _BAR, _WORKERS, *_SIGNS, _TOKENS, _COST, _UPTIME, _STARTED, _PLACE)),
+    (184, (_PRIORITY, _BAR, _WORKERS, *_SIGNS, _TOKENS, _COST, _UPTIME, _STARTED, *_FROM)),
 )
 
 
@@ -114,11 +121,11 @@ def layout(columns: int) -> tuple[Column, ...]:
     first = _STATE if columns >= 56 else _GLYPH
     taken = 2 + first.columns + 1 + sum(column.columns + 1 for column in rest)
     free = max(4, columns - taken - 1)
-    note = 0 if columns < 70 else max(12, free * 2 // 5)
+    note = 0 if columns < 70 else max(12, free // 2)
     name = Column("NAME", free - (note + 1 if note else 0), _name, "name")
     found = (first, name, *rest)
     if note:
-        found = (*found, Column("NOTE", note, lambda r, _n, _c: note_of(r)))
+        found = (*found, Column("NOTE", note, note_of))
     return found
 
 
@@ -130,20 +137,16 @@ def draw(state: State, view: View) -> list[Line]:
     if not view.ids:
         return [*lines, *_empty(state, view, shown)]
     top = max(0, min(state.table.top, len(view.ids) - shown))
-    asked = {one["workflow_id"]: one["text"] for one in reversed(view.waiting) if _asks(one)}
+    asked = view.attention.asked
     for place in range(top, min(len(view.ids), top + shown)):
         workflow_id = view.ids[place]
         row = view.rows.get(workflow_id)
         if row is not None and workflow_id in asked:
             row = {**row, "asked": asked[workflow_id]}
         marked = workflow_id in state.table.marked
-        drawn = _row(row, marked, view.now, columns)
+        drawn = _row(row, marked, is_new(state, view, workflow_id), view.now, columns)
         lines.append(selected(drawn) if place == state.table.cursor else drawn)
     return lines
-
-
-def _asks(waiting: Row) -> bool:
-    return waiting["kind"] in ("approval", "notification")
 
 
 def top_line(view: View) -> Line:
@@ -186,10 +189,11 @@ def _header(state: State, columns: int) -> Line:
     return fit(tuple(parts), columns)
 
 
-def _row(row: Row | None, marked: bool, now: float, columns: int) -> Line:
+def _row(row: Row | None, marked: bool, new: bool, now: float, columns: int) -> Line:
     if row is None:
         return fit(line(Segment("  …", "muted")), columns)
-    parts = [Segment("▌ " if marked else "  ", "mark")]
+    lead = [Segment(MARK if new else " ", "warn"), Segment(" ")]
+    parts = [Segment("▌", "mark"), lead[0]] if marked else lead
     for column in layout(columns):
         text, style = column.make(row, now, column.columns)
         parts.append(Segment(cell(text, column.columns, right=column.right) + " ", style))

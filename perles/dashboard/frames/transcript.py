@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final
@@ -13,21 +14,25 @@ from perles.dashboard.lines import Line, Segment, line, wrap
 from perles.text import clean, cut
 
 _RESULT_LINES: Final = 4
+_TELLING: Final = ("command", "file_path", "path", "pattern", "query", "url")
+_MOST_WHOLE: Final = 20_000
+"""Characters of a call or a result that are shown unfolded; an event holds no more of one."""
 _DELIVERY: Final = {"queued": "○ queued", "delivered": "● delivered", "done": "✓ done"}
 
 
-def lines_of(records: Sequence[Record], columns: int) -> list[Line]:
+def lines_of(records: Sequence[Record], columns: int, whole: bool = False) -> list[Line]:
     """All lines of these records, in their order."""
     found: list[Line] = []
     for record in records:
-        found += record_lines(record, columns)
+        found += record_lines(record, columns, whole)
     return found
 
 
 @lru_cache(maxsize=1024)
-def record_lines(record: Record, columns: int) -> tuple[Line, ...]:
-    """The lines of one record."""
-    return tuple(_DRAW.get(record.kind, _other)(record, columns))
+def record_lines(record: Record, columns: int, whole: bool = False) -> tuple[Line, ...]:
+    """The lines of one record; `whole` has tool calls and their results unfolded."""
+    draw = _WHOLE.get(record.kind) if whole else None
+    return tuple((draw or _DRAW.get(record.kind, _other))(record, columns))
 
 
 def agent_style(name: str) -> str:
@@ -57,18 +62,60 @@ def _text(record: Record, columns: int) -> list[Line]:
 
 
 def _tool(record: Record, columns: int) -> list[Line]:
-    text = cut(clean(record.text), max(1, columns - 4 - len(record.note)))
+    text = cut(clean(_hint(record.text)), max(1, columns - 4 - len(record.note)))
     return [line(Segment("├╴", "muted"), Segment(clean(record.note), "key"), Segment(f" {text}"))]
+
+
+def _whole_tool(record: Record, columns: int) -> list[Line]:
+    head = line(Segment("├╴", "muted"), Segment(clean(record.note), "key"))
+    parts = wrap(_spread(record.text)[:_MOST_WHOLE], max(1, columns - 4)) if record.text else []
+    return [head, *(line(Segment("│  ", "muted"), part) for part in parts)]
+
+
+def _spread(text: str) -> str:
+    """What a tool was given, a line for each of its arguments where they are told apart."""
+    given = _arguments(text)
+    return "\n".join(f"{key}: {value}" for key, value in given.items()) if given else text
+
+
+def _hint(text: str) -> str:
+    """What a tool was given, in a line: its most telling argument, else all of them."""
+    given = _arguments(text)
+    told = next((given[key] for key in _TELLING if given.get(key)), None)
+    return told or ", ".join(f"{key}: {value}" for key, value in given.items()) or text
+
+
+def _arguments(text: str) -> dict[str, str]:
+    """The arguments of a tool; none where they are not told apart, or were cut."""
+    try:
+        given = json.loads(text)
+    except ValueError:
+        return {}
+    found = given if isinstance(given, dict) else {}
+    return {
+        str(key): value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for key, value in found.items()
+    }
 
 
 def _tool_result(record: Record, columns: int) -> list[Line]:
     parts = wrap(record.text.strip()[:2000], max(1, columns - 4)) if record.text.strip() else []
     more = len(parts) - _RESULT_LINES
-    found = [
+    found = _hung(parts[:_RESULT_LINES])
+    text = f"   … {more} more lines; t unfolds"
+    return [*found, line(Segment(text, "muted"))] if more > 0 else found
+
+
+def _whole_result(record: Record, columns: int) -> list[Line]:
+    text = record.text.strip()[:_MOST_WHOLE]
+    return _hung(wrap(text, max(1, columns - 4)) if text else [])
+
+
+def _hung(parts: Sequence[str]) -> list[Line]:
+    return [
         line(Segment("╰╴ " if index == 0 else "   ", "muted"), Segment(part, "muted"))
-        for index, part in enumerate(parts[:_RESULT_LINES])
+        for index, part in enumerate(parts)
     ]
-    return [*found, line(Segment(f"   … {more} more lines", "muted"))] if more > 0 else found
 
 
 def _error(record: Record, columns: int) -> list[Line]:
@@ -148,4 +195,8 @@ _DRAW: Final[dict[str, Callable[[Record, int], list[Line]]]] = {
     "file": _file,
     "more": _more,
     "raw": _raw,
+}
+_WHOLE: Final[dict[str, Callable[[Record, int], list[Line]]]] = {
+    "tool": _whole_tool,
+    "result-of-tool": _whole_result,
 }

@@ -21,7 +21,7 @@ from perles.domain.errors import (
     UsageError,
 )
 from perles.hosting import POLL, EngineHost
-from perles.store import resource_views, views
+from perles.store import event_views, resource_views, show_views, views
 from perles.store.references import resolve
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ class ControlPlane(EngineHost):
     def get(self, ref: str) -> dict[str, Any]:
         """One workflow, as `show --json` has it. Raises `NotFoundError`, `AmbiguousIdError`."""
         with views.reading(self.database_path) as connection:
-            return views.show_workflow(connection, resolve(connection, ref))
+            return show_views.show_workflow(connection, resolve(connection, ref))
 
     def list(self, **filters: Any) -> list[dict[str, Any]]:
         """Workflows in the shape of `list --json`, newest first; filters as in `WorkflowFilter`."""
@@ -238,7 +238,7 @@ class ControlPlane(EngineHost):
     def last_seq(self) -> int:
         """The seq of the newest event; 0 where there is none."""
         with views.reading(self.database_path) as connection:
-            return views.last_seq(connection)
+            return event_views.last_seq(connection)
 
     def subscribe(
         self,
@@ -256,7 +256,7 @@ class ControlPlane(EngineHost):
 
         with views.reading(self.database_path) as connection:
             workflow_id = None if workflow is None else resolve(connection, workflow)
-            start = views.last_seq(connection) if since is None else since
+            start = event_views.last_seq(connection) if since is None else since
         return tail(
             self.database_path, since=start, workflow_id=workflow_id, types=tuple(types), stop=stop
         )
@@ -279,7 +279,7 @@ class ControlPlane(EngineHost):
             around = machine.Surroundings(self.paths, os.environ, config, error, ignored)
             return machine.examine(around)
         with views.reading(self.database_path) as connection:
-            shown = views.show_workflow(connection, resolve(connection, ref))
+            shown = show_views.show_workflow(connection, resolve(connection, ref))
             assert connection is not None
             case = workflow.Case(connection, shown, config, self.engine_runs())
             return workflow.examine(case)

@@ -6,6 +6,7 @@ from perles.cli.output import print_json, warn
 from perles.domain.errors import UsageError
 from perles.paths import Paths
 from perles.store import views
+from perles.store.event_views import last_seq, read_events
 from perles.store.references import resolve
 from perles.store.views import Json
 from perles.text import clean, cut
@@ -33,7 +34,7 @@ def run(options: EventOptions, paths: Paths) -> None:
     limit = options.limit or (None if options.since is not None else DEFAULT_LIMIT)
     with views.reading(paths.database_path()) as connection:
         workflow_id = None if options.id is None else resolve(connection, options.id)
-        found = views.read_events(
+        found = read_events(
             connection,
             since=options.since or 0,
             workflow_id=workflow_id,
@@ -41,7 +42,7 @@ def run(options: EventOptions, paths: Paths) -> None:
             limit=limit,
             newest=options.since is None,
         )
-        last = views.last_seq(connection)
+        last = last_seq(connection)
     for event in found:
         _print(event, options.json)
     if not (found or options.json or options.follow):

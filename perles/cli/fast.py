@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from perles.cli import streams
-from perles.domain.errors import PerlesError
+from perles.domain.errors import PerlesError, UsageError
+from perles.domain.plain import is_text
 from perles.text import clean
 
 _FLAGS: Final[dict[str, dict[str, type]]] = {
@@ -76,6 +77,7 @@ def guarded(work: Callable[[], int]) -> int:
 
 
 def _dispatch(argv: Sequence[str]) -> int:
+    _refuse_bytes(argv)
     options = parse(argv)
     if options is not None and argv[0] == "dashboard":
         return _dashboard(options)
@@ -85,6 +87,13 @@ def _dispatch(argv: Sequence[str]) -> int:
     from perles.cli.app import run_app
 
     return run_app(list(argv))
+
+
+def _refuse_bytes(argv: Sequence[str]) -> None:
+    """Neither the database nor JSON takes what is no text. Raises `UsageError`."""
+    for word in argv:
+        if not is_text(word):
+            raise UsageError(f"cannot use argument {word!r}: it is not UTF-8; write it in UTF-8")
 
 
 def _run(verb: str, options: dict[str, Any]) -> None:

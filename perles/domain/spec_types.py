@@ -4,9 +4,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import fields
 from decimal import Decimal
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from perles.domain.errors import UsageError
+from perles.domain.plain import is_text
 from perles.domain.specs import WorkflowSpec
 
 
@@ -15,10 +17,10 @@ class _Kind(NamedTuple):
     told: str
 
 
-_TEXT: Final = _Kind((str,), "text")
+_TEXT: Final = _Kind((str,), "text, in UTF-8")
 _NUMBER: Final = _Kind((int,), "a whole number")
 _AMOUNT: Final = _Kind((int, float, Decimal), "a number")
-_FOLDER: Final = _Kind((str, os.PathLike), "a folder's path")
+_FOLDER: Final = _Kind((str, os.PathLike), "a folder's path, in UTF-8")
 _TEXTS: Final = _Kind((Mapping,), "a mapping of texts to texts")
 _KINDS: Final = {
     "template_id": _TEXT,
@@ -51,6 +53,6 @@ def check_types(spec: WorkflowSpec) -> None:
 def _fits(value: Any, kind: _Kind) -> bool:
     if not isinstance(value, kind.types) or isinstance(value, bool):
         return False
-    return not isinstance(value, Mapping) or all(
-        isinstance(text, str) for entry in value.items() for text in entry
-    )
+    if isinstance(value, Mapping):
+        return all(isinstance(text, str) and _fits(text, _TEXT) for text in chain(*value.items()))
+    return not isinstance(value, (str, os.PathLike)) or is_text(os.fspath(value))

@@ -80,6 +80,23 @@ def test_a_wrong_command_line_is_usage_and_writes_nothing(fresh_home: Home, name
     assert not fresh_home.database.exists()
 
 
+@pytest.mark.parametrize("args", [("show", "\udcff"), ("create", "\udcff.yaml")])
+def test_an_argument_that_is_not_utf8_is_refused(home: Home, args: tuple[str, ...]) -> None:
+    home.pipeline("ok", ONE).rename(home.work / "\udcff.yaml")
+
+    assert "it is not UTF-8" in _assert_told(home.perles(*args), 2)
+
+
+def test_folders_whose_names_are_not_utf8_are_refused(home: Home) -> None:
+    file = home.pipeline("ok", ONE)
+    state = home.perles("create", file, PERLES_HOME=str(home.root / "\udcff"))
+    home.work /= "\udcff"
+    home.work.mkdir()
+
+    assert "set PERLES_HOME to another one" in _assert_told(state, 7)
+    assert "rename it" in _assert_told(home.perles("create", file), 2)
+
+
 @pytest.mark.parametrize("verb", ["show", "events", "start", "stop", "pause", "resume", "run"])
 def test_an_unknown_workflow_is_not_found(home: Home, verb: str) -> None:
     known = home.perles("create", home.pipeline("ok", ONE)).stdout.strip()

@@ -72,6 +72,11 @@ def guarded(work: Callable[[], int]) -> int:
             return 0  # the reader went away, as `head` does
         print(f"perles: cannot write: {error.strerror}; make room there", file=sys.stderr)
         return 1
+    except OverflowError as error:
+        if "SQLite" not in str(error):
+            return _internal_error(error)
+        print("perles: cannot use so large a number; the largest is 2^63 - 1", file=sys.stderr)
+        return UsageError.exit_code
     except Exception as error:  # noqa: BLE001 - the last boundary: the trace is kept in a file
         return _internal_error(error)
 
@@ -161,7 +166,7 @@ def _take(options: dict[str, Any], name: str, kind: type, value: str) -> bool:
     elif kind is tuple:
         options[name] = (*options.get(name, ()), value)
     elif kind is int:
-        if not (value.isascii() and value.isdigit()):
+        if not (value.isascii() and value.isdigit() and len(value) < 1000):
             return False
         options[name] = int(value)
     else:

@@ -1,4 +1,9 @@
-"""Is it text? A file's name, a variable and an argument may be any bytes."""
+"""Is it text, or a number, that a database takes? Names and arguments may be any bytes."""
+
+from typing import Final
+
+LARGEST: Final = 2**63 - 1
+"""What SQLite's integers end at."""
 
 
 def is_text(word: str) -> bool:

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from perles.domain.errors import UsageError
-from perles.domain.plain import is_text
+from perles.domain.plain import LARGEST, is_text
 from perles.domain.specs import WorkflowSpec
 
 
@@ -18,7 +18,7 @@ class _Kind(NamedTuple):
 
 
 _TEXT: Final = _Kind((str,), "text, in UTF-8")
-_NUMBER: Final = _Kind((int,), "a whole number")
+_NUMBER: Final = _Kind((int,), "a whole number, at most 2^63 - 1")
 _AMOUNT: Final = _Kind((int, float, Decimal), "a number")
 _FOLDER: Final = _Kind((str, os.PathLike), "a folder's path, in UTF-8")
 _TEXTS: Final = _Kind((Mapping,), "a mapping of texts to texts")
@@ -53,6 +53,8 @@ def check_types(spec: WorkflowSpec) -> None:
 def _fits(value: Any, kind: _Kind) -> bool:
     if not isinstance(value, kind.types) or isinstance(value, bool):
         return False
+    if isinstance(value, int):
+        return abs(value) <= LARGEST
     if isinstance(value, Mapping):
         return all(isinstance(text, str) and _fits(text, _TEXT) for text in chain(*value.items()))
     return not isinstance(value, (str, os.PathLike)) or is_text(os.fspath(value))

@@ -48,6 +48,9 @@ USAGE: dict[str, list[str]] = {
     "list priority": ["list", "--priority", "x"],
     "list limit": ["list", "--limit", "0"],
     "limit is no number": ["list", "--limit", "x"],
+    "events limit too large": ["events", "--limit", "9" * 30],
+    "a limit of 5,000 digits": ["list", "--limit", "9" * 5000],
+    "a budget too large": ["create", "ok.yaml", "--token-budget", "9" * 30],
     "events limit": ["events", "--limit", "0"],
     "unknown option": ["list", "--bogus"],
     "unknown command": ["frobnicate"],
@@ -138,7 +141,14 @@ def test_what_cannot_be_set_is_refused_and_changes_nothing(home: Home) -> None:
     id = home.perles("create", home.pipeline("ok", ONE), "--token-budget", "5").stdout.strip()
     before = home.json("show", id, "--json")
 
-    for wrong in (("--priority", "hihg"), ("--token-budget", "-1"), ("--cost-budget", "nan")):
+    huge = "9" * 30
+    _assert_told(home.perles("list", "--limit", huge), 2)
+    for wrong in (
+        ("--priority", "hihg"),
+        ("--token-budget", huge),
+        ("--token-budget", "-1"),
+        ("--cost-budget", "nan"),
+    ):
         _assert_told(home.perles("set", id, *wrong), 2)
 
     assert home.json("show", id, "--json") == before

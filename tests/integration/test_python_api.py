@@ -111,6 +111,7 @@ def test_stop_works_without_an_engine(plane: ControlPlane, home: Home) -> None:
         ("labels", {"a": 3}),
         ("token_budget", "many"),
         ("token_budget", True),
+        ("token_budget", 2**63),
         ("cost_budget", None),
         ("work_dir", 3),
         ("workers", 2.5),

@@ -5,6 +5,7 @@ Typer: importing it alone costs as much as answering. Whatever is not understood
 (help, mistakes, everything else) goes the ordinary way.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -51,7 +52,10 @@ _FLAGS: Final[dict[str, dict[str, type]]] = {
 def main() -> None:
     """Run the command line and exit with its code."""
     streams.settle()
-    sys.exit(guarded(lambda: _dispatch(sys.argv[1:])))
+    code = guarded(lambda: _dispatch(sys.argv[1:]))
+    # Looking for cycles in what goes away with the process would take as long as most commands.
+    gc.freeze()
+    sys.exit(code)
 
 
 def guarded(work: Callable[[], int]) -> int:

@@ -189,6 +189,8 @@ class App:
             elif kind == "match":
                 self.state, wanted = to_match(self.state, self.view, args["step"])
                 self._act(wanted)
+            elif kind == "mouse":
+                self._screen.take_mouse(self.state.mouse)
             elif kind == "unfold":
                 self.state = unfolded(self.state, self.view)
             elif kind == "engine":

@@ -41,6 +41,8 @@ def press(state: State, key: Key, view: View) -> Result:
         return leave(state, detail), ()
     if key.name in actions.KEYS:
         return actions.press(state, key.name, view)
+    if key.name in actions.RANKS:
+        return actions.rank(state, actions.RANKS[key.name], view)
     if key.name in ("m", "enter"):
         return _address(state, detail, _whom(detail, view), along=False), ()
     if key.name == "t":
@@ -195,7 +197,8 @@ def _write(state: State, detail: Detail, key: Key, view: View) -> Result:
         text = commands.completed(detail.input.text) or detail.input.text
         return replace(state, detail=replace(detail, input=editor.of(text))), ()
     if key.name in ("tab", "shift-tab"):
-        names = [agent["name"] for agent in view.inside.agents] if view.inside else []
+        agents = view.inside.agents if view.inside else ()
+        names = [agent["name"] for agent in agents if agent["status"] != "retired"]
         if not names:
             return replace(state, notice=Notice("there is no agent yet")), ()
         at = names.index(detail.to) if detail.to in names else -1
@@ -225,6 +228,8 @@ def _send(state: State, detail: Detail, view: View) -> Result:
         return replace(state, notice=Notice("nothing to send yet")), ()
     history = (*state.history, text)[-HISTORY:]
     cleared = replace(detail, input=editor.Editor(), recalled=0)
+    if detail.to == detail.tab:  # what is sent is to be seen
+        cleared = scrolled(replace(cleared, slid=False, limit=FIRST), 0, view.inside)
     sent = replace(state, history=history, detail=cleared)
     ordered = commands.order(sent, text, view)
     if ordered is not None:

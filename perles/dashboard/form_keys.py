@@ -36,8 +36,11 @@ def _press(state: State, key: Key) -> Result:
     current = state.form
     if current is None:
         return replace(state, screen="table"), ()
+    if current.busy and key.name == "esc":
+        notice = Notice("it is created meanwhile; its row will come")
+        return replace(state, screen="table", form=None, notice=notice), ()
     if current.busy:
-        return replace(state, notice=Notice("creating; a moment …")), ()
+        return replace(state, notice=Notice("creating; a moment …, or Esc: it goes on")), ()
     if key.name == "esc":
         return _back(state, current), ()
     if current.template is None:

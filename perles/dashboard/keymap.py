@@ -26,6 +26,7 @@ TABLE: Final = (
     Binding("r", "retry one that failed or was stopped"),
     Binding("a", "archive one that has ended"),
     Binding("Space", "mark; s p x r a act on all marked", "mark"),
+    Binding("+ -", "raise, lower the priority"),
     Binding("/", "filter: name, id, template, state, label=value", "filter"),
     Binding("Esc", "clear the filter, then the marks"),
     Binding("o O", "sort by the next, the previous column", "sort"),
@@ -33,6 +34,7 @@ TABLE: Final = (
     Binding("E", "start an engine; it ends when all is done"),
     Binding("?", "this help", "help"),
     Binding("q Ctrl-C", "quit; agents go on", "quit"),
+    Binding("M", "leave the mouse to the terminal, to select text; take it"),
     Binding("Ctrl-L Ctrl-Z", "draw anew; to the shell and back with fg"),
 )
 DETAIL: Final = (
@@ -44,6 +46,7 @@ DETAIL: Final = (
     Binding("t", "tool calls and results whole; folded"),
     Binding("m Enter", "write to an agent", "write"),
     Binding("s p x r a", "start, pause, stop, retry, archive"),
+    Binding("+ -", "raise, lower the priority"),
     Binding("!", "the next workflow that needs you"),
     Binding("?", "this help", "help"),
     Binding("Esc", "end a long search; else back", "back"),
@@ -72,7 +75,7 @@ FORM: Final = (
     Binding("Tab ↓ ↑", "next, previous field", "next"),
     Binding("← → Space", "choose", "choose"),
     Binding("Ctrl-S", "create", "create"),
-    Binding("Esc", "back", "back"),
+    Binding("Esc", "back; what is being created goes on", "back"),
 )
 FIND: Final = (
     Binding("↓", "", "next"),

@@ -152,6 +152,8 @@ class State:
     heard: Mapping[tuple[str, str], str | None] = field(default_factory=dict)
     """Up to when an agent's tab was looked at, by workflow and agent."""
     engine_wanted: bool = True
+    mouse: bool = True
+    """Whether clicks and the wheel come here, rather than to who selects text."""
 
 
 class Attention(NamedTuple):
@@ -221,9 +223,11 @@ SHALLOW: Final = frozenset(TABS_AFTER) - {"events"}
 
 
 def tabs_of(view: View) -> list[str]:
-    """The tabs of the detail: the agents', then the rest."""
-    names = [agent["name"] for agent in view.inside.agents] if view.inside else []
-    return [*(names or ["coordinator"]), *TABS_AFTER]
+    """The tabs of the detail: agents', then the rest, then those of agents that are retired."""
+    agents = view.inside.agents if view.inside else ()
+    names = [agent["name"] for agent in agents if agent["status"] != "retired"]
+    retired = [agent["name"] for agent in agents if agent["status"] == "retired"]
+    return [*(names or ([] if retired else ["coordinator"])), *TABS_AFTER, *retired]
 
 
 def scrolled(detail: Detail, up: int, inside: Inside | None) -> Detail:

@@ -94,10 +94,14 @@ def _previewed(state: State, answer: Answer) -> Result:
 
 
 def _created(state: State, answer: Answer) -> Result:
+    """The form closes on the new row; who left it meanwhile is only told."""
+    waits = state.form is not None and state.form.busy
     if answer.error is not None:
-        if state.form is None:
+        if state.form is None or not waits:
             return replace(state, notice=Notice(answer.error, "bad")), ()
         return replace(state, form=replace(state.form, busy=False, error=answer.error)), ()
-    table = replace(state.table, cursor_id=answer.value["id"], filter=Editor(), cursor=0)
     notice = Notice(answer.value["said"], "good")
+    if not waits:
+        return replace(state, notice=notice), ()
+    table = replace(state.table, cursor_id=answer.value["id"], filter=Editor(), cursor=0)
     return replace(state, screen="table", form=None, table=table, notice=notice), ()

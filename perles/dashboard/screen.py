@@ -18,6 +18,7 @@ _ENTER: Final = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?1000h\x1b[?1006h\x1b[?2004h\
 _LEAVE: Final = (
     b"\x1b[?2026l\x1b[?2004l\x1b[?1006l\x1b[?1000l\x1b[?7h\x1b[0m\x1b[2J\x1b[?25h\x1b[?1049l"
 )
+_MOUSE: Final = {True: b"\x1b[?1000h\x1b[?1006h", False: b"\x1b[?1006l\x1b[?1000l"}
 _LEAVE_SECONDS: Final = 1.0
 """How long leaving waits for a terminal that takes nothing."""
 
@@ -32,6 +33,7 @@ class Screen:
         self._saved: list[Any] | None = None
         self._rest = b""
         self._registered = False
+        self._mouse = True
 
     def enter(self) -> None:
         """Take the terminal."""
@@ -42,7 +44,7 @@ class Screen:
             self._saved = termios.tcgetattr(self.in_fd)
             tty.setraw(self.in_fd, termios.TCSADRAIN)
             self._rest = b""
-            self._write(_ENTER)
+            self._write(_ENTER if self._mouse else _ENTER + _MOUSE[False])
 
     def leave(self) -> None:
         """Give the terminal back as it was; once is enough, more does no harm."""
@@ -68,6 +70,11 @@ class Screen:
         os.kill(os.getpid(), signal.SIGTSTP)
         signal.signal(signal.SIGTSTP, before)
         self.enter()
+
+    def take_mouse(self, take: bool) -> None:
+        """Have clicks and the wheel sent here, or leave the mouse to who selects text with it."""
+        self._mouse = take
+        self._write(_MOUSE[take])
 
     def size(self) -> tuple[int, int]:
         """Columns and rows, as they are now."""

@@ -31,7 +31,15 @@ def holds(record: Record, wanted: str) -> bool:
         return False  # never shown
     head = "turn " if record.kind == "turn" else ""
     told = f"{record.who} {record.note} {head}{record.text}"
-    return plain(wanted) in plain(told)
+    return longest_word(wanted).lower() in told.lower() and plain(wanted) in plain(told)
+
+
+def longest_word(text: str) -> str:
+    """The longest run of ASCII letters and digits: as it is, it stands in whatever tells the text.
+
+    Stored text has it too, for JSON escapes none of these. Only what holds it needs a closer look.
+    """
+    return max(_WORD.findall(text), key=len, default="")
 
 
 def plain(text: str) -> str:
@@ -58,9 +66,7 @@ class _Walk:
         self._agent: str | None = None if args["tab"] == "events" else str(args["tab"])
         self._text, self._step = str(args["text"]), int(args["step"])
         self._at, self._first = int(args["at"]), int(args["first"])
-        # Letters and digits of ASCII stand in stored text as they are: only what holds
-        # the longest run of them needs a closer look.
-        self._word = max(_WORD.findall(self._text), key=len, default="")
+        self._word = longest_word(self._text)
 
     def slice(self) -> dict[str, Any]:
         ends = time.monotonic() + SLICE_SECONDS

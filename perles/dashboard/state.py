@@ -34,6 +34,8 @@ def press(state: State, key: Key, view: View) -> Result:
         return state, (QUIT,)
     if key.name == "E":
         return _engine(state, view)
+    if key.name == "M":
+        return _mouse(state)
     return _by_screen(state, key, view)
 
 
@@ -80,3 +82,10 @@ def _engine(state: State, view: View) -> Result:
         return replace(state, notice=Notice("an engine runs already")), ()
     notice = Notice("starting an engine …")
     return replace(state, notice=notice, engine_wanted=True), (Effect("engine"),)
+
+
+def _mouse(state: State) -> Result:
+    said = (
+        "the mouse selects text; M takes it back" if state.mouse else "the mouse clicks and scrolls"
+    )
+    return replace(state, mouse=not state.mouse, notice=Notice(said)), (Effect("mouse"),)

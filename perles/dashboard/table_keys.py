@@ -34,6 +34,8 @@ def press(state: State, key: Key, view: View) -> Result:
         return replace(state, table=moved), ()
     if key.name in actions.KEYS:
         return actions.press(state, key.name, view)
+    if key.name in actions.RANKS:
+        return actions.rank(state, actions.RANKS[key.name], view)
     if key.name in ("n", "N"):
         form = Form(start=key.name == "N")
         return replace(state, screen="form", form=form), (Effect("templates"), Effect("providers"))

@@ -120,6 +120,9 @@ def _one(plane: ControlPlane, verb: str, workflow_id: str, args: dict[str, Any])
         if plane.state_of(workflow_id) == "paused":
             return _said(plane.resume(workflow_id, with_engine=engine))
         return _said(plane.start(workflow_id, with_engine=engine))
+    if verb == "priority":
+        plane.set(workflow_id, priority=args["to"])
+        return f"the priority of {workflow_id} is {args['to']} now"
     if verb == "stop":
         return _said(plane.stop(workflow_id, force=args["force"]))
     return _call(plane, verb, workflow_id)

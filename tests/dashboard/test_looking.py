@@ -2,16 +2,19 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from perles.dashboard.data import Source
+from perles.dashboard.editor import of
 from perles.dashboard.frames.compose import Composer
 from perles.dashboard.frames.matches import unfolded
 from perles.dashboard.frames.transcript import record_lines
 from perles.dashboard.inside import Record, said
 from perles.dashboard.keys import Key
-from perles.dashboard.model import Detail, Effect, State, View
+from perles.dashboard.lines import columns_of
+from perles.dashboard.model import Attention, Detail, Effect, Place, State, View, tabs_of
 from perles.dashboard.state import press
 from perles.store.dashboard_views import MANY
 from tests.dashboard.views import inside, table, waiting
@@ -91,6 +94,24 @@ def test_a_click_on_a_tab_opens_it() -> None:
         assert beside == DETAIL
 
 
+def test_retired_agents_stand_behind_all_other_tabs() -> None:
+    view = inside((140, 42))
+    assert view.inside is not None
+    first, second = view.inside.agents
+    old = [{**second, "name": f"worker-{n}", "status": "retired"} for n in range(2, 22)]
+    view = view._replace(inside=view.inside._replace(agents=[first, *old, second]))
+
+    assert tabs_of(view)[:3] == ["coordinator", "worker-1", "messages"]
+    assert tabs_of(view)[-1] == "worker-21"
+    text = "\n".join(_text(DETAIL, view))
+    assert "– 20 retired" in text
+    assert "task c" in text
+    assert _type(DETAIL, view, "shift-tab")[0].detail == Detail("wf-00000000", "worker-21")
+    written = _type(DETAIL, view, "m", "tab", "tab")[0].detail
+    assert written is not None
+    assert written.to == "coordinator"
+
+
 def test_a_click_in_the_inbox_selects_and_another_opens() -> None:
     rows = [waiting(number, workflow_id=f"wf-{number}") for number in (3, 2, 1)]
     view = table(3, SIZE)._replace(waiting=rows)
@@ -132,6 +153,51 @@ def test_tab_after_other_text_goes_to_the_next_agent() -> None:
 
     assert state.detail is not None
     assert state.detail.to == "worker-1"
+
+
+def test_what_is_searched_is_marked_where_it_stands() -> None:
+    searching = replace(DETAIL, detail=Detail("wf-00000000", search=of("done: SEE")))
+    _, frame = Composer().compose(searching, inside(SIZE))
+
+    marked = ["".join(p.text for p in line if p.style.endswith("|sel")) for line in frame.lines]
+    assert [text for text in marked if text] == ["Done: see"] * 2
+
+
+def test_one_that_is_gone_to_is_marked_more() -> None:
+    detail = Detail("wf-00000000", search=of("see"), found=Place(5, 1))
+    _, frame = Composer().compose(replace(DETAIL, detail=detail), inside(SIZE))
+
+    marked = [[p.text for p in line if p.style == "reverse"] for line in frame.lines]
+    assert [texts for texts in marked if texts] == [["see"]]
+
+
+def test_letters_that_grow_when_they_are_made_small_do_not_move_the_mark() -> None:
+    view = inside(SIZE, "İİ see")
+    _, frame = Composer().compose(
+        replace(DETAIL, detail=Detail("wf-00000000", search=of("see"))), view
+    )
+
+    assert {columns_of(line) for line in frame.lines} == {80}
+
+
+def test_from_inside_one_sees_that_others_need_somebody() -> None:
+    view = inside(SIZE)._replace(attention=Attention({"wf-00000000": 3, "wf-00000001": 2}))
+    assert "▲ another workflow needs you: ! goes there" in _text(DETAIL, view)[-2]
+
+    own = view._replace(attention=Attention({"wf-00000000": 3}))
+    assert "needs you" not in "".join(_text(DETAIL, own))
+
+
+def test_what_is_sent_is_seen_by_who_scrolled_back() -> None:
+    view = inside((80, 12))
+    back, _ = _type(DETAIL, view, "k", "k", "k")
+
+    sent, _ = _type(back, view, "m", "h", "i", "enter")
+
+    assert back.detail is not None
+    assert back.detail.up == 3
+    assert sent.detail is not None
+    assert (sent.detail.up, sent.detail.until) == (0, None)
 
 
 @pytest.fixture

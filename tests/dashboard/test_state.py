@@ -116,38 +116,6 @@ def test_chat_sends_to_the_agent_of_the_tab_and_remembers() -> None:
     assert state.detail.input.text == "hi"
 
 
-def test_a_draft_is_kept_per_workflow_and_agent() -> None:
-    view = inside(SIZE)
-
-    state, _ = _keys(DETAIL, view, "m", "h", "i", "esc", "2", "m", "y", "o", "esc", "esc")
-    again, _ = _keys(state, view, "enter", "m")
-    other, _ = _keys(again, view, "esc", "2", "m")
-
-    assert again.detail is not None
-    assert again.detail.input.text == "hi"
-    assert other.detail is not None
-    assert (other.detail.to, other.detail.input.text) == ("worker-1", "yo")
-
-
-def test_a_text_goes_along_to_another_agent_that_has_no_draft() -> None:
-    state, effects = _keys(DETAIL, inside(SIZE), "m", "h", "i", "tab", "enter")
-
-    assert effects == [Effect("send", {"id": "wf-00000000", "text": "hi", "to": "worker-1"})]
-    assert state.detail is not None
-    assert state.detail.input.text == ""
-
-
-def test_a_text_that_could_not_be_sent_is_a_draft_again_wherever_one_is_by_then() -> None:
-    state, (effect,) = _keys(DETAIL, inside(SIZE), "m", "h", "i", "enter")
-    there, _ = take(state, Answer("send", effect.args, None, "cannot send"))
-    left, _ = take(_keys(state, inside(SIZE), "esc", "esc")[0],
-                   Answer("send", effect.args, None, "cannot send"))  # fmt: skip
-
-    assert there.detail is not None
-    assert there.detail.input.text == "hi"
-    assert left.drafts["wf-00000000", "coordinator"] == "hi"
-
-
 def test_a_huge_paste_into_the_chat_is_cut_and_told() -> None:
     view = inside(SIZE)
     state, _ = _keys(State(screen="detail", detail=Detail("wf-00000000")), view, "m")
@@ -183,7 +151,7 @@ def test_an_order_on_one_agent_is_refused_and_not_sent_as_a_message(text: str) -
 
 def test_random_keys_never_break_state_or_frames() -> None:
     chance = random.Random(8)
-    names = [*"jkgG/sxpnNira oO!E?q123mlhyd", "enter", "esc", "tab", "shift-tab", "up", "down"]
+    names = [*"jkgG/sxpnNira oO!E?q123mlhydt+-M", "enter", "esc", "tab", "shift-tab", "up", "down"]
     names += ["pageup", "pagedown", "home", "end", "paste", "click", "wheel-up", "ctrl-s", "é"]
     views = [table(50, SIZE), table(0, (40, 10)), inside((120, 40)), inside((24, 5))]
     composer = Composer()

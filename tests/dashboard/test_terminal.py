@@ -71,6 +71,24 @@ def test_ctrl_z_goes_to_the_shell_and_fg_comes_back(home: Home) -> None:
     terminal.assert_whole()
 
 
+def test_the_mouse_that_is_left_to_the_terminal_is_left_after_fg_too(home: Home) -> None:
+    command = shlex.join(home.argv("dashboard", "--no-engine"))
+    terminal = Terminal(home, shell=f"{command}; echo at the shell; read x; fg")
+    terminal.shows("no workflow yet")
+    terminal.type("M")
+    terminal.shows("the mouse selects text")
+    terminal.type("\x1a")
+    terminal.shows("at the shell")
+
+    terminal.type("\n")
+    terminal.shows("no workflow yet")
+
+    assert terminal.raw.rfind(b"\x1b[?1000l") > terminal.raw.rfind(b"\x1b[?1000h")
+    terminal.type("q")
+    terminal.ends()
+    terminal.assert_whole()
+
+
 def test_a_hang_up_ends_the_dashboard(home: Home) -> None:
     terminal = _open(home)
 

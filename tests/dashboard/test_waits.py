@@ -90,6 +90,8 @@ def test_what_is_known_is_not_looked_up_again(crew: Crew, monkeypatch: pytest.Mo
          "for you: Deploy?"),
         ({"state": "pending", "start_requested_at": "x", "queue_place": 3,
           "reason": "waiting for a port"}, 60, "waiting for a port, 3rd in line"),
+        ({"state": "pending", "start_requested_at": "x", "queue_place": 3,
+          "reason": "waiting for a port"}, 24, "waiting fo…, 3rd in line"),
         ({"state": "pending", "start_requested_at": None}, 60, "not started"),
         ({"state": "paused", "reason": "over budget"}, 60, "over budget"),
     ],

@@ -124,9 +124,21 @@ def _filter(state: State, view: View) -> Line:
 
 
 def _place(state: State, view: View) -> Line:
+    if state.detail is not None:
+        return _elsewhere(state.detail, view)
     if state.screen != "table" or not view.ids:
         return ()
     return line(Segment(f"{state.table.cursor + 1}/{len(view.ids)} by {state.table.sort}", "muted"))
+
+
+def _elsewhere(detail: Detail, view: View) -> Line:
+    """That other workflows want attention too: their table is not in sight."""
+    newest = view.attention.newest
+    count = len(newest) - (detail.workflow_id in newest)
+    if not count:
+        return ()
+    who = "another workflow needs" if count == 1 else f"{count} other workflows need"
+    return line(Segment(f"▲ {who} you: ! goes there", "warn"))
 
 
 def _bindings(state: State) -> tuple[keymap.Binding, ...]:

@@ -34,6 +34,7 @@ _NEAR: Final = 4096
 _SIGNS: Final = ("last_heartbeat_at", "last_progress_at")
 _NOTE_BESIDE: Final = 110
 """From so many columns on, what a workflow does stands beside its name."""
+_LEAST_NAME: Final = 12
 _NOTE_BELOW: Final = 16
 """From so many rows on, it stands below on narrower screens."""
 
@@ -90,12 +91,16 @@ def _side(view: View, inside: Inside, height: int) -> list[Line]:
     row = inside.row
     lines = [line(Segment("Tasks", "title"))]
     tasks = tree(inside.tasks, SIDE, view.now, full=False)
-    room = max(1, height - len(inside.agents) - 8)
+    agents = [agent for agent in inside.agents if agent["status"] != "retired"]
+    retired = len(inside.agents) - len(agents)
+    room = max(1, height - len(agents) - 8 - (1 if retired else 0))
     lines += tasks[:room]
     if len(tasks) > room:
         lines.append(line(Segment(f"… {len(tasks) - room} more: tab tasks", "muted")))
     lines += [(), line(Segment("Agents", "title"))]
-    lines += [_agent(agent) for agent in inside.agents]
+    lines += [_agent(agent) for agent in agents]
+    if retired:
+        lines.append(line(Segment(f"– {retired} retired", "muted")))
     lines += [(), line(Segment(cut(clean(f"in {row['work_dir']}"), SIDE), "muted"))]
     if row["branch"]:
         lines.append(line(Segment(cut(clean(f"on {row['branch']}"), SIDE), "muted")))
@@ -136,7 +141,9 @@ def _head(row: Mapping[str, Any], view: View) -> list[Line]:
     lead = f"{GLYPHS.get(state, '?')} {state} "
     free = columns - width(lead) - columns_of(right) - 1
     below = columns < _NOTE_BESIDE
-    name = cut(clean(row["name"]), max(8, free if below else free // 2))
+    if free < _LEAST_NAME:
+        free = columns - width(lead)  # without the sums
+    name = cut(clean(row["name"]), free if below else free // 2)
     note, style = note_of(row, view.now, columns - 2 if below else free - width(name) - 2)
     left = line(Segment(lead, f"state.{state}"), Segment(name, "bold"))
     if not below:

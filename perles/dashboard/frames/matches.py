@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from perles.dashboard import seeking
 from perles.dashboard.frames.body import Span, columns_beside, is_read, spans
@@ -104,11 +105,32 @@ def marked(detail: Detail, view: View, columns: int, start: int, shown: list[Lin
 
 
 def _mark(given: Line, wanted: str, here: bool) -> Line:
-    if here:
-        return tuple(Segment(text, "reverse") for text, _ in given)
-    if wanted not in _text(given):
-        return given
-    return tuple(Segment(text, f"{style}|sel") for text, style in given)
+    """The line with what is searched marked in it; all of it where a match is folded away."""
+    text = _text(given)
+    if wanted not in text:
+        return tuple(Segment(part, "reverse") for part, _ in given) if here else given
+    if len(text) != sum(len(part) for part, _ in given):
+        return tuple(Segment(part, "reverse") for part, _ in given)  # small letters are more
+    found: list[Segment] = []
+    spots = _spots(text, wanted)
+    at = 0
+    for part, style in given:
+        cuts = sorted({0, len(part), *(c - at for spot in spots for c in spot)})
+        for start, end in pairwise(cut for cut in cuts if 0 <= cut <= len(part)):
+            hit = any(first <= at + start < last for first, last in spots)
+            marked = ("reverse" if here else f"{style}|sel") if hit else style
+            found.append(Segment(part[start:end], marked))
+        at += len(part)
+    return tuple(found)
+
+
+def _spots(text: str, wanted: str) -> list[tuple[int, int]]:
+    """Where a text stands in a line, from and to."""
+    found, at = [], text.find(wanted)
+    while at >= 0:
+        found.append((at, at + len(wanted)))
+        at = text.find(wanted, at + len(wanted))
+    return found
 
 
 def _text(given: Line) -> str:

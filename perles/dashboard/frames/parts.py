@@ -137,8 +137,19 @@ def note_of(row: Mapping[str, Any], now: float, columns: int) -> tuple[str, str]
         return doing_of(row.get("doing", ()), now, columns), "muted"
     if row["state"] == "pending" and row["start_requested_at"] is None:
         return "not started", "muted"
-    standing = why({"reason": row["reason"], "queue_place": row.get("queue_place")})
+    standing = _standing(row, columns)
     return standing or ("waits to start" if row["state"] == "pending" else ""), "muted"
+
+
+def _standing(row: Mapping[str, Any], columns: int) -> str:
+    """Why it stands where it stands; the place in line is in sight where the reason is too long."""
+    place = row.get("queue_place")
+    reason = clean(str(row["reason"] or "")[:MAX_MEASURED])
+    said = why({"reason": reason, "queue_place": place})
+    if place is None or width(said) <= columns:
+        return said
+    end = why({"reason": "", "queue_place": place}).removeprefix("waiting")
+    return cut(reason, max(4, columns - width(end))) + end
 
 
 def doing_of(doing: tuple[Wait, ...], now: float, columns: int) -> str:

@@ -117,7 +117,7 @@ class Runner:
         if on_terminal() and not self._json:
             from perles.cli.run_view import follow_live
 
-            way_out = "Ctrl-C pauses it" if self._own else "Ctrl-C to leave"
+            way_out = "Ctrl-C pauses" if self._own else "Ctrl-C to leave"
             follow_live(self._plane, self._id, self._finished, way_out=way_out)
         else:
             self._follow_plain(begun)

@@ -83,7 +83,7 @@ class RunView:
             bar,
             Text(f"{ended}/{len(tasks)}"),
             Text(span(between(self.shown["started_at"], self.shown["ended_at"])), style="dim"),
-            Text("" if self.shown["ended_at"] else self._way_out, style="dim"),
+            Text("" if self.shown["ended_at"] else self._way_out, style="dim", no_wrap=True),
         )
         return grid
 

@@ -8,8 +8,7 @@ that names file, line and the nearest key.
 
 import json
 import os
-import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from pathlib import Path
@@ -19,20 +18,13 @@ from perles import provider_config, theme, yamlfile
 from perles.config_files import files as files
 from perles.config_files import repo_of as repo_of
 from perles.config_files import user_file as user_file
+from perles.config_keys import IGNORED, OPTIONS, RESOURCE, TABLE, Option, Price
 from perles.domain.duration import format_duration
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
 from perles.provider_config import Providers
 from perles.theme import Theme
 from perles.yamlfile import Node
-
-
-class Price(NamedTuple):
-    """What a model costs: USD for a million tokens."""
-
-    input: float
-    output: float
-    cached: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,147 +120,6 @@ class Setting(NamedTuple):
     origin: str
 
 
-class Option(NamedTuple):
-    """One key of the file: where it goes, how its value is read, and what it means."""
-
-    key: str
-    section: str
-    field: str
-    read: Callable[[Node], Any]
-    help: str
-
-
-def _int(low: int, high: int | None = None) -> Callable[[Node], int]:
-    return lambda node: node.integer(low, high)
-
-
-def _prices(node: Node) -> dict[str, Price]:
-    found = {}
-    for model, price in node.mapping().items():
-        entries = price.mapping(Price._fields)
-        for name in ("input", "output"):
-            if name not in entries:
-                raise price.error(f"{name} is missing: USD for a million tokens")
-        found[model] = Price(**{name: float(entry.amount()) for name, entry in entries.items()})
-    return found
-
-
-def _words(node: Node) -> tuple[str, ...]:
-    """A list of words; in a variable, or as one text, separated as a shell does it."""
-    if not isinstance(node.value, str):
-        return tuple(item.text() for item in node.items())
-    try:
-        return tuple(shlex.split(node.value))
-    except ValueError as error:
-        raise node.error(f"cannot be split into words: {error}") from None
-
-
-def _positive(node: Node) -> float:
-    seconds = node.duration()
-    if seconds <= 0:
-        raise node.error("must be above 0")
-    return seconds
-
-
-_RESOURCE: Final = "orchestration.control_plane.resource_policy"
-_HEALTH: Final = "orchestration.control_plane.health_policy"
-_ON_EXHAUSTED: Final = ("fail", "pause", "alert")
-_ON_BUDGET: Final = ("fail", "pause")
-
-_TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]] = {
-    "resource_policy": (
-        _RESOURCE,
-        {
-            "max_workflows_running": (_int(1), "workflows that run at once"),
-            "max_workers": (_int(1), "live workers over all workflows"),
-            "max_ai_calls": (_int(1), "turns of AI agents at once"),
-            "token_budget": (_int(0), "tokens over all workflows; 0 means no limit"),
-            "port_range_start": (_int(1024, 65535), "first port for the workflows' servers"),
-            "port_range_end": (_int(1024, 65535), "last port, inclusive"),
-            "cost_budget": (Node.amount, "USD over all workflows; 0 means no limit"),
-            "on_budget_exhausted": (
-                lambda node: node.word(_ON_BUDGET),
-                "fail or pause, when a budget is used up",
-            ),
-            "prices": (
-                _prices,
-                "by model, where its CLI tells no cost: {input: 3, output: 15, cached: 0.3}, "
-                "USD for a million tokens",
-            ),
-        },
-    ),
-    "health_policy": (
-        _HEALTH,
-        {
-            "heartbeat_timeout": (Node.duration, "no event for so long: degraded"),
-            "progress_timeout": (Node.duration, "no progress for so long: stuck"),
-            "max_recoveries": (_int(0), "recovery steps before on_exhausted"),
-            "enable_auto_nudge": (Node.boolean, "nudge the coordinator of what is stuck"),
-            "recovery_backoff": (Node.duration, "time between recovery steps"),
-            "max_nudges": (_int(0), "nudges before the next step"),
-            "enable_auto_replace": (Node.boolean, "replace an agent that hangs"),
-            "enable_auto_pause": (Node.boolean, "pause a stuck workflow"),
-            "on_exhausted": (lambda node: node.word(_ON_EXHAUSTED), "fail, pause or alert"),
-        },
-    ),
-    "timeouts": (
-        "orchestration.timeouts",
-        {
-            "turn": (Node.duration, "a turn that takes longer is ended; 0s means no limit"),
-            "silence": (Node.duration, "a turn that prints nothing so long is ended; 0s: no limit"),
-        },
-    ),
-    "limits": (
-        "orchestration.limits",
-        {"turn_output": (Node.size, "bytes that a turn may print, or like 1GiB")},
-    ),
-    "notify": (
-        "notify",
-        {
-            "command": (_words, "program and arguments, told of events as JSON on stdin"),
-            "timeout": (_positive, "a command that takes longer is killed"),
-            "events": (_words, "globs of the events to tell"),
-        },
-    ),
-    "retention": (
-        "retention",
-        {
-            "older_than": (Node.duration, "prune workflows that ended so long ago; 0s: never"),
-            "keep": (_int(0), "but never the newest so many that ended"),
-            "backup_every": (Node.duration, "back up the database so often; 0s: never"),
-            "backup_keep": (_int(1), "of these backups the newest so many stay"),
-        },
-    ),
-    "theme": (
-        "theme",
-        {
-            "preset": (theme.read_preset, "colours of the dashboard: dark, light, high-contrast"),
-            "colors": (theme.read_colors, 'one by one, such as {text.muted: "#999999"}'),
-        },
-    ),
-}
-OPTIONS: Final = {
-    f"{prefix}.{name}": Option(f"{prefix}.{name}", section, name, reader, text)
-    for section, (prefix, entries) in _TABLE.items()
-    for name, (reader, text) in entries.items()
-}
-
-IGNORED: Final = frozenset(
-    {"views", "ui", "theme.mode", "beads_dir", "sound", "flags"}
-    | {
-        f"orchestration.{name}"
-        for name in (
-            *("observer_enabled", "api_port", "templates", "session_storage", "workflows"),
-            "tracing",
-        )
-    }
-    | {
-        f"orchestration.timeouts.{name}"
-        for name in ("worktree_creation", "coordinator_start", "workspace_setup", "max_total")
-    }
-)
-"""Keys of the original that are accepted and have no effect here (yet)."""
-
 _PREFIX: Final = "PERLES_"
 
 
@@ -323,7 +174,7 @@ def render_default() -> str:
     """A configuration file with every key, its default and its meaning."""
     lines = ["# Perles configuration. Every key with its default."]
     above: list[str] = []
-    for section, (prefix, entries) in _TABLE.items():
+    for section, (prefix, entries) in TABLE.items():
         path = prefix.split(".")
         for depth, name in enumerate(path):
             if path[: depth + 1] != above[: depth + 1]:
@@ -345,7 +196,7 @@ def _collect(
             if key not in IGNORED:
                 found[key] = _Found(OPTIONS.get(key), node, _origin(node.where, found.get(key)))
     for name, key in _variables(environ).items():
-        node = Node(environ[name], f"environment variable {name}", 1, key)
+        node = Node(environ[name], f"environment variable {name}", 0, key)
         origin = _origin(f"environment {name}", found.get(key))
         found[key] = _Found(OPTIONS[key], node, origin)
     return found
@@ -396,7 +247,7 @@ def _names_below(prefix: str) -> set[str]:
 
 
 def _build(found: Mapping[str, _Found]) -> Config:
-    values: dict[str, dict[str, Any]] = {section: {} for section in _TABLE}
+    values: dict[str, dict[str, Any]] = {section: {} for section in TABLE}
     for option, node, _ in found.values():
         if option is not None:
             values[option.section][option.field] = option.read(node)
@@ -414,7 +265,7 @@ def _build(found: Mapping[str, _Found]) -> Config:
     )
     policy = config.resource_policy
     if policy.port_range_start > policy.port_range_end:
-        culprit = found.get(f"{_RESOURCE}.port_range_end") or found[f"{_RESOURCE}.port_range_start"]
+        culprit = found.get(f"{RESOURCE}.port_range_end") or found[f"{RESOURCE}.port_range_start"]
         raise culprit.node.error(
             f"the port range {policy.port_range_start}-{policy.port_range_end} is empty; "
             "port_range_start must not be above port_range_end"
@@ -439,14 +290,6 @@ def _entry(price: Price | str) -> str:
 
 
 assert all(
-    {field.name for field in fields(cls)} == set(_TABLE[section][1])
-    for section, cls in (
-        ("resource_policy", ResourcePolicy),
-        ("health_policy", HealthPolicy),
-        ("timeouts", Timeouts),
-        ("limits", Limits),
-        ("notify", Notify),
-        ("retention", Retention),
-        ("theme", Theme),
-    )
+    {one.name for one in fields(getattr(Config(), section))} == set(entries)
+    for section, (_, entries) in TABLE.items()
 )

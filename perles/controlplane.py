@@ -21,7 +21,8 @@ from perles.domain.errors import (
     UsageError,
 )
 from perles.hosting import POLL, EngineHost
-from perles.store import resource_views, views
+from perles.store import event_views, resource_views, show_views, views
+from perles.store.references import resolve
 
 if TYPE_CHECKING:
     from perles.doctor.finding import Finding
@@ -202,7 +203,7 @@ class ControlPlane(EngineHost):
         from perles.store import inbox_views
 
         with views.reading(self.database_path) as connection:
-            workflow_id = None if ref is None else views.resolve(connection, ref)
+            workflow_id = None if ref is None else resolve(connection, ref)
             return inbox_views.tasks(connection, workflow_id, waiting=waiting)
 
     def approve(self, ref: str, task: str, message: str | None = None) -> Outcome:
@@ -240,7 +241,7 @@ class ControlPlane(EngineHost):
         if not self.database_path.exists():
             self.get(ref)
         with views.reading(self.database_path) as connection:
-            old_id = views.resolve(connection, ref)
+            old_id = resolve(connection, ref)
         new_id = _new_id()
         self._database.write(lambda tx: insert_retry(tx, old_id, new_id))
         return new_id
@@ -248,7 +249,7 @@ class ControlPlane(EngineHost):
     def get(self, ref: str) -> dict[str, Any]:
         """One workflow, as `show --json` has it. Raises `NotFoundError`, `AmbiguousIdError`."""
         with views.reading(self.database_path) as connection:
-            return views.show_workflow(connection, views.resolve(connection, ref))
+            return show_views.show_workflow(connection, resolve(connection, ref))
 
     def list(self, **filters: Any) -> list[dict[str, Any]]:
         """Workflows in the shape of `list --json`, newest first; filters as in `WorkflowFilter`."""
@@ -263,7 +264,7 @@ class ControlPlane(EngineHost):
     def last_seq(self) -> int:
         """The seq of the newest event; 0 where there is none."""
         with views.reading(self.database_path) as connection:
-            return views.last_seq(connection)
+            return event_views.last_seq(connection)
 
     def subscribe(
         self,
@@ -280,8 +281,8 @@ class ControlPlane(EngineHost):
         from perles.store.tail import tail
 
         with views.reading(self.database_path) as connection:
-            workflow_id = None if workflow is None else views.resolve(connection, workflow)
-            start = views.last_seq(connection) if since is None else since
+            workflow_id = None if workflow is None else resolve(connection, workflow)
+            start = event_views.last_seq(connection) if since is None else since
         return tail(
             self.database_path, since=start, workflow_id=workflow_id, types=tuple(types), stop=stop
         )
@@ -304,7 +305,7 @@ class ControlPlane(EngineHost):
             around = machine.Surroundings(self.paths, os.environ, config, error, ignored)
             return machine.examine(around)
         with views.reading(self.database_path) as connection:
-            shown = views.show_workflow(connection, views.resolve(connection, ref))
+            shown = show_views.show_workflow(connection, resolve(connection, ref))
             assert connection is not None
             case = workflow.Case(connection, shown, config, self.engine_runs())
             return workflow.examine(case)
@@ -348,7 +349,7 @@ class ControlPlane(EngineHost):
         if not self.database_path.exists():
             self.get(ref)  # says that there is no such workflow
         with views.reading(self.database_path) as connection:
-            workflow_id = views.resolve(connection, ref)
+            workflow_id = resolve(connection, ref)
         command_id = self._database.write(lambda tx: append_command(tx, workflow_id, kind, args))
         return Request(workflow_id, command_id, kind)
 

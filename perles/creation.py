@@ -9,6 +9,8 @@ from typing import Any, Final, NamedTuple
 from perles.config import Config, repo_of
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
+from perles.domain.plain import is_text
+from perles.domain.spec_types import check_types
 from perles.domain.specs import Plan, WorkflowSpec
 from perles.domain.states import PRIORITIES, TASK
 from perles.engine.task_graph import unblock
@@ -41,6 +43,7 @@ def prepare(
     environ: Mapping[str, str] = os.environ,
 ) -> Prepared:
     """Check everything about a spec. Nothing is written. Raises `UsageError`."""
+    check_types(spec)
     work_dir = _work_dir(spec.work_dir)
     if spec.priority not in PRIORITIES:
         raise UsageError(
@@ -150,6 +153,8 @@ def _work_dir(given: str | None) -> Path:
     work_dir = Path(os.path.abspath(os.path.expanduser(given or os.curdir)))
     if not work_dir.is_dir():
         raise UsageError(f"cannot work in {work_dir}: no such folder; make it, or give another one")
+    if not is_text(str(work_dir)):
+        raise UsageError(f"cannot work in {str(work_dir)!r}: the name is not UTF-8; rename it")
     return work_dir
 
 

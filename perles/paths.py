@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from perles.domain.errors import DatabaseError
+from perles.domain.plain import is_text
 
 
 def home(environ: Mapping[str, str]) -> Path:
@@ -23,6 +24,11 @@ class Paths:
 
     def ensure_home(self) -> None:
         """Make the home folder, private to the user. Raises `DatabaseError` when it cannot be."""
+        if not is_text(str(self.root)):
+            raise DatabaseError(
+                f"cannot use the home folder {str(self.root)!r}: the name is not UTF-8; "
+                "set PERLES_HOME to another one"
+            )
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:

@@ -40,8 +40,8 @@ class Node:
 
     @property
     def where(self) -> str:
-        """`file:line`."""
-        return f"{self.source}:{self.line}"
+        """`file:line`; the source alone where it has no lines (line 0)."""
+        return f"{self.source}:{self.line}" if self.line else self.source
 
     def error(self, problem: str) -> UsageError:
         """The error to raise for this value."""

@@ -10,6 +10,7 @@ from perles.domain.staffing import label
 from perles.paths import Paths, home
 from perles.store import views
 from perles.store.agent_views import Json, list_agents
+from perles.store.references import resolve
 
 HEADERS = ("WORKFLOW", "AGENT", "PROVIDER", "STATUS", "TASK", "TURNS", "TOKENS", "COST", "CONTEXT")
 
@@ -23,7 +24,7 @@ def command(
 ) -> None:
     """List agents: of one workflow, or of all that run or are paused."""
     with views.reading(Paths(home(os.environ)).database_path()) as connection:
-        workflow_id = None if id is None else views.resolve(connection, id)
+        workflow_id = None if id is None else resolve(connection, id)
         found = list_agents(connection, workflow_id)
     if json:
         print_json(found)

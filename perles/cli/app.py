@@ -101,6 +101,10 @@ def run_app(argv: list[str]) -> int:
         result = command.main(args=argv, prog_name="perles", standalone_mode=False)
     except typer.Abort:
         return 130
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):
+            raise error.__context__ from None  # the parser's library makes a failure of it
+        raise
     except Exception as error:
         # The errors of the command line's parser, whichever library they are from.
         code = getattr(error, "exit_code", None)

@@ -2,10 +2,13 @@
 
 from typing import NamedTuple
 
-from perles.cli.output import print_json
+from perles.cli.output import print_json, warn
 from perles.domain.errors import UsageError
+from perles.domain.plain import LARGEST
 from perles.paths import Paths
 from perles.store import views
+from perles.store.event_views import last_seq, read_events
+from perles.store.references import resolve
 from perles.store.views import Json
 from perles.text import clean, cut
 
@@ -27,12 +30,15 @@ class EventOptions(NamedTuple):
 
 def run(options: EventOptions, paths: Paths) -> None:
     """Print events: the newest, those after `since`, or for ever with `follow`."""
-    if (options.since or 0) < 0 or (options.limit is not None and options.limit < 1):
-        raise UsageError("cannot use these bounds: --since is 0 or more, --limit 1 or more")
+    least = 1 if options.limit is None else options.limit
+    if not (0 <= (options.since or 0) <= LARGEST and 1 <= least <= LARGEST):
+        raise UsageError(
+            "cannot use these bounds: --since is 0 or more, --limit 1 or more, at most 2^63 - 1"
+        )
     limit = options.limit or (None if options.since is not None else DEFAULT_LIMIT)
     with views.reading(paths.database_path()) as connection:
-        workflow_id = None if options.id is None else views.resolve(connection, options.id)
-        found = views.read_events(
+        workflow_id = None if options.id is None else resolve(connection, options.id)
+        found = read_events(
             connection,
             since=options.since or 0,
             workflow_id=workflow_id,
@@ -40,9 +46,11 @@ def run(options: EventOptions, paths: Paths) -> None:
             limit=limit,
             newest=options.since is None,
         )
-        last = views.last_seq(connection)
+        last = last_seq(connection)
     for event in found:
         _print(event, options.json)
+    if not (found or options.json or options.follow):
+        warn("no events fit" if last else "no events yet: perles run FILE")
     if options.follow:
         since = found[-1]["seq"] if found else max(options.since or 0, last)
         _follow(options, paths, workflow_id, since)

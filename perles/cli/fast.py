@@ -11,7 +11,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from perles.domain.errors import PerlesError
+from perles.cli import streams
+from perles.domain.errors import PerlesError, UsageError
+from perles.domain.plain import is_text
 from perles.text import clean
 
 _FLAGS: Final[dict[str, dict[str, type]]] = {
@@ -49,6 +51,7 @@ _FLAGS: Final[dict[str, dict[str, type]]] = {
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    streams.settle()
     code = guarded(lambda: _dispatch(sys.argv[1:]))
     # Looking for cycles in what goes away with the process would take as long as most commands.
     gc.freeze()
@@ -66,15 +69,24 @@ def guarded(work: Callable[[], int]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        # The reader went away, as `head` does; keep the interpreter from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as error:
+        if not streams.cannot_print(error):
+            return _internal_error(error)
+        if isinstance(error, BrokenPipeError):
+            return 0  # the reader went away, as `head` does
+        print(f"perles: cannot write: {error.strerror}; make room there", file=sys.stderr)
+        return 1
+    except OverflowError as error:
+        if "SQLite" not in str(error):
+            return _internal_error(error)
+        print("perles: cannot use so large a number; the largest is 2^63 - 1", file=sys.stderr)
+        return UsageError.exit_code
     except Exception as error:  # noqa: BLE001 - the last boundary: the trace is kept in a file
         return _internal_error(error)
 
 
 def _dispatch(argv: Sequence[str]) -> int:
+    _refuse_bytes(argv)
     options = parse(argv)
     if options is not None and argv[0] == "dashboard":
         return _dashboard(options)
@@ -84,6 +96,13 @@ def _dispatch(argv: Sequence[str]) -> int:
     from perles.cli.app import run_app
 
     return run_app(list(argv))
+
+
+def _refuse_bytes(argv: Sequence[str]) -> None:
+    """Neither the database nor JSON takes what is no text. Raises `UsageError`."""
+    for word in argv:
+        if not is_text(word):
+            raise UsageError(f"cannot use argument {word!r}: it is not UTF-8; write it in UTF-8")
 
 
 def _run(verb: str, options: dict[str, Any]) -> None:
@@ -151,7 +170,7 @@ def _take(options: dict[str, Any], name: str, kind: type, value: str) -> bool:
     elif kind is tuple:
         options[name] = (*options.get(name, ()), value)
     elif kind is int:
-        if not (value.isascii() and value.isdigit()):
+        if not (value.isascii() and value.isdigit() and len(value) < 1000):
             return False
         options[name] = int(value)
     else:

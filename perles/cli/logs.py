@@ -17,6 +17,7 @@ from perles.domain.errors import UsageError
 from perles.paths import Paths, home
 from perles.provider_config import Providers
 from perles.store import views
+from perles.store.references import resolve
 from perles.store.turn_views import TurnOutput, turns_of
 from perles.text import clean
 
@@ -43,7 +44,7 @@ def command(
         raise UsageError(f"cannot show turn {turn}: turns are numbered from 1")
     path = Paths(home(os.environ)).database_path()
     with views.reading(path) as connection:
-        workflow_id = views.resolve(connection, id)
+        workflow_id = resolve(connection, id)
 
     def turns() -> list[TurnOutput]:
         with views.reading(path) as connection:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from perles.cli import create
+from perles.cli import create, streams
 from perles.cli.events import line_of
 from perles.cli.options import options
 from perles.cli.output import on_terminal, print_json, say, span, warn
@@ -27,6 +27,9 @@ QUIET = (
 
 LOOK_SECONDS = 0.1
 """How often the workflow's state and the engine are looked at."""
+
+UNREAD = 128 + signal.SIGPIPE
+"""The exit code where the reader went away, as the shell tells it."""
 
 
 @options(create.SpecOptions.of)
@@ -100,6 +103,12 @@ class Runner:
             return self._carry()
         except KeyboardInterrupt:
             return self._kill()
+        except OSError as error:
+            if not streams.cannot_print(error):
+                raise
+            why = f"perles: cannot print: {error.strerror}"
+            warn(f"{why}; {self._id} goes on. Look: perles show {self._id}")
+            return UNREAD if isinstance(error, BrokenPipeError) else 1
 
     def _carry(self) -> int:
         begun = self._plane.last_seq()
@@ -108,7 +117,8 @@ class Runner:
         if on_terminal() and not self._json:
             from perles.cli.run_view import follow_live
 
-            follow_live(self._plane, self._id, self._finished)
+            way_out = "Ctrl-C pauses" if self._own else "Ctrl-C to leave"
+            follow_live(self._plane, self._id, self._finished, way_out=way_out)
         else:
             self._follow_plain(begun)
         return self._leave() if self._signal is not None else self._conclude()

@@ -32,8 +32,9 @@ ENDED: Final = ("done", "failed", "skipped")
 class RunView:
     """What is drawn: made from a workflow's `show`, cut to the terminal's height."""
 
-    def __init__(self, shown: Json) -> None:
+    def __init__(self, shown: Json, way_out: str = "") -> None:
         self.shown = shown
+        self._way_out = way_out
         self._spinner = Spinner("dots", style="cyan")
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -82,7 +83,7 @@ class RunView:
             bar,
             Text(f"{ended}/{len(tasks)}"),
             Text(span(between(self.shown["started_at"], self.shown["ended_at"])), style="dim"),
-            Text("" if self.shown["ended_at"] else "Ctrl-C to leave", style="dim"),
+            Text("" if self.shown["ended_at"] else self._way_out, style="dim", no_wrap=True),
         )
         return grid
 
@@ -112,9 +113,11 @@ def visible(tasks: list[Json], rows: int) -> list[Json]:
     return [tasks[index] for index in sorted(order[:rows])]
 
 
-def follow_live(plane: ControlPlane, workflow_id: str, finished: Callable[[], bool]) -> None:
-    """Draw until `finished` says so; the last frame stays on the screen."""
-    view = RunView(plane.get(workflow_id))
+def follow_live(
+    plane: ControlPlane, workflow_id: str, finished: Callable[[], bool], *, way_out: str
+) -> None:
+    """Draw until `finished` says so; the last frame stays. `way_out` tells what Ctrl-C does."""
+    view = RunView(plane.get(workflow_id), way_out)
     console = Console(highlight=False)
     with Live(view, console=console, refresh_per_second=FRAMES_PER_SECOND):
         done = False

@@ -5,6 +5,8 @@ from typing import NamedTuple
 from perles.cli.output import between, print_json, print_table, say, span
 from perles.paths import Paths
 from perles.store import views
+from perles.store.references import resolve
+from perles.store.show_views import show_workflow
 from perles.store.views import Json
 from perles.store.waiting_views import why
 from perles.text import clean
@@ -24,7 +26,7 @@ class ShowOptions(NamedTuple):
 def run(options: ShowOptions, paths: Paths) -> None:
     """Print the workflow."""
     with views.reading(paths.database_path()) as connection:
-        shown = views.show_workflow(connection, views.resolve(connection, options.id))
+        shown = show_workflow(connection, resolve(connection, options.id))
     if options.json:
         print_json(shown)
         return

@@ -51,13 +51,18 @@ def show(
 
 @app.command()
 def check(
-    path: Annotated[Path, typer.Argument(help="A pipeline file, or a template's folder.")],
+    path: Annotated[
+        Path, typer.Argument(help="A pipeline file, a template's folder, or a template's key.")
+    ],
 ) -> None:
     """Check a pipeline file or a template (exit 2 when something is wrong with it)."""
     from perles.templates.pipeline import read_pipeline
     from perles.templates.template import read_templates
 
-    if path.is_dir() or path.name == "template.yaml":
+    if not path.exists() and path.name == str(path) and not path.suffix:
+        template = ControlPlane().templates(Path.cwd()).get(str(path))
+        say(f"{template.path} is fine: {template.key}")
+    elif path.is_dir() or path.name == "template.yaml":
         file = path / "template.yaml" if path.is_dir() else path
         found = read_templates(file, "file")
         if not found:

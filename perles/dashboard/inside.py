@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.dashboard.model import Detail, Inside
-from perles.store import dashboard_views, views
+from perles.store import dashboard_views
+from perles.store.event_views import last_seq
+from perles.store.show_views import show_tasks
 
 if TYPE_CHECKING:
     from sqlite3 import Connection, Row
@@ -44,14 +46,14 @@ def read_inside(
         return None
     workflow_id = detail.workflow_id
     agents = [dict(found) for found in dashboard_views.agents(connection, workflow_id)]
-    tasks = views.show_tasks(connection, workflow_id)
+    tasks = show_tasks(connection, workflow_id)
     read = _body(connection, detail, agents)
     body = _joined(read) if detail.tab in (agent["name"] for agent in agents) else read
     more = detail.tab not in _WHOLE and (
         len(read) >= detail.limit or (bool(read) and read[0].kind == "more")
     )
     below = _below(connection, detail, agents)
-    return Inside(row, agents, tasks, detail.tab, body, views.last_seq(connection), more, below)
+    return Inside(row, agents, tasks, detail.tab, body, last_seq(connection), more, below)
 
 
 def _below(connection: Connection, detail: Detail, agents: Sequence[Mapping[str, Any]]) -> int:

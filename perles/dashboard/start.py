@@ -18,6 +18,7 @@ from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
 from perles.paths import Paths, home
 from perles.store import views
+from perles.store.references import resolve
 from perles.text import clean
 from perles.theme import PRESETS, Theme
 
@@ -81,7 +82,7 @@ def _opened(state: State, ref: str | None, paths: Paths) -> State:
     if ref is None:
         return state
     with views.reading(paths.database_path()) as connection:
-        workflow_id = views.resolve(connection, ref)
+        workflow_id = resolve(connection, ref)
     return replace(state, screen="detail", detail=Detail(workflow_id))
 
 

@@ -6,6 +6,8 @@ from typing import Final
 from perles.domain.errors import UsageError
 
 _UNITS: Final = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+LONGEST: Final = 36500 * 86400.0
+"""A hundred years: what is far enough from where dates and numbers end."""
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|d|h|m|s)", re.ASCII)
 
 
@@ -17,7 +19,10 @@ def parse_duration(text: str) -> float:
     units = [unit for _, unit in parts]
     if len(set(units)) < len(units):
         raise UsageError(f"{text!r} names a unit twice; write it like 90s, 2m or 1h30m")
-    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if seconds > LONGEST:
+        raise UsageError(f"{text[:40]!r} is too long; the longest is {format_duration(LONGEST)}")
+    return seconds
 
 
 def format_duration(seconds: float) -> str:

@@ -8,6 +8,8 @@ reached, 7 database.
 from collections.abc import Sequence
 from typing import ClassVar
 
+from perles.domain.nearest import did_you_mean
+
 
 class PerlesError(Exception):
     """Something went wrong."""
@@ -34,13 +36,19 @@ class AmbiguousIdError(UsageError):
 
 
 class NotFoundError(PerlesError):
-    """No such workflow, agent or task."""
+    """No such workflow, agent or task. `near` are those that may have been meant."""
 
     exit_code = 3
 
-    def __init__(self, kind: str, given: str, hint: str = "perles list --all shows what is there"):
-        self.kind, self.given = kind, given
-        super().__init__(f"cannot find {kind} {given!r}: {hint}")
+    def __init__(
+        self,
+        kind: str,
+        given: str,
+        hint: str = "perles list --all shows what is there",
+        near: Sequence[str] = (),
+    ) -> None:
+        self.kind, self.given, self.near = kind, given, tuple(near)
+        super().__init__(f"cannot find {kind} {given!r}{did_you_mean(near)}: {hint}")
 
 
 class WrongStateError(PerlesError):

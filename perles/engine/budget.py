@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from perles.config import Price, ResourcePolicy
+from perles.config import ResourcePolicy
+from perles.config_keys import Price
 from perles.domain.errors import LimitReachedError
 from perles.engine import queries
 from perles.store import journal

@@ -4,6 +4,7 @@ from typing import Any
 
 from perles.domain.errors import UsageError, WrongStateError
 from perles.domain.nearest import nearest
+from perles.domain.plain import LARGEST
 from perles.domain.states import PRIORITIES, WORKFLOW
 from perles.store import journal
 from perles.store.database import Tx
@@ -29,6 +30,8 @@ def _check_budget(what: str, budget: float | None, used: float) -> None:
         return
     if not 0 <= budget < float("inf"):
         raise UsageError(f"cannot use a {what} of {budget:g}: it must be 0 (no limit) or more")
+    if isinstance(budget, int) and budget > LARGEST:
+        raise UsageError(f"cannot use so large a {what}: it must be at most 2^63 - 1")
     if budget and budget < used:
         raise UsageError(
             f"cannot set a {what} of {budget:g}: {used:g} are used already; give more, or stop it"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from sqlite3 import Connection
+    from sqlite3 import Connection, Row
 
 Json = dict[str, Any]
 
+_TOLD: Final = ("name", "role", "provider", "model", "status", "phase", "task", "pid")
 _AGENTS: Final = (
     "SELECT a.workflow_id, a.name, a.role, a.provider, a.model, a.status, a.phase, k.key AS task, "
     "a.tokens_in, a.tokens_out, a.tokens_cached, a.cost_usd, a.context_used, a.context_window, "
@@ -34,20 +35,21 @@ def list_agents(connection: Connection | None, workflow_id: str | None) -> list[
     return [_agent(dict(row)) for row in rows]
 
 
+def agent_of(row: Row | Json) -> Json:
+    """What is told of an agent everywhere: in its workflow, and among all agents."""
+    return {
+        **{name: row[name] for name in _TOLD},
+        "queued_messages": row["queued"],
+        "last_activity_at": row["last_activity_at"],
+    }
+
+
 def _agent(row: Json) -> Json:
     held = max(filter(None, (row.pop("provider_held_until"), row["held_until"])), default=None)
     return {
         "workflow_id": row["workflow_id"],
-        "name": row["name"],
-        "role": row["role"],
-        "provider": row["provider"],
-        "model": row["model"],
-        "status": row["status"],
-        "phase": row["phase"],
-        "task": row["task"],
-        "pid": row["pid"],
+        **agent_of(row),
         "turns": row["turns"],
-        "queued_messages": row["queued"],
         "tokens_in": row["tokens_in"],
         "tokens_out": row["tokens_out"],
         "tokens_cached": row["tokens_cached"],
@@ -57,7 +59,6 @@ def _agent(row: Json) -> Json:
         "held_until": held,
         "provider_session_id": row["provider_session_id"],
         "error": row["error"],
-        "last_activity_at": row["last_activity_at"],
     }
 
 

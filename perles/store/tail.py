@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from perles.store import views
+from perles.store.event_views import read_events
 from perles.store.watch import POLL, Watch
 
 BATCH: Final = 500
@@ -52,7 +53,7 @@ def _follow(
         stopping = stop()
         full = watch.changed() or stopping
         while full:
-            events = views.read_events(
+            events = read_events(
                 connection, since=since, workflow_id=workflow_id, types=types, limit=BATCH
             )
             full = len(events) == BATCH

@@ -10,18 +10,17 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from perles.domain.errors import AmbiguousIdError, DatabaseError, NotFoundError
+from perles.domain.errors import DatabaseError, NotFoundError
 from perles.domain.states import PRIORITIES
 from perles.store.failures import database_errors
 from perles.store.inbox_views import waiting_texts
 from perles.store.resource_views import places
 from perles.store.sqlite import BUSY_TIMEOUT, open_readonly
 from perles.store.version import HEAD, refuse_newer, schema_version
-from perles.store.waiting_views import nudges, waits_for
+from perles.store.waiting_views import waits_for
 
 if TYPE_CHECKING:
     from sqlite3 import Connection, Row
@@ -74,51 +73,6 @@ def reading(path: Path, *, timeout: float = BUSY_TIMEOUT) -> Iterator[Connection
             connection.close()
 
 
-def resolve(connection: Connection | None, ref: str) -> str:
-    """The id of the one workflow that is meant: its id, unique name, or unique prefix of its id.
-
-    A name is before a prefix without `wf-`: whose id happens to begin so is not meant.
-    Raises `NotFoundError`, `AmbiguousIdError`.
-    """
-    if connection is None or not ref:
-        raise NotFoundError("workflow", ref)
-    exact = connection.execute("SELECT id FROM workflows WHERE id = ?", (ref,)).fetchone()
-    if exact is not None:
-        return str(exact[0])
-    if not ref.startswith("wf-") and (named := _named(connection, ref)):
-        return _only(ref, named)
-    prefix = ref if ref.startswith("wf-") else f"wf-{ref}"
-    found = _ids(
-        connection,
-        "SELECT id FROM workflows WHERE id >= ? AND id < ? ORDER BY id LIMIT 20",
-        (prefix, prefix + "\U0010ffff"),
-    )
-    return _only(ref, found or _named(connection, ref))
-
-
-def _only(ref: str, found: list[str]) -> str:
-    if not found:
-        raise NotFoundError("workflow", ref)
-    if len(found) > 1:
-        raise AmbiguousIdError(ref, found)
-    return found[0]
-
-
-def _named(connection: Connection, name: str) -> list[str]:
-    """Workflows of this name: those in use, where there are any, before archived and retried."""
-    query = "SELECT w.id FROM workflows w WHERE w.name = ?"
-    in_use = (
-        f"{query} AND w.archived_at IS NULL AND NOT EXISTS "
-        "(SELECT 1 FROM workflows r WHERE r.retried_from = w.id)"
-    )
-    newest = " ORDER BY w.created_at DESC LIMIT 20"
-    return _ids(connection, in_use + newest, (name,)) or _ids(connection, query + newest, (name,))
-
-
-def _ids(connection: Connection, query: str, params: tuple[str, ...]) -> list[str]:
-    return [str(row[0]) for row in connection.execute(query, params)]
-
-
 def list_workflows(connection: Connection | None, wanted: WorkflowFilter) -> Listing:
     """The workflows that fit a filter, newest first."""
     if connection is None:
@@ -131,11 +85,16 @@ def list_workflows(connection: Connection | None, wanted: WorkflowFilter) -> Lis
     if len(rows) == limit:
         count = f"SELECT count(*) FROM workflows w{where}"
         more = connection.execute(count, params).fetchone()[0] - len(rows)
+    return Listing(overviews(connection, rows), more)
+
+
+def overviews(connection: Connection, rows: Sequence[Row]) -> list[Json]:
+    """Rows of `workflow_overview` with their labels, places in line, and what they wait for."""
     labels = _labels(connection, [row["id"] for row in rows])
-    line = places(connection) if any(_waits(row) for row in rows) else {}
+    line = places(connection) if any(_waits_in_line(row) for row in rows) else {}
     found = [_workflow(row, labels.get(row["id"], {}), line.get(row["id"])) for row in rows]
     _say_what_waits(connection, found)
-    return Listing(found, more)
+    return found
 
 
 def _say_what_waits(connection: Connection, rows: list[Json]) -> None:
@@ -148,7 +107,7 @@ def _say_what_waits(connection: Connection, rows: list[Json]) -> None:
         row["waits_for"] = waits.get(row["id"], [])
 
 
-def _waits(row: Row) -> bool:
+def _waits_in_line(row: Row) -> bool:
     return row["state"] in ("pending", "paused") and row["start_requested_at"] is not None
 
 
@@ -223,157 +182,6 @@ def _workflow(row: Row, labels: dict[str, str], place: int | None) -> Json:
         "ended_at": row["ended_at"],
         "uptime_s": row["uptime_s"],
     }
-
-
-def show_workflow(connection: Connection | None, workflow_id: str) -> Json:
-    """One workflow with its tasks, agents and the history of its state."""
-    if connection is None:
-        raise NotFoundError("workflow", workflow_id)
-    query = "SELECT * FROM workflow_overview WHERE id = ?"
-    row = connection.execute(query, (workflow_id,)).fetchone()
-    if row is None:
-        raise NotFoundError("workflow", workflow_id)
-    place = places(connection).get(workflow_id) if _waits(row) else None
-    shown = _workflow(row, _labels(connection, [workflow_id]).get(workflow_id, {}), place)
-    _say_what_waits(connection, [shown])
-    shown["nudges"] = nudges(connection, workflow_id)
-    counts = shown.pop("tasks")
-    shown["task_counts"] = counts
-    shown["tasks"] = show_tasks(connection, workflow_id)
-    query = "SELECT * FROM agent_overview WHERE workflow_id = ? ORDER BY id"
-    shown["agents"] = [_agent(row) for row in connection.execute(query, (workflow_id,))]
-    shown["transitions"] = _transitions(connection, workflow_id)
-    return shown
-
-
-def show_tasks(connection: Connection, workflow_id: str) -> list[Json]:
-    """The tasks of a workflow, each with the keys of those it waits for."""
-    after: dict[int, list[str]] = {}
-    query = (
-        "SELECT d.task_id, b.key FROM task_dependencies d JOIN tasks b ON b.id = d.depends_on_id "
-        "WHERE b.workflow_id = ? ORDER BY b.id"
-    )
-    for row in connection.execute(query, (workflow_id,)):
-        after.setdefault(row[0], []).append(row[1])
-    query = "SELECT * FROM tasks WHERE workflow_id = ? ORDER BY id"
-    rows = connection.execute(query, (workflow_id,))
-    return [_task(row, after.get(row["id"], [])) for row in rows]
-
-
-def _task(row: Row, after: list[str]) -> Json:
-    outputs = json.loads(row["outputs"])
-    return {
-        "key": row["key"],
-        "name": row["title"],
-        "status": row["status"],
-        "assignee": row["assignee"],
-        "after": after,
-        "attempt": row["attempt"],
-        "retries": row["retries"],
-        "exit_code": row["exit_code"],
-        "failure": row["failure"],
-        "summary": outputs.get("summary"),
-        "output_tail": outputs.get("tail", []),
-        "started_at": row["started_at"],
-        "ended_at": row["ended_at"],
-    }
-
-
-def _agent(row: Row) -> Json:
-    return {
-        "name": row["name"],
-        "role": row["role"],
-        "provider": row["provider"],
-        "model": row["model"],
-        "status": row["status"],
-        "phase": row["phase"],
-        "task": row["task"],
-        "pid": row["pid"],
-        "turn_status": row["turn_status"],
-        "queued_messages": row["queued"],
-        "last_activity_at": row["last_activity_at"],
-    }
-
-
-def _transitions(connection: Connection, workflow_id: str) -> list[Json]:
-    query = (
-        "SELECT created_at, type, payload FROM events WHERE workflow_id = ? "
-        "AND type >= 'workflow.' AND type < 'workflow/' ORDER BY seq"
-    )
-    found = []
-    for row in connection.execute(query, (workflow_id,)):
-        payload = json.loads(row["payload"])
-        if "trigger" in payload:
-            found.append(
-                {
-                    "at": row["created_at"],
-                    "from": payload["from"],
-                    "to": payload["to"],
-                    "trigger": payload["trigger"],
-                    "reason": payload.get("reason"),
-                }
-            )
-    return found
-
-
-_EVENTS: Final = (
-    "SELECT e.seq, e.created_at, e.type, e.workflow_id, a.name AS agent, k.key AS task, "
-    "e.turn_id, e.payload FROM events e LEFT JOIN agents a ON a.id = e.agent_id "
-    "LEFT JOIN tasks k ON k.id = e.task_id"
-)
-
-
-def read_events(
-    connection: Connection | None,
-    *,
-    since: int = 0,
-    workflow_id: str | None = None,
-    types: Sequence[str] = (),
-    limit: int | None = None,
-    newest: bool = False,
-) -> list[Json]:
-    """Events after seq `since`, in order; `types` are globs. `newest` takes the last `limit`."""
-    if connection is None:
-        return []
-    where = [] if workflow_id is None else [workflow_id]
-    query = _events_query(bool(where), len(types), limit, newest)
-    values = (since, *where, *types)
-    rows = connection.execute(query, values).fetchall()
-    if newest:
-        rows.reverse()
-    return [_event(row) for row in rows]
-
-
-@lru_cache(maxsize=64)
-def _events_query(of_one: bool, types: int, limit: int | None, newest: bool) -> str:
-    terms = ["e.seq > ?", *(["e.workflow_id = ?"] if of_one else [])]
-    if types:
-        terms.append(f"({' OR '.join(['e.type GLOB ?'] * types)})")
-    order = "DESC" if newest else "ASC"
-    # A bound limit would be planned anew at each look (see `perles.store.sql`).
-    end = "" if limit is None else f" LIMIT {int(limit)}"
-    return f"{_EVENTS} WHERE {' AND '.join(terms)} ORDER BY e.seq {order}{end}"
-
-
-def _event(row: Row) -> Json:
-    return {
-        "seq": row["seq"],
-        "at": row["created_at"],
-        "type": row["type"],
-        "workflow_id": row["workflow_id"],
-        "agent": row["agent"],
-        "task": row["task"],
-        "turn": row["turn_id"],
-        "payload": json.loads(row["payload"]),
-    }
-
-
-def last_seq(connection: Connection | None) -> int:
-    """The seq of the newest event, 0 where there is none."""
-    if connection is None:
-        return 0
-    row = connection.execute("SELECT max(seq) FROM events").fetchone()
-    return int(row[0] or 0)
 
 
 def state_of(connection: Connection | None, workflow_id: str) -> str:

@@ -26,6 +26,7 @@ from typing import Final
 
 from perles import yamlfile
 from perles.domain.errors import UsageError
+from perles.domain.nearest import nearest
 from perles.domain.specs import Plan, TaskSpec
 from perles.provider_config import split_choice
 from perles.templates.outputs import references
@@ -164,7 +165,10 @@ def _check_order(items: list[Node], tasks: dict[str, TaskSpec]) -> None:
                 raise (
                     nodes[task.key]
                     .mapping()["after"]
-                    .error(f"{task.key} waits for {blocker!r}, which is no task's key")
+                    .error(
+                        f"{task.key} waits for {blocker!r}, which is no task's key"
+                        f"{nearest(blocker, tasks)}"
+                    )
                 )
     _check_references(nodes, tasks)
     circle = find_circle({task.key: task.after for task in tasks.values()})
@@ -236,7 +240,8 @@ def task_key(node: Node) -> str:
     key = node.text()
     if not KEY.fullmatch(key) or len(key) > MAX_TEXT:
         raise node.error(
-            f"{key[:60]!r} is no key; use small letters, digits, - and _, a letter or digit first"
+            f"{key[:60]!r}{'…' if key[60:] else ''} is no key; use small letters, digits, - and _, "
+            f"a letter or digit first, at most {MAX_TEXT}"
         )
     return key
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from perles import yamlfile
 from perles.domain.errors import UsageError
+from perles.domain.nearest import nearest
 from perles.templates.pipeline import (
     command,
     environment,
@@ -137,7 +138,9 @@ def _nodes(node: Node | None) -> tuple[TaskNode, ...]:
         key = item.mapping()["key"].text()
         for blocker in found[key].after:
             if blocker not in found:
-                raise item.error(f"{key} waits for {blocker!r}, which is no node's key")
+                raise item.error(
+                    f"{key} waits for {blocker!r}, which is no node's key{nearest(blocker, found)}"
+                )
     circle = find_circle({key: read.after for key, read in found.items()})
     if circle and node is not None:
         raise node.error(f"nodes wait for each other: {' -> '.join(circle)}; remove one of these")

@@ -11,6 +11,8 @@ from perles.agents.families import family
 from perles.store import migrate
 from perles.store.lock import EngineLock
 from tests.integration.cli import Home, signal_all
+from tests.integration.health_world import FIRST_PORT, HealthWorld
+from tests.integration.scheduler_world import without_processes
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +39,13 @@ def home(fresh_home: Home, migrated: Path) -> Home:
     fresh_home.root.mkdir(mode=0o700)
     shutil.copy(migrated, fresh_home.database)
     return fresh_home
+
+
+@pytest.fixture
+def world(tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HealthWorld]:
+    """A world with a health monitor in it, in which no process is ever started."""
+    without_processes(monkeypatch)
+    shutil.copy(migrated, tmp_path / "perles.db")
+    made = HealthWorld(tmp_path, FIRST_PORT)
+    yield made
+    made.close()

@@ -1,5 +1,6 @@
 """The scheduler's world with a health monitor in it: agents say, rest and hang as they are told."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatch
@@ -23,6 +24,7 @@ from perles.store.database import Tx
 from perles.store.schema import Agent, Task, Workflow
 from tests.integration.scheduler_world import World
 
+FIRST_PORT = 29000 + os.getpid() % 20 * 100
 SWEEP = 10.0
 """Seconds between sweeps with timeouts as they are by default."""
 

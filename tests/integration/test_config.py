@@ -46,6 +46,36 @@ WRONG = {
     "orchestration: [1]": "keys and values",
 }
 
+ORIGINAL = """\
+views: []
+ui: {}
+theme: {mode: dark}
+beads_dir: .beads
+flags: {}
+orchestration:
+  client: claude
+  coordinator_client: claude
+  worker_client: codex
+  observer_client: claude
+  observer_enabled: false
+  claude: {model: claude-opus-4-5, env: {A: b}}
+  claude_worker: {model: x, env: {A: b}}
+  claude_observer: {model: x}
+  amp: {model: opus, mode: smart}
+  codex: {model: x}
+  gemini: {model: x}
+  opencode: {model: x}
+  api_port: 0
+  templates: {document_path: docs/proposals}
+  session_storage: {base_dir: /tmp/x, application_name: x}
+  workflows: [{name: a, description: b, enabled: true}]
+  timeouts: {worktree_creation: 30s, coordinator_start: 60s, workspace_setup: 30s, max_total: 120s}
+  tracing: {enabled: false, exporter: x, file_path: x, otlp_endpoint: x, sample_rate: 1.0}
+  sound: {events: {}}
+sound: {events: {workflow_complete: {enabled: true, override_sounds: []}}}
+"""
+"""What a user of the original may have in the file."""
+
 
 def _file(tmp_path: Path, text: str) -> Path:
     path = tmp_path / "c.yaml"
@@ -95,7 +125,7 @@ def test_the_environment_is_over_the_file_and_origins_tell(tmp_path: Path) -> No
     ],
 )
 def test_a_wrong_variable_is_named(name: str, value: str) -> None:
-    with pytest.raises(UsageError, match=name):
+    with pytest.raises(UsageError, match=f"{name}: "):
         config.load(environ={name: value, "XDG_CONFIG_HOME": "/nowhere"})
 
 
@@ -144,6 +174,21 @@ def test_keys_of_the_original_are_accepted_and_told(home: Home) -> None:
     assert result.returncode == 0, result.stderr
     assert "theme.mode has no effect" in result.stderr
     assert "views has no effect" in result.stderr
+
+
+def test_every_key_of_the_original_is_accepted(tmp_path: Path) -> None:
+    path = _file(tmp_path, ORIGINAL)
+
+    config.load(config_file=path, environ={})
+
+    told = {text.rpartition(" ")[2] for text in config.ignored_keys([path])}
+    assert told == {
+        *("views", "ui", "theme.mode", "beads_dir", "sound", "flags"),
+        *(f"orchestration.{name}" for name in ("observer_enabled", "api_port", "templates")),
+        *(f"orchestration.{name}" for name in ("session_storage", "workflows", "tracing", "sound")),
+        *(f"orchestration.timeouts.{name}" for name in ("worktree_creation", "max_total")),
+        *(f"orchestration.timeouts.{name}" for name in ("coordinator_start", "workspace_setup")),
+    }
 
 
 def test_init_writes_a_file_that_check_finds_fine(home: Home) -> None:

@@ -19,7 +19,7 @@ from perles.doctor.machine.ports import Holder
 from perles.doctor.workflow import alarms
 from perles.paths import Paths
 from perles.store.schema import Lease, ResourceLimit
-from perles.store.views import show_workflow
+from perles.store.show_views import show_workflow
 from tests.integration.cli import Home
 from tests.integration.crew import Crew
 

@@ -1,7 +1,6 @@
 """A night of eight hours: fifty workflows that talk, rest, wait and compute, and one that hangs."""
 
 import asyncio
-import os
 import random
 import shutil
 from pathlib import Path
@@ -11,10 +10,9 @@ import pytest
 from perles.config import HealthPolicy
 from perles.domain.clock import from_text
 from perles.engine.live import LiveTurn
-from tests.integration.health_world import SWEEP, HealthWorld
+from tests.integration.health_world import FIRST_PORT, SWEEP, HealthWorld
 from tests.integration.scheduler_world import without_processes
 
-FIRST_PORT = 29000 + os.getpid() % 20 * 100
 WORKFLOWS = 50
 SWEEPS = int(8 * 3600 / SWEEP)
 TALKS, COMPUTES, COPIES, LIMITED, PAUSED = range(5)

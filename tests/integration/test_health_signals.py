@@ -1,10 +1,7 @@
 """Waiting, working and stuck, with a clock of the test's own: every reason for silence."""
 
 import asyncio
-import os
-import shutil
-from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -13,20 +10,9 @@ from perles.agents.provider import Kind
 from perles.config import HealthPolicy
 from perles.engine import people
 from tests.integration.health_world import SWEEP, HealthWorld
-from tests.integration.scheduler_world import without_processes
 
-FIRST_PORT = 29000 + os.getpid() % 20 * 100
 HOUR = 3600.0
 STUCK = ["health.degraded", "health.stuck"]
-
-
-@pytest.fixture
-def world(tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HealthWorld]:
-    without_processes(monkeypatch)
-    shutil.copy(migrated, tmp_path / "perles.db")
-    made = HealthWorld(tmp_path, FIRST_PORT)
-    yield made
-    made.close()
 
 
 def test_a_silent_agent_is_told_once_within_a_sweep_of_each_timeout(world: HealthWorld) -> None:

@@ -1,7 +1,6 @@
 """Every state, every signal, every policy: exactly the events that are due, and no others."""
 
 import asyncio
-import os
 import shutil
 from itertools import product
 from pathlib import Path
@@ -11,10 +10,9 @@ import pytest
 from perles.agents.provider import Kind
 from perles.config import HealthPolicy
 from perles.domain.states import WORKFLOW
-from tests.integration.health_world import HealthWorld
+from tests.integration.health_world import FIRST_PORT, HealthWorld
 from tests.integration.scheduler_world import without_processes
 
-FIRST_PORT = 29000 + os.getpid() % 20 * 100
 _ALL = {"enable_auto_nudge": True, "enable_auto_replace": True, "enable_auto_pause": True}
 
 

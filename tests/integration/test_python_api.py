@@ -95,3 +95,34 @@ def test_stop_works_without_an_engine(plane: ControlPlane, home: Home) -> None:
 
     assert (plane.get(id)["state"], plane.get(id)["reason"]) == ("stopped", "not needed")
     assert not plane.engine_runs()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("template_id", None),
+        ("template_id", 3),
+        ("name", b"x"),
+        ("goal", "\udcff"),
+        ("labels", {"a": "\udcff"}),
+        ("work_dir", "/tmp/\udcff"),
+        ("priority", 2),
+        ("labels", ["a=b"]),
+        ("labels", {"a": 3}),
+        ("token_budget", "many"),
+        ("token_budget", True),
+        ("token_budget", 2**63),
+        ("cost_budget", None),
+        ("work_dir", 3),
+        ("workers", 2.5),
+        ("args", {"file": 3}),
+        ("git_branch", 1),
+    ],
+)
+def test_a_spec_of_a_wrong_type_names_the_field(
+    plane: ControlPlane, home: Home, field: str, value: object
+) -> None:
+    with pytest.raises(UsageError, match=f"cannot use {field}=.*: it must be "):
+        plane.create(_spec(home, **{field: value}))
+
+    assert plane.list() == []

@@ -147,6 +147,8 @@ def test_events_filters_by_type_workflow_and_bounds(home: Home) -> None:
     assert {event["type"] for event in tasks} == {"task.created", "task.ready"}
     assert json.loads(last)["workflow_id"] == second
     assert home.events("--limit", "2") == home.events()[:2]
+    none = home.perles("events", "--type", "task.complete")
+    assert (none.returncode, none.stdout, none.stderr) == (0, "", "no events fit\n")
 
 
 def test_events_follow_goes_on_as_they_come_and_ends_with_ctrl_c(home: Home) -> None:

@@ -17,6 +17,7 @@ from perles.engine.supervisor import add_agent
 from perles.paths import Paths
 from perles.store import migrate, views
 from perles.store.database import Database, Reader, Tx
+from perles.store.event_views import read_events
 from perles.store.schema import Agent, Lease, Message, Task, Workflow
 from perles.store.transition import fire
 from perles.store.writer import Writer
@@ -79,7 +80,7 @@ class Stage:
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         with views.reading(self.database.path) as connection:
-            return views.read_events(connection, types=(kind,))
+            return read_events(connection, types=(kind,))
 
 
 @pytest.fixture

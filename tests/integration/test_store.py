@@ -16,6 +16,7 @@ from perles.domain.errors import DatabaseError, StaleError, WrongStateError
 from perles.domain.states import TASK, WORKFLOW
 from perles.store import journal, migrate, views
 from perles.store.database import Database, Tx
+from perles.store.event_views import read_events
 from perles.store.schema import Workflow
 from perles.store.sqlite import dbapi, dbapi_is_safe
 from perles.store.tail import tail
@@ -39,7 +40,7 @@ def _workflow(tx: Tx, id: str, state: str = "pending") -> None:
 
 def _events(database: Database) -> list[dict[str, Any]]:
     with views.reading(database.path) as connection:
-        return views.read_events(connection)
+        return read_events(connection)
 
 
 def _state(database: Database) -> tuple[str, int]:

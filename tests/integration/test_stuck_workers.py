@@ -1,31 +1,14 @@
 """One worker hangs while the others go on: it is told of, nudged, and replaced with its task."""
 
 import asyncio
-import os
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from perles.config import HealthPolicy
 from perles.engine import queries
 from perles.store.schema import Message, Task
 from tests.integration.health_world import SWEEP, HealthWorld
-from tests.integration.scheduler_world import without_processes
 
-FIRST_PORT = 29000 + os.getpid() % 20 * 100
 STUCK = "health.stuck worker-2"
 RECOVERS = HealthPolicy(enable_auto_nudge=True, max_nudges=1, enable_auto_replace=True)
-
-
-@pytest.fixture
-def world(tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HealthWorld]:
-    without_processes(monkeypatch)
-    shutil.copy(migrated, tmp_path / "perles.db")
-    made = HealthWorld(tmp_path, FIRST_PORT)
-    yield made
-    made.close()
 
 
 async def _two_workers(world: HealthWorld) -> str:

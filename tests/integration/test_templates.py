@@ -84,6 +84,8 @@ def test_a_broken_template_is_seen_and_hides_no_other(greeting: Home) -> None:
 
 def test_show_and_check_tell_of_a_template(greeting: Home) -> None:
     shown = greeting.perles("templates", "show", "greet").stdout
+    named = greeting.perles("templates", "check", "greet")
+    assert named.stdout.endswith("template.yaml is fine: greet\n"), named.stderr
     checked = greeting.perles("templates", "check", greeting.root / "workflows" / "greet")
 
     assert "--arg who=…" in shown

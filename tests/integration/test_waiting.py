@@ -8,7 +8,8 @@ import pytest
 from perles.store import resource_views
 from perles.store.inbox_views import inbox
 from perles.store.schema import ProviderHold
-from perles.store.views import WorkflowFilter, list_workflows, show_workflow
+from perles.store.show_views import show_workflow
+from perles.store.views import WorkflowFilter, list_workflows
 from perles.store.waiting_views import waits_for
 from tests.integration.cli import Home
 from tests.integration.crew import Crew

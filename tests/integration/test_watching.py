@@ -13,6 +13,7 @@ import pytest
 from perles.engine import queries
 from perles.store import migrate, views, watch
 from perles.store.database import Reader
+from perles.store.event_views import read_events
 from perles.store.sqlite import dbapi
 from perles.store.watch import POLL, QUIET, Watch
 
@@ -104,7 +105,7 @@ def test_a_file_that_is_not_there_cannot_be_watched(tmp_path: Path) -> None:
 
 
 _LOOKS: list[Callable[[Connection, int], object]] = [
-    lambda connection, number: views.read_events(connection, since=number, limit=5),
+    lambda connection, number: read_events(connection, since=number, limit=5),
     lambda connection, number: Reader(connection).rows(
         queries.LATEST_ENDED_TURNS, agent_id=number, limit=number
     ),

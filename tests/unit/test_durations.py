@@ -22,6 +22,12 @@ def test_what_is_no_duration_is_refused_with_the_right_form(text: str) -> None:
         parse_duration(text)
 
 
+@pytest.mark.parametrize("text", ["36501d", "99999999999d", "9" * 400 + "h"])
+def test_what_no_date_can_hold_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="the longest is 36500d"):
+        parse_duration(text)
+
+
 @given(st.integers(0, 10**10))
 def test_what_is_written_is_read_back(milliseconds: int) -> None:
     seconds = milliseconds / 1000

@@ -45,6 +45,7 @@ BAD = {
     "run missing": ("name: x\ntasks:\n- {key: a}", 3),
     "run empty": ("name: x\ntasks:\n- {key: a, run: ' '}", 3),
     "run no text": ("name: x\ntasks:\n- {key: a, run: [ls]}", 3),
+    "long key": (f"name: x\ntasks:\n- {{key: {'a' * 300}, run: x}}", 3),
     "bad key": ("name: x\ntasks:\n- {key: A b, run: x}", 3),
     "bad timeout": ("name: x\ntasks:\n- {key: a, run: x, timeout: 10}", 3),
     "no timeout": ("name: x\ntasks:\n- {key: a, run: x, timeout: 0s}", 3),
@@ -64,6 +65,13 @@ def _file(tmp_path: Path, content: str | bytes) -> Path:
     path = tmp_path / "p.yaml"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return path
+
+
+def test_an_unknown_blocker_names_the_nearest_key(tmp_path: Path) -> None:
+    tasks = "tasks:\n- {key: lint, run: x}\n- {key: b, run: x, after: [lnt]}"
+
+    with pytest.raises(UsageError, match=r"'lnt', .*did you mean 'lint'"):
+        read_pipeline(_file(tmp_path, f"name: x\n{tasks}"))
 
 
 def test_everything_in_a_file_is_read(tmp_path: Path) -> None:

@@ -1,0 +1,15 @@
+"""Is it text, or a number, that a database takes? Names and arguments may be any bytes."""
+
+from typing import Final
+
+LARGEST: Final = 2**63 - 1
+"""What SQLite's integers end at."""
+
+
+def is_text(word: str) -> bool:
+    """Whether the word is text that a database and JSON take: no bytes that are not UTF-8."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

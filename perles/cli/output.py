@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -22,6 +23,8 @@ SOFT_LEAST: Final = 16
 """Columns that a cell which may be cut keeps, as long as others can be left out instead."""
 
 
+_UNSAFE: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What JSON leaves as it is and a terminal, or a reader of lines, does not: it is escaped, too."""
 _ONE_LINE: Final = json.JSONEncoder(ensure_ascii=False)
 _INDENTED: Final = json.JSONEncoder(ensure_ascii=False, indent=2)
 
@@ -38,7 +41,8 @@ def warn(text: str) -> None:
 
 def print_json(value: Any, *, line: bool = False) -> None:
     """JSON on standard output: indented, or as one line."""
-    text = (_ONE_LINE if line else _INDENTED).encode(value)
+    plain = (_ONE_LINE if line else _INDENTED).encode(value)
+    text = _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", plain)
     print(f"{text}\n", end="", flush=line)  # one write, also where output is not buffered
 
 

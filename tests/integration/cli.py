@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from tests import ports
+
 DEADLINE = 30.0
 """Seconds that a test waits for what must come."""
 
@@ -23,15 +25,13 @@ class Home:
         self.root = root / "home"
         self.work = root / "work"
         self.work.mkdir()
-        # A range of its own for each test process, away from what a developer may run.
-        start = 20000 + os.getpid() % 300 * 100
         prefix = "PERLES_CONTROL_PLANE__RESOURCE_POLICY__PORT_RANGE"
         self.environ = {
             **{k: v for k, v in os.environ.items() if not k.startswith("PERLES_")},
             "PERLES_HOME": str(self.root),
             "XDG_CONFIG_HOME": str(root / "config"),
-            f"{prefix}_START": str(start),
-            f"{prefix}_END": str(start + 99),
+            f"{prefix}_START": str(ports.HOME),
+            f"{prefix}_END": str(ports.HOME + 99),
         }
 
     @property

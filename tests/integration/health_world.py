@@ -1,6 +1,5 @@
 """The scheduler's world with a health monitor in it: agents say, rest and hang as they are told."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatch
@@ -22,9 +21,10 @@ from perles.engine.outcome import Ending, apply_batch
 from perles.store import journal
 from perles.store.database import Tx
 from perles.store.schema import Agent, Task, Workflow
+from tests import ports
 from tests.integration.scheduler_world import World
 
-FIRST_PORT = 29000 + os.getpid() % 20 * 100
+FIRST_PORT = ports.HEALTH
 SWEEP = 10.0
 """Seconds between sweeps with timeouts as they are by default."""
 

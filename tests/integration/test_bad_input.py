@@ -253,9 +253,7 @@ def test_a_full_disk_is_told_and_nothing_is_written(home: Home) -> None:
 
 
 def test_a_port_range_in_use_makes_the_workflow_wait_and_say_so(home: Home) -> None:
-    taken = socket.socket()
-    taken.bind(("127.0.0.1", 0))
-    taken.listen()
+    taken = socket.create_server(("127.0.0.1", 0))
     port = str(taken.getsockname()[1])
     prefix = "PERLES_CONTROL_PLANE__RESOURCE_POLICY__PORT_RANGE"
     home.environ |= {f"{prefix}_START": port, f"{prefix}_END": port}

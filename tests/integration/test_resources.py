@@ -254,10 +254,8 @@ def test_a_workflow_without_workers_waits_for_a_slot_and_goes_on(home: Home) -> 
 def test_a_port_that_a_stranger_uses_is_skipped_and_a_paused_workflow_keeps_its_own(
     home: Home,
 ) -> None:
-    stranger = socket.socket()
     first = int(home.environ[f"{POLICY}PORT_RANGE_START"])
-    stranger.bind(("127.0.0.1", first))
-    stranger.listen()
+    stranger = socket.create_server(("127.0.0.1", first))
     home.perles("serve", "--detach")
     file = home.pipeline("p", [{"key": "a", "run": UNTIL_GO}])
     x, y = _create(home, file, "--name", "x"), _create(home, file, "--name", "y")

@@ -1,7 +1,6 @@
 """I12 and I13 under any interleaving: random steps over the scheduler's own code."""
 
 import asyncio
-import os
 import random
 import shutil
 import tempfile
@@ -16,11 +15,12 @@ from sqlalchemy import select
 
 from perles.store.schema import Lease
 from perles.store.sql import Sql
+from tests import ports
 from tests.integration.scheduler_world import World, without_processes
 
 STEPS = 10_000
 _ALL_LEASES = Sql(select(Lease))
-FIRST_PORT = 26000 + os.getpid() % 300 * 10
+FIRST_PORT = ports.SCHEDULER
 
 
 async def act(world: World, what: str, draw: "Draw") -> None:

@@ -1,11 +1,13 @@
 """No byte from an agent reaches a terminal as a control code."""
 
+import json
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perles.cli.output import print_json
 from perles.text import clean, cut, pad, width
 
 
@@ -42,3 +44,16 @@ def test_a_cut_text_fits_and_a_padded_one_fills(text: str, columns: int) -> None
 
 def test_wide_letters_take_two_columns_and_combining_ones_none() -> None:
     assert (width("真"), width("e\u0301"), width("ok")) == (2, 1, 2)
+
+
+def test_json_for_a_terminal_has_no_control_code_and_one_line_is_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    value = {"a": "x\x9bH\x85\u2028\u202e\x7f\x1b[2J\n日本"}
+
+    print_json(value, line=True)
+
+    printed = capsys.readouterr().out
+    assert printed.splitlines() == [printed.removesuffix("\n")]
+    assert json.loads(printed) == value
+    assert printed.removesuffix("\n").isprintable()

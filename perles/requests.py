@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from perles.domain.errors import WrongStateError
-from perles.domain.machine import decide, need_ended, need_open
-from perles.domain.states import WORKFLOW, WorkflowState
+from perles.domain.machine import decide, need_ended, need_open, need_running
+from perles.domain.states import WORKFLOW
 from perles.engine import people
 from perles.engine.changes import check_change
 from perles.store import journal
@@ -25,9 +24,8 @@ def append_command(tx: Tx, workflow_id: str, kind: str, args: dict[str, Any]) ->
     elif kind in ("approve", "deny"):
         people.waiting_task(tx, workflow_id, args["task"], kind)
     elif kind.startswith("agent."):
-        if workflow.state != WorkflowState.RUNNING:
-            step = f"{kind.removeprefix('agent.')} agents of"
-            raise WrongStateError("workflow", workflow_id, workflow.state, step)
+        step = f"{kind.removeprefix('agent.')} agents of"
+        need_running(workflow.state, step, name=workflow_id)
     elif kind == "set":
         check_change(workflow, args)
     elif kind != "pause" or workflow.state != "paused" or workflow.start_requested_at is None:

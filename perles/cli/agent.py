@@ -4,14 +4,14 @@ from typing import Annotated
 
 import typer
 
-from perles.cli.output import print_json, say
+from perles.cli.options import WorkflowId
+from perles.cli.output import print_outcome
 from perles.controlplane import ControlPlane
 
 app = typer.Typer(
     no_args_is_help=True, help="Add, stop, resume, retire or replace one agent of a workflow."
 )
 
-Id = Annotated[str, typer.Argument(help="Id, unique prefix of it, or unique name.")]
 Name = Annotated[str, typer.Argument(help="The agent, such as worker-1; perles agents shows them.")]
 Reason = Annotated[
     str, typer.Option("--reason", "-m", metavar="TEXT", help="Why; the coordinator is told.")
@@ -22,7 +22,7 @@ Json = Annotated[bool, typer.Option("--json", help='Print {"id": …, "status": 
 
 @app.command("spawn")
 def spawn(
-    id: Id,
+    id: WorkflowId,
     provider: Annotated[
         str | None,
         typer.Option(metavar="NAME[:MODEL]", help="Another kind, where a task asks for it."),
@@ -34,20 +34,22 @@ def spawn(
 
 
 @app.command("stop")
-def stop(id: Id, name: Name, reason: Reason = "", force: Force = False, json: Json = False) -> None:
+def stop(
+    id: WorkflowId, name: Name, reason: Reason = "", force: Force = False, json: Json = False
+) -> None:
     """End its turn, and take its task back; what is sent to it waits until it is resumed."""
     _do(id, "stop", name, json=json, reason=reason, force=force)
 
 
 @app.command("resume")
-def resume(id: Id, name: Name, json: Json = False) -> None:
+def resume(id: WorkflowId, name: Name, json: Json = False) -> None:
     """Let an agent go on that was stopped or has failed."""
     _do(id, "resume", name, json=json)
 
 
 @app.command("retire")
 def retire(
-    id: Id, name: Name, reason: Reason = "", force: Force = False, json: Json = False
+    id: WorkflowId, name: Name, reason: Reason = "", force: Force = False, json: Json = False
 ) -> None:
     """Let a worker go for good. Its task is ready again, and loses no retry."""
     _do(id, "retire", name, json=json, reason=reason, force=force)
@@ -55,7 +57,7 @@ def retire(
 
 @app.command("replace")
 def replace(
-    id: Id, name: Name, reason: Reason = "", force: Force = False, json: Json = False
+    id: WorkflowId, name: Name, reason: Reason = "", force: Force = False, json: Json = False
 ) -> None:
     """Put a fresh agent in its place, the coordinator too: it goes on with a handover."""
     _do(id, "replace", name, json=json, reason=reason, force=force)
@@ -72,8 +74,4 @@ def _do(
     force: bool = False,
 ) -> None:
     outcome = ControlPlane().agent(id, verb, name, reason=reason, provider=provider, force=force)
-    if json:
-        told = {"id": outcome.workflow_id, "status": outcome.status, "text": outcome.text}
-        print_json(told, line=True)
-    else:
-        say(outcome.text)
+    print_outcome(outcome, json, text=outcome.text)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from perles.cli.output import print_json, warn
+from perles.cli.output import print_json, print_line, warn
 from perles.domain.errors import UsageError
 from perles.domain.plain import LARGEST
 from perles.paths import Paths
@@ -68,7 +68,7 @@ def _print(event: Json, as_json: bool) -> None:
     if as_json:
         print_json(event, line=True)
     else:
-        print(f"{line_of(event)}\n", end="", flush=True)
+        print_line(line_of(event))
 
 
 def line_of(event: Json) -> str:

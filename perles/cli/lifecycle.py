@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from perles.cli.options import options
-from perles.cli.output import print_json, say, warn
+from perles.cli.output import print_outcome, warn
 from perles.cli.selection import Selection
 from perles.controlplane import ControlPlane, Outcome
 from perles.domain.duration import parse_duration
@@ -128,12 +128,8 @@ def _each(refs: Sequence[str], ask: Callable[[str], Callable[[], Outcome]], as_j
         warn("no workflow fits; nothing to do")
     for answer in asked:
         outcome = None if answer is None else _told(codes, answer)
-        if outcome is None:
-            continue
-        if as_json:
-            print_json({"id": outcome.workflow_id, "status": outcome.status}, line=True)
-        else:
-            say(outcome.text)
+        if outcome is not None:
+            print_outcome(outcome, as_json)
     if codes:
         raise typer.Exit(codes[0])
 

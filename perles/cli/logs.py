@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from perles.agents.provider import Parser, find
+from perles.cli.options import WorkflowId
 from perles.cli.output import age, say, warn
 from perles.cli.transcript import lines_of
 from perles.config import load
@@ -28,7 +29,7 @@ MAX_LINE: Final = 1024 * 1024
 
 
 def command(
-    id: Annotated[str, typer.Argument(help="Id, unique prefix of it, or unique name.")],
+    id: WorkflowId,
     agent: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only of this agent, such as worker-1.")
     ] = None,

@@ -2,10 +2,13 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
+
+import typer
 
 P = ParamSpec("P")
 T = TypeVar("T")
+WorkflowId = Annotated[str, typer.Argument(help="Id, unique prefix of it, or unique name.")]
 
 
 def options(

@@ -1,14 +1,19 @@
 """Printing: tables for people on a terminal, plain aligned text in a pipe, JSON for programs."""
 
+from __future__ import annotations
+
 import json
 import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from perles.text import clean, cut, pad, width
+
+if TYPE_CHECKING:
+    from perles.controlplane import Outcome
 
 STATE_STYLES: Final = {
     "pending": "dim",
@@ -43,7 +48,20 @@ def print_json(value: Any, *, line: bool = False) -> None:
     """JSON on standard output: indented, or as one line."""
     plain = (_ONE_LINE if line else _INDENTED).encode(value)
     text = _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", plain)
-    print(f"{text}\n", end="", flush=line)  # one write, also where output is not buffered
+    print_line(text, flush=line)
+
+
+def print_line(text: str, *, flush: bool = True) -> None:
+    """A line that was cleaned: one write, also where output is not buffered."""
+    print(f"{text}\n", end="", flush=flush)
+
+
+def print_outcome(outcome: Outcome, as_json: bool, **about: str) -> None:
+    """What became of a command: in words, or as JSON with what else is told of it."""
+    if as_json:
+        print_json({"id": outcome.workflow_id, "status": outcome.status, **about}, line=True)
+    else:
+        say(outcome.text)
 
 
 def print_table(

@@ -8,6 +8,7 @@ import typer
 from perles.cli import events as events_command
 from perles.cli import list as list_command
 from perles.cli import show as show_command
+from perles.cli.options import WorkflowId
 from perles.paths import Paths, home
 
 Json = Annotated[bool, typer.Option("--json", help="JSON, as docs/json.md describes it.")]
@@ -56,7 +57,7 @@ def list_(
 
 
 def show(
-    id: Annotated[str, typer.Argument(help="Id, unique prefix of it, or unique name.")],
+    id: WorkflowId,
     json: Json = False,
 ) -> None:
     """Show one workflow: its tasks, its agents, and why it stands where it stands."""

@@ -11,7 +11,7 @@ import typer
 from perles.cli import create, streams
 from perles.cli.events import line_of
 from perles.cli.options import options
-from perles.cli.output import on_terminal, print_json, say, span, warn
+from perles.cli.output import on_terminal, print_json, print_line, say, span, warn
 from perles.cli.show import print_failures
 from perles.controlplane import ControlPlane
 from perles.domain.errors import CommandFailedError, NotFoundError, PerlesError
@@ -166,7 +166,7 @@ class Runner:
             if self._json:
                 print_json(event, line=True)
             elif not event["type"].startswith(QUIET):
-                print(line_of(event), flush=True)
+                print_line(line_of(event))
 
     def _leave(self) -> int:
         if sys.stderr.isatty():

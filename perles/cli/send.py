@@ -5,13 +5,14 @@ from typing import Annotated
 
 import typer
 
-from perles.cli.output import print_json, say
+from perles.cli.options import WorkflowId
+from perles.cli.output import print_outcome
 from perles.controlplane import ControlPlane
 from perles.domain.errors import UsageError
 
 
 def command(
-    id: Annotated[str, typer.Argument(help="Id, unique prefix of it, or unique name.")],
+    id: WorkflowId,
     text: Annotated[
         list[str] | None, typer.Argument(help="What to say; from standard input without it.")
     ] = None,
@@ -22,10 +23,7 @@ def command(
 ) -> None:
     """Send a message to an agent; it reads it at its next turn."""
     outcome = ControlPlane().send(id, _body(text), to=to)
-    if json:
-        print_json({"id": outcome.workflow_id, "status": outcome.status, "to": to}, line=True)
-    else:
-        say(outcome.text)
+    print_outcome(outcome, json, to=to)
 
 
 def _body(text: list[str] | None) -> str:

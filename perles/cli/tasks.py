@@ -4,14 +4,14 @@ from typing import Annotated
 
 import typer
 
-from perles.cli.output import print_json, print_table, say, warn
-from perles.controlplane import ControlPlane, Outcome
+from perles.cli.options import WorkflowId
+from perles.cli.output import print_json, print_outcome, print_table, warn
+from perles.controlplane import ControlPlane
 from perles.domain.errors import UsageError
 from perles.store.inbox_views import moment
 
 HEADERS = ("TASK", "STATUS", "WORKFLOW", "SINCE", "NOTE")
 
-Id = Annotated[str, typer.Argument(help="Id, unique prefix of it, or unique name.")]
 Key = Annotated[str, typer.Argument(help="The task's key; perles tasks shows it.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON, as docs/json.md describes it.")]
 
@@ -44,7 +44,7 @@ def tasks(
 
 
 def approve(
-    id: Id,
+    id: WorkflowId,
     task: Key,
     message: Annotated[
         str | None, typer.Option("--message", "-m", help="Something to say with it.")
@@ -52,11 +52,11 @@ def approve(
     json: Json = False,
 ) -> None:
     """Say yes to a task that waits for you: what depends on it goes on."""
-    _print(ControlPlane().approve(id, task, message), task, json)
+    print_outcome(ControlPlane().approve(id, task, message), json, task=task)
 
 
 def deny(
-    id: Id,
+    id: WorkflowId,
     task: Key,
     message: Annotated[str | None, typer.Option("--message", "-m", help="Why; needed.")] = None,
     json: Json = False,
@@ -64,11 +64,4 @@ def deny(
     """Say no to a task that waits for you: it fails, and what depends on it is skipped."""
     if message is None or not message.strip():
         raise UsageError("cannot deny a task without a reason: -m TEXT")
-    _print(ControlPlane().deny(id, task, message), task, json)
-
-
-def _print(outcome: Outcome, task: str, as_json: bool) -> None:
-    if as_json:
-        print_json({"id": outcome.workflow_id, "status": outcome.status, "task": task}, line=True)
-    else:
-        say(outcome.text)
+    print_outcome(ControlPlane().deny(id, task, message), json, task=task)

@@ -195,11 +195,12 @@ class Source:
         if known and not self._order_stale:
             return
         newest = dashboard_views.newest(connection)
-        if known and self._order_key[1] == newest and now - self._order_at < SUM_SECONDS:
+        same = known and self._order_key[1] == newest
+        if same and now - self._order_at < SUM_SECONDS:
             return  # nothing new; what went away or moved is seen a little later
         total = dashboard_views.count(connection)
         plain = not words and state.table.sort == "created"
-        same = known and self._order_key[1] == newest and self._total == total
+        same = same and self._total == total
         self._total = total
         self._order_key, self._order_at, self._order_stale = (asked, newest), now, False
         if same and plain:

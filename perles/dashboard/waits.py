@@ -7,9 +7,9 @@ screen tells their age anew without another look.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from perles.store.resource_views import places
+from perles.store.resource_views import places, waits_in_line
 from perles.store.waiting_views import doings
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from sqlite3 import Connection
 
 Json = dict[str, Any]
-_IN_LINE: Final = ("pending", "paused")
 
 
 class Waits:
@@ -31,7 +30,7 @@ class Waits:
         """Fill the rows in; those known since this mark are not looked up again."""
         if mark != self._mark:
             self._mark, self._known = mark, {}
-        keys = {id: (id, row["state"], _in_line(row)) for id, row in rows.items()}
+        keys = {id: (id, row["state"], waits_in_line(row)) for id, row in rows.items()}
         self._look(connection, [key for key in keys.values() if key not in self._known])
         for id, row in rows.items():
             row.update(self._known[keys[id]])
@@ -43,7 +42,3 @@ class Waits:
         for key in keys:
             place = line.get(key[0]) if key[2] else None
             self._known[key] = {"doing": tuple(doing.get(key[0], ())), "queue_place": place}
-
-
-def _in_line(row: Mapping[str, Any]) -> bool:
-    return row["state"] in _IN_LINE and row["start_requested_at"] is not None

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from transitions import Machine, MachineError
 
 from perles.domain.errors import WrongStateError
-from perles.domain.states import ALL_RULES, Rules
+from perles.domain.states import ALL_RULES, Rules, WorkflowState
 
 
 class Decision(NamedTuple):
@@ -79,6 +79,12 @@ def need_ended(rules: Rules, state: str, step: str, *, name: str) -> None:
     """Raise `WrongStateError` unless `state` is terminal: `step` is only for what has ended."""
     if state not in rules.terminal:
         raise WrongStateError(rules.kind, name, state, step)
+
+
+def need_running(state: str, step: str, *, name: str) -> None:
+    """Raise `WrongStateError` unless the workflow runs: `step` is only for live agents."""
+    if state != WorkflowState.RUNNING:
+        raise WrongStateError("workflow", name, state, step)
 
 
 def need_open(rules: Rules, state: str, step: str, *, name: str) -> None:

@@ -132,4 +132,9 @@ def _queue(tx: Tx, context: Context, agent_ids: Sequence[int]) -> None:
 def drop_queued(tx: Tx, workflow_id: str) -> None:
     """Nothing of this workflow waits for an AI call any more; its messages stay queued."""
     for turn in tx.all(Turn, queries.QUEUED_TURNS_OF, workflow_id=workflow_id):
-        fire(tx, TURN, turn.id, "interrupt", changes={"ended_at": tx.now})
+        give_up(tx, turn)
+
+
+def give_up(tx: Tx, turn: Turn) -> None:
+    """A queued turn is waited for no longer."""
+    fire(tx, TURN, turn.id, "interrupt", changes={"ended_at": tx.now})

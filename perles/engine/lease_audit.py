@@ -4,12 +4,10 @@ Leases are released in the transaction that ends their holder, so this finds not
 as long as nobody changes rows by hand; it is there for when somebody did.
 """
 
-from perles.domain.states import TURN
-from perles.engine import queries, scheduler
+from perles.engine import calls, queries, scheduler
 from perles.engine.context import Context, log
 from perles.store.database import Tx
 from perles.store.schema import Lease, Turn
-from perles.store.transition import fire
 
 
 async def audit_leases(context: Context) -> int:
@@ -31,5 +29,5 @@ def release_lost(tx: Tx) -> int:
         scheduler.drop(tx, lease, because="its holder is gone")
     turns = tx.all(Turn, queries.LOST_QUEUED_TURNS)
     for turn in turns:
-        fire(tx, TURN, turn.id, "interrupt", changes={"ended_at": tx.now})
+        calls.give_up(tx, turn)
     return len(lost) + len(turns)

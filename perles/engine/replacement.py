@@ -11,7 +11,8 @@ from typing import Final
 
 from perles.agents import families
 from perles.domain.errors import WrongStateError
-from perles.domain.states import AGENT, PHASE, WorkflowState
+from perles.domain.machine import need_running
+from perles.domain.states import AGENT, PHASE
 from perles.engine import mail, queries, scheduler
 from perles.engine.briefs import task_brief
 from perles.engine.context import Context
@@ -69,8 +70,7 @@ def put_fresh(tx: Tx, context: Context, agent_id: int, *, why: str) -> Agent:
     """
     old = tx.need(Agent, agent_id)
     workflow = tx.need(Workflow, old.workflow_id)
-    if workflow.state != WorkflowState.RUNNING:
-        raise WrongStateError("workflow", workflow.id, workflow.state, "replace an agent of")
+    need_running(workflow.state, "replace an agent of", name=workflow.id)
     if old.status == "working":
         raise WrongStateError("agent", old.name, old.status, "replace")
     words = _last_words(tx, old)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from perles.store.waiting_views import nudges
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from sqlite3 import Connection, Row
 
 Json = dict[str, Any]
@@ -120,6 +120,11 @@ def _waiter(workflow_id: str, name: str, agent: str | None, since: str) -> Json:
 def places(connection: Connection) -> dict[str, int]:
     """The place in line of every workflow that waits to start; 1 is the next."""
     return {row[0]: place for place, row in enumerate(connection.execute(_LINE), 1)}
+
+
+def waits_in_line(row: Mapping[str, Any] | Row) -> bool:
+    """Whether a workflow waits to start or to go on."""
+    return row["state"] in ("pending", "paused") and row["start_requested_at"] is not None
 
 
 def history(connection: Connection | None, since: datetime, now: datetime) -> list[Json]:

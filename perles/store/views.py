@@ -17,7 +17,7 @@ from perles.domain.errors import DatabaseError, NotFoundError
 from perles.domain.states import PRIORITIES
 from perles.store.failures import database_errors
 from perles.store.inbox_views import waiting_texts
-from perles.store.resource_views import places
+from perles.store.resource_views import places, waits_in_line
 from perles.store.sqlite import BUSY_TIMEOUT, open_readonly
 from perles.store.version import HEAD, refuse_newer, schema_version
 from perles.store.waiting_views import waits_for
@@ -91,7 +91,7 @@ def list_workflows(connection: Connection | None, wanted: WorkflowFilter) -> Lis
 def overviews(connection: Connection, rows: Sequence[Row]) -> list[Json]:
     """Rows of `workflow_overview` with their labels, places in line, and what they wait for."""
     labels = _labels(connection, [row["id"] for row in rows])
-    line = places(connection) if any(_waits_in_line(row) for row in rows) else {}
+    line = places(connection) if any(waits_in_line(row) for row in rows) else {}
     found = [_workflow(row, labels.get(row["id"], {}), line.get(row["id"])) for row in rows]
     _say_what_waits(connection, found)
     return found
@@ -105,10 +105,6 @@ def _say_what_waits(connection: Connection, rows: list[Json]) -> None:
     for row in rows:
         row["attention"] = questions.get(row["id"], row["attention"])
         row["waits_for"] = waits.get(row["id"], [])
-
-
-def _waits_in_line(row: Row) -> bool:
-    return row["state"] in ("pending", "paused") and row["start_requested_at"] is not None
 
 
 def _where(wanted: WorkflowFilter) -> tuple[str, list[Any]]:

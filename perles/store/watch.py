@@ -63,11 +63,15 @@ class Watch:
 
     def patience(self) -> float:
         """Seconds until the next look is due, unless `fd` is readable before."""
-        return POLL if self._fd is None or time.monotonic() < self._hot_until else QUIET
+        return QUIET if self._is_calm() else POLL
+
+    def _is_calm(self) -> bool:
+        """Whether nothing was written lately, and the kernel would tell."""
+        return self._fd is not None and time.monotonic() >= self._hot_until
 
     def changed(self) -> bool:
         """Whether others committed since this was asked last. Raises the driver's errors."""
-        if self.patience() == QUIET:
+        if self._is_calm():
             self.hear()  # else it is looked often enough whatever the kernel tells
         version = self._connection.execute("PRAGMA data_version").fetchone()[0]
         if version == self._version:
@@ -78,10 +82,9 @@ class Watch:
 
     def wait(self) -> None:
         """Sleep until a look is worth while."""
-        patience = self.patience()
-        if self._fd is None or patience == POLL:
-            time.sleep(patience)
-        elif select.select([self._fd], [], [], patience)[0]:
+        if self._fd is None or not self._is_calm():
+            time.sleep(POLL)
+        elif select.select([self._fd], [], [], QUIET)[0]:
             time.sleep(_SOON)
 
 

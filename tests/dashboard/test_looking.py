@@ -17,21 +17,13 @@ from perles.dashboard.lines import columns_of
 from perles.dashboard.model import Attention, Detail, Effect, Place, State, View, tabs_of
 from perles.dashboard.state import press
 from perles.store.dashboard_views import MANY
-from tests.dashboard.views import inside, table, waiting
+from tests.dashboard.views import inside, pressed, table, waiting
 from tests.integration.cli import Home
 from tests.integration.crew import Crew
 
 SIZE = (80, 24)
 DETAIL = State(screen="detail", detail=Detail("wf-00000000"))
 AT = "2030-03-17T17:30:00.000Z"
-
-
-def _type(state: State, view: View, *names: str) -> tuple[State, list[Effect]]:
-    effects: list[Effect] = []
-    for name in names:
-        state, some = press(state, Key(name, name if len(name) == 1 else ""), view)
-        effects += some
-    return state, effects
 
 
 def _text(state: State, view: View) -> list[str]:
@@ -71,10 +63,10 @@ def test_a_call_and_its_result_unfold() -> None:
 
 def test_unfolding_keeps_the_place_and_the_tail() -> None:
     view = inside((80, 12))
-    assert _type(DETAIL, view, "t")[1] == [Effect("unfold")]
+    assert pressed(DETAIL, view, "t")[1] == [Effect("unfold")]
     assert unfolded(DETAIL, view).detail == Detail("wf-00000000", whole=True)
 
-    back = Composer().compose(_type(DETAIL, view, "k", "k", "k", "k", "k")[0], view)[0]
+    back = Composer().compose(pressed(DETAIL, view, "k", "k", "k", "k", "k")[0], view)[0]
     there = unfolded(back, view).detail
     assert there is not None
     assert there.whole
@@ -106,8 +98,8 @@ def test_retired_agents_stand_behind_all_other_tabs() -> None:
     text = "\n".join(_text(DETAIL, view))
     assert "– 20 retired" in text
     assert "task c" in text
-    assert _type(DETAIL, view, "shift-tab")[0].detail == Detail("wf-00000000", "worker-21")
-    written = _type(DETAIL, view, "m", "tab", "tab")[0].detail
+    assert pressed(DETAIL, view, "shift-tab")[0].detail == Detail("wf-00000000", "worker-21")
+    written = pressed(DETAIL, view, "m", "tab", "tab")[0].detail
     assert written is not None
     assert written.to == "coordinator"
 
@@ -132,7 +124,7 @@ def test_a_click_in_the_inbox_selects_and_another_opens() -> None:
     [("/p", "/pause"), ("/re", "/re"), ("/res", "/resume"), ("/st", "/st"), ("/sto", "/stop")],
 )
 def test_tab_completes_an_order(typed: str, completed: str) -> None:
-    state, _ = _type(DETAIL, inside(SIZE), "m", *typed, "tab")
+    state, _ = pressed(DETAIL, inside(SIZE), "m", *typed, "tab")
 
     assert state.detail is not None
     assert state.detail.input.text == completed
@@ -141,7 +133,7 @@ def test_tab_completes_an_order(typed: str, completed: str) -> None:
 
 def test_the_orders_that_fit_stand_above_what_is_typed() -> None:
     view = inside(SIZE)
-    state, _ = _type(DETAIL, view, "m", "/", "r", "e")
+    state, _ = pressed(DETAIL, view, "m", "/", "r", "e")
 
     text = "\n".join(_text(state, view))
     assert "/resume  /retire  /replace · Tab completes" in text
@@ -149,7 +141,7 @@ def test_the_orders_that_fit_stand_above_what_is_typed() -> None:
 
 
 def test_tab_after_other_text_goes_to_the_next_agent() -> None:
-    state, _ = _type(DETAIL, inside(SIZE), "m", *"see /usr", "tab")
+    state, _ = pressed(DETAIL, inside(SIZE), "m", *"see /usr", "tab")
 
     assert state.detail is not None
     assert state.detail.to == "worker-1"
@@ -190,9 +182,9 @@ def test_from_inside_one_sees_that_others_need_somebody() -> None:
 
 def test_what_is_sent_is_seen_by_who_scrolled_back() -> None:
     view = inside((80, 12))
-    back, _ = _type(DETAIL, view, "k", "k", "k")
+    back, _ = pressed(DETAIL, view, "k", "k", "k")
 
-    sent, _ = _type(back, view, "m", "h", "i", "enter")
+    sent, _ = pressed(back, view, "m", "h", "i", "enter")
 
     assert back.detail is not None
     assert back.detail.up == 3
@@ -237,4 +229,4 @@ def test_it_is_told_below(below: int, told: str) -> None:
     assert view.inside is not None
     view = view._replace(inside=view.inside._replace(below=below))
 
-    assert any(told in line for line in _text(_type(DETAIL, view, "k", "k")[0], view))
+    assert any(told in line for line in _text(pressed(DETAIL, view, "k", "k")[0], view))

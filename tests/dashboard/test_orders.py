@@ -6,30 +6,20 @@ import pytest
 
 from perles.dashboard.form import Form
 from perles.dashboard.jobs import Answer
-from perles.dashboard.keys import Key
 from perles.dashboard.model import Detail, Effect, Notice, State, View
 from perles.dashboard.outcomes import take
-from perles.dashboard.state import press
-from tests.dashboard.views import inside, table
+from tests.dashboard.views import inside, pressed, table
 
 SIZE = (80, 24)
 DETAIL = State(screen="detail", detail=Detail("wf-00000000"))
 
 
-def _keys(state: State, view: View, *names: str) -> tuple[State, list[Effect]]:
-    effects: list[Effect] = []
-    for name in names:
-        state, some = press(state, Key(name, name if len(name) == 1 else ""), view)
-        effects += some
-    return state, effects
-
-
 def test_a_draft_is_kept_per_workflow_and_agent() -> None:
     view = inside(SIZE)
 
-    state, _ = _keys(DETAIL, view, "m", "h", "i", "esc", "2", "m", "y", "o", "esc", "esc")
-    again, _ = _keys(state, view, "enter", "m")
-    other, _ = _keys(again, view, "esc", "2", "m")
+    state, _ = pressed(DETAIL, view, "m", "h", "i", "esc", "2", "m", "y", "o", "esc", "esc")
+    again, _ = pressed(state, view, "enter", "m")
+    other, _ = pressed(again, view, "esc", "2", "m")
 
     assert again.detail is not None
     assert again.detail.input.text == "hi"
@@ -38,7 +28,7 @@ def test_a_draft_is_kept_per_workflow_and_agent() -> None:
 
 
 def test_a_text_goes_along_to_another_agent_that_has_no_draft() -> None:
-    state, effects = _keys(DETAIL, inside(SIZE), "m", "h", "i", "tab", "enter")
+    state, effects = pressed(DETAIL, inside(SIZE), "m", "h", "i", "tab", "enter")
 
     assert effects == [Effect("send", {"id": "wf-00000000", "text": "hi", "to": "worker-1"})]
     assert state.detail is not None
@@ -46,9 +36,9 @@ def test_a_text_goes_along_to_another_agent_that_has_no_draft() -> None:
 
 
 def test_a_text_that_could_not_be_sent_is_a_draft_again_wherever_one_is_by_then() -> None:
-    state, (effect,) = _keys(DETAIL, inside(SIZE), "m", "h", "i", "enter")
+    state, (effect,) = pressed(DETAIL, inside(SIZE), "m", "h", "i", "enter")
     there, _ = take(state, Answer("send", effect.args, None, "cannot send"))
-    left, _ = take(_keys(state, inside(SIZE), "esc", "esc")[0],
+    left, _ = take(pressed(state, inside(SIZE), "esc", "esc")[0],
                    Answer("send", effect.args, None, "cannot send"))  # fmt: skip
 
     assert there.detail is not None
@@ -57,7 +47,7 @@ def test_a_text_that_could_not_be_sent_is_a_draft_again_wherever_one_is_by_then(
 
 
 def _effects(state: State, view: View, *names: str) -> list[tuple[str, tuple[str, ...]]]:
-    return [(e.args["to"], e.args["ids"]) for e in _keys(state, view, *names)[1]]
+    return [(e.args["to"], e.args["ids"]) for e in pressed(state, view, *names)[1]]
 
 
 def test_the_priority_of_a_row_or_of_all_marked_is_raised_and_lowered() -> None:
@@ -76,7 +66,7 @@ def test_the_priority_of_a_row_or_of_all_marked_is_raised_and_lowered() -> None:
     [(0, "-", "low already"), (2, "+", "high already"), (3, "+", "workflow 3 is completed")],
 )
 def test_a_priority_that_cannot_change_is_told(place: int, key: str, why: str) -> None:
-    state, effects = _keys(State(), table(6, SIZE), *["j"] * place, key)
+    state, effects = pressed(State(), table(6, SIZE), *["j"] * place, key)
 
     assert effects == []
     assert why in state.notice.text
@@ -84,7 +74,7 @@ def test_a_priority_that_cannot_change_is_told(place: int, key: str, why: str) -
 
 def test_who_leaves_the_form_while_it_creates_stays_where_he_went() -> None:
     form = replace(Form(), template={"key": "t", "name": "T"}, busy=True)
-    state, effects = _keys(State(screen="form", form=form), table(6, SIZE), "esc", "enter")
+    state, effects = pressed(State(screen="form", form=form), table(6, SIZE), "esc", "enter")
     assert effects == []
 
     created = Answer("create", {}, {"id": "wf-new", "said": "created wf-new"}, None)
@@ -96,7 +86,7 @@ def test_who_leaves_the_form_while_it_creates_stays_where_he_went() -> None:
 
 
 def test_the_mouse_is_left_to_the_terminal_and_taken_back() -> None:
-    state, effects = _keys(State(), table(3, SIZE), "M")
+    state, effects = pressed(State(), table(3, SIZE), "M")
     assert (state.mouse, effects) == (False, [Effect("mouse")])
 
-    assert _keys(state, table(3, SIZE), "M")[0].mouse
+    assert pressed(state, table(3, SIZE), "M")[0].mouse

@@ -9,41 +9,32 @@ from perles.dashboard.frames.compose import Composer
 from perles.dashboard.jobs import Answer
 from perles.dashboard.keymap import TABLE
 from perles.dashboard.keys import Key
-from perles.dashboard.model import Detail, Effect, Notice, State, View
+from perles.dashboard.model import Detail, Effect, Notice, State
 from perles.dashboard.outcomes import take
 from perles.dashboard.state import press
-from tests.dashboard.views import inside, table, waiting
+from tests.dashboard.views import inside, pressed, table, waiting
 
 SIZE = (80, 24)
-
-
-def _keys(state: State, view: View, *names: str) -> tuple[State, list[Effect]]:
-    effects: list[Effect] = []
-    for name in names:
-        text = name if len(name) == 1 else ""
-        state, some = press(state, Key(name, text), view)
-        effects += some
-    return state, effects
 
 
 def test_moving_stops_at_the_ends() -> None:
     view = table(3, SIZE)
 
-    assert _keys(State(), view, "k")[0].table.cursor == 0
-    assert _keys(State(), view, "j", "down", "j", "j")[0].table.cursor == 2
-    assert _keys(State(), view, "G", "g")[0].table.cursor == 0
+    assert pressed(State(), view, "k")[0].table.cursor == 0
+    assert pressed(State(), view, "j", "down", "j", "j")[0].table.cursor == 2
+    assert pressed(State(), view, "G", "g")[0].table.cursor == 0
 
 
 def test_the_selected_row_is_always_in_sight() -> None:
     view = table(1000, SIZE)
 
-    state = _keys(State(), view, *["pagedown"] * 7, "j")[0]
+    state = pressed(State(), view, *["pagedown"] * 7, "j")[0]
 
     assert state.table.top <= state.table.cursor < state.table.top + 20
 
 
 def test_pause_of_a_running_workflow_is_asked_for() -> None:
-    _, effects = _keys(State(), table(6, SIZE), "p")
+    _, effects = pressed(State(), table(6, SIZE), "p")
 
     assert effects == [Effect("do", {"verb": "pause", "ids": ("wf-00000000",), "force": False})]
 
@@ -60,7 +51,7 @@ def test_pause_of_a_running_workflow_is_asked_for() -> None:
     ],
 )
 def test_a_key_that_cannot_act_says_why(place: int, key: str, why: str) -> None:
-    state, effects = _keys(State(), table(6, SIZE), *["j"] * place, key)
+    state, effects = pressed(State(), table(6, SIZE), *["j"] * place, key)
 
     assert effects == []
     assert why in state.notice.text
@@ -70,28 +61,28 @@ def test_a_key_that_cannot_act_says_why(place: int, key: str, why: str) -> None:
     ("key", "stops"), [("y", True), ("enter", True), ("n", False), ("esc", False)]
 )
 def test_stop_asks_first(key: str, stops: bool) -> None:
-    state, effects = _keys(State(), table(6, SIZE), "x")
+    state, effects = pressed(State(), table(6, SIZE), "x")
     assert state.question is not None
     assert effects == []
 
-    _, effects = _keys(state, table(6, SIZE), key)
+    _, effects = pressed(state, table(6, SIZE), key)
 
     assert bool(effects) == stops
 
 
 def test_a_row_that_ended_while_the_dialog_was_open_is_told() -> None:
     view = table(6, SIZE)
-    state, _ = _keys(State(), view, "x")
+    state, _ = pressed(State(), view, "x")
     rows = {**view.rows, "wf-00000000": {**view.rows["wf-00000000"], "state": "completed"}}
 
-    state, effects = _keys(state, view._replace(rows=rows), "y")
+    state, effects = pressed(state, view._replace(rows=rows), "y")
 
     assert effects == []
     assert "wf-00000000 is completed by now" in state.notice.text
 
 
 def test_marked_rows_are_acted_on_together() -> None:
-    _, effects = _keys(State(), table(12, SIZE), " ", *["j"] * 5, " ", "p")
+    _, effects = pressed(State(), table(12, SIZE), " ", *["j"] * 5, " ", "p")
 
     assert effects[0].args["ids"] == ("wf-00000000", "wf-00000006")
 
@@ -99,26 +90,26 @@ def test_marked_rows_are_acted_on_together() -> None:
 def test_filter_holds_while_typing_and_escape_clears_it() -> None:
     view = table(3, SIZE)
 
-    state = _keys(State(), view, "/", "q", "s", "enter")[0]
+    state = pressed(State(), view, "/", "q", "s", "enter")[0]
     assert state.table.filter.text == "qs"
-    assert _keys(state, view, "esc")[0].table.filter.text == ""
+    assert pressed(state, view, "esc")[0].table.filter.text == ""
 
 
 def test_chat_sends_to_the_agent_of_the_tab_and_remembers() -> None:
     view = inside(SIZE)
     state = State(screen="detail", detail=Detail("wf-00000000"))
 
-    state, effects = _keys(state, view, "2", "m", "h", "i", "enter")
+    state, effects = pressed(state, view, "2", "m", "h", "i", "enter")
 
     assert effects == [Effect("send", {"id": "wf-00000000", "text": "hi", "to": "worker-1"})]
-    state, _ = _keys(state, view, "up")
+    state, _ = pressed(state, view, "up")
     assert state.detail is not None
     assert state.detail.input.text == "hi"
 
 
 def test_a_huge_paste_into_the_chat_is_cut_and_told() -> None:
     view = inside(SIZE)
-    state, _ = _keys(State(screen="detail", detail=Detail("wf-00000000")), view, "m")
+    state, _ = pressed(State(screen="detail", detail=Detail("wf-00000000")), view, "m")
 
     state, _ = press(state, Key("paste", "x" * 300_000), view)
 
@@ -132,10 +123,10 @@ def test_every_key_of_the_help_does_something_or_says_why() -> None:
     names = {"Enter": "enter", "Space": " ", "Esc": "esc", "Home": "home", "End": "end"}
     names |= {"PageUp": "pageup", "PageDown": "pagedown", "↓": "down", "↑": "up"}
     names |= {"Ctrl-C": "ctrl-c", "Ctrl-L": "ctrl-l", "Ctrl-Z": "ctrl-z"}
-    middle, _ = _keys(State(), view, " ", "j", "j")
+    middle, _ = pressed(State(), view, " ", "j", "j")
 
     for word in (word for binding in TABLE for word in binding.keys.split()):
-        after, effects = _keys(middle, view, names.get(word, word))
+        after, effects = pressed(middle, view, names.get(word, word))
         assert after != middle or effects, word
 
 
@@ -154,7 +145,7 @@ def test_an_order_on_one_agent_is_asked_for_and_not_sent_as_a_message(
 ) -> None:
     state = State(screen="detail", detail=Detail("wf-1"))
 
-    _, effects = _keys(state, inside(SIZE), "m", *text, "enter")
+    _, effects = pressed(state, inside(SIZE), "m", *text, "enter")
 
     assert [effect.kind for effect in effects] == ["agent"]
     assert effects[0].args.items() >= {"id": "wf-1", **asked}.items()
@@ -164,7 +155,7 @@ def test_an_order_on_one_agent_is_asked_for_and_not_sent_as_a_message(
 def test_an_order_that_names_no_agent_says_how_it_is_written(text: str) -> None:
     state = State(screen="detail", detail=Detail("wf-1"))
 
-    after, effects = _keys(state, inside(SIZE), "m", *text, "enter")
+    after, effects = pressed(state, inside(SIZE), "m", *text, "enter")
 
     assert f"{text.split()[0]} worker-1 [--force] [why]" in after.notice.text
     assert effects == []
@@ -199,10 +190,10 @@ DETAIL = State(screen="detail", detail=Detail("wf-00000000"))
 
 def test_an_answer_goes_to_the_row_it_was_begun_on_whatever_comes_above_it() -> None:
     view = table(3, SIZE)._replace(waiting=[waiting(2), waiting(1)])
-    state = _keys(INBOX, view, "j", "y", "o", "k")[0]
+    state = pressed(INBOX, view, "j", "y", "o", "k")[0]
     moved = view._replace(waiting=[waiting(4), waiting(3), waiting(2), waiting(1)])
 
-    _, effects = _keys(state, moved, "enter")
+    _, effects = pressed(state, moved, "enter")
 
     args = {"verb": "approve", "id": "wf-00000001", "task": "ok", "text": "ok"}
     assert effects == [Effect("judge", args)]
@@ -210,9 +201,9 @@ def test_an_answer_goes_to_the_row_it_was_begun_on_whatever_comes_above_it() -> 
 
 def test_an_answer_to_what_waits_no_more_is_not_sent() -> None:
     view = table(3, SIZE)._replace(waiting=[waiting(2), waiting(1)])
-    state = _keys(INBOX, view, "j", "d", "n", "o")[0]
+    state = pressed(INBOX, view, "j", "d", "n", "o")[0]
 
-    state, effects = _keys(state, view._replace(waiting=[waiting(2)]), "enter")
+    state, effects = pressed(state, view._replace(waiting=[waiting(2)]), "enter")
 
     assert (effects, "nothing was sent" in state.notice.text) == ([], True)
 
@@ -220,17 +211,17 @@ def test_an_answer_to_what_waits_no_more_is_not_sent() -> None:
 def test_a_denial_needs_a_reason() -> None:
     view = table(3, SIZE)
 
-    state, effects = _keys(INBOX, view, "d", "enter")
+    state, effects = pressed(INBOX, view, "d", "enter")
 
     assert (effects, "say why" in state.notice.text) == ([], True)
-    assert _keys(state, view, "x", "enter")[1][0].args["text"] == "x"
+    assert pressed(state, view, "x", "enter")[1][0].args["text"] == "x"
 
 
 def test_what_is_no_task_is_noted_rather_than_approved() -> None:
     view = table(3, SIZE)._replace(waiting=[waiting(7, kind="failed", task=None)])
 
-    assert "this is no task" in _keys(INBOX, view, "y")[0].notice.text
-    assert _keys(INBOX, view, "a")[1] == [Effect("ack", {"seq": 7})]
+    assert "this is no task" in pressed(INBOX, view, "y")[0].notice.text
+    assert pressed(INBOX, view, "a")[1] == [Effect("ack", {"seq": 7})]
 
 
 def test_a_budget_of_no_workflow_can_be_noted_and_nothing_else() -> None:
@@ -239,9 +230,9 @@ def test_a_budget_of_no_workflow_can_be_noted_and_nothing_else() -> None:
     )
 
     for key in ("m", "y", "d", "enter"):
-        state, effects = _keys(INBOX, view, key)
+        state, effects = pressed(INBOX, view, key)
         assert (state.screen, effects, state.notice.text[:7]) == ("inbox", [], "nothing")
-    assert _keys(INBOX, view, "a")[1] == [Effect("ack", {"seq": 7})]
+    assert pressed(INBOX, view, "a")[1] == [Effect("ack", {"seq": 7})]
 
 
 def test_what_a_retry_made_is_selected() -> None:
@@ -276,7 +267,7 @@ def test_the_help_begins_with_the_screen_that_it_was_asked_on() -> None:
 def test_the_footer_has_the_keys_of_what_is_typed() -> None:
     view = inside(SIZE)
     for keys, said in (("/", "keep the filter"), ("x", "kill at once"), ("iy", "send")):
-        _, frame = Composer().compose(_keys(State(), view, *keys)[0], view)
+        _, frame = Composer().compose(pressed(State(), view, *keys)[0], view)
         assert said in "".join(segment.text for segment in frame.lines[-1])
 
 
@@ -284,12 +275,12 @@ def test_who_scrolled_back_is_not_moved_by_what_comes_and_follows_again_at_the_e
     view = inside((80, 12))
     assert view.inside is not None
     view = view._replace(inside=view.inside._replace(last=41))
-    back = _keys(DETAIL, view, "k", "k")[0]
+    back = pressed(DETAIL, view, "k", "k")[0]
     later = view._replace(inside=view.inside._replace(last=90))  # type: ignore[union-attr]
 
-    again = Composer().compose(_keys(back, later, "k")[0], later)[0]
-    followed = _keys(again, later, "G")[0]
-    scrolled_down = _keys(back, later, "pagedown")[0]
+    again = Composer().compose(pressed(back, later, "k")[0], later)[0]
+    followed = pressed(again, later, "G")[0]
+    scrolled_down = pressed(back, later, "pagedown")[0]
 
     assert [_until(state) for state in (back, again)] == [41, 41]
     assert [_until(state) for state in (followed, scrolled_down)] == [None, None]
@@ -298,7 +289,7 @@ def test_who_scrolled_back_is_not_moved_by_what_comes_and_follows_again_at_the_e
 def test_a_transcript_that_fits_the_screen_is_followed_whatever_is_scrolled() -> None:
     view = inside((80, 60))
 
-    state = Composer().compose(_keys(DETAIL, view, "g", "k")[0], view)[0]
+    state = Composer().compose(pressed(DETAIL, view, "g", "k")[0], view)[0]
 
     assert _until(state) is None
 
@@ -312,9 +303,9 @@ def test_who_scrolls_beyond_what_was_read_has_more_of_it_read() -> None:
     view = inside((80, 12))
     assert view.inside is not None
     view = view._replace(inside=view.inside._replace(more=True))
-    at_top = Composer().compose(_keys(DETAIL, view, "pageup", "pageup", "pageup")[0], view)[0]
+    at_top = Composer().compose(pressed(DETAIL, view, "pageup", "pageup", "pageup")[0], view)[0]
 
-    state = Composer().compose(_keys(at_top, view, "k")[0], view)[0]
+    state = Composer().compose(pressed(at_top, view, "k")[0], view)[0]
 
     assert at_top.detail is not None
     assert state.detail is not None

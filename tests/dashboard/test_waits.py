@@ -1,6 +1,5 @@
 """What a workflow does or waits for stands in its row and on its head."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,14 +18,6 @@ from tests.integration.crew import Crew
 ID = "wf-aaaaaaaa"
 RUNS = {"state": "running", "health": "healthy"}
 LIMITED = Wait("rate limited until 10:32 (claude)")
-
-
-@pytest.fixture
-def crew(home: Home) -> Iterator[Crew]:
-    made = Crew(home.database)
-    made.workflow(ID, started_at=made.at(minutes=9))
-    yield made
-    made.close()
 
 
 def _row_of(home: Home, state: State, id: str = ID) -> Any:

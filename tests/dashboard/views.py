@@ -3,7 +3,9 @@
 from typing import Any
 
 from perles.dashboard.inside import Record
-from perles.dashboard.model import Inside, View, attention
+from perles.dashboard.keys import Key
+from perles.dashboard.model import Effect, Inside, State, View, attention
+from perles.dashboard.state import press
 from perles.store.dashboard_views import Totals
 from perles.store.waiting_views import Wait
 
@@ -101,3 +103,12 @@ def _task(key: str, status: str, after: list[str]) -> dict[str, Any]:
         "failure": "exit 3" if status == "failed" else None,
         "started_at": "2030-03-17T17:30:00.000Z", "ended_at": "2030-03-17T17:31:00.000Z",
     }  # fmt: skip
+
+
+def pressed(state: State, view: View, *names: str) -> tuple[State, list[Effect]]:
+    """The state after these keys, and what they want done."""
+    effects: list[Effect] = []
+    for name in names:
+        state, some = press(state, Key(name, name if len(name) == 1 else ""), view)
+        effects += some
+    return state, effects

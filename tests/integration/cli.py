@@ -59,6 +59,19 @@ class Home:
             check=False,
         )
 
+    def run(self, argv: list[str], **options: Any) -> "subprocess.CompletedProcess[str]":
+        """Run a program as this home's user would, in the work dir."""
+        return subprocess.run(
+            argv,
+            env=self.environ,
+            cwd=self.work,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            **options,
+        )
+
     def popen(self, *args: str | Path, **options: Any) -> "subprocess.Popen[str]":
         """Start perles."""
         return subprocess.Popen(

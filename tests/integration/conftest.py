@@ -11,6 +11,7 @@ from perles.agents.families import family
 from perles.store import migrate
 from perles.store.lock import EngineLock
 from tests.integration.cli import Home, signal_all
+from tests.integration.crew import Crew
 from tests.integration.health_world import FIRST_PORT, HealthWorld
 from tests.integration.scheduler_world import without_processes
 
@@ -47,5 +48,14 @@ def world(tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch) -> It
     without_processes(monkeypatch)
     shutil.copy(migrated, tmp_path / "perles.db")
     made = HealthWorld(tmp_path, FIRST_PORT)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def crew(home: Home) -> Iterator[Crew]:
+    """Rows in the home's database: at first one workflow, which runs for nine minutes."""
+    made = Crew(home.database)
+    made.workflow(started_at=made.at(minutes=9))
     yield made
     made.close()

@@ -191,16 +191,7 @@ def test_a_home_that_may_not_be_written_is_told_and_can_still_be_read(home: Home
     home.database.chmod(0o400)
     try:
         for code, *args in ((0, "list"), (7, "create", "ok.yaml"), (7, "serve")):
-            result = subprocess.run(
-                home.argv(*map(str, args)),
-                env=home.environ,
-                cwd=home.work,
-                capture_output=True,
-                text=True,
-                timeout=60,
-                check=False,
-                preexec_fn=_heed_modes,
-            )
+            result = home.run(home.argv(*args), preexec_fn=_heed_modes)
             if result.returncode == 99:
                 pytest.skip("root, whose capabilities cannot be dropped here")
             if code:

@@ -78,22 +78,13 @@ def test_the_pipeline_of_the_readme_is_right(tmp_path: Path, home: Home) -> None
 
 
 def test_the_python_of_the_readme_runs(home: Home) -> None:
-    import subprocess
     import sys
 
     (text,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     home.pipeline("release", [{"key": "a", "run": "true"}])
     engine = home.popen("serve", "--exit-when-idle")
 
-    result = subprocess.run(
-        [sys.executable, "-c", text],
-        env=home.environ,
-        cwd=home.work,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    result = home.run([sys.executable, "-c", text])
 
     engine.communicate(timeout=30)
     assert result.returncode == 0, result.stderr

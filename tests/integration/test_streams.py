@@ -12,15 +12,7 @@ ONE = [{"key": "a", "run": "seq 1 3"}]
 
 def _shell(home: Home, line: str, *args: str | Path) -> subprocess.CompletedProcess[str]:
     """Run a line of bash in which `"$@"` is perles with these arguments."""
-    return subprocess.run(
-        ["bash", "-c", line, "bash", *home.argv(*args)],
-        cwd=home.work,
-        env=home.environ,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return home.run(["bash", "-c", line, "bash", *home.argv(*args)])
 
 
 @pytest.mark.parametrize("args", [["list"], ["templates", "list"]], ids=["short way", "typer"])

@@ -1,6 +1,5 @@
 """What a running workflow does or waits for is said by `list` and `show`."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -15,14 +14,6 @@ from tests.integration.cli import Home
 from tests.integration.crew import Crew
 
 ID = "wf-aaaaaaaa"
-
-
-@pytest.fixture
-def crew(home: Home) -> Iterator[Crew]:
-    made = Crew(home.database)
-    made.workflow(ID, started_at=made.at(minutes=9))
-    yield made
-    made.close()
 
 
 def _said(crew: Crew) -> list[str]:

@@ -21,13 +21,12 @@ _KINDS: Final = {
 
 def draw(state: State, view: View) -> tuple[list[Line], tuple[int, int] | None]:
     """All rows but the last two, and where the cursor stands while an answer is typed."""
-    columns, rows = view.size
+    columns = view.size[0]
     count = len(view.waiting)
     lines = [fit(line(Segment("Inbox ", "title"), Segment(f"{count} waiting", "muted")), columns)]
     if not count and state.inbox.answer is None:
         return [*lines, (), line(Segment("  nothing waits for you", "muted"))], None
-    below = max(2, (rows - 4) // 3)
-    shown = max(1, rows - 4 - below)
+    below, shown = _rows(view)
     place_of = waiting_place(state, view)
     top = _top(state, view, shown)
     for place in range(top, min(count, top + shown)):
@@ -40,9 +39,16 @@ def draw(state: State, view: View) -> tuple[list[Line], tuple[int, int] | None]:
 
 def place_at(state: State, view: View, y: int) -> int | None:
     """Which row of the inbox stands in a row of the screen."""
-    shown = max(1, view.size[1] - 4 - max(2, (view.size[1] - 4) // 3))
+    _, shown = _rows(view)
     place = _top(state, view, shown) + y - 1
     return place if 0 < y <= shown and place < len(view.waiting) else None
+
+
+def _rows(view: View) -> tuple[int, int]:
+    """How many rows the text below has, and how many the list."""
+    rows = view.size[1] - 4
+    below = max(2, rows // 3)
+    return below, max(1, rows - below)
 
 
 def _top(state: State, view: View, shown: int) -> int:

@@ -4,18 +4,17 @@ The coordinator is told, for it plans with who is there. A task that is taken fr
 back into the plan, and the attempt does not count against its retries: nobody failed.
 """
 
-from collections.abc import Callable
 from typing import Any
 
-from perles.domain.errors import UsageError, WrongStateError
-from perles.domain.states import AGENT, PHASE, TASK, TURN, WorkflowState
-from perles.engine import admission, mail, queries, replacement, scheduler
+from perles.domain.errors import UsageError
+from perles.domain.machine import need_running
+from perles.domain.states import AGENT, PHASE, TASK
+from perles.engine import admission, calls, mail, queries, replacement, scheduler
 from perles.engine.context import Context
 from perles.engine.handlers import spawn_worker
-from perles.engine.handlers.base import ToolCall, agent_named
+from perles.engine.handlers.base import ToolCall, agent_named, once
 from perles.engine.outcome import Ending
 from perles.engine.reports import has_report
-from perles.store import journal
 from perles.store.database import Tx
 from perles.store.schema import Agent, Command, Task, Turn, Workflow
 from perles.store.transition import fire
@@ -39,7 +38,7 @@ async def spawn(context: Context, command: Command, args: Args) -> Args:
         _tell(tx, workflow.id, f"the user added {name}: it can take a task")
         return {"status": "spawned", "agent": name}
 
-    return await _once(context, command, add)
+    return await once(context, command, add)
 
 
 async def stop(context: Context, command: Command, args: Args) -> Args:
@@ -54,7 +53,7 @@ async def stop(context: Context, command: Command, args: Args) -> Args:
         _tell_of(tx, agent, f"the user stopped {agent.name}{_why(args)}{note}")
         return {"status": "stopped", "agent": agent.name}
 
-    return await _once(context, command, halt)
+    return await once(context, command, halt)
 
 
 async def resume(context: Context, command: Command, args: Args) -> Args:
@@ -74,7 +73,7 @@ async def resume(context: Context, command: Command, args: Args) -> Args:
         _tell_of(tx, agent, f"the user resumed {agent.name}: it can take a task")
         return {"status": "resumed", "agent": agent.name}
 
-    return await _once(context, command, go_on)
+    return await once(context, command, go_on)
 
 
 async def retire(context: Context, command: Command, args: Args) -> Args:
@@ -93,7 +92,7 @@ async def retire(context: Context, command: Command, args: Args) -> Args:
         _tell_of(tx, agent, f"the user retired {agent.name}{_why(args)}{note}")
         return {"status": "retired", "agent": agent.name}
 
-    return await _once(context, command, let_go)
+    return await once(context, command, let_go)
 
 
 async def replace(context: Context, command: Command, args: Args) -> Args:
@@ -107,20 +106,7 @@ async def replace(context: Context, command: Command, args: Args) -> Args:
         _tell_of(tx, agent, f"the user replaced {agent.name} by {fresh.name}{_why(args)}")
         return {"status": "replaced", "agent": agent.name, "by": fresh.name}
 
-    return await _once(context, command, renew)
-
-
-async def _once(context: Context, command: Command, work: Callable[[Tx], Args]) -> Args:
-    """`work` in a transaction that keeps its result: an engine that dies right after has it."""
-
-    def run(tx: Tx) -> Args:
-        done: Args = journal.decode(tx.need(Command, command.id).result)
-        if not done:
-            done = work(tx)
-            tx.update(Command, command.id, result=journal.encode(done))
-        return done
-
-    return await context.writer.write(run)
+    return await once(context, command, renew)
 
 
 async def _cut_off(context: Context, command: Command, args: Args, ending: Ending) -> None:
@@ -132,8 +118,7 @@ async def _cut_off(context: Context, command: Command, args: Args, ending: Endin
 
 def _running(tx: Tx, command: Command, step: str) -> Workflow:
     workflow = tx.need(Workflow, command.workflow_id or "")
-    if workflow.state != WorkflowState.RUNNING:
-        raise WrongStateError("workflow", workflow.id, workflow.state, step)
+    need_running(workflow.state, step, name=workflow.id)
     return workflow
 
 
@@ -145,7 +130,7 @@ def _take_from(tx: Tx, agent: Agent) -> str:
     """Take a worker's slot, queued turn and task from it; what to say of the task."""
     waiting = tx.first(Turn, queries.QUEUED_TURN_OF, agent_id=agent.id)
     if waiting is not None:
-        fire(tx, TURN, waiting.id, "interrupt", changes={"ended_at": tx.now})
+        calls.give_up(tx, waiting)
     if agent.role != "worker":
         return ""
     scheduler.release_agent(tx, agent.id, "worker")

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from perles.domain.errors import NotFoundError, ToolError
 from perles.engine import queries
 from perles.engine.context import Context
+from perles.store import journal
 from perles.store.database import Reader, Tx
 from perles.store.schema import Agent, Command, Task, Workflow
 
@@ -48,6 +49,21 @@ def agent_named(reader: Reader, workflow_id: str, name: str) -> Agent:
         known = ", ".join(agent.name for agent in agents) or "none yet: the workflow has not begun"
         raise NotFoundError("agent", name, f"the agents of {workflow_id}: {known}")
     return found
+
+
+async def once(
+    context: Context, command: Command, work: Callable[[Tx], dict[str, Any]]
+) -> dict[str, Any]:
+    """`work` in a transaction that keeps its result: an engine that dies right after has it."""
+
+    def run(tx: Tx) -> dict[str, Any]:
+        done: dict[str, Any] = journal.decode(tx.need(Command, command.id).result)
+        if not done:
+            done = work(tx)
+            tx.update(Command, command.id, result=journal.encode(done))
+        return done
+
+    return await context.writer.write(run)
 
 
 Tool = Callable[[ToolCall], dict[str, Any]]

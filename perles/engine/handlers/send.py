@@ -6,8 +6,7 @@ from perles.domain.errors import PerlesError, WrongStateError
 from perles.domain.states import WORKFLOW
 from perles.engine import mail
 from perles.engine.context import Context
-from perles.engine.handlers.base import agent_named
-from perles.store import journal
+from perles.engine.handlers.base import agent_named, once
 from perles.store.database import Tx
 from perles.store.schema import Command, Workflow
 
@@ -15,10 +14,10 @@ from perles.store.schema import Command, Workflow
 async def send(context: Context, command: Command, args: dict[str, Any]) -> dict[str, Any]:
     """Queue the message. Raises `NotFoundError`, and `WrongStateError` when nobody will read it."""
     workflow_id = command.workflow_id or ""
-    return await context.writer.write(lambda tx: _queue(tx, workflow_id, args, command.id))
+    return await once(context, command, lambda tx: _queue(tx, workflow_id, args))
 
 
-def _queue(tx: Tx, workflow_id: str, args: dict[str, Any], command_id: int) -> dict[str, Any]:
+def _queue(tx: Tx, workflow_id: str, args: dict[str, Any]) -> dict[str, Any]:
     workflow = tx.need(Workflow, workflow_id)
     if workflow.state in WORKFLOW.terminal:
         raise WrongStateError("workflow", workflow_id, workflow.state, "send to")
@@ -26,8 +25,5 @@ def _queue(tx: Tx, workflow_id: str, args: dict[str, Any], command_id: int) -> d
     to = found.name
     if found.retired_at is not None:
         raise PerlesError(f"cannot send to {to}: it is retired; send to the coordinator")
-    if journal.decode(tx.need(Command, command_id).result).get("sent") is None:
-        # Marked in the same transaction: an engine that dies right after sends it once.
-        tx.update(Command, command_id, result=journal.encode({"sent": to}))
-        mail.post(tx, found, sender="user", kind="user", body=args["text"])
+    mail.post(tx, found, sender="user", kind="user", body=args["text"])
     return {"status": "sent", "sent": to, "agent": found.status}

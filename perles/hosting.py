@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from perles import isolated
 from perles.domain.errors import EngineRunsError, NoEngineError, PerlesError, UsageError
 from perles.paths import Paths, home
 from perles.store import views
@@ -81,9 +81,12 @@ class EngineHost:
         from perles.store import migrate
 
         if not self.engine_runs() and not migrate.is_current(self.database_path):
-            command = [sys.executable, "-m", "perles", "db", "upgrade"]
-            environ = os.environ | {"PERLES_HOME": str(self.paths.root)}
-            subprocess.run(command, env=environ, capture_output=True, check=False)
+            command = isolated.command("perles", "db", "upgrade")
+            subprocess.run(command, env=self._environ(), capture_output=True, check=False)
+
+    def _environ(self) -> dict[str, str]:
+        """The environment for a process of ours that works on this home."""
+        return isolated.environment(os.environ) | {"PERLES_HOME": str(self.paths.root)}
 
     def engine_runs(self) -> bool:
         """Whether an engine holds this database now."""
@@ -117,14 +120,14 @@ class EngineHost:
         self.config()
         _ = self._database
         log = self.paths.engine_log()
-        command = [sys.executable, "-m", "perles", "serve", "--foreground"]
+        command = isolated.command("perles", "serve", "--foreground")
         with log.open("ab") as output:
             child = subprocess.Popen(
                 [*command, "--exit-when-idle"] if exit_when_idle else command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=os.environ | {"PERLES_HOME": str(self.paths.root)},
+                env=self._environ(),
                 start_new_session=True,
             )
         deadline = time.monotonic() + _ENGINE_START_SECONDS

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+
+from perles import isolated
 
 MAX_WORKERS: Final = 3
 
@@ -27,11 +28,11 @@ class _Worker:
         self.request: tuple[str, Mapping[str, Any]] | None = None
         self._buffer = b""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "perles.dashboard.worker"],
+            isolated.command("perles.dashboard.worker"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=os.environ | {"PERLES_HOME": str(home)},
+            env=isolated.environment(os.environ) | {"PERLES_HOME": str(home)},
             start_new_session=True,
         )
         assert self._process.stdout is not None

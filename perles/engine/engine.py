@@ -31,6 +31,7 @@ from perles.engine.supervisor import Supervisor
 from perles.engine.sweeps import Sweeps
 from perles.engine.toolhost import EngineToolHost
 from perles.engine.turns import Turns
+from perles.engine.unserved import Unserved
 from perles.mcp.server import McpServers
 from perles.paths import Paths
 from perles.store import journal, migrate
@@ -135,7 +136,8 @@ class Engine:
         self, context: Context, exit_when_idle: bool, errand: frozenset[str] | None
     ) -> None:
         commands = Commands(context)
-        servers = McpServers(EngineToolHost(context, commands))
+        unserved = Unserved(context, commands)
+        servers = McpServers(EngineToolHost(context, commands), unserved)
         context.turns = self._turns = Turns(context)
         context.supervisor = Supervisor(context, servers)
         sweeps = Sweeps(context, look_again=self._changed.set)
@@ -164,6 +166,7 @@ class Engine:
         finally:
             await sweeps.stop()
             await health.settle()
+            await unserved.settle()
             await context.supervisor.leave()
             await context.turns.settle()
             await servers.stop()

@@ -12,9 +12,11 @@ import contextlib
 import importlib
 import logging
 import socket
+from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
+from perles.domain.errors import PerlesError
 from perles.mcp.guard import Application, Guard
 from perles.mcp.host import ToolHost
 
@@ -29,11 +31,14 @@ MAX_BODY: Final = 4 * 1024 * 1024
 class McpServers:
     """The servers of all running workflows, in the engine's event loop."""
 
-    def __init__(self, host: ToolHost) -> None:
+    def __init__(self, host: ToolHost, unserved: Callable[[str, str], None]) -> None:
+        """`unserved` is told the id of a workflow whose server does not run, and why."""
         self._host = host
+        self._unserved = unserved
         self._may_run = False
         self._stopping = asyncio.Event()
         self._ready: asyncio.Future[dict[str, Application]] = asyncio.Future()
+        self._problem: str | None = None
         self._protocols: asyncio.Task[None] | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._listeners: dict[str, Listener] = {}
@@ -59,14 +64,24 @@ class McpServers:
                     {role: manager.handle_request for role, manager in managers.items()}
                 )
                 await self._stopping.wait()
-        except Exception:
-            log.exception("the MCP servers do not run: agents cannot call tools")
+        except Exception as error:
+            log.exception("the MCP servers do not run")
+            self._problem = (
+                f"cannot serve agents: {error}; mend the installation (perles engine logs "
+                "has the details), stop the engine, and go on"
+            )
+            self._ready.cancel()
+
+    def need(self) -> None:
+        """Raises `PerlesError` where it is known that no agent can be served."""
+        if self._problem is not None:
+            raise PerlesError(self._problem)
 
     def open(self, workflow_id: str, listener: socket.socket) -> None:
         """Serve a workflow's agents on a socket that listens already; who calls early waits."""
         task = asyncio.ensure_future(self._serve(workflow_id, listener))
         self._tasks[workflow_id] = task
-        task.add_done_callback(lambda ended: _tell(workflow_id, ended))
+        task.add_done_callback(lambda ended: self._tell(workflow_id, ended))
         self._start_protocols()
 
     async def _serve(self, workflow_id: str, sock: socket.socket) -> None:
@@ -74,6 +89,7 @@ class McpServers:
             applications = await asyncio.shield(self._ready)
         except asyncio.CancelledError:
             sock.close()
+            self.need()
             raise
         port = sock.getsockname()[1]
         guard = Guard(self._host, workflow_id, port, applications, max_body=MAX_BODY)
@@ -95,6 +111,14 @@ class McpServers:
             server.leave()
         await asyncio.wait([task])
 
+    def _tell(self, workflow_id: str, ended: "asyncio.Task[None]") -> None:
+        if ended.cancelled() or (error := ended.exception()) is None:
+            return
+        if not isinstance(error, PerlesError):
+            log.error("the MCP server of %s failed", workflow_id, exc_info=error)
+            error = PerlesError(f"its MCP server failed: {error}")
+        self._unserved(workflow_id, str(error))
+
     async def stop(self) -> None:
         """Close everything."""
         await asyncio.gather(*(self.close(workflow_id) for workflow_id in list(self._tasks)))
@@ -109,8 +133,3 @@ def _load() -> tuple[ModuleType, ModuleType]:
         importlib.import_module("perles.mcp.protocol"),
         importlib.import_module("perles.mcp.listener"),
     )
-
-
-def _tell(workflow_id: str, ended: "asyncio.Task[None]") -> None:
-    if not ended.cancelled() and (error := ended.exception()) is not None:
-        log.error("the MCP server of %s failed", workflow_id, exc_info=error)

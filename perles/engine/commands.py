@@ -7,7 +7,8 @@ other workflow. Tool calls pass through the same lane.
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from perles.domain.errors import (
     DatabaseError,
@@ -29,6 +30,7 @@ from perles.store.schema import Agent, Command, Workflow
 from perles.store.transition import fire
 
 _Settle = Callable[[Tx], None]
+_CLOSING: Final = frozenset({"complete", "fail", "stop"})
 
 
 class Commands:
@@ -36,12 +38,12 @@ class Commands:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._lanes: dict[str, asyncio.Lock] = {}
+        self._lanes: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
         self._taken = 0
 
     def lane(self, workflow_id: str) -> asyncio.Lock:
-        """The lock that whoever changes this workflow holds."""
+        """The lock that whoever changes this workflow holds; it lives as long as somebody does."""
         return self._lanes.setdefault(workflow_id, asyncio.Lock())
 
     def recover(self) -> None:
@@ -67,7 +69,7 @@ class Commands:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _take(self, command: Command) -> None:
-        if command.workflow_id is not None and command.kind in ("complete", "fail", "stop"):
+        if command.workflow_id is not None and command.kind in _CLOSING:
             self._context.closing.add(command.workflow_id)
             if journal.decode(command.args).get("force"):
                 self._context.turns.cut_grace_short(command.workflow_id)
@@ -81,7 +83,15 @@ class Commands:
                 await self._run(command)
             except DatabaseError:
                 log.exception("command %s (%s) waits for the next engine", command.id, command.kind)
+            else:
+                self._forget(command)
         self._context.kick()
+
+    def _forget(self, command: Command) -> None:
+        """Keep nothing of what `_take` noted: also a command that was refused has had its end."""
+        if command.workflow_id is not None and command.kind in _CLOSING:
+            self._context.closing.discard(command.workflow_id)
+            self._context.turns.forget(command.workflow_id)
 
     async def _run(self, command: Command) -> None:
         write = self._context.writer.write

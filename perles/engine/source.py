@@ -22,6 +22,7 @@ class Source:
         self._text_only = text_only
         self._inode: tuple[int, int] | None = None
         self._held: int | None = None
+        self._closed = False
 
     def size(self, identity: Identity | None) -> int:
         """How large it is now; 0 where there is none."""
@@ -47,14 +48,15 @@ class Source:
         return Batch([note, *batch.events], batch.offset, batch.at_end)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file, for good: whoever still asks for its size does not hold it again."""
+        self._closed = True
         if self._held is not None:
             os.close(self._held)
             self._held = None
 
     def _hold(self, identity: Identity | None) -> None:
         """Hold the file that the process writes to, once it is known."""
-        if self._held is not None:
+        if self._held is not None or self._closed:
             return
         inode = _inode_at(self._path)
         if self._inode is None:

@@ -14,6 +14,8 @@ from perles.workspace.session import token_hash
 
 REJECTION_SECONDS: Final = 1.0
 """At most one `security.rejected` in this time per workflow and status; others are counted."""
+KEPT_SECONDS: Final = 60.0
+"""How long such a count waits for the next event that tells it."""
 
 
 class EngineToolHost:
@@ -49,6 +51,7 @@ class EngineToolHost:
         if now - last < REJECTION_SECONDS:
             self._rejections[workflow_id, status] = (last, skipped + 1)
             return
+        self._forget_old(now)
         self._rejections[workflow_id, status] = (now, 0)
         payload = {"status": status, "why": why, "others": skipped}
 
@@ -56,3 +59,9 @@ class EngineToolHost:
             journal.append(tx, "security.rejected", payload, workflow_id=workflow_id)
 
         self._context.writer.post(record)
+
+    def _forget_old(self, now: float) -> None:
+        """Workflows end: what was counted of them is not kept for ever."""
+        for key, (last, _) in list(self._rejections.items()):
+            if now - last > KEPT_SECONDS:
+                del self._rejections[key]

@@ -196,6 +196,8 @@ class Turns:
 
     async def _read(self, live: LiveTurn) -> None:
         async with live.reading:
+            if live.done.is_set():
+                return  # it was concluded while this waited
             try:
                 await self._ingest(live)
             except (OSError, DatabaseError) as error:

@@ -7,7 +7,8 @@ group `perles.providers`, so that others can add theirs.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -169,7 +170,7 @@ class Provider(Protocol):
 def find(name: str, settings: ProviderSettings | None = None) -> Provider:
     """The provider of this name, set up. Raises `UsageError` that lists the known ones."""
     kind = name if settings is None else settings.type or name
-    found = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+    found = _entry_points()
     if kind not in found:
         known = ", ".join(sorted(found)) or "none: reinstall perles"
         raise UsageError(
@@ -181,4 +182,10 @@ def find(name: str, settings: ProviderSettings | None = None) -> Provider:
 
 def installed() -> list[str]:
     """The names of the providers that are installed."""
-    return sorted({point.name for point in entry_points(group=ENTRY_POINTS)})
+    return sorted(_entry_points())
+
+
+@cache
+def _entry_points() -> Mapping[str, EntryPoint]:
+    """By name. Looking through all that is installed takes as long as creating a workflow."""
+    return {point.name: point for point in entry_points(group=ENTRY_POINTS)}

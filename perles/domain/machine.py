@@ -53,12 +53,27 @@ _EVENTS: Final = {
 }
 
 
+_DECIDED: Final[dict[tuple[str, str, str], Decision | None]] = {}
+"""What machines have said before: they are pure, small, and slow to ask."""
+
+
 def decide(rules: Rules, state: str, trigger: str, *, name: str = "") -> Decision:
     """What `trigger` does in `state`. Pure: no row is read or changed.
 
     `name` is how the row is called in the error. Raises `WrongStateError` for an
     edge that is not there, `KeyError` for a trigger or state that no machine knows.
     """
+    key = (rules.kind, state, trigger)
+    if key not in _DECIDED:
+        _DECIDED[key] = _decide(rules, state, trigger)
+    decision = _DECIDED[key]
+    if decision is None:
+        raise WrongStateError(rules.kind, name, state, trigger)
+    return decision
+
+
+def _decide(rules: Rules, state: str, trigger: str) -> Decision | None:
+    """What the machine says; None for an edge that is not there."""
     if state not in rules.states:
         raise KeyError(f"no state {state!r} in the machine of {rules.kind}")
     machine = machine_of(rules)
@@ -66,7 +81,7 @@ def decide(rules: Rules, state: str, trigger: str, *, name: str = "") -> Decisio
     try:
         machine.events[trigger].trigger(proxy)
     except MachineError:
-        raise WrongStateError(rules.kind, name, state, trigger) from None
+        return None
     return Decision(state, proxy.state, _EVENTS[rules.kind, state, trigger])
 
 

@@ -5,12 +5,14 @@ busy timeout, and BEGIN IMMEDIATE for each transaction, so that a read inside it
 is never stale when the write comes.
 """
 
+import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.orm import class_mapper
@@ -136,6 +138,23 @@ class Tx(Reader):
             raise LookupError(f"no row {id!r} in {model.__tablename__}")
 
 
+class _Kept(NamedTuple):
+    """The connection of `Database.write`, and which file it has open."""
+
+    connection: Any
+    file: tuple[int, int]
+    close: Callable[[], object]
+
+
+def _file_at(path: Path) -> tuple[int, int]:
+    """What tells the file at a path from another one; (0, 0) where there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return (0, 0)
+    return (found.st_dev, found.st_ino)
+
+
 class Database:
     """The database file, opened for writing. One per process that writes."""
 
@@ -143,6 +162,8 @@ class Database:
         self.path = path
         self.clock = clock or SystemClock()
         self.engine = _engine(path)
+        self._kept: _Kept | None = None
+        self._writing = threading.Lock()
 
     def connect(self) -> Any:
         """A new driver connection under the rules of this module. Raises `DatabaseError`."""
@@ -172,23 +193,40 @@ class Database:
 
         Raises what `work` raises (nothing is written then), and `DatabaseError`.
         """
-        connection = self.connect()
-        try:
-            begin(connection, self.path)
+        with self._writing:
             try:
-                result = work(Tx(connection, self.now()))
-                connection.execute("COMMIT")
-            except BaseException:
-                roll_back(connection)
-                raise
-            return result
-        except dbapi.Error as error:
-            raise database_error(self.path, error) from error
-        finally:
-            connection.close()
+                connection = self._writer_connection()
+                begin(connection, self.path)
+                try:
+                    result = work(Tx(connection, self.now()))
+                    connection.execute("COMMIT")
+                except BaseException:
+                    roll_back(connection)
+                    raise
+                return result
+            except dbapi.Error as error:
+                self._drop_kept()
+                raise database_error(self.path, error) from error
+
+    def _writer_connection(self) -> Any:
+        """The connection of `write`, kept: opening one and closing the last one of a file, which
+        brings the WAL into it, takes as long as ten writes. Another file needs another one."""
+        if self._kept is not None and self._kept.file != _file_at(self.path):
+            self._drop_kept()
+        if self._kept is None:
+            connection = self.connect()
+            close = weakref.finalize(self, connection.close)
+            self._kept = _Kept(connection, _file_at(self.path), close)
+        return self._kept.connection
+
+    def _drop_kept(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
 
     def dispose(self) -> None:
-        """Close what the pool holds."""
+        """Close what is kept open."""
+        self._drop_kept()
         self.engine.dispose()
 
 

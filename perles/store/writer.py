@@ -133,9 +133,24 @@ class Writer:
     def _try(self, connection: Any, batch: list[_Job]) -> list[_Done]:
         begin(connection, self._database.path)
         tx = Tx(connection, self._database.now())
-        done = [_attempt(connection, tx, job) for job in batch]
+        first = self._try_first(connection, tx, batch[0])
+        done = [first, *(_attempt(connection, tx, job) for job in batch[1:])]
         connection.execute("COMMIT")
         return done
+
+    def _try_first(self, connection: Any, tx: Tx, job: _Job) -> _Done:
+        """Run the first piece: where it fails, the transaction holds nothing else and begins anew.
+
+        Most batches are one piece; a savepoint would cost it a tenth of its time.
+        """
+        try:
+            return _Done(job, job.work(tx), None)
+        except Exception as error:  # whatever it is, it belongs to whoever waits for this piece
+            if _takes_all_with_it(connection, error):
+                raise
+            roll_back(connection)
+            begin(connection, self._database.path)
+            return _Done(job, None, error)
 
 
 def _told(error: BaseException, path: Path) -> DatabaseError:
@@ -154,13 +169,18 @@ def _attempt(connection: Any, tx: Tx, job: _Job) -> _Done:
     try:
         result = job.work(tx)
     except Exception as error:  # whatever it is, it belongs to whoever waits for this piece
-        if isinstance(error, dbapi.OperationalError) or not connection.in_transaction:
-            raise  # a full disk takes everything with it, not only this piece
+        if _takes_all_with_it(connection, error):
+            raise
         connection.execute("ROLLBACK TO job")
         connection.execute("RELEASE job")
         return _Done(job, None, error)
     connection.execute("RELEASE job")
     return _Done(job, result, None)
+
+
+def _takes_all_with_it(connection: Any, error: Exception) -> bool:
+    """Whether the transaction is lost, as with a full disk, and not only the piece that failed."""
+    return isinstance(error, dbapi.OperationalError) or not connection.in_transaction
 
 
 def _answer(done: list[_Done]) -> None:

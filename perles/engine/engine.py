@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from perles.agents.identity import boot_id
 from perles.agents.process import take_open_files
@@ -40,6 +40,7 @@ from perles.store.filesystem import refuse_network
 from perles.store.lock import EngineLock
 from perles.store.schema import Engine as EngineRow
 from perles.store.schema import Workflow
+from perles.store.watch import Watch
 from perles.store.writer import Writer
 from perles.version import __version__
 
@@ -49,6 +50,10 @@ CALM_SECONDS: Final = 0.25
 """How long a commit that nobody asked to be looked at may wait for the next step."""
 RETRY_AFTER: Final = 1.0
 """Seconds before a failed coordinator gets its messages again."""
+QUIET_SECONDS: Final = 1.0
+"""How long an engine sleeps when nothing lives and the kernel tells of nothing written."""
+SETTLE_SECONDS: Final = 0.3
+"""How long after a write its commit is looked for at every tick."""
 IDLE_SECONDS: Final = 0.5
 START_SECONDS: Final = 5.0
 """How long an engine that ends when idle waits: after work, and for its first work."""
@@ -71,6 +76,7 @@ class Engine:
         self._running: Context | None = None
         self._clock = clock or SystemClock()
         self._changed = asyncio.Event()
+        self._awake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._leave_agents = False
         self._lock = EngineLock(paths.database_path())
@@ -88,7 +94,12 @@ class Engine:
             self._writer.be_impatient()
         self._leave_agents = leave_agents
         self._stopping.set()
+        self._kick()
+
+    def _kick(self) -> None:
+        """Have the engine look at once at what can be done."""
         self._changed.set()
+        self._awake.set()
 
     def hurry(self) -> None:
         """Give agents that are being paused or stopped no more time: kill them."""
@@ -128,7 +139,7 @@ class Engine:
             reader=reader,
             environ={k: v for k, v in os.environ.items() if not k.startswith("PERLES_")},
             reload=self.reload,
-            kick=self._changed.set,
+            kick=self._kick,
         )
         return self._running
 
@@ -140,7 +151,7 @@ class Engine:
         servers = McpServers(EngineToolHost(context, commands), unserved)
         context.turns = self._turns = Turns(context)
         context.supervisor = Supervisor(context, servers)
-        sweeps = Sweeps(context, look_again=self._changed.set)
+        sweeps = Sweeps(context, look_again=self._kick)
         self._notifier = notifier = Notifier(context)
         health = HealthMonitor(context, commands)
         sweeps.every(retention.SWEEP_SECONDS, "retention", RetentionSweep(context).sweep)
@@ -174,14 +185,22 @@ class Engine:
             await context.writer.write(_stopped)
 
     async def _loop(self, context: Context, commands: Commands, exit_when_idle: bool) -> None:
+        watch = context.reader.watch(
+            context.database.path, settle=SETTLE_SECONDS, quiet=QUIET_SECONDS
+        )
+        try:
+            await self._work(context, commands, watch, exit_when_idle)
+        finally:
+            watch.close()
+
+    async def _work(
+        self, context: Context, commands: Commands, watch: Watch, exit_when_idle: bool
+    ) -> None:
         idle_since = time.monotonic() + START_SECONDS
-        seen: Any = None
         step_at: float | None = None
         while not self._stopping.is_set():
-            version = context.reader.pragma("data_version")
             asked = self._changed.is_set()
-            if version != seen or asked:
-                seen = version
+            if watch.changed() or asked:
                 self._changed.clear()
                 self._notifier.look()
                 commands.poll()
@@ -196,7 +215,8 @@ class Engine:
                 idle_since = time.monotonic() + IDLE_SECONDS
             elif exit_when_idle and time.monotonic() > idle_since:
                 return
-            await self._wait()
+            busy = exit_when_idle or step_at is not None or context.turns.any_live()
+            await (self._wait(TICK) if busy else self._wait_for_a_write(watch))
 
     async def _step(self, context: Context, commands: Commands) -> None:
         """One look at what can be done now. A database that cannot be written is asked again."""
@@ -235,12 +255,32 @@ class Engine:
                 if result["status"] == "waiting" and workflow in line:
                     return
 
-    async def _wait(self) -> None:
+    async def _wait_for_a_write(self, watch: Watch) -> None:
+        """Sleep until the kernel tells that something was written to the database.
+
+        A busy engine does not listen: most of what is written then are its own lines.
+        """
+        loop, fd = asyncio.get_running_loop(), watch.fd
+
+        def hear() -> None:
+            watch.hear()
+            self._awake.set()
+
+        if fd is not None:
+            loop.add_reader(fd, hear)
         try:
-            async with asyncio.timeout(TICK):
-                await self._changed.wait()
+            await self._wait(watch.patience())
+        finally:
+            if fd is not None:
+                loop.remove_reader(fd)
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._awake.wait()
         except TimeoutError:
             pass  # nothing was asked of us; look at the files and the database again
+        self._awake.clear()
 
     async def _pause_all(self, context: Context, commands: Commands) -> None:
         """Leave no agent behind: the workflows go on when somebody resumes them."""

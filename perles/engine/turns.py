@@ -67,6 +67,10 @@ class Turns:
         """The live turns of a workflow."""
         return [live for live in self._live.values() if live.workflow_id == workflow_id]
 
+    def any_live(self) -> bool:
+        """Whether the process of any turn may live."""
+        return bool(self._live)
+
     def of_any(self, workflow_ids: Collection[str], turn_ids: Collection[int]) -> list[LiveTurn]:
         """The live turns of these workflows, and these."""
         return [

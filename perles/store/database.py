@@ -23,6 +23,7 @@ from perles.store.failures import database_error, is_locked
 from perles.store.schema import Base
 from perles.store.sql import Sql, by_id, insert_of, names, plain, update_of
 from perles.store.sqlite import BUSY_TIMEOUT, dbapi
+from perles.store.watch import Watch
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Base)
@@ -60,6 +61,10 @@ class Reader:
     def pragma(self, name: str) -> Any:
         """The value of a PRAGMA, such as `data_version`: it changes when others commit."""
         return self._connection.execute(f"PRAGMA {name}").fetchone()[0]
+
+    def watch(self, path: Path, *, settle: float, quiet: float) -> Watch:
+        """Tells when others committed to the database at `path`, which this reads."""
+        return Watch(self._connection, path, settle=settle, quiet=quiet)
 
     def all(self, model: type[M], sql: Sql, **params: Any) -> list[M]:
         """All rows of a statement that selects the columns of `model`."""

@@ -32,13 +32,20 @@ _MANY: Final = 64 * 1024
 
 
 class Watch:
-    """Watches the database of one open connection. Close it before the connection."""
+    """Watches the database of one open connection. Close it before the connection.
 
-    def __init__(self, connection: Connection, path: Path) -> None:
+    For `settle` seconds after a write `patience` is short; otherwise it is `quiet` seconds.
+    """
+
+    def __init__(
+        self, connection: Connection, path: Path, *, settle: float = SETTLE, quiet: float = QUIET
+    ) -> None:
         self._connection = connection
         self._fd = _watch(f"{path}-wal")
         self._version: Any = None
-        self._hot_until = time.monotonic() + SETTLE
+        self._settle = settle
+        self._quiet = quiet
+        self._hot_until = time.monotonic() + settle
 
     @property
     def fd(self) -> int | None:
@@ -59,11 +66,11 @@ class Watch:
             os.read(self._fd, _MANY)
         except BlockingIOError:
             return  # nothing new
-        self._hot_until = time.monotonic() + SETTLE
+        self._hot_until = time.monotonic() + self._settle
 
     def patience(self) -> float:
         """Seconds until the next look is due, unless `fd` is readable before."""
-        return QUIET if self._is_calm() else POLL
+        return self._quiet if self._is_calm() else POLL
 
     def _is_calm(self) -> bool:
         """Whether nothing was written lately, and the kernel would tell."""
@@ -77,14 +84,14 @@ class Watch:
         if version == self._version:
             return False
         self._version = version
-        self._hot_until = time.monotonic() + SETTLE
+        self._hot_until = time.monotonic() + self._settle
         return True
 
     def wait(self) -> None:
         """Sleep until a look is worth while."""
         if self._fd is None or not self._is_calm():
             time.sleep(POLL)
-        elif select.select([self._fd], [], [], QUIET)[0]:
+        elif select.select([self._fd], [], [], self._quiet)[0]:
             time.sleep(_SOON)
 
 

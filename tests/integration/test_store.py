@@ -127,33 +127,47 @@ def test_check_constraints_hold_states_and_ranges(database: Database) -> None:
             database.write(lambda tx, v=values: tx.insert(Workflow, id="wf-b", **v))  # type: ignore[misc]
 
 
-async def test_in_a_shared_commit_one_failed_piece_takes_nothing_else_with_it(
-    database: Database,
+@pytest.mark.parametrize("place", [0, 1, 2])
+async def test_a_piece_that_fails_halfway_is_taken_back_wherever_it_stands_in_its_commit(
+    database: Database, place: int
 ) -> None:
+    started = threading.Event()
+
+    def spoil(tx: Tx) -> None:
+        journal.append(tx, "worker.output", {"text": "half"})
+        raise StaleError("workflow", "wf-aaaaaaaa", "pending", "start")
+
+    def hold(tx: Tx) -> None:
+        started.wait(5)
+
     writer = Writer(database)
     writer.start()
-    gate = threading.Event()
-    writer.post(lambda tx: gate.wait(5))  # holds the thread, so that the others share a commit
-
-    def bad(tx: Tx) -> None:
-        journal.append(tx, "worker.output", {"text": "bad"})
-        raise RuntimeError("bad")
-
-    pieces = [
-        asyncio.ensure_future(writer.write(work))
-        for work in (
-            lambda tx: journal.append(tx, "worker.output", {"text": "one"}),
-            bad,
-            lambda tx: journal.append(tx, "worker.output", {"text": "two"}),
-        )
-    ]
+    held = asyncio.ensure_future(writer.write(hold))
+    await asyncio.sleep(0)  # its commit is under way: what comes now shares the next one
+    pieces: list[Any] = [lambda tx: journal.append(tx, "engine.started", {}) for _ in range(2)]
+    pieces.insert(place, spoil)
+    waiting = [asyncio.ensure_future(writer.write(piece)) for piece in pieces]
     await asyncio.sleep(0)
-    gate.set()
-    results = await asyncio.gather(*pieces, return_exceptions=True)
+    started.set()
+    told = await asyncio.gather(held, *waiting, return_exceptions=True)
     writer.close()
 
-    assert [type(result) for result in results] == [type(None), RuntimeError, type(None)]
-    assert [event["payload"]["text"] for event in _events(database)] == ["one", "two"]
+    assert [isinstance(answer, StaleError) for answer in told[1:]].index(True) == place
+    assert [event["type"] for event in _events(database)].count("engine.started") == 2
+    assert "worker.output" not in [event["type"] for event in _events(database)]
+
+
+def test_a_write_goes_to_the_file_that_has_the_name_now(database: Database, tmp_path: Path) -> None:
+    database.write(lambda tx: journal.append(tx, "engine.started", {}))
+    other = tmp_path / "other.db"
+    migrate.ensure(other)
+    for suffix in ("-wal", "-shm"):
+        Path(f"{database.path}{suffix}").unlink(missing_ok=True)
+    other.rename(database.path)
+
+    database.write(lambda tx: journal.append(tx, "engine.stopped", {}))
+
+    assert [event["type"] for event in _events(database)] == ["engine.stopped"]
 
 
 async def test_a_write_is_durable_when_it_returns(database: Database) -> None:

@@ -40,7 +40,8 @@ class Commands:
         self._context = context
         self._lanes: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._taken = 0
+        self._in_hand: set[int] = set()
+        """Ids of the commands that were taken: one that waits in its lane is still `queued`."""
 
     def lane(self, workflow_id: str) -> asyncio.Lock:
         """The lock that whoever changes this workflow holds; it lives as long as somebody does."""
@@ -52,11 +53,14 @@ class Commands:
             self._take(command)
 
     def poll(self, kinds: frozenset[str] | None = None) -> None:
-        """Take the commands that were queued since the last time, in order; only these kinds."""
-        found = self._context.reader.all(Command, queries.QUEUED_COMMANDS, after=self._taken)
-        for command in found:
-            self._taken = command.id
-            if kinds is None or command.kind in kinds:
+        """Take the commands that are queued, in the order of their ids; only these kinds."""
+        reader = self._context.reader
+        queued = [int(row["id"]) for row in reader.rows(queries.QUEUED_COMMANDS)]
+        for command_id in queued:
+            if command_id in self._in_hand:
+                continue
+            command = reader.get(Command, command_id)
+            if command is not None and (kinds is None or command.kind in kinds):
                 self._take(command)
 
     def is_busy(self) -> bool:
@@ -69,6 +73,7 @@ class Commands:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _take(self, command: Command) -> None:
+        self._in_hand.add(command.id)
         if command.workflow_id is not None and command.kind in _CLOSING:
             self._context.closing.add(command.workflow_id)
             if journal.decode(command.args).get("force"):
@@ -81,7 +86,7 @@ class Commands:
         async with self.lane(command.workflow_id or ""):
             try:
                 await self._run(command)
-            except DatabaseError:
+            except DatabaseError:  # it stays in hand: this engine does not try it again
                 log.exception("command %s (%s) waits for the next engine", command.id, command.kind)
             else:
                 self._forget(command)
@@ -89,6 +94,7 @@ class Commands:
 
     def _forget(self, command: Command) -> None:
         """Keep nothing of what `_take` noted: also a command that was refused has had its end."""
+        self._in_hand.discard(command.id)
         if command.workflow_id is not None and command.kind in _CLOSING:
             self._context.closing.discard(command.workflow_id)
             self._context.turns.forget(command.workflow_id)

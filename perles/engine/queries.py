@@ -38,9 +38,7 @@ from perles.store.sql import Sql
 _WF: Final[BindParameter[str]] = bindparam("workflow_id")
 
 QUEUED_COMMANDS: Final = Sql(
-    select(Command)
-    .where(Command.status == "queued", Command.id > bindparam("after"))
-    .order_by(Command.id)
+    select(Command.id).where(Command.status == "queued").order_by(Command.id)
 )
 UNFINISHED_COMMANDS: Final = Sql(
     select(Command).where(Command.status == "running").order_by(Command.id)

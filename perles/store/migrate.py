@@ -94,7 +94,7 @@ def _upgrade(path: Path) -> None:
             with engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
-                config = _config()
+                config = alembic_config()
                 config.attributes["connection"] = connection
                 try:
                     command.upgrade(config, "head")
@@ -129,7 +129,8 @@ def backup(source: Path, target: Path) -> None:
     target.chmod(0o600)
 
 
-def _config() -> "Config":
+def alembic_config() -> "Config":
+    """The configuration of Alembic for the migrations of this code."""
     from alembic.config import Config
 
     config = Config()

@@ -23,6 +23,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from perles.domain.states import AGENT, COMMAND, PHASE, TASK, TURN, WORKFLOW, Rules
 
 _Key = BigInteger().with_variant(Integer, "sqlite")
+_IDS_ONCE = {"sqlite_autoincrement": True}
+"""For tables whose ids somebody remembers: the id of a row that is gone is never given again."""
 
 RANK = "julianday(start_requested_at) - priority * 10.0 / 1440"
 START_RANK = f"CASE WHEN state = 'pending' THEN {RANK} END"
@@ -154,6 +156,7 @@ class Agent(Dated, Base):
         _state(PHASE, "phase"),
         Index(None, "token"),
         Index(None, "status"),
+        _IDS_ONCE,
     )
     id: Mapped[int] = mapped_column(_Key, primary_key=True)
     workflow_id: Mapped[str] = mapped_column(ForeignKey("workflows.id", ondelete="CASCADE"))
@@ -196,6 +199,7 @@ class Turn(Dated, Base):
             "status",
             sqlite_where=text("status IN ('queued', 'starting', 'running')"),
         ),
+        _IDS_ONCE,
     )
     id: Mapped[int] = mapped_column(_Key, primary_key=True)
     workflow_id: Mapped[str] = mapped_column(ForeignKey("workflows.id", ondelete="CASCADE"))
@@ -232,6 +236,7 @@ class Message(Dated, Base):
         _one_of("status", ("queued", "delivered", "done")),
         _one_of("sender_kind", ("user", "coordinator", "worker", "system", "reminder")),
         Index(None, "agent_id", "status"),
+        _IDS_ONCE,
     )
     id: Mapped[int] = mapped_column(_Key, primary_key=True)
     agent_id: Mapped[int] = mapped_column(ForeignKey("agents.id", ondelete="CASCADE"))
@@ -251,6 +256,7 @@ class Task(Dated, Base):
         _state(TASK, "status"),
         _not_negative("retries"),
         _not_negative("attempt"),
+        _IDS_ONCE,
     )
     id: Mapped[int] = mapped_column(_Key, primary_key=True)
     workflow_id: Mapped[str] = mapped_column(ForeignKey("workflows.id", ondelete="CASCADE"))
@@ -319,6 +325,7 @@ class Post(Dated, Base):
         _one_of("kind", ("info", "request", "response", "completion", "error")),
         Index(None, "channel_id"),
         Index(None, "parent_id"),
+        _IDS_ONCE,
     )
     id: Mapped[int] = mapped_column(_Key, primary_key=True)
     channel_id: Mapped[int] = mapped_column(ForeignKey("channels.id", ondelete="CASCADE"))
@@ -396,6 +403,7 @@ class Command(Dated, Base):
             sqlite_where=text("request_key IS NOT NULL"),
         ),
         Index(None, "workflow_id"),
+        _IDS_ONCE,
     )
     id: Mapped[int] = mapped_column(_Key, primary_key=True)
     workflow_id: Mapped[str | None] = mapped_column(ForeignKey("workflows.id", ondelete="CASCADE"))
@@ -467,7 +475,7 @@ class Event(Base):
     __table_args__ = (
         Index(None, "workflow_id", "seq"),
         Index("ix_events_inbox", "type", "seq", sqlite_where=text(IN_INBOX)),
-        {"sqlite_autoincrement": True},
+        _IDS_ONCE,
     )
     seq: Mapped[int] = mapped_column(_Key, primary_key=True)
     workflow_id: Mapped[str | None] = mapped_column(ForeignKey("workflows.id", ondelete="CASCADE"))

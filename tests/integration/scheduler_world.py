@@ -218,7 +218,8 @@ class World:
 
     async def _carry_out(self) -> None:
         """The commands that a used up budget queued."""
-        for command in self.reader.all(Command, queries.QUEUED_COMMANDS, after=0):
+        for row in self.reader.rows(queries.QUEUED_COMMANDS):
+            command = self.reader.need(Command, row["id"])
             id = str(command.workflow_id)
             if self.reader.need(Workflow, id).state == "running":
                 reason = journal.decode(command.args)["reason"]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from perles.domain.quoting import in_line, quoted
 from perles.engine import queries
 from perles.store import journal
 from perles.store.database import Tx
@@ -19,10 +20,13 @@ _WHY: Final = {
 def handover(tx: Tx, agent: Agent, because: str, *, last_words: Sequence[str] = ()) -> str:
     """The state of affairs, for one that goes on as or instead of `agent` and remembers nothing.
 
+    What agents and people said stands in quotes, or on the line of its task.
+
     `because` is an error class, or a reason in words. `last_words` is what `agent` said last.
     """
     lines = [
-        f"You take over from {agent.name}, whose session ended: {_WHY.get(because, because)}. "
+        f"You take over from {agent.name}, whose session ended: "
+        f"{_WHY.get(because) or in_line(because)}. "
         "You remember nothing of it; this is what you need to know."
     ]
     if agent.role == "coordinator":
@@ -30,20 +34,21 @@ def handover(tx: Tx, agent: Agent, because: str, *, last_words: Sequence[str] = 
     else:
         lines += _of_task(tx, agent)
     if last_words:
-        lines += [f"The last that {agent.name} said:", *last_words]
+        lines += [f"The last that {agent.name} said:", quoted("\n".join(last_words))]
     return "\n".join(lines)
 
 
 def _of_workflow(tx: Tx, agent: Agent) -> list[str]:
     workflow = tx.need(Workflow, agent.workflow_id)
-    lines = [f"The goal: {workflow.goal}"] if workflow.goal else []
+    lines = ["The goal:", quoted(workflow.goal)] if workflow.goal else []
     tasks = tx.all(Task, queries.TASKS_OF, workflow_id=workflow.id)
     if tasks:
         lines.append("Tasks:")
     for task in tasks[:MAX_TASKS]:
         said = journal.decode(task.outputs).get("summary") or task.failure or ""
         who = f", with {task.assignee}" if task.assignee else ""
-        lines.append(f"- {task.key} ({task.title}): {task.status}{who}. {said[:MAX_SUMMARY]}")
+        title, said = in_line(task.title), in_line(said[:MAX_SUMMARY])
+        lines.append(f"- {task.key} ({title}): {task.status}{who}. {said}")
     if len(tasks) > MAX_TASKS:
         lines.append(f"- and {len(tasks) - MAX_TASKS} more: list_tasks shows them")
     for other in tx.all(Agent, queries.AGENTS_OF, workflow_id=workflow.id):
@@ -58,7 +63,7 @@ def _of_task(tx: Tx, agent: Agent) -> list[str]:
         return ["You have no task in hand."]
     task = tx.need(Task, agent.task_id)
     return [
-        f"You have the task {task.key} ({task.title}) in hand:",
-        task.body or task.title,
+        f"You have the task {task.key} ({in_line(task.title)}) in hand:",
+        quoted(task.body or task.title),
         "Look at what the earlier session left in the folder before you go on; keep what is good.",
     ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from perles.agents.output import Batch
 from perles.agents.provider import AgentEvent, Kind, Outcome
 from perles.domain.errors import PerlesError
+from perles.domain.quoting import quoted
 from perles.domain.states import AGENT, TURN
 from perles.engine import admission, budget, fault, mail, queries, reports
 from perles.engine.scheduler import release_agent
@@ -215,7 +216,7 @@ def _tell_of_failure(tx: Tx, agent: Agent, failures: int, error: str) -> None:
             agent.workflow_id,
             sender="perles",
             kind="system",
-            body=f"the turn of {agent.name} failed: {error}",
+            body=f"the turn of {agent.name} failed:\n{quoted(error)}",
         )
     elif failures >= MAX_COORDINATOR_FAILURES:
         times = f"{agent.failures + 1} times in a row" if agent.failures else "at its first try"

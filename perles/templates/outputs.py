@@ -5,6 +5,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Final
 
+from perles.domain.quoting import quoted
+
 _REFERENCE: Final = re.compile(r"\{\{-?\s*tasks\.([A-Za-z0-9_-]+)\.(\w+)\s*-?\}\}")
 MAX_OUTPUT: Final = 16 * 1024
 """Characters of one task's output that are filled in."""
@@ -16,12 +18,17 @@ def references(text: str) -> list[tuple[str, str]]:
 
 
 def fill(text: str, outputs: Mapping[str, str], *, for_shell: bool) -> str:
-    """The text with outputs filled in; for the shell, each is quoted as one word."""
+    """The text with outputs filled in; for the shell, each is quoted as one word.
+
+    In a prompt an output of several lines is quoted line by line, on lines of its own.
+    """
 
     def value(match: re.Match[str]) -> str:
         found = outputs.get(match.group(1), "")
         if len(found) > MAX_OUTPUT:
             found = f"{found[:MAX_OUTPUT]}… [cut, {len(found)} characters]"
-        return shlex.quote(found) if for_shell else found
+        if for_shell:
+            return shlex.quote(found)
+        return f"\n{quoted(found)}\n" if len(found.splitlines()) > 1 else found
 
     return _REFERENCE.sub(value, text)

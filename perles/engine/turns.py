@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from perles.agents import families, process, sandbox
-from perles.agents.environment import allowed
+from perles.agents.environment import allowed, without_proxied_loopback
 from perles.agents.identity import Identity, hold, release
 from perles.agents.output import Batch, tail_of
 from perles.agents.process import SpawnError
@@ -136,7 +136,8 @@ class Turns:
                 session=prepared.folder,
                 environ=environ,
             )
-            launch = replace(launch, env={**environ, **launch.env})
+            environ = without_proxied_loopback({**environ, **launch.env})
+            launch = replace(launch, env=environ)
             live.identity = self._spawn(live, launch, Path(workflow.work_dir))
         except (PerlesError, OSError) as error:
             ending = Ending("fail", "turn_failed")

@@ -12,6 +12,7 @@ from perles.doctor.machine import (
     filesystem,
     interpreter,
     ports,
+    proxies,
 )
 from perles.doctor.machine.surroundings import Surroundings as Surroundings
 
@@ -22,6 +23,7 @@ CHECKS: Final[tuple[Callable[[Surroundings], Iterator[Finding]], ...]] = (
     configuration.check,
     agents.check,
     ports.check,
+    proxies.check,
     consistency.check,
 )
 

@@ -5,7 +5,7 @@ from perles.engine import queries
 from perles.store import journal
 from perles.store.database import Tx
 from perles.store.schema import Task
-from perles.templates.outputs import fill
+from perles.templates.outputs import fill, fill_command, needs_outputs
 
 
 def task_brief(tx: Tx, task: Task, *, attempt: int, note: str = "") -> TaskBrief:
@@ -14,17 +14,20 @@ def task_brief(tx: Tx, task: Task, *, attempt: int, note: str = "") -> TaskBrief
     What it says of earlier tasks' outputs is filled in as they are now.
     """
     body, run = task.body, task.run
-    if "{{" in body or "{{" in (run or ""):
+    env: dict[str, str] = journal.decode(task.env)
+    if "{{" in body or needs_outputs(run or ""):
         tasks = tx.all(Task, queries.TASKS_OF, workflow_id=task.workflow_id)
         said = {one.key: str(journal.decode(one.outputs).get("output", "")) for one in tasks}
-        body = fill(body, said, for_shell=False)
-        run = run and fill(run, said, for_shell=True)
+        body = fill(body, said)
+        if run:
+            run, outputs = fill_command(run, said)
+            env = {**env, **outputs}
     return TaskBrief(
         key=task.key,
         title=task.title,
         body=body,
         run=run,
-        env=journal.decode(task.env),
+        env=env,
         timeout=task.timeout,
         attempt=attempt,
         note=note,

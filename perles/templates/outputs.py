@@ -1,13 +1,21 @@
-"""`{{ tasks.KEY.output }}`: what an earlier task reported, in a later one's prompt or command."""
+"""`{{ tasks.KEY.output }}`: what an earlier task reported, in a later one's prompt or command.
+
+A prompt gets the text. A command gets a reference to a variable, so that no text becomes code.
+"""
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from perles.domain.quoting import quoted
+from perles.templates.shell import splice
+from perles.templates.shell_reader import OUTPUT, PLAIN, WORD, Place, UnsafeError
 
 _REFERENCE: Final = re.compile(r"\{\{-?\s*tasks\.([A-Za-z0-9_-]+)\.(\w+)\s*-?\}\}")
+_NAMED: Final = re.compile(rf"{OUTPUT}(\w+)")
+_WORD: Final = re.compile(r"[A-Za-z0-9_./:@%+=,-]+")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.-]+")
 MAX_OUTPUT: Final = 16 * 1024
 """Characters of one task's output that are filled in."""
 
@@ -17,18 +25,83 @@ def references(text: str) -> list[tuple[str, str]]:
     return [(match.group(1), match.group(2)) for match in _REFERENCE.finditer(text)]
 
 
-def fill(text: str, outputs: Mapping[str, str], *, for_shell: bool) -> str:
-    """The text with outputs filled in; for the shell, each is quoted as one word.
+def needs_outputs(script: str) -> bool:
+    """Whether a command refers to outputs, by a place for one or by a variable's name."""
+    return _REFERENCE.search(script) is not None or _NAMED.search(script) is not None
 
-    In a prompt an output of several lines is quoted line by line, on lines of its own.
-    """
+
+def fill(text: str, outputs: Mapping[str, str]) -> str:
+    """A prompt with outputs filled in; one of several lines is quoted, on lines of its own."""
 
     def value(match: re.Match[str]) -> str:
-        found = outputs.get(match.group(1), "")
-        if len(found) > MAX_OUTPUT:
-            found = f"{found[:MAX_OUTPUT]}… [cut, {len(found)} characters]"
-        if for_shell:
-            return shlex.quote(found)
+        found = _cut(outputs.get(match.group(1), ""))
         return f"\n{quoted(found)}\n" if len(found.splitlines()) > 1 else found
 
     return _REFERENCE.sub(value, text)
+
+
+def fill_command(script: str, outputs: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """A command that reads outputs from variables, and these.
+
+    Where no variable can stand, the command says so and fails, and nothing of it is run.
+    """
+    names = _names({*outputs, *(key for key, _ in references(script))})
+    places = _places(script, names)
+    try:
+        filled = splice(script, places)
+    except UnsafeError as error:
+        return f"printf '%s\\n' {shlex.quote(_refusal(script, error))} >&2; exit 2", {}
+    by_name = {names[key]: output for key, output in outputs.items()}
+    variables = {}
+    for name in {*_NAMED.findall(filled), *(place.name for place in places)}:
+        text = _cut(by_name.get(name, ""))
+        variables[OUTPUT + name] = text
+        for prefix, kind in ((WORD, _WORD), (PLAIN, _PLAIN)):
+            if kind.fullmatch(text.strip()):
+                variables[prefix + name] = text.strip()
+    return filled, variables
+
+
+def check_command(script: str) -> str | None:
+    """Why a command cannot have outputs where it wants them; None where it can."""
+    try:
+        splice(script, _places(script, _names({key for key, _ in references(script)})))
+    except UnsafeError as error:
+        return _refusal(script, error)
+    return None
+
+
+def _names(keys: Collection[str]) -> dict[str, str]:
+    """What follows `PERLES_OUTPUT_` for each task: its key with `_` for `-`, each its own."""
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for key in sorted(keys):
+        name = key.replace("-", "_")
+        while name in taken:
+            name += "_"
+        found[key] = name
+        taken.add(name)
+    return found
+
+
+def _places(script: str, names: Mapping[str, str]) -> list[Place]:
+    return [
+        Place(match.start(), match.end(), names[match.group(1)])
+        for match in _REFERENCE.finditer(script)
+    ]
+
+
+def _refusal(script: str, error: UnsafeError) -> str:
+    key = references(script)[0][0]
+    return (
+        f"cannot fill in an output safely: {error}; the output of {key} is in the variable "
+        f"{OUTPUT}{key.replace('-', '_')}, too: use that, or hand it over as an argument"
+    )
+
+
+def _cut(output: str) -> str:
+    """A text that a variable can hold: bounded, no NUL, no half of a letter."""
+    text = output.replace("\0", "").encode(errors="replace").decode()
+    if len(text) > MAX_OUTPUT:
+        text = f"{text[:MAX_OUTPUT]}… [cut, {len(text)} characters]"
+    return text

@@ -29,7 +29,7 @@ from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
 from perles.domain.specs import Plan, TaskSpec
 from perles.provider_config import split_choice
-from perles.templates.outputs import references
+from perles.templates.outputs import check_command, references
 from perles.yamlfile import Node
 
 KEY: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
@@ -196,6 +196,9 @@ def _check_references(nodes: dict[str, Node], tasks: dict[str, TaskSpec]) -> Non
                     f"{{{{ tasks.{key}.output }}}}: {task.key} does not wait for {key!r}; "
                     "name it in after"
                 )
+        refused = check_command(task.run) if task.run else None
+        if refused is not None:
+            raise node.error(refused)
 
 
 def _upstream(key: str, tasks: dict[str, TaskSpec]) -> set[str]:
@@ -251,7 +254,7 @@ def command(node: Node) -> str:
     text = node.text()
     if not text.strip():
         raise node.error("is empty; give a shell command")
-    return text
+    return _without_nul(node)
 
 
 def positive_duration(node: Node) -> float:
@@ -268,8 +271,15 @@ def environment(node: Node) -> dict[str, str]:
     for name, value in node.mapping().items():
         if not ENV_NAME.fullmatch(name):
             raise value.error(f"{name[:60]!r} is no name of a variable")
-        found[name] = value.text()
+        found[name] = _without_nul(value)
     return found
+
+
+def _without_nul(node: Node) -> str:
+    text = node.text()
+    if "\0" in text:
+        raise node.error("holds a NUL, which no command can be given")
+    return text
 
 
 def short_text(node: Node) -> str:

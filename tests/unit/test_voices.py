@@ -58,7 +58,7 @@ def test_no_part_of_a_task_reads_as_another_part(
 @given(BODIES)
 @example(FORGED)
 def test_an_earlier_output_does_not_read_as_the_task(said: str) -> None:
-    filled = fill("Read: {{ tasks.a.output }}", {"a": said}, for_shell=False)
+    filled = fill("Read: {{ tasks.a.output }}", {"a": said})
     lines = outside(filled)
     assert len(lines) == 1
     assert lines[0].startswith("Read: ")

@@ -16,6 +16,10 @@ STOPPED = 143
 GRACE = 5.0
 """Seconds between TERM and KILL for the command's processes."""
 _LOOK = 0.01
+_LARGEST = 128 * 1024
+"""Bytes, with the NUL at its end, that Linux allows one argument or variable."""
+_SCRIPT = 3
+"""The descriptor from which the shell reads a script that is larger."""
 
 
 class Stopped(BaseException):
@@ -73,20 +77,56 @@ def _carry_out(task: dict[str, object]) -> tuple[int, str]:
 
 def _start(command: str, extra: object) -> int:
     environ = {k: v for k, v in os.environ.items() if not k.startswith("PERLES_MCP_")}
-    if isinstance(extra, dict):
-        environ.update(extra)
+    own = {str(k): str(v) for k, v in extra.items()} if isinstance(extra, dict) else {}
+    large = {name: value for name, value in own.items() if _is_large(f"{name}={value}")}
+    environ.update(own)
+    for name in large:
+        del environ[name]
+    script = None
+    if large or _is_large(command):
+        script, command = _in_memory(command, large), f". /proc/self/fd/{_SCRIPT}"
     nowhere = os.open(os.devnull, os.O_RDONLY)
+    actions = [(os.POSIX_SPAWN_DUP2, nowhere, 0), (os.POSIX_SPAWN_DUP2, 1, 2)]
+    if script is not None:
+        actions.append((os.POSIX_SPAWN_DUP2, script, _SCRIPT))
     try:
         return os.posix_spawn(
             "/bin/sh",
             ["sh", "-c", command],
             environ,
-            file_actions=[(os.POSIX_SPAWN_DUP2, nowhere, 0), (os.POSIX_SPAWN_DUP2, 1, 2)],
+            file_actions=actions,
             setpgroup=0,
             setsigdef=[signal.SIGTERM, signal.SIGINT, signal.SIGPIPE],
         )
     finally:
-        os.close(nowhere)
+        for fd in (nowhere, script):
+            if fd is not None:
+                os.close(fd)
+
+
+def _is_large(text: str) -> bool:
+    return len(os.fsencode(text)) >= _LARGEST
+
+
+def _in_memory(command: str, variables: dict[str, str]) -> int:
+    """A script too large for an argument, as a file without a name; its descriptor.
+
+    Variables too large for an environment are set in it: the script has them, programs do not.
+    """
+    quoted = {name: value.replace("'", "'\"'\"'") for name, value in variables.items()}
+    setting = "".join(f"{name}='{value}'; " for name, value in quoted.items())
+    written = os.memfd_create("task")
+    try:
+        with open(written, "wb", closefd=False) as file:
+            file.write(os.fsencode(f"exec {_SCRIPT}<&-; {setting}{command}\n"))
+        if written > _SCRIPT:
+            return written
+        higher = os.dup(written)  # a number of its own, which the child's is not
+        os.close(written)
+    except BaseException:
+        os.close(written)
+        raise
+    return higher
 
 
 def _wait(pid: int, timeout: float | None) -> int | None:

@@ -26,6 +26,14 @@ def clean(text: str, *, lines: bool = False) -> str:
     return _CONTROL.sub("", text)
 
 
+def settled(line: str) -> str:
+    """What stands in a line last: a progress bar draws over what was there before it."""
+    if "\r" not in line:
+        return line
+    shown = line.rstrip("\r")
+    return shown[shown.rfind("\r") + 1 :]
+
+
 def width(text: str) -> int:
     """Columns that a cleaned text takes on a terminal."""
     if text.isascii():

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from perles.agents.provider import AgentEvent, Kind, Parser
+from perles.text import settled
 
 PIECE: Final = 256 * 1024
 """Bytes read at a time. A longer line is read in pieces of `MAX_LINE`."""
@@ -76,15 +77,34 @@ def _next_line(path: Path, offset: int) -> int:
 
 def tail_of(path: Path, *, lines: int = 20, limit: int = 4096) -> list[str]:
     """The last lines of a file, at most `limit` bytes of them; [] when there is no such file."""
+    reach = max(limit, PIECE)  # lines may be long only for what was drawn over
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)
-            file.seek(max(0, size - limit))
-            piece = file.read(limit)
+            file.seek(max(0, size - reach))
+            piece = file.read(reach)
     except OSError:
         return []  # there is none, or it cannot be read any more
-    found = piece.decode(errors="replace").splitlines()
-    return (found[1:] if size > limit and len(found) > 1 else found)[-lines:]
+    found = [settled(line) for line in piece.decode(errors="replace").split("\n")]
+    if not found[-1]:
+        del found[-1]
+    if size > reach and len(found) > 1:
+        del found[0]
+    return _last(found, lines, limit)
+
+
+def _last(found: list[str], lines: int, limit: int) -> list[str]:
+    """The last of these lines, as many as fit into `limit` bytes; of a longer one its end."""
+    kept: list[str] = []
+    for line in reversed(found[-lines:]):
+        size = len(line.encode(errors="replace")) + 1
+        if size > limit:
+            if not kept:
+                kept.append(line.encode(errors="replace")[-limit:].decode(errors="replace"))
+            break
+        limit -= size
+        kept.append(line)
+    return kept[::-1]
 
 
 def follow_lines(path: Path, *, look: float = 0.2) -> Iterator[str]:
@@ -123,7 +143,7 @@ def _lines(path: Path, offset: int, *, ended: bool) -> tuple[list[tuple[int, str
     lines, start = [], 0
     for line in piece[:end].split(b"\n"):
         if start < end:
-            lines.append((offset + start, line.decode(errors="replace").rstrip("\r")))
+            lines.append((offset + start, settled(line.decode(errors="replace"))))
         start += len(line) + 1
     return lines, end, at_end
 

@@ -20,7 +20,8 @@ from perles.provider_config import Providers
 from perles.store import views
 from perles.store.references import resolve
 from perles.store.turn_views import TurnOutput, turns_of
-from perles.text import clean
+from perles.store.waiting_views import first_line
+from perles.text import clean, settled
 
 LOOK_SECONDS: Final = 0.1
 PIECE: Final = 64 * 1024
@@ -116,13 +117,14 @@ class _Printer:
             return
         if not self._raw and self._last != turn.id:
             self._head(turn)
-        for line in piece.decode(errors="replace").splitlines():
-            self._line(line, parser)
+        for line in piece.decode(errors="replace").removesuffix("\n").split("\n"):
+            self._line(settled(line), parser)
 
     def _head(self, turn: TurnOutput) -> None:
         first = "" if self._last is None else "\n"
         self._last = turn.id
-        say(f"{first}── {turn.agent}, turn {turn.number}: {turn.status}, {age(turn.started_at)}")
+        how = f"{first_line(turn.ending)}, {age(turn.started_at)}"
+        say(f"{first}── {turn.agent}, turn {turn.number}: {how}")
 
     def _line(self, line: str, parser: Parser | None) -> None:
         if parser is None:

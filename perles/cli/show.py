@@ -119,7 +119,7 @@ def print_failures(shown: Json) -> None:
     for task in shown["tasks"]:
         if task["status"] != "failed":
             continue
-        code = "" if task["exit_code"] is None else f" with exit code {task['exit_code']}"
-        say(f"\n{task['key']} failed{code} ({clean(task['failure'] or '')}); its last lines:")
+        why = f": {clean(task['failure'])}" if task["failure"] else ""
+        say(f"\n{task['key']} failed{why}{'; its last lines:' if task['output_tail'] else ''}")
         for line in task["output_tail"][-TAIL_LINES:]:
             say(f"  {clean(line)}")

@@ -1,62 +1,17 @@
-"""Who is next: for a workflow slot, for a worker slot, for an AI call.
-
-The order is by priority, then by age, with ageing: so many minutes of waiting
-outweigh one step of priority. It is a number that stands still, the rank: the time
-of the request, set back by the priority. Whoever asks later than that by less than
-the ageing can pass once; nobody can pass for ever.
-"""
+"""Who is next for a workflow slot and for a worker slot, in the order of `domain.priority`."""
 
 import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 from perles.config import ResourcePolicy
 from perles.domain.clock import from_text
 from perles.domain.errors import LimitReachedError, NoWorkerSlotError
+from perles.domain.priority import rank as rank_of
 from perles.engine import mail, queries
 from perles.store import journal
 from perles.store.database import Reader, Tx
 from perles.store.schema import Agent, Workflow
-
-AGEING: Final = 600.0
-"""Seconds of waiting that outweigh one step of priority (as `START_RANK` has it)."""
-
-
-class Waiting(NamedTuple):
-    """An agent that waits for an AI call. `since` is the time of its request in seconds."""
-
-    agent_id: int
-    workflow_id: str
-    priority: int
-    is_coordinator: bool
-    since: float
-
-    @property
-    def rank(self) -> tuple[float, bool, float, int]:
-        """The smallest goes first; within a second, coordinators before workers."""
-        aged = int(self.since) - self.priority * AGEING
-        return (aged, not self.is_coordinator, self.since, self.agent_id)
-
-
-def choose(waiting: Sequence[Waiting], held: Mapping[str, int], limit: int) -> list[Waiting]:
-    """Those of `waiting` that get an AI call now, in order; `held` counts calls by workflow.
-
-    By rank; but no workflow gets the last call, so that it holds them all, while
-    another one waits.
-    """
-    holds = Counter(held)
-    line = sorted(waiting, key=lambda one: one.rank)
-    chosen: list[Waiting] = []
-    for _ in range(limit - holds.total()):
-        if not line:
-            break
-        modest = (one for one in line if holds[one.workflow_id] + 1 < limit)
-        picked = next(modest, line[0])
-        line.remove(picked)
-        holds[picked.workflow_id] += 1
-        chosen.append(picked)
-    return chosen
 
 
 def need_slot(
@@ -128,11 +83,11 @@ def need_worker_slot(tx: Tx, policy: ResourcePolicy, workflow: Workflow, live: i
 def worker_line(reader: Reader) -> list[Workflow]:
     """The running workflows that have no worker and wait for a slot, the next one first."""
 
-    def rank(workflow: Workflow) -> tuple[float, str]:
+    def place(workflow: Workflow) -> tuple[float, str]:
         asked = from_text(str(workflow.worker_requested_at)).timestamp()
-        return (asked - workflow.priority * AGEING, workflow.id)
+        return (rank_of(asked, workflow.priority), workflow.id)
 
-    return sorted(reader.all(Workflow, queries.WAIT_FOR_WORKER), key=rank)
+    return sorted(reader.all(Workflow, queries.WAIT_FOR_WORKER), key=place)
 
 
 def ask_for_worker(tx: Tx, workflow_id: str, reason: str) -> None:

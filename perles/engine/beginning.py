@@ -8,6 +8,7 @@ from perles.agents.provider import Letter, Provider, TurnContext
 from perles.domain.states import AGENT, TURN
 from perles.engine import calls, fault, queries
 from perles.engine.context import Context
+from perles.store import journal
 from perles.store.database import Tx
 from perles.store.schema import Agent, Message, Turn, Workflow
 from perles.store.transition import fire
@@ -54,6 +55,7 @@ def running(tx: Tx, turn_id: int, identity: Identity) -> None:
         "started_at": tx.now,
     }
     fire(tx, TURN, turn_id, "run", changes=changes, payload={"pid": identity.pid})
+    _tell_ready(tx, turn_id)
     fault.at("running.before-commit")
 
 
@@ -61,6 +63,15 @@ def ran(tx: Tx, turn_id: int) -> None:
     """Commit that the turn's process was started and has ended: it left its exit status."""
     if tx.need(Turn, turn_id).status == "starting":
         fire(tx, TURN, turn_id, "run", changes={"started_at": tx.now}, payload={"pid": None})
+        _tell_ready(tx, turn_id)
+
+
+def _tell_ready(tx: Tx, turn_id: int) -> None:
+    """A coordinator whose first process runs is ready; workers say so themselves."""
+    turn = tx.need(Turn, turn_id)
+    if turn.number == 1 and tx.need(Agent, turn.agent_id).role == "coordinator":
+        about = {"agent_id": turn.agent_id, "turn_id": turn_id}
+        journal.append(tx, "coordinator.ready", {}, workflow_id=turn.workflow_id, **about)
 
 
 def _keep_token(tx: Tx, agent: Agent, session: Path) -> None:

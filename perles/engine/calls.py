@@ -10,9 +10,9 @@ from pathlib import Path
 from perles.agents.process import TurnFiles
 from perles.domain.clock import from_text
 from perles.domain.errors import LimitReachedError, UsageError
+from perles.domain.priority import Waiting, choose
 from perles.domain.states import TURN
 from perles.engine import budget, queries, scheduler
-from perles.engine.admission import Waiting, choose
 from perles.engine.context import Context
 from perles.store import journal
 from perles.store.database import Reader, Tx

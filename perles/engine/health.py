@@ -38,7 +38,8 @@ class HealthMonitor:
         self._commands = commands
         self._effort = effort or Effort()
         self._workers = QuietWorkers(context)
-        self._seen_seq: int | None = None
+        # What the engine itself does on its way up is heard, too: agents may be quick.
+        self._seen_seq = int(context.reader.value(health_queries.NEWEST))
         self._floor = self._last = context.database.clock.now()
         self._paced = 0.0
         self._excused: dict[str, datetime] = {}
@@ -99,10 +100,7 @@ class HealthMonitor:
 
     def _rows(self) -> Sequence[Any]:
         """Every running workflow, with what was heard of it since the last sweep."""
-        reader = self._context.reader
-        if self._seen_seq is None:
-            self._seen_seq = int(reader.value(health_queries.NEWEST))
-        rows = reader.rows(health_queries.SWEEP, since=self._seen_seq)
+        rows = self._context.reader.rows(health_queries.SWEEP, since=self._seen_seq)
         if rows:
             self._seen_seq = max(self._seen_seq, rows[0]["newest"] or 0)
         for workflow_id in set(self._excused) - {row["id"] for row in rows}:

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, delete, func, select
 
 from perles.domain.errors import DatabaseError
 from perles.engine.context import Context, log
@@ -24,6 +24,7 @@ CURSOR: Final = "notify"
 BATCH: Final = 200
 
 _LAST: Final = Sql(select(func.coalesce(func.max(Event.seq), 0)))
+_FORGET: Final = Sql(delete(Cursor).where(Cursor.name == CURSOR))
 _NEXT: Final = Sql(
     select(
         Event.seq,
@@ -60,8 +61,9 @@ class Notifier:
         self._changed.set()
 
     async def start(self) -> None:
-        """Begin with what came since the last engine told; with nothing old the first time."""
-        self._after = await self._context.writer.write(_begin)
+        """Begin with what came since the last engine told; with nothing old where it told none."""
+        tells = bool(self._context.config.notify.command)
+        self._after = await self._context.writer.write(partial(_begin, tells=tells))
         self._changed.set()
         self._task = asyncio.ensure_future(self._work())
 
@@ -76,6 +78,13 @@ class Notifier:
                 await self._task
         except TimeoutError:
             log.info("the next engine tells the rest of the notifications")
+        else:
+            await self._keep()
+
+    async def _keep(self) -> None:
+        """Keep how far events were looked at: what was not wanted then stays untold."""
+        if self._context.config.notify.command:
+            await self._context.writer.write(partial(_move, seq=self._after))
 
     async def _work(self) -> None:
         while not self._leaving:
@@ -101,6 +110,7 @@ class Notifier:
                 self._after = row["seq"]
             if len(rows) < BATCH:
                 return
+            await self._keep()
 
     def _is_wanted(self, type: str) -> bool:
         notify = self._context.config.notify
@@ -160,14 +170,20 @@ def _kill(group: int) -> None:
         log.debug("the notify command ended by itself")
 
 
-def _begin(tx: Tx) -> int:
+def _begin(tx: Tx, tells: bool) -> int:
+    """The seq to begin after. The cursor stands only while there is a command to tell."""
     found = tx.get(Cursor, CURSOR)
-    if found is not None:
+    if found is not None and tells:
         return found.seq
+    tx.run(_FORGET)
     last = int(tx.value(_LAST) or 0)
-    tx.insert(Cursor, name=CURSOR, seq=last)
+    if tells:
+        tx.insert(Cursor, name=CURSOR, seq=last)
     return last
 
 
 def _move(tx: Tx, seq: int) -> None:
-    tx.update(Cursor, CURSOR, seq=seq)
+    if tx.get(Cursor, CURSOR) is None:  # the command was added by a reload
+        tx.insert(Cursor, name=CURSOR, seq=seq)
+    else:
+        tx.update(Cursor, CURSOR, seq=seq)

@@ -113,7 +113,7 @@ def conclude(
     if ending.turn == "succeed" and not live.has_mcp:
         reports.by_text(tx, tx.need(Agent, live.agent_id), outcome.text)
     agent = tx.need(Agent, live.agent_id)
-    ending, outcome = _judged(tx, live, agent, ending, outcome)
+    ending, outcome = _judged(tx, live, agent, ending, outcome, exit_code)
     error = explained(agent.provider, outcome) if ending.turn != "interrupt" else None
     fire(
         tx,
@@ -144,12 +144,14 @@ def conclude(
 
 
 def _judged(
-    tx: Tx, live: LiveTurn, agent: Agent, ending: Ending, outcome: Outcome
+    tx: Tx, live: LiveTurn, agent: Agent, ending: Ending, outcome: Outcome, code: int | None
 ) -> tuple[Ending, Outcome]:
     """How the turn ended, after what it did and what became of those before it."""
     if ending.turn == "succeed" and _owes_report(tx, agent):
         ending = Ending("fail", "turn_failed")
         outcome = Outcome(False, "crashed", "it ended its turn without a report")
+    if ending == Ending("interrupt", "stop") and _ended_well(tx, live, agent, outcome, code):
+        ending = Ending("succeed", "stop")
     if outcome is LOST and _lost_too_often(tx, agent):
         ending = Ending("fail", "turn_failed")
         outcome = Outcome(False, "lost", f"it was cut off {MAX_LOST} times in a row")
@@ -177,6 +179,11 @@ def _owes_report(tx: Tx, agent: Agent) -> bool:
     if agent.role != "worker" or agent.phase != "implementing":
         return False
     return not tx.rows(queries.QUEUED_MESSAGES, agent_id=agent.id)
+
+
+def _ended_well(tx: Tx, live: LiveTurn, agent: Agent, outcome: Outcome, code: int | None) -> bool:
+    """Whether a worker had done its work and ended by itself when its workflow ended."""
+    return code == 0 and outcome.succeeded and _has_reported(tx, agent, live.turn_id)
 
 
 def _has_reported(tx: Tx, agent: Agent, turn_id: int) -> bool:

@@ -17,8 +17,9 @@ from perles.store.waiting_views import age, first_line
 NUDGE = (
     "Nothing has moved in this workflow for {silent:.0f} seconds. Look at the tasks "
     "(list_tasks) and at the workers (query_worker_state): give ready tasks to free workers, "
-    "fail what cannot be done, replace a worker that is lost, and end the workflow when all is "
-    "done. Busy now: {busy}."
+    "give up what cannot be done (mark_task_failed), add a worker where one is gone "
+    "(spawn_worker), and end the workflow when all is done (signal_workflow_complete). "
+    "Busy now: {busy}."
 )
 
 

@@ -278,6 +278,8 @@ def _started(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
             "mcp_port": port,
             "session_dir": str(session),
             "started_at": tx.now,
+            "last_heartbeat_at": tx.now,
+            "last_progress_at": tx.now,
             "reason": None,
             "start_requested_at": None,
         },
@@ -333,7 +335,14 @@ def _resumed(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
     _need_room(tx, context, workflow)
     scheduler.acquire(tx, "workflow", policy.max_workflows_running, workflow.id)
     _move_port(tx, workflow.id, port)
-    changes = {"paused_at": None, "reason": None, "mcp_port": port, "start_requested_at": None}
+    changes = {
+        "paused_at": None,
+        "reason": None,
+        "mcp_port": port,
+        "start_requested_at": None,
+        "last_heartbeat_at": tx.now,
+        "last_progress_at": tx.now,
+    }
     fire(tx, WORKFLOW, workflow.id, "resume", changes=changes, payload={"port": port})
     agents = tx.all(Agent, queries.AGENTS_OF, workflow_id=workflow.id)
     for agent in sorted(agents, key=lambda agent: agent.role == "coordinator"):
@@ -406,6 +415,7 @@ def _ended(tx: Tx, workflow_id: str, trigger: str, reason: str | None) -> None:
         "reason": reason,
         "start_requested_at": None,
         "waiting_for_user": 0,
+        "mcp_port": None,
     }
     fire(tx, WORKFLOW, workflow_id, trigger, changes=changes, payload={"reason": reason})
     for agent in tx.all(Agent, queries.AGENTS_OF, workflow_id=workflow_id):

@@ -54,7 +54,10 @@ def _task(row: Row) -> Json:
 
 
 def inbox(connection: Connection | None, *, everything: bool = False) -> list[Json]:
-    """All that waits for a person, newest first; `everything` adds what was acknowledged."""
+    """All that waits for a person, newest first.
+
+    `everything` adds what was acknowledged, and what is over by itself.
+    """
     if connection is None:
         return []
     found = [*_approvals(connection), *_notes(connection, everything)]
@@ -80,21 +83,42 @@ def _approvals(connection: Connection) -> list[Json]:
             "task": row["key"],
             "text": row["body"] or row["title"],
             "acknowledged": False,
+            "over": False,
         }
         for row in connection.execute(query)
     ]
 
 
+_IS_OVER: Final = """CASE e.type
+    WHEN 'workflow.failed' THEN
+        e.workflow_id IN (SELECT retried_from FROM workflows WHERE retried_from IS NOT NULL)
+    WHEN 'resource.budget_warning' THEN
+        w.ended_at IS NOT NULL AND json_extract(e.payload, '$.scope') = 'workflow'
+    WHEN 'health.stuck' THEN w.ended_at IS NOT NULL OR CASE WHEN e.agent_id IS NULL
+        THEN w.health != 'stuck' OR EXISTS (SELECT 1 FROM events n
+            WHERE n.workflow_id = e.workflow_id AND n.seq > e.seq
+            AND n.type = 'health.stuck' AND n.agent_id IS NULL)
+        ELSE NOT EXISTS (SELECT 1 FROM turns t JOIN agents g ON g.id = t.agent_id
+            WHERE t.id = e.turn_id AND t.status IN ('starting', 'running')
+            AND coalesce(g.last_activity_at, '') <= e.created_at) END
+    ELSE 0 END"""
+"""Whether an event needs nobody any more: it was retried, has ended, or moves again."""
+
+
 def _notes(connection: Connection, everything: bool) -> list[Json]:
-    query = (
+    columns = (
         "SELECT e.seq, e.type, e.created_at, e.workflow_id, e.payload, w.name AS workflow, "
-        "k.key AS task, a.seq IS NOT NULL AS acknowledged FROM events e "
+        "k.key AS task, a.seq IS NOT NULL AS acknowledged"
+    )
+    sources = (
+        "FROM events e "
         "LEFT JOIN workflows w ON w.id = e.workflow_id LEFT JOIN tasks k ON k.id = e.task_id "
         "LEFT JOIN inbox_acks a ON a.seq = e.seq WHERE e.type IN "
         "('user.notification', 'resource.budget_warning', 'health.stuck', 'workflow.failed')"
     )
+    query = f"{columns}, coalesce({_IS_OVER}, 0) AS is_over {sources}"
     if not everything:
-        query += " AND a.seq IS NULL AND w.archived_at IS NULL"
+        query += " AND a.seq IS NULL AND w.archived_at IS NULL AND NOT is_over"
     return [_note(row) for row in connection.execute(query)]
 
 
@@ -125,6 +149,7 @@ def _note(row: Row) -> Json:
         "task": row["task"],
         "text": str(text),
         "acknowledged": bool(row["acknowledged"]),
+        "over": bool(row["is_over"]),
     }
 
 

@@ -6,6 +6,7 @@ import json
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from perles.domain.priority import Waiting, rank_sql
 from perles.store.waiting_views import nudges
 
 if TYPE_CHECKING:
@@ -83,11 +84,11 @@ def _holders(connection: Connection) -> dict[str, list[Json]]:
     return found
 
 
-_LINE: Final = (
+_WAITING: Final = (
     "SELECT id, name, start_requested_at FROM workflows WHERE state IN ('pending', 'paused') "
-    "AND start_requested_at IS NOT NULL "
-    "ORDER BY julianday(start_requested_at) - priority * 10.0 / 1440, id"
+    "AND start_requested_at IS NOT NULL"
 )
+_LINE: Final = f"{_WAITING} ORDER BY {rank_sql('start_requested_at')}, id"
 _MAX_QUEUE: Final = 100
 """How many of those that wait are listed."""
 
@@ -100,17 +101,26 @@ def _start_queue(connection: Connection) -> list[Json]:
 def _worker_queue(connection: Connection) -> list[Json]:
     query = (
         "SELECT id, name, worker_requested_at FROM workflows WHERE state = 'running' "
-        "AND worker_requested_at IS NOT NULL ORDER BY worker_requested_at"
+        "AND worker_requested_at IS NOT NULL"
     )
-    return [_waiter(row[0], row[1], None, row[2]) for row in connection.execute(query)]
+    rows = connection.execute(f"{query} ORDER BY {rank_sql('worker_requested_at')}, id")
+    return [_waiter(row[0], row[1], None, row[2]) for row in rows]
 
 
 def _call_queue(connection: Connection) -> list[Json]:
     query = (
-        "SELECT w.id, w.name, a.name, t.created_at FROM turns t JOIN agents a ON a.id = t.agent_id "
-        "JOIN workflows w ON w.id = t.workflow_id WHERE t.status = 'queued' ORDER BY t.created_at"
+        "SELECT w.id, w.name, a.name AS agent, t.created_at, w.priority, a.id AS agent_id, a.role "
+        "FROM turns t JOIN agents a ON a.id = t.agent_id "
+        "JOIN workflows w ON w.id = t.workflow_id WHERE t.status = 'queued'"
     )
-    return [_waiter(*row) for row in connection.execute(query)]
+    rows = sorted(connection.execute(query), key=lambda row: _caller(row).rank)
+    return [_waiter(*row[:4]) for row in rows]
+
+
+def _caller(row: Row) -> Waiting:
+    since = datetime.fromisoformat(row["created_at"]).timestamp()
+    is_coordinator = row["role"] == "coordinator"
+    return Waiting(row["agent_id"], row["id"], row["priority"], is_coordinator, since)
 
 
 def _waiter(workflow_id: str, name: str, agent: str | None, since: str) -> Json:

@@ -20,13 +20,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from perles.domain.priority import rank_sql
 from perles.domain.states import AGENT, COMMAND, PHASE, TASK, TURN, WORKFLOW, Rules
 
 _Key = BigInteger().with_variant(Integer, "sqlite")
 _IDS_ONCE = {"sqlite_autoincrement": True}
 """For tables whose ids somebody remembers: the id of a row that is gone is never given again."""
 
-RANK = "julianday(start_requested_at) - priority * 10.0 / 1440"
+RANK = rank_sql("start_requested_at")
 START_RANK = f"CASE WHEN state = 'pending' THEN {RANK} END"
 """Who starts next: the smallest; NULL waits for nothing. Ten minutes outweigh one priority."""
 WAITS_TO_START = "start_rank IS NOT NULL"

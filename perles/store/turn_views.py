@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from perles.domain.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from sqlite3 import Connection
+    from collections.abc import Sequence
+    from sqlite3 import Connection, Row
 
 OPEN: Final = ("queued", "starting", "running")
+_FAILED: Final = (
+    "SELECT agent_id, created_at, json_extract(args, '$.summary') FROM commands "
+    "WHERE workflow_id = ? AND kind = 'report_implementation_complete' AND status = 'succeeded' "
+    "AND json_extract(args, '$.exit_code') != 0"
+)
 
 
 class TurnOutput(NamedTuple):
-    """One turn and its files. `task` is the key of what its agent worked on last."""
+    """One turn and its files. `failed` is how its task failed, where it told that."""
 
     id: int
     agent: str
@@ -23,6 +29,12 @@ class TurnOutput(NamedTuple):
     stdout: str
     stderr: str
     started_at: str | None
+    failed: str | None = None
+
+    @property
+    def ending(self) -> str:
+        """How it stands: a turn may succeed in telling that its task failed."""
+        return f"{self.status}, its task failed: {self.failed}" if self.failed else self.status
 
     @property
     def is_open(self) -> bool:
@@ -54,11 +66,22 @@ def turns_of(
         raise NotFoundError("agent", agent, f"the agents of {workflow_id}: {known}")
     query = (
         "SELECT t.id, a.name, a.provider, t.number, t.status, t.stdout_path, t.stderr_path, "
-        "t.started_at FROM turns t JOIN agents a ON a.id = t.agent_id WHERE t.workflow_id = ? "
+        "t.started_at, t.agent_id, coalesce(t.ended_at, '9') FROM turns t "
+        "JOIN agents a ON a.id = t.agent_id WHERE t.workflow_id = ? "
         "AND (? IS NULL OR a.name = ?) AND (? IS NULL OR t.number = ?) ORDER BY t.id"
     )
     rows = connection.execute(query, (workflow_id, agent, agent, number, number))
-    found = [TurnOutput(*row) for row in rows]
+    reports = connection.execute(_FAILED, (workflow_id,)).fetchall()
+    found = [TurnOutput(*row[:8])._replace(failed=_failed(row, reports)) for row in rows]
     if number is not None and not found:
         raise NotFoundError("turn", str(number), f"perles logs {workflow_id} shows all there are")
     return found
+
+
+def _failed(turn: Row, reports: Sequence[Row]) -> str | None:
+    """What the turn's agent reported, while it ran, as failed."""
+    agent_id, ended_at = turn[8:]
+    for reporter, at, summary in reports:
+        if reporter == agent_id and turn["started_at"] <= at <= ended_at:
+            return str(summary)
+    return None

@@ -19,6 +19,7 @@ from perles.agents.provider import AgentEvent, Kind, Launch, Outcome
 from perles.config import Config, ResourcePolicy
 from perles.domain.clock import ManualClock, from_text
 from perles.domain.errors import NoWorkerSlotError, PerlesError
+from perles.domain.priority import Waiting
 from perles.engine import admission, budget, mail, queries
 from perles.engine.beginning import begin as begin_turn
 from perles.engine.changes import change
@@ -226,7 +227,7 @@ class World:
                 await self.context.supervisor.end(id, "fail", reason=reason, patient=False)
             self.connection.execute("DELETE FROM commands WHERE id = ?", (command.id,))
 
-    async def _deliver(self) -> list[admission.Waiting]:
+    async def _deliver(self) -> list[Waiting]:
         before = set(self.turns.lives)
         waiting = {one.agent_id: one for one in self._callers()}
         await self.context.turns.deliver()
@@ -236,7 +237,7 @@ class World:
             assert not workflow.token_budget or workflow.tokens_used < workflow.token_budget
         return [waiting[live.agent_id] for live in new]
 
-    def _callers(self) -> list[admission.Waiting]:
+    def _callers(self) -> list[Waiting]:
         """Whoever has messages and budget, and could be called now."""
         since = {r["agent_id"]: r["created_at"] for r in self.reader.rows(queries.QUEUED_TURNS)}
         found = []
@@ -246,12 +247,10 @@ class World:
                 continue
             asked = from_text(since.get(agent.id, self.database.now())).timestamp()
             role = agent.role == "coordinator"
-            found.append(admission.Waiting(agent.id, workflow.id, workflow.priority, role, asked))
+            found.append(Waiting(agent.id, workflow.id, workflow.priority, role, asked))
         return found
 
-    def _check_calls(
-        self, waiting: list[admission.Waiting], started: list[admission.Waiting]
-    ) -> None:
+    def _check_calls(self, waiting: list[Waiting], started: list[Waiting]) -> None:
         """Nobody was passed by a later one, but by one that kept its workflow from the last call.
 
         The bound: while a request waits, at most those that rank before it, and the

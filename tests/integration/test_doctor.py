@@ -76,8 +76,8 @@ def test_pending_for_a_port_names_who_holds_ports(crew: Crew) -> None:
 def test_pending_without_an_engine_is_a_problem(crew: Crew) -> None:
     crew.workflow(ID, "pending", start_requested_at=crew.at())
 
-    found = _examine(crew, engine=False)
-    assert (found[0].level, found[0].advice) == ("problem", "perles serve --detach")
+    (found,) = _examine(crew, engine=False)
+    assert (found.level, found.advice) == ("problem", "perles serve --detach")
 
 
 def test_one_that_nobody_started_is_no_problem(crew: Crew) -> None:

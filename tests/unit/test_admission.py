@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from perles.engine.admission import AGEING, Waiting, choose
+from perles.domain.priority import AGEING, Waiting, choose
 
 
 def _waits(

@@ -59,8 +59,7 @@ class _Pass:
             if task["reported"] and task["exit_code"] in (0, None):
                 self._try("mark_task_complete", task_id=task["key"])
             elif task["reported"]:
-                reason = f"exit {task['exit_code']}"
-                self._try("mark_task_failed", task_id=task["key"], reason=reason)
+                self._try("mark_task_failed", task_id=task["key"], reason=_why(task))
             elif task["status"] == "in_progress" and task["assignee"] in gone:
                 why = gone[task["assignee"]] or "no report"
                 reason = f"{task['assignee']} ended: {why}"
@@ -120,3 +119,10 @@ class _Pass:
         self._done += 1
         print(tool, *arguments.values(), flush=True)
         return result
+
+
+def _why(task: "Json") -> str:
+    """How a task failed: our own workers say it in a few words, others at length."""
+    if task["worker"] == "builtin" and task["summary"]:
+        return str(task["summary"])
+    return f"exit {task['exit_code']}"

@@ -71,8 +71,18 @@ def _carry_out(task: dict[str, object]) -> tuple[int, str]:
         return TIMED_OUT, f"timed out after {float(str(timeout)):g}s"
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
-        return 128 - code, f"killed by signal {-code}"
+        return 128 - code, f"killed by {_name(-code)}"
+    if 128 < code < 160:  # what a shell makes of a command that a signal ended
+        return code, f"exit {code}, as after {_name(code - 128)}"
     return code, f"exit {code}"
+
+
+def _name(number: int) -> str:
+    """`SIGSEGV`; `signal 40` for one without a name."""
+    for name in dir(signal):
+        if name.startswith("SIG") and name[3] != "_" and getattr(signal, name) == number:
+            return name
+    return f"signal {number}"
 
 
 def _start(command: str, extra: object) -> int:

@@ -18,6 +18,7 @@ def check(case: Case) -> Iterator[Finding]:
     if not case.engine_runs:
         text = "it waits to start, but no engine runs"
         yield Finding("pending", PROBLEM, text, "perles serve --detach")
+        return
     by_name = {row["resource"]: row for row in resource_views.resources(case.connection)}
     place = f"place {case.shown['queue_place']} in line"
     if "port" in case.reason:

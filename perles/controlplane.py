@@ -353,10 +353,17 @@ class ControlPlane(EngineHost):
         command_id = self._database.write(lambda tx: append_command(tx, workflow_id, kind, args))
         return Request(workflow_id, command_id, kind)
 
-    def outcome(self, request: Request, *, with_engine: bool = False) -> Outcome:
+    def outcome(
+        self,
+        request: Request,
+        *,
+        with_engine: bool = False,
+        give_up: Callable[[], bool] = lambda: False,
+    ) -> Outcome:
         """Wait for the end of a command. Raises the error that it met, with its exit code.
 
         With no engine running, one that needs no agent is carried out here and now.
+        When `give_up` says so, which is asked again and again, it stays queued.
         """
         workflow_id, command_id, kind = request
         errands = 0
@@ -367,6 +374,10 @@ class ControlPlane(EngineHost):
                 return _outcome(workflow_id, kind, command["result"])
             if command["status"] in ("failed", "rejected"):
                 raise _failure(command)
+            if give_up():
+                return Outcome(
+                    workflow_id, "queued", f"{kind} of {workflow_id} waits for the engine"
+                )
             if with_engine:
                 self.ensure_engine()
             elif not self.engine_runs():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from perles import isolated
 from perles.domain.errors import EngineRunsError, NoEngineError, PerlesError, UsageError
 from perles.paths import Paths, home
-from perles.store import views
+from perles.store import engine_views, views
 from perles.store.lock import EngineLock
 
 if TYPE_CHECKING:
@@ -98,9 +98,20 @@ class EngineHost:
             return None
         with views.reading(self.database_path) as connection:
             status = views.engine_status(connection)
+            trouble = None if connection is None else engine_views.trouble(connection)
         if status is not None:
+            status["trouble"] = trouble
             status["memory_bytes"] = _resident(status["pid"])
         return status
+
+    def engine_trouble(self) -> str | None:
+        """What keeps the engine that runs from its work, such as a full disk; None where nothing.
+
+        Also None where none runs: `engine_runs` tells that.
+        """
+        with views.reading(self.database_path) as connection:
+            found = None if connection is None else engine_views.trouble(connection)
+        return None if found == engine_views.NO_ENGINE else found
 
     def reconcile(self) -> None:
         """Do what an engine does when it starts, where none runs: adopt, finish, lose, clean up."""
@@ -148,7 +159,10 @@ class EngineHost:
         if self.engine_runs():
             return False
         said = log.read_text(errors="replace").strip().splitlines()
-        raise PerlesError(f"cannot start the engine: {said[-1] if said else 'it ended at once'}")
+        why = said[-1] if said else "it ended at once"
+        if engine_views.is_full(self.paths.root):
+            why = f"the disk of {self.paths.root} is full; make room there"
+        raise PerlesError(f"cannot start the engine: {why}")
 
     def stop_engine(self, *, timeout: float = 60.0, leave_agents: bool = False) -> int:
         """Stop the engine, pausing what runs; its pid. Raises `NoEngineError`, `PerlesError`.

@@ -9,6 +9,7 @@ from perles.agents.output import follow_lines, tail_of
 from perles.cli.output import age, print_json, say
 from perles.controlplane import ControlPlane
 from perles.domain.errors import NoEngineError, NotFoundError
+from perles.store.engine_views import advice
 
 MAX_TAIL: Final = 4 * 1024 * 1024
 
@@ -26,6 +27,8 @@ def status(json: Annotated[bool, typer.Option("--json", help="As JSON.")] = Fals
     if not json:
         ports = ", ".join(str(port) for port in found["ports"]) or "none"
         say(f"engine {found['version']} runs: pid {found['pid']} on {found['host']}")
+        if found["trouble"]:
+            say(f"{found['trouble']}; {advice(found['trouble'])}")
         say(f"started {age(found['started_at'])}, heartbeat {age(found['heartbeat_at'])}")
         say(f"workflows running {found['workflows_running']}, agents {found['turns_running']}")
         say(f"ports {ports}")

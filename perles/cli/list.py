@@ -60,8 +60,19 @@ def _print(wanted: WorkflowFilter, options: ListOptions, paths: Paths) -> None:
         print_table(HEADERS, rows, state=2, spare=SPARE, plain=options.plain)
     else:
         warn("no workflows" + (" fit" if _narrows(wanted) else " yet: perles run FILE"))
+    warn_unattended(found.rows)
     if found.more:
         warn(f"… and {found.more} more: perles list --all")
+
+
+def warn_unattended(rows: list[Json]) -> None:
+    """Say on standard error that work waits for an engine, and what to do about it."""
+    waiting = [row["unattended"] for row in rows if row["unattended"]]
+    if waiting:
+        from perles.store.engine_views import advice
+
+        what = "1 workflow waits" if len(waiting) == 1 else f"{len(waiting)} workflows wait"
+        warn(f"perles: {waiting[0]}, and {what} for it; {advice(waiting[0])}")
 
 
 def _narrows(wanted: WorkflowFilter) -> bool:
@@ -92,8 +103,13 @@ def _row(row: Json) -> list[str]:
         span(row["uptime_s"]),
         str(row["tokens_used"]),
         row["template_id"],
-        why(row) or _now(row),
+        _note(row),
     ]
+
+
+def _note(row: Json) -> str:
+    note = why(row) or _now(row)
+    return "; ".join(text for text in (row["unattended"], note) if text)
 
 
 def _now(row: Json) -> str:

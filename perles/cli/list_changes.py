@@ -42,5 +42,6 @@ def sentence(row: Json, note: str) -> str:
         parts.append(f"{tasks['done']} of {tasks['total']} tasks done")
     if tasks["failed"]:
         parts.append(f"{tasks['failed']} failed")
-    parts += [part for part in (note, row["attention"]) if part and part not in parts]
+    notes = (row["unattended"], note, row["attention"])
+    parts += [part for part in notes if part and part not in parts]
     return clean(f"{row['id']} {row['name']}: {', '.join(parts)}")

@@ -14,8 +14,9 @@ from perles.cli.options import options
 from perles.cli.output import on_terminal, print_json, print_line, say, span, warn
 from perles.cli.show import print_failures
 from perles.controlplane import ControlPlane
-from perles.domain.errors import CommandFailedError, NotFoundError, PerlesError
+from perles.domain.errors import CommandFailedError, NotFoundError, PerlesError, WrongStateError
 from perles.domain.states import WORKFLOW
+from perles.store.engine_views import advice
 from perles.store.views import Json
 from perles.text import clean
 
@@ -27,6 +28,9 @@ QUIET = (
 
 LOOK_SECONDS = 0.1
 """How often the workflow's state and the engine are looked at."""
+
+TROUBLE_SECONDS = 1.0
+"""How often it is asked whether the engine can go on."""
 
 UNREAD = 128 + signal.SIGPIPE
 """The exit code where the reader went away, as the shell tells it."""
@@ -94,6 +98,8 @@ class Runner:
         self._own = False
         self._signal: int | None = None
         self._look_at = 0.0
+        self._ask_at = 0.0
+        self._troubled = False
 
     def run(self) -> int:
         """Start and follow; the exit code."""
@@ -131,7 +137,12 @@ class Runner:
         try:
             outcome = act(self._id, with_engine=True)
         except CommandFailedError as error:
-            warn(f"perles: {error}")
+            if self._plane.state_of(self._id) == state:
+                warn(f"perles: {error}")
+            return  # else it was asked for before, and the engine took that first
+        except WrongStateError:
+            if self._plane.state_of(self._id) == state:
+                raise
             return
         if outcome.status == "waiting":
             warn(f"perles: {outcome.text}")
@@ -156,10 +167,26 @@ class Runner:
         state = self._plane.state_of(self._id)
         if state in WORKFLOW.terminal or (state == "paused" and not self._waits_in_line()):
             return True
+        self._tell_of_trouble()
         if not self._plane.engine_runs():
             warn("perles: the engine is gone; starting one")
             self._own = self._plane.ensure_engine() or self._own
         return False
+
+    def _tell_of_trouble(self) -> None:
+        """Say once that the engine cannot go on, and once that it can again."""
+        if time.monotonic() < self._ask_at:
+            return
+        self._ask_at = time.monotonic() + TROUBLE_SECONDS
+        trouble = self._plane.engine_trouble()
+        if bool(trouble) != self._troubled:
+            self._troubled = bool(trouble)
+            warn(f"perles: {trouble}; {advice(trouble)}" if trouble else "perles: it goes on")
+
+    def _is_hopeless(self) -> bool:
+        """Whether there is no use in waiting for the engine's answer."""
+        self._tell_of_trouble()
+        return self._troubled
 
     def _follow_plain(self, since: int) -> None:
         for event in self._plane.subscribe(since=since, workflow=self._id, stop=self._finished):
@@ -176,7 +203,8 @@ class Runner:
             return self._code()
         warn(f"pausing {self._id} …; Ctrl-C again kills its agents and stops it")
         try:
-            outcome = self._plane.pause(self._id)
+            asked = self._plane.request(self._id, "pause", {"reason": None})
+            outcome = self._plane.outcome(asked, give_up=self._is_hopeless)
         except PerlesError as error:
             warn(f"perles: {error}")
         else:

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from perles.cli.list import warn_unattended
 from perles.cli.output import between, print_json, print_table, say, span
 from perles.paths import Paths
 from perles.store import views
@@ -27,6 +28,7 @@ def run(options: ShowOptions, paths: Paths) -> None:
     """Print the workflow."""
     with views.reading(paths.database_path()) as connection:
         shown = show_workflow(connection, resolve(connection, options.id))
+    warn_unattended([shown])
     if options.json:
         print_json(shown)
         return
@@ -43,6 +45,7 @@ def _print_head(shown: Json) -> None:
     lines = [
         ("workflow", f"{shown['id']}  {clean(shown['name'])}"),
         ("state", shown["state"] + (f": {why(shown)}" if why(shown) else "")),
+        ("engine", shown["unattended"] or ""),
         ("attention", shown["attention"] if shown["state"] in ("running", "paused") else ""),
         *_waits(shown),
         (

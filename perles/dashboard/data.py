@@ -17,7 +17,7 @@ from perles.dashboard.inside import read_inside
 from perles.dashboard.model import NOBODY, Inside, State, View, attention, table_rows
 from perles.dashboard.waits import Waits
 from perles.domain.errors import PerlesError
-from perles.store import dashboard_views, inbox_views, views
+from perles.store import dashboard_views, engine_views, inbox_views, views
 from perles.store.dashboard_views import Totals
 from perles.store.failures import database_errors
 from perles.store.lock import EngineLock
@@ -47,6 +47,7 @@ class Source:
         self._inode: int | None = None
         self._look_at = 0.0
         self._engine = True
+        self._trouble = ""
         self._banner = ""
         self._order_key: Any = None
         self._order_at = 0.0
@@ -109,7 +110,13 @@ class Source:
 
     def view(self, state: State, last: View, size: tuple[int, int]) -> View:
         """What this state shows now; the last view with a banner where reading fails."""
-        view = last._replace(size=size, now=time.time(), engine=self._engine, banner=self._banner)
+        view = last._replace(
+            size=size,
+            now=time.time(),
+            engine=self._engine,
+            trouble=self._trouble,
+            banner=self._banner,
+        )
         if self._connection is None:
             return view
         try:
@@ -120,7 +127,7 @@ class Source:
             return view._replace(banner=self._banner)
 
     def _look(self) -> bool:
-        before = (self._engine, self._banner, self._inode)
+        before = (self._engine, self._trouble, self._banner, self._inode)
         self._engine = self._lock.is_held()
         try:
             inode: int | None = self._path.stat().st_ino
@@ -130,7 +137,19 @@ class Source:
             self.close()
             self._inode = inode
             self._open()
-        return before != (self._engine, self._banner, self._inode)
+        self._trouble = self._told_trouble()
+        return before != (self._engine, self._trouble, self._banner, self._inode)
+
+    def _told_trouble(self) -> str:
+        """What keeps an engine that runs from its work."""
+        if self._connection is None or not self._engine:
+            return ""
+        try:
+            with database_errors(self._path):
+                return engine_views.trouble(self._connection) or ""
+        except PerlesError as error:
+            self._fail(error)
+            return ""
 
     def _open(self) -> None:
         try:

@@ -210,6 +210,8 @@ class View(NamedTuple):
     engine: bool = True
     work: bool = False
     """Whether a workflow runs or waits to be started."""
+    trouble: str = ""
+    """What keeps the engine that runs from its work."""
     banner: str = ""
     now: float = 0.0
     size: tuple[int, int] = (80, 24)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.domain.errors import DatabaseError, NotFoundError
 from perles.domain.states import PRIORITIES
+from perles.store import engine_views
 from perles.store.failures import database_errors
 from perles.store.inbox_views import waiting_texts
 from perles.store.resource_views import places, waits_in_line
@@ -94,7 +95,19 @@ def overviews(connection: Connection, rows: Sequence[Row]) -> list[Json]:
     line = places(connection) if any(waits_in_line(row) for row in rows) else {}
     found = [_workflow(row, labels.get(row["id"], {}), line.get(row["id"])) for row in rows]
     _say_what_waits(connection, found)
+    _say_who_is_unattended(connection, found)
     return found
+
+
+def _say_who_is_unattended(connection: Connection, rows: list[Json]) -> None:
+    """Say of those that an engine should be at work for that none is."""
+    asked = engine_views.asked_for(connection)
+    wanting = [
+        row for row in rows if row["state"] == "running" or waits_in_line(row) or row["id"] in asked
+    ]
+    found = engine_views.trouble(connection) if wanting else None
+    for row in wanting:
+        row["unattended"] = found
 
 
 def _say_what_waits(connection: Connection, rows: list[Json]) -> None:
@@ -166,6 +179,7 @@ def _workflow(row: Row, labels: dict[str, str], place: int | None) -> Json:
         "attention": row["attention"],
         "reason": row["reason"],
         "queue_place": place,
+        "unattended": None,
         "tokens_used": row["tokens_used"],
         "token_budget": row["token_budget"],
         "cost_usd": row["cost_usd"],

@@ -10,7 +10,7 @@ from typing import Any
 from perles.domain.clock import ManualClock, SystemClock, to_text
 from perles.store import journal
 from perles.store.database import Database, Tx
-from perles.store.schema import Agent, Base, Message, Task, Turn, Workflow
+from perles.store.schema import Agent, Base, Engine, Message, Task, Turn, Workflow
 from perles.store.views import reading
 
 
@@ -29,6 +29,10 @@ class Crew:
     def insert(self, model: type[Base], **values: Any) -> int:
         """One row; its id."""
         return self._database.write(lambda tx: tx.insert(model, **values))
+
+    def change_engine(self, **values: Any) -> None:
+        """The row of the engine says something else."""
+        self._database.write(lambda tx: tx.update(Engine, 1, **values))
 
     def workflow(self, id: str = "wf-aaaaaaaa", state: str = "running", **more: Any) -> str:
         """A workflow; its id."""

@@ -337,6 +337,9 @@ class _TornError(Exception):
 class NoServers:
     """Stands for the MCP servers."""
 
+    def need(self) -> None:
+        """Its servers can always be had."""
+
     def open(self, _workflow_id: str, listener: Any) -> None:
         """Nobody listens."""
         listener.close()

@@ -57,7 +57,9 @@ def test_a_worker_that_hangs_alone_is_replaced_while_the_other_goes_on(home: Hom
     assert result.returncode == 0, result.stderr
     states = {task["status"] for task in home.json("tasks", "alone", "--json")}
     assert states == {"done"}
-    notes = [note for note in home.json("inbox", "--json") if note["task"] == "hangs"]
+    everything = home.json("inbox", "--all", "--json")
+    notes = [note for note in everything if note["task"] == "hangs"]
+    assert all(note["over"] for note in notes)
     assert " gives no sign for " in notes[-1]["text"]
     hung = notes[-1]["text"].partition(" ")[0]
     payloads = [event["payload"] for event in home.events("--type", "recovery.attempted")]

@@ -80,7 +80,7 @@ def test_a_token_budget_warns_and_then_ends_the_workflow_in_the_middle_of_a_turn
     assert 1200 <= shown["tokens_used"] <= 1600
     assert shown["agents"][1]["pid"] is None
     assert _usage(scripted)["tokens"]["used"] == shown["tokens_used"]
-    told = {item["kind"]: item["text"] for item in scripted.json("inbox", "--json")}
+    told = {item["kind"]: item["text"] for item in scripted.json("inbox", "--all", "--json")}
     assert told["budget"] == "80% of the token budget is used: 800 of 1,000 (workflow)"
     assert told["failed"] == "token budget exhausted"
 

@@ -1,19 +1,11 @@
 """The provider `amp`. It speaks as its documentation says; it was not run against the real CLI."""
 
 from collections.abc import Mapping
-from typing import Any, Final
 
 from perles.agents.claude import ClaudeParser
+from perles.agents.claude_usage import Meter
 from perles.agents.cli import SERVER, CliProvider, as_json, bearer, with_system
-from perles.agents.lines import count, get
-from perles.agents.provider import AgentEvent, Launch, TurnContext
-
-_COUNTS: Final = (
-    "input_tokens",
-    "output_tokens",
-    "cache_read_input_tokens",
-    "cache_creation_input_tokens",
-)
+from perles.agents.provider import Launch, TurnContext
 
 
 class AmpProvider(CliProvider):
@@ -43,23 +35,14 @@ class AmpProvider(CliProvider):
             files={"amp-mcp.json": as_json({SERVER: server})},
         )
 
-    def parser(self, _totals: Mapping[str, int] | None = None) -> "AmpParser":
+    def parser(self, totals: Mapping[str, float] | None = None) -> "AmpParser":
         """A parser of its stream-json."""
-        return AmpParser()
+        return AmpParser(totals)
 
 
 class AmpParser(ClaudeParser):
     """Claude's lines, but usage stands at the messages and not at the result."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._used: dict[str, Any] = {}
-
-    def _read(self, line: dict[str, Any]) -> list[AgentEvent]:
-        found = get(line, "message", "usage")
-        if line.get("type") == "assistant" and isinstance(found, dict):
-            for name in _COUNTS:
-                self._used[name] = count(self._used.get(name)) + count(found.get(name))
-        if line.get("type") == "result" and not isinstance(line.get("usage"), dict):
-            line = {**line, "usage": self._used}
-        return super()._read(line)
+    def __init__(self, totals: Mapping[str, float] | None = None) -> None:
+        super().__init__(totals)
+        self._meter = Meter(totals, has_prices=False)

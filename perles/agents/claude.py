@@ -4,17 +4,16 @@ import os
 from collections.abc import Mapping
 from typing import Any, Final
 
+from perles.agents.claude_usage import ClaudeLog, Meter, of_message
 from perles.agents.cli import SERVER, CliProvider, as_json, bearer
 from perles.agents.lines import (
     JsonLineParser,
-    cost,
     count,
     get,
     items,
     text,
     tool_ended,
     tool_started,
-    usage,
 )
 from perles.agents.provider import AgentEvent, Kind, Launch, TurnContext
 
@@ -42,6 +41,8 @@ class ClaudeProvider(CliProvider):
         if model := self.model(turn):
             argv += ["--model", model]
         argv += ["--dangerously-skip-permissions", "--strict-mcp-config"]
+        if turn.usd_left is not None:
+            argv += ["--max-budget-usd", f"{turn.usd_left:.6f}"]
         argv += ["--mcp-config", str(folder / "claude-mcp.json")]
         files = {"claude-mcp.json": as_json({"mcpServers": {SERVER: _server(turn)}})}
         if turn.system_prompt:
@@ -57,9 +58,13 @@ class ClaudeProvider(CliProvider):
             files=files,
         )
 
-    def parser(self, _totals: Mapping[str, int] | None = None) -> "ClaudeParser":
-        """A parser of its stream-json."""
-        return ClaudeParser()
+    def parser(self, totals: Mapping[str, float] | None = None) -> "ClaudeParser":
+        """A parser of its stream-json, which counts from what the session had used before."""
+        return ClaudeParser(totals)
+
+    def session_log(self, environ: Mapping[str, str]) -> ClaudeLog:
+        """Where it writes down its sessions, with what each message used."""
+        return ClaudeLog({**environ, **self.settings.environment(environ)})
 
 
 def _server(turn: TurnContext) -> dict[str, Any]:
@@ -67,10 +72,11 @@ def _server(turn: TurnContext) -> dict[str, Any]:
 
 
 class ClaudeParser(JsonLineParser):
-    """Usage and cost are those of the result line: what stands at each message over-counts."""
+    """Usage is counted at each message, and settled by the result."""
 
-    def __init__(self) -> None:
+    def __init__(self, totals: Mapping[str, float] | None = None) -> None:
         super().__init__()
+        self._meter = Meter(totals)
         self._tools: dict[str, str] = {}
         self._context = 0
 
@@ -99,20 +105,12 @@ class ClaudeParser(JsonLineParser):
         return []
 
     def _assistant(self, line: dict[str, Any]) -> list[AgentEvent]:
-        used = get(line, "message", "usage")
-        context = sum(
-            count(get(used, key))
-            for key in (
-                "input_tokens",
-                "cache_read_input_tokens",
-                "cache_creation_input_tokens",
-                "output_tokens",
-            )
-        )
+        context = of_message(get(line, "message", "usage")).all
         inside = line.get("parent_tool_use_id") is not None
         if context and not inside:
             self._context = context
-        events: list[AgentEvent] = []
+        heard = self._meter.heard(line.get("message"))
+        events = [] if heard is None else [self._with_context(heard)]
         for block in items(get(line, "message", "content")):
             if get(block, "type") == "text" and not line.get("error"):
                 events += self._said(block.get("text"))
@@ -150,23 +148,22 @@ class ClaudeParser(JsonLineParser):
             self._last_text = said
         return [*events, AgentEvent(Kind.RESULT, shown)] if shown.strip() else events
 
+    def _with_context(self, event: AgentEvent) -> AgentEvent:
+        return AgentEvent(event.kind, "", {**event.data, "context_used": self._context})
+
     def _usage(self, line: dict[str, Any]) -> list[AgentEvent]:
-        used = line.get("usage")
         windows = line.get("modelUsage")
         sizes = [
             count(get(model, "contextWindow"))
             for model in (windows.values() if isinstance(windows, dict) else ())
         ]
-        event = usage(
-            tokens_in=count(get(used, "input_tokens"))
-            + count(get(used, "cache_creation_input_tokens")),
-            tokens_cached=count(get(used, "cache_read_input_tokens")),
-            tokens_out=count(get(used, "output_tokens")),
-            cost_usd=cost(line.get("total_cost_usd")),
-            context_used=self._context,
-            context_window=max(sizes, default=0),
+        event = self._meter.settled(
+            line, context_used=self._context, context_window=max(sizes, default=0)
         )
-        return [event] if event.data else []
+        if event is None:
+            return []
+        self.has_settled = True
+        return [event]
 
 
 def _plain(name: Any) -> str:

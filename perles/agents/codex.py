@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from perles.agents.cli import SERVER, TOKEN_VARIABLE, CliProvider
+from perles.agents.codex_usage import COUNTS, CodexLog, difference
 from perles.agents.foreign import codex_servers
 from perles.agents.lines import (
     JsonLineParser,
@@ -17,8 +18,6 @@ from perles.agents.lines import (
     usage,
 )
 from perles.agents.provider import AgentEvent, Kind, Launch, TurnContext
-
-_COUNTS: Final = ("input_tokens", "cached_input_tokens", "output_tokens")
 
 STARTUP_SECONDS: Final = 60
 """How long it waits for our server."""
@@ -52,9 +51,13 @@ class CodexProvider(CliProvider):
             stdin=turn.prompt.encode(errors="replace"),
         )
 
-    def parser(self, totals: Mapping[str, int] | None = None) -> "CodexParser":
+    def parser(self, totals: Mapping[str, float] | None = None) -> "CodexParser":
         """A parser of its JSON events, which counts from what the session had used before."""
         return CodexParser(totals)
+
+    def session_log(self, environ: Mapping[str, str]) -> CodexLog:
+        """Where it writes down its threads, with what each call used."""
+        return CodexLog({**environ, **self.settings.environment(environ)})
 
 
 def _servers(turn: TurnContext, environ: Mapping[str, str]) -> str:
@@ -80,9 +83,9 @@ def _toml(value: str) -> str:
 class CodexParser(JsonLineParser):
     """Its usage is the running total of the thread: a turn's is the difference."""
 
-    def __init__(self, totals: Mapping[str, int] | None = None) -> None:
+    def __init__(self, totals: Mapping[str, float] | None = None) -> None:
         super().__init__()
-        self._totals = {name: count((totals or {}).get(name)) for name in _COUNTS}
+        self._before = totals or {}
 
     def _read(self, line: dict[str, Any]) -> list[AgentEvent]:
         kind = line.get("type")
@@ -121,16 +124,12 @@ class CodexParser(JsonLineParser):
     def _usage(self, used: Any) -> list[AgentEvent]:
         if not isinstance(used, dict):
             return []
-        now = {name: count(used.get(name)) for name in _COUNTS}
-        # A total below the last one is that of another thread: it began at nothing.
-        before = (
-            self._totals
-            if all(now[n] >= self._totals[n] for n in _COUNTS)
-            else dict.fromkeys(_COUNTS, 0)
+        now = {name: count(used.get(name)) for name in COUNTS}
+        given, cached, out = difference(now, self._before)
+        self.has_settled = True
+        event = usage(
+            of_turn=True, settled=True, tokens_in=given, tokens_cached=cached, tokens_out=out
         )
-        used_in, cached, out = (now[name] - before[name] for name in _COUNTS)
-        self._totals = now
-        event = usage(tokens_in=max(0, used_in - cached), tokens_cached=cached, tokens_out=out)
         return [AgentEvent(Kind.USAGE, "", {**event.data, "totals": now})]
 
 

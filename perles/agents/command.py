@@ -98,7 +98,7 @@ class CommandProvider:
             files=files,
         )
 
-    def parser(self, totals: Mapping[str, int] | None = None) -> Parser:
+    def parser(self, totals: Mapping[str, float] | None = None) -> Parser:
         """A parser of plain text, or of JSON lines along the configured paths."""
         if self.settings.output == "text":
             return PlainTextParser(reports=not self.has_mcp)
@@ -154,11 +154,11 @@ class PlainTextParser:
 class PathParser(JsonLineParser):
     """Reads what lies along dotted paths of each line; the exit status decides."""
 
-    def __init__(self, settings: ProviderSettings, totals: Mapping[str, int] | None) -> None:
+    def __init__(self, settings: ProviderSettings, totals: Mapping[str, float] | None) -> None:
         super().__init__()
         self._paths = {name: path.split(".") for name, path in settings.paths.items()}
         self._tokens_are = settings.tokens_are
-        self._totals = {name: count(value) for name, value in (totals or {}).items()}
+        self._totals = {name: cost(value) for name, value in (totals or {}).items()}
         self._turn: dict[str, int] = {}
         self._cost = 0.0
         self._heard = False
@@ -200,10 +200,10 @@ class PathParser(JsonLineParser):
             return []
         if self._tokens_are == "line":
             return [usage(**found, cost_usd=spent, context_used=context)]
+        if self._tokens_are == "thread":
+            return [self._of_thread(found, spent, context)]
         new_cost = max(0.0, spent - self._cost)
         self._cost = max(self._cost, spent)
-        if self._tokens_are == "thread":
-            return [self._of_thread(found, new_cost, context)]
         return [self._of_turn(found, new_cost, context)]
 
     def _of_turn(self, found: dict[str, int], spent: float, context: int) -> AgentEvent:
@@ -213,11 +213,13 @@ class PathParser(JsonLineParser):
         return usage(**new, cost_usd=spent, context_used=context)
 
     def _of_thread(self, found: dict[str, int], spent: float, context: int) -> AgentEvent:
-        """The difference to what the session had used before."""
+        """The difference to what the session had used before, money as well."""
+        now: dict[str, float] = {**found, **({"cost_usd": spent} if spent else {})}
         new = {}
-        for name, value in found.items():
+        for name, value in now.items():
             before = self._totals.get(name, 0)
             new[name] = value - before if value >= before else value
-        self._totals |= found
-        event = usage(**new, cost_usd=spent, context_used=context)
+        self._totals |= now
+        told = {name: new[name] if name == "cost_usd" else int(new[name]) for name in new}
+        event = usage(**told, context_used=context)
         return AgentEvent(Kind.USAGE, "", {**event.data, "totals": dict(self._totals)})

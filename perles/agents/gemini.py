@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from perles.agents.cli import SERVER, CliProvider, as_json, bearer, with_system
+from perles.agents.gemini_usage import GeminiLog
 from perles.agents.lines import (
     JsonLineParser,
     count,
@@ -61,9 +62,13 @@ class GeminiProvider(CliProvider):
             files={"gemini-settings.json": as_json(settings)},
         )
 
-    def parser(self, _totals: Mapping[str, int] | None = None) -> "GeminiParser":
+    def parser(self, _totals: Mapping[str, float] | None = None) -> "GeminiParser":
         """A parser of its stream-json."""
         return GeminiParser()
+
+    def session_log(self, environ: Mapping[str, str]) -> GeminiLog:
+        """Where it writes down its chats, with what each message used."""
+        return GeminiLog({**environ, **self.settings.environment(environ)})
 
 
 def _need_private(folder: Path) -> None:
@@ -128,11 +133,14 @@ class GeminiParser(JsonLineParser):
         stats = line.get("stats")
         cached = count(get(stats, "cached"))
         event = usage(
+            of_turn=True,
+            settled=True,
             tokens_in=max(0, count(get(stats, "input_tokens")) - cached),
             tokens_cached=cached,
             tokens_out=count(get(stats, "output_tokens")),
         )
-        events = [event] if event.data else []
+        self.has_settled = isinstance(stats, dict)
+        events = [event] if self.has_settled else []
         if line.get("status") not in ("success", None):
             error = line.get("error")
             said = text(get(error, "message"), 2000) or text(error, 2000)

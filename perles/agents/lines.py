@@ -106,7 +106,10 @@ def usage(**numbers: Any) -> AgentEvent:
 
 
 class JsonLineParser:
-    """A parser of JSON lines; its heirs read one decoded line."""
+    """A parser of JSON lines; its heirs read one decoded line.
+
+    `has_settled` tells that the CLI has said what the turn used in all.
+    """
 
     def __init__(self) -> None:
         self._ended = False
@@ -114,6 +117,7 @@ class JsonLineParser:
         self._session = ""
         self._last_text = ""
         self._other = ""
+        self.has_settled = False
 
     def feed(self, line: str) -> list[AgentEvent]:
         """The events of one line. Never raises, whatever the line."""

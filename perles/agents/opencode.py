@@ -72,7 +72,7 @@ class OpencodeProvider(CliProvider):
             files=files,
         )
 
-    def parser(self, _totals: Mapping[str, int] | None = None) -> "OpencodeParser":
+    def parser(self, _totals: Mapping[str, float] | None = None) -> "OpencodeParser":
         """A parser of its JSON events."""
         return OpencodeParser()
 

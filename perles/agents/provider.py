@@ -51,6 +51,7 @@ class TurnContext:
     for the first turn. `token` is secret: environment or 0600 files only.
     `system_prompt` tells the agent its role; "" where it needs none. `environ` is
     what the engine was started with, for finding programs and filling in `${VAR}`.
+    `usd_left` is what the budgets of money leave, None where there is none.
     """
 
     workflow_id: str
@@ -66,6 +67,7 @@ class TurnContext:
     session_id: str | None
     system_prompt: str = ""
     environ: Mapping[str, str] = field(default_factory=dict)
+    usd_left: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +97,9 @@ class AgentEvent:
 
     `text` is what to show. `data` has, by kind: session `id`; usage `tokens_in`
     (past the cache), `tokens_out`, `tokens_cached`, `cost_usd`, `context_used`,
-    `context_window`, and `totals` where the CLI counts over its whole session;
+    `context_window`, and `totals` where the CLI counts over its whole session.
+    Such numbers are added up, but with `of_turn` they are what the turn used so far:
+    a lower one changes nothing, save where it is `settled`, the CLI's last word;
     error `error_class`, `final`; tool `name`, `done`, `failed`.
     """
 
@@ -154,7 +158,7 @@ class Provider(Protocol):
         """What to start for a turn. Raises `UsageError` when the CLI is not there."""
         ...
 
-    def parser(self, totals: Mapping[str, int] | None = None) -> Parser:
+    def parser(self, totals: Mapping[str, float] | None = None) -> Parser:
         """A fresh parser for one turn; `totals` is what the session had used before it."""
         ...
 

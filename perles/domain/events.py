@@ -28,6 +28,7 @@ _OTHER_TYPES: Final = {
     "turn.queued",
     "workflow.retried",
     "agent.usage",
+    "agent.cost_differs",
     "agent.rate_limited",
     "agent.context_exhausted",
     "task.created",

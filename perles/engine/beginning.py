@@ -1,12 +1,15 @@
 """How a turn begins: the transactions up to its process, and what the provider is told."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from perles.agents.identity import Identity
 from perles.agents.prompts import system_prompt
 from perles.agents.provider import Letter, Provider, TurnContext
+from perles.agents.session_log import encoded
 from perles.domain.states import AGENT, TURN
-from perles.engine import calls, fault, queries
+from perles.engine import budget, calls, fault, queries
 from perles.engine.context import Context
 from perles.store import journal
 from perles.store.database import Tx
@@ -15,8 +18,13 @@ from perles.store.transition import fire
 from perles.workspace.session import agent_folder, new_token, read_token, token_hash
 
 
-def begin(tx: Tx, context: Context, agent_id: int) -> tuple[Turn, Workflow] | None:
-    """Commit a turn for the agent's queued messages; None when there is nothing to do any more."""
+def begin(
+    tx: Tx, context: Context, agent_id: int, base: Mapping[str, Any] | None = None
+) -> tuple[Turn, Workflow] | None:
+    """Commit a turn for the agent's queued messages; None when there is nothing to do any more.
+
+    `base` is what its session had used before, as far as that is known.
+    """
     agent = tx.need(Agent, agent_id)
     workflow = tx.need(Workflow, agent.workflow_id)
     messages = tx.all(Message, queries.QUEUED_MESSAGES, agent_id=agent_id)
@@ -35,6 +43,8 @@ def begin(tx: Tx, context: Context, agent_id: int) -> tuple[Turn, Workflow] | No
         "tokens_reserved": reserved.tokens,
         "cost_reserved": reserved.cost,
     }
+    if base is not None and base["session"] == agent.provider_session_id:
+        changes["session_base"] = encoded(base)
     payload = {"number": number, "messages": len(messages)}
     fire(tx, TURN, turn_id, "start", changes=changes, payload=payload)
     if agent.held_until is not None:
@@ -106,4 +116,5 @@ def turn_context(
         session_id=agent.provider_session_id,
         system_prompt=role,
         environ=context.environ,
+        usd_left=budget.usd_left(context.reader, context.policy(), workflow),
     )

@@ -142,6 +142,12 @@ def room(
     return estimate
 
 
+def usd_left(reader: Reader, policy: ResourcePolicy, workflow: Workflow) -> float | None:
+    """What the budgets of money leave of themselves, in USD; None where there is none."""
+    own = [meter for meter in _meters(reader, policy, workflow) if meter.what == "cost"]
+    return min((max(0.0, meter.limit - meter.used) for meter in own), default=None)
+
+
 def is_all_used_up(reader: Reader, policy: ResourcePolicy) -> bool:
     """Whether a budget of all workflows together is used up: no agent is called any more."""
     return any(meter.is_used_up for meter in _global_meters(reader, policy))

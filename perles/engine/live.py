@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +10,9 @@ from perles.agents.identity import Identity, is_known
 from perles.agents.output import Batch, replay
 from perles.agents.process import TurnFiles
 from perles.agents.provider import Outcome, Parser, Provider
+from perles.agents.session_log import SessionReader
 from perles.config import ResourcePolicy
+from perles.engine import metering
 from perles.engine.outcome import Ending
 from perles.engine.source import Source
 from perles.store import journal
@@ -41,6 +43,9 @@ class LiveTurn:
     verdict: Outcome | None = None
     pending: Batch | None = None
     has_mcp: bool = True
+    session_id: str | None = None
+    log: SessionReader | None = None
+    log_due_at: float = -math.inf
     is_child: bool = False
     troubled: bool = False
     written: int = -1
@@ -51,17 +56,24 @@ class LiveTurn:
 
     @classmethod
     def of(
-        cls, turn: Turn, agent: Agent, provider: Provider, policy: Callable[[], ResourcePolicy]
+        cls,
+        turn: Turn,
+        agent: Agent,
+        provider: Provider,
+        policy: Callable[[], ResourcePolicy],
+        environ: Mapping[str, str] | None = None,
     ) -> "LiveTurn":
         """The turn of a row, to be read on from where its output was read to.
 
-        Its parser is told again what it was told before: it may need to know.
+        Its parser is told again what it was told before: it may need to know. `environ`
+        tells where its CLI keeps its sessions; without it their files are not read.
         """
         files = TurnFiles.at(Path(turn.stdout_path))
         identity = None
         if turn.pid is not None and turn.start_ticks is not None and turn.boot_id is not None:
             identity = Identity(turn.pid, turn.start_ticks, turn.boot_id)
-        parser = provider.parser(journal.decode(agent.session_totals))
+        base = journal.decode(turn.session_base) if turn.session_base else {}
+        parser = provider.parser(base.get("totals") or journal.decode(agent.session_totals))
         text_only = provider.prints_text_only
         if not text_only and turn.stdout_offset:
             replay(files.stdout, turn.stdout_offset, parser)
@@ -79,6 +91,8 @@ class LiveTurn:
             offset=turn.stdout_offset,
             identity=identity,
             has_mcp=provider.has_mcp,
+            session_id=agent.provider_session_id,
+            log=metering.reader(provider, environ, base),
         )
 
     @property

@@ -11,6 +11,7 @@ from perles.domain.errors import PerlesError
 from perles.domain.quoting import quoted
 from perles.domain.states import AGENT, TURN
 from perles.engine import admission, budget, fault, mail, queries, reports
+from perles.engine.account import Account
 from perles.engine.scheduler import release_agent
 from perles.engine.setbacks import HOPELESS, explained, setback
 from perles.store import journal
@@ -61,31 +62,17 @@ def apply_batch(tx: Tx, live: LiveTurn, batch: Batch) -> None:
         )
     policy = live.policy()
     changes: dict[str, Any] = {"last_activity_at": tx.now}
-    spent = budget.Usage()
-    model = tx.need(Agent, live.agent_id).model if policy.prices else None
+    account = Account(tx, policy, live)
     for event in batch.events:
         if event.kind is Kind.SESSION:
             changes["provider_session_id"] = event.data["id"]
         elif event.kind is Kind.USAGE:
-            spent.add(event.data, budget.cost_of(event.data, model, policy.prices))
-            shown = {name: value for name, value in event.data.items() if name != "totals"}
-            journal.append(tx, "agent.usage", shown, **about)
-            changes |= _measured(event)
+            changes |= account.add(event)
         else:
             journal.append(tx, f"{live.role}.output", _shown(event), **about)
     tx.update(Agent, live.agent_id, **changes)
-    budget.count(tx, policy, live, spent)
+    budget.count(tx, policy, live, account.spent)
     fault.at("output.before-commit")
-
-
-def _measured(event: AgentEvent) -> dict[str, Any]:
-    """The columns of an agent that a piece of its usage sets."""
-    data = event.data
-    names = ("context_used", "context_window")
-    changes: dict[str, Any] = {name: int(data[name]) for name in names if data.get(name)}
-    if "totals" in data:
-        changes["session_totals"] = journal.encode(dict(data["totals"]))
-    return changes
 
 
 def _shown(event: AgentEvent) -> dict[str, Any]:
@@ -108,7 +95,7 @@ def conclude(
     turn = tx.need(Turn, live.turn_id)
     if turn.status not in ("starting", "running"):
         return
-    if last is not None and last.offset != turn.stdout_offset:
+    if last is not None and (last.events or last.offset != turn.stdout_offset):
         apply_batch(tx, live, last)
     if ending.turn == "succeed" and not live.has_mcp:
         reports.by_text(tx, tx.need(Agent, live.agent_id), outcome.text)

@@ -45,7 +45,8 @@ async def reconcile(context: Context) -> None:
 async def _settle(context: Context, turn: Turn, *, cut_off: bool) -> str:
     """See what became of a turn. `cut_off`: its agent calls a port that is a stranger's now."""
     agent = context.reader.need(Agent, turn.agent_id)
-    live = LiveTurn.of(turn, agent, context.provider(agent.provider, agent.role), context.policy)
+    provider = context.provider(agent.provider, agent.role)
+    live = LiveTurn.of(turn, agent, provider, context.policy, context.environ)
     left = process.left_status(live.files.status)
     if left is None and not _is_right(live):
         # The engine died between spawn and commit, or somebody changed the row.

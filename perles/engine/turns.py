@@ -23,7 +23,7 @@ from perles.agents.output import Batch, tail_of
 from perles.agents.process import SpawnError
 from perles.agents.provider import Launch, Outcome
 from perles.domain.errors import DatabaseError, PerlesError
-from perles.engine import calls, fault, queries
+from perles.engine import calls, fault, metering, queries
 from perles.engine.beginning import begin, running, turn_context
 from perles.engine.census import Census
 from perles.engine.context import Context, log
@@ -93,7 +93,8 @@ class Turns:
     async def _start(self, agent: Agent) -> None:
         context = self._context
         try:
-            begun = await context.writer.write(lambda tx: begin(tx, context, agent.id))
+            base = await metering.base(context, agent)
+            begun = await context.writer.write(lambda tx: begin(tx, context, agent.id, base))
         except DatabaseError:
             raise
         except (PerlesError, OSError) as error:
@@ -105,7 +106,11 @@ class Turns:
             return
         turn, workflow = begun
         live = LiveTurn.of(
-            turn, agent, context.provider(agent.provider, agent.role), context.policy
+            turn,
+            agent,
+            context.provider(agent.provider, agent.role),
+            context.policy,
+            context.environ,
         )
         self._live[live.turn_id] = live
         if not context.supervisor.is_open(workflow.id):
@@ -198,6 +203,8 @@ class Turns:
                 self._spawn_task(self._end_for(live, ended_by))
         grown = [live for live in lives if not live.reading.locked() and live.has_grown()]
         await asyncio.gather(*(self._read(live) for live in grown))
+        due = [live for live in lives if not live.reading.locked() and metering.is_due(live)]
+        await asyncio.gather(*(self._meter(live) for live in due))
 
     async def _read(self, live: LiveTurn) -> None:
         async with live.reading:
@@ -212,6 +219,18 @@ class Turns:
             else:
                 live.troubled = False
 
+    async def _meter(self, live: LiveTurn) -> None:
+        """Journal what the turn used so far, where its CLI writes that to a file."""
+        async with live.reading:
+            event = None if live.done.is_set() else await metering.told(live)
+            if event is None:
+                return
+            batch = Batch([event], live.offset, True)
+            try:
+                await self._context.writer.write(lambda tx: apply_batch(tx, live, batch))
+            except DatabaseError as error:  # it is told again at the next call, or at the end
+                log.error("cannot journal what %s used now: %s", live.agent, error)
+
     async def _ingest(self, live: LiveTurn) -> bool:
         """Journal one piece of output; whether that was all there is by now.
 
@@ -224,6 +243,7 @@ class Turns:
             fault.at("output.after-commit")
             live.pending = None
             live.offset = batch.offset
+            metering.heard(live, batch)
         return batch.at_end
 
     async def _end_for(self, live: LiveTurn, reason: Outcome) -> None:
@@ -246,7 +266,7 @@ class Turns:
             if code is None and reaped is not None:
                 code, is_known = reaped
         async with live.reading:
-            last = await self._drain(live)
+            last = await metering.at_end(live, await self._drain(live))
             outcome = live.parser.outcome(code, "\n".join(tail_of(live.files.stderr)))
             ending = Ending.of(outcome)
             if not is_known and not outcome.succeeded:

@@ -227,6 +227,7 @@ class Turn(Dated, Base):
     started_at: Mapped[str | None]
     ended_at: Mapped[str | None]
     version: Mapped[int] = mapped_column(server_default="0")
+    session_base: Mapped[str | None]
 
 
 class Message(Dated, Base):

@@ -20,7 +20,7 @@ class ScriptedProvider(BuiltinProvider):
     is_ai_call = True
     prints_text_only = False
 
-    def parser(self, _totals: Mapping[str, int] | None = None) -> "ScriptedParser":
+    def parser(self, _totals: Mapping[str, float] | None = None) -> "ScriptedParser":
         """Knows usage lines."""
         return ScriptedParser()
 

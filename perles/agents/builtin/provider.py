@@ -48,7 +48,7 @@ class BuiltinProvider:
             stdin=turn.prompt.encode(errors="replace"),
         )
 
-    def parser(self, _totals: Mapping[str, int] | None = None) -> "TextParser":
+    def parser(self, _totals: Mapping[str, float] | None = None) -> "TextParser":
         """Every line is text."""
         return TextParser()
 

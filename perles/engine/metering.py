@@ -1,0 +1,100 @@
+"""What live turns used so far, read where their CLIs write it down: beside their output.
+
+A CLI may tell its usage only when a turn ends, and nothing of a turn that is cut off.
+Its session's file has each call. What is read there is the whole of the turn, so that
+it does not matter how often, or by which engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from perles.agents.output import Batch
+from perles.agents.provider import AgentEvent, Kind, Provider
+from perles.agents.session_log import SessionLog, SessionReader
+from perles.domain.errors import PerlesError, UsageError
+from perles.engine.context import Context, log
+from perles.store.schema import Agent
+
+if TYPE_CHECKING:
+    from perles.engine.live import LiveTurn
+
+LOOK_SECONDS: Final = 0.5
+"""How often the file of a silent turn is looked at."""
+
+
+def _log_of(provider: Provider, environ: Mapping[str, str]) -> SessionLog | None:
+    make = getattr(provider, "session_log", None)  # not a duty of a provider
+    if make is None:
+        return None
+    try:
+        found = make(environ)
+    except PerlesError:
+        return None  # its configuration lacks a variable: the launch says so
+    return found if isinstance(found, SessionLog) else None
+
+
+def reader(
+    provider: Provider, environ: Mapping[str, str] | None, base: Mapping[str, Any]
+) -> SessionReader | None:
+    """Reads on the session's files from `base`; None where there is nothing to read."""
+    if environ is None or "session" not in base:
+        return None
+    found = _log_of(provider, environ)
+    return None if found is None else SessionReader(found, base)
+
+
+async def base(context: Context, agent: Agent) -> dict[str, Any] | None:
+    """What the agent's session had used before the turn that begins now."""
+    try:
+        found = _log_of(context.provider(agent.provider, agent.role), context.environ)
+    except UsageError:
+        return None  # the turn's launch says what is wrong with it
+    if found is None:
+        return None
+    if agent.provider_session_id is None:
+        return found.base(None)
+    return await asyncio.to_thread(found.base, agent.provider_session_id)
+
+
+def is_due(live: LiveTurn) -> bool:
+    """Whether it is time to look at the turn's session."""
+    return live.log is not None and time.monotonic() >= live.log_due_at
+
+
+def heard(live: LiveTurn, batch: Batch) -> None:
+    """What was printed tells the session, and that a call may have ended."""
+    for event in batch.events:
+        if event.kind is Kind.SESSION:
+            live.session_id = event.data["id"]
+    live.log_due_at = -math.inf
+
+
+async def told(live: LiveTurn, *, again: bool = False) -> AgentEvent | None:
+    """What the turn used so far, when that is news and its CLI has not had the last word."""
+    live.log_due_at = time.monotonic() + LOOK_SECONDS
+    if live.log is None or live.session_id is None:
+        return None
+    try:
+        found = await asyncio.to_thread(live.log.read, live.session_id, again=again)
+    except (OSError, ValueError, TypeError, ArithmeticError):
+        log.exception("cannot read the session of %s: it is not looked at any more", live.agent)
+        live.log = None
+        return None
+    return None if getattr(live.parser, "has_settled", False) else found
+
+
+async def at_end(live: LiveTurn, last: Batch | None) -> Batch | None:
+    """The last of the output, with what the session's file has beyond it."""
+    if last is not None:
+        heard(live, last)
+    found = await told(live, again=True)
+    if found is None:
+        return last
+    if last is None:
+        return Batch([found], live.offset, True)
+    return Batch([*last.events, found], last.offset, last.at_end)

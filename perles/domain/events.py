@@ -52,6 +52,7 @@ _OTHER_TYPES: Final = {
     "engine.adopted",
     "engine.reconciled",
     "engine.reconfigured",
+    "engine.clock_set",
     "notify.failed",
     "security.rejected",
 }

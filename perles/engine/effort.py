@@ -6,7 +6,7 @@ says something when it was looked at before.
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from perles.agents.exertion import Tree, Used, look
@@ -47,6 +47,10 @@ class Effort:
         }
         self._before |= {turn_id: (now, amount) for turn_id, amount in used.items()}
         return works
+
+    def clock_was_set(self, by: timedelta) -> None:
+        """Move the times of all looks with the clock."""
+        self._before = {id: (at + by, used) for id, (at, used) in self._before.items()}
 
     def keep(self, turn_ids: Iterable[int]) -> None:
         """Forget all turns but these."""

@@ -3,21 +3,21 @@
 import asyncio
 import logging
 import os
-import platform
 import signal
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
-from perles.agents.identity import boot_id
 from perles.agents.process import take_open_files
 from perles.config import Config
 from perles.domain.clock import Clock, SystemClock, to_text
 from perles.domain.errors import DatabaseError, EngineRunsError, PerlesError
-from perles.engine import queries, retention
+from perles.engine import own_row, queries, retention
 from perles.engine.admission import first_in_line, offer_workers, offers_due
 from perles.engine.calls import held_back
+from perles.engine.clock_watch import ClockWatch
 from perles.engine.commands import Commands
 from perles.engine.context import Context, log
 from perles.engine.health import HealthMonitor
@@ -28,21 +28,19 @@ from perles.engine.reconcile import reconcile
 from perles.engine.reload import reload, tell_limits
 from perles.engine.retention import RetentionSweep
 from perles.engine.supervisor import Supervisor
-from perles.engine.sweeps import Sweeps
+from perles.engine.sweeps import Sweep, Sweeps
 from perles.engine.toolhost import EngineToolHost
 from perles.engine.turns import Turns
 from perles.engine.unserved import Unserved
 from perles.mcp.server import McpServers
 from perles.paths import Paths
-from perles.store import journal, migrate
-from perles.store.database import Database, Reader, Tx
+from perles.store import migrate
+from perles.store.database import Database, Reader
 from perles.store.filesystem import refuse_network
 from perles.store.lock import EngineLock
-from perles.store.schema import Engine as EngineRow
 from perles.store.schema import Workflow
 from perles.store.watch import Watch
 from perles.store.writer import Writer
-from perles.version import __version__
 
 TICK: Final = 0.05
 """Seconds between looks at the files of agents and at what other processes committed."""
@@ -154,10 +152,12 @@ class Engine:
         sweeps = Sweeps(context, look_again=self._kick)
         self._notifier = notifier = Notifier(context)
         health = HealthMonitor(context, commands)
-        sweeps.every(retention.SWEEP_SECONDS, "retention", RetentionSweep(context).sweep)
-        sweeps.at_pace(lambda: health.interval, "health", health.sweep)
+        keeper = RetentionSweep(context)
+        self._clock_watch = ClockWatch(context, [health.clock_was_set, keeper.clock_was_set])
+        sweeps.every(retention.SWEEP_SECONDS, "retention", keeper.sweep)
+        sweeps.at_pace(lambda: health.interval, "health", self._in_time(health.sweep))
         try:
-            await context.writer.write(_started)
+            await context.writer.write(partial(own_row.started, clock=self._clock))
             await context.writer.write(lambda tx: tell_limits(tx, context.policy()))
             await reconcile(context)
             await audit_leases(context)
@@ -182,7 +182,16 @@ class Engine:
             await context.turns.settle()
             await servers.stop()
             await notifier.stop()
-            await context.writer.write(_stopped)
+            await context.writer.write(own_row.stopped)
+
+    def _in_time(self, sweep: Sweep) -> Sweep:
+        """A sweep that reckons with dates: the clock is looked at before."""
+
+        async def run() -> None:
+            await self._clock_watch.look()
+            await sweep()
+
+        return run
 
     async def _loop(self, context: Context, commands: Commands, exit_when_idle: bool) -> None:
         watch = context.reader.watch(
@@ -199,6 +208,7 @@ class Engine:
         idle_since = time.monotonic() + START_SECONDS
         step_at: float | None = None
         while not self._stopping.is_set():
+            await self._clock_watch.look()
             asked = self._changed.is_set()
             if watch.changed() or asked:
                 self._changed.clear()
@@ -295,28 +305,6 @@ class Engine:
 
 def _is_idle(context: Context, commands: Commands) -> bool:
     return not commands.is_busy() and not context.reader.value(queries.HAS_WORK)
-
-
-def _started(tx: Tx) -> None:
-    values = {
-        "pid": os.getpid(),
-        "host": platform.node(),
-        "boot_id": boot_id(),
-        "version": __version__,
-        "started_at": tx.now,
-        "heartbeat_at": tx.now,
-        "ended_at": None,
-    }
-    if tx.get(EngineRow, 1) is None:
-        tx.insert(EngineRow, id=1, **values)
-    else:
-        tx.update(EngineRow, 1, **values)
-    journal.append(tx, "engine.started", {"pid": os.getpid(), "version": __version__})
-
-
-def _stopped(tx: Tx) -> None:
-    tx.update(EngineRow, 1, ended_at=tx.now)
-    journal.append(tx, "engine.stopped", {"pid": os.getpid()})
 
 
 def serve(

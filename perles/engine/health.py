@@ -87,6 +87,14 @@ class HealthMonitor:
         for workflow_id, step in await self._workers.judge(alone, works, self._floor, now):
             self._begin(workflow_id, step)
 
+    def clock_was_set(self, seconds: float) -> None:
+        """The clock was set ahead, or back where negative: what is remembered goes with it."""
+        by = timedelta(seconds=seconds)
+        self._floor, self._last = self._floor + by, self._last + by
+        self._excused = {id: at + by for id, at in self._excused.items()}
+        self._workers.clock_was_set(by)
+        self._effort.clock_was_set(by)
+
     async def settle(self) -> None:
         """Wait for the steps that were begun."""
         await asyncio.gather(*self._steps.values())
@@ -196,10 +204,11 @@ def _latest(floor: datetime, *texts: str | None) -> datetime:
     return max([floor, *(from_text(text) for text in texts if text)])
 
 
-def _note(tx: Tx, heard: Sequence[Any]) -> None:
+def _note(tx: Tx, rows: Sequence[Any]) -> None:
     """Write heartbeats and progress; progress ends a recovery."""
-    for row in heard:
-        values = {"beat": row["beat"], "progress": row["progress"], "now_": tx.now}
+    for row in rows:
+        heard = {name: row[name] and min(row[name], tx.now) for name in ("beat", "progress")}
+        values = {**heard, "now_": tx.now}
         tx.run(health_queries.NOTE, id_=row["id"], **values)
         if row["progress"] and row["recovery_count"]:
             tx.update(Workflow, row["id"], recovery_count=0)

@@ -1,8 +1,20 @@
 """The one statement of a health sweep, and the few for what it suspects or found."""
 
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Text, and_, bindparam, case, cast, exists, func, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from perles.domain.states import LIVE_TURNS
 from perles.store.schema import Agent, Event, Message, ProviderHold, Task, Turn, Workflow
@@ -88,12 +100,19 @@ SWEEP: Final = Sql(
     .outerjoin(_agents, _agents.c.workflow_id == Workflow.id)
     .where(Workflow.state == "running")
 )
+
+
+def _later(heard: BindParameter[Any], known: Any) -> Any:
+    """What is known never goes back: an event may be dated by a clock that was set since."""
+    return func.coalesce(func.max(heard, known), heard, known)
+
+
 NOTE: Final = Sql(
     update(Workflow)
     .where(Workflow.id == bindparam("id_"))
     .values(
-        last_heartbeat_at=func.coalesce(bindparam("beat"), Workflow.last_heartbeat_at),
-        last_progress_at=func.coalesce(bindparam("progress"), Workflow.last_progress_at),
+        last_heartbeat_at=_later(bindparam("beat"), Workflow.last_heartbeat_at),
+        last_progress_at=_later(bindparam("progress"), Workflow.last_progress_at),
         health=case((Workflow.health == "unknown", "healthy"), else_=Workflow.health),
         updated_at=bindparam("now_"),
     )

@@ -7,7 +7,7 @@ on is not handed on for ever.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -45,6 +45,14 @@ class QuietWorkers:
         if not any(row["quietest"] and row["quietest"] < before for row in rows):
             return []
         return self._context.reader.rows(health_queries.QUIET_WORKERS, before=before)
+
+    def clock_was_set(self, by: timedelta) -> None:
+        """Move what is remembered with the clock."""
+        self._excused = {id: at + by for id, at in self._excused.items()}
+        for case in self._cases.values():
+            case.since = to_text(from_text(case.since) + by)
+            if case.done.last is not None:
+                case.done = Done(case.done.recoveries, case.done.last + by)
 
     async def judge(
         self, quiet: Sequence[Any], works: Mapping[int, bool], floor: datetime, now: datetime

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from perles.agents import families, prompts
+from perles.domain.clock import seconds_between
 from perles.domain.errors import LimitReachedError, PerlesError, WrongStateError
 from perles.domain.states import AGENT, PHASE, TASK, WORKFLOW, WorkflowState
 from perles.engine import admission, budget, calls, fault, mail, people, queries, scheduler
@@ -335,8 +336,10 @@ def _resumed(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
     _need_room(tx, context, workflow)
     scheduler.acquire(tx, "workflow", policy.max_workflows_running, workflow.id)
     _move_port(tx, workflow.id, port)
+    paused_s = workflow.paused_s + seconds_between(workflow.paused_at or tx.now, tx.now)
     changes = {
         "paused_at": None,
+        "paused_s": paused_s,
         "reason": None,
         "mcp_port": port,
         "start_requested_at": None,

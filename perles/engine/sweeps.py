@@ -1,15 +1,22 @@
-"""The engine's regular jobs, on APScheduler: a handful of sweeps, never a job per workflow."""
+"""The engine's regular jobs, on APScheduler: a handful of sweeps, never a job per workflow.
 
+They come by elapsed time. APScheduler reckons in dates: when the clock is set ahead it
+lists every run that was missed, and when it is set back nothing is due for so long. So no
+job has a date of its own: it is parked, and made due when its time has passed.
+"""
+
+import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Final
 
 from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.base import BaseTrigger
 
+from perles.engine import own_row
 from perles.engine.context import Context, log
 from perles.engine.lease_audit import audit_leases
-from perles.store.database import Tx
-from perles.store.schema import Engine as EngineRow
 
 Sweep = Callable[[], Awaitable[None]]
 
@@ -18,6 +25,20 @@ AUDIT_SECONDS: Final = 30
 ADMISSION_SECONDS: Final = 2
 """How often waiting workflows are looked at although nothing changed: a port may be free."""
 
+_PARKED: Final = datetime(9999, 1, 1, tzinfo=UTC)
+_DUE: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""The date of a job whose time has passed: before any that a clock shows."""
+
+
+class ByElapsedTime(BaseTrigger):  # type: ignore[misc] # APScheduler has no types
+    """Fires at no date: `Sweeps` makes the job due."""
+
+    __slots__ = ()
+
+    def get_next_fire_time(self, _previous_fire_time: datetime | None, _now: datetime) -> datetime:
+        """A date that does not come."""
+        return _PARKED
+
 
 class Sweeps:
     """Runs each sweep at its interval; one that is late runs once, and never beside itself."""
@@ -25,6 +46,8 @@ class Sweeps:
     def __init__(self, context: Context, look_again: Callable[[], None]) -> None:
         self._context = context
         self._look_again = look_again
+        self._paces: dict[str, Callable[[], float]] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
         self._scheduler = AsyncIOScheduler(
             timezone="UTC",
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -37,41 +60,44 @@ class Sweeps:
     def start(self) -> None:
         """Start sweeping."""
         self._scheduler.start()
+        for name in self._paces:
+            self._wait(name)
 
     async def stop(self) -> None:
         """Stop sweeping."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
     def every(self, seconds: float, name: str, sweep: Sweep) -> None:
-        """Add a sweep at an interval."""
-        self._scheduler.add_job(sweep, "interval", seconds=seconds, id=name)
+        """Add a sweep at an interval, in seconds. Add all of them before `start`."""
+        self.at_pace(lambda: seconds, name, sweep)
 
     def at_pace(self, pace: Callable[[], float], name: str, sweep: Sweep) -> None:
         """Add a sweep whose interval may change with the configuration."""
-        seconds = pace()
+        self._paces[name] = pace
+        self._scheduler.add_job(sweep, ByElapsedTime(), id=name)
 
-        async def run() -> None:
-            nonlocal seconds
-            await sweep()
-            if pace() != seconds:
-                seconds = pace()
-                self._scheduler.reschedule_job(name, trigger="interval", seconds=seconds)
+    def _wait(self, name: str) -> None:
+        """Let the interval pass; a loop that was held up meanwhile sweeps once."""
+        loop = asyncio.get_running_loop()
+        self._timers[name] = loop.call_later(self._paces[name](), self._make_due, name)
 
-        self.every(seconds, name, run)
+    def _make_due(self, name: str) -> None:
+        self._scheduler.modify_job(name, next_run_time=_DUE)
+        self._wait(name)
 
     async def _heartbeat(self) -> None:
-        await self._context.writer.write(_beat)
+        clock = self._context.database.clock
+        await self._context.writer.write(lambda tx: own_row.beat(tx, clock))
 
     async def _audit_leases(self) -> None:
         await audit_leases(self._context)
 
     async def _admission(self) -> None:
         self._look_again()
-
-
-def _beat(tx: Tx) -> None:
-    tx.update(EngineRow, 1, heartbeat_at=tx.now)
 
 
 def _log_error(event: JobExecutionEvent) -> None:

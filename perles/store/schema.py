@@ -132,6 +132,8 @@ class Workflow(Dated, Base):
     model: Mapped[str | None]
     worker_provider: Mapped[str | None]
     worker_model: Mapped[str | None]
+    paused_s: Mapped[float] = mapped_column(server_default="0")
+    """Seconds since `started_at` that are no uptime: pauses, and by how much the clock was set."""
 
 
 class WorkflowLabel(Dated, Base):
@@ -528,3 +530,6 @@ class Engine(Dated, Base):
     started_at: Mapped[str]
     heartbeat_at: Mapped[str]
     ended_at: Mapped[str | None]
+    clock_offset: Mapped[float | None]
+    """What the clock showed at the heartbeat, less the seconds since the machine started."""
+    start_ticks: Mapped[int | None]

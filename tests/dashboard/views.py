@@ -38,6 +38,7 @@ def row(number: int, **given: Any) -> dict[str, Any]:
         "start_requested_at": None,
         "started_at": started,
         "paused_at": "2030-03-17T17:20:00.000Z" if state == "paused" else None,
+        "paused_s": 0.0,
         "ended_at": "2030-03-17T17:40:00.000Z" if number % 6 > 2 else None,
         "last_heartbeat_at": "2030-03-17T17:46:00.000Z",
         "last_progress_at": "2030-03-17T17:44:00.000Z",

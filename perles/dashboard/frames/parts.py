@@ -115,8 +115,9 @@ def uptime(row: Mapping[str, Any], now: float) -> float | None:
     """Seconds that a workflow ran; a pause and the end stop the clock."""
     if row["started_at"] is None:
         return None
-    end = row["ended_at"] or (row["paused_at"] if row["state"] == "paused" else None)
-    return max(0.0, (moment(end) if end else now) - moment(row["started_at"]))
+    end = row["paused_at"] or row["ended_at"]
+    ran = (moment(end) if end else now) - moment(row["started_at"])
+    return max(0.0, ran - float(row["paused_s"]))
 
 
 def note_of(row: Mapping[str, Any], now: float, columns: int) -> tuple[str, str]:

@@ -1,8 +1,10 @@
 """Where Perles keeps its state: one private home folder, `$PERLES_HOME` or `~/.perles`."""
 
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from perles.domain.errors import DatabaseError
 from perles.domain.plain import is_text
@@ -16,6 +18,36 @@ def home(environ: Mapping[str, str]) -> Path:
     return Path.home() / ".perles"
 
 
+_WRITE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
+_ROOT: Final = 0
+_NOBODY: Final = 65_534
+"""Who owns what this user namespace has no name for: often `/` itself in a container."""
+
+
+def shared(folder: Path) -> str | None:
+    """Why another user could change what lies in this folder, and what to do; None: nobody can.
+
+    As ssh looks at its folder: it belongs to its user, nobody else may write to it, and
+    nobody else may rename a folder on the way to it. None as well where there is no folder.
+    """
+    try:
+        real = folder.resolve(strict=True)
+        own = real.stat()
+        above = [(parent, parent.stat()) for parent in real.parents]
+    except OSError:
+        return None  # whoever needs it will meet that, too
+    if own.st_uid not in (os.getuid(), _ROOT):
+        return f"it belongs to uid {own.st_uid}, you are {os.getuid()}; set PERLES_HOME"
+    if own.st_mode & _WRITE_BY_OTHERS:
+        return f"others may write to it; chmod go-w {real}"
+    for parent, found in above:
+        if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
+            return f"others may replace it: they may write to {parent}; chmod o-w {parent}"
+        if found.st_uid not in (os.getuid(), _ROOT, _NOBODY):
+            return f"uid {found.st_uid} may replace it: {parent} is theirs; set PERLES_HOME"
+    return None
+
+
 class Paths:
     """The places in one home folder."""
 
@@ -23,7 +55,10 @@ class Paths:
         self.root = root
 
     def ensure_home(self) -> None:
-        """Make the home folder, private to the user. Raises `DatabaseError` when it cannot be."""
+        """Make the home folder, private to the user. Raises `DatabaseError` when it cannot be.
+
+        One that others may write is refused as well.
+        """
         if not is_text(str(self.root)):
             raise DatabaseError(
                 f"cannot use the home folder {str(self.root)!r}: the name is not UTF-8; "
@@ -36,6 +71,13 @@ class Paths:
                 f"cannot make the home folder {self.root}: {error.strerror}; "
                 "set PERLES_HOME to a folder that you may write"
             ) from error
+        self.refuse_shared()
+
+    def refuse_shared(self) -> None:
+        """Raise `DatabaseError` where another user could put files into the home, or replace it."""
+        why = shared(self.root)
+        if why is not None:
+            raise DatabaseError(f"cannot use the home folder {self.root}: {why}")
 
     def database_path(self) -> Path:
         """The SQLite file."""

@@ -30,6 +30,7 @@ def prune(
 
     plane = ControlPlane()
     seconds = parse_duration(older_than)
+    plane.paths.refuse_shared()
     with alone(plane.database_path):
         found = work(plane.paths, older_than=seconds, keep=keep, dry_run=dry_run)
     if json:
@@ -58,6 +59,7 @@ def backup(
     plane = ControlPlane()
     if not plane.database_path.exists():
         raise NotFoundError("database", str(plane.database_path))
+    plane.paths.refuse_shared()
     with alone(plane.database_path):
         if file is None:
             file = backup_in_home(plane.paths, keep=keep)
@@ -75,6 +77,7 @@ def vacuum() -> None:
     plane = ControlPlane()
     if not plane.database_path.exists():
         return
+    plane.paths.refuse_shared()
     with alone(plane.database_path), database_errors(plane.database_path):
         connection = dbapi.connect(
             str(plane.database_path), timeout=BUSY_TIMEOUT, isolation_level=None

@@ -113,6 +113,7 @@ class Engine:
         no agent, and leaves those that live to the next engine.
         """
         path = self._paths.database_path()
+        self._paths.refuse_shared()
         refuse_network(path)
         take_open_files()
         with self._lock:
@@ -146,7 +147,7 @@ class Engine:
     ) -> None:
         commands = Commands(context)
         unserved = Unserved(context, commands)
-        servers = McpServers(EngineToolHost(context, commands), unserved)
+        servers = McpServers(EngineToolHost(context, commands), unserved, self._paths.root)
         context.turns = self._turns = Turns(context)
         context.supervisor = Supervisor(context, servers)
         sweeps = Sweeps(context, look_again=self._kick)
@@ -159,6 +160,7 @@ class Engine:
         try:
             await context.writer.write(partial(own_row.started, clock=self._clock))
             await context.writer.write(lambda tx: tell_limits(tx, context.policy()))
+            await servers.ports.start(may_spawn=errand is None)
             await reconcile(context)
             await audit_leases(context)
             context.writer.be_patient()
@@ -178,7 +180,7 @@ class Engine:
             await sweeps.stop()
             await health.settle()
             await unserved.settle()
-            await context.supervisor.leave()
+            context.supervisor.leave()
             await context.turns.settle()
             await servers.stop()
             await notifier.stop()

@@ -5,9 +5,6 @@ alive (adopted: watched and tailed from its offset), ended (its outcome is read
 from its files), or never started (lost: its messages wait again).
 """
 
-import asyncio
-from typing import Final
-
 from perles.agents import families, process
 from perles.agents.identity import is_alive
 from perles.engine import fault, queries
@@ -21,29 +18,26 @@ from perles.store import journal
 from perles.store.database import Tx
 from perles.store.schema import Agent, Turn, Workflow
 
-PORT_PATIENCE: Final = 3.0
-"""Seconds, for all workflows together, that ports are waited for that somebody else holds."""
-
 
 async def reconcile(context: Context) -> None:
     """Adopt, finish or lose every open turn, and serve running workflows again."""
     counts = {"adopted": 0, "finished": 0, "lost": 0, "workflows": 0, "orphans": 0}
     counts["orphans"] = await end_orphans(context)
     moved = set()
-    patience = asyncio.get_running_loop().time() + PORT_PATIENCE
     for workflow in context.reader.all(Workflow, queries.RUNNING_WORKFLOWS):
-        if await context.supervisor.reopen(workflow, patience=patience):
+        if await context.supervisor.reopen(workflow):
             moved.add(workflow.id)
         counts["workflows"] += 1
     for turn in context.reader.all(Turn, queries.OPEN_TURNS):
         counts[await _settle(context, turn, cut_off=turn.workflow_id in moved)] += 1
+    await context.supervisor.settle_ports()
     if any(counts.values()):
         log.info("reconciled: %s", counts)
         await context.writer.write(lambda tx: _record(tx, counts))
 
 
 async def _settle(context: Context, turn: Turn, *, cut_off: bool) -> str:
-    """See what became of a turn. `cut_off`: its agent calls a port that is a stranger's now."""
+    """See what became of a turn. `cut_off`: its agent's port or token is of no use now."""
     agent = context.reader.need(Agent, turn.agent_id)
     provider = context.provider(agent.provider, agent.role)
     live = LiveTurn.of(turn, agent, provider, context.policy, context.environ)

@@ -78,14 +78,6 @@ def bind_port(reader: Reader, policy: ResourcePolicy, preferred: int | None) -> 
     raise LimitReachedError(f"no free port in {first}-{last}")
 
 
-def is_free(port: int) -> bool:
-    """Whether nobody listens on the port at this moment."""
-    bound = _bind(port)
-    if bound is not None:
-        bound.close()
-    return bound is not None
-
-
 _PLURALS = {"workflow": "workflows run", "worker": "workers live", "ai_call": "AI calls run"}
 
 

@@ -27,7 +27,6 @@ from perles.workspace.session import agent_folder, new_token, session_folder
 if TYPE_CHECKING:
     from perles.mcp.server import McpServers
 
-PORT_LOOK: Final = 0.05
 GRACE: Final = 10.0
 """Seconds between TERM and KILL."""
 COORDINATOR_GRACE: Final = 10.0
@@ -41,6 +40,7 @@ class Supervisor:
         self._context = context
         self._servers = servers
         self._open: set[str] = set()
+        self._unheld: dict[str, socket.socket] = {}
 
     def is_open(self, workflow_id: str) -> bool:
         """Whether agents of this workflow may be started: its server listens, it is not ending."""
@@ -109,17 +109,17 @@ class Supervisor:
             raise LimitReachedError(f"cannot resume workflow {workflow_id}: {error}") from error
         return {"status": "running"}
 
-    async def reopen(self, workflow: Workflow, *, patience: float) -> bool:
+    async def reopen(self, workflow: Workflow) -> bool:
         """Serve a workflow again that ran when the last engine died; its leases still stand.
 
-        Its live agents find it on its old port alone, so that one is waited for, until
-        `patience` on the loop's clock. Whether it had to move to another one after all.
-        Where no port is free it is paused.
+        Its port was held meanwhile. Whether it was not: then anybody may have listened
+        there and got the agents' tokens, so they get new ones, and those that live are
+        no use any more. Where no port is free it is paused.
         """
-        loop = asyncio.get_running_loop()
-        port = workflow.mcp_port
-        while port and not scheduler.is_free(port) and loop.time() < patience:  # noqa: ASYNC110
-            await asyncio.sleep(PORT_LOOK)
+        held = self._servers.ports.held(workflow.id)
+        if held is not None and (port := int(held.getsockname()[1])) == workflow.mcp_port:
+            self._serve(workflow.id, port)
+            return False
         try:
             listener = self._bind(workflow)
         except LimitReachedError as error:
@@ -127,11 +127,11 @@ class Supervisor:
             await self.pause(workflow.id, reason=reason)
             return False
         port = listener.getsockname()[1]
-        if port != workflow.mcp_port:
-            log.warning("port %s of %s is taken; now on %s", workflow.mcp_port, workflow.id, port)
-            await self._write(lambda tx: _move_port(tx, workflow.id, port))
-        self._serve(workflow.id, listener)
-        return bool(port != workflow.mcp_port)
+        log.warning("port %s of %s was lost; now on %s", workflow.mcp_port, workflow.id, port)
+        self._unheld[workflow.id] = listener
+        await self._write(lambda tx: _renew(tx, workflow.id, port))
+        self._serve(workflow.id, port)
+        return True
 
     async def pause(self, workflow_id: str, *, reason: str | None = None) -> dict[str, Any]:
         """Interrupt the workflow's turns and let its messages wait."""
@@ -184,11 +184,23 @@ class Supervisor:
         context.kick()
         return {"status": trigger}
 
-    async def leave(self) -> None:
-        """Close all servers; the agents of open workflows go on without us."""
-        for workflow_id in list(self._open):
-            self._open.discard(workflow_id)
-            await self._servers.close(workflow_id)
+    def leave(self) -> None:
+        """Start nothing any more; the agents of open workflows go on without us."""
+        self._open.clear()
+
+    async def settle_ports(self) -> None:
+        """Have the ports held that were lost, and close those of workflows that do not run.
+
+        Not before all turns that knew the old tokens were ended: should this engine die
+        on the way, the next one begins with these ports anew.
+        """
+        for workflow_id, listener in self._unheld.items():
+            if workflow_id in self._open:
+                await self._servers.ports.hold(workflow_id, listener)
+            else:
+                listener.close()
+        self._unheld.clear()
+        await self._servers.ports.drop_others(self._open)
 
     async def _take_and_open(
         self, workflow: Workflow, enter: Callable[[Tx, Context, Workflow, int], None]
@@ -201,21 +213,22 @@ class Supervisor:
             raise
         _need_room(context.reader, context, workflow)
         listener = self._bind(workflow)
+        port = int(listener.getsockname()[1])
         try:
-            port = int(listener.getsockname()[1])
+            await self._servers.ports.hold(workflow.id, listener)
             await self._write(lambda tx: enter(tx, context, workflow, port))
             fault.at("start.after-commit")
         except BaseException:
-            listener.close()
+            await self._servers.ports.drop(workflow.id)
             raise
-        self._serve(workflow.id, listener)
+        self._serve(workflow.id, port)
 
     def _bind(self, workflow: Workflow) -> socket.socket:
         policy = self._context.config.resource_policy
         return scheduler.bind_port(self._context.reader, policy, workflow.mcp_port)
 
-    def _serve(self, workflow_id: str, listener: socket.socket) -> None:
-        self._servers.open(workflow_id, listener)
+    def _serve(self, workflow_id: str, port: int) -> None:
+        self._servers.open(workflow_id, port)
         self._open.add(workflow_id)
         self._context.kick()
 
@@ -359,6 +372,15 @@ def _resumed(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
         body=f"the workflow was paused at {workflow.paused_at} and goes on now; "
         "turns that were cut off start again",
     )
+
+
+def _renew(tx: Tx, workflow_id: str, port: int) -> None:
+    """Another port, or the same one after somebody else may have had it: other tokens."""
+    _move_port(tx, workflow_id, port)
+    session = tx.need(Workflow, workflow_id).session_dir
+    for agent in tx.all(Agent, queries.AGENTS_OF, workflow_id=workflow_id):
+        if session is not None and agent.status != "retired":
+            tx.update(Agent, agent.id, token=new_token(Path(session), agent.name))
 
 
 def _move_port(tx: Tx, workflow_id: str, port: int) -> None:

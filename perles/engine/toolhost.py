@@ -44,16 +44,16 @@ class EngineToolHost:
         """Carry out a command for this agent; raises `PerlesError` with a text for it."""
         return await self._commands.call(caller, kind, args, key)
 
-    def rejected(self, workflow_id: str, status: int, why: str) -> None:
-        """Record a refused request; a flood becomes one event a second, with a count."""
+    def rejected(self, workflow_id: str, status: int, count: int, why: str) -> None:
+        """Record refused requests; a flood becomes one event a second, with a count."""
         now = time.monotonic()
         last, skipped = self._rejections.get((workflow_id, status), (-REJECTION_SECONDS, 0))
         if now - last < REJECTION_SECONDS:
-            self._rejections[workflow_id, status] = (last, skipped + 1)
+            self._rejections[workflow_id, status] = (last, skipped + count)
             return
         self._forget_old(now)
         self._rejections[workflow_id, status] = (now, 0)
-        payload = {"status": status, "why": why, "others": skipped}
+        payload = {"status": status, "why": why, "others": skipped + count - 1}
 
         def record(tx: Tx) -> None:
             journal.append(tx, "security.rejected", payload, workflow_id=workflow_id)

@@ -6,7 +6,7 @@ from _socket import socket
 from collections import deque
 
 from perles.keeper.exchange import Exchange
-from perles.keeper.loop import READ, Loop
+from perles.keeper.loop import READ, Loop, accept
 from perles.keeper.refusals import Refusals
 from perles.keeper.request import Refused
 
@@ -128,13 +128,12 @@ class Calls:
 
     def _accept(self, workflow: str, listener: socket) -> None:
         try:
-            fd, _ = listener._accept()
+            client = accept(listener)
         except OSError as error:
             if error.errno in _SHORT:
                 self._be_deaf(workflow)
             return  # else whoever it was has gone again
         exchanges = self._exchanges[workflow]
-        client = socket(fileno=fd)
         exchange = Exchange(self._loop, self, workflow, client)
         exchanges[exchange] = None
         total = sum(map(len, self._exchanges.values()))
@@ -169,7 +168,8 @@ class Calls:
             taken = self._offer(f"call {exchange.workflow}".encode(), given)
             given.close()
             if not taken:
-                return exchange.withdraw()
+                exchange.withdraw()
+                return
             self._waiting.popleft()
 
     def _tell(self) -> None:

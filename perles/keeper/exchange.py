@@ -75,15 +75,17 @@ class Exchange:
         """Whether the request is here, whole."""
         return self._request is not None and self.deadline is None
 
-    def _on_request(self, events: int) -> None:
+    def _on_request(self, _events: int) -> None:
         try:
             piece = self._client.recv(PIECE)
         except BlockingIOError:
             return
         except OSError:
-            return self.close()
+            self.close()
+            return
         if not piece:
-            return self.close()
+            self.close()
+            return
         self._read += piece
         try:
             self._look()
@@ -150,13 +152,16 @@ class Exchange:
         self._answer += piece
         streams = self._request is not None and self._request.streams
         if (streams and piece) or len(self._answer) > ANSWER_BYTES or self._handed_on:
-            return self._hand_on(ended=not piece)
+            self._hand_on(ended=not piece)
+            return
         if is_whole(self._answer, ended=not piece):
-            return self._give(bytes(self._answer))
+            self._give(bytes(self._answer))
+            return
         if not piece:
             self._drop_engine()
             if self.tries >= TRIES:
-                return self.refuse(Refused(502, "the engine gave no answer"))
+                self.refuse(Refused(502, "the engine gave no answer"))
+                return
             self._owner.ask(self)
 
     def _hand_on(self, *, ended: bool) -> None:
@@ -166,7 +171,8 @@ class Exchange:
             while self._answer:
                 del self._answer[: self._client.send(self._answer)]
         except OSError:
-            return self.close()
+            self.close()
+            return
         if ended:
             self.close()
 
@@ -184,13 +190,15 @@ class Exchange:
         def on_client(events: int) -> None:
             nonlocal rest
             if events & BROKEN:
-                return self.close()
+                self.close()
+                return
             try:
                 rest = rest[self._client.send(rest) :]
             except BlockingIOError:
                 return
             except OSError:
-                return self.close()
+                self.close()
+                return
             if not rest:
                 self._linger() if linger else self.close()
 
@@ -203,7 +211,8 @@ class Exchange:
         try:
             self._client.shutdown(SHUT_WR)
         except OSError:
-            return self.close()
+            self.close()
+            return
 
         def on_rest(_events: int) -> None:
             try:

@@ -52,6 +52,12 @@ class Loop:
                 handler(events)
 
 
+def accept(listener: socket) -> socket:
+    """A connection that waits. Raises `BlockingIOError`, `OSError`."""
+    fd, _ = listener._accept()  # type: ignore[attr-defined]  # the stubs know it one class further
+    return socket(fileno=fd)
+
+
 def send_with(channel: socket, message: bytes, fd: int | None = None) -> None:
     """One message, with a descriptor. Raises `BlockingIOError`, `OSError`."""
     if fd is None:
@@ -66,9 +72,7 @@ def receive_with(channel: socket) -> tuple[bytes, socket | None]:
 
     Raises `BlockingIOError`, `OSError`.
     """
-    message, extra, _, _ = channel.recvmsg(
-        MESSAGE_BYTES, CMSG_SPACE(FD_BYTES), MSG_CMSG_CLOEXEC
-    )
+    message, extra, _, _ = channel.recvmsg(MESSAGE_BYTES, CMSG_SPACE(FD_BYTES), MSG_CMSG_CLOEXEC)
     found = None
     for level, kind, data in extra:
         if (level, kind) == (SOL_SOCKET, SCM_RIGHTS):

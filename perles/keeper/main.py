@@ -12,19 +12,11 @@ keeper → engine: `held ID` + socket, `end` after the last one, `ok` for hold, 
 
 import os
 import struct
-import sys
-from _socket import (
-    AF_UNIX,
-    SO_PEERCRED,
-    SOCK_SEQPACKET,
-    SOL_SOCKET,
-    socket,
-)
-
+from _socket import AF_UNIX, SO_PEERCRED, SOCK_SEQPACKET, SOL_SOCKET, socket
 from collections import deque
 
 from perles.keeper.calls import Calls
-from perles.keeper.loop import READ, WRITE, Loop, receive_with, send_with
+from perles.keeper.loop import READ, WRITE, Loop, accept, receive_with, send_with
 
 SOCKET_NAME = "keeper.sock"
 LOCK_NAME = "perles.db.lock"
@@ -33,15 +25,15 @@ _CREDENTIALS = "3i"
 
 
 class Keeper:
-    """One per home folder, which is this process's current folder."""
+    """One per home folder, which is the process's current folder when it begins."""
 
     def __init__(self, channel: socket) -> None:
         self._loop = Loop()
         self._calls = Calls(self._loop, self._offer)
         self._unsent: deque[tuple[bytes, socket | None]] = deque()
         self._home = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._door = _bind()
-        self._inode = os.stat(SOCKET_NAME).st_ino
+        self._door = _bind(self._home)
+        self._inode = os.stat(SOCKET_NAME, dir_fd=self._home).st_ino
         self._engine: socket | None = None
         self._loop.watch(self._door, READ, self._on_door)
         self._take(channel)
@@ -53,6 +45,10 @@ class Keeper:
             self._calls.tick()
         if self._is_at_home():
             os.unlink(SOCKET_NAME, dir_fd=self._home)
+        for workflow in list(self._calls.workflows()):
+            self._calls.drop(workflow)
+        self._door.close()
+        os.close(self._home)
 
     def _is_at_home(self) -> bool:
         """Whether the next engine would find this very process."""
@@ -63,21 +59,18 @@ class Keeper:
 
     def _on_door(self, _events: int) -> None:
         try:
-            fd, _ = self._door._accept()
+            channel = accept(self._door)
         except OSError:
             return  # whoever it was has gone again, or we are short of descriptors
-        channel = socket(fileno=fd)
         if self._is_engine(channel):
             self._take(channel)
         else:
             channel.close()
 
     def _is_engine(self, channel: socket) -> bool:
-        """Whether the peer holds the lock of the engine: no agent can, in a sandbox or out of it."""
+        """Whether the peer is the one that the lock of the engine names."""
         size = struct.calcsize(_CREDENTIALS)
-        pid, uid, _ = struct.unpack(
-            _CREDENTIALS, channel.getsockopt(SOL_SOCKET, SO_PEERCRED, size)
-        )
+        pid, uid, _ = struct.unpack(_CREDENTIALS, channel.getsockopt(SOL_SOCKET, SO_PEERCRED, size))
         try:
             fd = os.open(LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._home)
             try:
@@ -110,7 +103,8 @@ class Keeper:
                 self._flush(engine)
             message, given = receive_with(engine)
             if not message:
-                return self._lose()
+                self._lose()
+                return
             self._obey(message.decode(), given)
         except BlockingIOError:
             return
@@ -122,9 +116,11 @@ class Keeper:
         if verb == "list":
             for held, listener in self._calls.workflows().items():
                 self._say(f"held {held}".encode(), listener)
-            return self._say(b"end")
+            self._say(b"end")
+            return
         if verb == "serve":
-            return self._calls.serve()
+            self._calls.serve()
+            return
         if verb in ("hold", "again") and given is not None:
             self._calls.hold(workflow, given)
         elif verb == "drop":
@@ -166,14 +162,14 @@ class Keeper:
         return True
 
 
-def _bind() -> socket:
+def _bind(home: int) -> socket:
     """The socket by which the next engine finds us. An earlier keeper's is dead by now."""
     door = socket(AF_UNIX, SOCK_SEQPACKET)
     door.setblocking(False)
     try:
-        os.unlink(SOCKET_NAME)
+        os.unlink(SOCKET_NAME, dir_fd=home)
     except FileNotFoundError:
-        pass
+        pass  # the first one here
     before = os.umask(0o077)
     door.bind(SOCKET_NAME)
     os.umask(before)

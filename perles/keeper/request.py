@@ -80,7 +80,12 @@ def parse(head: bytes) -> Request:
 
 def _method(line: bytes) -> bytes:
     words = line.split(b" ")
-    if len(words) != 3 or not words[0] or not words[1] or words[2] not in (b"HTTP/1.1", b"HTTP/1.0"):
+    if (
+        len(words) != 3
+        or not words[0]
+        or not words[1]
+        or words[2] not in (b"HTTP/1.1", b"HTTP/1.0")
+    ):
         raise Refused(400, "no HTTP request")
     if not _TOKEN.issuperset(words[0]) or any(byte <= 32 or byte >= 127 for byte in words[1]):
         raise Refused(400, "no HTTP request")

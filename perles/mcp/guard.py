@@ -53,7 +53,7 @@ class Guard:
             role = self._admit(scope, headers)
             body = await self._body(scope, headers, receive)
         except _Refusal as refusal:
-            self._host.rejected(self._workflow_id, refusal.status, refusal.why)
+            self._host.rejected(self._workflow_id, refusal.status, 1, refusal.why)
             await _refuse(send, refusal)
             return
         await self._applications[role](scope, _replay(body, receive), send)
@@ -128,9 +128,13 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 async def _refuse(send: Send, refusal: _Refusal) -> None:
-    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    body = json.dumps({"error": refusal.why}).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
     if refusal.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
-    body = json.dumps({"error": refusal.why}).encode()
     await send({"type": "http.response.body", "body": body})

@@ -37,6 +37,6 @@ class ToolHost(Protocol):
         """
         ...
 
-    def rejected(self, workflow_id: str, status: int, why: str) -> None:
-        """Record a refused request as `security.rejected` (bounded: a flood is counted)."""
+    def rejected(self, workflow_id: str, status: int, count: int, why: str) -> None:
+        """Record refused requests as `security.rejected` (bounded: a flood is counted)."""
         ...

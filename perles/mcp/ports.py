@@ -4,31 +4,33 @@ The engine has each listening socket, too, so that it can give them to another k
 that it has dies. Only when both die at once a port is lost.
 """
 
+import _socket
 import asyncio
 import contextlib
 import logging
 import os
 import signal
 import socket
-import struct
 import subprocess
 import sys
-from _socket import socket as Raw
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from perles.keeper.loop import receive_with, send_with
-from perles.keeper.main import SOCKET_NAME
+from perles.keeper.whereabouts import connect, peer
 
 log = logging.getLogger(__name__)
 
 ANSWER_SECONDS: Final = 10.0
-_ROOT: Final = str(Path(__file__).parents[2])
-_CODE: Final = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from perles.keeper.main import main; main()"
+RESPAWN_SECONDS: Final = 2.0
+ROOT: Final = str(Path(__file__).parents[2])
+CODE: Final = (
+    "import sys; sys.path.append(sys.argv[1]); from perles.keeper.main import main; main()"
 )
+
+_Core = _socket.socket
 
 OnCall = Callable[[str, socket.socket], None]
 OnRefused = Callable[[str, int, int, str], None]
@@ -47,14 +49,15 @@ class Ports:
         self._asked: deque[asyncio.Future[None]] = deque()
         self._serves = False
         self._may_spawn = False
+        self._spawned_at = -RESPAWN_SECONDS
         self._left = False
 
     async def start(self, *, may_spawn: bool) -> None:
         """Take over what an earlier keeper holds; else start one, where that is allowed."""
         self._may_spawn = may_spawn
-        channel = _connect(self._home)
-        if channel is not None and await self._take_over(channel):
-            return
+        with contextlib.suppress(OSError):
+            if await self._take_over(connect(self._home)):
+                return
         if may_spawn:
             self._spawn()
 
@@ -82,8 +85,7 @@ class Ports:
     def serve(self) -> None:
         """From now on take calls."""
         self._serves = True
-        if self._channel is not None:
-            self._say("serve")
+        self._say("serve")
 
     async def rest(self) -> None:
         """Take no more calls: those that are not answered yet are the next engine's."""
@@ -107,25 +109,27 @@ class Ports:
             channel.close()
             return False
         channel.setblocking(False)
-        self._use(channel, _peer(channel))
+        self._use(channel, peer(channel))
         return True
 
     def _spawn(self) -> None:
         """Start a keeper and hand it all ports."""
+        self._spawned_at = asyncio.get_running_loop().time()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         try:
             child = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", _CODE, _ROOT],
+                [sys.executable, "-I", "-S", "-c", CODE, ROOT],
                 cwd=self._home,
                 env={"PERLES_HOME": str(self._home)},
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
             )
         except OSError as error:
             ours.close()
-            log.error("cannot start the keeper of the ports: %s", error.strerror)
+            log.error("cannot start the keeper of the ports: %s; trying again", error.strerror)
+            self._replace_soon()
             return
         finally:
             theirs.close()
@@ -146,14 +150,15 @@ class Ports:
             while True:
                 message, given = receive_with(channel)
                 if not message:
-                    return self._lost()
+                    self._lost()
+                    return
                 self._heed(message.decode(), given)
         except BlockingIOError:
             return
         except OSError:
             self._lost()
 
-    def _heed(self, message: str, given: Raw | None) -> None:
+    def _heed(self, message: str, given: _Core | None) -> None:
         verb, _, rest = message.partition(" ")
         if verb == "ok" and self._asked:
             answered = self._asked.popleft()
@@ -180,7 +185,8 @@ class Ports:
             self._lost()
 
     def _say(self, message: str, listener: socket.socket | None = None) -> None:
-        assert self._channel is not None
+        if self._channel is None:
+            return  # the next keeper will know
         fd = None if listener is None else listener.fileno()
         try:
             self._channel.settimeout(ANSWER_SECONDS)  # it reads whatever else it does
@@ -195,11 +201,23 @@ class Ports:
         if self._left or not self._may_spawn:
             return
         log.warning("the keeper of the ports is gone; starting another")
-        self._spawn()
+        self._replace_soon()
+
+    def _replace_soon(self) -> None:
+        loop = asyncio.get_running_loop()
+        # One that cannot live is not started without end.
+        loop.call_at(max(loop.time(), self._spawned_at + RESPAWN_SECONDS), self._replace)
+
+    def _replace(self) -> None:
+        if not self._left and self._channel is None:
+            self._spawn()
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Give a new keeper all ports."""
         for workflow_id, listener in self._held.items():
-            if self._channel is not None:
-                self._say(f"again {workflow_id}", listener)
-        if self._serves and self._channel is not None:
+            self._say(f"again {workflow_id}", listener)
+        if self._serves:
             self._say("serve")
 
     def _close(self, *, kill: bool = False) -> None:
@@ -222,21 +240,6 @@ class Ports:
             os.waitpid(self._pid, os.WNOHANG)
 
 
-def _connect(home: Path) -> socket.socket | None:
-    """A channel to the keeper that an earlier engine left; None where there is none."""
-    channel = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    folder = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        # A socket's address holds 107 bytes, fewer than many a home folder's name.
-        channel.connect(f"/proc/self/fd/{folder}/{SOCKET_NAME}")
-    except OSError:
-        channel.close()
-        return None
-    finally:
-        os.close(folder)
-    return channel
-
-
 def _inherit(channel: socket.socket) -> dict[str, socket.socket]:
     """The sockets that a keeper holds, by workflow. Raises `OSError`."""
     channel.settimeout(ANSWER_SECONDS)
@@ -255,12 +258,7 @@ def _inherit(channel: socket.socket) -> dict[str, socket.socket]:
             raise ConnectionResetError("it hung up")
 
 
-def _socket_of(raw: Raw) -> socket.socket:
+def _socket_of(raw: _Core) -> socket.socket:
     made = socket.socket(fileno=raw.detach())
     made.setblocking(False)
     return made
-
-
-def _peer(channel: socket.socket) -> int:
-    pid, _, _ = struct.unpack("3i", channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    return int(pid)

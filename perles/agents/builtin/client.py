@@ -1,10 +1,10 @@
 """A small MCP client over HTTP, for the builtin agents only.
 
-One loopback connection, kept alive. While the engine is being restarted the
-connection is refused or reset: the call is made again, with the same key, so that
-one that was carried out before is not carried out twice. What was worked out is not
-thrown away because nobody is there to hear it tonight: an engine that is away is
-waited for, for `ABSENCE` seconds; one that answers with its own errors, for `PATIENCE`.
+While the engine is being restarted a call waits at its port. Where that was lost the
+connection is refused or reset, or nobody answers for a minute: the call is made again,
+with the same key, so that one that was carried out before is not carried out twice. What
+was worked out is not thrown away because nobody is there to hear it tonight: an engine
+that is away is waited for, for `ABSENCE` seconds; one that answers with its own errors, for `PATIENCE`.
 """
 
 import os

@@ -9,6 +9,7 @@ from typing import Final
 
 from perles.doctor.finding import NOTE, OK, PROBLEM, Finding
 from perles.doctor.machine.surroundings import Surroundings
+from perles.paths import shared
 from perles.store.filesystem import NETWORK, mount_of
 
 LEAST_FREE: Final = 256 * 2**20
@@ -33,7 +34,11 @@ def check(surroundings: Surroundings) -> Iterator[Finding]:
         yield Finding("file system", PROBLEM, f"{there} may not be written", f"chmod u+w {there}")
     else:
         yield Finding("file system", OK, text)
-    if home.is_dir() and stat.S_IMODE(home.stat().st_mode) & 0o077:
+    why = shared(home)
+    if why is not None:
+        problem, _, advice = why.partition("; ")
+        yield Finding("file system", PROBLEM, f"{home} cannot be used: {problem}", advice)
+    elif home.is_dir() and stat.S_IMODE(home.stat().st_mode) & 0o077:
         text = f"others may read {home}, where agents' tokens and output lie"
         yield Finding("file system", NOTE, text, f"chmod 700 {home}")
 

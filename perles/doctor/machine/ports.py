@@ -7,6 +7,7 @@ import psutil
 
 from perles.doctor.finding import NOTE, OK, PROBLEM, Finding, named
 from perles.doctor.machine.surroundings import Surroundings
+from perles.keeper.whereabouts import keeper_of
 from perles.store.lock import EngineLock
 
 _OURS: Final = ("127.0.0.1", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound
@@ -31,13 +32,16 @@ def check(surroundings: Surroundings) -> Iterator[Finding]:
     except psutil.Error as error:
         yield Finding("ports", NOTE, f"cannot see who listens: {error}")
         return
-    yield judge(ports, found, engine)
+    yield judge(ports, found, engine, keeper_of(surroundings.paths.root))
 
 
-def judge(ports: range, found: Mapping[int, Holder], engine: int | None) -> Finding:
+def judge(
+    ports: range, found: Mapping[int, Holder], engine: int | None, keeper: int | None = None
+) -> Finding:
     """What it means that these listen. Each workflow that runs or is paused needs a port."""
-    strangers = [port for port in ports if port in found and found[port].pid != engine]
-    ours = [port for port in ports if port in found and found[port].pid == engine]
+    own = {pid for pid in (engine, keeper) if pid is not None}
+    strangers = [port for port in ports if port in found and found[port].pid not in own]
+    ours = [port for port in ports if port in found and found[port].pid in own]
     free = len(ports) - len(strangers) - len(ours)
     text = f"{ports[0]}-{ports[-1]}: {free} free, {len(ours)} served by the engine"
     if not strangers:

@@ -4,7 +4,8 @@ While the engine is being restarted a call waits at its port. Where that was los
 connection is refused or reset, or nobody answers for a minute: the call is made again,
 with the same key, so that one that was carried out before is not carried out twice. What
 was worked out is not thrown away because nobody is there to hear it tonight: an engine
-that is away is waited for, for `ABSENCE` seconds; one that answers with its own errors, for `PATIENCE`.
+that is away is waited for, for `ABSENCE` seconds; one that answers with its own errors,
+for `PATIENCE`.
 """
 
 import os

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-agents soak lint bench format clean
+.PHONY: help demo test test-agents soak soak-hostile lint bench format clean
 
 help:  ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ test: $(READY)  ## run the tests
 
 soak: $(READY)  ## kill engines, agents and launchers, N=200 times
 	$(BIN)/python -m tests.crash.soak $(or $(N),200) $(SEED)
+
+soak-hostile: $(READY)  ## let N=200 workflows of hostile agents do harm beside innocent ones
+	$(BIN)/python -m tests.crash.hostile $(or $(N),200) $(SEED)
 
 test-agents: $(READY)  ## run workflows with the real agent CLIs (needs npm; see docs/agents.md)
 	$(BIN)/python -m pytest -q -rs tests/e2e

@@ -36,7 +36,8 @@ class World:
 
     def __init__(self, home: Home) -> None:
         self.home = home
-        self.plane = ControlPlane(home.root)
+        config = home.environ.get("PERLES_CONFIG")
+        self.plane = ControlPlane(home.root, config_file=Path(config) if config else None)
         self.engine: subprocess.Popen[bytes] | None = None
         self.log = home.root / "engine-of-test.log"
         self.seen: list[int] = []

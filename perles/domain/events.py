@@ -30,6 +30,8 @@ _OTHER_TYPES: Final = {
     "agent.usage",
     "agent.cost_differs",
     "agent.rate_limited",
+    "agent.reminded",
+    "agent.silent",
     "agent.context_exhausted",
     "task.created",
     "task.reported",

@@ -34,7 +34,7 @@ def handover(tx: Tx, agent: Agent, because: str, *, last_words: Sequence[str] = 
     else:
         lines += _of_task(tx, agent)
     if last_words:
-        lines += [f"The last that {agent.name} said:", quoted("\n".join(last_words))]
+        lines += [f"The last that {agent.name} said and did:", quoted("\n".join(last_words))]
     return "\n".join(lines)
 
 

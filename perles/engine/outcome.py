@@ -10,16 +10,18 @@ from perles.agents.provider import AgentEvent, Kind, Outcome
 from perles.domain.errors import PerlesError
 from perles.domain.quoting import quoted
 from perles.domain.states import AGENT, TURN
-from perles.engine import admission, budget, fault, mail, queries, reports
+from perles.engine import admission, budget, enforcement, fault, mail, queries, reports
 from perles.engine.account import Account
+from perles.engine.closing import request_end
 from perles.engine.scheduler import release_agent
 from perles.engine.setbacks import HOPELESS, explained, setback
 from perles.store import journal
 from perles.store.database import Tx
-from perles.store.schema import Agent, Command, Turn, Workflow
+from perles.store.schema import Agent, Turn, Workflow
 from perles.store.transition import fire
 
 if TYPE_CHECKING:
+    from perles.engine.context import Context
     from perles.engine.live import LiveTurn
 
 MAX_COORDINATOR_FAILURES: Final = 3
@@ -81,6 +83,7 @@ def _shown(event: AgentEvent) -> dict[str, Any]:
 
 def conclude(
     tx: Tx,
+    context: Context,
     live: LiveTurn,
     ending: Ending,
     outcome: Outcome,
@@ -127,6 +130,9 @@ def conclude(
         fire(tx, AGENT, agent.id, "turn_ended", changes=back.changes)
     elif agent.status == "working":
         _settle_agent(tx, agent, ending, outcome, error)
+    if ending.turn == "succeed":
+        enforcement.look_at_worker(tx, context, tx.need(Agent, agent.id), outcome.text)
+    enforcement.look_at_workflow(tx, live.workflow_id, turn, outcome.text)
     fault.at("outcome.before-commit")
 
 
@@ -134,9 +140,9 @@ def _judged(
     tx: Tx, live: LiveTurn, agent: Agent, ending: Ending, outcome: Outcome, code: int | None
 ) -> tuple[Ending, Outcome]:
     """How the turn ended, after what it did and what became of those before it."""
-    if ending.turn == "succeed" and _owes_report(tx, agent):
-        ending = Ending("fail", "turn_failed")
-        outcome = Outcome(False, "crashed", "it ended its turn without a report")
+    if ending.turn == "succeed" and enforcement.owes_report(tx, agent):
+        silent = enforcement.failure(agent, outcome)
+        ending, outcome = (ending, outcome) if silent is None else (Ending.of(silent), silent)
     if ending == Ending("interrupt", "stop") and _ended_well(tx, live, agent, outcome, code):
         ending = Ending("succeed", "stop")
     if outcome is LOST and _lost_too_often(tx, agent):
@@ -159,13 +165,6 @@ def _settle_agent(
     if outcome.error_class in HOPELESS:
         failures = MAX_COORDINATOR_FAILURES
     _tell_of_failure(tx, agent, failures, error or "its process is gone")
-
-
-def _owes_report(tx: Tx, agent: Agent) -> bool:
-    """Whether a worker has a task in hand that nobody told us the end of."""
-    if agent.role != "worker" or agent.phase != "implementing":
-        return False
-    return not tx.rows(queries.QUEUED_MESSAGES, agent_id=agent.id)
 
 
 def _ended_well(tx: Tx, live: LiveTurn, agent: Agent, outcome: Outcome, code: int | None) -> bool:
@@ -224,10 +223,3 @@ def retry_coordinators(tx: Tx, due_before: str) -> int:
     for agent in failed:
         fire(tx, AGENT, agent.id, "retry", payload={"failures": agent.failures})
     return len(failed)
-
-
-def request_end(tx: Tx, workflow: Workflow, kind: str, reason: str | None) -> None:
-    """Queue the command that ends a workflow (`complete` or `fail`), unless one is under way."""
-    if tx.row(queries.NEXT_CLOSING, workflow_id=workflow.id) is None:
-        args = journal.encode({"reason": reason})
-        tx.insert(Command, workflow_id=workflow.id, kind=kind, args=args, source="engine")

@@ -48,6 +48,17 @@ COMMAND_OF_REQUEST: Final = Sql(
         Command.agent_id == bindparam("agent_id"), Command.request_key == bindparam("key")
     )
 )
+LAST_REFUSAL: Final = Sql(
+    select(Command.kind, Command.error)
+    .where(
+        Command.workflow_id == _WF,
+        Command.agent_id == bindparam("agent_id"),
+        Command.status == "rejected",
+        Command.created_at >= bindparam("since"),
+    )
+    .order_by(Command.id.desc())
+    .limit(1)
+)
 NEXT_CLOSING: Final = Sql(
     select(Command.id).where(
         Command.workflow_id == _WF,
@@ -219,6 +230,28 @@ NEXT_ENDING: Final = Sql(
         Command.status.in_(["queued", "running"]),
     )
 )
+_is_of_workflow = Agent.workflow_id == _WF
+UNDER_WAY: Final = Sql(
+    select(
+        exists().where(_is_of_workflow, Agent.status == "working")
+        | exists().where(_is_of_workflow, Agent.role == "coordinator", Agent.status == "failed")
+        | exists().where(
+            _is_of_workflow,
+            Agent.status.in_(["pending", "ready"]),
+            Message.agent_id == Agent.id,
+            Message.status == "queued",
+        )
+        | exists().where(
+            Command.workflow_id == _WF,
+            Command.kind.in_(["complete", "fail", "pause", "stop", "send", "approve", "deny"])
+            | Command.kind.like("agent.%"),
+            Command.status.in_(["queued", "running"]),
+        )
+        | exists().where(Task.workflow_id == _WF, Task.status == "waiting_for_user")
+        | exists().where(Workflow.id == _WF, Workflow.worker_requested_at.is_not(None))
+    )
+)
+"""Whether something goes on in a workflow, waits for its turn, or waits for a person."""
 QUEUED_TURNS: Final = Sql(select(Turn.agent_id, Turn.created_at).where(Turn.status == "queued"))
 QUEUED_TURN_OF: Final = Sql(
     select(Turn).where(Turn.agent_id == bindparam("agent_id"), Turn.status == "queued")

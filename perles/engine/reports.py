@@ -31,6 +31,7 @@ def record(tx: Tx, agent: Agent, summary: str, exit_code: int | None, printed: P
             outputs["output"] = "\n".join(tail_of(printed, lines=1000, limit=MAX_OUTPUT))
     tx.update(Task, task.id, exit_code=exit_code, outputs=journal.encode(outputs))
     fire(tx, PHASE, agent.id, "report")
+    tx.update(Agent, agent.id, silences=0)
     journal.append(
         tx,
         "task.reported",

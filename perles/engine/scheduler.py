@@ -47,6 +47,16 @@ def release_agent(tx: Tx, agent_id: int, kind: str) -> None:
         drop(tx, lease)
 
 
+def hand_on(tx: Tx, kind: str, old_id: int, fresh_id: int) -> bool:
+    """Give an agent's lease of this kind to another one, whatever the limit; whether it had one."""
+    lease = tx.first(Lease, queries.LEASE_OF_AGENT, agent_id=old_id, kind=kind)
+    if lease is None:
+        return False
+    drop(tx, lease)
+    _add(tx, kind, None, lease.workflow_id, fresh_id)
+    return True
+
+
 def drop(tx: Tx, lease: Lease, *, because: str | None = None) -> None:
     """Release one lease."""
     tx.run(queries.DROP_LEASE, id_=lease.id)

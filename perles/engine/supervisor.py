@@ -18,11 +18,12 @@ from perles.domain.states import AGENT, PHASE, TASK, WORKFLOW, WorkflowState
 from perles.engine import admission, budget, calls, fault, mail, people, queries, scheduler
 from perles.engine.context import Context, log
 from perles.engine.outcome import Ending
+from perles.engine.spawning import add_agent
 from perles.store import journal
 from perles.store.database import Reader, Tx
 from perles.store.schema import Agent, Task, Workflow
 from perles.store.transition import fire
-from perles.workspace.session import agent_folder, new_token, session_folder
+from perles.workspace.session import new_token, session_folder
 
 if TYPE_CHECKING:
     from perles.mcp.server import McpServers
@@ -304,44 +305,6 @@ def _started(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
     if workflow.goal:
         body = prompts.goal(workflow.goal)
     mail.post(tx, coordinator, sender="perles", kind="system", body=body)
-
-
-def add_agent(
-    tx: Tx,
-    workflow: Workflow,
-    name: str,
-    role: str,
-    session: Path,
-    agent_type: str = "",
-    *,
-    provider: str | None = None,
-    model: str | None = None,
-) -> Agent:
-    """Add an agent with a token and folder of its own, ready for messages.
-
-    Where the workflow retries another one, it goes on with that one's provider session.
-    """
-    agent_folder(session, name)
-    if provider is None:
-        provider, model = workflow.provider, workflow.model
-    resumed = tx.row(
-        queries.SESSION_OF_RETRIED, workflow_id=workflow.id, name=name, provider=provider
-    )
-    agent_id = tx.insert(
-        Agent,
-        workflow_id=workflow.id,
-        name=name,
-        role=role,
-        agent_type=agent_type,
-        provider=provider,
-        model=model,
-        status="pending",
-        token=new_token(session, name),
-        provider_session_id=None if resumed is None else resumed["provider_session_id"],
-        session_totals=None if resumed is None else resumed["session_totals"],
-    )
-    fire(tx, AGENT, agent_id, "spawn", payload={"name": name, "provider": provider, "model": model})
-    return tx.need(Agent, agent_id)
 
 
 def _resumed(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:

@@ -308,8 +308,9 @@ class Turns:
         code: int | None,
         last: Batch | None = None,
     ) -> None:
-        await self._context.writer.write(
-            lambda tx: conclude(tx, live, ending, outcome, exit_code=code, last=last)
+        context = self._context
+        await context.writer.write(
+            lambda tx: conclude(tx, context, live, ending, outcome, exit_code=code, last=last)
         )
         fault.at("outcome.after-commit")
         self._live.pop(live.turn_id, None)

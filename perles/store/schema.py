@@ -186,6 +186,8 @@ class Agent(Dated, Base):
     session_totals: Mapped[str | None]
     held_until: Mapped[str | None]
     holds: Mapped[int] = mapped_column(server_default="0")
+    silences: Mapped[int] = mapped_column(server_default="0")
+    """Turns in a row that ended in words, where a tool call was due."""
 
 
 class Turn(Dated, Base):

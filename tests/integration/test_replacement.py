@@ -12,8 +12,8 @@ from perles.domain.errors import LimitReachedError, WrongStateError
 from perles.domain.states import AGENT, PHASE, TASK, WORKFLOW
 from perles.engine import mail, queries, scheduler
 from perles.engine.context import Context
-from perles.engine.replacement import put_fresh
-from perles.engine.supervisor import add_agent
+from perles.engine.spawning import add_agent
+from perles.engine.succession import put_fresh
 from perles.paths import Paths
 from perles.store import journal, migrate, views
 from perles.store.database import Database, Reader, Tx

@@ -9,7 +9,7 @@ from typing import Any
 from perles.domain.errors import UsageError
 from perles.domain.machine import need_running
 from perles.domain.states import AGENT, PHASE, TASK
-from perles.engine import admission, calls, mail, queries, replacement, scheduler
+from perles.engine import admission, calls, mail, queries, replacement, scheduler, succession
 from perles.engine.context import Context
 from perles.engine.handlers import spawn_worker
 from perles.engine.handlers.base import ToolCall, agent_named, once
@@ -86,7 +86,7 @@ async def retire(context: Context, command: Command, args: Args) -> Args:
     def let_go(tx: Tx) -> Args:
         agent = _agent(tx, command, args, "retire a worker of")
         note = _take_from(tx, agent)
-        replacement.retire(tx, tx.need(Agent, agent.id), args.get("reason") or "by the user")
+        succession.retire(tx, tx.need(Agent, agent.id), args.get("reason") or "by the user")
         for message in tx.rows(queries.QUEUED_MESSAGES, agent_id=agent.id):
             mail.drop(tx, message["id"])
         _tell_of(tx, agent, f"the user retired {agent.name}{_why(args)}{note}")
@@ -102,7 +102,7 @@ async def replace(context: Context, command: Command, args: Args) -> Args:
     def renew(tx: Tx) -> Args:
         agent = _agent(tx, command, args, "replace an agent of")
         why = f"the user replaced it{_why(args)}"
-        fresh = replacement.put_fresh(tx, context, agent.id, why=why)
+        fresh = succession.put_fresh(tx, context, agent.id, why=why)
         _tell_of(tx, agent, f"the user replaced {agent.name} by {fresh.name}{_why(args)}")
         return {"status": "replaced", "agent": agent.name, "by": fresh.name}
 

@@ -44,7 +44,7 @@ def handle(call: ToolCall) -> dict[str, Any]:
     }
     payload = {"key": task.key, "worker": worker.name, "attempt": task.attempt + 1}
     fire(tx, TASK, task.id, "assign", changes=changes, payload=payload)
-    tx.update(Agent, worker.id, task_id=task.id)
+    tx.update(Agent, worker.id, task_id=task.id, silences=0)
     fire(tx, PHASE, worker.id, "implement")
     brief = task_brief(tx, task, attempt=task.attempt + 1, note=call.args.get("summary") or "")
     body = call.context.provider(worker.provider, worker.role).task_message(brief)

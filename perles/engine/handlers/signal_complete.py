@@ -4,8 +4,8 @@ from typing import Any
 
 from perles.domain.errors import ToolError
 from perles.engine import queries
+from perles.engine.closing import request_end
 from perles.engine.handlers.base import ToolCall
-from perles.engine.outcome import request_end
 
 
 def handle(call: ToolCall) -> dict[str, Any]:

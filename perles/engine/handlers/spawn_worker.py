@@ -8,7 +8,7 @@ from perles.domain.staffing import label, worker_for
 from perles.domain.states import AGENT
 from perles.engine import admission, queries, scheduler
 from perles.engine.handlers.base import ToolCall
-from perles.engine.supervisor import add_agent
+from perles.engine.spawning import add_agent
 from perles.provider_config import split_choice
 from perles.store.schema import Agent, Task
 from perles.store.transition import fire

@@ -252,9 +252,15 @@ class ControlPlane(EngineHost):
             return show_views.show_workflow(connection, resolve(connection, ref))
 
     def list(self, **filters: Any) -> list[dict[str, Any]]:
-        """Workflows in the shape of `list --json`, newest first; filters as in `WorkflowFilter`."""
+        """Workflows in the shape of `list --json`, newest first; filters as in `WorkflowFilter`.
+
+        `states` may be one text, `"running,paused"`, and `labels` a mapping. Raises `UsageError`.
+        """
+        from perles.store.filters import filter_of
+
+        wanted = filter_of(**filters)
         with views.reading(self.database_path) as connection:
-            return views.list_workflows(connection, views.WorkflowFilter(**filters)).rows
+            return views.list_workflows(connection, wanted).rows
 
     def state_of(self, workflow_id: str) -> str:
         """The state of a workflow, by its id. Raises `NotFoundError`."""
@@ -271,20 +277,22 @@ class ControlPlane(EngineHost):
         *,
         since: int | None = None,
         workflow: str | None = None,
-        types: Sequence[str] = (),
+        types: str | Sequence[str] = (),
         stop: Callable[[], bool] = lambda: False,
     ) -> Iterator[dict[str, Any]]:
         """Events in order, each once, as they are committed; from now on, or after seq `since`.
 
-        `types` are globs. Ends when `stop` says so, which is asked at each look.
+        `types` are globs, several of them also in one text, `"task.*,turn.*"`. Ends when
+        `stop` says so, which is asked at each look.
         """
         from perles.store.tail import tail
 
         with views.reading(self.database_path) as connection:
             workflow_id = None if workflow is None else resolve(connection, workflow)
             start = event_views.last_seq(connection) if since is None else since
+        globs = (types,) if isinstance(types, str) else tuple(types)
         return tail(
-            self.database_path, since=start, workflow_id=workflow_id, types=tuple(types), stop=stop
+            self.database_path, since=start, workflow_id=workflow_id, types=globs, stop=stop
         )
 
     def check(self) -> Sequence[str]:

@@ -54,6 +54,11 @@ def prepare(
         raise UsageError("cannot use a token budget below 0; 0 means no limit")
     if not 0 <= spec.cost_budget < float("inf"):
         raise UsageError("cannot use this cost budget: it is in USD, 0 or more; 0 means no limit")
+    if spec.git_branch is not None:
+        raise UsageError(
+            "cannot work on a branch of its own: there are no worktrees yet, agents work in "
+            f"{work_dir} as it is; check the branch out there, and leave git_branch out"
+        )
     _check_labels(spec.labels)
     if spec.goal is None:
         plan = catalog(paths, work_dir).plan(spec.template_id, spec.args, name=spec.name)
@@ -110,7 +115,6 @@ def insert_workflow(tx: Tx, workflow_id: str, prepared: Prepared) -> None:
         max_workers=prepared.workers,
         token_budget=spec.token_budget,
         cost_budget=spec.cost_budget,
-        branch=spec.git_branch,
     )
     for key, value in spec.labels.items():
         tx.insert(WorkflowLabel, workflow_id=workflow_id, key=key, value=value)

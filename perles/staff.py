@@ -28,9 +28,17 @@ class Staff(NamedTuple):
 
 
 def choose(
-    spec: WorkflowSpec, plan: Plan, providers: Providers, environ: Mapping[str, str]
+    spec: WorkflowSpec,
+    plan: Plan,
+    providers: Providers,
+    environ: Mapping[str, str],
+    *,
+    here: bool = True,
 ) -> Staff:
-    """Who leads and who works: as asked, else as configured. Raises `UsageError`."""
+    """Who leads and who works: as asked, else as configured. Raises `UsageError`.
+
+    With `here` also where one of them cannot be started on this machine.
+    """
     coordinator, coordinator_model = _coordinator(spec, plan, providers)
     if coordinator == BUILTIN and plan.goal and not plan.tasks:
         raise UsageError(
@@ -46,8 +54,10 @@ def choose(
         worker, worker_model = _worker(spec, coordinator, coordinator_model, providers)
     staff = Staff(coordinator, coordinator_model, worker, worker_model)
     for name, role in _used(staff, plan):
-        find(name, providers.of(name, role)).check(environ)
-        sandbox.check(providers.sandbox_of(role), environ)
+        found = find(name, providers.of(name, role))
+        if here:
+            found.check(environ)
+            sandbox.check(providers.sandbox_of(role), environ)
     return staff
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from perles.cli.options import Json
 from perles.cli.output import print_json, print_table, say, warn
 from perles.controlplane import ControlPlane
 from perles.domain.errors import UsageError
@@ -16,7 +17,7 @@ app = typer.Typer(help="The configuration.", no_args_is_help=True)
 @app.command()
 def show(
     origin: Annotated[bool, typer.Option("--origin", help="Say where each value is from.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Show every setting as it holds here."""
     from perles import config
@@ -36,6 +37,7 @@ def init(
         bool, typer.Option("--user", help="The user's own file instead of the repository's.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite one that is there.")] = False,
+    json: Json = False,
 ) -> None:
     """Write a configuration file with every key, its default and its meaning."""
     from perles import config
@@ -49,26 +51,36 @@ def init(
         path.write_text(config.render_default())
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
-    say(f"wrote {path}")
+    if json:
+        print_json({"path": os.fspath(path)}, line=True)
+    else:
+        say(f"wrote {path}")
 
 
 @app.command()
-def reload() -> None:
+def reload(json: Json = False) -> None:
     """Have the engine take up the configuration; nothing that runs is ended by it."""
     changes = ControlPlane().reload_config()
+    if json:
+        print_json({"changes": changes}, line=True)
+        return
     for key, (old, new) in changes.items():
         say(f"{key}: {old} → {new}")
     say("the engine took up the configuration" + ("" if changes else "; nothing changed"))
 
 
 @app.command()
-def check() -> None:
+def check(json: Json = False) -> None:
     """Check the configuration (exit 2 when something is wrong), and tell what has no effect."""
     from perles import config
 
     paths = config.files()
     config.load()
-    for line in config.ignored_keys(paths):
+    ignored = config.ignored_keys(paths)
+    if json:
+        print_json({"files": [os.fspath(path) for path in paths], "ignored": ignored})
+        return
+    for line in ignored:
         warn(f"{line} has no effect")
     read = ", ".join(os.fspath(path) for path in paths) or "no file; the defaults hold"
     say(f"the configuration is fine: {read}")

@@ -4,7 +4,8 @@ import os
 
 import typer
 
-from perles.cli.output import say
+from perles.cli.options import Json
+from perles.cli.output import print_json, say
 from perles.controlplane import ControlPlane
 from perles.domain.errors import UsageError
 
@@ -12,33 +13,44 @@ app = typer.Typer(help="The database file.", no_args_is_help=True)
 
 
 @app.command()
-def upgrade() -> None:
+def upgrade(json: Json = False) -> None:
     """Make the database, or bring it to this version's schema (a backup is kept beside it)."""
     from perles.store import migrate
     from perles.store.version import HEAD
 
     plane = ControlPlane()
     plane.paths.ensure_home()
-    if migrate.ensure(plane.database_path):
+    upgraded = migrate.ensure(plane.database_path)
+    if json:
+        found = {"path": str(plane.database_path), "schema": HEAD, "upgraded": bool(upgraded)}
+        print_json(found, line=True)
+    elif upgraded:
         say(f"upgraded {plane.database_path} to schema {HEAD}")
     else:
         say(f"{plane.database_path} has schema {HEAD} already")
 
 
 @app.command()
-def current() -> None:
+def current(json: Json = False) -> None:
     """Tell the schema of the database and that of this program."""
     from perles.store import migrate
     from perles.store.version import HEAD
 
     found = migrate.current(ControlPlane().database_path)
-    say(f"database {found or 'none'}, program {HEAD}")
+    if json:
+        print_json({"database": found, "program": HEAD}, line=True)
+    else:
+        say(f"database {found or 'none'}, program {HEAD}")
 
 
 @app.command()
-def path() -> None:
+def path(json: Json = False) -> None:
     """Print where the database is."""
-    print(ControlPlane().database_path)
+    found = ControlPlane().database_path
+    if json:
+        print_json({"path": str(found)}, line=True)
+    else:
+        print(found)
 
 
 @app.command()

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from perles.agents.output import follow_lines, tail_of
+from perles.cli.options import Json
 from perles.cli.output import age, print_json, say
 from perles.controlplane import ControlPlane
 from perles.domain.errors import NoEngineError, NotFoundError
@@ -17,7 +18,7 @@ app = typer.Typer(help="The engine: the one process that runs workflows.", no_ar
 
 
 @app.command()
-def status(json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
+def status(json: Json = False) -> None:
     """Tell whether an engine runs (exit 5 when none does)."""
     found = ControlPlane().engine_status()
     if json:
@@ -42,9 +43,13 @@ def stop(
         bool,
         typer.Option("--leave-agents", help="Pause nothing: the next engine goes on with them."),
     ] = False,
+    json: Json = False,
 ) -> None:
     """Stop the engine; running workflows are paused and can be resumed."""
     pid = ControlPlane().stop_engine(leave_agents=leave_agents)
+    if json:
+        print_json({"pid": pid, "agents_left": leave_agents}, line=True)
+        return
     say(f"stopped the engine (pid {pid}){'; its agents work on' if leave_agents else ''}")
 
 
@@ -52,14 +57,22 @@ def stop(
 def logs(
     lines: Annotated[int, typer.Option("--lines", "-n", help="The last so many lines.")] = 100,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they come.")] = False,
+    json: Json = False,
 ) -> None:
     """Print what engines that ran on their own logged."""
     path = ControlPlane().paths.engine_log()
     if not path.exists():
         raise NotFoundError("log", str(path), "no engine ran on its own here yet")
     for line in tail_of(path, lines=max(1, lines), limit=MAX_TAIL):
-        say(line)
+        _say(line, json)
     if follow:
         for line in follow_lines(path):
-            say(line)
+            _say(line, json)
             sys.stdout.flush()
+
+
+def _say(line: str, as_json: bool) -> None:
+    if as_json:
+        print_json({"line": line}, line=True)
+    else:
+        say(line)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from perles.cli.options import Json
 from perles.cli.output import print_json, print_table, say, warn
 from perles.controlplane import ControlPlane
 from perles.domain.errors import UsageError
@@ -17,9 +18,7 @@ HEADERS = ("N", "AT", "KIND", "WORKFLOW", "TASK", "NOTE")
 def show(
     context: typer.Context,
     everything: Annotated[bool, typer.Option("--all", help="What was acknowledged, too.")] = False,
-    json: Annotated[
-        bool, typer.Option("--json", help="JSON, as docs/json.md describes it.")
-    ] = False,
+    json: Json = False,
 ) -> None:
     """Show approvals, notifications, budget warnings, stuck and failed workflows, newest first."""
     if context.invoked_subcommand is not None:
@@ -50,9 +49,13 @@ def ack(
         list[int] | None, typer.Argument(metavar="[N…]", help="Numbers that inbox shows.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All that is there now.")] = False,
+    json: Json = False,
 ) -> None:
     """Take note of entries: they leave the inbox. Approvals leave it when they are answered."""
     if bool(numbers) == everything:
         raise UsageError("cannot tell what to acknowledge: give numbers, or --all")
     count = ControlPlane().ack(numbers or (), everything=everything)
-    say(f"acknowledged {count}")
+    if json:
+        print_json({"acknowledged": count}, line=True)
+    else:
+        say(f"acknowledged {count}")

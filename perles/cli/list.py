@@ -130,7 +130,7 @@ def _filter(options: ListOptions) -> WorkflowFilter:
         template=options.template,
         priority=next(iter(words_of("priority", options.priority, PRIORITIES)), None),
         name=options.name,
-        limit=None if options.all else limit,
+        limit=None if options.all and options.limit is None else limit,
         everything=options.all,
     )
 

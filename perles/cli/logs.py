@@ -10,8 +10,8 @@ from typing import Annotated, Final
 import typer
 
 from perles.agents.provider import Parser, find
-from perles.cli.options import WorkflowId
-from perles.cli.output import age, say, warn
+from perles.cli.options import Json, WorkflowId
+from perles.cli.output import age, print_json, say, warn
 from perles.cli.transcript import lines_of
 from perles.config import load
 from perles.domain.errors import UsageError
@@ -40,6 +40,7 @@ def command(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they print.")] = False,
     stderr: Annotated[bool, typer.Option("--stderr", help="Standard error instead.")] = False,
     raw: Annotated[bool, typer.Option("--raw", help="Lines as they came, no headings.")] = False,
+    json: Json = False,
 ) -> None:
     """Print what agents printed, turn by turn."""
     if turn is not None and turn < 1:
@@ -52,7 +53,7 @@ def command(
         with views.reading(path) as connection:
             return turns_of(connection, workflow_id, agent=agent, number=turn)
 
-    printer = _Printer(stderr=stderr, raw=raw)
+    printer = _Printer(stderr=stderr, raw=raw, as_json=json)
     found = turns()
     for one in found:
         printer.show(one)
@@ -84,12 +85,13 @@ def _follow(
 class _Printer:
     """Prints turns, each from where it was left."""
 
-    def __init__(self, *, stderr: bool, raw: bool) -> None:
-        self._stderr, self._raw = stderr, raw
+    def __init__(self, *, stderr: bool, raw: bool, as_json: bool) -> None:
+        self._stderr, self._raw, self._json = stderr, raw, as_json
         self._providers = Providers() if raw or stderr else load().providers
         self._read: dict[int, _Reading] = {}
         self._ended: set[int] = set()
         self._last: int | None = None
+        self._unknown: set[str] = set()
 
     def show(self, turn: TurnOutput) -> None:
         """Print what this turn printed since the last time."""
@@ -107,18 +109,36 @@ class _Printer:
     def _parser(self, turn: TurnOutput) -> Parser | None:
         if self._raw or self._stderr:
             return None
-        return find(turn.provider, self._providers.of(turn.provider)).parser()
+        try:
+            return find(turn.provider, self._providers.of(turn.provider)).parser()
+        except UsageError as error:  # it is configured elsewhere: what it printed is still there
+            if turn.provider not in self._unknown:
+                self._unknown.add(turn.provider)
+                warn(f"perles: {error}; its lines are shown as they came")
+            return None
 
     def _print(self, turn: TurnOutput, piece: bytes, parser: Parser | None) -> None:
-        if self._raw and not sys.stdout.isatty():
+        if self._raw and not (self._json or sys.stdout.isatty()):
             sys.stdout.flush()
             sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()
             return
-        if not self._raw and self._last != turn.id:
+        if not (self._raw or self._json) and self._last != turn.id:
             self._head(turn)
         for line in piece.decode(errors="replace").removesuffix("\n").split("\n"):
-            self._line(settled(line), parser)
+            if self._json:
+                self._object(turn, line, parser)
+            else:
+                self._line(settled(line), parser)
+
+    def _object(self, turn: TurnOutput, line: str, parser: Parser | None) -> None:
+        about = {"agent": turn.agent, "turn": turn.number}
+        if parser is None:
+            print_json({**about, "kind": "line", "text": line}, line=True)
+            return
+        for event in parser.feed(settled(line)):
+            found = {**about, "kind": str(event.kind), "text": event.text, "data": dict(event.data)}
+            print_json(found, line=True)
 
     def _head(self, turn: TurnOutput) -> None:
         first = "" if self._last is None else "\n"

@@ -8,6 +8,7 @@ import typer
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Json = Annotated[bool, typer.Option("--json", help="JSON, as docs/json.md describes it.")]
 WorkflowId = Annotated[str, typer.Argument(help="Id, unique prefix of it, or unique name.")]
 
 

@@ -28,7 +28,8 @@ def list_(
     template: Annotated[str | None, typer.Option(help="Only of this template.")] = None,
     priority: Annotated[str | None, typer.Option(help="Only low, normal or high ones.")] = None,
     name: Annotated[
-        str | None, typer.Option(metavar="SUBSTR", help="Only with this in their name.")
+        str | None,
+        typer.Option(metavar="TEXT", help="Only with this in their name; or a glob: 'nightly*'."),
     ] = None,
     limit: Annotated[int | None, typer.Option(help="At most so many (default 100).")] = None,
     everything: Annotated[
@@ -67,7 +68,7 @@ def show(
 def events(
     id: Annotated[str | None, typer.Argument(help="Only of this workflow.")] = None,
     type: Annotated[
-        list[str] | None, typer.Option(metavar="GLOB", help="Only these types; repeatable.")
+        list[str] | None, typer.Option(metavar="GLOB,…", help="Only these types; repeatable.")
     ] = None,
     since: Annotated[
         int | None, typer.Option(metavar="SEQ", help="Only after this sequence number.")

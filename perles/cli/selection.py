@@ -47,9 +47,12 @@ class Selection(NamedTuple):
         """The workflows that are meant, oldest first: as named, or those in a `possible` state."""
         if self.ids:
             return list(dict.fromkeys(self.ids))
-        states = words_of("state", self.state, WORKFLOW.states) or tuple(possible)
+        asked = words_of("state", self.state, WORKFLOW.states) or tuple(possible)
+        states = [state for state in asked if state in possible]
+        if not states:
+            return []
         found = plane.list(
-            states=[state for state in states if state in possible] or ["none"],
+            states=states,
             labels=[split_pair("label", text) for text in self.labels],
             limit=None,
         )

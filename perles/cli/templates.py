@@ -7,12 +7,20 @@ from typing import Annotated, Any
 
 import typer
 
-from perles.cli.output import print_json, print_table, say
+from perles.cli.options import Json
+from perles.cli.output import print_json, print_table, say, warn
+from perles.config import load
 from perles.controlplane import ControlPlane
 from perles.domain.errors import UsageError
+from perles.domain.specs import Plan, WorkflowSpec
+from perles.provider_config import Providers
+from perles.staff import choose
+from perles.templates.catalog import PIPELINE
+from perles.templates.check import check_template
+from perles.templates.pipeline import read_pipeline
+from perles.templates.template import Template, read_templates
 
 app = typer.Typer(help="Templates of workflows.", no_args_is_help=True)
-Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 
 @app.command("list")
@@ -54,23 +62,65 @@ def check(
     path: Annotated[
         Path, typer.Argument(help="A pipeline file, a template's folder, or a template's key.")
     ],
+    json: Json = False,
 ) -> None:
     """Check a pipeline file or a template (exit 2 when something is wrong with it)."""
-    from perles.templates.pipeline import read_pipeline
-    from perles.templates.template import read_templates
+    file, templates, plans = _read(path)
+    config = load()
+    for plan in plans:
+        _check_staff(file, plan, config.providers, here=False)
+    problem = _problem_here(file, plans, config.providers)
+    ignored = [line for template in templates for line in template.ignored]
+    if json:
+        shown: dict[str, Any] = {
+            "path": str(file),
+            "templates": [template.key for template in templates],
+        }
+        shown |= {"tasks": [len(plan.tasks) for plan in plans], "ignored": ignored}
+        print_json(shown | {"problem_here": problem})
+        return
+    for line in ignored:
+        warn(f"{line} has no effect")
+    if problem is not None:
+        warn(f"not on this machine: {problem}")
+    names = ", ".join(template.key for template in templates)
+    if not templates:
+        names = ", ".join(
+            f"{plan.name}, {len(plan.tasks)} tasks, {plan.workers} workers" for plan in plans
+        )
+    say(f"{file} is fine: {names}")
 
+
+def _read(path: Path) -> tuple[Path, list[Template], list[Plan]]:
+    """The file that is meant, its templates, and the plans that can be made without arguments."""
     if not path.exists() and path.name == str(path) and not path.suffix:
         template = ControlPlane().templates(Path.cwd()).get(str(path))
-        say(f"{template.path} is fine: {template.key}")
-    elif path.is_dir() or path.name == "template.yaml":
+        takes_file = template.source == "builtin" and template.key == PIPELINE
+        return template.path, [template], [] if takes_file else [check_template(template)]
+    if path.is_dir() or path.name == "template.yaml":
         file = path / "template.yaml" if path.is_dir() else path
         found = read_templates(file, "file")
         if not found:
             raise UsageError(f"cannot use {file}: it registers no workflow")
-        say(f"{file} is fine: {', '.join(template.key for template in found)}")
-    else:
-        plan = read_pipeline(path)
-        say(f"{path} is fine: {plan.name}, {len(plan.tasks)} tasks, {plan.workers} workers")
+        return file, found, [check_template(template) for template in found]
+    return path, [], [read_pipeline(path)]
+
+
+def _problem_here(file: Path, plans: list[Plan], providers: Providers) -> str | None:
+    """Why nobody on this machine could start it, such as a CLI that is not installed."""
+    try:
+        for plan in plans:
+            _check_staff(file, plan, providers, here=True)
+    except UsageError as error:
+        return str(error)
+    return None
+
+
+def _check_staff(file: Path, plan: Plan, providers: Providers, *, here: bool) -> None:
+    try:
+        choose(WorkflowSpec(), plan, providers, os.environ, here=here)
+    except UsageError as error:
+        raise error if here else UsageError(f"cannot use {file}: {error}") from error
 
 
 def _shown(template: Any) -> dict[str, Any]:

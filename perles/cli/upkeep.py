@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from perles.cli.maintenance import app as app
+from perles.cli.options import Json
 from perles.cli.output import print_json, say
 from perles.controlplane import ControlPlane
 from perles.domain.duration import parse_duration
@@ -51,6 +52,7 @@ def backup(
     keep: Annotated[
         int, typer.Option("--keep", metavar="N", min=0, help="Keep the newest N of the default.")
     ] = 0,
+    json: Json = False,
 ) -> None:
     """Copy the live database to a file, and verify the copy."""
     from perles.upkeep.backup import backup as work
@@ -65,7 +67,10 @@ def backup(
             file = backup_in_home(plane.paths, keep=keep)
         else:
             work(plane.database_path, file)
-    say(str(file))
+    if json:
+        print_json({"path": str(file)}, line=True)
+    else:
+        say(str(file))
 
 
 @app.command()

@@ -12,8 +12,9 @@ class WorkflowSpec:
     """What to create.
 
     `args` are the template's arguments as text, as they stand on a command line.
-    `work_dir` is where agents work (default: the current folder). `workers` caps
-    the live workers of this workflow (default: what the template says).
+    `work_dir` is where agents work (default: the current folder); `git_branch` is refused
+    as long as there are no worktrees. `workers` caps the live workers of this workflow
+    (default: what the template says).
     `token_budget` and `cost_budget` (USD): 0 means no limit.
     `coordinator` and `worker` choose who does it,
     written `claude` or `claude:opus`. With a `goal` in words no template is needed.

@@ -27,10 +27,14 @@ def read_events(
     limit: int | None = None,
     newest: bool = False,
 ) -> list[Json]:
-    """Events after seq `since`, in order; `types` are globs. `newest` takes the last `limit`."""
+    """Events after seq `since`, in order; `newest` takes the last `limit`.
+
+    `types` are globs, or several of them with commas between.
+    """
     if connection is None:
         return []
     where = [] if workflow_id is None else [workflow_id]
+    types = [glob.strip() for given in types for glob in given.split(",")]
     query = _events_query(bool(where), len(types), limit, newest)
     values = (since, *where, *types)
     rows = connection.execute(query, values).fetchall()

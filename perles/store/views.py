@@ -17,6 +17,8 @@ from perles.domain.errors import DatabaseError, NotFoundError
 from perles.domain.states import PRIORITIES
 from perles.store import engine_views
 from perles.store.failures import database_errors
+from perles.store.filters import DEFAULT_LIMIT as DEFAULT_LIMIT
+from perles.store.filters import WorkflowFilter as WorkflowFilter
 from perles.store.inbox_views import waiting_texts
 from perles.store.resource_views import places, waits_in_line
 from perles.store.sqlite import BUSY_TIMEOUT, open_readonly
@@ -26,21 +28,8 @@ from perles.store.waiting_views import waits_for
 if TYPE_CHECKING:
     from sqlite3 import Connection, Row
 
-DEFAULT_LIMIT: Final = 100
 Json = dict[str, Any]
 _OPEN: Final = ("pending", "running", "paused")
-
-
-class WorkflowFilter(NamedTuple):
-    """Which workflows to list. `limit` None means all; archived ones only with `everything`."""
-
-    states: Sequence[str] = ()
-    labels: Sequence[tuple[str, str]] = ()
-    template: str | None = None
-    priority: str | None = None
-    name: str | None = None
-    limit: int | None = DEFAULT_LIMIT
-    everything: bool = False
 
 
 class Listing(NamedTuple):
@@ -131,8 +120,8 @@ def _where(wanted: WorkflowFilter) -> tuple[str, list[Any]]:
             terms.append(f"w.{column} = ?")
             params.append(value)
     if wanted.name is not None:
-        terms.append("instr(lower(w.name), lower(?)) > 0")
-        params.append(wanted.name)
+        terms.append("(instr(lower(w.name), lower(?)) > 0 OR lower(w.name) GLOB lower(?))")
+        params += [wanted.name] * 2
     for key, text in wanted.labels:
         terms.append(
             "w.id IN (SELECT workflow_id FROM workflow_labels WHERE key = ? AND value = ?)"

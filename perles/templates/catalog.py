@@ -18,6 +18,8 @@ from perles.templates.template import Argument, TaskNode, Template, broken, read
 
 BUILTIN: Final = Path(__file__).with_name("builtin")
 PIPELINE: Final = "pipeline"
+VARIABLES: Final = ("Args", "Name", "Slug", "Date")
+"""What a template's texts may name."""
 
 
 class Catalog:
@@ -53,27 +55,29 @@ class Catalog:
     def plan(self, key: str, args: Mapping[str, str], *, name: str | None) -> Plan:
         """What the template makes of arguments. Raises `UsageError` that names the wrong one."""
         template = self.get(key)
-        values = check_arguments(template, args)
         if key == PIPELINE and template.source == "builtin":
+            values = check_arguments(template, args)
             return read_pipeline(Path(values["file"]).expanduser())
-        if not template.nodes:
-            raise UsageError(f"cannot use template {key!r}: {template.path} has no nodes")
-        title = name or template.name
-        context = {
-            "Args": values,
-            "Name": title,
-            "Slug": title,
-            "Date": datetime.now(UTC).date().isoformat(),
-        }
-        tasks = tuple(_task(node, context, template.path.parent) for node in template.nodes)
-        return Plan(
-            template_id=key,
-            name=title,
-            tasks=tasks,
-            workers=template.workers,
-            provider="builtin" if all(_runs(task) for task in tasks) else "claude",
-            definition={"source": str(template.path), "version": template.version},
-        )
+        return plan_of(template, args, name=name)
+
+
+def plan_of(template: Template, args: Mapping[str, str], *, name: str | None = None) -> Plan:
+    """What a template's nodes make of arguments. Raises `UsageError` that names the wrong one."""
+    values = check_arguments(template, args)
+    if not template.nodes:
+        raise UsageError(f"cannot use template {template.key!r}: {template.path} has no nodes")
+    title = name or template.name
+    today = datetime.now(UTC).date().isoformat()
+    context = dict(zip(VARIABLES, (values, title, title, today), strict=True))
+    tasks = tuple(_task(node, context, template.path.parent) for node in template.nodes)
+    return Plan(
+        template_id=template.key,
+        name=title,
+        tasks=tasks,
+        workers=template.workers,
+        provider="builtin" if all(_needs_no_ai(task) for task in tasks) else "claude",
+        definition={"source": str(template.path), "version": template.version},
+    )
 
 
 def check_arguments(template: Template, given: Mapping[str, str]) -> dict[str, str]:
@@ -143,8 +147,8 @@ def _task(node: TaskNode, context: Mapping[str, Any], folder: Path) -> TaskSpec:
     )
 
 
-def _runs(task: TaskSpec) -> bool:
-    return task.run is not None
+def _needs_no_ai(task: TaskSpec) -> bool:
+    return task.run is not None or task.assignee == "human"
 
 
 def _read(path: Path, source: str) -> list[Template]:

@@ -2,13 +2,14 @@
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import StrictUndefined, TemplateError, meta, nodes
 from jinja2.sandbox import SandboxedEnvironment
 
 from perles.domain.errors import UsageError
+from perles.domain.nearest import nearest
 
 _ACTION: Final = re.compile(r"\{\{(-?)\s*(\.[^{}]*?)\s*(-?)\}\}")
 _FIELD: Final = re.compile(r"\.[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
@@ -28,16 +29,48 @@ def render(text: str, values: Mapping[str, Any], *, source: str, for_shell: bool
     try:
         rendered = environment.from_string(_translated(text, source)).render(values)
     except TemplateError as error:
-        line = getattr(error, "lineno", None)
-        where = f"{source}:{line}" if line else source
-        raise UsageError(
-            f"cannot render {where}: {error.message}; check the {{{{ … }}}}"
-        ) from error
+        raise _wrong(source, error) from error
     except (TypeError, ValueError, OverflowError, MemoryError, RecursionError) as error:
         raise UsageError(f"cannot render {source}: {error}") from error
     if len(rendered) > MAX_RENDERED:
         raise UsageError(f"cannot render {source}: the result is over 1 MiB")
     return rendered
+
+
+def check_variables(
+    text: str,
+    variables: Sequence[str],
+    arguments: Sequence[str],
+    *,
+    source: str,
+    has_lines: bool = True,
+) -> None:
+    """Raise `UsageError` where `text` names a variable, or one of `Args`, that there is not."""
+    try:
+        tree = SandboxedEnvironment().parse(_translated(text, source))
+    except TemplateError as error:
+        raise _wrong(source, error) from error
+    undeclared = meta.find_undeclared_variables(tree)
+    for name in tree.find_all(nodes.Name):
+        if name.name in undeclared and name.name not in variables:
+            where = f"{source}:{name.lineno}" if has_lines else source
+            raise _undefined(where, name.name, variables, name.name)
+    for field in tree.find_all(nodes.Getattr):
+        of_args = isinstance(field.node, nodes.Name) and field.node.name == "Args"
+        if of_args and field.attr not in arguments:
+            where = f"{source}:{field.lineno}" if has_lines else source
+            raise _undefined(where, f"Args.{field.attr}", arguments, field.attr)
+
+
+def _undefined(where: str, shown: str, known: Sequence[str], name: str) -> UsageError:
+    hint = nearest(name, known) or f"; known are {', '.join(known) or 'none'}"
+    return UsageError(f"cannot render {where}: {shown} is undefined{hint}")
+
+
+def _wrong(source: str, error: TemplateError) -> UsageError:
+    line = getattr(error, "lineno", None)
+    where = f"{source}:{line}" if line else source
+    return UsageError(f"cannot render {where}: {error.message}; check the {{{{ … }}}}")
 
 
 def _translated(text: str, source: str) -> str:

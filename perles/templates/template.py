@@ -1,5 +1,6 @@
 """template.yaml: its shape, and how it is read."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,18 @@ from perles.templates.pipeline import (
 )
 from perles.yamlfile import Node
 
+_TEMPLATE_KEYS: Final = (
+    *("namespace", "key", "version", "name", "description", "labels", "workers"),
+    *("arguments", "nodes", "epic_template", "system_prompt", "path", "template", "instructions"),
+)
+_FILE_KEYS: Final = ("epic_template", "system_prompt", "template", "instructions")
+_ARGUMENT_KEYS: Final = ("key", "label", "type", "description", "required", "default", "options")
+_NODE_KEYS: Final = (
+    *("key", "name", "run", "template", "assignee", "after", "timeout", "retries", "env"),
+    *("inputs", "outputs"),
+)
+_WITHOUT_EFFECT: Final = (*_FILE_KEYS, "path")
+_ASSIGNEE: Final = re.compile(r"human|worker-[1-9][0-9]?")
 ARGUMENT_TYPES: Final = ("text", "number", "textarea", "select", "multi-select")
 
 
@@ -64,12 +77,14 @@ class Template:
     arguments: tuple[Argument, ...] = ()
     nodes: tuple[TaskNode, ...] = ()
     error: str | None = None
+    ignored: tuple[str, ...] = ()
+    """`file:line: key` of what is accepted and has no effect."""
 
 
 def read_templates(path: Path, source: str) -> list[Template]:
     """The templates of one template.yaml. Raises `UsageError` that names file, line and key."""
     root = yamlfile.read(path)
-    registry = root.mapping().get("registry")
+    registry = root.mapping(("registry",)).get("registry")
     if registry is None:
         raise root.error("registry is missing; a template file is a list of templates under it")
     found = [_template(item, path, source) for item in registry.items()]
@@ -83,10 +98,15 @@ def _template(item: Node, path: Path, source: str) -> Template | None:
             raise item.error(f"{needed} is missing; a template needs namespace, key and version")
     if entries["namespace"].text() != "workflow":
         return None
+    item.mapping(_TEMPLATE_KEYS)
+    for name in _FILE_KEYS:
+        if name in entries:
+            _file(entries[name], path.parent)
     key = task_key(entries["key"])
     return Template(
         key=key,
         source=source,
+        ignored=tuple(f"{entries[k].where}: {k}" for k in _WITHOUT_EFFECT if k in entries),
         path=path,
         name=short_text(entries["name"]) if "name" in entries else key,
         description=entries["description"].text() if "description" in entries else "",
@@ -94,14 +114,14 @@ def _template(item: Node, path: Path, source: str) -> Template | None:
         labels=tuple(n.text() for n in entries["labels"].items()) if "labels" in entries else (),
         workers=entries["workers"].integer(1, 99) if "workers" in entries else 2,
         arguments=_arguments(entries.get("arguments")),
-        nodes=_nodes(entries.get("nodes")),
+        nodes=_nodes(entries.get("nodes"), path.parent),
     )
 
 
 def _arguments(node: Node | None) -> tuple[Argument, ...]:
     found: dict[str, Argument] = {}
     for item in node.items() if node is not None and node.value is not None else []:
-        entries = item.mapping()
+        entries = item.mapping(_ARGUMENT_KEYS)
         for needed in ("key", "label", "type"):
             if needed not in entries:
                 raise item.error(f"{needed} is missing; an argument needs key, label and type")
@@ -126,11 +146,11 @@ def _arguments(node: Node | None) -> tuple[Argument, ...]:
     return tuple(found.values())
 
 
-def _nodes(node: Node | None) -> tuple[TaskNode, ...]:
+def _nodes(node: Node | None, folder: Path) -> tuple[TaskNode, ...]:
     found: dict[str, TaskNode] = {}
     items = node.items() if node is not None and node.value is not None else []
     for item in items:
-        read = _node(item)
+        read = _node(item, folder)
         if read.key in found:
             raise item.error(f"two nodes have the key {read.key!r}; rename one")
         found[read.key] = read
@@ -147,17 +167,18 @@ def _nodes(node: Node | None) -> tuple[TaskNode, ...]:
     return tuple(found.values())
 
 
-def _node(item: Node) -> TaskNode:
-    entries = item.mapping()
+def _node(item: Node, folder: Path) -> TaskNode:
+    entries = item.mapping(_NODE_KEYS)
     if "key" not in entries:
         raise item.error("key is missing; a node needs one")
+    _check_kind(item, entries)
     key = task_key(entries["key"])
     return TaskNode(
         key=key,
         name=short_text(entries["name"]) if "name" in entries else key,
         source=item.where,
         run=command(entries["run"]) if "run" in entries else None,
-        body_file=_inside(entries["template"]) if "template" in entries else None,
+        body_file=_file(entries["template"], folder) if "template" in entries else None,
         assignee=entries["assignee"].text() if "assignee" in entries else None,
         after=tuple(n.text() for n in entries["after"].items()) if "after" in entries else (),
         timeout=positive_duration(entries["timeout"]) if "timeout" in entries else None,
@@ -166,11 +187,26 @@ def _node(item: Node) -> TaskNode:
     )
 
 
-def _inside(node: Node) -> str:
-    """A path that stays in the template's folder."""
+def _check_kind(item: Node, entries: dict[str, Node]) -> None:
+    """A node is a command, a text for an agent, or a question to a person."""
+    human = "assignee" in entries and entries["assignee"].text() == "human"
+    if "assignee" in entries and not _ASSIGNEE.fullmatch(entries["assignee"].text()):
+        raise entries["assignee"].error("must be human, or worker-1 to worker-99")
+    if human and "run" in entries:
+        raise entries["run"].error("is not for a node with assignee: human")
+    if "run" in entries and "template" in entries:
+        raise entries["template"].error("is not for a node with run, a command")
+    if not human and "run" not in entries and "template" not in entries:
+        raise item.error("a node needs run, a command, or template, a file that says what to do")
+
+
+def _file(node: Node, folder: Path) -> str:
+    """A path that stays in the template's folder, of a file that is there."""
     text = node.text()
     if Path(text).is_absolute() or ".." in text:
         raise node.error("must be a path inside the template's folder")
+    if not (folder / text).is_file():
+        raise node.error(f"there is no file {text!r} in {folder}; add it, or correct the name")
     return text
 
 

@@ -1,5 +1,6 @@
 """What is promised in words is there: every command has help and stands in the README."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,8 @@ def _commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, A
         yield " ".join(path), command
 
 
+WITHOUT_JSON = {"dashboard", "serve", "db shell", "maintenance vacuum"}
+"""A screen, a server, another program, and one that prints nothing."""
 COMMANDS = dict(_commands(typer.main.get_command(app)))
 
 
@@ -42,6 +45,38 @@ def test_every_command_stands_in_the_readme(path: str) -> None:
     assert f"perles {noun}" in README
     if verb:
         assert re.search(rf"perles {noun}[^`]*\b{verb}\b", README), path
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_command_that_prints_has_json(path: str) -> None:
+    options = {option for parameter in COMMANDS[path].params for option in parameter.opts}
+
+    assert ("--json" in options) == (path not in WITHOUT_JSON)
+
+
+def test_what_a_command_prints_as_json_is_json(home: Home) -> None:
+    """Of those that no other test reads."""
+    file = home.pipeline("p", [{"key": "a", "run": "echo hello"}])
+    home.perles("run", file)
+
+    assert "hello" in {found["text"] for found in _objects(home, "logs", "p")}
+    lines = _objects(home, "logs", "p", "--raw", "--agent", "worker-1")
+    assert lines == [{"agent": "worker-1", "turn": 1, "kind": "line", "text": "hello"}]
+    assert all(set(found) == {"line"} for found in _objects(home, "engine", "logs"))
+    assert _objects(home, "inbox", "ack", "--all") == [{"acknowledged": 0}]
+    assert home.json("templates", "check", file, "--json")["tasks"] == [1]
+    assert home.json("config", "init", "--json")["path"].endswith("/.perles/config.yaml")
+    checked = home.json("config", "check", "--json")
+    assert (checked["ignored"], len(checked["files"])) == ([], 1)
+    assert home.json("db", "current", "--json")["database"]
+    assert home.json("db", "path", "--json") == {"path": str(home.database)}
+    assert Path(home.json("maintenance", "backup", "--json")["path"]).is_file()
+
+
+def _objects(home: Home, *words: str) -> list[Any]:
+    done = home.perles(*words, "--json")
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def test_help_lines_are_not_torn(home: Home) -> None:

@@ -1,5 +1,7 @@
 """The façade, as a script uses it."""
 
+from typing import Any
+
 import pytest
 
 from perles import ControlPlane, WorkflowSpec
@@ -33,7 +35,6 @@ def test_what_was_asked_for_is_what_is_stored(plane: ControlPlane, home: Home) -
             priority="high",
             labels={"team": "core"},
             token_budget=1000,
-            git_branch="feature/x",
         )
     )
 
@@ -44,11 +45,14 @@ def test_what_was_asked_for_is_what_is_stored(plane: ControlPlane, home: Home) -
         "high",
         {"team": "core"},
     )
-    assert (shown["token_budget"], shown["branch"], shown["work_dir"]) == (
-        1000,
-        "feature/x",
-        str(home.work),
-    )
+    assert (shown["token_budget"], shown["work_dir"]) == (1000, str(home.work))
+
+
+def test_a_branch_of_its_own_is_refused(plane: ControlPlane, home: Home) -> None:
+    with pytest.raises(UsageError, match="there are no worktrees yet"):
+        plane.create(_spec(home, git_branch="feature/x"))
+
+    assert plane.list() == []
 
 
 def test_list_takes_the_filters_of_the_command_line(plane: ControlPlane, home: Home) -> None:
@@ -57,6 +61,37 @@ def test_list_takes_the_filters_of_the_command_line(plane: ControlPlane, home: H
 
     assert [row["id"] for row in plane.list(labels=[("a", "b")])] == [id]
     assert plane.list(states=["running"]) == []
+    assert len(plane.list(states="pending,running")) == 2
+    assert [row["id"] for row in plane.list(labels={"a": "b"}, states="pending")] == [id]
+    assert len(plane.list(limit=1)) == 1
+
+
+@pytest.mark.parametrize(
+    ("filters", "said"),
+    [
+        ({"states": "runing"}, "did you mean 'running'"),
+        ({"states": ["pending", 3]}, "cannot filter by state 3"),
+        ({"labels": ["a=b"]}, "give labels as a mapping"),
+        ({"labels": [("a", "b", "c")]}, "give labels as a mapping"),
+        ({"priority": "urgent"}, "cannot filter by priority"),
+        ({"limit": 0}, "limit is 1 or more"),
+        ({"state": "running"}, "did you mean 'states'"),
+    ],
+)
+def test_a_wrong_filter_is_named(plane: ControlPlane, filters: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        plane.list(**filters)
+
+
+def test_events_take_globs_in_one_text(plane: ControlPlane, home: Home) -> None:
+    plane.create(_spec(home))
+
+    def kinds(types: str | list[str]) -> set[str]:
+        events = plane.subscribe(since=0, types=types, stop=lambda: True)
+        return {event["type"].partition(".")[0] for event in events}
+
+    assert kinds("task.*") == {"task"}
+    assert kinds("task.*, workflow.*") == kinds(["task.*,workflow.*"]) == {"task", "workflow"}
 
 
 def test_a_script_carries_a_workflow_to_its_end(plane: ControlPlane, home: Home) -> None:

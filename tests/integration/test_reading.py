@@ -70,7 +70,10 @@ def test_list_json_has_the_promised_keys_newest_first(home: Home) -> None:
         (("--template", "cook"), []),
         (("--priority", "low"), ["b"]),
         (("--limit", "1"), ["b"]),
-        (("--limit", "1", "--all"), ["b", "a"]),
+        (("--limit", "1", "--all"), ["b"]),
+        (("--limit", "9", "--all"), ["b", "a"]),
+        (("--name", "[B-Z]*"), ["b"]),
+        (("--name", "b?"), []),
     ],
 )
 def test_list_filters(home: Home, options: tuple[str, ...], names: list[str]) -> None:

@@ -102,3 +102,83 @@ def test_a_template_cannot_read_outside_its_folder(home: Home, path: str) -> Non
 
     assert result.returncode == 2
     assert "inside the template's folder" in result.stderr
+
+
+NODES = """\
+registry:
+  - namespace: workflow
+    key: greet
+    version: "1"
+    arguments:
+      - {key: who, label: Who, type: text, required: true}
+      - {key: times, label: Times, type: number, default: "1"}
+    nodes:
+"""
+SAY = "      - {key: say, run: 'echo {{ Args.who }}'}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (NODES + SAY, None),
+        (NODES + "      - {key: say, template: say.md}\n", None),
+        (NODES + "      - {key: ok, assignee: human}\n" + SAY, None),
+        (NODES + "      - {nme: x, key: say, run: 'true'}\n", ":9: nme: unknown key"),
+        (
+            NODES.replace("    version", "    verson: 2\n    version") + SAY,
+            "did you mean 'version'",
+        ),
+        (NODES.replace("label: Who", "labl: W, label: Who") + SAY, "did you mean 'label'"),
+        (NODES + SAY + "other: 1\n", ":10: other: unknown key"),
+        (NODES + "      - {key: say, template: nope.md}\n", "there is no file 'nope.md'"),
+        (NODES.replace("    arg", "    epic_template: e.md\n    arg") + SAY, "no file 'e.md'"),
+        (NODES.replace("    arg", "    system_prompt: s.md\n    arg") + SAY, "no file 's.md'"),
+        (NODES + "      - {key: say, run: x, assignee: human}\n", "with assignee: human"),
+        (NODES + "      - {key: say, run: x, assignee: bob}\n", "worker-1 to worker-99"),
+        (NODES + "      - {key: say, run: x, template: say.md}\n", "with run, a command"),
+        (NODES + "      - {key: say}\n", "a node needs run"),
+        (NODES + "      - {key: say, run: '{{ Args.whom }}'}\n", "did you mean 'who'"),
+        (NODES + "      - {key: say, run: '{{ Arg.who }}'}\n", "did you mean 'Args'"),
+        (NODES + "      - {key: say, template: wrong.md}\n", "wrong.md:2: Args.tmes is undefined"),
+        (NODES + "      - {key: say, run: '{{ Args.who '}\n", "cannot render"),
+        (NODES.replace('default: "1"', "default: many") + SAY, "must be a number"),
+        (NODES.rstrip().removesuffix("nodes:"), "has no nodes"),
+    ],
+)
+def test_what_the_check_passes_can_be_created_and_what_not_is_named(
+    home: Home, text: str, said: str | None
+) -> None:
+    _write(home.root / "workflows", "greet", text)
+    folder = home.root / "workflows" / "greet"
+    (folder / "say.md").write_text("Greet {{ Args.who }} {{ Name }} {{ Slug }} {{ Date }}.\n")
+    (folder / "wrong.md").write_text("{% if Args.who == 'never' %}\n{{ Args.tmes }}{% endif %}\n")
+
+    checked = home.perles("templates", "check", folder)
+
+    assert checked.returncode == (0 if said is None else 2), checked.stderr
+    if said is None:
+        options = ("--arg", "who=x", "--coordinator", "builtin", "--worker", "scripted")
+        config = home.work / ".perles" / "config.yaml"
+        config.parent.mkdir()
+        config.write_text(
+            "orchestration: {providers: {scripted: {type: command, argv: [cat], prompt: stdin}}}\n"
+        )
+        created = home.perles("create", "greet", *options)
+        assert created.returncode == 0, created.stderr
+    else:
+        assert said in checked.stderr
+
+
+def test_the_check_tells_what_has_no_effect_and_what_is_not_on_this_machine(home: Home) -> None:
+    text = NODES.replace("    arg", "    epic_template: say.md\n    arg")
+    _write(home.root / "workflows", "greet", text + "      - {key: say, template: say.md}\n")
+    folder = home.root / "workflows" / "greet"
+    (folder / "say.md").write_text("x")
+    unknown = home.pipeline("p", [{"key": "a", "prompt": "x", "worker": "cloude"}])
+
+    checked = home.perles("templates", "check", folder, PATH="/usr/bin:/bin")
+
+    assert checked.returncode == 0
+    assert "template.yaml:5: epic_template has no effect" in checked.stderr
+    assert "not on this machine: cannot find claude" in checked.stderr
+    assert "did you mean 'claude'" in home.perles("templates", "check", unknown).stderr

@@ -1,0 +1,70 @@
+"""Which workflows to list, however somebody says it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from perles.domain.errors import UsageError
+from perles.domain.states import PRIORITIES, WORKFLOW
+
+DEFAULT_LIMIT: Final = 100
+
+
+class WorkflowFilter(NamedTuple):
+    """Which workflows to list. `limit` None means all; archived ones only with `everything`.
+
+    `name` is part of a name, whatever its case, or a glob for all of it.
+    """
+
+    states: Sequence[str] = ()
+    labels: Sequence[tuple[str, str]] = ()
+    template: str | None = None
+    priority: str | None = None
+    name: str | None = None
+    limit: int | None = DEFAULT_LIMIT
+    everything: bool = False
+
+
+def filter_of(**given: Any) -> WorkflowFilter:
+    """The filter that a program means: states also as one text, labels also as a mapping.
+
+    Raises `UsageError` for a filter, a state or a priority that there is not.
+    """
+    for name in given:
+        if name not in WorkflowFilter._fields:
+            raise _unknown("filter", name, WorkflowFilter._fields)
+    if given.get("priority") is not None and given["priority"] not in PRIORITIES:
+        raise _unknown("priority", given["priority"], PRIORITIES)
+    limit = given.get("limit")
+    if limit is not None and (not isinstance(limit, int) or limit < 1):
+        raise UsageError(f"cannot list {limit!r} workflows: limit is 1 or more, None for all")
+    states, labels = _states(given.pop("states", ())), _labels(given.pop("labels", ()))
+    return WorkflowFilter(states=states, labels=labels, **given)
+
+
+def _states(given: str | Iterable[str]) -> tuple[str, ...]:
+    words = [word.strip() for word in given.split(",")] if isinstance(given, str) else list(given)
+    for word in words:
+        if word not in WORKFLOW.states:
+            raise _unknown("state", word, WORKFLOW.states)
+    return tuple(words)
+
+
+def _labels(given: Mapping[str, str] | Iterable[Any]) -> tuple[tuple[str, str], ...]:
+    pairs = given.items() if isinstance(given, Mapping) else given
+    found = []
+    for pair in pairs:
+        if isinstance(pair, str) or len(pair) != 2:
+            raise UsageError(
+                f"cannot filter by label {pair!r}: give labels as a mapping, or as pairs"
+            )
+        found.append((str(pair[0]), str(pair[1])))
+    return tuple(found)
+
+
+def _unknown(what: str, word: object, known: Sequence[str]) -> UsageError:
+    from perles.domain.nearest import nearest
+
+    hint = nearest(str(word), known)
+    return UsageError(f"cannot filter by {what} {word!r}{hint}; known are {', '.join(known)}")

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from perles import isolated
+from perles.agents.identity import Identity, is_alive
 from perles.domain.errors import EngineRunsError, NoEngineError, PerlesError, UsageError
+from perles.engine import process
 from perles.paths import Paths, home
 from perles.store import engine_views, views
 from perles.store.lock import EngineLock
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 POLL: Final = 0.025
 _ENGINE_START_SECONDS: Final = 30.0
+_ROW_SECONDS: Final = 10.0
+"""How long who holds the lock has to write its row: an upgrade of the database may come first."""
 _KILL_SECONDS: Final = 20.0
 """How long an engine has to end after it was told to kill its agents."""
 
@@ -169,14 +173,13 @@ class EngineHost:
 
         With `leave_agents` the agents work on, and the next engine goes on with them.
         """
-        lock = EngineLock(self.database_path)
-        pid = lock.holder()
-        if not lock.is_held() or pid is None:
+        engine = self._engine()
+        if engine is None:
             raise NoEngineError
-        os.kill(pid, signal.SIGUSR1 if leave_agents else signal.SIGTERM)
-        if not _has_let_go(lock, pid, timeout):
-            raise PerlesError(f"cannot stop the engine: pid {pid} still runs; kill -9 {pid}")
-        return pid
+        process.send(engine, signal.SIGUSR1 if leave_agents else signal.SIGTERM)
+        if not self._has_ended(engine, timeout):
+            raise _still_runs(engine)
+        return engine.pid
 
     def shutdown(self, timeout: float = 60.0) -> None:
         """See that no engine runs: what runs is paused, and can be resumed later.
@@ -184,15 +187,46 @@ class EngineHost:
         Agents that need longer than `timeout` to end are killed. Raises `PerlesError`
         when even that does not end the engine.
         """
-        lock = EngineLock(self.database_path)
-        pid = lock.holder()
-        if not lock.is_held() or pid is None:
+        engine = self._engine()
+        if engine is None:
             return
-        os.kill(pid, signal.SIGTERM)
-        if not _has_let_go(lock, pid, timeout):
-            os.kill(pid, signal.SIGTERM)
-            if not _has_let_go(lock, pid, _KILL_SECONDS):
-                raise PerlesError(f"cannot stop the engine: pid {pid} still runs; kill -9 {pid}")
+        process.send(engine, signal.SIGTERM)
+        if not self._has_ended(engine, timeout):
+            process.send(engine, signal.SIGTERM)
+            if not self._has_ended(engine, _KILL_SECONDS):
+                raise _still_runs(engine)
+
+    def _engine(self) -> Identity | None:
+        """The engine's process, which may be just starting; None where none runs.
+
+        By its row: what the lock file says, anybody may have written. Raises `PerlesError`
+        where the lock is held by somebody else.
+        """
+        lock = EngineLock(self.database_path)
+        deadline = time.monotonic() + _ROW_SECONDS
+        while True:
+            found = process.find(self.database_path)
+            if found is not None or not lock.is_held():
+                return found
+            if time.monotonic() > deadline:
+                raise PerlesError(
+                    f"cannot stop the engine: what holds {lock.path} is not the engine of this "
+                    f"database, or of an older perles; find it: fuser {lock.path}"
+                )
+            time.sleep(POLL)
+
+    def _has_ended(self, engine: Identity, seconds: float) -> bool:
+        """Wait for this engine to be gone and its lock free; whether it was in that time."""
+        lock = EngineLock(self.database_path)
+        deadline = time.monotonic() + seconds
+        while True:
+            found = process.find(self.database_path)
+            dying = found is None and lock.is_held() and is_alive(engine)
+            if found != engine and not dying:
+                return True
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(POLL)
 
     def wait_for_idle_engine(self, seconds: float) -> bool:
         """Wait for an engine that ends when idle; whether it ended in that time."""
@@ -217,11 +251,6 @@ def _resident(pid: int) -> int | None:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def _has_let_go(lock: EngineLock, pid: int, seconds: float) -> bool:
-    """Wait for the engine with this pid to be gone; whether it went in that time."""
-    deadline = time.monotonic() + seconds
-    while lock.is_held() and lock.holder() == pid:
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(POLL)
-    return True
+def _still_runs(engine: Identity) -> PerlesError:
+    pid = engine.pid
+    return PerlesError(f"cannot stop the engine: pid {pid} still runs; kill -9 {pid}")

@@ -14,12 +14,13 @@ from perles.agents.process import take_open_files
 from perles.config import Config
 from perles.domain.clock import Clock, SystemClock, to_text
 from perles.domain.errors import DatabaseError, EngineRunsError, PerlesError
-from perles.engine import own_row, queries, retention
+from perles.engine import own_row, process, queries, retention
 from perles.engine.admission import first_in_line, offer_workers, offers_due
 from perles.engine.calls import held_back
 from perles.engine.clock_watch import ClockWatch
 from perles.engine.commands import Commands
 from perles.engine.context import Context, log
+from perles.engine.file_watch import FileWatch
 from perles.engine.health import HealthMonitor
 from perles.engine.lease_audit import audit_leases
 from perles.engine.notify import Notifier
@@ -28,7 +29,7 @@ from perles.engine.reconcile import reconcile
 from perles.engine.reload import reload, tell_limits
 from perles.engine.retention import RetentionSweep
 from perles.engine.supervisor import Supervisor
-from perles.engine.sweeps import Sweep, Sweeps
+from perles.engine.sweeps import HEARTBEAT_SECONDS, Sweep, Sweeps
 from perles.engine.toolhost import EngineToolHost
 from perles.engine.turns import Turns
 from perles.engine.unserved import Unserved
@@ -78,6 +79,7 @@ class Engine:
         self._stopping = asyncio.Event()
         self._leave_agents = False
         self._lock = EngineLock(paths.database_path())
+        self._problem: PerlesError | None = None
         self._writer: Writer | None = None
         self._turns: Turns | None = None
 
@@ -117,6 +119,7 @@ class Engine:
         refuse_network(path)
         take_open_files()
         with self._lock:
+            process.refuse_second(path)
             migrate.ensure(path, self._lock)
             database = Database(path, self._clock)
             self._writer = writer = Writer(database)
@@ -125,6 +128,8 @@ class Engine:
                 with database.reader() as reader:
                     context = self._context(database, writer, reader)
                     await self._host(context, exit_when_idle, errand)
+                if self._problem is not None:
+                    raise self._problem
             finally:
                 writer.close()
                 database.dispose()
@@ -156,6 +161,8 @@ class Engine:
         keeper = RetentionSweep(context)
         self._clock_watch = ClockWatch(context, [health.clock_was_set, keeper.clock_was_set])
         sweeps.every(retention.SWEEP_SECONDS, "retention", keeper.sweep)
+        files = FileWatch(context, self._lock, self._give_up)
+        sweeps.every(HEARTBEAT_SECONDS, "files", self._at_once(files.look))
         sweeps.at_pace(lambda: health.interval, "health", self._in_time(health.sweep))
         try:
             await context.writer.write(partial(own_row.started, clock=self._clock))
@@ -185,6 +192,20 @@ class Engine:
             await servers.stop()
             await notifier.stop()
             await context.writer.write(own_row.stopped)
+
+    def _give_up(self, problem: PerlesError) -> None:
+        """End with this problem, once what runs is paused."""
+        if self._problem is None:
+            log.error("%s", problem)
+            self._problem = problem
+            self.stop()
+
+    @staticmethod
+    def _at_once(look: Callable[[], None]) -> Sweep:
+        async def run() -> None:
+            look()
+
+        return run
 
     def _in_time(self, sweep: Sweep) -> Sweep:
         """A sweep that reckons with dates: the clock is looked at before."""

@@ -1,7 +1,6 @@
 """The engine's own row: who it is, since when, and that it lives."""
 
 import os
-import platform
 
 from perles.agents.identity import boot_id, identify
 from perles.domain.clock import Clock, offset
@@ -21,7 +20,7 @@ def started(tx: Tx, clock: Clock) -> None:
     values = {
         "pid": os.getpid(),
         "start_ticks": None if identity is None else identity.start_ticks,
-        "host": platform.node(),
+        "host": os.uname().nodename,
         "boot_id": boot_id(),
         "version": __version__,
         "started_at": tx.now,

@@ -6,6 +6,7 @@ however it dies. The file holds the holder's pid, for messages only.
 
 import fcntl
 import os
+import re
 import time
 from pathlib import Path
 from types import TracebackType
@@ -13,14 +14,17 @@ from types import TracebackType
 from perles.domain.errors import DatabaseError, EngineRunsError
 
 _LOOKER_SECONDS = 1.0
+_PID = re.compile(r"[1-9][0-9]{0,9}")
 
 
 def is_alive(pid: int | None) -> bool:
     """Whether a process with this pid exists."""
-    if pid is None:
+    if pid is None or pid <= 0:
         return False
     try:
         os.kill(pid, 0)
+    except OverflowError:
+        return False
     except ProcessLookupError:
         return False
     except PermissionError:
@@ -32,31 +36,65 @@ class EngineLock:
     """The engine lock of the database at `path`. Free it with `release`, or use it as a context."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path.with_name(path.name + ".lock")
+        self.path = path.with_name(path.name + ".lock")
         self._fd: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock, or raise `EngineRunsError` at once with the holder's pid."""
-        try:
-            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise DatabaseError(
-                f"cannot lock {self._path}: {error.strerror}; check that you may write its folder"
-            ) from error
+        """Take the lock, or raise `EngineRunsError` at once with the holder's pid.
+
+        Raises `DatabaseError` where its file cannot be made or written.
+        """
+        self._fd = self._take()
+
+    def _take(self) -> int:
+        fd = self._open()
         try:
             self._lock(fd)
         except BlockingIOError:
             os.close(fd)
             raise EngineRunsError(self.holder()) from None
+        if not self._is_ours(fd):  # its file was deleted while we took it: nobody else sees it
+            os.close(fd)
+            return self._take()
         try:
             os.ftruncate(fd, 0)
             os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         except OSError as error:
             os.close(fd)
             raise DatabaseError(
-                f"cannot lock {self._path}: {error.strerror}; free some space and try again"
+                f"cannot lock {self.path}: {error.strerror}; free some space and try again"
             ) from error
-        self._fd = fd
+        return fd
+
+    def keep(self) -> bool:
+        """See that the lock that we hold is the one that others find; whether it had to be made.
+
+        Its file may have been deleted or replaced. Raises what `acquire` raises.
+        """
+        held = self._fd
+        assert held is not None, "only a holder keeps"
+        if self._is_ours(held):
+            return False
+        self._fd = self._take()
+        os.close(held)
+        return True
+
+    def _open(self) -> int:
+        try:
+            return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise DatabaseError(
+                f"cannot lock {self.path}: {error.strerror}; check that you may write its folder"
+            ) from error
+
+    def _is_ours(self, fd: int) -> bool:
+        """Whether the file of this name is the open one."""
+        try:
+            named = self.path.stat()
+        except FileNotFoundError:
+            return False
+        opened = os.fstat(fd)
+        return (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)
 
     def _lock(self, fd: int) -> None:
         """Lock `fd`, outwaiting those who only look (`is_held`): they hold it for an instant."""
@@ -81,7 +119,7 @@ class EngineLock:
         if self._fd is not None:
             return True
         try:
-            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
         try:
@@ -93,11 +131,13 @@ class EngineLock:
         return False
 
     def holder(self) -> int | None:
-        """The pid that the holder wrote, if there is one to read."""
+        """The pid that the holder wrote, if there is one to read; anybody may have written it."""
         try:
-            return int(self._path.read_text())
+            with self.path.open("rb") as file:
+                said = file.read(16).decode("ascii").strip()
         except (FileNotFoundError, ValueError):
             return None
+        return int(said) if _PID.fullmatch(said) else None
 
     def __enter__(self) -> "EngineLock":
         self.acquire()

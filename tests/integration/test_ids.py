@@ -70,7 +70,9 @@ def test_an_upgrade_keeps_every_row_of_the_tables_it_makes_anew(tmp_path: Path) 
     migrate.ensure(path)
 
     after = _dump(path)
-    assert {table: after[table] for table in before} == before
+    for table, rows in before.items():
+        kept = [{name: row[name] for name in rows[0]} for row in after[table]]
+        assert kept == rows
     fresh = tmp_path / "fresh.db"
     migrate.ensure(fresh)
     assert _schema(path) == _schema(fresh)
@@ -104,6 +106,7 @@ def _fill(path: Path) -> None:
             VALUES (1, 'wf-1', 'root', {at});
         INSERT INTO posts (id, channel_id, author, body, created_at, updated_at)
             VALUES (2, 1, 'worker-1', 'x', {at});
+        INSERT INTO events (type, payload, created_at) VALUES ('engine.started', '{{}}', 'x');
         INSERT INTO commands (id, workflow_id, agent_id, kind, source, request_key, created_at,
             updated_at) VALUES (9, 'wf-1', 7, 'send', 'mcp', 'k', {at});
     """)
@@ -112,7 +115,10 @@ def _fill(path: Path) -> None:
 
 def _dump(path: Path) -> dict[str, list[Any]]:
     connection = dbapi.connect(str(path))
-    found = {table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in ONCE}
+    connection.row_factory = dbapi.Row
+    found = {
+        table: [dict(row) for row in connection.execute(f"SELECT * FROM {table}")] for table in ONCE
+    }
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     connection.close()
     return found

@@ -7,9 +7,12 @@ import os
 import signal
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from perles.agents.identity import Identity, boot_id, hold, look, read_proc
+
+MAX_DIGITS: Final = 19
+"""An id of a turn has fewer: it is an integer of SQLite."""
 
 
 def family(markers: Iterable[str], sessions: Iterable[int] = (), *, since: int = 0) -> list[int]:
@@ -75,7 +78,8 @@ def marked() -> list[Marked]:
             continue
         for variable in environ_of(entry):
             workflow_id, _, turn = variable.removeprefix(b"PERLES_TURN=").partition(b"/")
-            if variable.startswith(b"PERLES_TURN=") and turn.isdigit():
+            # Anybody may put anything into the environment of a process.
+            if variable.startswith(b"PERLES_TURN=") and turn.isdigit() and len(turn) < MAX_DIGITS:
                 name = workflow_id.decode(errors="replace")
                 found.append(Marked(int(entry), name, int(turn), _command(entry)))
     return found

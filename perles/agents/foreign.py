@@ -27,8 +27,8 @@ def codex_servers(environ: Mapping[str, str], work_dir: Path) -> dict[str, str]:
     for file in files:
         try:
             servers = tomllib.loads(_read(file)).get("mcp_servers")
-        except (tomllib.TOMLDecodeError, RecursionError):
-            continue
+        except (ValueError, RecursionError):
+            continue  # no TOML, nested too deep, or with a number that Python does not take
         for name, server in _entries(servers):
             found[name] = "url" if "url" in server else "command"
     return found

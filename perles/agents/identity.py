@@ -82,7 +82,8 @@ def stat_fields(pid: int) -> list[bytes] | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     # The name before it may hold anything.
-    return text[text.rindex(b")") + 2 :].split(None, 20)
+    _, end, fields = text.rpartition(b") ")
+    return fields.split(None, 20) if end else None
 
 
 def look(pid: int) -> tuple[str, int, int] | None:

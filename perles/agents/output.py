@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from perles.agents import bounds
 from perles.agents.provider import AgentEvent, Kind, Parser
 from perles.text import settled
 
@@ -40,8 +41,9 @@ def read_batch(path: Path, offset: int, parser: Parser, *, ended: bool, text_onl
     lines, taken, at_end = _lines(path, offset, ended=ended)
     events: list[AgentEvent] = []
     for start, line in lines:
-        for event in parser.feed(line):
-            if event.kind is Kind.TEXT and start >= JOURNAL_LIMIT:
+        for made in parser.feed(line):
+            event = bounds.event(made)
+            if event is None or (event.kind is Kind.TEXT and start >= JOURNAL_LIMIT):
                 continue
             events.append(_shortened(event, path, start))
     if offset < JOURNAL_LIMIT <= offset + taken:

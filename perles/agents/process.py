@@ -6,6 +6,7 @@ it started: `families`.
 """
 
 import os
+import re
 import resource
 import subprocess
 from collections.abc import Mapping
@@ -25,6 +26,8 @@ from perles.domain.errors import PerlesError
 # An agent gets the number of open files that the engine was given, not the one it took.
 _OPEN_FILES: Final = resource.getrlimit(resource.RLIMIT_NOFILE)
 _ENOUGH_FILES: Final = 65_536
+MAX_CODE: Final = 255
+_STATUS: Final = re.compile(r"exit ([0-9]{1,3})\n")
 _SOFT: Final = "unlimited" if _OPEN_FILES[0] == resource.RLIM_INFINITY else _OPEN_FILES[0]
 _LAUNCHER: Final = (
     f"ulimit -S -n {_SOFT}; "
@@ -90,6 +93,11 @@ def spawn(launch: Launch, *, cwd: Path, env: Mapping[str, str], files: TurnFiles
         raise SpawnError(
             f"cannot start {launch.argv[0]} in {cwd}: {error.strerror}; check that both exist"
         ) from error
+    except ValueError as error:
+        raise SpawnError(
+            f"cannot start {launch.argv[0]} in {cwd}: {error}; look for a NUL in its arguments "
+            "and variables"
+        ) from error
     child.returncode = 0  # reaped by `reap`, not by Popen: nobody keeps this object
     found = look(child.pid)
     return Identity(child.pid, found[2] if found else 0, boot_id())
@@ -119,9 +127,10 @@ def left_status(status: Path) -> int | None:
         text = status.read_text()
     except (OSError, UnicodeDecodeError):
         return None  # it was not written, or somebody put something else in its place
-    if not (text.startswith("exit ") and text.endswith("\n") and text[5:-1].isdecimal()):
-        return None  # nothing yet, or a part
-    return _from_shell(int(text[5:]))
+    found = _STATUS.fullmatch(text)
+    if found is None or int(found[1]) > MAX_CODE:
+        return None  # nothing yet, a part, or no launcher's
+    return _from_shell(int(found[1]))
 
 
 def _from_shell(code: int) -> int:

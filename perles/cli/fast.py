@@ -48,6 +48,8 @@ _FLAGS: Final[dict[str, dict[str, type]]] = {
     },
 }
 
+_DRIVERS: Final = ("sqlite3", "_sqlite3", "pysqlite3")
+
 
 def main() -> None:
     """Run the command line and exit with its code."""
@@ -82,7 +84,7 @@ def guarded(work: Callable[[], int]) -> int:
         print("perles: cannot use so large a number; the largest is 2^63 - 1", file=sys.stderr)
         return UsageError.exit_code
     except Exception as error:  # noqa: BLE001 - the last boundary: the trace is kept in a file
-        return _internal_error(error)
+        return _database_failed(error) or _internal_error(error)
 
 
 def _dispatch(argv: Sequence[str]) -> int:
@@ -176,6 +178,19 @@ def _take(options: dict[str, Any], name: str, kind: type, value: str) -> bool:
     else:
         options[name] = value
     return True
+
+
+def _database_failed(error: Exception) -> int:
+    """Tell what the database's driver raised, and give the exit code; 0 for all else."""
+    cause = getattr(error, "orig", None) or error  # SQLAlchemy wraps it
+    if type(cause).__module__.partition(".")[0] not in _DRIVERS:
+        return 0
+    from perles.paths import Paths, home
+    from perles.store.failures import database_error
+
+    told = database_error(Paths(home(os.environ)).database_path(), cause)
+    print(f"perles: {clean(str(told))}", file=sys.stderr)
+    return told.exit_code
 
 
 def _internal_error(error: Exception) -> int:

@@ -1,9 +1,10 @@
 """How a turn begins: the transactions up to its process, and what the provider is told."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from perles.agents import bounds
 from perles.agents.identity import Identity
 from perles.agents.prompts import system_prompt
 from perles.agents.provider import Letter, Provider, TurnContext
@@ -28,7 +29,7 @@ def begin(
     agent = tx.need(Agent, agent_id)
     workflow = tx.need(Workflow, agent.workflow_id)
     messages = tx.all(Message, queries.QUEUED_MESSAGES, agent_id=agent_id)
-    if agent.status != "ready" or workflow.state != "running" or not messages:
+    if not _may_begin(agent, workflow, messages):
         return None
     assert workflow.session_dir is not None
     reserved = calls.take(tx, context, workflow, agent)
@@ -36,8 +37,6 @@ def begin(
         return None
     _keep_token(tx, agent, Path(workflow.session_dir))
     letters = [Letter(item.sender, item.sender_kind, item.body) for item in messages]
-    turn_id = calls.next_turn(tx, workflow, agent)
-    number = tx.need(Turn, turn_id).number
     changes = {
         "prompt": context.provider(agent.provider, agent.role).prompt(letters),
         "tokens_reserved": reserved.tokens,
@@ -45,15 +44,39 @@ def begin(
     }
     if base is not None and base["session"] == agent.provider_session_id:
         changes["session_base"] = encoded(base)
-    payload = {"number": number, "messages": len(messages)}
+    turn = _deliver(tx, workflow, agent, len(messages), changes)
+    fault.at("begin.before-commit")
+    return turn, workflow
+
+
+def refused(tx: Tx, agent_id: int) -> Turn | None:
+    """Commit a turn that cannot be prepared, for whoever ends it; None where there is none."""
+    agent = tx.need(Agent, agent_id)
+    workflow = tx.need(Workflow, agent.workflow_id)
+    messages = tx.all(Message, queries.QUEUED_MESSAGES, agent_id=agent_id)
+    if not _may_begin(agent, workflow, messages):
+        return None
+    return _deliver(tx, workflow, agent, len(messages), {})
+
+
+def _may_begin(agent: Agent, workflow: Workflow, messages: Sequence[Message]) -> bool:
+    return agent.status == "ready" and workflow.state == "running" and bool(messages)
+
+
+def _deliver(
+    tx: Tx, workflow: Workflow, agent: Agent, messages: int, changes: Mapping[str, Any]
+) -> Turn:
+    """The agent's turn, started, with all its messages in it."""
+    turn_id, agent_id = calls.next_turn(tx, workflow, agent), agent.id
+    number = tx.need(Turn, turn_id).number
+    payload = {"number": number, "messages": messages}
     fire(tx, TURN, turn_id, "start", changes=changes, payload=payload)
     if agent.held_until is not None:
         tx.update(Agent, agent_id, held_until=None)
         tx.run(queries.DROP_PAST_HOLD, provider_=agent.provider, now_=tx.now)
     tx.run(queries.MARK_DELIVERED, agent_id_=agent_id, turn_id_=turn_id, now_=tx.now)
     fire(tx, AGENT, agent_id, "deliver", payload={"turn": number})
-    fault.at("begin.before-commit")
-    return tx.need(Turn, turn_id), workflow
+    return tx.need(Turn, turn_id)
 
 
 def running(tx: Tx, turn_id: int, identity: Identity) -> None:
@@ -113,7 +136,7 @@ def turn_context(
         prompt=turn.prompt,
         mcp_url=f"http://127.0.0.1:{workflow.mcp_port}/mcp",
         token=read_token(session, agent.name),
-        session_id=agent.provider_session_id,
+        session_id=bounds.session_id(agent.provider_session_id),
         system_prompt=role,
         environ=context.environ,
         usd_left=budget.usd_left(context.reader, context.policy(), workflow),

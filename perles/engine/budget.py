@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.config import ResourcePolicy
 from perles.config_keys import Price
+from perles.domain.bounds import MAX_TOTAL_COST, MAX_TOTAL_TOKENS
 from perles.domain.errors import LimitReachedError
 from perles.engine import queries
 from perles.store import journal
@@ -48,16 +49,20 @@ class Usage:
     cost: float = 0.0
 
     def add(self, usage: Mapping[str, Any], cost: float) -> None:
-        """Add one usage line."""
-        self.tokens_in += int(usage.get("tokens_in", 0))
-        self.tokens_out += int(usage.get("tokens_out", 0))
-        self.tokens_cached += int(usage.get("tokens_cached", 0))
-        self.cost += cost
+        """Add one usage line; every sum ends at what a total may be."""
+        self.tokens_in = _sum(self.tokens_in, usage.get("tokens_in"))
+        self.tokens_out = _sum(self.tokens_out, usage.get("tokens_out"))
+        self.tokens_cached = _sum(self.tokens_cached, usage.get("tokens_cached"))
+        self.cost = min(self.cost + cost, MAX_TOTAL_COST)
 
     @property
     def spent(self) -> Spent:
         """What counts against budgets."""
         return Spent(self.tokens_in + self.tokens_out, self.cost)
+
+
+def _sum(before: int, more: int | None) -> int:
+    return min(before + int(more or 0), MAX_TOTAL_TOKENS)
 
 
 class Meter(NamedTuple):

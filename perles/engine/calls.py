@@ -23,7 +23,7 @@ from perles.workspace.session import turn_output
 
 async def admitted(context: Context, agents: Sequence[Agent]) -> list[Agent]:
     """Those of the agents with messages that can start a turn now; the others are queued."""
-    calling = [agent for agent in agents if context.provider(agent.provider, agent.role).is_ai_call]
+    calling = [agent for agent in agents if _costs(context, agent.provider, agent.role)]
     if not calling:
         return list(agents)
     reader, policy = context.reader, context.config.resource_policy
@@ -63,9 +63,9 @@ def held_back(context: Context, reader: Reader) -> list[str]:
     return [name for name in names if _costs(context, name)]
 
 
-def _costs(context: Context, provider: str) -> bool:
+def _costs(context: Context, provider: str, role: str = "") -> bool:
     try:
-        return context.provider(provider).is_ai_call
+        return context.provider(provider, role).is_ai_call
     except UsageError:
         return False  # its start says what is wrong with it
 

@@ -86,7 +86,8 @@ class Commands:
         async with self.lane(command.workflow_id or ""):
             try:
                 await self._run(command)
-            except DatabaseError:  # it stays in hand: this engine does not try it again
+            except Exception:  # noqa: BLE001 - nobody waits for this task: told here, or nowhere
+                # It stays in hand: this engine does not try it again.
                 log.exception("command %s (%s) waits for the next engine", command.id, command.kind)
             else:
                 self._forget(command)

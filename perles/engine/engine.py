@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -16,6 +16,7 @@ from perles.domain.clock import Clock, SystemClock, to_text
 from perles.domain.errors import DatabaseError, EngineRunsError, PerlesError
 from perles.engine import own_row, process, queries, retention
 from perles.engine.admission import first_in_line, offer_workers, offers_due
+from perles.engine.bulkhead import Troubles
 from perles.engine.calls import held_back
 from perles.engine.clock_watch import ClockWatch
 from perles.engine.commands import Commands
@@ -37,6 +38,7 @@ from perles.mcp.server import McpServers
 from perles.paths import Paths
 from perles.store import migrate
 from perles.store.database import Database, Reader
+from perles.store.failures import database_errors
 from perles.store.filesystem import refuse_network
 from perles.store.lock import EngineLock
 from perles.store.schema import Workflow
@@ -82,6 +84,7 @@ class Engine:
         self._problem: PerlesError | None = None
         self._writer: Writer | None = None
         self._turns: Turns | None = None
+        self._troubles = Troubles()
 
     async def reload(self) -> dict[str, list[str]]:
         """Take up the configuration as it stands now. Raises `UsageError`."""
@@ -125,7 +128,7 @@ class Engine:
             self._writer = writer = Writer(database)
             writer.start()
             try:
-                with database.reader() as reader:
+                with database_errors(path), database.reader() as reader:
                     context = self._context(database, writer, reader)
                     await self._host(context, exit_when_idle, errand)
                 if self._problem is not None:
@@ -235,7 +238,7 @@ class Engine:
             asked = self._changed.is_set()
             if watch.changed() or asked:
                 self._changed.clear()
-                self._notifier.look()
+                await self._apart("notifying", self._look_for_news)
                 commands.poll()
                 # Most commits are what agents print: those alone give nothing to do at once.
                 calm_until = time.monotonic() + (0.0 if asked else CALM_SECONDS)
@@ -243,7 +246,7 @@ class Engine:
             if step_at is not None and time.monotonic() >= step_at:
                 step_at = None
                 await self._step(context, commands)
-            await context.turns.read_all()
+            await self._apart("reading output", context.turns.read_all)
             if exit_when_idle and not _is_idle(context, commands):
                 idle_since = time.monotonic() + IDLE_SECONDS
             elif exit_when_idle and time.monotonic() > idle_since:
@@ -254,18 +257,35 @@ class Engine:
     async def _step(self, context: Context, commands: Commands) -> None:
         """One look at what can be done now. A database that cannot be written is asked again."""
         try:
-            await context.turns.deliver()
-            now = self._clock.now()
-            due = to_text(now - timedelta(seconds=RETRY_AFTER))
-            failed = {"before": due, "now": to_text(now)}
-            if context.reader.row(queries.FAILED_COORDINATORS, **failed) is not None:
-                await context.writer.write(lambda tx: retry_coordinators(tx, due))
-            if offers_due(context.reader, context.policy()):
-                await context.writer.write(lambda tx: offer_workers(tx, context.policy()))
-            await self._admit(context, commands)
+            await self._apart("starting turns", context.turns.deliver)
+            await self._apart("retrying coordinators", lambda: self._retry(context))
+            await self._apart("offering workers", lambda: _offer(context))
+            await self._apart("admitting workflows", lambda: self._admit(context, commands))
         except DatabaseError as error:
             log.error("%s", error)
             self._changed.set()
+
+    async def _apart(self, what: str, work: Callable[[], Awaitable[object]]) -> None:
+        """Do one part of the engine's work: what it raises stops no other part.
+
+        Raises `DatabaseError`.
+        """
+        try:
+            await work()
+        except DatabaseError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the bulkhead around all that is left
+            self._troubles.tell(what, error)
+
+    async def _look_for_news(self) -> None:
+        self._notifier.look()
+
+    async def _retry(self, context: Context) -> None:
+        now = self._clock.now()
+        due = to_text(now - timedelta(seconds=RETRY_AFTER))
+        failed = {"before": due, "now": to_text(now)}
+        if context.reader.row(queries.FAILED_COORDINATORS, **failed) is not None:
+            await context.writer.write(lambda tx: retry_coordinators(tx, due))
 
     async def _admit(self, context: Context, commands: Commands) -> None:
         """Start workflows that wait for room, in their order, until one must go on waiting."""
@@ -284,6 +304,9 @@ class Engine:
                     raise
                 except PerlesError as error:
                     log.warning("%s", error)
+                    continue
+                except Exception as error:  # noqa: BLE001 - the others in the line go on
+                    self._troubles.tell(f"admitting {workflow.id}", error)
                     continue
                 if result["status"] == "waiting" and workflow in line:
                     return
@@ -320,10 +343,17 @@ class Engine:
 
         async def pause(workflow_id: str) -> None:
             async with commands.lane(workflow_id):
-                await context.supervisor.pause(workflow_id, reason="the engine was stopped")
+                stop = context.supervisor.pause
+                why = "the engine was stopped"
+                await self._apart(f"pausing {workflow_id}", lambda: stop(workflow_id, reason=why))
 
         running = context.reader.all(Workflow, queries.RUNNING_WORKFLOWS)
         await asyncio.gather(*(pause(workflow.id) for workflow in running))
+
+
+async def _offer(context: Context) -> None:
+    if offers_due(context.reader, context.policy()):
+        await context.writer.write(lambda tx: offer_workers(tx, context.policy()))
 
 
 def _is_idle(context: Context, commands: Commands) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from perles.agents import bounds
+from perles.agents.builtin.provider import TextParser
 from perles.agents.identity import Identity, is_known
 from perles.agents.output import Batch, replay
 from perles.agents.process import TurnFiles
@@ -24,7 +26,8 @@ class LiveTurn:
     """A turn whose process may live.
 
     `ending` says how it is to end when we end it, `verdict` why, where its agent
-    is to be blamed. `pending` was read and is not in the journal yet.
+    is to be blamed. `pending` was read and is not in the journal yet. One that
+    `is_broken` raised what nobody expected: no more of it is read.
     """
 
     turn_id: int
@@ -47,6 +50,8 @@ class LiveTurn:
     log: SessionReader | None = None
     log_due_at: float = -math.inf
     is_child: bool = False
+    is_watched: bool = False
+    is_broken: bool = False
     troubled: bool = False
     written: int = -1
     heard_at: float = 0.0
@@ -68,15 +73,37 @@ class LiveTurn:
         Its parser is told again what it was told before: it may need to know. `environ`
         tells where its CLI keeps its sessions; without it their files are not read.
         """
-        files = TurnFiles.at(Path(turn.stdout_path))
-        identity = None
-        if turn.pid is not None and turn.start_ticks is not None and turn.boot_id is not None:
-            identity = Identity(turn.pid, turn.start_ticks, turn.boot_id)
         base = journal.decode(turn.session_base) if turn.session_base else {}
         parser = provider.parser(base.get("totals") or journal.decode(agent.session_totals))
         text_only = provider.prints_text_only
         if not text_only and turn.stdout_offset:
-            replay(files.stdout, turn.stdout_offset, parser)
+            replay(Path(turn.stdout_path), turn.stdout_offset, parser)
+        made = cls._of_rows(turn, agent, parser, policy, text_only=text_only)
+        made.has_mcp = provider.has_mcp
+        made.log = metering.reader(provider, environ, base)
+        return made
+
+    @classmethod
+    def broken(cls, turn: Turn, agent: Agent, policy: Callable[[], ResourcePolicy]) -> "LiveTurn":
+        """The turn of a row that cannot be read on: to be ended, and no more."""
+        made = cls._of_rows(turn, agent, TextParser(), policy, text_only=True)
+        made.is_broken = True
+        return made
+
+    @classmethod
+    def _of_rows(
+        cls,
+        turn: Turn,
+        agent: Agent,
+        parser: Parser,
+        policy: Callable[[], ResourcePolicy],
+        *,
+        text_only: bool,
+    ) -> "LiveTurn":
+        files = TurnFiles.at(Path(turn.stdout_path))
+        identity = None
+        if turn.pid is not None and turn.start_ticks is not None and turn.boot_id is not None:
+            identity = Identity(turn.pid, turn.start_ticks, turn.boot_id)
         return cls(
             turn_id=turn.id,
             workflow_id=turn.workflow_id,
@@ -90,9 +117,7 @@ class LiveTurn:
             policy=policy,
             offset=turn.stdout_offset,
             identity=identity,
-            has_mcp=provider.has_mcp,
             session_id=agent.provider_session_id,
-            log=metering.reader(provider, environ, base),
         )
 
     @property
@@ -113,6 +138,10 @@ class LiveTurn:
     def has_grown(self) -> bool:
         """Whether there is output to read, or the file is not the one it was."""
         return self.source.size(self.identity) != self.offset
+
+    def outcome(self, code: int | None, complaint: str) -> Outcome:
+        """How the turn ended, as its parser understood it."""
+        return bounds.outcome(self.parser.outcome(code, complaint))
 
     def read(self, *, ended: bool) -> Batch:
         """What the process printed since the last time."""

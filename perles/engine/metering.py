@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from perles.agents import bounds
 from perles.agents.output import Batch
 from perles.agents.provider import AgentEvent, Kind, Provider
 from perles.agents.session_log import SessionLog, SessionReader
@@ -85,7 +86,9 @@ async def told(live: LiveTurn, *, again: bool = False) -> AgentEvent | None:
         log.exception("cannot read the session of %s: it is not looked at any more", live.agent)
         live.log = None
         return None
-    return None if getattr(live.parser, "has_settled", False) else found
+    if found is None or getattr(live.parser, "has_settled", False):
+        return None
+    return bounds.event(found)
 
 
 async def at_end(live: LiveTurn, last: Batch | None) -> Batch | None:

@@ -12,6 +12,7 @@ from perles.domain.quoting import quoted
 from perles.domain.states import AGENT, TURN
 from perles.engine import admission, budget, enforcement, fault, mail, queries, reports
 from perles.engine.account import Account
+from perles.engine.bulkhead import UNHANDLED, has_failed_so_again
 from perles.engine.closing import request_end
 from perles.engine.scheduler import release_agent
 from perles.engine.setbacks import HOPELESS, explained, setback
@@ -120,6 +121,8 @@ def conclude(
         payload={"number": turn.number, "exit_code": exit_code, "error": error},
     )
     release_agent(tx, agent.id, "ai_call")
+    if error and error.startswith(UNHANDLED) and has_failed_so_again(tx, live.workflow_id):
+        request_end(tx, tx.need(Workflow, live.workflow_id), "fail", error)
     back = setback(tx, live, agent, outcome) if ending.agent == "turn_failed" else None
     again = _settle_messages(tx, agent, live.turn_id, ending, retry=back is not None)
     if again and outcome is LOST:

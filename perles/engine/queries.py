@@ -1,12 +1,13 @@
 """The statements that the engine runs, each once compiled."""
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Subquery,
     bindparam,
+    case,
     delete,
     exists,
     func,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     update,
 )
 
+from perles.domain.bounds import MAX_TOTAL_COST, MAX_TOTAL_TOKENS
 from perles.domain.states import LIVE_AGENTS, LIVE_TURNS, OPEN_TASK_STATES
 from perles.store.schema import (
     RANK,
@@ -158,6 +160,12 @@ LATEST_ENDED_TURNS: Final = Sql(
     select(Turn.error_class)
     .where(Turn.agent_id == bindparam("agent_id"), Turn.ended_at.is_not(None))
     .order_by(Turn.number.desc())
+    .limit(bindparam("limit"))
+)
+LATEST_ENDED_IN: Final = Sql(
+    select(Turn.error_class, Turn.error)
+    .where(Turn.workflow_id == _WF, Turn.ended_at.is_not(None))
+    .order_by(Turn.ended_at.desc(), Turn.id.desc())
     .limit(bindparam("limit"))
 )
 LAST_TURN_NUMBER: Final = Sql(
@@ -384,11 +392,24 @@ RESTATE_WAITING: Final = Sql(
     .values(reason=bindparam("reason_"), updated_at=bindparam("now_"))
 )
 LIMIT_ROWS: Final = Sql(select(ResourceLimit))
+
+
+def _sum(column: Any, added: str, most: float) -> ColumnElement[Any]:
+    """A total with more added to it, as long as it stays within its bound."""
+    total = column + bindparam(added)
+    return case((total > literal_column(str(most)), literal_column(str(most))), else_=total)
+
+
+def _tokens(column: Any, added: str) -> ColumnElement[Any]:
+    return _sum(column, added, MAX_TOTAL_TOKENS)
+
+
+def _cost(column: Any, added: str = "cost") -> ColumnElement[Any]:
+    return _sum(column, added, MAX_TOTAL_COST)
+
+
 ADD_USAGE_TO_TOTALS: Final = Sql(
-    update(Totals).values(
-        tokens=Totals.tokens + bindparam("tokens"),
-        cost_usd=Totals.cost_usd + bindparam("cost"),
-    )
+    update(Totals).values(tokens=_tokens(Totals.tokens, "tokens"), cost_usd=_cost(Totals.cost_usd))
 )
 COUNT_LEASES: Final = Sql(
     select(func.count()).select_from(Lease).where(Lease.kind == bindparam("kind"))
@@ -426,10 +447,10 @@ def _add_usage_to(model: type[Turn] | type[Agent]) -> Sql:
         update(model)
         .where(model.id == bindparam("id_"))
         .values(
-            tokens_in=model.tokens_in + bindparam("tokens_in"),
-            tokens_out=model.tokens_out + bindparam("tokens_out"),
-            tokens_cached=model.tokens_cached + bindparam("tokens_cached"),
-            cost_usd=model.cost_usd + bindparam("cost"),
+            tokens_in=_tokens(model.tokens_in, "tokens_in"),
+            tokens_out=_tokens(model.tokens_out, "tokens_out"),
+            tokens_cached=_tokens(model.tokens_cached, "tokens_cached"),
+            cost_usd=_cost(model.cost_usd),
             updated_at=bindparam("now_"),
         )
     )
@@ -441,8 +462,8 @@ ADD_USAGE_TO_WORKFLOW: Final = Sql(
     update(Workflow)
     .where(Workflow.id == bindparam("id_"))
     .values(
-        tokens_used=Workflow.tokens_used + bindparam("tokens"),
-        cost_usd=Workflow.cost_usd + bindparam("cost"),
+        tokens_used=_tokens(Workflow.tokens_used, "tokens"),
+        cost_usd=_cost(Workflow.cost_usd),
         updated_at=bindparam("now_"),
     )
 )

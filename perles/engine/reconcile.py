@@ -5,8 +5,9 @@ alive (adopted: watched and tailed from its offset), ended (its outcome is read
 from its files), or never started (lost: its messages wait again).
 """
 
-from perles.agents import families, process
+from perles.agents import bounds, families, process
 from perles.agents.identity import is_alive
+from perles.domain.errors import DatabaseError
 from perles.engine import fault, queries
 from perles.engine.beginning import ran, running
 from perles.engine.context import Context, log
@@ -21,19 +22,48 @@ from perles.store.schema import Agent, Turn, Workflow
 
 async def reconcile(context: Context) -> None:
     """Adopt, finish or lose every open turn, and serve running workflows again."""
-    counts = {"adopted": 0, "finished": 0, "lost": 0, "workflows": 0, "orphans": 0}
+    counts = dict.fromkeys(("adopted", "finished", "lost", "failed", "workflows", "orphans"), 0)
     counts["orphans"] = await end_orphans(context)
     moved = set()
     for workflow in context.reader.all(Workflow, queries.RUNNING_WORKFLOWS):
-        if await context.supervisor.reopen(workflow):
+        if await _reopen(context, workflow):
             moved.add(workflow.id)
         counts["workflows"] += 1
     for turn in context.reader.all(Turn, queries.OPEN_TURNS):
-        counts[await _settle(context, turn, cut_off=turn.workflow_id in moved)] += 1
+        counts[await _settle_or_fail(context, turn, cut_off=turn.workflow_id in moved)] += 1
     await context.supervisor.settle_ports()
     if any(counts.values()):
         log.info("reconciled: %s", counts)
         await context.writer.write(lambda tx: _record(tx, counts))
+
+
+async def _reopen(context: Context, workflow: Workflow) -> bool:
+    """Serve a workflow again, or pause it where that raises; whether it had to move."""
+    try:
+        return await context.supervisor.reopen(workflow)
+    except DatabaseError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the bulkhead: the other workflows go on
+        log.error("cannot serve workflow %s again", workflow.id, exc_info=error)
+        reason = f"it could not be served again: {error!r:.300}; perles resume goes on with it"
+        await context.supervisor.pause(workflow.id, reason=bounds.encodable(reason))
+        return False
+
+
+async def _settle_or_fail(context: Context, turn: Turn, *, cut_off: bool) -> str:
+    """`_settle`; a turn that raises what nobody expected fails, and no other."""
+    try:
+        return await _settle(context, turn, cut_off=cut_off)
+    except DatabaseError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the bulkhead
+        try:
+            await context.turns.abandon(turn, error)
+        except DatabaseError:
+            raise
+        except Exception:  # noqa: BLE001 - the bulkhead
+            log.exception("turn %s is left as it is", turn.id)
+    return "failed"
 
 
 async def _settle(context: Context, turn: Turn, *, cut_off: bool) -> str:

@@ -24,12 +24,15 @@ from perles.agents.process import SpawnError
 from perles.agents.provider import Launch, Outcome
 from perles.domain.errors import DatabaseError, PerlesError
 from perles.engine import calls, fault, metering, queries
-from perles.engine.beginning import begin, running, turn_context
+from perles.engine.beginning import begin, refused, running, turn_context
+from perles.engine.bulkhead import unhandled
 from perles.engine.census import Census
+from perles.engine.closing import request_end
 from perles.engine.context import Context, log
 from perles.engine.live import LiveTurn
 from perles.engine.outcome import LOST, Ending, apply_batch, conclude
 from perles.engine.turn_limits import TurnLimits
+from perles.store.database import Tx
 from perles.store.schema import Agent, Turn, Workflow
 
 KILL_PATIENCE: Final = 10.0
@@ -39,6 +42,8 @@ FAMILY_GRACE: Final = 1.0
 LIMIT_GRACE: Final = 5.0
 """Seconds that an agent gets to end when its time is up."""
 LOOK: Final = 0.02
+BROKEN: Final = Ending("fail", "turn_failed")
+"""How a turn ends that raised what nobody expected."""
 
 HOLD_SECONDS: Final = 2.0
 """How long no turn is started after one could not be for want of space, memory or processes."""
@@ -88,23 +93,46 @@ class Turns:
         found = context.reader.all(Agent, queries.DELIVERABLE, now=now)
         ready = [agent for agent in found if context.supervisor.is_open(agent.workflow_id)]
         for agent in await calls.admitted(context, ready):
-            await self._start(agent)
+            try:
+                await self._start(agent)
+            except DatabaseError:
+                raise
+            except Exception as error:  # noqa: BLE001 - the bulkhead: the other agents go on
+                await self._give_up_workflow(agent.workflow_id, error)
 
     async def _start(self, agent: Agent) -> None:
-        context = self._context
-        try:
-            base = await metering.base(context, agent)
-            begun = await context.writer.write(lambda tx: begin(tx, context, agent.id, base))
-        except DatabaseError:
-            raise
-        except (PerlesError, OSError) as error:
-            log.error("cannot prepare a turn of %s: %s", agent.name, error)
-            self._hold_until = time.monotonic() + HOLD_SECONDS
-            return
+        begun = await self._begin(agent)
         fault.at("begin.after-commit")
         if begun is None:
             return
         turn, workflow = begun
+        try:
+            await self._run(turn, agent, workflow)
+        except DatabaseError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the bulkhead
+            await self.abandon(turn, error)
+
+    async def _begin(self, agent: Agent) -> tuple[Turn, Workflow] | None:
+        """Commit the agent's turn; one that cannot be prepared has failed."""
+        context = self._context
+        try:
+            base = await metering.base(context, agent)
+            return await context.writer.write(lambda tx: begin(tx, context, agent.id, base))
+        except DatabaseError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the bulkhead
+            if _may_pass(error):
+                log.error("cannot prepare a turn of %s yet: %s", agent.name, error)
+                self._hold_until = time.monotonic() + HOLD_SECONDS
+                return None
+            refusal = await context.writer.write(lambda tx: refused(tx, agent.id))
+            if refusal is not None:
+                await self.abandon(refusal, error)
+        return None
+
+    async def _run(self, turn: Turn, agent: Agent, workflow: Workflow) -> None:
+        context = self._context
         live = LiveTurn.of(
             turn,
             agent,
@@ -166,6 +194,7 @@ class Turns:
     def watch(self, live: LiveTurn) -> None:
         """See the turn to its end: its process may be our child or one that we adopted."""
         self._live[live.turn_id] = live
+        live.is_watched = True
         loop = asyncio.get_running_loop()
         fd = None if live.identity is None else hold(live.identity)
         if fd is None:
@@ -197,39 +226,50 @@ class Turns:
             first = self._next % len(lives)
             self._next = first + share
             lives = (lives + lives)[first : first + share]
-        for live in lives:
+        grown = [live for live in lives if not live.is_broken and self._has_news(live)]
+        await asyncio.gather(*(self._read(live) for live in grown))
+        due = [live for live in lives if not live.reading.locked() and metering.is_due(live)]
+        await asyncio.gather(*(self._meter(live) for live in due if not live.is_broken))
+
+    def _has_news(self, live: LiveTurn) -> bool:
+        """Whether the turn printed more; one that goes too far is ended on the way."""
+        try:
             ended_by = None if live.ending else self._limits.broken_by(live, self._context.config)
             if ended_by is not None:
                 self._spawn_task(self._end_for(live, ended_by))
-        grown = [live for live in lives if not live.reading.locked() and live.has_grown()]
-        await asyncio.gather(*(self._read(live) for live in grown))
-        due = [live for live in lives if not live.reading.locked() and metering.is_due(live)]
-        await asyncio.gather(*(self._meter(live) for live in due))
+            return not live.reading.locked() and live.has_grown()
+        except Exception as error:  # noqa: BLE001 - the bulkhead
+            self._spawn_task(self._crash(live, error))
+            return False
 
     async def _read(self, live: LiveTurn) -> None:
-        async with live.reading:
-            if live.done.is_set():
-                return  # it was concluded while this waited
-            try:
+        try:
+            async with live.reading:
+                if live.done.is_set():
+                    return  # it was concluded while this waited
                 await self._ingest(live)
-            except (OSError, DatabaseError) as error:
-                if not live.troubled:
-                    log.error("cannot journal the output of %s now: %s", live.agent, error)
-                live.troubled = True
-            else:
-                live.troubled = False
+        except (OSError, DatabaseError) as error:
+            if not live.troubled:
+                log.error("cannot journal the output of %s now: %s", live.agent, error)
+            live.troubled = True
+        except Exception as error:  # noqa: BLE001 - the bulkhead
+            await self._crash(live, error)
+        else:
+            live.troubled = False
 
     async def _meter(self, live: LiveTurn) -> None:
         """Journal what the turn used so far, where its CLI writes that to a file."""
-        async with live.reading:
-            event = None if live.done.is_set() else await metering.told(live)
-            if event is None:
-                return
-            batch = Batch([event], live.offset, True)
-            try:
+        try:
+            async with live.reading:
+                event = None if live.done.is_set() else await metering.told(live)
+                if event is None:
+                    return
+                batch = Batch([event], live.offset, True)
                 await self._context.writer.write(lambda tx: apply_batch(tx, live, batch))
-            except DatabaseError as error:  # it is told again at the next call, or at the end
-                log.error("cannot journal what %s used now: %s", live.agent, error)
+        except DatabaseError as error:  # it is told again at the next call, or at the end
+            log.error("cannot journal what %s used now: %s", live.agent, error)
+        except Exception as error:  # noqa: BLE001 - the bulkhead
+            await self._crash(live, error)
 
     async def _ingest(self, live: LiveTurn) -> bool:
         """Journal one piece of output; whether that was all there is by now.
@@ -254,9 +294,55 @@ class Turns:
         ending = Ending("time_out" if timed_out else "fail", "turn_failed")
         await self.interrupt([live], ending, grace=LIMIT_GRACE if timed_out else 0.0)
 
+    async def abandon(self, turn: Turn, error: Exception) -> None:
+        """Fail a turn that raised what nobody expected, whatever is known of it by now."""
+        live = self._live.get(turn.id)
+        if live is None:
+            agent = self._context.reader.need(Agent, turn.agent_id)
+            live = LiveTurn.broken(turn, agent, self._context.policy)
+        await self._crash(live, error)
+
+    async def _crash(self, live: LiveTurn, error: Exception) -> None:
+        """The bulkhead: end this turn, with all that runs of it, and nothing else."""
+        _blame(live, error)
+        if live.is_watched:
+            self._spawn_task(self.interrupt([live], BROKEN, grace=0.0))
+        else:
+            await self.finish(live)
+
     async def finish(self, live: LiveTurn) -> None:
         """The process has ended: end what it left, drain its output, decide the outcome."""
         self._live[live.turn_id] = live
+        try:
+            await self._finish(live)
+        except DatabaseError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the bulkhead
+            if live.verdict is None or not live.is_broken:
+                _blame(live, error)
+            await self._give_up(live)
+
+    async def _give_up(self, live: LiveTurn) -> None:
+        """Conclude a turn by its row alone; where even that cannot be, its workflow fails."""
+        try:
+            await self._conclude(live, live.ending or BROKEN, live.verdict or LOST, None)
+        except DatabaseError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the bulkhead
+            self._let_go(live)
+            await self._give_up_workflow(live.workflow_id, error)
+
+    async def _give_up_workflow(self, workflow_id: str, error: Exception) -> None:
+        """Fail a workflow whose turns can neither be started nor ended."""
+        log.error("cannot handle the turns of %s", workflow_id, exc_info=error)
+        reason = unhandled(error).error
+
+        def fail(tx: Tx) -> None:
+            request_end(tx, tx.need(Workflow, workflow_id), "fail", reason)
+
+        await self._context.writer.write(fail)
+
+    async def _finish(self, live: LiveTurn) -> None:
         code = process.left_status(live.files.status)
         if code != 0:
             await self._end_family(live, grace=FAMILY_GRACE)
@@ -266,8 +352,11 @@ class Turns:
             if code is None and reaped is not None:
                 code, is_known = reaped
         async with live.reading:
+            if live.is_broken and live.verdict is not None:
+                await self._conclude(live, live.ending or BROKEN, live.verdict, code)
+                return
             last = await metering.at_end(live, await self._drain(live))
-            outcome = live.parser.outcome(code, "\n".join(tail_of(live.files.stderr)))
+            outcome = live.outcome(code, "\n".join(tail_of(live.files.stderr)))
             ending = Ending.of(outcome)
             if not is_known and not outcome.succeeded:
                 ending, outcome = Ending("lose", "turn_ended"), LOST
@@ -280,7 +369,7 @@ class Turns:
 
         The exit status of a process that was ended tells nothing.
         """
-        told = live.parser.outcome(None, "")
+        told = live.outcome(None, "")
         if verdict.error_class != "timed_out" or not told.succeeded:
             return verdict
         live.ending = None
@@ -313,10 +402,13 @@ class Turns:
             lambda tx: conclude(tx, context, live, ending, outcome, exit_code=code, last=last)
         )
         fault.at("outcome.after-commit")
+        self._let_go(live)
+        self._context.kick()
+
+    def _let_go(self, live: LiveTurn) -> None:
         self._live.pop(live.turn_id, None)
         live.source.close()
         live.done.set()
-        self._context.kick()
 
     async def interrupt(self, lives: list[LiveTurn], ending: Ending, *, grace: float) -> None:
         """End these turns: TERM to all that belongs to them, after `grace` seconds KILL."""
@@ -384,6 +476,13 @@ class Turns:
         """Wait for what is being concluded right now."""
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _blame(live: LiveTurn, error: Exception) -> None:
+    """No more of the turn is read; what was journalled of it stays."""
+    log.error("cannot handle turn %s of %s", live.number, live.agent, exc_info=error)
+    live.is_broken, live.verdict = True, unhandled(error)
+    live.ending = live.ending or BROKEN
 
 
 def _not_started(error: Exception) -> Outcome:

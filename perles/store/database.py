@@ -5,6 +5,7 @@ busy timeout, and BEGIN IMMEDIATE for each transaction, so that a read inside it
 is never stale when the write comes.
 """
 
+import logging
 import threading
 import time
 import weakref
@@ -19,11 +20,13 @@ from sqlalchemy.orm import class_mapper
 
 from perles.domain.clock import Clock, SystemClock, to_text
 from perles.domain.states import ALL_RULES
-from perles.store.failures import database_error, is_locked
+from perles.store.failures import database_error, is_locked, is_unusable
 from perles.store.schema import Base
 from perles.store.sql import Sql, by_id, insert_of, names, plain, update_of
 from perles.store.sqlite import BUSY_TIMEOUT, dbapi
 from perles.store.watch import Watch
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Base)
@@ -37,21 +40,30 @@ assert len(ALL_RULES) == len(_HELD_BY_MACHINES) + 1  # agents have two machines
 
 
 class Reader:
-    """Reads rows on one connection. Rows come as detached models or as plain rows."""
+    """Reads rows on one connection. Rows come as detached models or as plain rows.
 
-    __slots__ = ("_connection",)
+    Raises `DatabaseError` where the database at `path` cannot be read.
+    """
 
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
+    __slots__ = ("_connection", "_path")
+
+    def __init__(self, connection: Any, path: Path | str = "perles.db") -> None:
+        self._connection, self._path = connection, path
 
     def rows(self, sql: Sql, **params: Any) -> list[Any]:
         """All rows, each with access by column name."""
-        found: list[Any] = self._connection.execute(*sql.bind(params)).fetchall()
+        try:
+            found: list[Any] = self._connection.execute(*sql.bind(params)).fetchall()
+        except dbapi.Error as error:
+            raise self._told(error) from error
         return found
 
     def row(self, sql: Sql, **params: Any) -> Any:
         """The first row, or None."""
-        return self._connection.execute(*sql.bind(params)).fetchone()
+        try:
+            return self._connection.execute(*sql.bind(params)).fetchone()
+        except dbapi.Error as error:
+            raise self._told(error) from error
 
     def value(self, sql: Sql, **params: Any) -> Any:
         """The first column of the first row, or None."""
@@ -60,7 +72,14 @@ class Reader:
 
     def pragma(self, name: str) -> Any:
         """The value of a PRAGMA, such as `data_version`: it changes when others commit."""
-        return self._connection.execute(f"PRAGMA {name}").fetchone()[0]
+        try:
+            return self._connection.execute(f"PRAGMA {name}").fetchone()[0]
+        except dbapi.Error as error:
+            raise self._told(error) from error
+
+    def _told(self, error: Exception) -> Exception:
+        """The error to raise for the driver's."""
+        return database_error(self._path, error) if is_unusable(error) else error
 
     def watch(self, path: Path, *, settle: float, quiet: float) -> Watch:
         """Tells when others committed to the database at `path`, which this reads."""
@@ -110,6 +129,10 @@ class Tx(Reader):
     def __init__(self, connection: Any, now: str) -> None:
         super().__init__(connection)
         self.now = now
+
+    def _told(self, error: Exception) -> Exception:
+        """Who runs the transaction has to know the driver's own: it may be tried again."""
+        return error
 
     def run(self, sql: Sql, **params: Any) -> int:
         """Run a writing statement; the number of rows it changed."""
@@ -189,7 +212,7 @@ class Database:
         """A connection to read on; each statement sees the newest committed state."""
         connection = self.connect()
         try:
-            yield Reader(connection)
+            yield Reader(connection, self.path)
         finally:
             connection.close()
 
@@ -253,7 +276,10 @@ def begin(connection: Any, path: Path, patience: float = BUSY_TIMEOUT) -> None:
 def roll_back(connection: Any) -> None:
     """End a failed transaction without hiding why it failed."""
     if connection.in_transaction:
-        connection.execute("ROLLBACK")
+        try:
+            connection.execute("ROLLBACK")
+        except dbapi.Error as error:
+            log.error("a transaction could not be rolled back: %s", error)
 
 
 def _engine(path: Path) -> Engine:

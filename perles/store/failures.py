@@ -27,6 +27,13 @@ def is_locked(error: BaseException) -> bool:
     return isinstance(error, dbapi.OperationalError) and "locked" in str(error)
 
 
+def is_unusable(error: BaseException) -> bool:
+    """Whether the database itself is the trouble, and not what was asked of it."""
+    if isinstance(error, (dbapi.OperationalError, dbapi.InternalError)):
+        return True
+    return type(error) is dbapi.DatabaseError  # damaged, or no database: it has no class of its own
+
+
 def database_error(path: Path | str, error: BaseException) -> DatabaseError:
     """The error to show for what the driver raised on the database at `path`."""
     said = str(error)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from perles.domain.errors import DatabaseError
 from perles.store.database import Database, Tx, begin, roll_back
-from perles.store.failures import database_error
+from perles.store.failures import database_error, is_unusable
 from perles.store.sqlite import dbapi
 
 T = TypeVar("T")
@@ -58,7 +58,8 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="perles-writer", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the thread. Raises `DatabaseError`."""
+        self._connection = self._database.connect()
         self._thread.start()
 
     def close(self) -> None:
@@ -91,8 +92,7 @@ class Writer:
         self._jobs.put(_Job(work, asyncio.get_running_loop(), None))
 
     def _run(self) -> None:
-        connection = self._database.connect()
-        ended = False
+        connection, ended = self._connection, False
         while not ended:
             batch, ended = self._gather()
             if batch:
@@ -180,7 +180,7 @@ def _attempt(connection: Any, tx: Tx, job: _Job) -> _Done:
 
 def _takes_all_with_it(connection: Any, error: Exception) -> bool:
     """Whether the transaction is lost, as with a full disk, and not only the piece that failed."""
-    return isinstance(error, dbapi.OperationalError) or not connection.in_transaction
+    return is_unusable(error) or not connection.in_transaction
 
 
 def _answer(done: list[_Done]) -> None:

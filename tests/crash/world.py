@@ -166,7 +166,11 @@ class World:
     def finish(self, id: str, *, killed_agents: int = 0) -> None:
         """The workflow is at its end, and everything is as it must be."""
         self.wait_for_end(id)
-        port = self.value("SELECT mcp_port FROM workflows WHERE id = ?", id)
+        port = self.value(
+            "SELECT json_extract(payload, '$.port') FROM events "
+            "WHERE workflow_id = ? AND type = 'workflow.started'",
+            id,
+        )
         assert self.query("SELECT * FROM leases") == []
         assert not _listens(port)
         self.stop_engine()

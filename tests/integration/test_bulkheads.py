@@ -101,7 +101,7 @@ def test_an_engine_comes_up_beside_a_live_turn_that_it_cannot_handle(
     for id in (hostile, innocent):
         raising.wait_for("its turn", partial(_row, raising, BEGUN, id))
     engine.kill()
-    engine.communicate(timeout=30)
+    engine.wait(timeout=30)
 
     (raising.work / "now").touch()
     if how == "unknown":

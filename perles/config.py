@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from perles import provider_config, theme, yamlfile
+from perles import config_text, provider_config, theme, yamlfile
 from perles.config_files import files as files
 from perles.config_files import repo_of as repo_of
 from perles.config_files import user_file as user_file
@@ -148,7 +148,15 @@ def explain(
     """Every setting with its value and where it came from. Raises `UsageError`."""
     found = _collect(config_file, work_dir, environ)
     config = _build(found)
-    return [
+    who = [
+        Setting(
+            key,
+            config_text.shown(found[key].node.plain()) if key in found else "-",
+            found[key].origin if key in found else "default",
+        )
+        for key in (f"orchestration.{name}" for name in config_text.WHO)
+    ]
+    return who + [
         Setting(
             key,
             _written(getattr(getattr(config, option.section), option.field)),
@@ -171,20 +179,14 @@ def ignored_keys(paths: list[Path]) -> list[str]:
 
 
 def render_default() -> str:
-    """A configuration file with every key, its default and its meaning."""
-    lines = ["# Perles configuration. Every key with its default."]
-    above: list[str] = []
-    for section, (prefix, entries) in TABLE.items():
-        path = prefix.split(".")
-        for depth, name in enumerate(path):
-            if path[: depth + 1] != above[: depth + 1]:
-                lines.append(f"{'  ' * depth}{name}:")
-        above = path
-        defaults = getattr(Config(), section)
-        for name, (_, text) in entries.items():
-            written = _written(getattr(defaults, name))
-            lines.append(f"{'  ' * len(path)}{name}: {written}  # {text}")
-    return "\n".join(lines) + "\n"
+    """A configuration file with every key, commented out, its default and its meaning."""
+    default = Config()
+    return config_text.render(
+        {
+            key: _written(getattr(getattr(default, option.section), option.field))
+            for key, option in OPTIONS.items()
+        }
+    )
 
 
 def _collect(

@@ -142,7 +142,7 @@ OPTIONS: Final = {
 }
 
 IGNORED: Final = frozenset(
-    {"views", "ui", "theme.mode", "beads_dir", "sound", "flags"}
+    {"auto_refresh", "views", "ui", "theme.mode", "beads_dir", "sound", "flags"}
     | {
         f"orchestration.{name}"
         for name in (

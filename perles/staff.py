@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from perles.agents import sandbox
 from perles.agents.provider import find
+from perles.agents.survey import default_client
 from perles.domain.errors import UsageError
 from perles.domain.specs import Plan, WorkflowSpec
 from perles.domain.staffing import BUILTIN
@@ -39,7 +40,7 @@ def choose(
 
     With `here` also where one of them cannot be started on this machine.
     """
-    coordinator, coordinator_model = _coordinator(spec, plan, providers)
+    coordinator, coordinator_model = _coordinator(spec, plan, providers, environ)
     if coordinator == BUILTIN and plan.goal and not plan.tasks:
         raise UsageError(
             "cannot work towards a goal in words with the builtin coordinator: it only walks "
@@ -51,7 +52,7 @@ def choose(
     elif coordinator == BUILTIN and not prompts:
         worker, worker_model = BUILTIN, None
     else:
-        worker, worker_model = _worker(spec, coordinator, coordinator_model, providers)
+        worker, worker_model = _worker(spec, coordinator, coordinator_model, providers, environ)
     staff = Staff(coordinator, coordinator_model, worker, worker_model)
     for name, role in _used(staff, plan):
         found = find(name, providers.of(name, role))
@@ -61,22 +62,28 @@ def choose(
     return staff
 
 
-def _coordinator(spec: WorkflowSpec, plan: Plan, providers: Providers) -> tuple[str, str | None]:
+def _coordinator(
+    spec: WorkflowSpec, plan: Plan, providers: Providers, environ: Mapping[str, str]
+) -> tuple[str, str | None]:
     if spec.coordinator is not None:
         return split_choice(spec.coordinator)
     if plan.provider == BUILTIN:
         return BUILTIN, None
-    return providers.client_of("coordinator"), None
+    return default_client(providers, "coordinator", environ), None
 
 
 def _worker(
-    spec: WorkflowSpec, coordinator: str, model: str | None, providers: Providers
+    spec: WorkflowSpec,
+    coordinator: str,
+    model: str | None,
+    providers: Providers,
+    environ: Mapping[str, str],
 ) -> tuple[str, str | None]:
     """As configured; who chose only a coordinator, and configured nothing, means that one."""
     chosen = spec.coordinator is not None and coordinator != BUILTIN
     if chosen and not providers.names("worker"):
         return coordinator, model
-    return providers.client_of("worker"), None
+    return default_client(providers, "worker", environ), None
 
 
 def _used(staff: Staff, plan: Plan) -> Iterator[tuple[str, str]]:

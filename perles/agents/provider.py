@@ -178,7 +178,8 @@ def find(name: str, settings: ProviderSettings | None = None) -> Provider:
     if kind not in found:
         known = ", ".join(sorted(found)) or "none: reinstall perles"
         raise UsageError(
-            f"cannot find provider {kind!r}{nearest(kind, found)}; installed providers: {known}"
+            f"cannot find provider {kind!r}{nearest(kind, found)}; known are {known}; "
+            "perles providers tells which are on this machine"
         )
     provider: Provider = found[kind].load()(settings or ProviderSettings(name))
     return provider

@@ -7,7 +7,7 @@ from perles.agents.executable import version_of
 from perles.agents.provider import find, installed
 from perles.agents.sandbox import bubblewrap
 from perles.domain.errors import PerlesError
-from perles.provider_config import Providers
+from perles.provider_config import CLIS, Providers
 
 ABSTRACT: Final = "command"
 """The kind of provider that is none by itself."""
@@ -22,6 +22,25 @@ def names(providers: Providers) -> list[str]:
     """What every provider is called, the installed ones first."""
     found = [name for name in installed() if name != ABSTRACT]
     return found + sorted(set(providers.settings) - set(found))
+
+
+def default_client(providers: Providers, role: str, environ: Mapping[str, str]) -> str:
+    """The configured provider of a role; where none is, the first CLI that is on this machine."""
+    if providers.names(role):
+        return providers.client_of(role)
+    here = (name for name in CLIS if is_here(name, providers, environ))
+    return next(here, providers.client_of(role))
+
+
+def is_here(name: str, providers: Providers, environ: Mapping[str, str]) -> bool:
+    """Whether the program of a provider is on this machine."""
+    try:
+        executable = getattr(find(name, providers.of(name)), "executable", None)
+        if executable is not None:
+            executable(environ)
+    except PerlesError:
+        return False
+    return True
 
 
 def look(name: str, providers: Providers, environ: Mapping[str, str]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`perles create`, and how a spec is read from a command line."""
 
+import shutil
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -12,6 +13,19 @@ from perles.controlplane import ControlPlane
 from perles.domain.errors import UsageError
 from perles.domain.specs import WorkflowSpec
 
+LONGEST_COMMAND = 4
+"""Words, from which on a text without an option is taken for a goal."""
+_OPERATORS = frozenset({"&&", "||", "|", ";", ">", ">>", "<"})
+_SMALL_WORDS = frozenset(
+    {"the", "a", "an", "this", "that", "these", "my", "our", "your", "all", "every", "each"}
+    | {"it", "its", "of", "in", "into", "to", "for", "with", "from", "on", "out", "and", "or"}
+    | {"so", "is", "are", "be", "please", "why", "how", "what"}
+)
+_HOW_TO_COMMAND = (
+    "cannot tell whether {text!r} is a command or a goal: to run a command, make it a task: "
+    "printf '{{name: x, tasks: [{{key: x, run: \"%s\"}}]}}' '{text}' > x.yaml; perles run x.yaml; "
+    "a goal for agents is a sentence, with a full stop"
+)
 Target = Annotated[
     str,
     typer.Argument(
@@ -91,6 +105,8 @@ class SpecOptions(NamedTuple):
         """The spec of a workflow of this file, template or goal. Raises `UsageError`."""
         template, goal, args = target, None, self.args
         if is_goal(target):
+            if self.coordinator is None and is_command(target):
+                raise UsageError(_HOW_TO_COMMAND.format(text=target))
             if args:
                 raise UsageError(
                     "cannot use --arg with a goal in words: only templates have arguments"
@@ -135,6 +151,19 @@ def is_goal(target: str) -> bool:
     return (
         len(target.split()) > 1 and not target.endswith((".yaml", ".yml")) and not _exists(target)
     )
+
+
+def is_command(text: str) -> bool:
+    """Whether a text reads like a command line: it begins with a program, and is no sentence."""
+    words = text.split()
+    if shutil.which(words[0]) is None or "\n" in text:
+        return False
+    if any(word.startswith("-") or word in _OPERATORS for word in words[1:]):
+        return True
+    is_sentence = text.rstrip().endswith((".", "!", "?")) or _SMALL_WORDS & set(
+        text.lower().split()
+    )
+    return len(words) <= LONGEST_COMMAND and not is_sentence
 
 
 def _is_file(target: str) -> bool:

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -188,6 +188,12 @@ def span(seconds: float | None) -> str:
         return f"{hours}h{minute:02}m"
     days, hour = divmod(hours, 24)
     return f"{days}d{hour:02}h"
+
+
+def spent(row: Mapping[str, Any]) -> str:
+    """`, 12,345 tokens, 0.12 USD`: what a workflow used; "" where that is nothing."""
+    tokens = f", {row['tokens_used']:,} tokens" if row["tokens_used"] else ""
+    return tokens + (f", {row['cost_usd']:.2f} USD" if row["cost_usd"] else "")
 
 
 def between(start: str | None, end: str | None, now: datetime | None = None) -> float | None:

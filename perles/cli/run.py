@@ -11,7 +11,7 @@ import typer
 from perles.cli import create, streams
 from perles.cli.events import line_of
 from perles.cli.options import options
-from perles.cli.output import on_terminal, print_json, print_line, say, span, warn
+from perles.cli.output import on_terminal, print_json, print_line, say, span, spent, warn
 from perles.cli.show import print_failures
 from perles.controlplane import ControlPlane
 from perles.domain.errors import CommandFailedError, NotFoundError, PerlesError, WrongStateError
@@ -241,6 +241,8 @@ def _say_end(shown: Json) -> None:
     why = f" ({clean(shown['reason'])})" if shown["reason"] else ""
     say(
         f"\n{shown['id']} {clean(shown['name'])}: {shown['state']}{why}, "
-        f"{counts['done']}/{counts['total']} tasks in {span(shown['uptime_s'])}"
+        f"{counts['done']}/{counts['total']} tasks in {span(shown['uptime_s'])}{spent(shown)}"
     )
     say(f"look: perles show {shown['id']} · perles events {shown['id']}")
+    if shown["state"] in ("failed", "stopped"):
+        say(f"go on where it ended: perles retry {shown['id']} --start")

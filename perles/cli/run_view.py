@@ -11,7 +11,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from perles.cli.output import between, span
+from perles.cli.output import between, span, spent
 from perles.controlplane import ControlPlane
 from perles.store.views import Json
 from perles.text import clean
@@ -46,7 +46,7 @@ class RunView:
         for task in chosen:
             table.add_row(*self._cells(task, depth_of(tasks).get(task["key"], 0)))
         hidden = len(tasks) - len(chosen)
-        parts: list[RenderableType] = [self._head(), table]
+        parts: list[RenderableType] = [self._head(), table if tasks else self._planning()]
         if hidden:
             parts.append(Text(f"  … {hidden} more tasks", style="dim"))
         parts.append(self._foot())
@@ -59,6 +59,15 @@ class RunView:
             head.append(f"  {clean(self.shown['reason'])}", style="yellow")
         head.no_wrap = True
         return head
+
+    def _planning(self) -> Table:
+        """What goes on before there is a task: a coordinator may think for a while."""
+        grid = Table.grid(padding=(0, 1))
+        if self.shown["ended_at"] is None:
+            doing = " · ".join(self.shown["waits_for"]) or "starting"
+            said = doing.replace("coordinator: its turn", "the coordinator plans")
+            grid.add_row(self._spinner, Text(clean(said), style="dim", no_wrap=True))
+        return grid
 
     def _cells(self, task: Json, depth: int) -> list[Text | Spinner]:
         mark, style = MARKS.get(task["status"], ("", ""))
@@ -81,8 +90,9 @@ class RunView:
         bar = ProgressBar(total=max(1, len(tasks)), completed=ended, width=30)
         grid.add_row(
             bar,
-            Text(f"{ended}/{len(tasks)}"),
+            Text(f"{ended}/{len(tasks)}" if tasks else ""),
             Text(span(between(self.shown["started_at"], self.shown["ended_at"])), style="dim"),
+            Text(spent(self.shown).removeprefix(", "), style="dim", no_wrap=True),
             Text("" if self.shown["ended_at"] else self._way_out, style="dim", no_wrap=True),
         )
         return grid

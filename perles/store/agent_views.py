@@ -71,12 +71,14 @@ def provider_holds(connection: Connection | None) -> dict[str, Json]:
 
 
 def staff(connection: Connection | None, workflow_id: str) -> frozenset[str]:
-    """The providers of a workflow's roles and tasks."""
+    """The providers that a workflow's agents can be of."""
     if connection is None:
         return frozenset()
     query = (
         "SELECT provider FROM workflows WHERE id = ? UNION "
-        "SELECT worker_provider FROM workflows WHERE id = ? AND worker_provider IS NOT NULL UNION "
+        "SELECT worker_provider FROM workflows w WHERE id = ? AND worker_provider IS NOT NULL "
+        "AND (provider != 'builtin' OR EXISTS (SELECT 1 FROM tasks t WHERE t.workflow_id = w.id "
+        "AND t.run IS NULL AND t.worker IS NULL AND t.assignee IS NOT 'human')) UNION "
         "SELECT worker FROM tasks WHERE workflow_id = ? AND worker IS NOT NULL"
     )
     rows = connection.execute(query, (workflow_id,) * 3)

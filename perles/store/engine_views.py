@@ -64,8 +64,11 @@ def is_full(folder: Path) -> bool:
 
 
 def asked_for(connection: Connection) -> set[str]:
-    """The workflows for which a command waits to be taken."""
-    query = "SELECT DISTINCT workflow_id FROM commands WHERE status = 'queued'"
+    """The workflows that wait to be started or to go on, by a command that nobody took yet."""
+    query = (
+        "SELECT DISTINCT workflow_id FROM commands WHERE status = 'queued' "
+        "AND kind IN ('start', 'resume')"
+    )
     return {row[0] for row in connection.execute(query)}
 
 

@@ -13,6 +13,7 @@ from perles.doctor.machine import (
     interpreter,
     ports,
     proxies,
+    service,
 )
 from perles.doctor.machine.surroundings import Surroundings as Surroundings
 
@@ -24,6 +25,7 @@ CHECKS: Final[tuple[Callable[[Surroundings], Iterator[Finding]], ...]] = (
     agents.check,
     ports.check,
     proxies.check,
+    service.check,
     consistency.check,
 )
 

@@ -1,0 +1,74 @@
+"""The configuration in words: a file to start with, and every setting with its origin."""
+
+import json
+from typing import Any, Final
+
+from perles.config_keys import TABLE
+from perles.provider_config import CLIS, DEFAULT_CLIENT
+
+_FIRST: Final = f"the first CLI on this machine, {DEFAULT_CLIENT} before all others"
+_CLI: Final = (
+    '{model: some-model, args: [], env: {SOME_KEY: "${SOME_KEY}"}}',
+    "model, executable, args, env, mode and sandbox of this CLI",
+)
+WHO: Final[dict[str, tuple[str, str]]] = {
+    "client": ("claude", f"who runs agents of every role; unless set: {_FIRST}"),
+    "coordinator_client": ("claude", "who leads, over client"),
+    "worker_client": ("codex", "who works, over client"),
+    "observer_client": ("claude", "who observes, over client"),
+    **dict.fromkeys(CLIS, _CLI),
+    "claude_worker": ("{model: some-model}", "what workers have over claude's: model, env, args"),
+    "claude_observer": ("{model: some-model}", "what observers have over claude's"),
+    "providers": (
+        "{mycli: {type: command, argv: [mycli, run], prompt: stdin, output: text}}",
+        "any other CLI by a name of its own: docs/agents.md",
+    ),
+    "sandbox": ("none", "none or bubblewrap, for all or by role: {worker: bubblewrap}"),
+}
+"""Keys below `orchestration` that say who runs agents: an example, and what it means."""
+
+
+def render(written: dict[str, str]) -> str:
+    """A file with every key, commented out, its default or an example, and its meaning.
+
+    `written` has the default of each key of `TABLE` as one writes it.
+    """
+    lines = [
+        "# Perles configuration: every key with its default, or an example, and its meaning.",
+        "# All are commented out: uncomment what is to differ.",
+        "orchestration:",
+        *(f"  # {name}: {example}  # {text}" for name, (example, text) in WHO.items()),
+    ]
+    above = ["orchestration"]
+    for prefix, entries in TABLE.values():
+        path = prefix.split(".")
+        for depth, name in enumerate(path):
+            if path[: depth + 1] != above[: depth + 1]:
+                lines.append(f"{'  ' * depth}{name}:")
+        above = path
+        indent = "  " * len(path)
+        for name, (_, text) in entries.items():
+            lines.append(f"{indent}# {name}: {written[f'{prefix}.{name}']}  # {text}")
+    return "\n".join(lines) + "\n"
+
+
+def shown(plain: Any) -> str:
+    """A value as one writes it, with what an `env` holds left out: it may be a secret."""
+    return plain if isinstance(plain, str) else json.dumps(_masked(plain), ensure_ascii=False)
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_masked(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: {name: _secret(text) for name, text in item.items()}
+        if key == "env" and isinstance(item, dict)
+        else _masked(item)
+        for key, item in value.items()
+    }
+
+
+def _secret(text: Any) -> str:
+    return str(text) if str(text).startswith("${") else "…"

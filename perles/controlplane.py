@@ -108,12 +108,12 @@ class ControlPlane(EngineHost):
 
         Raises `UsageError` for a wrong one, `NoEngineError`.
         """
-        from perles.requests import append_reload
+        from perles.requests import append_for_engine
 
         self.config()
         if not self.engine_runs():
             raise NoEngineError("no engine runs: the next one reads the configuration by itself")
-        command_id = self._database.write(append_reload)
+        command_id = self._database.write(lambda tx: append_for_engine(tx, "reload"))
         while True:
             with views.reading(self.database_path) as connection:
                 command = views.command(connection, command_id)

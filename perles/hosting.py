@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from perles import isolated
+from perles import isolated, watchdog
 from perles.agents.identity import Identity, is_alive
 from perles.domain.errors import EngineRunsError, NoEngineError, PerlesError, UsageError
 from perles.engine import process
@@ -126,11 +126,12 @@ class EngineHost:
     def ensure_engine(self, *, exit_when_idle: bool = True) -> bool:
         """See that an engine runs; whether this call started it.
 
-        The one it starts is a process of its own, which outlives its caller and, with
-        `exit_when_idle`, ends when nothing runs or waits. Raises `PerlesError` when it
-        does not come up.
+        The one it starts is a process of its own, which outlives its caller, is started
+        again where it is killed, and, with `exit_when_idle`, ends when nothing runs or
+        waits. Without, one that runs already is told to stay. Raises `PerlesError` when
+        it does not come up.
         """
-        if self.engine_runs():
+        if self.engine_runs() and (exit_when_idle or self._has_agreed_to_stay()):
             return False
         self.config()
         _ = self._database
@@ -138,7 +139,7 @@ class EngineHost:
         command = isolated.command("perles", "serve", "--foreground")
         with log.open("ab") as output:
             child = subprocess.Popen(
-                [*command, "--exit-when-idle"] if exit_when_idle else command,
+                watchdog.command(command, idle="--exit-when-idle" if exit_when_idle else ""),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -152,11 +153,26 @@ class EngineHost:
             if child.poll() is not None:
                 return self._engine_came_up_elsewhere(log)
             status = self.engine_status()
-            if status is not None and status["pid"] == child.pid:
+            if status is not None and watchdog.of_engine(status["pid"]) == child.pid:
                 child.returncode = 0  # it outlives us: nothing to wait for
                 return True
             time.sleep(POLL)
         raise PerlesError(f"cannot start the engine: it takes too long; look at {log}")
+
+    def _has_agreed_to_stay(self) -> bool:
+        """Tell the engine that runs to stay when idle; False where it ended instead."""
+        from perles.requests import append_for_engine
+
+        command_id = self._database.write(lambda tx: append_for_engine(tx, "stay"))
+        while self.engine_runs():
+            with views.reading(self.database_path) as connection:
+                status = views.command(connection, command_id)["status"]
+            if status == "succeeded":
+                return True
+            if status in ("failed", "rejected"):
+                raise PerlesError("cannot make the engine that runs stay: perles engine logs")
+            time.sleep(POLL)
+        return False
 
     def _engine_came_up_elsewhere(self, log: Path) -> bool:
         """Two that start at once: one wins, and serves both."""
@@ -173,6 +189,7 @@ class EngineHost:
 
         With `leave_agents` the agents work on, and the next engine goes on with them.
         """
+        self._stop_pausing_watchdog()
         engine = self._engine()
         if engine is None:
             raise NoEngineError
@@ -181,12 +198,19 @@ class EngineHost:
             raise _still_runs(engine)
         return engine.pid
 
+    def _stop_pausing_watchdog(self) -> None:
+        """End a watchdog that waits to start its engine again."""
+        if not self.engine_runs() and (dog := watchdog.pauses(self.paths.root)) is not None:
+            os.kill(dog, signal.SIGTERM)
+            (self.paths.root / watchdog.FILE).unlink(missing_ok=True)
+
     def shutdown(self, timeout: float = 60.0) -> None:
         """See that no engine runs: what runs is paused, and can be resumed later.
 
         Agents that need longer than `timeout` to end are killed. Raises `PerlesError`
         when even that does not end the engine.
         """
+        self._stop_pausing_watchdog()
         engine = self._engine()
         if engine is None:
             return
@@ -252,5 +276,6 @@ def _resident(pid: int) -> int | None:
 
 
 def _still_runs(engine: Identity) -> PerlesError:
-    pid = engine.pid
-    return PerlesError(f"cannot stop the engine: pid {pid} still runs; kill -9 {pid}")
+    pid, dog = engine.pid, watchdog.of_engine(engine.pid)
+    pids = pid if dog is None else f"{dog} {pid}"
+    return PerlesError(f"cannot stop the engine: pid {pid} still runs; kill -9 {pids}")

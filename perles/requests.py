@@ -43,6 +43,6 @@ def append_command(tx: Tx, workflow_id: str, kind: str, args: dict[str, Any]) ->
     )
 
 
-def append_reload(tx: Tx) -> int:
-    """Queue the command that makes the engine read its configuration again; its id."""
-    return tx.insert(Command, kind="reload", source="user", status="queued")
+def append_for_engine(tx: Tx, kind: str) -> int:
+    """Queue a command for the engine itself, `reload` or `stay`; its id."""
+    return tx.insert(Command, kind=kind, source="user", status="queued")

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
+from perles import watchdog
 from perles.agents.output import follow_lines, tail_of
 from perles.cli.options import Json
 from perles.cli.output import age, print_json, say
@@ -20,11 +21,12 @@ app = typer.Typer(help="The engine: the one process that runs workflows.", no_ar
 @app.command()
 def status(json: Json = False) -> None:
     """Tell whether an engine runs (exit 5 when none does)."""
-    found = ControlPlane().engine_status()
+    plane = ControlPlane()
+    found = plane.engine_status()
     if json:
         print_json(found)
     if found is None:
-        raise NoEngineError
+        raise _none_runs(watchdog.word(plane.paths.root))
     if not json:
         ports = ", ".join(str(port) for port in found["ports"]) or "none"
         say(f"engine {found['version']} runs: pid {found['pid']} on {found['host']}")
@@ -35,6 +37,12 @@ def status(json: Json = False) -> None:
         say(f"ports {ports}")
         if found["memory_bytes"] is not None:
             say(f"memory {found['memory_bytes'] / 2**20:.0f} MiB")
+
+
+def _none_runs(why: str | None) -> NoEngineError:
+    if why is None:
+        return NoEngineError()
+    return NoEngineError(f"no engine runs: {why}; why it died: perles engine logs")
 
 
 @app.command()

@@ -50,7 +50,8 @@ def command(
     elif plane.ensure_engine(exit_when_idle=exit_when_idle):
         say("the engine runs; perles engine status tells more")
     else:
-        say("an engine runs already; perles engine status tells more")
+        kept = "" if exit_when_idle else ", and stays"
+        say(f"an engine runs already{kept}; perles engine status tells more")
 
 
 def _override(**limits: int | None) -> None:

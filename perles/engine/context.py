@@ -34,6 +34,8 @@ class Context:
     """Take up the configuration as it stands now; by key, what was and what is."""
     kick: Callable[[], None]
     """Look again at what can be delivered, admitted or ended: something changed."""
+    stay: Callable[[], None] = lambda: None
+    """Do not end when idle any more."""
     providers: dict[str, Provider] = field(default_factory=dict)
     closing: set[str] = field(default_factory=set)
     """Workflows about to end: no new turns, and their agents' commands are refused."""

@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
+from perles import watchdog
 from perles.agents.process import take_open_files
 from perles.config import Config
 from perles.domain.clock import Clock, SystemClock, to_text
@@ -80,6 +81,7 @@ class Engine:
         self._awake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._leave_agents = False
+        self._exit_when_idle = False
         self._lock = EngineLock(paths.database_path())
         self._problem: PerlesError | None = None
         self._writer: Writer | None = None
@@ -104,6 +106,11 @@ class Engine:
         self._changed.set()
         self._awake.set()
 
+    def stay(self) -> None:
+        """Do not end when idle, though the engine was started so."""
+        self._exit_when_idle = False
+        watchdog.stays()
+
     def hurry(self) -> None:
         """Give agents that are being paused or stopped no more time: kill them."""
         if self._turns is not None:
@@ -117,6 +124,7 @@ class Engine:
         For an `errand` it only carries out the queued commands of these kinds, starts
         no agent, and leaves those that live to the next engine.
         """
+        self._exit_when_idle = exit_when_idle
         path = self._paths.database_path()
         self._paths.refuse_shared()
         refuse_network(path)
@@ -130,7 +138,7 @@ class Engine:
             try:
                 with database_errors(path), database.reader() as reader:
                     context = self._context(database, writer, reader)
-                    await self._host(context, exit_when_idle, errand)
+                    await self._host(context, errand)
                 if self._problem is not None:
                     raise self._problem
             finally:
@@ -146,13 +154,12 @@ class Engine:
             reader=reader,
             environ={k: v for k, v in os.environ.items() if not k.startswith("PERLES_")},
             reload=self.reload,
+            stay=self.stay,
             kick=self._kick,
         )
         return self._running
 
-    async def _host(
-        self, context: Context, exit_when_idle: bool, errand: frozenset[str] | None
-    ) -> None:
+    async def _host(self, context: Context, errand: frozenset[str] | None) -> None:
         commands = Commands(context)
         unserved = Unserved(context, commands)
         servers = McpServers(EngineToolHost(context, commands), unserved, self._paths.root)
@@ -179,10 +186,11 @@ class Engine:
                 commands.poll(errand)
                 await commands.settle()
                 return
+            watchdog.came_up(self._paths.root)
             servers.start()
             await notifier.start()
             sweeps.start()
-            await self._loop(context, commands, exit_when_idle)
+            await self._loop(context, commands)
             await commands.settle()
             if not self._leave_agents:
                 await self._pause_all(context, commands)
@@ -219,18 +227,16 @@ class Engine:
 
         return run
 
-    async def _loop(self, context: Context, commands: Commands, exit_when_idle: bool) -> None:
+    async def _loop(self, context: Context, commands: Commands) -> None:
         watch = context.reader.watch(
             context.database.path, settle=SETTLE_SECONDS, quiet=QUIET_SECONDS
         )
         try:
-            await self._work(context, commands, watch, exit_when_idle)
+            await self._work(context, commands, watch)
         finally:
             watch.close()
 
-    async def _work(
-        self, context: Context, commands: Commands, watch: Watch, exit_when_idle: bool
-    ) -> None:
+    async def _work(self, context: Context, commands: Commands, watch: Watch) -> None:
         idle_since = time.monotonic() + START_SECONDS
         step_at: float | None = None
         while not self._stopping.is_set():
@@ -247,11 +253,11 @@ class Engine:
                 step_at = None
                 await self._step(context, commands)
             await self._apart("reading output", context.turns.read_all)
-            if exit_when_idle and not _is_idle(context, commands):
+            if self._exit_when_idle and not _is_idle(context, commands):
                 idle_since = time.monotonic() + IDLE_SECONDS
-            elif exit_when_idle and time.monotonic() > idle_since:
+            elif self._exit_when_idle and time.monotonic() > idle_since:
                 return
-            busy = exit_when_idle or step_at is not None or context.turns.any_live()
+            busy = self._exit_when_idle or step_at is not None or context.turns.any_live()
             await (self._wait(TICK) if busy else self._wait_for_a_write(watch))
 
     async def _step(self, context: Context, commands: Commands) -> None:

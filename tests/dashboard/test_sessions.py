@@ -1,7 +1,5 @@
 """Whole sessions on a terminal, against a real engine."""
 
-import os
-import signal
 import sqlite3
 from collections.abc import Iterator
 
@@ -88,8 +86,7 @@ def test_the_engine_that_ends_is_told_and_a_key_brings_it_back(
     home.perles("create", home.pipeline("slow", [{"key": "a", "run": "sleep 60"}]))
     home.perles("start", "slow")
     terminal.shows("● running")
-    pid = home.json("engine", "status", "--json")["pid"]
-    os.kill(pid, signal.SIGKILL)
+    home.kill_engine()
     terminal.shows("no engine runs: nothing goes on; E starts one")
 
     terminal.type("E")

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from perles import watchdog
 from tests import ports
 
 DEADLINE = 30.0
@@ -38,6 +39,12 @@ class Home:
     def database(self) -> Path:
         """The database file."""
         return self.root / "perles.db"
+
+    def kill_engine(self) -> None:
+        """SIGKILL for the engine that runs on its own, and for what would start it again."""
+        pid = self.json("engine", "status", "--json")["pid"]
+        dog = watchdog.of_engine(pid)
+        signal_all([pid] if dog is None else [dog, pid], signal.SIGKILL)
 
     def argv(self, *args: str | Path) -> list[str]:
         """The command line that runs perles."""

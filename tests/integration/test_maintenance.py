@@ -1,6 +1,5 @@
 """`perles maintenance check|reconcile`: what cron runs; quiet when all is well."""
 
-import os
 import shutil
 import signal
 import sqlite3
@@ -27,7 +26,7 @@ def _write(home: Home, statement: str) -> None:
 
 
 def _kill_engine_and_agents(home: Home, id: str) -> None:
-    os.kill(home.json("engine", "status", "--json")["pid"], signal.SIGKILL)
+    home.kill_engine()
     signal_all(families.family([f"PERLES_WORKFLOW={id}"]), signal.SIGKILL)
 
 

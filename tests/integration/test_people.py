@@ -1,8 +1,6 @@
 """Tasks that wait for a person: asked, shown, approved, denied; the inbox; notifications."""
 
 import json
-import os
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -106,8 +104,7 @@ def test_a_paused_workflow_is_answered_with_no_engine(home: Home) -> None:
 
 def test_a_question_outlives_a_killed_engine(home: Home) -> None:
     id = _waiting(home)
-    pid = home.json("engine", "status", "--json")["pid"]
-    os.kill(pid, signal.SIGKILL)
+    home.kill_engine()
     home.wait_for("its end", lambda: home.perles("engine", "status").returncode == 5)
 
     assert home.perles("approve", id, "ok").returncode == 0

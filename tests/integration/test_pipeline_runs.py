@@ -1,7 +1,6 @@
 """A pipeline runs from its file to its end, through real processes."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -345,7 +344,7 @@ def test_an_agent_outwaits_an_engine_that_is_away(home: Home) -> None:
     home.perles("start", id)
     _begun(home, id)
 
-    os.kill(home.json("engine", "status", "--json")["pid"], signal.SIGKILL)
+    home.kill_engine()
     (home.work / "go").touch()
     home.wait_for("the command's end", (home.work / "gone").exists)  # its report finds nobody
     home.perles("serve", "--exit-when-idle", timeout=60)

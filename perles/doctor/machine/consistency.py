@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from perles import watchdog
 from perles.doctor.finding import NOTE, OK, PROBLEM, Finding
 from perles.doctor.machine.surroundings import Surroundings
 from perles.domain.errors import DatabaseError
@@ -22,6 +23,8 @@ def check(surroundings: Surroundings) -> Iterator[Finding]:
         with views.reading(path) as connection:
             if views.has_work(connection) and not engine:
                 text = "workflows run or wait to start, but no engine does"
+                if (why := watchdog.word(surroundings.paths.root)) is not None:
+                    text = f"{text}: {why}"
                 yield Finding("engine", PROBLEM, text, "perles serve --detach")
             else:
                 yield Finding("engine", OK, "runs" if engine else "none runs, none is needed")

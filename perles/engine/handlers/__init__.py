@@ -22,6 +22,7 @@ from perles.engine.handlers import (
     signal_complete,
     signal_ready,
     spawn_worker,
+    stay,
 )
 from perles.engine.handlers.base import Action, Tool
 
@@ -37,6 +38,7 @@ ACTIONS: Final[dict[str, Action]] = {
     "deny": answer.deny,
     "set": set.set_,
     "reload": reload.reload,
+    "stay": stay.stay,
     "send": send.send,
     "agent.spawn": agents.spawn,
     "agent.stop": agents.stop,

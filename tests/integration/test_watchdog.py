@@ -1,0 +1,122 @@
+"""A killed engine comes back by itself; one that ended on purpose does not."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from perles import watchdog
+from perles.agents.identity import identify
+from tests.integration.cli import Home
+
+UP = "kill -USR1 $PPID; "
+"""What an engine tells its watchdog when it has come up."""
+
+
+def _watch(tmp_path: Path, engine: str, idle: str = "") -> tuple[int, list[str]]:
+    """Watch a shell in the engine's place, with pauses of no length; exit code and starts."""
+    quick = tmp_path / "bin"
+    quick.mkdir()
+    (quick / "sleep").write_text("#!/bin/sh\n")
+    (quick / "sleep").chmod(0o755)
+    script = f'echo "start $*" >> {tmp_path}/starts; {engine}'
+    done = subprocess.run(
+        watchdog.command(["/bin/sh", "-c", script, "engine"], idle=idle),
+        env={"PERLES_HOME": str(tmp_path), "PATH": f"{quick}:{os.environ['PATH']}"},
+        check=False,
+        timeout=60,
+    )
+    return done.returncode, (tmp_path / "starts").read_text().splitlines()
+
+
+def test_an_engine_that_dies_again_and_again_is_given_up_and_that_is_told(tmp_path: Path) -> None:
+    code, starts = _watch(tmp_path, UP + "kill -KILL $$")
+
+    assert (code, len(starts)) == (128 + signal.SIGKILL, 6)
+    said = watchdog.word(tmp_path)
+    assert said is not None
+    assert said == (
+        "the engine died 6 times within a minute (killed by signal 9), and is not started again"
+    )
+
+
+@pytest.mark.parametrize("code", [0, 2, 4, 5, 7, 130, 143])
+def test_an_engine_that_ends_on_purpose_ends_its_watchdog(tmp_path: Path, code: int) -> None:
+    assert _watch(tmp_path, UP + f"exit {code}") == (code, ["start "])
+    assert watchdog.word(tmp_path) is None
+
+
+def test_an_engine_that_never_came_up_is_not_started_again(tmp_path: Path) -> None:
+    assert _watch(tmp_path, "exit 1") == (1, ["start "])
+
+
+def test_an_internal_error_is_a_death(tmp_path: Path) -> None:
+    again = f"[ $(wc -l < {tmp_path}/starts) -lt 3 ] || exit 0; exit 1"
+
+    code, starts = _watch(tmp_path, UP + again)
+
+    assert (code, len(starts)) == (0, 3)
+
+
+def test_an_engine_that_was_told_to_stay_stays_when_it_is_started_again(tmp_path: Path) -> None:
+    again = f"[ $(wc -l < {tmp_path}/starts) -lt 2 ] || exit 0; kill -USR2 $PPID; kill -KILL $$"
+
+    _, starts = _watch(tmp_path, UP + again, idle="--exit-when-idle")
+
+    assert starts == ["start --exit-when-idle", "start "]
+
+
+def _status(home: Home) -> int:
+    return int(home.json("engine", "status", "--json")["pid"])
+
+
+def test_a_killed_engine_comes_back_and_ends_its_work(home: Home) -> None:
+    home.perles("serve", "--detach")
+    run = "echo begun; until test -e go; do sleep 0.1; done"
+    id = home.perles("create", home.pipeline("p", [{"key": "a", "run": run}])).stdout.strip()
+    home.perles("start", id)
+    home.wait_for("the command", lambda: "begun" in home.perles("logs", id).stdout)
+    first = _status(home)
+    dog = watchdog.of_engine(first)
+    assert dog is not None
+
+    os.kill(first, signal.SIGKILL)
+    home.wait_for(
+        "another engine",
+        lambda: home.perles("engine", "status").returncode == 0 and _status(home) != first,
+    )
+    (home.work / "go").touch()
+    home.wait_for("the end", lambda: home.json("show", id, "--json")["state"] == "completed")
+
+    assert watchdog.of_engine(_status(home)) == dog
+    assert "killed by signal 9" in home.perles("engine", "logs").stdout
+    home.perles("engine", "stop")
+    home.wait_for("the watchdog's end", lambda: identify(dog) is None)
+    assert home.perles("engine", "status").returncode == 5
+
+
+def test_an_engine_that_was_given_up_is_told_by_status(home: Home) -> None:
+    (home.root / watchdog.FILE).write_text("the engine died 6 times\n")
+
+    told = home.perles("engine", "status")
+
+    assert told.returncode == 5
+    assert "the engine died 6 times; why it died: perles engine logs" in told.stderr
+
+
+def test_the_engine_of_a_run_stays_when_somebody_asks_for_one(home: Home) -> None:
+    file = home.pipeline("p", [{"key": "a", "run": "until test -e go; do sleep 0.1; done"}])
+    run = subprocess.Popen(
+        home.argv("run", file), cwd=home.work, env=home.environ, stdout=subprocess.DEVNULL
+    )
+    home.wait_for("its engine", lambda: home.perles("engine", "status").returncode == 0)
+    engine = _status(home)
+
+    asked = home.perles("serve", "--detach")
+    (home.work / "go").touch()
+
+    assert "runs already, and stays" in asked.stdout
+    assert run.wait(timeout=60) == 0  # it waits for its engine's end as long as that may take
+    assert _status(home) == engine

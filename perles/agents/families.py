@@ -1,6 +1,7 @@
 """What belongs together: a process, its session, and all that carry its turn's mark.
 
-Everything that an agent starts has the environment of its turn, so that strays are found, too.
+Everything that an agent starts has the environment of its turn, so that strays are found, too, and
+a mark that stays where the environment was wiped (`watermark`).
 """
 
 import os
@@ -9,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from perles.agents import watermark
 from perles.agents.identity import Identity, boot_id, hold, look, read_proc
 
 MAX_DIGITS: Final = 19
@@ -107,7 +109,9 @@ def _command(pid: str) -> str:
 def members(markers: Iterable[str], sessions: Iterable[int] = (), since: int = 0) -> list[Identity]:
     """`family`, each with its identity."""
     # A workflow's end looks at every process of the machine, so what one look costs counts.
+    markers = list(markers)
     wanted = [b"\0" + marker.encode() + b"\0" for marker in markers]
+    marks = watermark.wanted(markers)
     leaders, own = set(sessions), str(os.getpid())
     found = []
     for entry in os.listdir("/proc"):
@@ -116,7 +120,7 @@ def members(markers: Iterable[str], sessions: Iterable[int] = (), since: int = 0
         stat = look(int(entry))
         if stat is None or stat[0] in "ZX" or stat[2] < since:
             continue
-        if stat[1] in leaders or _has_marker(entry, wanted):
+        if stat[1] in leaders or watermark.carries(int(entry), marks) or _has_marker(entry, wanted):
             found.append(Identity(int(entry), stat[2], boot_id()))
     return found
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from perles.agents import watermark
 from perles.agents.families import members
 from perles.agents.identity import Identity, boot_id, look
 from perles.agents.provider import Launch
@@ -79,6 +80,7 @@ def spawn(launch: Launch, *, cwd: Path, env: Mapping[str, str], files: TurnFiles
             files.stdin.open("rb") as stdin,
             open(_append(files.stdout), "ab") as stdout,
             open(_append(files.stderr), "ab") as stderr,
+            watermark.given(env.get("PERLES_TURN")),
         ):
             child = subprocess.Popen(
                 ["/bin/sh", "-c", _LAUNCHER, str(files.status), *launch.argv],

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Final
 
 from perles import watchdog
+from perles.agents import watermark
 from perles.agents.process import take_open_files
 from perles.config import Config
 from perles.domain.clock import Clock, SystemClock, to_text
@@ -129,6 +130,7 @@ class Engine:
         self._paths.refuse_shared()
         refuse_network(path)
         take_open_files()
+        watermark.take_off()
         with self._lock:
             process.refuse_second(path)
             migrate.ensure(path, self._lock)

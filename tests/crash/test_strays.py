@@ -2,6 +2,8 @@
 
 import os
 import signal
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -80,6 +82,44 @@ def test_a_grandchild_that_leaves_the_group_is_ended_with_its_agent(storm: World
     assert kill(agent)
 
     storm.finish(id)
+
+
+LONELY = (
+    "env -i setsid sh -c 'trap \"\" TERM; (sleep 300 & sleep 300) & sleep 0.1' & "
+    "setsid env -i /bin/sh -c 'exec sleep 300' < /dev/null > /dev/null 2>&1 & "
+)
+"""Processes without environment, session, parent or output of the task that left them."""
+
+
+@pytest.mark.parametrize("end", ["complete", "stop", "kill and stop"])
+def test_nothing_outlives_its_workflow_that_wiped_its_environment_and_left_its_session(
+    storm: World, end: str
+) -> None:
+    wait = "" if end == "complete" else "sleep 300"
+    run = f"{LONELY} sleep 0.3; echo begins; echo t0 >> effects; {wait}"
+    id = storm.create([{"key": "t0", "run": run}])
+    storm.serve()
+    storm.wait_for_text(id, "begins")
+
+    if end == "complete":
+        storm.wait_for_end(id)
+    else:
+        assert _sleepers(storm)
+        if end == "kill and stop":
+            storm.kill_engine()
+        storm.plane.stop(id, grace=0.2)
+
+    assert _sleepers(storm) == []
+
+
+def _sleepers(storm: World) -> list[int]:
+    """Each `sleep 300` that lives in this world's work dir."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            if (entry / "cmdline").read_bytes().startswith(b"sleep\x00300"):
+                found += [int(entry.name)] * ((entry / "cwd").readlink() == storm.home.work)
+    return found
 
 
 def test_an_agent_that_ignores_term_is_killed_after_its_grace(storm: World) -> None:

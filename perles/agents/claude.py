@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from perles.agents.claude_usage import ClaudeLog, Meter, of_message
-from perles.agents.cli import SERVER, CliProvider, as_json, bearer
+from perles.agents.cli import SERVER, TOOL_SECONDS, CliProvider, as_json, bearer
 from perles.agents.lines import (
     JsonLineParser,
     count,
@@ -49,6 +49,7 @@ class ClaudeProvider(CliProvider):
             argv += ["--append-system-prompt-file", str(folder / "system-prompt.md")]
             files["system-prompt.md"] = turn.system_prompt.encode(errors="replace")
         env = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1"}
+        env["MCP_TOOL_TIMEOUT"] = str(TOOL_SECONDS * 1000)
         if os.geteuid() == 0:
             env["IS_SANDBOX"] = "1"  # else it refuses to skip permissions as root
         return Launch(

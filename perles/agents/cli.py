@@ -12,6 +12,9 @@ from perles.provider_config import ProviderSettings
 
 SERVER: Final = "perles"
 """How our MCP server is called in the CLIs' configurations."""
+TOOL_SECONDS: Final = 3600
+"""How long a CLI shall wait for a tool call's answer, where it lets itself be told: a call that
+finds no engine waits for the next one, and their own limits are a minute or less."""
 TOKEN_VARIABLE: Final = "PERLES_MCP_TOKEN"  # noqa: S105 - a name
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from perles.agents.cli import SERVER, TOKEN_VARIABLE, CliProvider
+from perles.agents.cli import SERVER, TOKEN_VARIABLE, TOOL_SECONDS, CliProvider
 from perles.agents.codex_usage import COUNTS, CodexLog, difference
 from perles.agents.foreign import codex_servers
 from perles.agents.lines import (
@@ -64,7 +64,8 @@ def _servers(turn: TurnContext, environ: Mapping[str, str]) -> str:
     """Our server, and every other one turned off: tables of several places are merged."""
     # Required: else the model is asked before our tools are there, when the engine has just begun.
     ours = f"url={_toml(turn.mcp_url)},bearer_token_env_var={_toml(TOKEN_VARIABLE)}"
-    ours = f"{{{ours},required=true,startup_timeout_sec={STARTUP_SECONDS}}}"
+    ours += f",startup_timeout_sec={STARTUP_SECONDS},tool_timeout_sec={TOOL_SECONDS}"
+    ours = f"{{{ours},required=true}}"
     entries = [f"{_toml(SERVER)}={ours}"]
     for name, reached_by in codex_servers(environ, turn.work_dir).items():
         if name != SERVER:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from perles.agents.cli import SERVER, CliProvider, as_json, bearer, with_system
+from perles.agents.cli import SERVER, TOOL_SECONDS, CliProvider, as_json, bearer, with_system
 from perles.agents.gemini_usage import GeminiLog
 from perles.agents.lines import (
     JsonLineParser,
@@ -41,7 +41,12 @@ class GeminiProvider(CliProvider):
         _need_private(turn.folder)
         settings: dict[str, Any] = {
             "mcpServers": {
-                SERVER: {"httpUrl": turn.mcp_url, "headers": bearer(turn), "trust": True}
+                SERVER: {
+                    "httpUrl": turn.mcp_url,
+                    "headers": bearer(turn),
+                    "trust": True,
+                    "timeout": TOOL_SECONDS * 1000,
+                }
             },
             "mcp": {"allowed": [SERVER]},
             "privacy": {"usageStatisticsEnabled": False},

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from perles.agents.cli import SERVER, CliProvider, as_json, bearer
 from perles.agents.foreign import merged, opencode_file, opencode_servers
@@ -18,6 +18,9 @@ from perles.agents.lines import (
     usage,
 )
 from perles.agents.provider import AgentEvent, Launch, TurnContext
+
+MOST_TOOL_SECONDS: Final = 300
+"""It takes no more for a tool call."""
 
 
 class OpencodeProvider(CliProvider):
@@ -46,6 +49,7 @@ class OpencodeProvider(CliProvider):
                     "url": turn.mcp_url,
                     "headers": bearer(turn),
                     "enabled": True,
+                    "timeout": MOST_TOOL_SECONDS * 1000,
                 }
             },
             "permission": {"*": "allow"},

@@ -32,10 +32,11 @@ class Keeper:
         self._calls = Calls(self._loop, self._offer)
         self._unsent: deque[tuple[bytes, socket | None]] = deque()
         self._home = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._door = _bind(self._home)
-        self._inode = os.stat(SOCKET_NAME, dir_fd=self._home).st_ino
+        self._door = socket(AF_UNIX, SOCK_SEQPACKET)
+        self._inode = _bind(self._door, self._home)
         self._engine: socket | None = None
-        self._loop.watch(self._door, READ, self._on_door)
+        if self._inode:
+            self._loop.watch(self._door, READ, self._on_door)
         self._take(channel)
 
     def run(self) -> None:
@@ -162,19 +163,29 @@ class Keeper:
         return True
 
 
-def _bind(home: int) -> socket:
-    """The socket by which the next engine finds us. An earlier keeper's is dead by now."""
-    door = socket(AF_UNIX, SOCK_SEQPACKET)
+def _bind(door: socket, home: int) -> int:
+    """Have the next engine find us; the inode of the socket. An earlier keeper's is dead by now.
+
+    0 where the file system has no sockets: then the ports live as long as this engine.
+    """
     door.setblocking(False)
+    before = os.umask(0o077)
+    try:
+        _unlink(home)
+        door.bind(SOCKET_NAME)
+        door.listen(8)
+        return os.stat(SOCKET_NAME, dir_fd=home).st_ino
+    except OSError:
+        return 0
+    finally:
+        os.umask(before)
+
+
+def _unlink(home: int) -> None:
     try:
         os.unlink(SOCKET_NAME, dir_fd=home)
     except FileNotFoundError:
         pass  # the first one here
-    before = os.umask(0o077)
-    door.bind(SOCKET_NAME)
-    os.umask(before)
-    door.listen(8)
-    return door
 
 
 def main() -> None:

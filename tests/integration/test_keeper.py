@@ -62,8 +62,11 @@ class Engine:
 
     def take(self) -> tuple[bytes, socket.socket]:
         """The next request, and where its answer goes."""
-        _, connection = self.hear("call")
-        assert connection is not None
+        while (message := receive_with(self.channel))[0].startswith(b"refused"):
+            pass  # who was turned away before
+        assert message[0].startswith(b"call"), message
+        assert message[1] is not None
+        connection = socket.socket(fileno=message[1].detach())
         connection.settimeout(DEADLINE)
         read = b""
         while not read.endswith(b"{}"):
@@ -196,6 +199,24 @@ def test_the_next_engine_gets_the_sockets_that_are_held(kept: Kept) -> None:
     engine.hear("end")
 
 
+def test_a_file_system_without_sockets_costs_no_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / SOCKET_NAME).mkdir()  # nothing can be bound there
+    monkeypatch.chdir(tmp_path)
+    made = Kept(tmp_path)
+    port = made.engine.hold("wf-a")
+    made.engine.say("serve")
+
+    client = _call(port)
+    made.engine.answer()
+
+    assert _answer_to(client).endswith(b"done")
+    made.kill_engine()
+    made.thread.join(DEADLINE)
+    assert not made.thread.is_alive()
+
+
 def test_only_the_holder_of_the_engines_lock_gets_anything(kept: Kept) -> None:
     kept.engine.hold("wf-a")
     (kept.home / LOCK_NAME).write_text("1\n")
@@ -241,12 +262,7 @@ def test_many_connections_do_not_keep_an_honest_call_out(
     idle = [_call(port, b"POST") for _ in range(30)]
 
     client = _call(port)
-    while (message := receive_with(kept.engine.channel))[0].startswith(b"refused"):
-        pass
-    given = message[1]
-    assert given is not None
-    given.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
-    given.close()
+    kept.engine.answer()
 
     assert _answer_to(client).endswith(b"done")
     assert b" 503 " in _answer_to(idle[0])
@@ -303,11 +319,7 @@ def test_running_out_of_descriptors_is_survived(tmp_path: Path) -> None:
         for each in crowd:
             each.close()
         client = _call(port)
-        while not (message := receive_with(engine.channel))[0].startswith(b"call"):
-            assert message[0].startswith(b"refused")
-        assert message[1] is not None
-        message[1].sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
-        message[1].close()
+        engine.answer()
 
         assert _answer_to(client).endswith(b"done")
         assert child.poll() is None
@@ -336,6 +348,7 @@ def test_a_keeper_that_is_killed_is_replaced_and_its_ports_stay_open(tmp_path: P
 
         client = await asyncio.to_thread(_call, port)
         connection = await asyncio.wait_for(called.get(), DEADLINE)
+        await asyncio.get_running_loop().sock_recv(connection, 4096)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
         connection.close()
         answer = await asyncio.to_thread(_answer_to, client)

@@ -329,16 +329,39 @@ class ControlPlane(EngineHost):
         """The providers that can be named, in the shape of `providers --json`."""
         from perles.agents.survey import survey
         from perles.domain.clock import SystemClock, to_text
-        from perles.store.agent_views import provider_holds
+        from perles.store.agent_views import provider_holds, provider_limits
 
+        now = to_text(SystemClock().now())
         with views.reading(self.database_path) as connection:
             holds = provider_holds(connection)
-        now = to_text(SystemClock().now())
+            limits = provider_limits(connection, now)
         found = survey(self.config().providers, os.environ)
         for provider in found:
-            until = holds.get(provider["name"], {}).get("until")
-            provider["held_until"] = until if until and until > now else None
+            hold = holds.get(provider["name"], {})
+            hold = hold if hold.get("until", "") > now else {}
+            provider["held_until"] = hold.get("until")
+            provider["held_because"] = hold.get("reason")
+            provider["held_by"] = hold.get("said_by")
+            provider["windows"] = limits.get(provider["name"], [])
         return found
+
+    def resume_provider(self, name: str) -> str:
+        """Let a provider that is on hold be asked again; what its hold was for.
+
+        Raises `NotFoundError` for one that is not on hold.
+        """
+        from perles.engine import holds
+
+        return self._database.write(lambda tx: holds.resume(tx, name))
+
+    def reset_total(self, resource: str, reason: str) -> float:
+        """Count `tokens` or `cost_usd` of all workflows together from 0 again; what it was.
+
+        What each workflow used stays. Raises `UsageError` without a reason.
+        """
+        from perles.engine import totals
+
+        return self._database.write(lambda tx: totals.reset(tx, resource, reason))
 
     def templates(self, work_dir: Path) -> Catalog:
         """The templates that somebody in `work_dir` can use."""

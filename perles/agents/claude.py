@@ -6,9 +6,11 @@ from typing import Any, Final
 
 from perles.agents.claude_usage import ClaudeLog, Meter, of_message
 from perles.agents.cli import SERVER, TOOL_SECONDS, CliProvider, as_json, bearer
+from perles.agents.failures import classify
 from perles.agents.lines import (
     JsonLineParser,
     count,
+    ends_turn,
     get,
     items,
     text,
@@ -16,7 +18,19 @@ from perles.agents.lines import (
     tool_started,
 )
 from perles.agents.provider import AgentEvent, Kind, Launch, TurnContext
+from perles.agents.quota import windows
 
+PREFIX: Final = f"mcp__{SERVER}__"
+"""What stands before the names of our tools."""
+OTHER_TEAMS: Final = (
+    *("ListAgents", "SendMessage", "Workflow", "RemoteTrigger"),
+    *("CronCreate", "CronDelete", "CronList", "ScheduleWakeup"),
+)
+"""Its own tools for teams and for later: nobody governs such a team, and no turn wakes up again."""
+REFUSED: Final = (401, 403)
+"""What no further try changes: it would try ten times."""
+NOT_THERE: Final = frozenset({"failed", "needs-auth", "disabled"})
+"""What it says of a server whose tools it will not have in this turn."""
 MAX_TOOLS: Final = 1000
 """Tool calls of one turn whose names are remembered until they are answered."""
 
@@ -43,6 +57,7 @@ class ClaudeProvider(CliProvider):
         argv += ["--dangerously-skip-permissions", "--strict-mcp-config"]
         if turn.usd_left is not None:
             argv += ["--max-budget-usd", f"{turn.usd_left:.6f}"]
+        argv += ["--disallowedTools", ",".join(OTHER_TEAMS)]
         argv += ["--mcp-config", str(folder / "claude-mcp.json")]
         files = {"claude-mcp.json": as_json({"mcpServers": {SERVER: _server(turn)}})}
         if turn.system_prompt:
@@ -69,7 +84,9 @@ class ClaudeProvider(CliProvider):
 
 
 def _server(turn: TurnContext) -> dict[str, Any]:
-    return {"type": "http", "url": turn.mcp_url, "headers": bearer(turn)}
+    # Newer versions hide the tools of a server behind a search, unless they are told not to.
+    server = {"type": "http", "url": turn.mcp_url, "headers": bearer(turn)}
+    return {**server, "alwaysLoad": True}
 
 
 class ClaudeParser(JsonLineParser):
@@ -91,6 +108,8 @@ class ClaudeParser(JsonLineParser):
             return self._results(line)
         if kind == "result":
             return self._result(line)
+        if kind == "rate_limit_event":
+            return windows(line.get("rate_limit_info"))
         if kind == "error":
             error = line.get("error")
             return self._failed(get(error, "message") or error or line.get("message"))
@@ -98,12 +117,33 @@ class ClaudeParser(JsonLineParser):
 
     def _system(self, line: dict[str, Any]) -> list[AgentEvent]:
         if line.get("subtype") == "init":
-            return self._seen_session(line.get("session_id"))
-        if line.get("subtype") == "api_retry":
-            status, attempt = line.get("error_status"), count(line.get("attempt"))
-            said = f"the API answers {text(line.get('error'), 200) or status}; attempt {attempt}"
-            return [AgentEvent(Kind.ERROR, said, {"final": False, "status": count(status)})]
+            return self._seen_session(line.get("session_id")) + self._without_tools(line)
+        return self._retries(line) if line.get("subtype") == "api_retry" else []
+
+    def _without_tools(self, line: dict[str, Any]) -> list[AgentEvent]:
+        """What is to be said where it begins without our tools: nothing it does would count."""
+        ours = [one for one in items(line.get("mcp_servers")) if get(one, "name") == SERVER]
+        status = text(get(ours[0], "status"), 100) if ours else ""
+        if status in NOT_THERE:
+            said = f"it does not reach the tools of perles (its server: {status})"
+            return [ends_turn(event) for event in self._failed(said)]
+        seen = any(text(name).startswith(PREFIX) for name in items(line.get("tools")))
+        if status == "connected" and not seen:
+            said = "it does not show the tools of perles to its model at once"
+            return [AgentEvent(Kind.ERROR, said, {"final": False})]
         return []
+
+    def _retries(self, line: dict[str, Any]) -> list[AgentEvent]:
+        """It was refused and tries again: told with its wait, or ended where that is vain."""
+        status, attempt = count(line.get("error_status")), count(line.get("attempt"))
+        error = text(line.get("error"), 200) or str(status or "nothing")
+        said = f"the API answers {error}"
+        if status in REFUSED:
+            return [ends_turn(event) for event in self._failed(f"{said} ({status})", status)]
+        seconds = count(line.get("retry_delay_ms")) / 1000
+        data = {"final": False, "status": status, "error_class": classify(error, status)}
+        said = f"{said}; attempt {attempt}"
+        return [AgentEvent(Kind.ERROR, said, {**data, "again_in": seconds})]
 
     def _assistant(self, line: dict[str, Any]) -> list[AgentEvent]:
         context = of_message(get(line, "message", "usage")).all
@@ -169,4 +209,4 @@ class ClaudeParser(JsonLineParser):
 
 def _plain(name: Any) -> str:
     """Our tools by their own names."""
-    return text(name, 200).removeprefix(f"mcp__{SERVER}__")
+    return text(name, 200).removeprefix(PREFIX)

@@ -1,7 +1,7 @@
 """What an agent CLI's error means: which class, and when it makes sense to try again."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -22,9 +22,15 @@ _PATTERNS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
             r"|input token count[^.\n]{0,40}exceeds|input is too long",
         ),
         (
+            "billing",
+            r"credit balance is too low|\b402\b[^.\n]{0,20}payment|payment required"
+            r"|billing[_ ](?:hard[_ ]limit|not active)|insufficient (?:credits?|balance|funds)",
+        ),
+        (
             "quota_exhausted",
             r"usage limit|hit your limit|limit reached[^.\n]{0,20}reset|quota will reset"
-            r"|(?:exhausted|exceeded) your[^.\n]{0,40}(?:quota|capacity|daily)|insufficient_quota",
+            r"|(?:exhausted|exceeded) your[^.\n]{0,40}(?:quota|capacity|daily)|insufficient_quota"
+            r"|quota exceeded(?![^\n]{0,200}per[ _]?minute)",
         ),
         (
             "auth",
@@ -44,8 +50,11 @@ _PATTERNS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
         ),
     )
 )
+_BEFORE_STATUS: Final = 4
+"""Classes whose words say more than the HTTP status that comes with them."""
 _STATUS: Final = {
     401: "auth",
+    402: "billing",
     403: "auth",
     429: "rate_limited",
     529: "overloaded",
@@ -74,6 +83,25 @@ _PART: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([dhms])", re.IGNORECASE)
 _COMPACT: Final = re.compile(r"(?:in|after)\s+((?:\d+(?:\.\d+)?[dhms]){1,4})\b", re.IGNORECASE)
 _EPOCH: Final = re.compile(r"\|\s*(\d{10})\b")
 _ISO: Final = re.compile(r"\b(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))")
+_MONTHS: Final = (
+    "jan",
+    "feb",
+    "mar",
+    "apr",
+    "may",
+    "jun",
+    "jul",
+    "aug",
+    "sep",
+    "oct",
+    "nov",
+    "dec",
+)
+_ON: Final = re.compile(
+    r"(?:resets?|try again)\s+(?:on\s+|at\s+)?([a-z]{3})[a-z]{0,6}\.?\s+(\d{1,2})(?:st|nd|rd|th)?\b"
+    r"(?:,?\s+(\d{4}))?(?:,?\s*(?:at\s+)?(\d{1,2})(?::(\d\d))?\s*(am|pm)?)?\s*(?:\(([\w/+-]+)\))?",
+    re.IGNORECASE,
+)
 _AT: Final = re.compile(
     r"(?:resets?|try again)\s+(?:at\s+)?(\d{1,2})(?::(\d\d))?\s*(am|pm)?\s*(?:\(([\w/+-]+)\))?",
     re.IGNORECASE,
@@ -83,12 +111,12 @@ _AT: Final = re.compile(
 def classify(text: str, status: Any = None) -> str:
     """The error class of a message, with the HTTP status where the CLI told it."""
     said = text[:4000]
-    for name, pattern in _PATTERNS[:3]:
+    for name, pattern in _PATTERNS[:_BEFORE_STATUS]:
         if pattern.search(said):
             return name
     if isinstance(status, int) and status in _STATUS:
         return _STATUS[status]
-    for name, pattern in _PATTERNS[3:]:
+    for name, pattern in _PATTERNS[_BEFORE_STATUS:]:
         if pattern.search(said):
             return name
     return "invalid_request" if isinstance(status, int) and 400 <= status < 500 else "crashed"
@@ -115,25 +143,59 @@ def _stated(said: str, now: datetime) -> datetime | None:
         parts = _PART.findall(found.group(1))
         seconds = sum(float(number) * _UNITS[unit.lower()] for number, unit in parts)
         return now + timedelta(seconds=min(seconds, 1e9))
+    found = _ON.search(said)
+    if found:
+        return _date(found, now)
     found = _AT.search(said)
     return None if found is None else _next_clock_time(found, now)
 
 
+def _date(found: re.Match[str], now: datetime) -> datetime | None:
+    """`Nov 28th, 2026 3:45 PM`, `Dec 1 at 5pm`: without a year, the next such day."""
+    month, day, year, hour, minute, half, zone = found.groups()
+    if month.lower() not in _MONTHS:
+        return None
+    at = _hour(int(hour or 0), half)
+    local = now.astimezone(_zone(zone))
+    try:
+        said = local.replace(
+            year=int(year or local.year),
+            month=_MONTHS.index(month.lower()) + 1,
+            day=int(day),
+            hour=at,
+            minute=int(minute or 0),
+            second=0,
+            microsecond=0,
+        )
+        if year is None and said <= local - timedelta(days=1):
+            said = said.replace(year=local.year + 1)
+    except ValueError:
+        return None  # the 31st of February, or 25 o'clock
+    return said.astimezone(UTC)
+
+
+def _hour(hour: int, half: str | None) -> int:
+    """The hour of the day; 99, which none is, for 13 pm."""
+    if half is None:
+        return hour
+    return hour % 12 + (12 if half.lower() == "pm" else 0) if hour <= 12 else 99
+
+
+def _zone(name: str | None) -> tzinfo | None:
+    try:
+        return ZoneInfo(name) if name else datetime.now().astimezone().tzinfo
+    except (KeyError, ValueError, OSError):
+        return UTC
+
+
 def _next_clock_time(found: re.Match[str], now: datetime) -> datetime | None:
     hour, minute, half = int(found.group(1)), int(found.group(2) or 0), found.group(3)
-    if half and hour > 12:
-        return None
     if half is None and found.group(2) is None:
         return None  # a bare number is no time of day
-    if half:
-        hour = hour % 12 + (12 if half.lower() == "pm" else 0)
+    hour = _hour(hour, half)
     if hour > 23 or minute > 59:
         return None
-    try:
-        zone = ZoneInfo(found.group(4)) if found.group(4) else datetime.now().astimezone().tzinfo
-    except (KeyError, ValueError, OSError):
-        zone = UTC
-    local = now.astimezone(zone)
+    local = now.astimezone(_zone(found.group(4)))
     at = local.replace(hour=hour, minute=minute, second=0, microsecond=0)
     return (at if at > local else at + timedelta(days=1)).astimezone(UTC)
 

@@ -98,6 +98,7 @@ class GeminiParser(JsonLineParser):
         super().__init__()
         self._tools: dict[str, str] = {}
         self._piece = ""
+        self._gave_up = ""
 
     def _read(self, line: dict[str, Any]) -> list[AgentEvent]:
         kind = line.get("type")
@@ -116,6 +117,7 @@ class GeminiParser(JsonLineParser):
         if kind == "error":
             said = text(line.get("message"), 2000) or text(get(line, "error", "message"), 2000)
             if line.get("severity") == "warning":
+                self._gave_up = said if "loop detected" in said.lower() else self._gave_up
                 return [AgentEvent(Kind.ERROR, said, {"final": False})]
             return self._failed(said, get(line, "error", "code"))
         return self._result(line) if kind == "result" else []
@@ -150,5 +152,7 @@ class GeminiParser(JsonLineParser):
             error = line.get("error")
             said = text(get(error, "message"), 2000) or text(error, 2000)
             return events + self._failed(said, get(error, "code"))
+        if self._gave_up:  # it calls that a success
+            return events + self._failed(self._gave_up)
         self._failure = None
         return events

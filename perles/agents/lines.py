@@ -105,6 +105,11 @@ def usage(**numbers: Any) -> AgentEvent:
     return AgentEvent(Kind.USAGE, "", {key: value for key, value in numbers.items() if value})
 
 
+def ends_turn(event: AgentEvent) -> AgentEvent:
+    """The event of a failure after which nothing good can come: the turn is ended at once."""
+    return AgentEvent(event.kind, event.text, {**event.data, "ends_turn": True})
+
+
 class JsonLineParser:
     """A parser of JSON lines; its heirs read one decoded line.
 

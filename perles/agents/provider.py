@@ -89,6 +89,7 @@ class Kind(StrEnum):
     USAGE = "usage"
     RESULT = "result"
     ERROR = "error"
+    LIMIT = "limit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,8 @@ class AgentEvent:
     `context_window`, and `totals` where the CLI counts over its whole session.
     Such numbers are added up, but with `of_turn` they are what the turn used so far:
     a lower one changes nothing, save where it is `settled`, the CLI's last word;
-    error `error_class`, `final`; tool `name`, `done`, `failed`.
+    error `error_class`, `final`, `again_in` (seconds until the CLI itself tries again)
+    and `ends_turn` (the process need not go on); limit `windows`; tool `name`, `done`, `failed`.
     """
 
     kind: Kind

@@ -10,6 +10,10 @@ from perles.cli.provider_test import trial
 from perles.controlplane import ControlPlane
 from perles.domain.errors import PerlesError
 
+NEAR = 0.9
+"""Share of a quota's window from which on it is told in the table."""
+MOST = 200
+"""Characters of why a provider sleeps."""
 HEADERS = ("PROVIDER", "FOUND", "VERSION", "CAN", "NOTE")
 
 app = typer.Typer(help="Agent CLIs: which are here, what each can do.", invoke_without_command=True)
@@ -49,9 +53,14 @@ def try_one(
         raise typer.Exit(1)
 
 
+@app.command("resume")
+def resume(name: Annotated[str, typer.Argument(help="A provider that is on hold.")]) -> None:
+    """Ask a provider again that is on hold: what it was held for may be wrong, or over."""
+    say(f"{name} is asked again; it was held for: {ControlPlane().resume_provider(name)}")
+
+
 def _row(provider: dict[str, Any]) -> list[str]:
-    held = provider["held_until"]
-    note = provider["problem"] or (f"sleeps until {held}" if held else provider["path"] or "")
+    note = provider["problem"] or _held(provider) or _used(provider) or provider["path"] or ""
     return [
         provider["name"],
         "yes" if provider["found"] else "no",
@@ -59,3 +68,22 @@ def _row(provider: dict[str, Any]) -> list[str]:
         ", ".join(provider["capabilities"]) or "-",
         note.replace(os.path.expanduser("~"), "~", 1),
     ]
+
+
+def _held(provider: dict[str, Any]) -> str:
+    """Until when it sleeps, who said so, and what ends it."""
+    if not provider["held_until"]:
+        return ""
+    by = f", says {provider['held_by']}: {provider['held_because']}" if provider["held_by"] else ""
+    return f"sleeps until {provider['held_until']}{by}"[:MOST] + (
+        f"; perles providers resume {provider['name']} asks it again"
+    )
+
+
+def _used(provider: dict[str, Any]) -> str:
+    """The windows of its quota, where one is nearly used up."""
+    near = [window for window in provider["windows"] if window["used"] >= NEAR]
+    return ", ".join(
+        f"{window['window']} quota {window['used']:.0%} used, anew at {window['resets_at']}"
+        for window in near
+    )

@@ -75,6 +75,8 @@ def _row(resource: Json) -> list[str]:
 
 def _held_by(resource: Json) -> str:
     """Names of holders, the first ones; `name ×3` for several of one workflow."""
+    if resource.get("resets_at"):
+        return f"anew at {resource['resets_at']}"
     counts: dict[str, int] = {}
     for holder in resource["holders"]:
         name = holder["name"] if holder["state"] == "running" else f"{holder['name']} (paused)"

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from perles.cli import resources
+from perles.cli.output import say
+from perles.controlplane import ControlPlane
 from perles.paths import Paths, home
 
 app = typer.Typer(help="Limits: what is used, who holds it, who waits.")
@@ -26,6 +28,16 @@ def show(
     """Show every limit: used, waiting, holders."""
     if context.invoked_subcommand is None:
         resources.run(resources.ResourceOptions(json=json, watch=watch), _paths())
+
+
+@app.command()
+def reset(
+    resource: Annotated[str, typer.Argument(help="`tokens` or `cost_usd`.")],
+    reason: Annotated[str, typer.Option(help="Why; it stands in the journal.")],
+) -> None:
+    """Count what all workflows used from 0 again: a budget of all of them is free once more."""
+    was = ControlPlane().reset_total(resource, reason)
+    say(f"{resource} is 0 again; it was {was:g}")
 
 
 @app.command()

@@ -10,7 +10,7 @@ from perles.agents.prompts import system_prompt
 from perles.agents.provider import Letter, Provider, TurnContext
 from perles.agents.session_log import encoded
 from perles.domain.states import AGENT, TURN
-from perles.engine import budget, calls, fault, queries
+from perles.engine import budget, calls, fault, holds, queries
 from perles.engine.context import Context
 from perles.store import journal
 from perles.store.database import Tx
@@ -32,6 +32,8 @@ def begin(
     if not _may_begin(agent, workflow, messages):
         return None
     assert workflow.session_dir is not None
+    if holds.forbids(tx, agent):
+        return None
     reserved = calls.take(tx, context, workflow, agent)
     if reserved is None:
         return None

@@ -10,10 +10,11 @@ from perles.agents.provider import AgentEvent, Kind, Outcome
 from perles.domain.errors import PerlesError
 from perles.domain.quoting import quoted
 from perles.domain.states import AGENT, TURN
-from perles.engine import admission, budget, enforcement, fault, mail, queries, reports
+from perles.engine import admission, budget, enforcement, fault, holds, mail, queries, reports
 from perles.engine.account import Account
 from perles.engine.bulkhead import UNHANDLED, has_failed_so_again
 from perles.engine.closing import request_end
+from perles.engine.notices import heed
 from perles.engine.scheduler import release_agent
 from perles.engine.setbacks import HOPELESS, explained, setback
 from perles.store import journal
@@ -70,8 +71,11 @@ def apply_batch(tx: Tx, live: LiveTurn, batch: Batch) -> None:
         if event.kind is Kind.SESSION:
             changes["provider_session_id"] = event.data["id"]
         elif event.kind is Kind.USAGE:
-            changes |= account.add(event)
+            changes |= account.add(event) | heed(tx, live, event)
+        elif event.kind is Kind.LIMIT:
+            heed(tx, live, event)
         else:
+            changes |= heed(tx, live, event)
             journal.append(tx, f"{live.role}.output", _shown(event), **about)
     tx.update(Agent, live.agent_id, **changes)
     budget.count(tx, policy, live, account.spent)
@@ -127,6 +131,8 @@ def conclude(
     again = _settle_messages(tx, agent, live.turn_id, ending, retry=back is not None)
     if again and outcome is LOST:
         _tell_of_loss(tx, agent, turn.number)
+    if ending.turn == "succeed":
+        holds.succeeded(tx, agent, turn)
     if agent.role == "coordinator" and ending.turn == "succeed":
         admission.settle_offer(tx, agent)
     if agent.status == "working" and back is not None:

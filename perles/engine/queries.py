@@ -122,7 +122,8 @@ DELIVERABLE: Final = Sql(
         Workflow.state == "running",
         Agent.held_until.is_(None) | (Agent.held_until <= bindparam("now")),
         ~exists().where(
-            ProviderHold.provider == Agent.provider, ProviderHold.until > bindparam("now")
+            ProviderHold.provider == Agent.provider,
+            func.coalesce(ProviderHold.probe_at, ProviderHold.until) > bindparam("now"),
         ),
         exists().where(Message.agent_id == Agent.id, Message.status == "queued"),
     )
@@ -429,11 +430,6 @@ HAS_WORK: Final = Sql(
         )
         | exists().where(Command.status.in_(["queued", "running"]))
     )
-)
-MOVE_PROVIDER_HOLD: Final = Sql(
-    update(ProviderHold)
-    .where(ProviderHold.provider == bindparam("provider_"))
-    .values(until=bindparam("until"), reason=bindparam("reason"), updated_at=bindparam("now_"))
 )
 DROP_PAST_HOLD: Final = Sql(
     delete(ProviderHold).where(

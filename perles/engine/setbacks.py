@@ -8,25 +8,25 @@ longer knows: a fresh one, with a handover.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.agents.failures import advice, reset_time
 from perles.agents.provider import Outcome
 from perles.domain.clock import from_text, to_text
-from perles.engine import mail, queries
+from perles.engine import holds, mail
 from perles.engine.handover import handover
 from perles.store import journal
 from perles.store.database import Tx
-from perles.store.schema import Agent, ProviderHold
+from perles.store.schema import Agent
 
 if TYPE_CHECKING:
     from perles.engine.live import LiveTurn
 
 LIMITS: Final = frozenset({"rate_limited", "overloaded", "quota_exhausted"})
 LOST_SESSIONS: Final = frozenset({"context_exhausted", "unknown_session"})
-HOPELESS: Final = frozenset({"auth"})
+HOPELESS: Final = frozenset({"auth", "billing"})
 """Failures that the next try only repeats, until a person does something."""
 
 FIRST_SECONDS: Final = 5.0
@@ -58,6 +58,10 @@ def explained(provider: str, outcome: Outcome) -> str | None:
     """The error of an outcome, with what a person does about it where only a person can."""
     if outcome.error_class == "auth":
         return f"{outcome.error}; to go on: {advice(provider)}"
+    if outcome.error_class == "billing":
+        return (
+            f"{outcome.error}; to go on: add credit to the account of {provider}, then perles retry"
+        )
     return outcome.error
 
 
@@ -77,8 +81,7 @@ def _hold(tx: Tx, live: LiveTurn, agent: Agent, outcome: Outcome) -> Setback:
         first = QUOTA_SECONDS if outcome.error_class == "quota_exhausted" else FIRST_SECONDS
         until = now + timedelta(seconds=backoff(agent.holds, live.turn_id, first=first))
     shared = stated is not None and (until - now).total_seconds() >= SHARED_SECONDS
-    if shared:
-        _hold_provider(tx, agent.provider, until, said)
+    own = holds.hold(tx, agent, until, said) if shared else until
     payload = {
         "until": to_text(until),
         "error_class": outcome.error_class,
@@ -94,16 +97,7 @@ def _hold(tx: Tx, live: LiveTurn, agent: Agent, outcome: Outcome) -> Setback:
         agent_id=live.agent_id,
         turn_id=live.turn_id,
     )
-    return Setback({"held_until": to_text(until), "holds": agent.holds + 1})
-
-
-def _hold_provider(tx: Tx, provider: str, until: datetime, reason: str) -> None:
-    held = tx.get(ProviderHold, provider)
-    values = {"until": to_text(until), "reason": reason[:500]}
-    if held is None:
-        tx.insert(ProviderHold, provider=provider, **values)
-    elif held.until < values["until"]:
-        tx.run(queries.MOVE_PROVIDER_HOLD, provider_=provider, now_=tx.now, **values)
+    return Setback({"held_until": to_text(own), "holds": agent.holds + 1})
 
 
 def _renew(tx: Tx, live: LiveTurn, agent: Agent, outcome: Outcome) -> Setback:

@@ -284,7 +284,16 @@ class Turns:
             live.pending = None
             live.offset = batch.offset
             metering.heard(live, batch)
+            self._end_hopeless(live, batch)
         return batch.at_end
+
+    def _end_hopeless(self, live: LiveTurn, batch: Batch) -> None:
+        """End a turn whose CLI goes on although it said what makes that vain."""
+        for event in batch.events:
+            if event.data.get("ends_turn") and live.ending is None and live.identity is not None:
+                reason = Outcome(False, event.data.get("error_class"), event.text)
+                self._spawn_task(self._end_for(live, reason))
+                return
 
     async def _end_for(self, live: LiveTurn, reason: Outcome) -> None:
         """End a turn that went beyond a limit, and tell which."""

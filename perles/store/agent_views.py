@@ -63,11 +63,27 @@ def _agent(row: Json) -> Json:
 
 
 def provider_holds(connection: Connection | None) -> dict[str, Json]:
-    """The providers whose quota is used up, each with until when and why."""
+    """The providers whose quota is used up, each with until when, why, and who said it."""
     if connection is None:
         return {}
-    rows = connection.execute("SELECT provider, until, reason FROM provider_holds")
-    return {row["provider"]: {"until": row["until"], "reason": row["reason"]} for row in rows}
+    rows = connection.execute("SELECT provider, until, reason, said_by FROM provider_holds")
+    return {row["provider"]: dict(row) for row in rows}
+
+
+def provider_limits(connection: Connection | None, now: str) -> dict[str, list[Json]]:
+    """By provider, the windows of its quota that have not begun anew since they were told."""
+    if connection is None:
+        return {}
+    rows = connection.execute(
+        'SELECT provider, "window", used, resets_at FROM provider_limits '
+        "WHERE resets_at > ? ORDER BY provider, resets_at",
+        (now,),
+    )
+    found: dict[str, list[Json]] = {}
+    for row in rows:
+        told = {"window": row["window"], "used": row["used"], "resets_at": row["resets_at"]}
+        found.setdefault(row["provider"], []).append(told)
+    return found
 
 
 def staff(connection: Connection | None, workflow_id: str) -> frozenset[str]:

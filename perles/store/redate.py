@@ -76,7 +76,10 @@ _HOLDS: Final = (
     Sql(
         update(ProviderHold)
         .where(ProviderHold.until > _NOW)
-        .values(until=func.strftime(_FORM, ProviderHold.until, bindparam("by")))
+        .values(
+            until=func.strftime(_FORM, ProviderHold.until, bindparam("by")),
+            probe_at=func.strftime(_FORM, ProviderHold.probe_at, bindparam("by")),
+        )
     ),
 )
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from perles.domain.priority import Waiting, rank_sql
+from perles.store.agent_views import provider_limits
 from perles.store.waiting_views import nudges
 
 if TYPE_CHECKING:
@@ -44,7 +45,17 @@ def resources(connection: Connection | None) -> list[Json]:
             "queue": waiting.get(row["resource"], []),
         }
         for row in connection.execute("SELECT * FROM resource_usage")
-    ] + [_nudges(connection)]
+    ] + [_nudges(connection), *_quotas(connection)]
+
+
+def _quotas(connection: Connection) -> Iterator[Json]:
+    """The windows of providers' quotas, as shares of 1, until they begin anew."""
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    for provider, windows in provider_limits(connection, now).items():
+        for window in windows:
+            row: Json = {"resource": f"{provider} {window['window']}", "limit": 1}
+            row |= {"used": window["used"], "waiting": 0, "holders": [], "queue": []}
+            yield row | {"resets_at": window["resets_at"]}
 
 
 def _nudges(connection: Connection) -> Json:

@@ -500,6 +500,19 @@ class ProviderHold(Dated, Base):
     provider: Mapped[str] = mapped_column(primary_key=True)
     until: Mapped[str]
     reason: Mapped[str]
+    probe_at: Mapped[str | None]
+    said_by: Mapped[str | None]
+
+
+class ProviderLimit(Dated, Base):
+    """How far one window of a provider's quota is used, as a share, as its CLI told it last."""
+
+    __tablename__ = "provider_limits"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    provider: Mapped[str]
+    window: Mapped[str]
+    used: Mapped[float]
+    resets_at: Mapped[str | None]
 
 
 class InboxAck(Dated, Base):

@@ -25,7 +25,8 @@ _LAST_EVENTS: Final = 64
 """How many of a workflow's last events are searched for a tool that has not answered."""
 
 _OPEN_TURNS: Final = (
-    "SELECT t.id, t.workflow_id, t.status, t.created_at, t.started_at, a.name, k.run, k.title "
+    "SELECT t.id, t.workflow_id, t.status, t.created_at, t.started_at, a.name, a.provider, "
+    "a.held_until, k.run, k.title "
     "FROM turns t JOIN agents a ON a.id = t.agent_id LEFT JOIN tasks k ON k.id = a.task_id "
     "WHERE t.status IN ('queued', 'starting', 'running') ORDER BY a.role DESC, a.id"
 )
@@ -84,18 +85,24 @@ def doings(connection: Connection, ids: Sequence[str], now: datetime) -> dict[st
     """What each of these running workflows does or waits for, for who tells its age anew."""
     found: dict[str, list[Wait]] = {id: [] for id in ids}
     if found:
-        sources = (_turns(connection, found), _held(connection, found, now))
+        sources = (_turns(connection, found, now), _held(connection, found, now))
         for id, wait in chain(*sources, _slots(connection, found)):
             found[id].append(wait)
     return found
 
 
-def _turns(connection: Connection, wanted: Mapping[str, Any]) -> Iterator[tuple[str, Wait]]:
+def _turns(
+    connection: Connection, wanted: Mapping[str, Any], now: datetime
+) -> Iterator[tuple[str, Wait]]:
     for row in connection.execute(_OPEN_TURNS).fetchall():
         if row["workflow_id"] not in wanted:
             continue
         if row["status"] == "queued":
             wait = Wait(f"waiting for an AI call ({row['name']})", row["created_at"])
+        elif row["held_until"] and datetime.fromisoformat(row["held_until"]) > now:
+            # Its CLI sits out a limit by itself, in the middle of a turn.
+            limited = rate_limited(row["held_until"], row["provider"])
+            wait = Wait(f"{row['name']}: {limited}")
         else:
             doing, since = _doing(connection, row)
             wait = Wait(f"{row['name']}: {doing}", since)

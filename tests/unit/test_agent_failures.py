@@ -27,6 +27,12 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
         ("Invalid API key · Fix external API key", 401, "auth"),
         ("No conversation found with session ID: 00", None, "unknown_session"),
         ("There's an issue with the selected model: model not found", 404, "invalid_request"),
+        ("Quota exceeded. Check your plan and billing details.", None, "quota_exhausted"),
+        ("Quota exceeded for metric 'requests per minute'", 429, "rate_limited"),
+        ("Weekly limit reached ∙ resets Dec 1 at 5pm", None, "quota_exhausted"),
+        ("Your credit balance is too low to access the API", 400, "billing"),
+        ("unexpected status 402 Payment Required", None, "billing"),
+        ("", 402, "billing"),
         ("segmentation fault", None, "crashed"),
         ("", None, "crashed"),
     ],
@@ -46,6 +52,14 @@ def test_a_message_has_its_class(said: str, status: int | None, kind: str) -> No
         ("resets at 9:30am (UTC)", datetime(2026, 3, 2, 9, 30, tzinfo=UTC)),
         ("resets 3pm (America/New_York)", datetime(2026, 3, 1, 20, 0, tzinfo=UTC)),
         ("until 2026-03-01T14:00:00Z", datetime(2026, 3, 1, 14, 0, tzinfo=UTC)),
+        ("try again at Mar 2nd, 2026 3:45 PM (UTC)", datetime(2026, 3, 2, 15, 45, tzinfo=UTC)),
+        ("resets Mar 5 at 5pm (UTC)", datetime(2026, 3, 5, 17, 0, tzinfo=UTC)),
+        ("resets March 5, 5pm (America/New_York)", datetime(2026, 3, 5, 22, 0, tzinfo=UTC)),
+        ("resets Apr 1 (UTC)", datetime(2026, 4, 1, 0, 0, tzinfo=UTC)),
+        ("resets Jan 3 at 5pm (UTC)", None),  # ten months are not believed
+        ("resets Feb 31 at 5pm (UTC)", None),
+        ("resets Mar 5 at 13pm (UTC)", None),
+        ("resets soon 5", None),
         ("too many requests", None),
         ("resets 99pm (UTC)", None),
         ("try again at 7", None),
@@ -54,6 +68,14 @@ def test_a_message_has_its_class(said: str, status: int | None, kind: str) -> No
 )
 def test_a_message_tells_when_it_goes_on(said: str, at: datetime | None) -> None:
     assert reset_time(said, NOW) == at
+
+
+def test_a_day_of_the_next_year_is_found_in_december() -> None:
+    new_years_eve = datetime(2026, 12, 31, 20, 0, tzinfo=UTC)
+
+    assert reset_time("resets Jan 3 at 5pm (UTC)", new_years_eve) == datetime(
+        2027, 1, 3, 17, 0, tzinfo=UTC
+    )
 
 
 def test_waits_grow_with_jitter_and_have_an_end() -> None:

@@ -303,3 +303,17 @@ def test_tokens_are_counted_as_configured(
     events = [event for n in lines for event in parser.feed(json.dumps({"t": n}))]
 
     assert _used(events) == (used, 0)
+
+
+def test_a_loop_that_gemini_stops_at_is_no_success() -> None:
+    parser = GeminiParser()
+    said = "Loop detected, stopping execution"
+    for line in (
+        {"type": "error", "severity": "warning", "message": said},
+        {"type": "result", "status": "success", "stats": {"input_tokens": 5}},
+    ):
+        parser.feed(json.dumps(line))
+
+    outcome = parser.outcome(0, "")
+
+    assert (outcome.succeeded, outcome.error) == (False, said)

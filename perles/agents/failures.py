@@ -44,6 +44,15 @@ _PATTERNS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
             r"\b429\b|rate[- _]?limit|too many requests|resource[_ ]exhausted|retry limit",
         ),
         (
+            "offline",
+            r"connection error|fetch failed|stream disconnected before completion"
+            r"|error sending request for url|socket hang up|getaddrinfo"
+            r"|network (?:error|is unreachable)"
+            r"|\bE(?:CONNREFUSED|CONNRESET|NOTFOUND|TIMEDOUT|AI_AGAIN|NETUNREACH|HOSTUNREACH)\b"
+            r"|(?:could not|cannot|failed to|unable to) (?:resolve|connect)(?! to (?:the )?mcp)"
+            r"|connection (?:refused|reset|timed out|closed|aborted)|name resolution|dns error",
+        ),
+        (
             "invalid_request",
             r"invalid[_ ]request|model[^.\n]{0,60}(?:not found|not exist|not supported|unknown)"
             r"|unknown model|\b400\b|\b404\b|bad request",

@@ -29,8 +29,10 @@ say what to do, where, and how to know that it is done. Tasks that need no other
 side by side, so they must not edit the same files.
 - query_worker_state: who is there, who is free.
 - spawn_worker: one more worker, as far as the limits allow.
-- assign_task: give a ready task to a free worker. It starts by itself and reports to you.
+- assign_task: give a ready task, or one whose worker failed, to a free worker. It starts by \
+itself, is told what was done before, and reports to you.
 - mark_task_complete or mark_task_failed: after a report, once you are content or not.
+- reopen_task: try a failed task again, by whom you like.
 - notify_user: tell the person something that needs their eyes.
 - signal_workflow_complete: the end. Status success when all is done, partial when some of it \
 failed, aborted when it makes no sense to go on. The summary is what the person reads first.
@@ -100,6 +102,8 @@ def task(brief: TaskBrief, *, by_tool: bool) -> str:
     if brief.attempt > 1:
         lines.append(f"This is attempt {brief.attempt}; look at what an earlier one left.")
     lines += ["", quoted(brief.body or brief.title)]
+    if brief.earlier:
+        lines += ["", brief.earlier]
     if brief.note:
         lines += ["", "The coordinator adds:", quoted(brief.note)]
     if brief.run:

@@ -21,7 +21,10 @@ ENTRY_POINTS = "perles.providers"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskBrief:
-    """A task as an agent is told of it. `timeout` is in seconds, None means no limit."""
+    """A task as an agent is told of it. `timeout` is in seconds, None means no limit.
+
+    `earlier` tells what became of the attempt before this one, "" where there was none.
+    """
 
     key: str
     title: str
@@ -31,6 +34,7 @@ class TaskBrief:
     timeout: float | None
     attempt: int
     note: str = ""
+    earlier: str = ""
 
 
 @dataclass(frozen=True, slots=True)

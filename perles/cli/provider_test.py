@@ -14,6 +14,7 @@ from perles.domain.states import WORKFLOW
 from perles.provider_config import split_choice
 from perles.store import views
 from perles.store.agent_views import list_agents
+from perles.store.event_views import read_events
 
 GOAL: Final = (
     "This only tests that you can reach the tools. Create no task and spawn no worker. Call the "
@@ -21,6 +22,7 @@ GOAL: Final = (
     "your turn."
 )
 PROMPT: Final = "This only tests that you can be reached. Change nothing; answer: it works"
+NO_CALL: Final = "it ended its turn without calling the tool it was told to call"
 SECONDS: Final = 180.0
 LOOK_SECONDS: Final = 0.2
 IDLE_SECONDS: Final = 3.0
@@ -89,7 +91,7 @@ def _problem(plane: ControlPlane, id: str) -> str | None:
         if shown["state"] == "completed":
             return None
         if shown["state"] in WORKFLOW.terminal:
-            return _why(shown)
+            return NO_CALL if _was_silent(plane, id) else _why(shown)
         problem = _stands(plane, id)
         if problem is None:
             busy = now
@@ -97,6 +99,11 @@ def _problem(plane: ControlPlane, id: str) -> str | None:
             return problem
         time.sleep(LOOK_SECONDS)
     return f"no end after {SECONDS:.0f} s"
+
+
+def _was_silent(plane: ControlPlane, id: str) -> bool:
+    with views.reading(plane.database_path) as connection:
+        return bool(read_events(connection, workflow_id=id, types=("agent.silent",)))
 
 
 def _why(shown: dict[str, Any]) -> str:
@@ -113,5 +120,5 @@ def _stands(plane: ControlPlane, id: str) -> str | None:
             return f"it is limited until {agent['held_until']}: {agent['error'] or 'see providers'}"
         idle = agent["status"] == "ready" and not agent["queued_messages"]
         if agent["role"] == "coordinator" and agent["turns"] and idle:
-            return "it ended its turn without calling the tool it was told to call"
+            return NO_CALL
     return None

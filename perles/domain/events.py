@@ -29,6 +29,7 @@ _OTHER_TYPES: Final = {
     "workflow.retried",
     "agent.usage",
     "agent.cost_differs",
+    "agent.offline",
     "agent.rate_limited",
     "agent.reminded",
     "agent.silent",

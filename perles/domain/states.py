@@ -42,6 +42,7 @@ Task::
     in_review --deny--> denied --rework--> in_progress
     ready --ask--> waiting_for_user --approve--> done, --deny--> denied
     every open state --fail--> failed, --skip--> skipped
+    failed | skipped --reopen--> pending
 
 Command::
 
@@ -101,7 +102,7 @@ class Phase(StrEnum):
 
 
 class TaskStatus(StrEnum):
-    """Where a task stands; done, failed and skipped are terminal."""
+    """Where a task stands; done is terminal, failed and skipped are until somebody reopens it."""
 
     PENDING = "pending"
     READY = "ready"
@@ -279,8 +280,9 @@ TASK: Final = Rules(
         Edge("approve", (_K.WAITING_FOR_USER,), _K.DONE, "task.approved"),
         Edge("fail", OPEN_TASK_STATES, _K.FAILED, "task.failed"),
         Edge("skip", OPEN_TASK_STATES, _K.SKIPPED, "task.skipped"),
+        Edge("reopen", (_K.FAILED, _K.SKIPPED), _K.PENDING, "task.reopened"),
     ),
-    frozenset({_K.DONE, _K.FAILED, _K.SKIPPED}),
+    frozenset({_K.DONE}),
 )
 
 COMMAND: Final = Rules(

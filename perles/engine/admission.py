@@ -8,7 +8,7 @@ from perles.config import ResourcePolicy
 from perles.domain.clock import from_text
 from perles.domain.errors import LimitReachedError, NoWorkerSlotError
 from perles.domain.priority import rank as rank_of
-from perles.engine import mail, queries
+from perles.engine import mail, queries, scheduler
 from perles.store import journal
 from perles.store.database import Reader, Tx
 from perles.store.schema import Agent, Workflow
@@ -31,8 +31,7 @@ def need_slot(
     if workflow.start_requested_at is not None:
         rank = reader.value(queries.RANK_OF, workflow_id=workflow.id)
     values = {"rank": rank, "workflow_id": workflow.id, "most": limit, **_passed(held)}
-    if workflow.state == "paused":
-        values["portless"] = _has_free_port(reader, policy)
+    values["worker_slot"] = _has_worker_slot(reader, policy)
     ahead = int(reader.value(queries.COUNT_AHEAD, **values))
     if used + ahead >= limit:  # those before it take what is free, in this very moment
         raise LimitReachedError(f"{limit} of {limit} workflows run")
@@ -43,10 +42,10 @@ def first_in_line(
 ) -> tuple[list[Workflow], list[Workflow]]:
     """Who may be next for so many slots; and the first of those that these pass in the line.
 
-    Passed are those of providers that are `held` back, and those without a port where
-    none is free: who is paused has one.
+    Passed are those of providers that are `held` back, and those that are paused and
+    have workers, where no worker slot is free.
     """
-    values = {"portless": _has_free_port(reader, policy), **_passed(held)}
+    values = {"worker_slot": _has_worker_slot(reader, policy), **_passed(held)}
     line = reader.all(Workflow, queries.WAITING_WORKFLOWS, most=most, **values)
     ids = {workflow.id for workflow in line}
     first = reader.all(Workflow, queries.WAITING_WORKFLOWS, most=most)
@@ -57,23 +56,60 @@ def _passed(held: Sequence[str]) -> dict[str, Any]:
     return {"held": json.dumps(list(held))}
 
 
-def _has_free_port(reader: Reader, policy: ResourcePolicy) -> int:
-    ports = policy.port_range_end - policy.port_range_start + 1
-    return int(reader.value(queries.COUNT_LEASES, kind="port") < ports)
+def _has_worker_slot(reader: Reader, policy: ResourcePolicy) -> int:
+    return int(reader.value(queries.COUNT_LEASES, kind="worker") < policy.max_workers)
+
+
+def need_slot_of_paused(reader: Reader, policy: ResourcePolicy, workflow: Workflow) -> None:
+    """Raise `LimitReachedError` where a workflow had workers, and no slot is free for one now."""
+    if not reader.value(queries.HAS_PAUSED_WORKERS, workflow_id=workflow.id):
+        return
+    if not _has_worker_slot(reader, policy):
+        used = reader.value(queries.COUNT_LEASES, kind="worker")
+        raise LimitReachedError(f"{used} of {policy.max_workers} workers live")
+
+
+def take_worker_slots(tx: Tx, policy: ResourcePolicy, workflow_id: str) -> None:
+    """Take the slots of paused workers again, as far as there are any: those at work first.
+
+    Who gets none now gets one before its next turn.
+    """
+    agents = tx.all(Agent, queries.AGENTS_OF, workflow_id=workflow_id)
+    paused = [agent for agent in agents if agent.role == "worker" and agent.status == "paused"]
+    for worker in sorted(paused, key=lambda worker: worker.task_id is None):
+        try:
+            scheduler.acquire(tx, "worker", policy.max_workers, workflow_id, worker.id)
+        except LimitReachedError:
+            return
+
+
+def with_slots(reader: Reader, policy: ResourcePolicy, agents: Sequence[Agent]) -> list[Agent]:
+    """Those of the agents that can have a turn: workers that hold a slot, or for whom one is free.
+
+    After a pause a worker may have none.
+    """
+    without = [row[0] for row in reader.rows(queries.WORKERS_WITHOUT_SLOT)]
+    if not without:
+        return list(agents)
+    free = policy.max_workers - int(reader.value(queries.COUNT_LEASES, kind="worker"))
+    waits = without[max(0, free) :]
+    return [agent for agent in agents if agent.id not in waits]
 
 
 def need_worker_slot(tx: Tx, policy: ResourcePolicy, workflow: Workflow, live: int) -> None:
     """Raise `NoWorkerSlotError` unless a worker slot is free for this workflow now.
 
-    Free slots are kept for workflows that have no worker at all and wait for one.
+    Free slots are kept for workers that had one before a pause, and for workflows that
+    have no worker at all and wait for one.
     """
     used = int(tx.value(queries.COUNT_LEASES, kind="worker"))
     limit = policy.max_workers
     line = [one.id for one in worker_line(tx)]
     before = line.index(workflow.id) if workflow.id in line else len(line)
+    before += len(tx.rows(queries.WORKERS_WITHOUT_SLOT))
     if limit - used > before:
         return
-    kept = f", {before} kept for workflows that have none" if used < limit else ""
+    kept = f", {before} kept for others that wait" if used < limit else ""
     way_on = "go on with those you have" if live else "end your turn: you are told when one is free"
     raise NoWorkerSlotError(
         f"cannot spawn a worker: {used} of {limit} workers live{kept}; {way_on}", waits=not live
@@ -109,7 +145,10 @@ def leave_worker_line(tx: Tx, workflow_id: str) -> None:
 def offers_due(reader: Reader, policy: ResourcePolicy) -> list[Workflow]:
     """The workflows to tell that a worker slot is free for them."""
     line = worker_line(reader)
+    if not line:
+        return []
     free = policy.max_workers - int(reader.value(queries.COUNT_LEASES, kind="worker"))
+    free -= len(reader.rows(queries.WORKERS_WITHOUT_SLOT))
     return [one for one in line[: max(0, free)] if one.worker_offered_at is None]
 
 

@@ -2,6 +2,7 @@
 
 from perles.agents.provider import TaskBrief
 from perles.engine import queries
+from perles.engine.attempts import of_earlier
 from perles.store import journal
 from perles.store.database import Tx
 from perles.store.schema import Task
@@ -31,4 +32,5 @@ def task_brief(tx: Tx, task: Task, *, attempt: int, note: str = "") -> TaskBrief
         timeout=task.timeout,
         attempt=attempt,
         note=note,
+        earlier=of_earlier(task),
     )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from perles.engine.live import LiveTurn
 
 WARN_AT: Final = 0.8
+WAY_ON: Final = "raise token_budget or cost_budget in the configuration, then perles config reload"
 TURNS_LOOKED_AT: Final = 20
 """The newest turns that an estimate is made from."""
 

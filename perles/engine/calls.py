@@ -13,6 +13,7 @@ from perles.domain.errors import LimitReachedError, UsageError
 from perles.domain.priority import Waiting, choose
 from perles.domain.states import TURN
 from perles.engine import budget, queries, scheduler
+from perles.engine.admission import with_slots
 from perles.engine.context import Context
 from perles.store import journal
 from perles.store.database import Reader, Tx
@@ -23,6 +24,7 @@ from perles.workspace.session import turn_output
 
 async def admitted(context: Context, agents: Sequence[Agent]) -> list[Agent]:
     """Those of the agents with messages that can start a turn now; the others are queued."""
+    agents = with_slots(context.reader, context.config.resource_policy, agents)
     calling = [agent for agent in agents if _costs(context, agent.provider, agent.role)]
     if not calling:
         return list(agents)
@@ -55,12 +57,19 @@ async def admitted(context: Context, agents: Sequence[Agent]) -> list[Agent]:
 def held_back(context: Context, reader: Reader) -> list[str]:
     """The providers of waiting workflows that cannot run while the budget of all is used up.
 
-    Workflows whose agents cost nothing pass them in the line.
+    Of their coordinators, and of the workers that their tasks are for. Workflows whose
+    agents cost nothing pass them in the line.
     """
     if not budget.is_all_used_up(reader, context.policy()):
         return []
     names = [row["provider"] for row in reader.rows(queries.WAITING_PROVIDERS)]
     return [name for name in names if _costs(context, name)]
+
+
+def spends(context: Context, reader: Reader, workflow: Workflow) -> bool:
+    """Whether the workflow's coordinator, or a worker that an open task of it is for, costs."""
+    rows = reader.rows(queries.WORKER_PROVIDERS, workflow_id=workflow.id)
+    return any(_costs(context, name) for name in (workflow.provider, *(row[0] for row in rows)))
 
 
 def _costs(context: Context, provider: str, role: str = "") -> bool:
@@ -111,7 +120,9 @@ def _queue(tx: Tx, context: Context, agent_ids: Sequence[int]) -> None:
     limit = context.config.resource_policy.max_ai_calls
     used = tx.value(queries.COUNT_LEASES, kind="ai_call")
     reason = f"{used} of {limit} AI calls run"
-    if used < limit:
+    if budget.is_all_used_up(tx, context.config.resource_policy):
+        reason = f"the budget of all workflows is used up; {budget.WAY_ON}"
+    elif used < limit:
         reason = "no budget is left for another turn beside those that run"
     for agent_id in agent_ids:
         agent = tx.need(Agent, agent_id)

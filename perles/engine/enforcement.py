@@ -17,6 +17,7 @@ from perles.engine import mail, queries, succession
 from perles.engine.closing import request_end
 from perles.engine.plan import Plan
 from perles.engine.reports import REPORTING
+from perles.engine.said import last_words
 from perles.store import journal
 from perles.store.database import Reader, Tx
 from perles.store.schema import Agent, Task, Turn, Workflow
@@ -162,7 +163,7 @@ def _tell(tx: Tx, type: str, agent: Agent, payload: dict[str, Any]) -> None:
 
 
 def _last_said(reader: Reader, agent: Agent) -> str:
-    return next(iter(reversed(succession.last_words(reader, agent))), "")
+    return next(iter(reversed(last_words(reader, agent))), "")
 
 
 def _quoted(said: str) -> str:

@@ -16,7 +16,7 @@ from perles.engine.bulkhead import UNHANDLED, has_failed_so_again
 from perles.engine.closing import request_end
 from perles.engine.notices import heed
 from perles.engine.scheduler import release_agent
-from perles.engine.setbacks import HOPELESS, explained, setback
+from perles.engine.setbacks import HOPELESS, LIMITS, LOST_SESSIONS, explained, setback
 from perles.store import journal
 from perles.store.database import Tx
 from perles.store.schema import Agent, Turn, Workflow
@@ -30,6 +30,8 @@ MAX_COORDINATOR_FAILURES: Final = 3
 """Turns in a row that may fail before the workflow does."""
 MAX_LOST: Final = 5
 """Turns in a row that may be lost: whatever kills them would kill the next one, too."""
+MAX_TOLD: Final = 500
+"""Characters of an error that an agent is told."""
 LOST: Final = Outcome(False, "lost", "the turn was cut off and nobody knows how it ended")
 
 
@@ -129,8 +131,8 @@ def conclude(
         request_end(tx, tx.need(Workflow, live.workflow_id), "fail", error)
     back = setback(tx, live, agent, outcome) if ending.agent == "turn_failed" else None
     again = _settle_messages(tx, agent, live.turn_id, ending, retry=back is not None)
-    if again and outcome is LOST:
-        _tell_of_loss(tx, agent, turn.number)
+    if again and _may_have_worked(ending, outcome):
+        _tell_of_loss(tx, agent, turn.number, outcome)
     if ending.turn == "succeed":
         holds.succeeded(tx, agent, turn)
     if agent.role == "coordinator" and ending.turn == "succeed":
@@ -202,12 +204,23 @@ def _lost_too_often(tx: Tx, agent: Agent) -> bool:
     return len(rows) == MAX_LOST - 1 and all(row["error_class"] == "lost" for row in rows)
 
 
-def _tell_of_loss(tx: Tx, agent: Agent, number: int) -> None:
-    body = (
-        f"turn {number} was cut off and nobody knows how far it came; what it was asked is asked "
-        "again here: look first at what is done already"
-    )
-    mail.post(tx, agent, sender="perles", kind="system", body=body)
+def _may_have_worked(ending: Ending, outcome: Outcome) -> bool:
+    """Whether a turn that did not end well, and is tried again, may have done something before.
+
+    Whoever waits out a limit has not, and a fresh session is told more.
+    """
+    failed = ending.turn in ("fail", "time_out")
+    return outcome is LOST or (failed and outcome.error_class not in LIMITS | LOST_SESSIONS)
+
+
+def _tell_of_loss(tx: Tx, agent: Agent, number: int, outcome: Outcome) -> None:
+    """Say why the messages come again: the session may have seen them, and acted on them."""
+    how = f"turn {number} was cut off and nobody knows how far it came"
+    if outcome is not LOST:
+        error = quoted((outcome.error or "")[:MAX_TOLD])
+        how = f"turn {number} failed:\n{error}\nNobody knows how far it came"
+    again = "what it was asked is asked again here: look first at what is done already"
+    mail.post(tx, agent, sender="perles", kind="system", body=f"{how}; {again}")
 
 
 def _tell_of_failure(tx: Tx, agent: Agent, failures: int, error: str) -> None:

@@ -70,15 +70,16 @@ class Plan:
         if not self._has_open:
             status = "partial" if self.failed else "success"
             failed = f"; {_keys(self.failed)} failed" if self.failed else ""
+            again = "; or try again with reopen_task" if self.failed else ""
             return [
                 f"No task is open: {self.done} of {self.count()} done{failed}. Call "
-                f"signal_workflow_complete with status {status} now."
+                f"signal_workflow_complete with status {status} now{again}."
             ]
         said = [f"{self.done} of {self.count()} done. Open are:"]
         for keys, what in (
             (self.reported, "reported on: mark_task_complete or mark_task_failed"),
             (self.ready, "ready: assign_task to a free worker, spawn_worker where there is none"),
-            (self.left, "in nobody's hands any more: mark_task_failed"),
+            (self.left, "in nobody's hands any more: assign_task to another worker"),
             (self.waiting, "waiting for others to be done"),
         ):
             said += [f"- {_keys(keys)} ({what})"] if keys else []

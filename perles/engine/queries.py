@@ -294,15 +294,29 @@ WAIT_FOR_WORKER: Final = Sql(
 RUNNING_WORKFLOWS: Final = Sql(select(Workflow).where(Workflow.state == "running"))
 # The line: pending workflows in their index, and the few that are paused and were told to go on.
 _rank: ColumnElement[float] = literal_column(RANK)
-# Who is paused has a port; where no other is free, the pending ones are passed over, too.
-_has_port = bindparam("portless", 1) == 1
-_in_line = (
-    (Workflow.start_rank.is_not(None) & _has_port, Workflow.start_rank),
-    ((Workflow.state == "paused") & Workflow.start_requested_at.is_not(None), _rank),
+# Who is paused and has workers needs a slot for one of them; where none is free it is passed over.
+_has_slot = (bindparam("worker_slot", 1) == 1) | ~exists().where(
+    Agent.workflow_id == Workflow.id, Agent.role == "worker", Agent.status == "paused"
 )
-# Those of providers that are held back, a JSON array, are passed over.
+_goes_on = (Workflow.state == "paused") & Workflow.start_requested_at.is_not(None)
+_in_line = (
+    (Workflow.start_rank.is_not(None), Workflow.start_rank),
+    (_goes_on & _has_slot, _rank),
+)
+# Those that would spend are passed over: the providers that are held back are a JSON array.
+_worker = func.coalesce(Task.worker, Workflow.worker_provider, Workflow.provider)
+_worker_provider = func.substr(_worker, 1, func.instr(_worker + ":", ":") - 1)
+_asks_an_agent = (
+    (Task.workflow_id == Workflow.id)
+    & Task.status.in_([str(status) for status in OPEN_TASK_STATES])
+    & Task.run.is_(None)
+    & (Task.assignee.is_(None) | (Task.assignee != "human"))
+)
 _held = func.json_each(bindparam("held", "[]")).table_valued("value")
-_may_run = Workflow.provider.not_in(select(_held.c.value))
+_may_run = (bindparam("held", "[]") == "[]") | (
+    Workflow.provider.not_in(select(_held.c.value))
+    & ~exists().where(_asks_an_agent, _worker_provider.in_(select(_held.c.value)))
+)
 # Whoever asked just now is answered by their own command.
 _was_told = exists().where(
     Command.workflow_id == Workflow.id,
@@ -333,10 +347,41 @@ WAITING_WORKFLOWS: Final = Sql(
 _ahead = union_all(*(select(_before(*one)) for one in _in_line)).subquery()
 COUNT_AHEAD: Final = Sql(select(func.count()).select_from(_ahead))
 RANK_OF: Final = Sql(select(_rank.label("rank")).select_from(Workflow).where(Workflow.id == _WF))
+_is_in_line = Workflow.state.in_(["pending", "paused"]) & Workflow.start_requested_at.is_not(None)
 WAITING_PROVIDERS: Final = Sql(
-    select(Workflow.provider)
-    .where(Workflow.state.in_(["pending", "paused"]), Workflow.start_requested_at.is_not(None))
+    select(Workflow.provider.label("provider"))
+    .where(_is_in_line)
+    .union(
+        select(_worker_provider.label("provider"))
+        .select_from(Workflow)
+        .join(Task, _asks_an_agent)
+        .where(_is_in_line)
+    )
+)
+WORKER_PROVIDERS: Final = Sql(
+    select(_worker_provider.label("provider"))
+    .select_from(Workflow)
+    .join(Task, _asks_an_agent)
+    .where(Workflow.id == _WF)
     .distinct()
+)
+"""Of the agents that the open tasks of a workflow are for."""
+WORKERS_WITHOUT_SLOT: Final = Sql(
+    select(Agent.id)
+    .join(Workflow, Workflow.id == Agent.workflow_id)
+    .where(
+        Workflow.state == "running",
+        Agent.role == "worker",
+        Agent.status == "ready",
+        exists().where(Message.agent_id == Agent.id, Message.status == "queued"),
+        ~exists().where(Lease.agent_id == Agent.id, Lease.kind == "worker"),
+    )
+    .order_by(Workflow.priority.desc(), Agent.id)
+)
+HAS_PAUSED_WORKERS: Final = Sql(
+    select(
+        exists().where(Agent.workflow_id == _WF, Agent.role == "worker", Agent.status == "paused")
+    )
 )
 COUNT_WAITING_FOR: Final = Sql(
     select(func.count())
@@ -357,13 +402,12 @@ LOST_LEASES: Final = Sql(
     select(Lease)
     .where(
         ((Lease.kind == "workflow") & ~exists().where(_holder, Workflow.state == "running"))
-        | (
-            (Lease.kind == "port")
-            & ~exists().where(_holder, Workflow.state.in_(["running", "paused"]))
-        )
+        | ((Lease.kind == "port") & ~exists().where(_holder, Workflow.state == "running"))
         | (
             (Lease.kind == "worker")
             & ~exists().where(
+                _holder,
+                Workflow.state == "running",
                 Agent.id == Lease.agent_id,
                 Agent.retired_at.is_(None),
                 Agent.status.not_in(["stopped", "retired"]),

@@ -1,9 +1,10 @@
 """Turns that failed in a way we know how to go on from.
 
 A rate limit or an overload: the agent's messages wait until a time that is shown,
-longer each time. A quota with a stated reset time: every agent of that provider
-waits, whatever is restarted meanwhile. A session that is full or that its CLI no
-longer knows: a fresh one, with a handover.
+longer each time; so it is where the model cannot be reached. A quota with a stated
+reset time: every agent of that provider waits, whatever is restarted meanwhile. A
+session that is full or that its CLI no longer knows: a fresh one, with a handover.
+A worker that crashed: once more, in the same session.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from perles.agents.failures import advice, reset_time
 from perles.agents.provider import Outcome
 from perles.domain.clock import from_text, to_text
-from perles.engine import holds, mail
+from perles.domain.staffing import BUILTIN
+from perles.engine import holds, mail, queries
 from perles.engine.handover import handover
 from perles.store import journal
 from perles.store.database import Tx
@@ -24,7 +26,8 @@ from perles.store.schema import Agent
 if TYPE_CHECKING:
     from perles.engine.live import LiveTurn
 
-LIMITS: Final = frozenset({"rate_limited", "overloaded", "quota_exhausted"})
+OFFLINE: Final = "offline"
+LIMITS: Final = frozenset({"rate_limited", "overloaded", "quota_exhausted", OFFLINE})
 LOST_SESSIONS: Final = frozenset({"context_exhausted", "unknown_session"})
 HOPELESS: Final = frozenset({"auth", "billing"})
 """Failures that the next try only repeats, until a person does something."""
@@ -32,6 +35,8 @@ HOPELESS: Final = frozenset({"auth", "billing"})
 FIRST_SECONDS: Final = 5.0
 QUOTA_SECONDS: Final = 300.0
 MOST_SECONDS: Final = 900.0
+MOST_OFFLINE_SECONDS: Final = 60.0
+"""A network that is back is to be noticed soon, and asking it costs nothing."""
 SHARED_SECONDS: Final = 60.0
 """A stated wait at least so long is one of the provider, not of one agent."""
 MAX_RENEWALS: Final = 3
@@ -51,7 +56,21 @@ def setback(tx: Tx, live: LiveTurn, agent: Agent, outcome: Outcome) -> Setback |
         return _hold(tx, live, agent, outcome)
     if outcome.error_class in LOST_SESSIONS and agent.failures < MAX_RENEWALS:
         return _renew(tx, live, agent, outcome)
+    if outcome.error_class == "crashed" and _may_be_tried_again(tx, agent):
+        return Setback({"failures": agent.failures + 1})
     return None
+
+
+def _may_be_tried_again(tx: Tx, agent: Agent) -> bool:
+    """Whether this is a worker's first crash after a turn that went well.
+
+    A coordinator is tried again anyway; a command is run again only by its task's `retries`.
+    """
+    if agent.role != "worker" or agent.provider == BUILTIN or agent.failures >= MAX_RENEWALS:
+        return False
+    ended = tx.rows(queries.LATEST_ENDED_TURNS, agent_id=agent.id, limit=2)
+    before = [row["error_class"] for row in ended[1:]]  # the first one is this turn
+    return before != ["crashed"]
 
 
 def explained(provider: str, outcome: Outcome) -> str | None:
@@ -74,12 +93,15 @@ def backoff(tries: int, seed: int, *, first: float = FIRST_SECONDS) -> float:
 def _hold(tx: Tx, live: LiveTurn, agent: Agent, outcome: Outcome) -> Setback:
     now = from_text(tx.now)
     said = outcome.error or ""
-    stated = reset_time(said, now)
+    is_offline = outcome.error_class == OFFLINE
+    stated = None if is_offline else reset_time(said, now)
     if stated is not None and stated > now:
         until = stated + MARGIN
     else:
         first = QUOTA_SECONDS if outcome.error_class == "quota_exhausted" else FIRST_SECONDS
-        until = now + timedelta(seconds=backoff(agent.holds, live.turn_id, first=first))
+        seconds = backoff(agent.holds, live.turn_id, first=first)
+        seconds = min(seconds, MOST_OFFLINE_SECONDS) if is_offline else seconds
+        until = now + timedelta(seconds=seconds)
     shared = stated is not None and (until - now).total_seconds() >= SHARED_SECONDS
     own = holds.hold(tx, agent, until, said) if shared else until
     payload = {
@@ -91,7 +113,7 @@ def _hold(tx: Tx, live: LiveTurn, agent: Agent, outcome: Outcome) -> Setback:
     }
     journal.append(
         tx,
-        "agent.rate_limited",
+        "agent.offline" if is_offline else "agent.rate_limited",
         payload,
         workflow_id=live.workflow_id,
         agent_id=live.agent_id,

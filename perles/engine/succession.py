@@ -13,21 +13,17 @@ from typing import TYPE_CHECKING, Final
 from perles.domain.errors import WrongStateError
 from perles.domain.machine import need_running
 from perles.domain.states import AGENT, PHASE
-from perles.engine import mail, queries, scheduler
+from perles.engine import mail, queries, said, scheduler
 from perles.engine.briefs import task_brief
 from perles.engine.handover import handover
 from perles.engine.spawning import add_agent
 from perles.store import journal
-from perles.store.database import Reader, Tx
+from perles.store.database import Tx
 from perles.store.schema import Agent, Message, Task, Workflow
 from perles.store.transition import fire
 
 if TYPE_CHECKING:
     from perles.engine.context import Context
-
-LAST_WORDS: Final = 5
-MAX_WORDS: Final = 2000
-"""How many texts of the old agent the new one is told, and how long each may be."""
 
 _PHASES: Final = {
     "idle": (),
@@ -50,7 +46,7 @@ def put_fresh(tx: Tx, context: Context, agent_id: int, *, why: str) -> Agent:
     need_running(workflow.state, "replace an agent of", name=workflow.id)
     if old.status == "working":
         raise WrongStateError("agent", old.name, old.status, "replace")
-    words = last_words(tx, old)
+    words = said.last_words(tx, old)
     waiting = tx.all(Message, queries.QUEUED_MESSAGES, agent_id=old.id)
     phase, task_id = old.phase, old.task_id
     retire(tx, old, why)
@@ -142,12 +138,3 @@ def _take_over_task(
     body = context.provider(fresh.provider, fresh.role).task_message(brief)
     if task.status == "in_progress" and body not in [message.body for message in waiting]:
         mail.post(tx, fresh, sender="perles", kind="coordinator", body=body)
-
-
-def last_words(reader: Reader, old: Agent) -> list[str]:
-    """The last that an agent said or did, oldest first, each bounded."""
-    rows = reader.rows(
-        queries.LAST_OUTPUTS, workflow_id=old.workflow_id, agent_id=old.id, limit=LAST_WORDS
-    )
-    texts = [str(journal.decode(row["payload"]).get("text", "")) for row in reversed(rows)]
-    return [text[:MAX_WORDS] for text in texts if text.strip()]

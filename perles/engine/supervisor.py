@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 from perles.agents import families, prompts
 from perles.domain.clock import seconds_between
 from perles.domain.errors import LimitReachedError, PerlesError, WrongStateError
-from perles.domain.states import AGENT, PHASE, TASK, WORKFLOW, WorkflowState
+from perles.domain.states import (
+    AGENT,
+    OPEN_TASK_STATES,
+    PHASE,
+    TASK,
+    WORKFLOW,
+    WorkflowState,
+)
 from perles.engine import admission, budget, calls, fault, mail, people, queries, scheduler
 from perles.engine.context import Context, log
 from perles.engine.outcome import Ending
@@ -271,7 +278,9 @@ def _need_room(reader: Reader, context: Context, workflow: Workflow) -> None:
     policy = context.config.resource_policy
     current = reader.need(Workflow, workflow.id)
     admission.need_slot(reader, policy, current, calls.held_back(context, reader))
-    if context.provider(workflow.provider).is_ai_call:
+    if current.state == WorkflowState.PAUSED:
+        admission.need_slot_of_paused(reader, policy, current)
+    if calls.spends(context, reader, current):
         budget.need_some(reader, policy, current)
 
 
@@ -311,7 +320,8 @@ def _resumed(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
     policy = context.config.resource_policy
     _need_room(tx, context, workflow)
     scheduler.acquire(tx, "workflow", policy.max_workflows_running, workflow.id)
-    _move_port(tx, workflow.id, port)
+    scheduler.acquire_port(tx, port, workflow.id)
+    admission.take_worker_slots(tx, policy, workflow.id)
     paused_s = workflow.paused_s + seconds_between(workflow.paused_at or tx.now, tx.now)
     changes = {
         "paused_at": None,
@@ -381,12 +391,12 @@ def _has_spent_its_own(context: Context, workflow: Workflow) -> bool:
     try:
         budget.need_own(context.reader, context.policy(), workflow)
     except LimitReachedError:
-        return context.provider(workflow.provider).is_ai_call
+        return calls.spends(context, context.reader, workflow)
     return False
 
 
 def _paused(tx: Tx, workflow_id: str, reason: str | None) -> None:
-    changes = {"paused_at": tx.now, "reason": reason}
+    changes = {"paused_at": tx.now, "reason": reason, "mcp_port": None}
     fire(tx, WORKFLOW, workflow_id, "pause", changes=changes, payload={"reason": reason})
     for agent in tx.all(Agent, queries.AGENTS_OF, workflow_id=workflow_id):
         if agent.status in ("ready", "working"):
@@ -394,7 +404,7 @@ def _paused(tx: Tx, workflow_id: str, reason: str | None) -> None:
     calls.drop_queued(tx, workflow_id)
     admission.leave_worker_line(tx, workflow_id)
     # A call is released with its process, which may outlive the patience of a pause.
-    scheduler.release_all(tx, workflow_id, keep=frozenset({"port", "worker", "ai_call"}))
+    scheduler.release_all(tx, workflow_id, keep=frozenset({"ai_call"}))
 
 
 def _ended(tx: Tx, workflow_id: str, trigger: str, reason: str | None) -> None:
@@ -412,7 +422,7 @@ def _ended(tx: Tx, workflow_id: str, trigger: str, reason: str | None) -> None:
         if agent.status in ("ready", "working", "paused", "failed"):
             fire(tx, AGENT, agent.id, "stop")
     for task in tx.all(Task, queries.TASKS_OF, workflow_id=workflow_id):
-        if task.status not in TASK.terminal:
+        if task.status in OPEN_TASK_STATES:
             failure = f"the workflow ended ({trigger}) before it was done"
             fire(tx, TASK, task.id, "skip", changes={"failure": failure, "ended_at": tx.now})
     calls.drop_queued(tx, workflow_id)

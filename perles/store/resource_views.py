@@ -65,10 +65,12 @@ def _nudges(connection: Connection) -> Json:
 
 
 def _waiting(connection: Connection, row: Row) -> int:
-    """How many wait. Of workflows, the view counts those that are pending only."""
-    if row["resource"] != "workflows":
-        return int(row["waiting"])
-    return len(connection.execute(_LINE).fetchall())
+    """How many wait. The view counts pending workflows, and those that have no worker, only."""
+    if row["resource"] == "workflows":
+        return len(connection.execute(_LINE).fetchall())
+    if row["resource"] == "workers":
+        return len(_worker_queue(connection))
+    return int(row["waiting"])
 
 
 def _number(value: float | None) -> float | int | None:
@@ -110,12 +112,22 @@ def _start_queue(connection: Connection) -> list[Json]:
 
 
 def _worker_queue(connection: Connection) -> list[Json]:
+    """Workers that had a slot before a pause, and workflows that have no worker at all."""
+    without = (
+        "SELECT w.id, w.name, a.name, min(m.created_at) FROM agents a "
+        "JOIN workflows w ON w.id = a.workflow_id AND w.state = 'running' "
+        "JOIN messages m ON m.agent_id = a.id AND m.status = 'queued' "
+        "WHERE a.role = 'worker' AND a.status = 'ready' AND NOT EXISTS "
+        "(SELECT 1 FROM leases l WHERE l.agent_id = a.id AND l.kind = 'worker') "
+        "GROUP BY a.id ORDER BY w.priority DESC, a.id"
+    )
     query = (
-        "SELECT id, name, worker_requested_at FROM workflows WHERE state = 'running' "
+        "SELECT id, name, NULL, worker_requested_at FROM workflows WHERE state = 'running' "
         "AND worker_requested_at IS NOT NULL"
     )
-    rows = connection.execute(f"{query} ORDER BY {rank_sql('worker_requested_at')}, id")
-    return [_waiter(row[0], row[1], None, row[2]) for row in rows]
+    ordered = f"{query} ORDER BY {rank_sql('worker_requested_at')}, id"
+    found = [*connection.execute(without), *connection.execute(ordered)]
+    return [_waiter(*row) for row in found]
 
 
 def _call_queue(connection: Connection) -> list[Json]:

@@ -32,11 +32,27 @@ _OPEN_TURNS: Final = (
 )
 _READY: Final = (
     "SELECT a.workflow_id, a.name, a.provider, max(coalesce(a.held_until, ''), "
-    "coalesce(h.until, '')) AS until FROM agents a "
+    "coalesce(h.until, '')) AS until, coalesce(h.until, '') < coalesce(a.held_until, '') AND "
+    "(SELECT t.error_class = 'offline' FROM turns t WHERE t.agent_id = a.id "
+    "AND t.ended_at IS NOT NULL ORDER BY t.number DESC LIMIT 1) AS is_offline, "
+    "a.role = 'worker' AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.agent_id = a.id "
+    "AND l.kind = 'worker') AS needs_slot FROM agents a "
     "LEFT JOIN provider_holds h ON h.provider = a.provider WHERE a.status = 'ready' AND EXISTS "
     "(SELECT 1 FROM messages m WHERE m.agent_id = a.id AND m.status = 'queued') "
     "AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.agent_id = a.id AND t.status = 'queued') "
     "ORDER BY a.id"
+)
+_BUDGETS: Final = (
+    (
+        "SELECT r.value, t.tokens FROM resource_limits r, totals t WHERE r.resource = 'tokens'",
+        "token",
+        "tokens",
+    ),
+    (
+        "SELECT r.value, t.cost_usd FROM resource_limits r, totals t WHERE r.resource = 'cost_usd'",
+        "cost",
+        "USD",
+    ),
 )
 _LAST_OUTPUT: Final = (
     "SELECT created_at, payload FROM (SELECT turn_id, type, created_at, payload FROM events "
@@ -94,11 +110,16 @@ def doings(connection: Connection, ids: Sequence[str], now: datetime) -> dict[st
 def _turns(
     connection: Connection, wanted: Mapping[str, Any], now: datetime
 ) -> Iterator[tuple[str, Wait]]:
-    for row in connection.execute(_OPEN_TURNS).fetchall():
+    budget = ""
+    rows = connection.execute(_OPEN_TURNS).fetchall()
+    if any(row["status"] == "queued" for row in rows):
+        budget = used_up(connection)
+    for row in rows:
         if row["workflow_id"] not in wanted:
             continue
         if row["status"] == "queued":
-            wait = Wait(f"waiting for an AI call ({row['name']})", row["created_at"])
+            what = f"waiting, {budget}" if budget else "waiting for an AI call"
+            wait = Wait(f"{what} ({row['name']})", row["created_at"])
         elif row["held_until"] and datetime.fromisoformat(row["held_until"]) > now:
             # Its CLI sits out a limit by itself, in the middle of a turn.
             limited = rate_limited(row["held_until"], row["provider"])
@@ -107,6 +128,15 @@ def _turns(
             doing, since = _doing(connection, row)
             wait = Wait(f"{row['name']}: {doing}", since)
         yield row["workflow_id"], wait
+
+
+def used_up(connection: Connection) -> str:
+    """`global token budget exhausted: 1200 of 1000 tokens`, or "" where something is left."""
+    for query, what, unit in _BUDGETS:
+        for limit, used in connection.execute(query):
+            if limit and used >= limit:
+                return f"global {what} budget exhausted: {used:g} of {limit:g} {unit}"
+    return ""
 
 
 def _doing(connection: Connection, row: Row) -> tuple[str, str]:
@@ -143,7 +173,10 @@ def _held(
             continue
         until = row["until"]
         if until and datetime.fromisoformat(until) > now:
-            text = rate_limited(until, row["provider"])
+            in_words = offline if row["is_offline"] else rate_limited
+            text = in_words(until, row["provider"])
+        elif row["needs_slot"]:
+            text = f"waiting for a worker slot ({row['name']})"
         else:
             text = f"waiting for a turn ({row['name']})"
         if (row["workflow_id"], text) not in said:
@@ -154,6 +187,11 @@ def _held(
 def rate_limited(until: str, provider: str) -> str:
     """`rate limited until 10:32 (claude)`."""
     return f"rate limited until {moment(until)} ({provider})"
+
+
+def offline(until: str, provider: str) -> str:
+    """`offline, asking again 10:32 (claude)`."""
+    return f"offline, asking again {moment(until)} ({provider})"
 
 
 def _slots(connection: Connection, wanted: Mapping[str, Any]) -> Iterator[tuple[str, Wait]]:

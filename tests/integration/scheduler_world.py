@@ -5,6 +5,7 @@ start or signal a process is left out. Every step ends as a step of the engine d
 and then `check` looks at everything that is promised.
 """
 
+import socket
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -241,7 +242,8 @@ class World:
         """Whoever has messages and budget, and could be called now."""
         since = {r["agent_id"]: r["created_at"] for r in self.reader.rows(queries.QUEUED_TURNS)}
         found = []
-        for agent in self.reader.all(Agent, queries.DELIVERABLE, now=self.database.now()):
+        ready = self.reader.all(Agent, queries.DELIVERABLE, now=self.database.now())
+        for agent in admission.with_slots(self.reader, self.policy, ready):
             workflow = self.reader.need(Workflow, agent.workflow_id)
             if budget.room(self.reader, self.policy, workflow, agent.role) is None:
                 continue
@@ -278,8 +280,8 @@ class World:
             if free <= 0:
                 return
             line, passed = admission.first_in_line(self.reader, self.policy, 1, [])
-            if passed:
-                assert self._held("port") >= PORTS
+            if passed:  # it is paused, and needs a slot for one of its workers
+                assert self._held("worker") >= self.policy.max_workers
                 assert (await self.context.supervisor.admit(passed[0].id))["status"] == "waiting"
             if not line:
                 return
@@ -309,6 +311,7 @@ class World:
         self.before = now
         expected = {row[0]: row[1] for row in self._rows(_HOLDERS)}
         assert {kind: now[kind] for kind in expected} == expected
+        assert self._rows(_WORKERS_AMISS) == []
         assert self.reader.rows(queries.LOST_LEASES) == []
         assert self.reader.rows(queries.LOST_QUEUED_TURNS) == []
 
@@ -334,15 +337,28 @@ class _TornError(Exception):
     """The process is gone."""
 
 
+class NoPorts:
+    """Stands for the process that holds ports."""
+
+    async def hold(self, _workflow_id: str, listener: socket.socket) -> None:
+        """Nobody listens: leases alone tell which ports are held."""
+        listener.close()
+
+    async def drop(self, _workflow_id: str) -> None:
+        """Nothing was held."""
+
+
 class NoServers:
     """Stands for the MCP servers."""
+
+    def __init__(self) -> None:
+        self.ports = NoPorts()
 
     def need(self) -> None:
         """Its servers can always be had."""
 
-    def open(self, _workflow_id: str, listener: Any) -> None:
+    def open(self, _workflow_id: str, _port: int) -> None:
         """Nobody listens."""
-        listener.close()
 
     async def close(self, _workflow_id: str) -> None:
         """Nobody listened."""
@@ -386,8 +402,13 @@ ORDER BY strftime('%s', start_requested_at) - 600 * priority, start_requested_at
 _LEASES = "SELECT kind, count(*) FROM leases GROUP BY kind"
 _HOLDERS = """
 SELECT 'workflow', count(*) FROM workflows WHERE state = 'running'
-UNION ALL SELECT 'port', count(*) FROM workflows WHERE state IN ('running', 'paused')
-UNION ALL SELECT 'worker', count(*) FROM agents
-    WHERE role = 'worker' AND status IN ('ready', 'working', 'paused')
+UNION ALL SELECT 'port', count(*) FROM workflows WHERE state = 'running'
 UNION ALL SELECT 'ai_call', count(*) FROM turns WHERE status IN ('starting', 'running')
+"""
+_WORKERS_AMISS = """
+SELECT a.id, 'works without a slot' FROM agents a WHERE a.role = 'worker' AND a.status = 'working'
+    AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.agent_id = a.id AND l.kind = 'worker')
+UNION ALL SELECT a.id, 'holds a slot and does not live' FROM leases l
+    JOIN agents a ON a.id = l.agent_id JOIN workflows w ON w.id = a.workflow_id
+    WHERE l.kind = 'worker' AND (a.status NOT IN ('ready', 'working') OR w.state <> 'running')
 """

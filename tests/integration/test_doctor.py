@@ -63,14 +63,14 @@ def test_pending_names_the_limit_who_holds_it_and_the_place(crew: Crew) -> None:
 
 
 def test_pending_for_a_port_names_who_holds_ports(crew: Crew) -> None:
-    other = crew.workflow("wf-bbbbbbbb", "paused", name="nightly")
+    other = crew.workflow("wf-bbbbbbbb", "running", name="nightly")
     crew.insert(Lease, kind="port", value=9000, workflow_id=other, acquired_at=crew.at())
     asked = {"start_requested_at": crew.at(), "reason": "waiting: no free port in 9000-9000"}
     crew.workflow(ID, "pending", **asked)
 
     found = _only(_examine(crew), "pending")
     assert found.level == "problem"
-    assert "9000 nightly (wf-bbbbbbbb, paused)" in found.text
+    assert "9000 nightly (wf-bbbbbbbb)" in found.text
 
 
 def test_pending_without_an_engine_is_a_problem(crew: Crew) -> None:

@@ -251,7 +251,7 @@ def test_a_workflow_without_workers_waits_for_a_slot_and_goes_on(home: Home) -> 
     assert "you are told when one is free" in refused["payload"]["error"]
 
 
-def test_a_port_that_a_stranger_uses_is_skipped_and_a_paused_workflow_keeps_its_own(
+def test_a_port_that_a_stranger_uses_is_skipped_and_a_paused_workflow_holds_none(
     home: Home,
 ) -> None:
     first = int(home.environ[f"{POLICY}PORT_RANGE_START"])
@@ -266,9 +266,11 @@ def test_a_port_that_a_stranger_uses_is_skipped_and_a_paused_workflow_keeps_its_
     ports = {row["name"]: row["mcp_port"] for row in home.json("list", "--json")}
 
     stranger.close()
-    assert ports == {"x": first + 1, "y": first + 2}
+    assert ports == {"x": None, "y": first + 1}
     home.perles("resume", x)
-    assert home.json("show", x, "--json")["mcp_port"] == first + 1
+    assert home.json("show", x, "--json")["mcp_port"] == first
+    (home.work / "go").touch()
+    assert {_ended(home, id)["state"] for id in (x, y)} == {"completed"}
 
 
 def test_an_exhausted_port_range_is_told_once(home: Home) -> None:

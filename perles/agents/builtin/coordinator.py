@@ -7,6 +7,7 @@ import sys
 
 from perles.agents.builtin.client import CallFailed, Client
 from perles.agents.builtin.light import signal
+from perles.domain.staffing import NEVER
 
 TYPE_CHECKING = False  # `typing` costs more than all else here; type checkers know the name
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ class _Pass:
                 continue
             if not any(task["status"] in OPEN for task in tasks):
                 return self._finish(tasks)
-            self._assign(tasks, workers, listed["workflow"]["max_workers"])
-            break
+            if not self._assign(tasks, workers, listed["workflow"]["max_workers"]):
+                break
         return 1 if self._failed and not self._done else 0
 
     def _settle(self, tasks: "list[Json]", workers: "Json") -> bool:
@@ -66,8 +67,11 @@ class _Pass:
                 self._try("mark_task_failed", task_id=task["key"], reason=reason)
         return self._done > before
 
-    def _assign(self, tasks: "list[Json]", workers: "Json", limit: int) -> None:
-        """Give ready tasks to free workers, and to new ones as far as the limits allow."""
+    def _assign(self, tasks: "list[Json]", workers: "Json", limit: int) -> bool:
+        """Give ready tasks to free workers, and to new ones as far as the limits allow.
+
+        Whether a task failed, because no worker can ever do it.
+        """
         kinds = {w["worker_id"]: w["provider"] for w in workers["workers"]}
         free = [(name, kinds[name]) for name in workers["ready_workers"]]
         gone = len(workers["failed_workers"]) + len(workers["retired_workers"])
@@ -76,26 +80,34 @@ class _Pass:
         for task in ready:
             chosen = next((one for one in free if one[1] == task["worker"]), None)
             if chosen is None and (room > 0 or any(kind != task["worker"] for _, kind in free)):
-                chosen = self._spawn(task["worker"], free, room)
+                chosen, why = self._spawn(task["worker"], free, room)
+                if why:
+                    self._try("mark_task_failed", task_id=task["key"], reason=why)
+                    return True
                 room = room - 1 if chosen is not None else 0
             if chosen is None:
                 continue
             if chosen in free:
                 free.remove(chosen)
             self._try("assign_task", task_id=task["key"], worker_id=chosen[0])
+        return False
 
     def _spawn(
         self, kind: str, free: "list[tuple[str, str]]", room: int
-    ) -> "tuple[str, str] | None":
-        """One more worker; with no room left the engine retires an idle one of another kind."""
+    ) -> "tuple[tuple[str, str] | None, str]":
+        """One more worker, or why there never will be one.
+
+        With no room left the engine retires an idle one of another kind.
+        """
         if room <= 0:
             idle = next(one for one in free if one[1] != kind)
             free.remove(idle)
         try:
-            return self._client.call("spawn_worker", provider=kind)["worker_id"], kind
+            return (self._client.call("spawn_worker", provider=kind)["worker_id"], kind), ""
         except CallFailed as error:
             print(error, flush=True)  # a slot that gets free wakes us again
-            return None
+            said = str(error).removeprefix("spawn_worker: ")
+            return None, said if said.startswith(NEVER) else ""
 
     def _finish(self, tasks: "list[Json]") -> int:
         failed = [task["key"] for task in tasks if task["status"] == "failed"]

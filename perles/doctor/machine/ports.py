@@ -38,7 +38,7 @@ def check(surroundings: Surroundings) -> Iterator[Finding]:
 def judge(
     ports: range, found: Mapping[int, Holder], engine: int | None, keeper: int | None = None
 ) -> Finding:
-    """What it means that these listen. Each workflow that runs or is paused needs a port."""
+    """What it means that these listen. Each workflow that runs needs a port."""
     own = {pid for pid in (engine, keeper) if pid is not None}
     strangers = [port for port in ports if port in found and found[port].pid not in own]
     ours = [port for port in ports if port in found and found[port].pid in own]

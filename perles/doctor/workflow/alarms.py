@@ -13,7 +13,13 @@ from perles.engine.health_queries import SIGNALS
 
 _PREFIX: Final = "orchestration.control_plane.health_policy"
 _MEANS_NOTHING: Final = frozenset(
-    {"workflow.paused", "task.waiting_for_user", "agent.rate_limited", "turn.queued"}
+    {
+        "workflow.paused",
+        "task.waiting_for_user",
+        "agent.rate_limited",
+        "agent.offline",
+        "turn.queued",
+    }
 )
 """Events after which silence is no sign of anything."""
 _HELPED: Final = frozenset({"recovery.attempted", "coordinator.replaced", "turn.interrupted"})

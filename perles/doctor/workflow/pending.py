@@ -1,4 +1,4 @@
-"""Why a workflow does not start: which limit, who holds it, its place in line."""
+"""Why a workflow does not start or go on: which limit, who holds it, its place in line."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,10 +9,11 @@ from perles.store import resource_views
 
 
 def check(case: Case) -> Iterator[Finding]:
-    """What keeps a pending workflow from starting."""
-    if case.state != "pending":
+    """What keeps a workflow in line from starting or going on."""
+    waits = case.shown["start_requested_at"] is not None
+    if case.state not in ("pending", "paused") or (case.state == "paused" and not waits):
         return
-    if case.shown["start_requested_at"] is None:
+    if not waits:
         yield Finding("pending", NOTE, "nobody started it yet", f"perles start {case.id}")
         return
     if not case.engine_runs:
@@ -21,8 +22,15 @@ def check(case: Case) -> Iterator[Finding]:
         return
     by_name = {row["resource"]: row for row in resource_views.resources(case.connection)}
     place = f"place {case.shown['queue_place']} in line"
+    if "budget exhausted" in case.reason:
+        text = f"{case.reason.removeprefix('waiting: ')}; {place}"
+        yield Finding(case.state, PROBLEM, text, "then perles config reload")
+        return
     if "port" in case.reason:
         yield _ports(case, by_name["ports"], place)
+        return
+    if "workers live" in case.reason:
+        yield workers(by_name["workers"], case.state, place)
         return
     row = by_name["workflows"]
     if row["limit"] is not None and row["used"] >= row["limit"]:
@@ -30,7 +38,7 @@ def check(case: Case) -> Iterator[Finding]:
         return
     ahead = [waiter["name"] for waiter in row["queue"] if waiter["workflow_id"] != case.id]
     before = f"; before or behind it wait {named(ahead)}" if ahead else ""
-    yield Finding("pending", NOTE, f"{place}; a slot is free, it is about to start{before}")
+    yield Finding(case.state, NOTE, f"{place}; a slot is free, it is about to start{before}")
 
 
 def _slots(case: Case, row: dict[str, Any], place: str) -> Finding:
@@ -40,7 +48,21 @@ def _slots(case: Case, row: dict[str, Any], place: str) -> Finding:
         "wait, stop one of them, raise resource_policy.max_workflows_running (perles config "
         f"reload), or let it pass: perles set {case.id} --priority high"
     )
-    return Finding("pending", NOTE, text, advice)
+    return Finding(case.state, NOTE, text, advice)
+
+
+def workers(row: dict[str, Any], check: str, place: str = "") -> Finding:
+    """Who holds the worker slots."""
+    count: dict[str, int] = {}
+    for holder in row["holders"]:
+        count[_name(holder)] = count.get(_name(holder), 0) + 1
+    names = [f"{number} of {name}" for name, number in count.items()]
+    text = f"{row['used']} of {row['limit']} workers live: {named(names)}"
+    advice = (
+        "wait, pause or stop one of them (what is paused holds none), or raise "
+        "resource_policy.max_workers (perles config reload)"
+    )
+    return Finding(check, NOTE, f"{text}; {place}" if place else text, advice)
 
 
 def _ports(case: Case, row: dict[str, Any], place: str) -> Finding:
@@ -53,7 +75,7 @@ def _ports(case: Case, row: dict[str, Any], place: str) -> Finding:
         "perles doctor tells which other processes hold ports; a wider range: "
         "resource_policy.port_range_end, then perles config reload"
     )
-    return Finding("pending", PROBLEM, text, advice)
+    return Finding(case.state, PROBLEM, text, advice)
 
 
 def _name(holder: dict[str, Any]) -> str:

@@ -1,15 +1,20 @@
 """What a running or paused workflow does or waits for, and whether it is stuck."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from perles.doctor.finding import NOTE, OK, PROBLEM, Finding
 from perles.doctor.workflow.case import Case
+from perles.doctor.workflow.pending import workers
+from perles.store import resource_views
 from perles.store.inbox_views import moment
+
+WAY_ON: Final = "raise token_budget or cost_budget below resource_policy, then perles config reload"
 
 
 def check(case: Case) -> Iterator[Finding]:
     """Stuck, waiting for a person, or at work."""
-    if case.state == "paused":
+    if case.state == "paused" and case.shown["start_requested_at"] is None:
         advice = f"perles resume {case.id}"
         yield Finding("paused", NOTE, f"it is paused: {case.reason or 'on request'}", advice)
     if case.state != "running":
@@ -23,8 +28,13 @@ def check(case: Case) -> Iterator[Finding]:
     questions = any(text.startswith("waiting for you") for text in case.shown["waits_for"])
     rest = case.shown["waits_for"][1 if questions else 0 :]
     for text in rest:
-        waits = text.startswith(("waiting", "rate limited"))
-        yield Finding("now", NOTE if waits else OK, text)
+        waits = text.startswith(("waiting", "rate limited", "offline"))
+        advice = WAY_ON if "budget exhausted" in text else ""
+        kind = PROBLEM if advice else NOTE if waits else OK
+        yield Finding("now", kind, text, advice)
+    if any(text.startswith("waiting for a worker slot") for text in rest):
+        by_name = {row["resource"]: row for row in resource_views.resources(case.connection)}
+        yield workers(by_name["workers"], "now")
     if not case.shown["waits_for"]:
         text = "nobody works, and no message waits for an agent"
         yield Finding("now", NOTE, text, f"tell the coordinator: perles send {case.id} TEXT")

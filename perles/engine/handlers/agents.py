@@ -8,8 +8,17 @@ from typing import Any
 
 from perles.domain.errors import UsageError
 from perles.domain.machine import need_running
-from perles.domain.states import AGENT, PHASE, TASK
-from perles.engine import admission, calls, mail, queries, replacement, scheduler, succession
+from perles.domain.states import AGENT, TASK
+from perles.engine import (
+    admission,
+    attempts,
+    calls,
+    mail,
+    queries,
+    replacement,
+    scheduler,
+    succession,
+)
 from perles.engine.context import Context
 from perles.engine.handlers import spawn_worker
 from perles.engine.handlers.base import ToolCall, agent_named, once
@@ -140,8 +149,7 @@ def _take_from(tx: Tx, agent: Agent) -> str:
     for message in tx.rows(queries.QUEUED_MESSAGES, agent_id=agent.id):
         if message["sender_kind"] == "coordinator":
             mail.drop(tx, message["id"])  # it asks for this task
-    fire(tx, PHASE, agent.id, "cancel")
-    tx.update(Agent, agent.id, task_id=None)
+    attempts.take_from_worker(tx, task, "a person took it back")
     changes = {"retries": task.retries + 1, "assignee": None, "implementer_id": None}
     payload = {"key": task.key, "attempt": task.attempt, "reason": f"taken from {agent.name}"}
     fire(tx, TASK, task.id, "retry", changes=changes, payload=payload)

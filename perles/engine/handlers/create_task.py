@@ -33,7 +33,7 @@ def handle(call: ToolCall) -> dict[str, Any]:
         title=call.args["title"],
         body=call.args["body"],
         status=TASK.states[0],
-        retries=0,
+        retries=call.args.get("retries") or 0,
     )
     for blocker in after:
         tx.insert(TaskDependency, task_id=task_id, depends_on_id=blocker.id)

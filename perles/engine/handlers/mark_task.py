@@ -3,12 +3,13 @@
 from typing import Any
 
 from perles.domain.errors import ToolError
-from perles.domain.states import OPEN_TASK_STATES, PHASE, TASK
+from perles.domain.states import OPEN_TASK_STATES, TASK
 from perles.engine import people
+from perles.engine.attempts import free_worker, take_from_worker
 from perles.engine.handlers.base import ToolCall
 from perles.engine.task_graph import skip_dependents, unblock
 from perles.store.database import Tx
-from perles.store.schema import Agent, Task
+from perles.store.schema import Task
 from perles.store.transition import fire
 
 
@@ -24,7 +25,7 @@ def complete(call: ToolCall) -> dict[str, Any]:
         )
     payload = {"key": task.key, "attempt": task.attempt}
     fire(tx, TASK, task.id, "complete", changes={"ended_at": tx.now}, payload=payload)
-    _free_worker(tx, task)
+    free_worker(tx, task)
     return {"status": "done", "task_id": task.key, "now_ready": unblock(tx, call.workflow.id)}
 
 
@@ -42,7 +43,7 @@ def fail(call: ToolCall) -> dict[str, Any]:
         "exit_code": task.exit_code,
         "reason": reason,
     }
-    _free_worker(tx, task)
+    take_from_worker(tx, task, reason)
     if task.status == "in_progress" and task.attempt <= task.retries:
         fire(tx, TASK, task.id, "retry", changes={"failure": reason}, payload=payload)
         return {
@@ -53,22 +54,15 @@ def fail(call: ToolCall) -> dict[str, Any]:
         }
     changes = {"failure": reason, "ended_at": tx.now}
     fire(tx, TASK, task.id, "fail", changes=changes, payload=payload)
-    return {"status": "failed", "task_id": task.key, "skipped": _skip(tx, task)}
+    return {
+        "status": "failed",
+        "task_id": task.key,
+        "skipped": _skip(tx, task),
+        "way_on": "reopen_task, where it is worth another try",
+    }
 
 
 def _skip(tx: Tx, task: Task) -> list[str]:
     skipped = skip_dependents(tx, task)
     people.note_waiting(tx, task.workflow_id)
     return skipped
-
-
-def _free_worker(tx: Tx, task: Task) -> None:
-    """The worker of an ended attempt can take another task."""
-    if task.implementer_id is None:
-        return
-    worker = tx.need(Agent, task.implementer_id)
-    if worker.task_id != task.id:
-        return
-    if worker.phase != "idle":
-        fire(tx, PHASE, worker.id, "cancel")
-    tx.update(Agent, worker.id, task_id=None)

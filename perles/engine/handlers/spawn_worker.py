@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from perles.domain.errors import PerlesError, ToolError
-from perles.domain.staffing import label, worker_for
+from perles.domain.staffing import NEVER, label, worker_for
 from perles.domain.states import AGENT
 from perles.engine import admission, queries, scheduler
 from perles.engine.handlers.base import ToolCall
@@ -22,7 +22,7 @@ def handle(call: ToolCall) -> dict[str, Any]:
     try:
         call.context.provider(provider, "worker")
     except PerlesError as error:
-        raise ToolError(str(error)) from error
+        raise ToolError(f"{NEVER} a worker of {kind}: {error}") from error
     live = tx.value(queries.COUNT_LIVE_WORKERS, workflow_id=workflow.id)
     if live >= workflow.max_workers and not _make_room(call, kind):
         raise ToolError(

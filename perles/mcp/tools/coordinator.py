@@ -7,6 +7,8 @@ import msgspec
 from perles.mcp.tools.reads import list_tasks, query_worker_state
 from perles.mcp.tools.tool import Arguments, Prose, Tool, Word
 
+Retries = Annotated[int, msgspec.Meta(ge=0, le=10)]
+
 
 class ListTasks(Arguments):
     """`status` keeps only tasks in that state."""
@@ -29,12 +31,16 @@ class SpawnWorker(Arguments):
 
 
 class CreateTask(Arguments):
-    """`after` are the keys of tasks that must be done first; `body` is all its worker is told."""
+    """`after` are the keys of tasks that must be done first; `body` is all its worker is told.
+
+    `retries` is how many times the task is ready again by itself after mark_task_failed.
+    """
 
     key: Word
     title: Word
     body: Prose
     after: Annotated[list[Word], msgspec.Meta(max_length=100)] | None = None
+    retries: Retries | None = None
 
 
 class AssignTask(Arguments):
@@ -56,6 +62,14 @@ class MarkTaskFailed(Arguments):
 
     task_id: Word
     reason: Prose
+
+
+class ReopenTask(Arguments):
+    """`reason` is kept; `retries` is how many more failures the task is forgiven."""
+
+    task_id: Word
+    reason: Prose
+    retries: Retries | None = None
 
 
 class NotifyUser(Arguments):
@@ -103,8 +117,9 @@ COORDINATOR_TOOLS: Final = (
     ),
     Tool(
         "assign_task",
-        "Give a ready task to a worker that has none. The worker starts by itself and reports "
-        "to you; end your turn when there is nothing else to assign.",
+        "Give a task that is ready, or whose worker failed, to a worker that has none. The worker "
+        "is told what was done before, starts by itself and reports to you; end your turn when "
+        "there is nothing else to assign.",
         AssignTask,
     ),
     Tool(
@@ -116,8 +131,14 @@ COORDINATOR_TOOLS: Final = (
     Tool(
         "mark_task_failed",
         "This attempt failed. The answer says retrying (the task is ready again: assign it anew) "
-        "or failed (what depends on it is skipped).",
+        "or failed (what depends on it is skipped; reopen_task brings both back).",
         MarkTaskFailed,
+    ),
+    Tool(
+        "reopen_task",
+        "Try a failed task again, and what was skipped because of it: it is ready (assign it anew, "
+        "to whom you like) or pending. Its next worker is told what the last one did.",
+        ReopenTask,
     ),
     Tool(
         "notify_user",

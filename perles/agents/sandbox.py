@@ -1,7 +1,8 @@
-"""Agents in a sandbox of bubblewrap: they can write to their work dir and session, not elsewhere.
+"""Agents in a sandbox of bubblewrap: they can write to their work dir, and hardly elsewhere.
 
-The home folder is read-only, save for what the CLI keeps of its own (its logins
-and sessions); the network stays, since the model is there.
+What is mounted later is over what was mounted before, so what must not be seen comes
+last: a work dir that is the home folder shows no keys. The network stays, since the model
+is there, and with it what listens on loopback or on an abstract socket.
 """
 
 import os
@@ -11,18 +12,29 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from perles.agents import cli_homes
 from perles.agents.provider import Launch
 from perles.domain.errors import UsageError
 
 PROGRAM: Final = "bwrap"
-OWN_FOLDERS: Final = (
-    *(".claude", ".claude.json", ".codex", ".gemini", ".opencode", ".amp"),
-    *(".config/opencode", ".local/share/opencode", ".local/state/opencode", ".cache/opencode"),
-    *(".config/amp", ".local/share/amp", ".cache/amp"),
+SECRETS: Final = (
+    *(".ssh", ".gnupg", ".aws", ".kube", ".docker", ".azure", ".password-store", ".netrc"),
+    *(".git-credentials", ".pypirc", ".config/gh", ".config/gcloud", ".config/perles"),
+    ".local/share/keyrings",
 )
-"""What agent CLIs keep below the home folder."""
-SECRET_FOLDERS: Final = (".ssh", ".gnupg", ".aws", ".kube", ".netrc", ".config/gh")
-"""What no agent needs to read."""
+"""What no agent needs to read, below the home folder."""
+SOCKETS: Final = (
+    *("SSH_AUTH_SOCK", "SSH_AGENT_PID", "GPG_AGENT_INFO", "DBUS_SESSION_BUS_ADDRESS"),
+    *("DOCKER_HOST", "XDG_RUNTIME_DIR", "WAYLAND_DISPLAY"),
+)
+"""Variables that lead to programs which act outside of the sandbox."""
+SCRATCH: Final = ("/tmp", "/var/tmp", "/run")  # noqa: S108 - its own
+"""Empty folders of the agent's own: sockets of others lie there, too."""
+OF_RUN: Final = (
+    *("/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager/resolv.conf"),
+    *("/run/current-system", "/run/opengl-driver", "/run/wrappers"),
+)
+"""What of /run programs need: how names are resolved, and the programs of NixOS."""
 
 
 def bubblewrap(environ: Mapping[str, str]) -> str | None:
@@ -45,31 +57,76 @@ def wrapped(
     *,
     work_dir: Path,
     session: Path,
+    state: Path,
     environ: Mapping[str, str],
 ) -> Launch:
-    """The launch inside the sandbox, or as it is for `none`. Raises `UsageError`."""
+    """The launch inside the sandbox, or as it is for `none`. Raises `UsageError`.
+
+    `session` is the agent's own folder, of which it sees no more than it may read; `state`
+    is the home folder of Perles, of which it sees nothing else.
+    """
     if kind == "none":
         return launch
     check(kind, environ)
     seen = {**environ, **launch.env}
-    argv = [bubblewrap(environ) or PROGRAM, *_mounts(seen, work_dir, session)]
+    argv = [bubblewrap(environ) or PROGRAM, *_mounts(seen, work_dir, session, state)]
     return replace(launch, argv=[*argv, "--", *launch.argv])
 
 
-def _mounts(environ: Mapping[str, str], work_dir: Path, session: Path) -> Sequence[str]:
-    home = environ.get("HOME", "/root")
-    argv = ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]  # noqa: S108 - its own
+def _mounts(
+    environ: Mapping[str, str], work_dir: Path, session: Path, state: Path
+) -> Sequence[str]:
+    home = Path(environ.get("HOME") or "/root")
+    secrets = [home / name for name in SECRETS]
+    _refuse_hidden(work_dir, secrets, state)
+    own = session / "cli"
+    own.mkdir(mode=0o700, exist_ok=True)
+    work = ["--bind", str(work_dir), str(work_dir), *_unchangeable(work_dir / ".perles", own)]
+    argv = ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
     argv += ["--die-with-parent", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
-    for name in SECRET_FOLDERS:
-        hidden = Path(home, name)
-        if hidden.is_dir():
-            argv += ["--tmpfs", str(hidden)]
-        elif hidden.exists():
-            argv += ["--ro-bind", os.devnull, str(hidden)]
-    own = [str(Path(home, name)) for name in OWN_FOLDERS]
-    own += [environ[name] for name in ("CODEX_HOME", "CLAUDE_CONFIG_DIR") if name in environ]
-    for path in own:
-        argv += ["--bind-try", path, path]
-    for folder in (work_dir, session):
-        argv += ["--bind", str(folder), str(folder)]
+    argv += ["--cap-drop", "ALL"]  # root keeps the right to unmount what hides things, else
+    for folder in filter(os.path.isdir, SCRATCH):
+        argv += ["--tmpfs", folder]
+    for needed in OF_RUN:
+        argv += ["--ro-bind-try", needed, needed]
+    argv += [*work, *cli_homes.mounts(environ, home, own)]
+    for path in secrets:
+        argv += _masked(path)
+    argv += ["--tmpfs", str(state)]
+    if work_dir.is_relative_to(state):
+        argv += work  # a worktree of ours
+    argv += ["--ro-bind", str(session), str(session), *_without_sockets(environ)]
     return [*argv, "--chdir", str(work_dir)]
+
+
+def _refuse_hidden(work_dir: Path, secrets: Sequence[Path], state: Path) -> None:
+    ours = work_dir.is_relative_to(state) and not work_dir.is_relative_to(state / "worktrees")
+    if ours or any(work_dir.is_relative_to(path) for path in secrets):
+        raise UsageError(
+            f"cannot work in {work_dir} in a sandbox: it hides that folder; use another work dir"
+        )
+
+
+def _masked(path: Path) -> list[str]:
+    if path.is_dir():
+        return ["--tmpfs", str(path)]
+    return ["--ro-bind", os.devnull, str(path)] if path.exists() else []
+
+
+def _unchangeable(settings: Path, own: Path) -> list[str]:
+    """The work dir's settings for Perles: an agent neither changes nor makes them."""
+    if settings.exists():
+        return ["--ro-bind", str(settings.resolve()), str(settings.resolve())]
+    nothing = own / "nothing"
+    nothing.mkdir(mode=0o700, exist_ok=True)
+    return ["--ro-bind", str(nothing), str(settings)]
+
+
+def _without_sockets(environ: Mapping[str, str]) -> list[str]:
+    argv: list[str] = []
+    for name in SOCKETS:
+        argv += ["--unsetenv", name]
+    agent = environ.get("SSH_AUTH_SOCK", "")
+    if os.path.exists(agent) and not agent.startswith(tuple(f"{one}/" for one in SCRATCH)):
+        argv += _masked(Path(agent))
+    return argv

@@ -167,6 +167,7 @@ class Turns:
                 context.config.providers.sandbox_of(agent.role),
                 work_dir=Path(workflow.work_dir),
                 session=prepared.folder,
+                state=context.paths.root,
                 environ=environ,
             )
             environ = without_proxied_loopback({**environ, **launch.env})

@@ -5,6 +5,7 @@ import sqlite3
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def _overhead(home: Bench) -> tuple[float, float]:
     file = home.root / "turns.yaml"
     file.write_text(json.dumps({"name": "turns", "workers": 1, "tasks": tasks}))
     home.run("--config", str(config), "run", str(file))
-    with sqlite3.connect(home.root / "perles.db") as connection:
+    with closing(sqlite3.connect(home.root / "perles.db")) as connection, connection:
         query = (
             "SELECT m.created_at, t.ended_at FROM turns t JOIN agents a ON a.id = t.agent_id "
             "JOIN messages m ON m.turn_id = t.id WHERE a.role = 'worker' ORDER BY t.id"

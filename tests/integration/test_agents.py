@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -302,7 +303,7 @@ def test_who_chooses_a_coordinator_means_its_workers_too(home: Home) -> None:
     def workers(*options: str) -> str:
         created = home.perles("create", "a goal", *options, "--json")
         assert created.returncode == 0, created.stderr
-        with sqlite3.connect(home.database) as connection:
+        with closing(sqlite3.connect(home.database)) as connection, connection:
             query = "SELECT worker_provider, worker_model FROM workflows WHERE id = ?"
             id = json.loads(created.stdout)["id"]
             name, model = connection.execute(query, (id,)).fetchone()

@@ -7,6 +7,7 @@ import resource
 import socket
 import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -126,7 +127,7 @@ def test_a_workflow_that_runs_or_ended_cannot_be_started(home: Home) -> None:
     id = home.perles("create", home.pipeline("ok", ONE)).stdout.strip()
 
     for state in ("running", "completed"):
-        with sqlite3.connect(home.database) as connection:
+        with closing(sqlite3.connect(home.database)) as connection, connection:
             connection.execute("UPDATE workflows SET state = ?", (state,))
         assert f"it is {state}" in _assert_told(home.perles("start", id), 4)
 

@@ -3,6 +3,7 @@
 import signal
 import sqlite3
 import subprocess
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ def raising(home: Home) -> Home:
 
 
 def _row(home: Home, sql: str, *values: object) -> list[Any]:
-    with sqlite3.connect(home.database) as connection:
+    with closing(sqlite3.connect(home.database)) as connection, connection:
         found = connection.execute(sql, values).fetchall()
     connection.close()
     return found

@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -57,7 +58,7 @@ def test_an_engine_without_its_database_pauses_says_so_and_ends(
     served: tuple[Home, "subprocess.Popen[str]"], what: str
 ) -> None:
     home, engine = served
-    with sqlite3.connect(home.database) as connection:
+    with closing(sqlite3.connect(home.database)) as connection, connection:
         (pid,) = connection.execute("SELECT pid FROM turns WHERE status = 'running'").fetchone()
     connection.close()
     agent = identify(pid)

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import threading
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -128,7 +129,7 @@ def _create(home: Home, file: Path) -> list[str]:
     args, work_dir = {"file": str(file)}, str(home.work)
     spec = WorkflowSpec(template_id="pipeline", args=args, work_dir=work_dir)
     ids = [plane.create(spec) for _ in range(WORKFLOWS)]
-    with sqlite3.connect(home.database) as connection:
+    with closing(sqlite3.connect(home.database)) as connection, connection:
         connection.execute(
             "UPDATE workflows SET provider = 'scripted', worker_provider = 'scripted', "
             "start_requested_at = '2026-01-01T00:00:00.000Z'"

@@ -4,6 +4,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ def ended(home: Home) -> Home:
 
 
 def _write(home: Home, statement: str) -> None:
-    with sqlite3.connect(home.database) as connection:
+    with closing(sqlite3.connect(home.database)) as connection, connection:
         connection.execute(statement)
 
 

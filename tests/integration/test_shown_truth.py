@@ -1,6 +1,7 @@
 """Nothing that is shown is wrong: signs of life, endings in words, the inbox, who is next."""
 
 import re
+from contextlib import closing
 from pathlib import Path
 from sqlite3 import connect
 from typing import Any
@@ -22,10 +23,8 @@ ID = "wf-cccccccc"
 
 
 def _row(home: Home, query: str) -> Any:
-    with connect(home.database) as connection:
-        found = connection.execute(query).fetchone()
-    connection.close()
-    return found
+    with closing(connect(home.database)) as connection, connection:
+        return connection.execute(query).fetchone()
 
 
 def test_what_starts_with_the_engine_has_signs_of_life_at_once(home: Home) -> None:

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -79,7 +80,7 @@ def test_prune_leaves_a_workflow_that_has_not_ended(home: Home) -> None:
 def test_prune_follows_no_session_folder_out_of_the_home(ended: Home, tmp_path: Path) -> None:
     outside = tmp_path / ended.only()
     outside.mkdir()
-    with sqlite3.connect(ended.database) as connection:
+    with closing(sqlite3.connect(ended.database)) as connection, connection:
         connection.execute("UPDATE workflows SET session_dir = ?", (str(outside),))
 
     ended.perles("maintenance", "prune", "--older-than", "0s")
@@ -91,7 +92,7 @@ def test_a_backup_is_whole(ended: Home) -> None:
     target = ended.work / "b.db"
 
     assert ended.perles("maintenance", "backup", target).returncode == 0
-    with sqlite3.connect(target) as connection:
+    with closing(sqlite3.connect(target)) as connection, connection:
         assert connection.execute("SELECT count(*) FROM workflows").fetchone() == (1,)
 
 
@@ -281,7 +282,7 @@ def test_a_backup_over_another_database_a_pipe_or_a_link_is_refused(
     crew: Crew, tmp_path: Path
 ) -> None:
     other, pipe, link = (tmp_path / name for name in ("other.db", "pipe", "link"))
-    with sqlite3.connect(other) as connection:
+    with closing(sqlite3.connect(other)) as connection, connection:
         connection.execute("CREATE TABLE mine (x)")
     os.mkfifo(pipe)
     link.symlink_to(other)
@@ -299,7 +300,7 @@ def test_a_backup_over_an_older_backup_is_what_one_wants(crew: Crew, tmp_path: P
     _ended(crew)
     backups.backup(crew.path, target)
 
-    with sqlite3.connect(target) as connection:
+    with closing(sqlite3.connect(target)) as connection, connection:
         assert connection.execute("SELECT count(*) FROM workflows").fetchone() == (1,)
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from perles.workspace import door
+
 MAX_BYTES: Final = 4 * 1024 * 1024
 _STRING: Final = r'"(?:\\.|[^"\\])*"'
 _COMMENTS: Final = re.compile(rf"({_STRING})|//[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -82,8 +84,7 @@ def _upwards(folder: Path) -> Iterator[Path]:
 def _read(file: Path) -> str:
     """The text of a file; "" where there is none to read."""
     try:
-        with file.open("rb") as opened:
-            return opened.read(MAX_BYTES).decode(errors="replace")
+        return door.read_small(file, MAX_BYTES, foreign=True).decode(errors="replace")
     except OSError:
         return ""
 

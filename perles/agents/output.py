@@ -1,14 +1,17 @@
 """Reading what an agent printed: complete lines from a file, from an offset, in bounded pieces."""
 
+import os
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from perles.agents import bounds
 from perles.agents.provider import AgentEvent, Kind, Parser
 from perles.text import settled
+from perles.workspace import door
 
 PIECE: Final = 256 * 1024
 """Bytes read at a time. A longer line is read in pieces of `MAX_LINE`."""
@@ -36,8 +39,9 @@ def read_batch(path: Path, offset: int, parser: Parser, *, ended: bool, text_onl
     offset; where the provider prints nothing but text, the rest is not even read.
     """
     if text_only and offset >= JOURNAL_LIMIT:
-        size = path.stat().st_size if path.exists() else 0
-        return Batch([], max(size, offset), True)
+        with suppress(OSError), _opened(path) as file:
+            return Batch([], max(os.fstat(file.fileno()).st_size, offset), True)
+        return Batch([], offset, True)
     lines, taken, at_end = _lines(path, offset, ended=ended)
     events: list[AgentEvent] = []
     for start, line in lines:
@@ -72,7 +76,7 @@ def replay(path: Path, offset: int, parser: Parser) -> None:
 
 def _next_line(path: Path, offset: int) -> int:
     """Where the first line begins after `offset`."""
-    with path.open("rb") as file:
+    with _opened(path) as file:
         file.seek(offset)
         return offset + len(file.readline())
 
@@ -81,7 +85,7 @@ def tail_of(path: Path, *, lines: int = 20, limit: int = 4096) -> list[str]:
     """The last lines of a file, at most `limit` bytes of them; [] when there is no such file."""
     reach = max(limit, PIECE)  # lines may be long only for what was drawn over
     try:
-        with path.open("rb") as file:
+        with _opened(path) as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - reach))
             piece = file.read(reach)
@@ -109,6 +113,11 @@ def _last(found: list[str], lines: int, limit: int) -> list[str]:
     return kept[::-1]
 
 
+def _opened(path: Path) -> AbstractContextManager[IO[bytes]]:
+    """The file at `path`, where it is one of ours; a descriptor of this process is."""
+    return door.reading(path, foreign=path.is_relative_to("/proc"))
+
+
 def follow_lines(path: Path, *, look: float = 0.2) -> Iterator[str]:
     """Lines that are appended to a file from now on, for ever; one that was rotated is reopened."""
     offset, rest = path.stat().st_size, b""
@@ -130,8 +139,8 @@ def follow_lines(path: Path, *, look: float = 0.2) -> Iterator[str]:
 def _lines(path: Path, offset: int, *, ended: bool) -> tuple[list[tuple[int, str]], int, bool]:
     """Complete lines with where each begins, how many bytes they take, and whether that was all."""
     try:
-        opened = path.open("rb")
-    except FileNotFoundError:
+        opened = os.fdopen(door.open_to_read(path, foreign=path.is_relative_to("/proc")), "rb")
+    except (FileNotFoundError, door.ReplacedError):
         return [], 0, True
     with opened as file:
         file.seek(offset)

@@ -19,11 +19,12 @@ from perles.agents.families import members
 from perles.agents.identity import Identity, boot_id, look
 from perles.agents.provider import Launch
 from perles.domain.errors import PerlesError
+from perles.workspace import door
 
 # `trap :` lets the shell outlive a TERM to the group, so that it can tell how the agent ended.
 # The status is whole when its line has its end: one write, and no process more to move it there.
-# Where it cannot be written (a full disk, a folder that was deleted), the launcher's own exit
-# status still tells its parent.
+# Where it cannot be written (a full disk, a deleted folder, a pipe or a link that the agent put
+# there), the launcher's own exit status still tells its parent.
 # An agent gets the number of open files that the engine was given, not the one it took.
 _OPEN_FILES: Final = resource.getrlimit(resource.RLIMIT_NOFILE)
 _ENOUGH_FILES: Final = 65_536
@@ -35,7 +36,8 @@ _LAUNCHER: Final = (
     "trap : TERM INT HUP; "
     '"$@"; '
     "code=$?; trap '' TERM INT HUP; "
-    '{ printf "exit %s\\n" "$code" > "$0"; } 2>/dev/null; '
+    'if [ ! -L "$0" ] && { [ -f "$0" ] || [ ! -e "$0" ]; }; then '
+    '{ printf "exit %s\\n" "$code" > "$0"; } 2>/dev/null; fi; '
     "exit $code"
 )
 
@@ -72,14 +74,15 @@ def spawn(launch: Launch, *, cwd: Path, env: Mapping[str, str], files: TurnFiles
 
     The identity is the launcher's, which ends right after the agent.
     """
-    _write_private(files.stdin, launch.stdin)
+    door.write(files.stdin, launch.stdin)
+    door.clear(files.status)
     for name, content in launch.files.items():
-        _write_private(files.stdout.parent / name, content)
+        door.write(files.stdout.parent / name, content)
     try:
         with (
-            files.stdin.open("rb") as stdin,
-            open(_append(files.stdout), "ab") as stdout,
-            open(_append(files.stderr), "ab") as stderr,
+            door.reading(files.stdin) as stdin,
+            os.fdopen(door.create(files.stdout, append=True), "ab") as stdout,
+            os.fdopen(door.create(files.stderr, append=True), "ab") as stderr,
             watermark.given(env.get("PERLES_TURN")),
         ):
             child = subprocess.Popen(
@@ -126,7 +129,7 @@ def reap(pid: int) -> Reaped | None:
 def left_status(status: Path) -> int | None:
     """The exit code that the launcher left, None when it could not."""
     try:
-        text = status.read_text()
+        text = door.read_small(status).decode()
     except (OSError, UnicodeDecodeError):
         return None  # it was not written, or somebody put something else in its place
     found = _STATUS.fullmatch(text)
@@ -151,13 +154,3 @@ def find_launcher(marker: str, files: TurnFiles) -> Identity | None:
         if words[1:2] == [b"-c"] and words[3:4] == [os.fsencode(files.status)]:
             return identity
     return None
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        file.write(content)
-
-
-def _append(path: Path) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

@@ -22,6 +22,7 @@ from perles.store.references import resolve
 from perles.store.turn_views import TurnOutput, turns_of
 from perles.store.waiting_views import first_line
 from perles.text import clean, settled
+from perles.workspace import door
 
 LOOK_SECONDS: Final = 0.1
 PIECE: Final = 64 * 1024
@@ -166,12 +167,12 @@ class _Reading:
     def piece(self, *, whole: bool) -> bytes:
         """The next complete lines; `whole` takes a last one that is not complete too."""
         try:
-            with self._path.open("rb") as file:
+            with door.reading(self._path) as file:
                 file.seek(self._offset)
                 piece = file.read(PIECE)
                 while b"\n" not in piece and len(piece) < MAX_LINE and (more := file.read(PIECE)):
                     piece += more
-        except FileNotFoundError:
+        except (FileNotFoundError, door.ReplacedError):
             return b""
         end = piece.rfind(b"\n") + 1
         if end == 0 and (whole or len(piece) >= MAX_LINE):

@@ -11,6 +11,7 @@ from perles.dashboard.model import Detail, Inside
 from perles.store import dashboard_views
 from perles.store.event_views import last_seq
 from perles.store.show_views import show_tasks
+from perles.workspace import door
 
 if TYPE_CHECKING:
     from sqlite3 import Connection, Row
@@ -198,7 +199,7 @@ def _log(turn: Mapping[str, Any]) -> list[Record]:
 def _tail(path: str) -> list[str]:
     """The last lines of a file, however long it is; none where it is gone."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - start-up counts
+        with door.reading(path) as file:
             size = os.fstat(file.fileno()).st_size
             file.seek(max(0, size - LOG_BYTES))
             data = file.read(LOG_BYTES)

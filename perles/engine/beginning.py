@@ -20,11 +20,16 @@ from perles.workspace.session import agent_folder, new_token, read_token, token_
 
 
 def begin(
-    tx: Tx, context: Context, agent_id: int, base: Mapping[str, Any] | None = None
+    tx: Tx,
+    context: Context,
+    agent_id: int,
+    base: Mapping[str, Any] | None = None,
+    token: str | None = None,
 ) -> tuple[Turn, Workflow] | None:
     """Commit a turn for the agent's queued messages; None when there is nothing to do any more.
 
-    `base` is what its session had used before, as far as that is known.
+    `base` is what its session had used before, as far as that is known, `token` what
+    `kept_token` found.
     """
     agent = tx.need(Agent, agent_id)
     workflow = tx.need(Workflow, agent.workflow_id)
@@ -37,7 +42,8 @@ def begin(
     reserved = calls.take(tx, context, workflow, agent)
     if reserved is None:
         return None
-    _keep_token(tx, agent, Path(workflow.session_dir))
+    if token is not None and token != agent.token:
+        tx.update(Agent, agent.id, token=token)
     letters = [Letter(item.sender, item.sender_kind, item.body) for item in messages]
     changes = {
         "prompt": context.provider(agent.provider, agent.role).prompt(letters),
@@ -109,14 +115,20 @@ def _tell_ready(tx: Tx, turn_id: int) -> None:
         journal.append(tx, "coordinator.ready", {}, workflow_id=turn.workflow_id, **about)
 
 
-def _keep_token(tx: Tx, agent: Agent, session: Path) -> None:
-    """See that the agent can be told its token: somebody may have deleted its folder."""
+def kept_token(context: Context, agent: Agent) -> str | None:
+    """The hash of the token that the agent can be told: of a new one where its file is gone.
+
+    None where the workflow has not begun. Raises `OSError`.
+    """
+    session = context.reader.need(Workflow, agent.workflow_id).session_dir
+    if session is None:
+        return None
     try:
-        kept = token_hash(read_token(session, agent.name)) == agent.token
-    except (OSError, UnicodeDecodeError):
-        kept = False
-    if not kept:
-        tx.update(Agent, agent.id, token=new_token(session, agent.name))
+        if token_hash(read_token(Path(session), agent.name)) == agent.token:
+            return agent.token
+    except OSError:
+        pass  # somebody deleted its folder, or put something else in the place of its token
+    return new_token(Path(session), agent.name)
 
 
 def turn_context(

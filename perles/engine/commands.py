@@ -23,12 +23,14 @@ from perles.engine.admission import ask_for_worker
 from perles.engine.context import Context, log
 from perles.engine.handlers import ACTIONS, TOOLS
 from perles.engine.handlers.base import ToolCall
+from perles.engine.reports import Printed, printed_by
 from perles.mcp.host import Caller
 from perles.store import journal
 from perles.store.database import Tx
 from perles.store.schema import Agent, Command, Workflow
 from perles.store.transition import fire
 
+REPORT: Final = "report_implementation_complete"
 _Settle = Callable[[Tx], None]
 _CLOSING: Final = frozenset({"complete", "fail", "stop"})
 
@@ -142,9 +144,12 @@ class Commands:
                     return _answer_of(answered)
             if caller.workflow_id in context.closing:
                 raise ToolError("cannot do this any more: the workflow is ending; end your turn")
+            printed = None
+            if kind == REPORT and args.get("exit_code") is not None:
+                printed = printed_by(context.reader, caller.agent_id)
             try:
                 result = await context.writer.write(
-                    lambda tx: _call(tx, context, caller, kind, args, key)
+                    lambda tx: _call(tx, context, caller, kind, args, key, printed)
                 )
             except DatabaseError:
                 raise
@@ -172,7 +177,13 @@ def _answer_of(command: Command) -> dict[str, Any]:
 
 
 def _call(
-    tx: Tx, context: Context, caller: Caller, kind: str, args: dict[str, Any], key: str | None
+    tx: Tx,
+    context: Context,
+    caller: Caller,
+    kind: str,
+    args: dict[str, Any],
+    key: str | None,
+    printed: Printed | None,
 ) -> dict[str, Any]:
     workflow = tx.need(Workflow, caller.workflow_id)
     agent = tx.need(Agent, caller.agent_id)
@@ -182,7 +193,7 @@ def _call(
         )
     command_id = _record(tx, caller, kind, args, key)
     fire(tx, COMMAND, command_id, "run", changes={"started_at": tx.now})
-    result = TOOLS[kind](ToolCall(tx, context, workflow, agent, args))
+    result = TOOLS[kind](ToolCall(tx, context, workflow, agent, args, printed))
     changes = {"finished_at": tx.now, "result": journal.encode(result)}
     fire(tx, COMMAND, command_id, "succeed", changes=changes, payload={"kind": kind})
     fault.at("tool.before-commit")

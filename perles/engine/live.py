@@ -9,7 +9,7 @@ from pathlib import Path
 from perles.agents import bounds
 from perles.agents.builtin.provider import TextParser
 from perles.agents.identity import Identity, is_known
-from perles.agents.output import Batch, replay
+from perles.agents.output import Batch
 from perles.agents.process import TurnFiles
 from perles.agents.provider import Outcome, Parser, Provider
 from perles.agents.session_log import SessionReader
@@ -76,9 +76,9 @@ class LiveTurn:
         base = journal.decode(turn.session_base) if turn.session_base else {}
         parser = provider.parser(base.get("totals") or journal.decode(agent.session_totals))
         text_only = provider.prints_text_only
-        if not text_only and turn.stdout_offset:
-            replay(Path(turn.stdout_path), turn.stdout_offset, parser)
         made = cls._of_rows(turn, agent, parser, policy, text_only=text_only)
+        if not text_only and turn.stdout_offset:
+            made.source.replay(turn.stdout_offset, parser, made.identity)
         made.has_mcp = provider.has_mcp
         made.log = metering.reader(provider, environ, base)
         return made

@@ -1,14 +1,14 @@
 """A worker's report on its task: by tool, or by its last text where it cannot call tools."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from perles.agents.output import tail_of
 from perles.domain.states import PHASE
-from perles.engine import mail
+from perles.engine import mail, queries
 from perles.store import journal
-from perles.store.database import Tx
-from perles.store.schema import Agent, Task
+from perles.store.database import Reader, Tx
+from perles.store.schema import Agent, Task, Turn
 from perles.store.transition import fire
 
 MAX_OUTPUT: Final = 16 * 1024
@@ -16,19 +16,40 @@ MAX_OUTPUT: Final = 16 * 1024
 REPORTING: Final = ("implementing", "addressing_feedback")
 
 
-def record(tx: Tx, agent: Agent, summary: str, exit_code: int | None, printed: Path | None) -> Task:
+class Printed(NamedTuple):
+    """What a task's command printed: its last lines for people, and what later tasks are given."""
+
+    tail: list[str]
+    output: str
+
+
+def printed_by(reader: Reader, agent_id: int) -> Printed | None:
+    """What the agent's turn printed so far, for its report; None where it has no turn.
+
+    It is read before the report's transaction: what an agent can reach must not hold that up.
+    """
+    turn = reader.first(Turn, queries.OPEN_TURN_OF, agent_id=agent_id)
+    if turn is None:
+        return None
+    path = Path(turn.stdout_path)
+    return Printed(tail_of(path), "\n".join(tail_of(path, lines=1000, limit=MAX_OUTPUT)))
+
+
+def record(
+    tx: Tx, agent: Agent, summary: str, exit_code: int | None, printed: Printed | None
+) -> Task:
     """Record the report on the task that the agent has in hand, and tell the coordinator.
 
-    `printed` is the file with what the task's command printed, where it had one.
+    `printed` is what the task's command printed, where it had one.
     """
     assert agent.task_id is not None
     task = tx.need(Task, agent.task_id)
     outputs: dict[str, Any] = {"summary": summary, "reported_attempt": task.attempt}
     outputs["output"] = summary[:MAX_OUTPUT]
     if printed is not None:
-        outputs["tail"] = tail_of(printed)
+        outputs["tail"] = printed.tail
         if task.run:
-            outputs["output"] = "\n".join(tail_of(printed, lines=1000, limit=MAX_OUTPUT))
+            outputs["output"] = printed.output
     tx.update(Task, task.id, exit_code=exit_code, outputs=journal.encode(outputs))
     fire(tx, PHASE, agent.id, "report")
     tx.update(Agent, agent.id, silences=0)

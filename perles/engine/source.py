@@ -10,8 +10,10 @@ import os
 from pathlib import Path
 
 from perles.agents.identity import Identity, is_alive
-from perles.agents.output import Batch, read_batch
+from perles.agents.output import Batch, read_batch, replay
 from perles.agents.provider import AgentEvent, Kind, Parser
+from perles.engine.context import log
+from perles.workspace import door
 
 
 class Source:
@@ -23,6 +25,7 @@ class Source:
         self._inode: tuple[int, int] | None = None
         self._held: int | None = None
         self._closed = False
+        self._told = False
 
     def size(self, identity: Identity | None) -> int:
         """How large it is now; 0 where there is none."""
@@ -30,7 +33,7 @@ class Source:
             self._hold(identity)
             if self._held is not None:
                 return os.fstat(self._held).st_size
-            return self._path_now().stat().st_size
+            return door.size_of(self._path)
         except OSError:
             return 0  # gone, and the process with it
 
@@ -47,6 +50,11 @@ class Source:
         )
         return Batch([note, *batch.events], batch.offset, batch.at_end)
 
+    def replay(self, offset: int, parser: Parser, identity: Identity | None) -> None:
+        """Tell a fresh parser what stands before `offset`."""
+        self._hold(identity)
+        replay(self._path_now(), offset, parser)
+
     def close(self) -> None:
         """Let go of the file, for good: whoever still asks for its size does not hold it again."""
         self._closed = True
@@ -58,7 +66,7 @@ class Source:
         """Hold the file that the process writes to, once it is known."""
         if self._held is not None or self._closed:
             return
-        inode = _inode_at(self._path)
+        inode = _inode(door.look_at(self._path))
         if self._inode is None:
             self._inode = _inode_of(identity) or inode
         is_same = inode is not None and inode == self._inode
@@ -66,20 +74,26 @@ class Source:
 
     def _path_now(self) -> Path:
         """The path as long as it leads to the same file; else the file that it led to."""
-        inode = _inode_at(self._path)
+        inode = _inode(door.look_at(self._path))
         if inode is not None and inode == self._inode:
             return self._path
+        self._tell_of_stranger()
         if self._held is not None:
             return Path(f"/proc/self/fd/{self._held}")
         # What stands there now is a stranger's; what was printed last is lost with its file.
         return self._path if inode is None else Path(os.devnull)
+
+    def _tell_of_stranger(self) -> None:
+        if not self._told and os.path.lexists(self._path):
+            self._told = True
+            log.warning("%s was replaced: what stands there now is not read", self._path)
 
     def _open(self, path: Path | None) -> int | None:
         """Hold the turn's file, where `path` still leads to it."""
         if path is None:
             return None
         try:
-            held = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+            held = door.open_to_read(path, foreign=path != self._path)
         except OSError:
             return None  # it was moved at this moment, or too many files are open
         found = os.fstat(held)
@@ -99,13 +113,11 @@ def _output_of(identity: Identity | None) -> Path | None:
 def _inode_of(identity: Identity | None) -> tuple[int, int] | None:
     """Which file the process writes to, as far as it lives and tells."""
     path = _output_of(identity)
-    return None if path is None else _inode_at(path)
-
-
-def _inode_at(path: Path) -> tuple[int, int] | None:
-    """Which file this is; None where there is none, or it closed its output."""
     try:
-        found = path.stat()
+        return None if path is None else _inode(path.stat())
     except OSError:
-        return None
-    return (found.st_dev, found.st_ino)
+        return None  # it has ended, or closed its output
+
+
+def _inode(found: os.stat_result | None) -> tuple[int, int] | None:
+    return None if found is None else (found.st_dev, found.st_ino)

@@ -5,7 +5,6 @@ process, which no clock that is set can change.
 """
 
 import time
-from pathlib import Path
 from typing import Final
 
 from perles.agents.identity import age
@@ -13,6 +12,7 @@ from perles.agents.provider import Outcome
 from perles.config import Config
 from perles.domain.duration import format_duration
 from perles.engine.live import LiveTurn
+from perles.workspace import door
 
 LOOK_SECONDS: Final = 1.0
 """How often one turn is looked at: limits are minutes, and gigabytes."""
@@ -44,7 +44,7 @@ class TurnLimits:
     def _listen(self, live: LiveTurn) -> float:
         """How long the turn has printed nothing."""
         now = time.monotonic()
-        written = live.source.size(live.identity) + _size(live.files.stderr)
+        written = live.source.size(live.identity) + door.size_of(live.files.stderr)
         if written != live.written:
             first = live.written < 0
             live.written = written
@@ -57,20 +57,12 @@ def _silence_before(live: LiveTurn) -> float:
     assert live.identity is not None
     times = []
     for path in (live.files.stdout, live.files.stderr):
-        try:
-            times.append(path.stat().st_mtime)
-        except OSError:
-            continue  # nothing to tell by
+        found = door.look_at(path)
+        if found is not None:
+            times.append(found.st_mtime)
     if not times:
         return 0.0
     return min(max(0.0, time.time() - max(times)), age(live.identity))
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
 
 
 def _timed_out(what: str, seconds: float, key: str) -> Outcome:

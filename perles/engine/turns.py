@@ -24,7 +24,7 @@ from perles.agents.process import SpawnError
 from perles.agents.provider import Launch, Outcome
 from perles.domain.errors import DatabaseError, PerlesError
 from perles.engine import calls, fault, metering, queries
-from perles.engine.beginning import begin, refused, running, turn_context
+from perles.engine.beginning import begin, kept_token, refused, running, turn_context
 from perles.engine.bulkhead import unhandled
 from perles.engine.census import Census
 from perles.engine.closing import request_end
@@ -42,6 +42,7 @@ FAMILY_GRACE: Final = 1.0
 LIMIT_GRACE: Final = 5.0
 """Seconds that an agent gets to end when its time is up."""
 LOOK: Final = 0.02
+UNNEEDED: Final = Outcome(False, "crashed", "the workflow was paused or ended before it began")
 BROKEN: Final = Ending("fail", "turn_failed")
 """How a turn ends that raised what nobody expected."""
 
@@ -118,7 +119,8 @@ class Turns:
         context = self._context
         try:
             base = await metering.base(context, agent)
-            return await context.writer.write(lambda tx: begin(tx, context, agent.id, base))
+            token = kept_token(context, agent)
+            return await context.writer.write(lambda tx: begin(tx, context, agent.id, base, token))
         except DatabaseError:
             raise
         except Exception as error:  # noqa: BLE001 - the bulkhead
@@ -143,8 +145,7 @@ class Turns:
         self._live[live.turn_id] = live
         if not context.supervisor.is_open(workflow.id):
             # It was paused or ended while the row was written: the process is not needed.
-            cut_off = Outcome(False, "crashed", "the workflow was paused or ended before it began")
-            await self._conclude(live, Ending("interrupt", "turn_ended"), cut_off, None)
+            await self._conclude(live, Ending("interrupt", "turn_ended"), UNNEEDED, None)
             return
         if not await self._launch(live, turn, agent, workflow):
             return
@@ -162,8 +163,13 @@ class Turns:
         try:
             prepared = turn_context(context, provider, turn, agent, workflow)
             environ = allowed(context.environ, provider.variables)
+            # It looks at programs and configurations, wherever those lie.
+            launch = await asyncio.to_thread(provider.launch, prepared)
+            if live.ending is not None:  # it was paused or ended meanwhile
+                await self._conclude(live, live.ending, UNNEEDED, None)
+                return False
             launch = sandbox.wrapped(
-                provider.launch(prepared),
+                launch,
                 context.config.providers.sandbox_of(agent.role),
                 work_dir=Path(workflow.work_dir),
                 session=prepared.folder,

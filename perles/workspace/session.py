@@ -5,10 +5,11 @@ the user. A turn's files are `turn-<number>.in`, `.out`, `.err` and `.status`.
 """
 
 import hashlib
-import os
 import re
 import secrets
 from pathlib import Path
+
+from perles.workspace import door
 
 TOKEN_BYTES = 32
 
@@ -39,15 +40,13 @@ def turn_output(session: Path, agent: str, number: int) -> Path:
 def new_token(session: Path, agent: str) -> str:
     """Make the agent's bearer token, keep it in a private file, and return its hash."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    path = agent_folder(session, agent) / "token"
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(token)
+    door.write(agent_folder(session, agent) / "token", token.encode())
     return token_hash(token)
 
 
 def read_token(session: Path, agent: str) -> str:
-    """The agent's token. Raises `FileNotFoundError` when its folder was deleted."""
-    return (session / agent / "token").read_text()
+    """The agent's token. Raises `OSError` where its file is gone, or is not ours any more."""
+    return door.read_small(session / agent / "token").decode(errors="replace")
 
 
 def token_hash(token: str) -> str:

@@ -6,19 +6,24 @@ from typing import Any, NamedTuple
 from perles.domain.errors import NotFoundError, ToolError
 from perles.engine import queries
 from perles.engine.context import Context
+from perles.engine.reports import Printed
 from perles.store import journal
 from perles.store.database import Reader, Tx
 from perles.store.schema import Agent, Command, Task, Workflow
 
 
 class ToolCall(NamedTuple):
-    """An agent's tool call inside its transaction. `args` passed the tool's schema."""
+    """An agent's tool call inside its transaction. `args` passed the tool's schema.
+
+    `printed` is what the agent's turn printed, for a report.
+    """
 
     tx: Tx
     context: Context
     workflow: Workflow
     agent: Agent
     args: dict[str, Any]
+    printed: Printed | None = None
 
     def task(self) -> Task:
         """The task that the argument `task_id` names. Raises `ToolError`."""

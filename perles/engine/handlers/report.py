@@ -1,6 +1,5 @@
 """report_implementation_complete: a worker says how its task went."""
 
-from pathlib import Path
 from typing import Any
 
 from perles.domain.errors import ToolError
@@ -17,7 +16,7 @@ def handle(call: ToolCall) -> dict[str, Any]:
     exit_code = call.args.get("exit_code")
     turn = tx.first(Turn, queries.OPEN_TURN_OF, agent_id=agent.id)
     # What the task printed stands in its file: no agent can tell us otherwise.
-    printed = None if turn is None or exit_code is None else Path(turn.stdout_path)
+    printed = None if exit_code is None else call.printed
     task = reports.record(tx, agent, call.args["summary"], exit_code, printed)
     if turn is not None:
         # Whatever becomes of the process now, nobody is to be asked for this again.

@@ -27,8 +27,9 @@ HANDLED = frozenset({"nul", "types"})
 
 
 @pytest.fixture
-def raising(home: Home) -> Home:
-    """A home that knows the raising providers."""
+def raising(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A home that knows the raising providers; many workflows at once take their time."""
+    monkeypatch.setattr("tests.integration.cli.DEADLINE", 120.0)
     raising_providers.install(home)
     home.environ["PERLES_CONTROL_PLANE__RESOURCE_POLICY__MAX_WORKFLOWS_RUNNING"] = "20"
     return home

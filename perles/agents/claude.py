@@ -39,6 +39,7 @@ class ClaudeProvider(CliProvider):
     """Prompt on stdin, system prompt and MCP servers in files, JSON lines back."""
 
     name = "claude"
+    tested = ("2.1.197", "2.1.332")
     default_model = "opus"
     capabilities = ("resume", "usage", "cost", "context", "mcp", "system prompt")
     variables = ("ANTHROPIC_*", "CLAUDE_*", "AWS_*", "GOOGLE_APPLICATION_CREDENTIALS")

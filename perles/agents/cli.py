@@ -30,6 +30,8 @@ class CliProvider:
     install: ClassVar[str] = ""
     default_model: ClassVar[str | None] = None
     capabilities: ClassVar[Sequence[str]] = ("resume", "usage", "mcp")
+    tested: ClassVar[Sequence[str]] = ()
+    """The versions that the tests with real CLIs ran with."""
 
     def __init__(self, settings: ProviderSettings | None = None) -> None:
         self.settings = settings or ProviderSettings(self.name)

@@ -26,6 +26,7 @@ class GeminiProvider(CliProvider):
     """Prompt on stdin, a settings file of its own for our server, JSON lines back."""
 
     name = "gemini"
+    tested = ("0.61.0",)
     capabilities = ("resume", "usage", "mcp")
     variables = ("GEMINI_*", "GOOGLE_*", "VERTEX_*")
     places = ("~/.npm/bin/gemini", "/opt/homebrew/bin/gemini", "/usr/local/bin/gemini")

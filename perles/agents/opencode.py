@@ -27,6 +27,7 @@ class OpencodeProvider(CliProvider):
     """Prompt on stdin, a configuration file of its own for our server, JSON lines back."""
 
     name = "opencode"
+    tested = ("1.18.33",)
     capabilities = ("resume", "usage", "cost", "context", "mcp", "system prompt")
     variables = (
         *("OPENCODE_*", "ANTHROPIC_*", "OPENAI_*", "GEMINI_*", "GOOGLE_*", "AWS_*"),

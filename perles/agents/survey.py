@@ -1,6 +1,6 @@
 """What providers there are on this machine: found, version, path, what each can do."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from perles.agents.executable import version_of
@@ -49,6 +49,7 @@ def look(name: str, providers: Providers, environ: Mapping[str, str]) -> dict[st
         "name": name,
         "found": False,
         "version": None,
+        "tested": None,
         "path": None,
         "model": None,
         "capabilities": [],
@@ -63,8 +64,16 @@ def look(name: str, providers: Providers, environ: Mapping[str, str]) -> dict[st
         if executable is not None:
             shown["path"] = executable(environ)
             shown["version"] = version_of(shown["path"], environ)
+            shown["tested"] = _is_tested(shown["version"], getattr(provider, "tested", ()))
         provider.check(environ)
         shown["found"] = True
     except PerlesError as error:
         shown["problem"] = str(error)
     return shown
+
+
+def _is_tested(version: str | None, tested: Sequence[str]) -> bool | None:
+    """Whether this version is one that our tests ran with; None where there are no such."""
+    if version is None or not tested:
+        return None
+    return any(known in version for known in tested)

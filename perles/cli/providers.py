@@ -61,6 +61,8 @@ def resume(name: Annotated[str, typer.Argument(help="A provider that is on hold.
 
 def _row(provider: dict[str, Any]) -> list[str]:
     note = provider["problem"] or _held(provider) or _used(provider) or provider["path"] or ""
+    if provider["tested"] is False:
+        note = f"not tested with this version; {note}"
     return [
         provider["name"],
         "yes" if provider["found"] else "no",

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ PACKAGES = {
     "opencode": "opencode-ai@1.18.33",
     "gemini": "@google/gemini-cli@0.61.0",
 }
+VERSIONS = ("pinned", "newest")
+"""Each test runs with both: what was known to work, and what people install today."""
 KEY = "sk-scripted-0123456789"
 """What the scripted model takes for a key: a secret as far as the tests look for it."""
 PRICE_IN, PRICE_OUT = 3.0, 15.0
@@ -27,16 +30,50 @@ def cache_folder() -> Path:
     return Path(named) if named else Path.home() / ".cache" / "perles-test-agents"
 
 
-def install(name: str) -> Path:
+def package_of(name: str, version: str) -> str:
+    """The npm package of a CLI, with its version. Raises `OSError` where npm does not tell it."""
+    pinned = PACKAGES[name]
+    if version == "pinned":
+        return pinned
+    bare = pinned.rpartition("@")[0]
+    return f"{bare}@{_newest(bare)}"
+
+
+@cache
+def _newest(package: str) -> str:
+    """What npm would install today: asked once a run."""
+    command = [_npm(), "view", package, "version"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode or not done.stdout.strip():
+        raise OSError(f"npm view {package}: {done.stderr[-500:]}")
+    return done.stdout.strip()
+
+
+def _npm() -> str:
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        raise OSError("node and npm are not installed")
+    return npm
+
+
+def hindrance(name: str, folder: Path) -> str | None:
+    """What of this machine keeps a CLI from being tried at all, told before anything is done."""
+    if name != "gemini":
+        return None
+    for parent in (folder, *folder.parents):
+        if parent.stat().st_mode & 0o022:
+            return f"others may write to {parent}: move PERLES_AGENTS_CACHE"
+    return None
+
+
+def install(name: str, version: str = "pinned") -> Path:
     """The CLI's program, installed where it is missing. Raises `OSError` where npm cannot."""
-    package = PACKAGES[name]
+    package = package_of(name, version)
     folder = cache_folder() / package.replace("/", "_").replace("@", "_")
     program = folder / "node_modules" / ".bin" / name
     if program.exists():
         return program
-    npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
-        raise OSError("node and npm are not installed")
+    npm = _npm()
     folder.mkdir(parents=True, exist_ok=True)
     command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), package]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
@@ -51,7 +88,7 @@ def settings(url: str, home: Path, programs: dict[str, Path]) -> dict[str, Any]:
     own |= {"XDG_DATA_HOME": str(home / "data"), "XDG_CACHE_HOME": str(home / "cache")}
     own |= {"XDG_STATE_HOME": str(home / "state")}
     codex = f'{{name="scripted",base_url="{url}/v1",env_key="SCRIPTED_KEY",wire_api="responses"'
-    codex += ",request_max_retries=0,stream_max_retries=0}"
+    codex += "}"
     found: dict[str, Any] = {
         "claude": {
             "model": "sonnet",
@@ -59,7 +96,6 @@ def settings(url: str, home: Path, programs: dict[str, Path]) -> dict[str, Any]:
                 **own,
                 "ANTHROPIC_BASE_URL": url,
                 "ANTHROPIC_API_KEY": "${SCRIPTED_KEY}",
-                "CLAUDE_CODE_MAX_RETRIES": "0",
             },
         },
         "codex": {

@@ -23,9 +23,10 @@ SECONDS = 180.0
 class Agents(Home):
     """A home with a repository, and every CLI set up for one scripted model."""
 
-    def __init__(self, root: Path, model: Model) -> None:
+    def __init__(self, root: Path, model: Model, version: str = "pinned") -> None:
         super().__init__(root)
         self.model = model
+        self.version = version
         self.programs: dict[str, Path] = {}
         self.environ["SCRIPTED_KEY"] = clis.KEY
         self.environ["PERLES_CONFIG"] = str(root / "config.yaml")
@@ -37,11 +38,19 @@ class Agents(Home):
     def use(self, *names: str) -> None:
         """Make these CLIs ready; the test is skipped where npm cannot give one."""
         for name in names:
-            try:
-                self.programs[name] = clis.install(name)
-            except OSError as error:
-                pytest.skip(f"NOT TESTED against the real {name}: {error}")
+            if hindrance := clis.hindrance(name, self._root):
+                pytest.skip(f"NOT TESTED against the real {name}: {hindrance}")
+        try:
+            if self._is_tested_already(names):
+                pytest.skip(f"the newest {', '.join(names)} is the pinned one")
+            self.programs |= {name: clis.install(name, self.version) for name in names}
+        except OSError as error:
+            pytest.skip(f"NOT TESTED against the real {', '.join(names)}: {error}")
         self._configure()
+
+    def _is_tested_already(self, names: tuple[str, ...]) -> bool:
+        packages = [clis.package_of(name, self.version) for name in names]
+        return self.version != "pinned" and packages == [clis.PACKAGES[name] for name in names]
 
     def replace_program(self, name: str, program: Path) -> None:
         """Let this program be started instead of the CLI."""
@@ -51,7 +60,7 @@ class Agents(Home):
     def _configure(self) -> None:
         clis.write_config(self._root / "config.yaml", self.model.url, self.cli_home, self.programs)
 
-    def begin(self, coordinator: str, worker: str) -> str:
+    def begin(self, coordinator: str, worker: str, *more: str) -> str:
         """Create a workflow with a goal and start it; its id."""
         created = self.json(
             "create",
@@ -60,6 +69,7 @@ class Agents(Home):
             coordinator,
             "--worker",
             worker,
+            *more,
             "--json",
         )
         id = str(created["id"])
@@ -107,9 +117,9 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
+@pytest.fixture(params=clis.VERSIONS)
 def scripted(
-    migrated: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, migrated: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[Script], Agents]]:
     """Makes `Agents` whose model follows a script; afterwards no process of them is left."""
     monkeypatch.setattr("tests.integration.cli.DEADLINE", SECONDS)
@@ -125,7 +135,7 @@ def scripted(
     def make(script: Script = scripts.everybody) -> Agents:
         model = Model(script)
         models.append(model.__enter__())
-        home = Agents(root, model)
+        home = Agents(root, model, request.param)
         home.root.mkdir(mode=0o700)
         shutil.copy(migrated, home.database)
         homes.append(home)

@@ -169,9 +169,8 @@ def test_a_rate_limit_is_waited_out(scripted: Scripted, name: str) -> None:
 
     assert agents.ended(id) == "completed"
     assert limited.done.is_set()
-    if name in ("claude", "codex"):  # the others try again by themselves
-        (held,) = [e for e in agents.events() if e["type"] == "agent.rate_limited"]
-        assert held["payload"]["until"]
+    for held in [e for e in agents.events() if e["type"] == "agent.rate_limited"]:
+        assert held["payload"]["until"]  # most try again by themselves, and some tell
         assert held["agent"] == "worker-1"
 
 
@@ -225,3 +224,28 @@ def _next_word(asked: Asked) -> Reply | None:
         before = asked.users[-1].rpartition("[")[2].partition("]")[0]
         return scripts.report(f"{before} word".strip())
     return None
+
+
+CALLS = 60
+PRICEY = Reply(tokens_in=1000)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_budget_cuts_a_turn_that_never_ends(scripted: Scripted, name: str) -> None:
+    """A worker that calls one tool again and again, under a budget of twelve such calls."""
+
+    def loop(asked: Asked) -> Reply | None:
+        calls = [reply for _, reply in agents.model.asked if reply.tokens_in == PRICEY.tokens_in]
+        if len(calls) >= CALLS:
+            return None
+        return Reply(call="signal_ready", wait=0.5, tokens_in=PRICEY.tokens_in)
+
+    agents = scripted(worker_is(loop))
+    agents.use(name)
+    id = agents.begin(name, name, "--token-budget", "12000")
+
+    assert agents.ended(id) == "failed"
+    shown = agents.json("show", id, "--json")
+    billed = agents.model.billed["in"] + agents.model.billed["out"]
+    assert shown["reason"] == "token budget exhausted"
+    assert 12_000 <= shown["tokens_used"] <= billed <= 1.2 * 12_000

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from perles.domain.duration import LONGEST
+from perles.domain.errors import UsageError
 from perles.domain.machine import decide, need_ended, need_open, need_running
 from perles.domain.states import WORKFLOW
 from perles.engine import people
@@ -28,6 +30,9 @@ def append_command(tx: Tx, workflow_id: str, kind: str, args: dict[str, Any]) ->
         need_running(workflow.state, step, name=workflow_id)
     elif kind == "set":
         check_change(workflow, args)
+    elif kind == "stop":
+        _check_grace(args["grace"])
+        decide(WORKFLOW, workflow.state, kind, name=workflow_id)
     elif kind != "pause" or workflow.state != "paused" or workflow.start_requested_at is None:
         decide(WORKFLOW, workflow.state, kind, name=workflow_id)
     waits = kind in ("start", "resume") and not args.get("no_wait")
@@ -41,6 +46,14 @@ def append_command(tx: Tx, workflow_id: str, kind: str, args: dict[str, Any]) ->
         source="user",
         status="queued",
     )
+
+
+def _check_grace(seconds: float) -> None:
+    """Raise `UsageError` for no number of seconds that agents can be given."""
+    if not 0 <= seconds <= LONGEST:  # which no NaN is
+        raise UsageError(
+            f"cannot give agents a grace of {seconds:g} seconds; 0 to {LONGEST:.0f} are possible"
+        )
 
 
 def append_for_engine(tx: Tx, kind: str) -> int:

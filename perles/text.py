@@ -11,6 +11,10 @@ _CONTROL: Final = re.compile(
 _ESCAPE: Final = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])"
 )
+_ESCAPE_IN_LINE: Final = re.compile(_ESCAPE.pattern.replace(r"[^\x07\x1b]", r"[^\x07\x1b\n]"))
+"""The same in a text of lines: one that does not end takes no other line with it."""
+_LAST_RETURNS: Final = re.compile(r"\r+(?=\n|\Z)")
+_DRAWN_OVER: Final = re.compile(r"^[^\n]*\r", re.MULTILINE)
 
 
 def clean(text: str, *, lines: bool = False) -> str:
@@ -20,18 +24,17 @@ def clean(text: str, *, lines: bool = False) -> str:
     """
     if text.isprintable():
         return text  # which none of what is taken out is
-    text = _ESCAPE.sub("", text)
+    text = (_ESCAPE_IN_LINE if lines else _ESCAPE).sub("", text)
     text = text.replace("\r\n", "\n").replace("\t", "    " if lines else " ")
     text = text if lines else text.replace("\n", " ")
     return _CONTROL.sub("", text)
 
 
-def settled(line: str) -> str:
-    """What stands in a line last: a progress bar draws over what was there before it."""
-    if "\r" not in line:
-        return line
-    shown = line.rstrip("\r")
-    return shown[shown.rfind("\r") + 1 :]
+def settled(text: str) -> str:
+    """What stands in each line last: a progress bar draws over what was there before it."""
+    if "\r" not in text:
+        return text
+    return _DRAWN_OVER.sub("", _LAST_RETURNS.sub("", text))
 
 
 def width(text: str) -> int:

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -25,7 +25,7 @@ from perles.text import clean, settled
 from perles.workspace import door
 
 LOOK_SECONDS: Final = 0.1
-PIECE: Final = 64 * 1024
+PIECE: Final = 256 * 1024
 MAX_LINE: Final = 1024 * 1024
 """Bytes of one line that are shown; the file has all of it."""
 
@@ -111,12 +111,13 @@ class _Printer:
         if self._raw or self._stderr:
             return None
         try:
-            return find(turn.provider, self._providers.of(turn.provider)).parser()
+            provider = find(turn.provider, self._providers.of(turn.provider))
         except UsageError as error:  # it is configured elsewhere: what it printed is still there
             if turn.provider not in self._unknown:
                 self._unknown.add(turn.provider)
                 warn(f"perles: {error}; its lines are shown as they came")
             return None
+        return None if provider.prints_text_only and not self._json else provider.parser()
 
     def _print(self, turn: TurnOutput, piece: bytes, parser: Parser | None) -> None:
         if self._raw and not (self._json or sys.stdout.isatty()):
@@ -126,11 +127,14 @@ class _Printer:
             return
         if not (self._raw or self._json) and self._last != turn.id:
             self._head(turn)
-        for line in piece.decode(errors="replace").removesuffix("\n").split("\n"):
-            if self._json:
+        text = piece.decode(errors="replace").removesuffix("\n")
+        if self._json:
+            for line in text.split("\n"):
                 self._object(turn, line, parser)
-            else:
-                self._line(settled(line), parser)
+        elif parser is None:  # all at once: line by line costs ten times as much
+            print(clean(settled(text), lines=True))
+        elif shown := list(_shown(settled(text), parser)):
+            print("\n".join(shown))
 
     def _object(self, turn: TurnOutput, line: str, parser: Parser | None) -> None:
         about = {"agent": turn.agent, "turn": turn.number}
@@ -147,13 +151,11 @@ class _Printer:
         how = f"{first_line(turn.ending)}, {age(turn.started_at)}"
         say(f"{first}── {turn.agent}, turn {turn.number}: {how}")
 
-    def _line(self, line: str, parser: Parser | None) -> None:
-        if parser is None:
-            print(clean(line, lines=True))
-            return
+
+def _shown(text: str, parser: Parser) -> Iterator[str]:
+    for line in text.split("\n"):
         for event in parser.feed(line):
-            for shown in lines_of(event):
-                print(shown)
+            yield from lines_of(event)
 
 
 class _Reading:

@@ -141,7 +141,7 @@ class Commands:
                 values = {"agent_id": caller.agent_id, "key": key}
                 answered = context.reader.first(Command, queries.COMMAND_OF_REQUEST, **values)
                 if answered is not None:
-                    return _answer_of(answered)
+                    return _answer_of(answered, kind)
             if caller.workflow_id in context.closing:
                 raise ToolError("cannot do this any more: the workflow is ending; end your turn")
             printed = None
@@ -168,8 +168,13 @@ class Commands:
         return result
 
 
-def _answer_of(command: Command) -> dict[str, Any]:
-    """What was answered to a request that was carried out before."""
+def _answer_of(command: Command, kind: str) -> dict[str, Any]:
+    """What was answered to a request that was carried out before: a key is of one tool."""
+    if command.kind != kind:
+        raise ToolError(
+            f"cannot {kind}: its Idempotency-Key was used for {command.kind}; "
+            "give each request a key of its own"
+        )
     if command.status != "succeeded":
         raise ToolError(command.error or "cannot do this")
     answer: dict[str, Any] = journal.decode(command.result)

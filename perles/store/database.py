@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.orm import class_mapper
 
 from perles.domain.clock import Clock, SystemClock, to_text
@@ -284,7 +284,7 @@ def roll_back(connection: Any) -> None:
 
 def _engine(path: Path) -> Engine:
     engine = create_engine(
-        f"sqlite:///{path}",
+        URL.create("sqlite", database=str(path)),  # not read as text: a name may hold ? % #
         module=dbapi,
         connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False},
     )

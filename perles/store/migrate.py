@@ -140,9 +140,9 @@ def alembic_config() -> "Config":
 
 def _migration_engine(path: Path) -> Any:
     """An engine in driver autocommit: the migration itself says BEGIN and COMMIT."""
-    from sqlalchemy import create_engine, event
+    from sqlalchemy import URL, create_engine, event
 
-    engine = create_engine(f"sqlite:///{path}", module=dbapi)
+    engine = create_engine(URL.create("sqlite", database=str(path)), module=dbapi)
 
     @event.listens_for(engine, "connect")
     def _connected(connection: Any, _record: object) -> None:

@@ -5,15 +5,14 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from jinja2 import StrictUndefined, TemplateError, meta, nodes
-from jinja2.sandbox import SandboxedEnvironment
+from jinja2 import TemplateError, meta, nodes
 
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
+from perles.templates.bounds import BoundedEnvironment
 
 _ACTION: Final = re.compile(r"\{\{(-?)\s*(\.[^{}]*?)\s*(-?)\}\}")
 _FIELD: Final = re.compile(r"\.[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
-MAX_RENDERED: Final = 1024 * 1024
 
 
 def render(text: str, values: Mapping[str, Any], *, source: str, for_shell: bool = False) -> str:
@@ -21,20 +20,15 @@ def render(text: str, values: Mapping[str, Any], *, source: str, for_shell: bool
 
     `{{.Args.goal}}` means `{{ Args.goal }}`. Raises `UsageError` that names `source`.
     """
-    environment = SandboxedEnvironment(
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-        finalize=(lambda value: shlex.quote(str(value))) if for_shell else None,
+    environment = BoundedEnvironment(
+        shown=(lambda value: shlex.quote(str(value))) if for_shell else lambda value: value
     )
     try:
-        rendered = environment.from_string(_translated(text, source)).render(values)
+        return environment.render(_translated(text, source), dict(values))
     except TemplateError as error:
         raise _wrong(source, error) from error
     except (TypeError, ValueError, OverflowError, MemoryError, RecursionError) as error:
         raise UsageError(f"cannot render {source}: {error}") from error
-    if len(rendered) > MAX_RENDERED:
-        raise UsageError(f"cannot render {source}: the result is over 1 MiB")
-    return rendered
 
 
 def check_variables(
@@ -47,7 +41,7 @@ def check_variables(
 ) -> None:
     """Raise `UsageError` where `text` names a variable, or one of `Args`, that there is not."""
     try:
-        tree = SandboxedEnvironment().parse(_translated(text, source))
+        tree = BoundedEnvironment().parse(_translated(text, source))
     except TemplateError as error:
         raise _wrong(source, error) from error
     undeclared = meta.find_undeclared_variables(tree)

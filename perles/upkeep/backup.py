@@ -13,6 +13,7 @@ from perles.domain.errors import DatabaseError
 from perles.paths import Paths
 from perles.store.failures import database_errors
 from perles.store.sqlite import dbapi, open_readonly
+from perles.text import clean, cut
 
 PATIENCE: Final = 30.0
 """Seconds in a row that the copy may find one of the two files locked."""
@@ -22,18 +23,20 @@ _STAMP: Final = "%Y%m%dT%H%M%S%fZ"
 def backup(source: Path, target: Path) -> None:
     """Copy `source` to `target`. Raises `DatabaseError` in one clear line; no half file is left."""
     refuse(source, target)
-    half = target.with_name(f".{target.name}.{os.getpid()}.part")
+    half = target.with_name(f".perles-{os.getpid()}.part")
     try:
-        with database_errors(target):
-            os.close(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            _copy(source, half)
-        half.replace(target)
+        os.close(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        try:
+            with database_errors(target):
+                _copy(source, half)
+            half.replace(target)
+        finally:
+            half.unlink(missing_ok=True)
     except OSError as error:
         raise DatabaseError(
-            f"cannot write backup {target}: {error.strerror}; give another FILE or free some space"
+            f"cannot write backup {cut(clean(str(target)), 80)}: {error.strerror}; "
+            "give another FILE or free some space"
         ) from error
-    finally:
-        half.unlink(missing_ok=True)
 
 
 def backup_in_home(paths: Paths, *, keep: int = 0, clock: Clock | None = None) -> Path:

@@ -1,7 +1,6 @@
 """Remove workflows that ended long ago. Safe, and hardly felt, beside a busy engine."""
 
 import os
-import shutil
 import stat
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +11,7 @@ from perles.paths import Paths
 from perles.store import views
 from perles.store.failures import database_errors
 from perles.upkeep.rows import ENDED, Remover
+from perles.workspace.removal import remove_tree
 from perles.workspace.worktree import remove_worktree, unmerged
 
 
@@ -83,7 +83,7 @@ def _remove(remover: Remover, paths: Paths, due: Due) -> str | None:
         sessions = paths.sessions_dir()
         gone = remover.remove(due.id, lambda: _remove_session(sessions, due.id, due.session))
     except OSError as error:
-        return f"its session folder cannot be removed: {error}"
+        return f"its session folder cannot be removed: {error.strerror}"
     return None if gone else "somebody asked something of it meanwhile"
 
 
@@ -94,4 +94,4 @@ def _remove_session(sessions: Path, id: str, session: str | None) -> None:
     folder = Path(session)
     inside = Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(sessions))
     if folder.name == id and inside and stat.S_ISDIR(os.lstat(folder).st_mode):
-        shutil.rmtree(folder)
+        remove_tree(folder)

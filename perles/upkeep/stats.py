@@ -1,6 +1,7 @@
 """How large the home is: the database, its rows, the sessions, the backups."""
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -69,13 +70,22 @@ def _space(sizes: Iterator[int]) -> Space:
 
 
 def _files(folder: Path) -> Iterator[int]:
-    """The bytes on the disk of every file below, links not followed."""
-    for above, _, names in os.walk(folder):
-        for name in names:
+    """The bytes on the disk of every file below, links not followed, however deep it lies."""
+    waiting = [str(folder)]
+    while waiting:
+        try:
+            entries = list(os.scandir(waiting.pop()))
+        except OSError:
+            continue  # it went meanwhile, or may not be read, or its path is too long
+        for entry in entries:
             try:
-                yield os.lstat(os.path.join(above, name)).st_blocks * 512
+                found = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue  # it went meanwhile
+            if stat.S_ISDIR(found.st_mode):
+                waiting.append(entry.path)
+            else:
+                yield found.st_blocks * 512
 
 
 def _size(path: Path) -> int:

@@ -73,6 +73,13 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Environment:
+    """Which variables are captured where a workflow is created: globs of their names."""
+
+    env_capture: tuple[str, ...] = ("*",)
+
+
+@dataclass(frozen=True, slots=True)
 class Notify:
     """A command that is told of events, and of which. None where `command` is empty."""
 
@@ -106,6 +113,7 @@ class Config:
     health_policy: HealthPolicy = HealthPolicy()
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
+    environment: Environment = Environment()
     notify: Notify = Notify()
     retention: Retention = Retention()
     theme: Theme = field(default_factory=Theme)
@@ -258,6 +266,7 @@ def _build(found: Mapping[str, _Found]) -> Config:
         HealthPolicy(**values["health_policy"]),
         timeouts=Timeouts(**values["timeouts"]),
         limits=Limits(**values["limits"]),
+        environment=Environment(**values["environment"]),
         notify=Notify(**values["notify"]),
         retention=Retention(**values["retention"]),
         theme=Theme(**values["theme"]),

@@ -110,6 +110,16 @@ TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]
         "orchestration.limits",
         {"turn_output": (Node.size, "bytes that a turn may print, or like 1GiB")},
     ),
+    "environment": (
+        "orchestration",
+        {
+            "env_capture": (
+                _words,
+                "globs of the variables that a workflow keeps from where it is created; "
+                "secrets are never stored",
+            ),
+        },
+    ),
     "notify": (
         "notify",
         {

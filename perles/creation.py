@@ -20,6 +20,7 @@ from perles.store import journal
 from perles.store.database import Tx
 from perles.store.schema import Task, TaskDependency, Workflow, WorkflowLabel
 from perles.templates.catalog import Catalog
+from perles.workspace.surroundings import capture
 
 MAX_NAME: Final = 200
 MAX_LABELS: Final = 50
@@ -34,6 +35,7 @@ class Prepared(NamedTuple):
     work_dir: Path
     workers: int
     staff: Staff
+    surroundings: Mapping[str, Any]
 
 
 def prepare(
@@ -68,7 +70,9 @@ def prepare(
     workers = plan.workers if spec.workers is None else spec.workers
     if not 1 <= workers <= 99:
         raise UsageError(f"cannot use {workers} workers: it must be 1 to 99")
-    return Prepared(spec, plan, _name(spec.name or plan.name), work_dir, workers, staff)
+    surroundings = capture(environ, (config or Config()).environment.env_capture)
+    name = _name(spec.name or plan.name)
+    return Prepared(spec, plan, name, work_dir, workers, staff, surroundings)
 
 
 def preview(spec: WorkflowSpec, paths: Paths, config: Config) -> list[dict[str, Any]]:
@@ -115,6 +119,7 @@ def insert_workflow(tx: Tx, workflow_id: str, prepared: Prepared) -> None:
         max_workers=prepared.workers,
         token_budget=spec.token_budget,
         cost_budget=spec.cost_budget,
+        surroundings=journal.encode(prepared.surroundings),
     )
     for key, value in spec.labels.items():
         tx.insert(WorkflowLabel, workflow_id=workflow_id, key=key, value=value)

@@ -13,7 +13,7 @@ from perles.store.schema import Task, TaskDependency, Workflow, WorkflowLabel
 RETRIABLE: Final = (WorkflowState.FAILED, WorkflowState.STOPPED)
 _WORKFLOW_COLUMNS: Final = (
     *("template_id", "name", "priority", "work_dir", "goal", "args", "definition", "provider"),
-    *("model", "worker_provider", "worker_model"),
+    *("model", "worker_provider", "worker_model", "surroundings"),
     *("max_workers", "worktree_enabled", "base_branch", "branch", "worktree_path", "token_budget"),
     "cost_budget",
 )

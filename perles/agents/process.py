@@ -35,7 +35,7 @@ _LAUNCHER: Final = (
     f"ulimit -S -n {_SOFT}; "
     "trap : TERM INT HUP; "
     '"$@"; '
-    "code=$?; trap '' TERM INT HUP; "
+    "code=$?; trap '' TERM INT HUP; umask 0077; "
     'if [ ! -L "$0" ] && { [ -f "$0" ] || [ ! -e "$0" ]; }; then '
     '{ printf "exit %s\\n" "$code" > "$0"; } 2>/dev/null; fi; '
     "exit $code"
@@ -69,10 +69,18 @@ class TurnFiles:
         return cls(*(stem.with_suffix(end) for end in (".in", ".out", ".err", ".status")))
 
 
-def spawn(launch: Launch, *, cwd: Path, env: Mapping[str, str], files: TurnFiles) -> Identity:
+def spawn(
+    launch: Launch,
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    files: TurnFiles,
+    umask: int | None = None,
+) -> Identity:
     """Start `launch` in a session of its own; its identity. Raises `SpawnError`.
 
-    The identity is the launcher's, which ends right after the agent.
+    The identity is the launcher's, which ends right after the agent. The agent has the
+    umask that is given, or ours.
     """
     door.write(files.stdin, launch.stdin)
     door.clear(files.status)
@@ -86,7 +94,7 @@ def spawn(launch: Launch, *, cwd: Path, env: Mapping[str, str], files: TurnFiles
             watermark.given(env.get("PERLES_TURN")),
         ):
             child = subprocess.Popen(
-                ["/bin/sh", "-c", _LAUNCHER, str(files.status), *launch.argv],
+                ["/bin/sh", "-c", _launcher(umask), str(files.status), *launch.argv],
                 cwd=cwd,
                 env={**env, **launch.env},
                 stdin=stdin,
@@ -106,6 +114,10 @@ def spawn(launch: Launch, *, cwd: Path, env: Mapping[str, str], files: TurnFiles
     child.returncode = 0  # reaped by `reap`, not by Popen: nobody keeps this object
     found = look(child.pid)
     return Identity(child.pid, found[2] if found else 0, boot_id())
+
+
+def _launcher(umask: int | None) -> str:
+    return _LAUNCHER if umask is None else f"umask {umask:04o}; {_LAUNCHER}"
 
 
 class Reaped(NamedTuple):

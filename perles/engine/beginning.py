@@ -152,6 +152,6 @@ def turn_context(
         token=read_token(session, agent.name),
         session_id=bounds.session_id(agent.provider_session_id),
         system_prompt=role,
-        environ=context.environ,
+        environ=context.environ_of(workflow),
         usd_left=budget.usd_left(context.reader, context.policy(), workflow),
     )

@@ -11,7 +11,10 @@ from perles.agents.provider import Provider, find
 from perles.config import Config, ResourcePolicy
 from perles.paths import Paths
 from perles.store.database import Database, Reader
+from perles.store.journal import decode
+from perles.store.schema import Workflow
 from perles.store.writer import Writer
+from perles.workspace.surroundings import environment_of, umask_of
 
 if TYPE_CHECKING:
     from perles.engine.supervisor import Supervisor
@@ -41,6 +44,14 @@ class Context:
     """Workflows about to end: no new turns, and their agents' commands are refused."""
     turns: Turns = field(init=False)
     supervisor: Supervisor = field(init=False)
+
+    def environ_of(self, workflow: Workflow) -> dict[str, str]:
+        """The environment of a workflow's processes: its creator's, and our secrets."""
+        return environment_of(decode(workflow.surroundings), self.environ, self.paths.root)
+
+    def umask_of(self, workflow: Workflow) -> int | None:
+        """The umask of a workflow's processes; None for ours."""
+        return umask_of(decode(workflow.surroundings))
 
     def policy(self) -> ResourcePolicy:
         """The resource policy as it holds now; it may be replaced while the engine runs."""

@@ -46,6 +46,7 @@ from perles.store.lock import EngineLock
 from perles.store.schema import Workflow
 from perles.store.watch import Watch
 from perles.store.writer import Writer
+from perles.workspace.surroundings import shared
 
 TICK: Final = 0.05
 """Seconds between looks at the files of agents and at what other processes committed."""
@@ -154,7 +155,7 @@ class Engine:
             database=database,
             writer=writer,
             reader=reader,
-            environ={k: v for k, v in os.environ.items() if not k.startswith("PERLES_")},
+            environ=shared(os.environ, self._paths.root),
             reload=self.reload,
             stay=self.stay,
             kick=self._kick,

@@ -162,7 +162,7 @@ class Turns:
         provider = context.provider(agent.provider, agent.role)
         try:
             prepared = turn_context(context, provider, turn, agent, workflow)
-            environ = allowed(context.environ, provider.variables)
+            environ = allowed(prepared.environ, provider.variables)
             # It looks at programs and configurations, wherever those lie.
             launch = await asyncio.to_thread(provider.launch, prepared)
             if live.ending is not None:  # it was paused or ended meanwhile
@@ -178,7 +178,7 @@ class Turns:
             )
             environ = without_proxied_loopback({**environ, **launch.env})
             launch = replace(launch, env=environ)
-            live.identity = self._spawn(live, launch, Path(workflow.work_dir))
+            live.identity = self._spawn(live, launch, workflow)
         except (PerlesError, OSError) as error:
             ending = Ending("fail", "turn_failed")
             if _may_pass(error):
@@ -190,13 +190,19 @@ class Turns:
         live.is_child = True
         return True
 
-    def _spawn(self, live: LiveTurn, launch: Launch, work_dir: Path) -> Identity:
+    def _spawn(self, live: LiveTurn, launch: Launch, workflow: Workflow) -> Identity:
         environ = {
             "PERLES_WORKFLOW": live.workflow_id,
             "PERLES_AGENT": live.agent,
             "PERLES_TURN": f"{live.workflow_id}/{live.turn_id}",
         }
-        return process.spawn(launch, cwd=work_dir, env=environ, files=live.files)
+        return process.spawn(
+            launch,
+            cwd=Path(workflow.work_dir),
+            env=environ,
+            files=live.files,
+            umask=self._context.umask_of(workflow),
+        )
 
     def watch(self, live: LiveTurn) -> None:
         """See the turn to its end: its process may be our child or one that we adopted."""

@@ -134,6 +134,7 @@ class Workflow(Dated, Base):
     worker_model: Mapped[str | None]
     paused_s: Mapped[float] = mapped_column(server_default="0")
     """Seconds since `started_at` that are no uptime: pauses, and by how much the clock was set."""
+    surroundings: Mapped[str] = mapped_column(server_default="{}")
 
 
 class WorkflowLabel(Dated, Base):

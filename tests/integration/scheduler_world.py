@@ -372,7 +372,7 @@ class StillTurns(Turns):
         """The live turns."""
         return self._live
 
-    def _spawn(self, live: LiveTurn, launch: Launch, work_dir: Path) -> Identity:
+    def _spawn(self, live: LiveTurn, launch: Launch, workflow: Workflow) -> Identity:
         return Identity(2**22 + live.turn_id, 1, "another boot")
 
     def watch(self, live: LiveTurn) -> None:

@@ -1,0 +1,101 @@
+"""Whose environment: a workflow's agents and tasks have that of whoever created it.
+
+It is captured when the workflow is created and stored with it, so that the same command does the
+same whether an engine ran before or not. What is secret by its name or its form is never stored:
+that, and nothing else, comes from the engine's environment when a process is started.
+"""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Final
+
+MAX_VALUE: Final = 32 * 1024
+"""Bytes of a value that is stored."""
+_OF_A_SHELL: Final = frozenset({"_", "PWD", "OLDPWD", "SHLVL"})
+_OURS: Final = "PERLES_"
+_CONFIG: Final = "PERLES_CONFIG"
+_HOME: Final = "PERLES_HOME"
+_SECRET_NAME: Final = re.compile(
+    r"TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|PRIVATE|COOKIE|SESSION|AUTH(?!OR)"
+    r"|API_?KEY|(?:^|_)(?:KEYS?|PAT|PWD|DSN|PIN)(?:_|$)",
+    re.IGNORECASE,
+)
+_SECRET_VALUE: Final = re.compile(r"://[^/\s:@]*:[^/\s@]+@|-----BEGIN")
+
+
+def is_stored(name: str, value: str) -> bool:
+    """Whether a variable may stand in the database."""
+    return not (
+        name.startswith(_OURS)
+        or name in _OF_A_SHELL
+        or _SECRET_NAME.search(name)
+        or _SECRET_VALUE.search(value)
+        or len(os.fsencode(value)) > MAX_VALUE
+        or not _is_text(name + value)
+    )
+
+
+def capture(environ: Mapping[str, str], wanted: Sequence[str]) -> dict[str, Any]:
+    """What to store with a workflow: variables of these names (globs), and the umask."""
+    env = {
+        name: value
+        for name, value in environ.items()
+        if any(fnmatchcase(name, glob) for glob in wanted) and is_stored(name, value)
+    }
+    config = environ.get(_CONFIG)
+    if config:
+        env[_CONFIG] = os.path.abspath(config)
+    return {"env": env, "umask": _umask()}
+
+
+def environment_of(
+    surroundings: Mapping[str, Any], engine: Mapping[str, str], home: Path
+) -> dict[str, str]:
+    """The environment of a workflow's processes: what was captured, and the engine's secrets.
+
+    One that was created before anything was captured has the engine's. A process that calls
+    `perles` reaches the home that it belongs to.
+    """
+    captured = surroundings.get("env")
+    own = shared(engine, home)
+    if captured is None:
+        return own
+    kept = {
+        name: value
+        for name, value in own.items()
+        if name == _HOME or not (name in _OF_A_SHELL or name == _CONFIG or is_stored(name, value))
+    }
+    return {**kept, **captured}
+
+
+def shared(environ: Mapping[str, str], home: Path) -> dict[str, str]:
+    """An engine's environment as its children may have it: of our variables, where `home` is."""
+    found = {name: value for name, value in environ.items() if not name.startswith(_OURS)}
+    if environ.get(_CONFIG):
+        found[_CONFIG] = os.path.abspath(environ[_CONFIG])
+    return found | {_HOME: str(home)}
+
+
+def umask_of(surroundings: Mapping[str, Any]) -> int | None:
+    """The umask of a workflow's processes; None for the engine's."""
+    found = surroundings.get("umask")
+    return None if found is None else int(found, 8)
+
+
+def _umask() -> str | None:
+    """This process's own, in octal digits. Asking the kernel by setting it would race."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("Umask:"):
+            return line.split()[1]
+    return None
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

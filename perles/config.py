@@ -9,19 +9,22 @@ that names file, line and the nearest key.
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from perles import config_text, provider_config, theme, yamlfile
 from perles.config_files import files as files
+from perles.config_files import own_files, repo_file
 from perles.config_files import repo_of as repo_of
 from perles.config_files import user_file as user_file
 from perles.config_keys import IGNORED, OPTIONS, RESOURCE, TABLE, Option, Price
+from perles.config_trust import Repository, Unused
 from perles.domain.duration import format_duration
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
+from perles.paths import home as home_of
 from perles.provider_config import Providers
 from perles.theme import Theme
 from perles.yamlfile import Node
@@ -142,9 +145,34 @@ def load(
     config_file: Path | None = None,
     work_dir: Path | None = None,
     environ: Mapping[str, str] = os.environ,
+    home: Path | None = None,
 ) -> Config:
-    """The configuration that holds for somebody in `work_dir`. Raises `UsageError`."""
-    return _build(_collect(config_file, work_dir, environ))
+    """The configuration that holds for somebody in `work_dir`. Raises `UsageError`.
+
+    `home` is the home folder that keeps which repositories' files are trusted.
+    """
+    repository = _repository(config_file, work_dir, environ, home)
+    return _build(_collect(config_file, environ, repository), repository)
+
+
+def load_for_engine(
+    *, config_file: Path | None = None, environ: Mapping[str, str] = os.environ
+) -> Config:
+    """The configuration without any repository's, wherever one stands. Raises `UsageError`."""
+    return _build(_collect(config_file, environ, None))
+
+
+def unused(
+    *,
+    config_file: Path | None = None,
+    work_dir: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+    home: Path | None = None,
+) -> list[Unused]:
+    """What of the repository's file does not count there. Raises `UsageError`."""
+    repository = _repository(config_file, work_dir, environ, home)
+    _collect(config_file, environ, repository)
+    return repository.unused if repository is not None else []
 
 
 def explain(
@@ -154,7 +182,8 @@ def explain(
     environ: Mapping[str, str] = os.environ,
 ) -> list[Setting]:
     """Every setting with its value and where it came from. Raises `UsageError`."""
-    found = _collect(config_file, work_dir, environ)
+    repository = _repository(config_file, work_dir, environ, None)
+    found = _collect(config_file, environ, repository)
     config = _build(found)
     who = [
         Setting(
@@ -197,19 +226,58 @@ def render_default() -> str:
     )
 
 
+def _repository(
+    config_file: Path | None, work_dir: Path | None, environ: Mapping[str, str], home: Path | None
+) -> Repository | None:
+    file = repo_file(config_file=config_file, work_dir=work_dir, environ=environ)
+    if file is None:
+        return None
+    text = yamlfile.read_text(file)
+    return Repository(file, text, home or home_of(environ), _default_of)
+
+
+def _default_of(option: Option) -> object:
+    return getattr(getattr(Config(), option.section), option.field)
+
+
 def _collect(
-    config_file: Path | None, work_dir: Path | None, environ: Mapping[str, str]
+    config_file: Path | None, environ: Mapping[str, str], repository: Repository | None
 ) -> dict[str, _Found]:
     found: dict[str, _Found] = {}
-    for path in files(config_file=config_file, work_dir=work_dir, environ=environ):
+    for path in own_files(config_file=config_file, environ=environ):
         for key, node in _leaves(yamlfile.read(path), ""):
-            if key not in IGNORED:
-                found[key] = _Found(OPTIONS.get(key), node, _origin(node.where, found.get(key)))
+            _take(found, key, node)
+    if repository is not None:
+        _take_repository(found, repository)
     for name, key in _variables(environ).items():
         node = Node(environ[name], f"environment variable {name}", 0, key)
         origin = _origin(f"environment {name}", found.get(key))
         found[key] = _Found(OPTIONS[key], node, origin)
     return found
+
+
+def _take(found: dict[str, _Found], key: str, node: Node) -> None:
+    """Put a setting over what was found before."""
+    if key in IGNORED:
+        return
+    before = found.get(key)
+    origin = _origin(node.where, before)
+    if before is not None and key in provider_config.SECTIONS:
+        node = provider_config.over(node, before.node)
+    found[key] = _Found(OPTIONS.get(key), node, origin)
+
+
+def _take_repository(found: dict[str, _Found], repository: Repository) -> None:
+    before = dict(found)
+    for key, node in _leaves(yamlfile.parse(repository.text, str(repository.file)), ""):
+        admitted = repository.admit(key, node) if key not in IGNORED else None
+        if admitted is not None:
+            _take(found, key, admitted)
+    nodes = {key: one.node for key, one in found.items()}
+    for key in list(repository.spare_unknown_clients(nodes)):
+        found.pop(key)
+        if key in before:
+            found[key] = before[key]
 
 
 def _origin(winner: str, loser: _Found | None) -> str:
@@ -256,7 +324,13 @@ def _names_below(prefix: str) -> set[str]:
     }
 
 
-def _build(found: Mapping[str, _Found]) -> Config:
+def _providers(found: Mapping[str, _Found], repository: Repository | None) -> Providers:
+    nodes = {key: item.node for key, item in found.items() if item.option is None}
+    file = None if repository is None else str(repository.file)
+    return replace(provider_config.build(nodes), text=provider_config.kept(nodes, file))
+
+
+def _build(found: Mapping[str, _Found], repository: Repository | None = None) -> Config:
     values: dict[str, dict[str, Any]] = {section: {} for section in TABLE}
     for option, node, _ in found.values():
         if option is not None:
@@ -270,9 +344,7 @@ def _build(found: Mapping[str, _Found]) -> Config:
         notify=Notify(**values["notify"]),
         retention=Retention(**values["retention"]),
         theme=Theme(**values["theme"]),
-        providers=provider_config.build(
-            {key: item.node for key, item in found.items() if item.option is None}
-        ),
+        providers=_providers(found, repository),
     )
     policy = config.resource_policy
     if policy.port_range_start > policy.port_range_end:

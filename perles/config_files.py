@@ -6,6 +6,8 @@ from pathlib import Path
 
 import platformdirs
 
+from perles.domain.errors import UsageError
+
 
 def is_default(environ: Mapping[str, str] = os.environ) -> bool:
     """Whether neither a file nor a variable sets anything here."""
@@ -21,14 +23,42 @@ def files(
     environ: Mapping[str, str] = os.environ,
 ) -> list[Path]:
     """The files that are read, the weakest first. One that was named must exist."""
+    own = own_files(config_file=config_file, environ=environ)
+    repo = repo_file(config_file=config_file, work_dir=work_dir, environ=environ)
+    return own if repo is None else [*own, repo]
+
+
+def own_files(
+    *, config_file: Path | None = None, environ: Mapping[str, str] = os.environ
+) -> list[Path]:
+    """The file that was named, else the user's own where it is there."""
     named = config_file or _named_file(environ)
-    if named is not None:
-        return [named]
-    repo = repo_of(work_dir or Path.cwd())
     candidates = [user_file(environ)]
-    if repo is not None:
-        candidates.append(repo / ".perles" / "config.yaml")
-    return [path for path in candidates if path.is_file()]
+    return [named] if named is not None else [path for path in candidates if path.is_file()]
+
+
+def repo_file(
+    *,
+    config_file: Path | None = None,
+    work_dir: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Path | None:
+    """The repository's file, where it has one, and none was named instead."""
+    if config_file or _named_file(environ):
+        return None
+    repo = repo_of(work_dir or current_folder())
+    found = None if repo is None else repo / ".perles" / "config.yaml"
+    return found if found is not None and found.is_file() else None
+
+
+def current_folder() -> Path:
+    """The current folder. Raises `UsageError` where it was deleted."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise UsageError(
+            "cannot work here: the current folder was deleted; cd to one that is there"
+        ) from None
 
 
 def _named_file(environ: Mapping[str, str]) -> Path | None:

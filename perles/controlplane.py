@@ -110,7 +110,7 @@ class ControlPlane(EngineHost):
         """
         from perles.requests import append_for_engine
 
-        self.config()
+        self.engine_config()
         if not self.engine_runs():
             raise NoEngineError("no engine runs: the next one reads the configuration by itself")
         command_id = self._database.write(lambda tx: append_for_engine(tx, "reload"))
@@ -438,7 +438,7 @@ class ControlPlane(EngineHost):
         """Be the engine for the moment that commands without agents take."""
         from perles.engine.engine import run_errand
 
-        run_errand(self.paths, self.config(), _WITHOUT_ENGINE)
+        run_errand(self.paths, self.engine_config(), _WITHOUT_ENGINE)
 
 
 def _new_id() -> str:

@@ -70,7 +70,9 @@ def prepare(
     workers = plan.workers if spec.workers is None else spec.workers
     if not 1 <= workers <= 99:
         raise UsageError(f"cannot use {workers} workers: it must be 1 to 99")
-    surroundings = capture(environ, (config or Config()).environment.env_capture)
+    config = config or Config()
+    surroundings = capture(environ, config.environment.env_capture)
+    surroundings["providers"] = config.providers.text or None
     name = _name(spec.name or plan.name)
     return Prepared(spec, plan, name, work_dir, workers, staff, surroundings)
 

@@ -20,6 +20,7 @@ from perles.store.lock import EngineLock
 
 if TYPE_CHECKING:
     from perles.config import Config
+    from perles.config_trust import Unused
     from perles.store.database import Database
 
 POLL: Final = 0.025
@@ -55,15 +56,29 @@ class EngineHost:
         """The configuration as it holds here. Raises `UsageError`."""
         from perles.config import load
 
-        return load(config_file=self._config_file)
+        return load(config_file=self._config_file, home=self.paths.root)
+
+    def engine_config(self) -> Config:
+        """The configuration that an engine has, wherever it is started. Raises `UsageError`."""
+        from perles.config import load_for_engine
+
+        return load_for_engine(config_file=self._config_file)
+
+    def unused_settings(self) -> list[Unused]:
+        """What of the repository's configuration does not count here. Raises `UsageError`."""
+        from perles.config import unused
+
+        return unused(config_file=self._config_file, home=self.paths.root)
 
     def _config_or_error(self) -> tuple[Config, str | None, tuple[str, ...]]:
-        """The configuration, or the defaults with what is wrong; and its keys without effect."""
+        """The configuration, or the defaults with what is wrong; and what of it does not count."""
         from perles.config import Config, files, ignored_keys
 
         try:
             config = self.config()
-            return config, None, tuple(ignored_keys(files(config_file=self._config_file)))
+            ignored = ignored_keys(files(config_file=self._config_file))
+            told = [f"{key} has no effect" for key in ignored]
+            return config, None, (*told, *map(str, self.unused_settings()))
         except UsageError as error:
             return Config(), str(error), ()
 
@@ -72,9 +87,9 @@ class EngineHost:
         from perles.engine.engine import serve
 
         self.paths.ensure_home()
-        config = self.config()
+        config = self.engine_config()
         self._upgrade_apart()
-        serve(self.paths, config, exit_when_idle=exit_when_idle, load_config=self.config)
+        serve(self.paths, config, exit_when_idle=exit_when_idle, load_config=self.engine_config)
 
     def _upgrade_apart(self) -> None:
         """Make or upgrade the database in a process of its own.
@@ -90,7 +105,9 @@ class EngineHost:
 
     def _environ(self) -> dict[str, str]:
         """The environment for a process of ours that works on this home."""
-        return isolated.environment(os.environ) | {"PERLES_HOME": str(self.paths.root)}
+        config = os.environ.get("PERLES_CONFIG")
+        found = isolated.environment(os.environ) | {"PERLES_HOME": str(self.paths.root)}
+        return found | ({"PERLES_CONFIG": os.path.abspath(config)} if config else {})
 
     def engine_runs(self) -> bool:
         """Whether an engine holds this database now."""
@@ -121,7 +138,7 @@ class EngineHost:
         """Do what an engine does when it starts, where none runs: adopt, finish, lose, clean up."""
         from perles.engine.engine import run_errand
 
-        run_errand(self.paths, self.config(), frozenset())
+        run_errand(self.paths, self.engine_config(), frozenset())
 
     def ensure_engine(self, *, exit_when_idle: bool = True) -> bool:
         """See that an engine runs; whether this call started it.
@@ -133,7 +150,7 @@ class EngineHost:
         """
         if self.engine_runs() and (exit_when_idle or self._has_agreed_to_stay()):
             return False
-        self.config()
+        self.engine_config()
         _ = self._database
         log = self.paths.engine_log()
         command = isolated.command("perles", "serve", "--foreground")
@@ -144,6 +161,7 @@ class EngineHost:
                 stdout=output,
                 stderr=output,
                 env=self._environ(),
+                cwd=self.paths.root,
                 start_new_session=True,
             )
         deadline = time.monotonic() + _ENGINE_START_SECONDS

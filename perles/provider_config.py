@@ -9,13 +9,15 @@ orchestration:
     mycli: {type: command, argv: [mycli, run], prompt: stdin, output: text}
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from perles.domain.errors import UsageError
-from perles.yamlfile import Node
+from perles.domain.secrecy import is_secret
+from perles.yamlfile import Node, parse
 
 DEFAULT_CLIENT: Final = "claude"
 CLIS: Final = ("claude", "codex", "gemini", "opencode", "amp")
@@ -83,6 +85,8 @@ class Providers:
     settings: Mapping[str, ProviderSettings] = field(default_factory=dict)
     role_settings: Mapping[str, ProviderSettings] = field(default_factory=dict)
     sandbox: Mapping[str, str] = field(default_factory=dict)
+    text: str = field(default="", compare=False)
+    """What a workflow keeps of them, for `restored`."""
 
     def client_of(self, role: str) -> str:
         """The provider of agents of this role, where nobody names another."""
@@ -209,6 +213,72 @@ KEYS: Final = frozenset(
     )
 )
 """The keys of the file that are read here, each with all that stands below it."""
+
+
+SECTIONS: Final = frozenset(
+    f"orchestration.{name}" for name in (*CLIS, "claude_worker", "claude_observer", "providers")
+)
+"""Those of the keys whose entries go over weaker files' one by one."""
+
+
+def over(node: Node, weaker: Node) -> Node:
+    """A section with what a weaker file says where it says nothing."""
+    if not (isinstance(node.value, dict) and isinstance(weaker.value, dict)):
+        return node
+    return replace(node, value={**weaker.value, **node.value})
+
+
+def kept(found: Mapping[str, Node], repository: str | None = None) -> str:
+    """The keys as a text that a workflow keeps, without secrets. Raises `UsageError`.
+
+    Secrets of the user's own file are taken from there when a process starts; in a
+    `repository`'s file there are to be none.
+    """
+    plain = {}
+    for key, node in found.items():
+        section = node.plain()
+        name = key.removeprefix("orchestration.")
+        entries = node.mapping() if name == "providers" and node.value else {name: node}
+        for entry, child in entries.items():
+            told = section[entry] if name == "providers" else section
+            if isinstance(child.value, dict) and "env" in child.value and child.value["env"].value:
+                told["env"] = _without_secrets(child.value["env"], repository)
+        plain[name] = section
+    return json.dumps({"orchestration": plain})
+
+
+def _without_secrets(node: Node, repository: str | None) -> dict[str, str]:
+    found = {}
+    for name, value in node.mapping().items():
+        if not is_secret(name, value.text()):
+            found[name] = value.text()
+        elif value.source == repository:
+            raise value.error(
+                "a secret does not belong into a repository; write ${NAME}, and set that where "
+                "the engine is started"
+            )
+    return found
+
+
+def restored(text: str, now: Providers) -> Providers:
+    """The providers of a text that `kept` wrote, with the secrets that `now` has."""
+    root = parse(text, "the configuration of the workflow").mapping()["orchestration"].mapping()
+    found = build({f"orchestration.{name}": node for name, node in root.items()})
+    return replace(
+        found,
+        settings=_with_secrets(found.settings, now.settings),
+        role_settings=_with_secrets(found.role_settings, now.role_settings),
+    )
+
+
+def _with_secrets(
+    found: Mapping[str, ProviderSettings], now: Mapping[str, ProviderSettings]
+) -> dict[str, ProviderSettings]:
+    def secrets(name: str) -> dict[str, Variable]:
+        env = now[name].env if name in now else {}
+        return {key: one for key, one in env.items() if is_secret(key, one.text)}
+
+    return {name: replace(one, env={**secrets(name), **one.env}) for name, one in found.items()}
 
 
 def build(found: Mapping[str, Node]) -> Providers:

@@ -26,6 +26,7 @@ from perles.cli import (
     serve,
     tasks,
     templates,
+    trust,
     upkeep,
 )
 from perles.cli import set as set_
@@ -58,7 +59,7 @@ def _root(
     ] = False,
 ) -> None:
     if config_file is not None:
-        os.environ["PERLES_CONFIG"] = str(config_file)
+        os.environ["PERLES_CONFIG"] = os.path.abspath(config_file)
 
 
 app.command("run")(run.command)
@@ -85,6 +86,7 @@ app.command("logs")(logs.command)
 app.command("dashboard")(dashboard.command)
 app.command("doctor")(doctor.command)
 app.command("serve")(serve.command)
+app.command("trust")(trust.command)
 app.add_typer(resources_app.app, name="resources")
 app.add_typer(engine.app, name="engine")
 app.add_typer(providers.app, name="providers")

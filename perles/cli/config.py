@@ -27,6 +27,8 @@ def show(
         print_json([setting._asdict() for setting in settings])
     elif origin:
         print_table(("KEY", "VALUE", "ORIGIN"), [list(setting) for setting in settings])
+        for one in config.unused():
+            warn(str(one))
     else:
         print_table(("KEY", "VALUE"), [list(setting[:2]) for setting in settings])
 
@@ -82,5 +84,7 @@ def check(json: Json = False) -> None:
         return
     for line in ignored:
         warn(f"{line} has no effect")
+    for one in config.unused():
+        warn(str(one))
     read = ", ".join(os.fspath(path) for path in paths) or "no file; the defaults hold"
     say(f"the configuration is fine: {read}")

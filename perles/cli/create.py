@@ -8,10 +8,11 @@ import typer
 
 from perles.cli.list import split_pair
 from perles.cli.options import options
-from perles.cli.output import print_json
+from perles.cli.output import print_json, warn
 from perles.controlplane import ControlPlane
 from perles.domain.errors import UsageError
 from perles.domain.specs import WorkflowSpec
+from perles.text import clean
 
 LONGEST_COMMAND = 4
 """Words, from which on a text without an option is taken for a goal."""
@@ -139,11 +140,24 @@ def command(
     json: Annotated[bool, typer.Option("--json", help='Print {"id": …}.')] = False,
 ) -> None:
     """Create a workflow and print its id; `perles start` starts it."""
-    workflow_id = ControlPlane().create(chosen.spec(target))
+    plane = ControlPlane()
+    tell_unused(plane)
+    workflow_id = plane.create(chosen.spec(target))
     if json:
         print_json({"id": workflow_id}, line=True)
     else:
         print(workflow_id)
+
+
+def tell_unused(plane: ControlPlane) -> None:
+    """Say what the repository's configuration must not decide unless it is trusted."""
+    unused = [one for one in plane.unused_settings() if one.by_trust]
+    if unused:
+        file, keys = unused[0].file, ", ".join(clean(one.key) for one in unused)
+        warn(
+            f"perles: not used, since {file} is not trusted: {keys}; "
+            f"look at it, then: perles trust {file.parent.parent}"
+        )
 
 
 def is_goal(target: str) -> bool:

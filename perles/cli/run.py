@@ -58,6 +58,7 @@ def command(
     plane = ControlPlane()
     workflow_id = _existing(plane, target)
     if workflow_id is None:
+        create.tell_unused(plane)
         workflow_id = plane.create(chosen.spec(target))
         if not json:
             _warn_once(plane, workflow_id)

@@ -46,7 +46,7 @@ def begin(
         tx.update(Agent, agent.id, token=token)
     letters = [Letter(item.sender, item.sender_kind, item.body) for item in messages]
     changes = {
-        "prompt": context.provider(agent.provider, agent.role).prompt(letters),
+        "prompt": context.provider(agent.provider, agent.role, workflow).prompt(letters),
         "tokens_reserved": reserved.tokens,
         "cost_reserved": reserved.cost,
     }

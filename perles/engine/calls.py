@@ -25,11 +25,16 @@ from perles.workspace.session import turn_output
 async def admitted(context: Context, agents: Sequence[Agent]) -> list[Agent]:
     """Those of the agents with messages that can start a turn now; the others are queued."""
     agents = with_slots(context.reader, context.config.resource_policy, agents)
-    calling = [agent for agent in agents if _costs(context, agent.provider, agent.role)]
+    reader, policy = context.reader, context.config.resource_policy
+    ids = {agent.workflow_id for agent in agents}
+    workflows = {workflow_id: reader.need(Workflow, workflow_id) for workflow_id in ids}
+    calling = [
+        agent
+        for agent in agents
+        if _costs(context, agent.provider, agent.role, workflows[agent.workflow_id])
+    ]
     if not calling:
         return list(agents)
-    reader, policy = context.reader, context.config.resource_policy
-    workflows = {agent.workflow_id: reader.need(Workflow, agent.workflow_id) for agent in calling}
     since = {row["agent_id"]: row["created_at"] for row in reader.rows(queries.QUEUED_TURNS)}
     now = context.database.now()
     candidates = [
@@ -45,13 +50,13 @@ async def admitted(context: Context, agents: Sequence[Agent]) -> list[Agent]:
     ]
     held = {row[0]: int(row[1]) for row in reader.rows(queries.CALLS_BY_WORKFLOW)}
     chosen = choose(candidates, held, policy.max_ai_calls)
-    ids = [one.agent_id for one in chosen]
-    waits = [agent.id for agent in calling if agent.id not in ids and agent.id not in since]
+    first = [one.agent_id for one in chosen]
+    waits = [agent.id for agent in calling if agent.id not in first and agent.id not in since]
     if waits:
         await context.writer.write(lambda tx: _queue(tx, context, waits))
     plain = [agent for agent in agents if agent not in calling]
     by_id = {agent.id: agent for agent in calling}
-    return [*plain, *(by_id[agent_id] for agent_id in ids)]
+    return [*plain, *(by_id[agent_id] for agent_id in first)]
 
 
 def held_back(context: Context, reader: Reader) -> list[str]:
@@ -69,12 +74,17 @@ def held_back(context: Context, reader: Reader) -> list[str]:
 def spends(context: Context, reader: Reader, workflow: Workflow) -> bool:
     """Whether the workflow's coordinator, or a worker that an open task of it is for, costs."""
     rows = reader.rows(queries.WORKER_PROVIDERS, workflow_id=workflow.id)
-    return any(_costs(context, name) for name in (workflow.provider, *(row[0] for row in rows)))
+    return any(
+        _costs(context, name, workflow=workflow)
+        for name in (workflow.provider, *(row[0] for row in rows))
+    )
 
 
-def _costs(context: Context, provider: str, role: str = "") -> bool:
+def _costs(
+    context: Context, provider: str, role: str = "", workflow: Workflow | None = None
+) -> bool:
     try:
-        return context.provider(provider, role).is_ai_call
+        return context.provider(provider, role, workflow).is_ai_call
     except UsageError:
         return False  # its start says what is wrong with it
 
@@ -85,7 +95,7 @@ def take(tx: Tx, context: Context, workflow: Workflow, agent: Agent) -> budget.R
     try:
         if agent.role == "worker" and not scheduler.holds(tx, agent.id, "worker"):
             scheduler.acquire(tx, "worker", policy.max_workers, workflow.id, agent.id)
-        if not context.provider(agent.provider, agent.role).is_ai_call:
+        if not context.provider(agent.provider, agent.role, workflow).is_ai_call:
             return budget.NOTHING
         reserved = budget.room(tx, policy, workflow, agent.role)
         if reserved is not None:

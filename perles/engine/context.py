@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from perles.agents.provider import Provider, find
 from perles.config import Config, ResourcePolicy
 from perles.paths import Paths
+from perles.provider_config import Providers, restored
 from perles.store.database import Database, Reader
 from perles.store.journal import decode
 from perles.store.schema import Workflow
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from perles.engine.turns import Turns
 
 log = logging.getLogger("perles.engine")
+
+MAX_KEPT: Final = 500
+"""Providers that are kept ready."""
 
 
 @dataclass(slots=True)
@@ -39,7 +43,9 @@ class Context:
     """Look again at what can be delivered, admitted or ended: something changed."""
     stay: Callable[[], None] = lambda: None
     """Do not end when idle any more."""
-    providers: dict[str, Provider] = field(default_factory=dict)
+    providers: dict[tuple[str, str], Provider] = field(default_factory=dict)
+    kept: dict[str, Providers] = field(default_factory=dict)
+    """What workflows keep of their creators' configurations, by its text."""
     closing: set[str] = field(default_factory=set)
     """Workflows about to end: no new turns, and their agents' commands are refused."""
     turns: Turns = field(init=False)
@@ -57,10 +63,24 @@ class Context:
         """The resource policy as it holds now; it may be replaced while the engine runs."""
         return self.config.resource_policy
 
-    def provider(self, name: str, role: str = "") -> Provider:
+    def providers_of(self, workflow: Workflow | None) -> Providers:
+        """The providers as the workflow's creator had set them up; ours where there is none."""
+        text = None if workflow is None else decode(workflow.surroundings).get("providers")
+        if text is None:
+            return self.config.providers
+        if text not in self.kept:
+            if len(self.kept) >= MAX_KEPT:
+                self.kept.clear()
+            self.kept[text] = restored(text, self.config.providers)
+        return self.kept[text]
+
+    def provider(self, name: str, role: str = "", workflow: Workflow | None = None) -> Provider:
         """The provider of this name as set up for a role, loaded once. Raises `UsageError`."""
+        providers = self.providers_of(workflow)
         special = f"{name}_{role}"
-        key = special if special in self.config.providers.role_settings else name
-        if key not in self.providers:
-            self.providers[key] = find(name, self.config.providers.of(name, role))
-        return self.providers[key]
+        key = special if special in providers.role_settings else name
+        if (providers.text, key) not in self.providers:
+            if len(self.providers) >= MAX_KEPT:
+                self.providers.clear()
+            self.providers[providers.text, key] = find(name, providers.of(name, role))
+        return self.providers[providers.text, key]

@@ -19,7 +19,7 @@ from perles.agents.provider import AgentEvent, Kind, Provider
 from perles.agents.session_log import SessionLog, SessionReader
 from perles.domain.errors import PerlesError, UsageError
 from perles.engine.context import Context, log
-from perles.store.schema import Agent
+from perles.store.schema import Agent, Workflow
 
 if TYPE_CHECKING:
     from perles.engine.live import LiveTurn
@@ -52,7 +52,9 @@ def reader(
 async def base(context: Context, agent: Agent) -> dict[str, Any] | None:
     """What the agent's session had used before the turn that begins now."""
     try:
-        found = _log_of(context.provider(agent.provider, agent.role), context.environ)
+        workflow = context.reader.need(Workflow, agent.workflow_id)
+        provider = context.provider(agent.provider, agent.role, workflow)
+        found = _log_of(provider, context.environ_of(workflow))
     except UsageError:
         return None  # the turn's launch says what is wrong with it
     if found is None:

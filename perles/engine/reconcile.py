@@ -69,8 +69,10 @@ async def _settle_or_fail(context: Context, turn: Turn, *, cut_off: bool) -> str
 async def _settle(context: Context, turn: Turn, *, cut_off: bool) -> str:
     """See what became of a turn. `cut_off`: its agent's port or token is of no use now."""
     agent = context.reader.need(Agent, turn.agent_id)
-    provider = context.provider(agent.provider, agent.role)
-    live = LiveTurn.of(turn, agent, provider, context.policy, context.environ)
+    workflow = context.reader.need(Workflow, agent.workflow_id)
+    provider = context.provider(agent.provider, agent.role, workflow)
+    environ = context.environ_of(workflow)
+    live = LiveTurn.of(turn, agent, provider, context.policy, environ)
     left = process.left_status(live.files.status)
     if left is None and not _is_right(live):
         # The engine died between spawn and commit, or somebody changed the row.

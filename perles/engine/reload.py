@@ -33,6 +33,7 @@ async def reload(context: Context, load: Callable[[], Config]) -> dict[str, list
     await context.writer.write(lambda tx: _take_up(tx, new.resource_policy, changes))
     context.config = new
     context.providers.clear()  # each is set up by the configuration
+    context.kept.clear()
     log.info("took up the configuration: %s", changes or "nothing changed")
     context.kick()
     return changes

@@ -135,6 +135,7 @@ def _take_over_task(
         task_id=task.id,
     )
     brief = task_brief(tx, task, attempt=task.attempt)
-    body = context.provider(fresh.provider, fresh.role).task_message(brief)
+    workflow = tx.need(Workflow, task.workflow_id)
+    body = context.provider(fresh.provider, fresh.role, workflow).task_message(brief)
     if task.status == "in_progress" and body not in [message.body for message in waiting]:
         mail.post(tx, fresh, sender="perles", kind="coordinator", body=body)

@@ -138,9 +138,9 @@ class Turns:
         live = LiveTurn.of(
             turn,
             agent,
-            context.provider(agent.provider, agent.role),
+            context.provider(agent.provider, agent.role, workflow),
             context.policy,
-            context.environ,
+            context.environ_of(workflow),
         )
         self._live[live.turn_id] = live
         if not context.supervisor.is_open(workflow.id):
@@ -159,7 +159,7 @@ class Turns:
     async def _launch(self, live: LiveTurn, turn: Turn, agent: Agent, workflow: Workflow) -> bool:
         """Start the process; where that cannot be, the turn is concluded."""
         context = self._context
-        provider = context.provider(agent.provider, agent.role)
+        provider = context.provider(agent.provider, agent.role, workflow)
         try:
             prepared = turn_context(context, provider, turn, agent, workflow)
             environ = allowed(prepared.environ, provider.variables)
@@ -170,7 +170,7 @@ class Turns:
                 return False
             launch = sandbox.wrapped(
                 launch,
-                context.config.providers.sandbox_of(agent.role),
+                context.providers_of(workflow).sandbox_of(agent.role),
                 work_dir=Path(workflow.work_dir),
                 session=prepared.folder,
                 state=context.paths.root,

@@ -6,11 +6,12 @@ that, and nothing else, comes from the engine's environment when a process is st
 """
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
+
+from perles.domain.secrecy import is_secret
 
 MAX_VALUE: Final = 32 * 1024
 """Bytes of a value that is stored."""
@@ -18,12 +19,6 @@ _OF_A_SHELL: Final = frozenset({"_", "PWD", "OLDPWD", "SHLVL"})
 _OURS: Final = "PERLES_"
 _CONFIG: Final = "PERLES_CONFIG"
 _HOME: Final = "PERLES_HOME"
-_SECRET_NAME: Final = re.compile(
-    r"TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|PRIVATE|COOKIE|SESSION|AUTH(?!OR)"
-    r"|API_?KEY|(?:^|_)(?:KEYS?|PAT|PWD|DSN|PIN)(?:_|$)",
-    re.IGNORECASE,
-)
-_SECRET_VALUE: Final = re.compile(r"://[^/\s:@]*:[^/\s@]+@|-----BEGIN")
 
 
 def is_stored(name: str, value: str) -> bool:
@@ -31,8 +26,7 @@ def is_stored(name: str, value: str) -> bool:
     return not (
         name.startswith(_OURS)
         or name in _OF_A_SHELL
-        or _SECRET_NAME.search(name)
-        or _SECRET_VALUE.search(value)
+        or is_secret(name, value)
         or len(os.fsencode(value)) > MAX_VALUE
         or not _is_text(name + value)
     )

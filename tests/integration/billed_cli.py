@@ -69,9 +69,7 @@ def set_up(home: Home, kind: str, *, calls: int, pause: float = 0.0) -> Path:
     values = {"kind": kind, "calls": calls, "pause": pause, "home": str(own), "bill": str(bill)}
     path = program(home, f"{kind}-stand-in", SOURCE.format(**values))
     settings = {"executable": path, "env": {"HOME": str(own)}}
-    file = home.work / ".perles" / "config.yaml"
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(yaml.safe_dump({"orchestration": {kind: settings}}))
+    home.config_file.write_text(yaml.safe_dump({"orchestration": {kind: settings}}))
     return bill
 
 

@@ -46,6 +46,13 @@ class Home:
         dog = watchdog.of_engine(pid)
         signal_all([pid] if dog is None else [dog, pid], signal.SIGKILL)
 
+    @property
+    def config_file(self) -> Path:
+        """The user's own configuration; its folder is made."""
+        folder = Path(self.environ["XDG_CONFIG_HOME"]) / "perles"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / "config.yaml"
+
     def argv(self, *args: str | Path) -> list[str]:
         """The command line that runs perles."""
         return [sys.executable, "-m", "perles", *map(str, args)]

@@ -64,7 +64,7 @@ class World:
             reload=self._no_reload,
             kick=lambda: None,
         )
-        self.context.providers["scripted"] = ScriptedProvider()
+        self.context.providers["", "scripted"] = ScriptedProvider()
         self.before: Counter[str] = Counter()
         self.crash()
 

@@ -32,9 +32,8 @@ def program(home: Home, name: str, source: str) -> str:
 
 
 def configure(home: Home, **orchestration: Any) -> Path:
-    """The repository's configuration; its path."""
-    file = home.work / ".perles" / "config.yaml"
-    file.parent.mkdir(exist_ok=True)
+    """The user's own configuration; its path."""
+    file = home.config_file
     file.write_text(yaml.safe_dump({"orchestration": orchestration}))
     return file
 

@@ -132,37 +132,37 @@ def test_a_wrong_variable_is_named(name: str, value: str) -> None:
 def test_the_repository_is_over_the_user(
     tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for folder, workers in ((tmp_path / "config" / "perles", 7), (home.work / ".perles", 8)):
+    for folder, preset in (
+        (tmp_path / "config" / "perles", "light"),
+        (home.work / ".perles", "dark"),
+    ):
         folder.mkdir(parents=True)
-        text = (
-            "orchestration: {control_plane: {resource_policy: "
-            f"{{max_workers: {workers}, max_ai_calls: {workers}}}}}}}"
+        colors = '{text.muted: "#999999"}'
+        text = f"theme: {{preset: {preset}, colors: {colors}}}"
+        (folder / "config.yaml").write_text(
+            text.replace(f", colors: {colors}", "") if preset == "dark" else text
         )
-        if workers == 8:
-            text = text.replace(", max_ai_calls: 8", "")
-        (folder / "config.yaml").write_text(text)
 
     shown = {setting["key"]: setting["value"] for setting in home.json("config", "show", "--json")}
 
-    prefix = "orchestration.control_plane.resource_policy"
-    assert (shown[f"{prefix}.max_workers"], shown[f"{prefix}.max_ai_calls"]) == ("8", "7")
+    assert shown["theme.preset"] == "dark"
+    assert "#999999" in shown["theme.colors"]
 
 
 def test_an_origin_names_the_winner_and_what_it_won_over(tmp_path: Path, home: Home) -> None:
     files = [tmp_path / "config" / "perles" / "config.yaml", home.work / ".perles" / "config.yaml"]
-    text = "orchestration:\n  control_plane:\n    resource_policy:\n      max_workers: 7\n"
     for file in files:
         file.parent.mkdir(parents=True)
-        file.write_text(text)
-    name = "PERLES_CONTROL_PLANE__RESOURCE_POLICY__MAX_WORKERS"
-    home.environ[name] = "9"
+        file.write_text("theme:\n  preset: light\n")
+    name = "PERLES_THEME__PRESET"
+    home.environ[name] = "high-contrast"
 
     shown = {setting["key"]: setting for setting in home.json("config", "show", "--json")}
 
-    setting = shown["orchestration.control_plane.resource_policy.max_workers"]
-    assert setting["value"] == "9"
-    assert setting["origin"] == f"environment {name} over {files[1]}:4 over {files[0]}:4"
-    assert f"{files[1]}:4" in home.perles("config", "show", "--origin").stdout
+    setting = shown["theme.preset"]
+    assert setting["value"] == "high-contrast"
+    assert setting["origin"] == f"environment {name} over {files[1]}:2 over {files[0]}:2"
+    assert f"{files[1]}:2" in home.perles("config", "show", "--origin").stdout
 
 
 def test_keys_of_the_original_are_accepted_and_told(home: Home) -> None:

@@ -113,9 +113,9 @@ def test_the_live_view_says_what_goes_on_before_there_is_a_task(crew: Crew) -> N
 
 
 def test_config_init_has_every_key_and_changes_nothing(home: Home) -> None:
-    home.perles("config", "init")
+    home.perles("config", "init", "--user")
 
-    path = home.work / ".perles" / "config.yaml"
+    path = home.config_file
     text = path.read_text()
     keys = {row["key"] for row in home.json("config", "show", "--json")}
     assert {f"orchestration.{name}" for name in WHO} <= keys
@@ -136,10 +136,8 @@ def test_config_init_has_every_key_and_changes_nothing(home: Home) -> None:
 
 
 def test_config_show_keeps_secrets(home: Home) -> None:
-    folder = home.work / ".perles"
-    folder.mkdir()
     env = "{A: sekrit, B: '${HOME}'}"
-    (folder / "config.yaml").write_text(f"orchestration: {{claude: {{env: {env}}}}}\n")
+    home.config_file.write_text(f"orchestration: {{claude: {{env: {env}}}}}\n")
 
     shown = home.perles("config", "show", "--origin").stdout
 

@@ -135,9 +135,7 @@ def _claude(home: Home, *lines: dict[str, Any]) -> None:
     """A `claude` that prints these lines and then works on for ever."""
     told = "".join(f"print({json.dumps(json.dumps(line))}, flush=True)\n" for line in lines)
     path = program(home, "claude-stand-in", f"import time\n{told}time.sleep(600)\n")
-    file = home.work / ".perles" / "config.yaml"
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(yaml.safe_dump({"orchestration": {"claude": {"executable": path}}}))
+    home.config_file.write_text(yaml.safe_dump({"orchestration": {"claude": {"executable": path}}}))
 
 
 def _retry(status: int, error: str) -> dict[str, Any]:

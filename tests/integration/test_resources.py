@@ -110,9 +110,7 @@ def test_a_workflow_paused_for_its_budget_goes_on_when_the_budget_is_raised(
 
 
 def test_a_price_table_tells_the_cost_of_a_model_whose_cli_does_not(scripted: Home) -> None:
-    folder = scripted.work / ".perles"
-    folder.mkdir()
-    (folder / "config.yaml").write_text(
+    scripted.config_file.write_text(
         "orchestration: {control_plane: {resource_policy: "
         "{prices: {model-x: {input: 3, output: 15}}}}}"
     )

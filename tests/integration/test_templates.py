@@ -158,9 +158,7 @@ def test_what_the_check_passes_can_be_created_and_what_not_is_named(
     assert checked.returncode == (0 if said is None else 2), checked.stderr
     if said is None:
         options = ("--arg", "who=x", "--coordinator", "builtin", "--worker", "scripted")
-        config = home.work / ".perles" / "config.yaml"
-        config.parent.mkdir()
-        config.write_text(
+        home.config_file.write_text(
             "orchestration: {providers: {scripted: {type: command, argv: [cat], prompt: stdin}}}\n"
         )
         created = home.perles("create", "greet", *options)

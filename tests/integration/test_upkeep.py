@@ -396,9 +396,7 @@ def test_a_wrong_duration_is_refused_with_the_right_form(home: Home, text: str) 
 
 
 def test_retention_in_the_configuration(home: Home) -> None:
-    folder = home.work / ".perles"
-    folder.mkdir()
-    file = folder / "config.yaml"
+    file = home.config_file
     file.write_text("retention: {older_than: 1h30m, keep: 5, backup_every: 1d}\n")
     shown = home.perles("config", "show").stdout
     assert re.search(r"retention.older_than +1h30m", shown)

@@ -13,6 +13,6 @@ def check(surroundings: Surroundings) -> Iterator[Finding]:
         yield Finding("configuration", PROBLEM, surroundings.config_error, advice)
         return
     for key in surroundings.ignored_keys:
-        yield Finding("configuration", NOTE, f"{key} has no effect")
+        yield Finding("configuration", NOTE, key)
     if not surroundings.ignored_keys:
         yield Finding("configuration", OK, "can be read")

@@ -54,7 +54,7 @@ def handle(call: ToolCall) -> dict[str, Any]:
     tx.update(Agent, worker.id, task_id=task.id, silences=0)
     fire(tx, PHASE, worker.id, "implement")
     brief = task_brief(tx, task, attempt=task.attempt + 1, note=call.args.get("summary") or "")
-    body = call.context.provider(worker.provider, worker.role).task_message(brief)
+    body = call.context.provider(worker.provider, worker.role, call.workflow).task_message(brief)
     mail.post(tx, worker, sender=call.agent.name, kind="coordinator", body=body)
     return {"status": "assigned", "task_id": task.key, "worker_id": worker.name}
 

@@ -20,7 +20,7 @@ def handle(call: ToolCall) -> dict[str, Any]:
     kind = _kind(call)
     provider, model = split_choice(kind)
     try:
-        call.context.provider(provider, "worker")
+        call.context.provider(provider, "worker", workflow)
     except PerlesError as error:
         raise ToolError(f"{NEVER} a worker of {kind}: {error}") from error
     live = tx.value(queries.COUNT_LIVE_WORKERS, workflow_id=workflow.id)

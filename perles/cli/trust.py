@@ -1,0 +1,54 @@
+"""`perles trust`: let a repository's configuration count in whole."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from perles.cli.output import say
+from perles.controlplane import ControlPlane
+from perles.domain.errors import UsageError
+from perles.text import clean
+
+
+def command(
+    directory: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="The repository, or a folder in it.")
+    ] = Path(),
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Trust a repository's .perles/config.yaml as it is now.
+
+    Until then it cannot name programs, their arguments and environment, providers or a
+    sandbox. A change of the file takes the trust away.
+    """
+    from perles import config, config_trust, yamlfile
+
+    repo = config.repo_of(Path(os.path.abspath(directory)))
+    file = (repo or directory) / ".perles" / "config.yaml"
+    text = yamlfile.read_text(file)
+    plane = ControlPlane()
+    found = config.unused(work_dir=file.parent.parent, home=plane.paths.root)
+    asked = [one for one in found if one.by_trust and one.file == file]
+    if not asked:
+        say(f"{file} has nothing that needs trust, or is trusted")
+        return
+    for one in asked:
+        say(f"{clean(one.where)}: {clean(one.key)}")
+    if not yes:
+        _ask(file, directory)
+    plane.paths.ensure_home()
+    config_trust.trust(file, text, plane.paths.root)
+    say(f"trusted: {file}, until it changes")
+
+
+def _ask(file: Path, directory: Path) -> None:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(
+            f"cannot ask whether to trust {file}: this is no terminal; "
+            f"look at it, then: perles trust --yes {directory}"
+        )
+    if not typer.confirm(f"Let {file} start these programs as you?"):
+        raise UsageError("not trusted; only what is harmless counts")

@@ -67,11 +67,13 @@ class ControlPlane(EngineHost):
 
         Raises `UsageError` for whatever is wrong with the spec, before anything is written.
         """
+        from perles import origin
         from perles.creation import insert_workflow, prepare
 
         prepared = prepare(spec, self.paths, self.config())
         workflow_id = _new_id()
-        self._database.write(lambda tx: insert_workflow(tx, workflow_id, prepared))
+        asked_by = origin.here(self.database_path)
+        self._database.write(lambda tx: insert_workflow(tx, workflow_id, prepared, asked_by))
         return workflow_id
 
     def preview(self, spec: WorkflowSpec) -> list[dict[str, Any]]:
@@ -113,7 +115,8 @@ class ControlPlane(EngineHost):
         self.engine_config()
         if not self.engine_runs():
             raise NoEngineError("no engine runs: the next one reads the configuration by itself")
-        command_id = self._database.write(lambda tx: append_for_engine(tx, "reload"))
+        asker = self.need_person("reload the configuration")
+        command_id = self._database.write(lambda tx: append_for_engine(tx, "reload", asker))
         while True:
             with views.reading(self.database_path) as connection:
                 command = views.command(connection, command_id)
@@ -227,6 +230,7 @@ class ControlPlane(EngineHost):
         """Take note of inbox entries by their seq; how many. Raises `NotFoundError`."""
         from perles.acks import insert_acks
 
+        self.need_person("acknowledge inbox entries")
         if everything:
             numbers = [item["seq"] for item in self.inbox() if item["kind"] != "approval"]
         return self._database.write(lambda tx: insert_acks(tx, numbers))
@@ -243,7 +247,8 @@ class ControlPlane(EngineHost):
         with views.reading(self.database_path) as connection:
             old_id = resolve(connection, ref)
         new_id = _new_id()
-        self._database.write(lambda tx: insert_retry(tx, old_id, new_id))
+        asker = self._asker("retry", old_id)
+        self._database.write(lambda tx: insert_retry(tx, old_id, new_id, asker))
         return new_id
 
     def get(self, ref: str) -> dict[str, Any]:
@@ -381,7 +386,10 @@ class ControlPlane(EngineHost):
             self.get(ref)  # says that there is no such workflow
         with views.reading(self.database_path) as connection:
             workflow_id = resolve(connection, ref)
-        command_id = self._database.write(lambda tx: append_command(tx, workflow_id, kind, args))
+        asker = self._asker(kind, workflow_id)
+        command_id = self._database.write(
+            lambda tx: append_command(tx, workflow_id, kind, args, asker)
+        )
         return Request(workflow_id, command_id, kind)
 
     def outcome(

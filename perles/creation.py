@@ -14,6 +14,7 @@ from perles.domain.spec_types import check_types
 from perles.domain.specs import Plan, WorkflowSpec
 from perles.domain.states import PRIORITIES, TASK
 from perles.engine.task_graph import unblock
+from perles.origin import Origin
 from perles.paths import Paths
 from perles.staff import Staff, choose, goal_plan
 from perles.store import journal
@@ -100,7 +101,7 @@ def catalog(paths: Paths, work_dir: Path) -> Catalog:
     )
 
 
-def insert_workflow(tx: Tx, workflow_id: str, prepared: Prepared) -> None:
+def insert_workflow(tx: Tx, workflow_id: str, prepared: Prepared, origin: Origin) -> None:
     """Store the workflow, its labels, its tasks and their events."""
     spec, plan = prepared.spec, prepared.plan
     tx.insert(
@@ -125,7 +126,12 @@ def insert_workflow(tx: Tx, workflow_id: str, prepared: Prepared) -> None:
     )
     for key, value in spec.labels.items():
         tx.insert(WorkflowLabel, workflow_id=workflow_id, key=key, value=value)
-    payload = {"name": prepared.name, "template": plan.template_id, "tasks": len(plan.tasks)}
+    payload = {
+        "name": prepared.name,
+        "template": plan.template_id,
+        "tasks": len(plan.tasks),
+        "by": origin.payload(),
+    }
     journal.append(tx, "workflow.created", payload, workflow_id=workflow_id)
     _insert_tasks(tx, workflow_id, plan)
 

@@ -13,15 +13,19 @@ from typing import TYPE_CHECKING, Any, Final
 from perles import isolated, watchdog
 from perles.agents.identity import Identity, is_alive
 from perles.domain.errors import EngineRunsError, NoEngineError, PerlesError, UsageError
+from perles.domain.marks import MARKS
 from perles.engine import process
 from perles.paths import Paths, home
 from perles.store import engine_views, views
 from perles.store.lock import EngineLock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from perles.config import Config
     from perles.config_trust import Unused
-    from perles.store.database import Database
+    from perles.origin import Origin
+    from perles.store.database import Database, Tx
 
 POLL: Final = 0.025
 _ENGINE_START_SECONDS: Final = 30.0
@@ -51,6 +55,18 @@ class EngineHost:
         self.paths.ensure_home()
         migrate.ensure(self.database_path)
         return Database(self.database_path)
+
+    def need_person(self, what: str) -> Origin:
+        """Who asks for `what`. Raises `PersonNeededError`, and tells the person, for an agent."""
+        return self._asker(what)
+
+    def _asker(self, what: str, workflow_id: str | None = None) -> Origin:
+        from perles.decisions import asker
+
+        def write(record: Callable[[Tx], None]) -> None:
+            self._database.write(record)
+
+        return asker(self.database_path, write, what, workflow_id)
 
     def config(self) -> Config:
         """The configuration as it holds here. Raises `UsageError`."""
@@ -104,9 +120,13 @@ class EngineHost:
             subprocess.run(command, env=self._environ(), capture_output=True, check=False)
 
     def _environ(self) -> dict[str, str]:
-        """The environment for a process of ours that works on this home."""
-        config = os.environ.get("PERLES_CONFIG")
-        found = isolated.environment(os.environ) | {"PERLES_HOME": str(self.paths.root)}
+        """The environment for a process of ours that works on this home.
+
+        An engine that an agent's command brings up is not that agent's: it does not end with it.
+        """
+        ours = {name: value for name, value in os.environ.items() if name not in MARKS}
+        config = ours.get("PERLES_CONFIG")
+        found = isolated.environment(ours) | {"PERLES_HOME": str(self.paths.root)}
         return found | ({"PERLES_CONFIG": os.path.abspath(config)} if config else {})
 
     def engine_runs(self) -> bool:
@@ -205,8 +225,10 @@ class EngineHost:
     def stop_engine(self, *, timeout: float = 60.0, leave_agents: bool = False) -> int:
         """Stop the engine, pausing what runs; its pid. Raises `NoEngineError`, `PerlesError`.
 
-        With `leave_agents` the agents work on, and the next engine goes on with them.
+        With `leave_agents` the agents work on, and the next engine goes on with them. An agent
+        may not do this: `PersonNeededError`.
         """
+        self.need_person("stop the engine")
         self._stop_pausing_watchdog()
         engine = self._engine()
         if engine is None:
@@ -226,8 +248,9 @@ class EngineHost:
         """See that no engine runs: what runs is paused, and can be resumed later.
 
         Agents that need longer than `timeout` to end are killed. Raises `PerlesError`
-        when even that does not end the engine.
+        when even that does not end the engine, `PersonNeededError` for an agent.
         """
+        self.need_person("stop the engine")
         self._stop_pausing_watchdog()
         engine = self._engine()
         if engine is None:

@@ -8,13 +8,16 @@ from perles.domain.machine import decide, need_ended, need_open, need_running
 from perles.domain.states import WORKFLOW
 from perles.engine import people
 from perles.engine.changes import check_change
+from perles.origin import Origin
 from perles.store import journal
 from perles.store.database import Tx
 from perles.store.schema import Command, Workflow
 
 
-def append_command(tx: Tx, workflow_id: str, kind: str, args: dict[str, Any]) -> int:
-    """Queue a command of the user; its id. Raises `WrongStateError` when it cannot succeed now.
+def append_command(
+    tx: Tx, workflow_id: str, kind: str, args: dict[str, Any], origin: Origin
+) -> int:
+    """Queue a command of whoever asks; its id. Raises `WrongStateError` when it cannot succeed now.
 
     A start or resume is remembered on the workflow too: it waits in line from this moment.
     """
@@ -43,7 +46,8 @@ def append_command(tx: Tx, workflow_id: str, kind: str, args: dict[str, Any]) ->
         workflow_id=workflow_id,
         kind=kind,
         args=journal.encode(args),
-        source="user",
+        source=origin.source,
+        origin=journal.encode(origin.payload()),
         status="queued",
     )
 
@@ -56,6 +60,7 @@ def _check_grace(seconds: float) -> None:
         )
 
 
-def append_for_engine(tx: Tx, kind: str) -> int:
+def append_for_engine(tx: Tx, kind: str, origin: Origin | None = None) -> int:
     """Queue a command for the engine itself, `reload` or `stay`; its id."""
-    return tx.insert(Command, kind=kind, source="user", status="queued")
+    by = None if origin is None else journal.encode(origin.payload())
+    return tx.insert(Command, kind=kind, source="user", origin=by, status="queued")

@@ -6,6 +6,7 @@ from perles.domain.errors import WrongStateError
 from perles.domain.states import TASK, TaskStatus, WorkflowState
 from perles.engine import queries
 from perles.engine.task_graph import unblock
+from perles.origin import Origin
 from perles.store import journal
 from perles.store.database import Tx
 from perles.store.schema import Task, TaskDependency, Workflow, WorkflowLabel
@@ -31,7 +32,7 @@ _TASK_COLUMNS: Final = (
 _DONE_COLUMNS: Final = ("assignee", "attempt", "exit_code", "outputs", "started_at", "ended_at")
 
 
-def insert_retry(tx: Tx, old_id: str, new_id: str) -> None:
+def insert_retry(tx: Tx, old_id: str, new_id: str, origin: Origin) -> None:
     """Insert a pending copy of the workflow `old_id`: what was done stays done.
 
     Its agents' provider sessions are taken up when it starts. Raises
@@ -45,9 +46,10 @@ def insert_retry(tx: Tx, old_id: str, new_id: str) -> None:
     for label in tx.all(WorkflowLabel, queries.LABELS_OF, workflow_id=old_id):
         tx.insert(WorkflowLabel, workflow_id=new_id, key=label.key, value=label.value)
     kept = _copy_tasks(tx, old_id, new_id)
+    by = origin.payload()
     payload = {"name": old.name, "template": old.template_id, "retry_of": old_id, "kept": kept}
-    journal.append(tx, "workflow.created", payload, workflow_id=new_id)
-    journal.append(tx, "workflow.retried", {"as": new_id}, workflow_id=old_id)
+    journal.append(tx, "workflow.created", {**payload, "by": by}, workflow_id=new_id)
+    journal.append(tx, "workflow.retried", {"as": new_id, "by": by}, workflow_id=old_id)
     unblock(tx, new_id)
 
 

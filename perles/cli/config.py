@@ -45,6 +45,7 @@ def init(
     from perles import config
 
     repo = config.repo_of(Path.cwd())
+    ControlPlane().need_person("write a configuration file")
     path = config.user_file() if user else (repo or Path.cwd()) / ".perles" / "config.yaml"
     if path.exists() and not force:
         raise UsageError(f"cannot write {path}: it is there already; --force overwrites it")

@@ -32,6 +32,8 @@ def prune(
     plane = ControlPlane()
     seconds = parse_duration(older_than)
     plane.paths.refuse_shared()
+    if not dry_run:
+        plane.need_person("prune workflows")
     with alone(plane.database_path):
         found = work(plane.paths, older_than=seconds, keep=keep, dry_run=dry_run)
     if json:

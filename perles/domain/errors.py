@@ -66,6 +66,19 @@ class StaleError(WrongStateError):
     """Somebody else changed the row between the decision and the update."""
 
 
+class PersonNeededError(PerlesError):
+    """An agent asked for what only a person decides."""
+
+    exit_code = 4
+
+    def __init__(self, step: str, agent: str) -> None:
+        self.step, self.agent = step, agent
+        super().__init__(
+            f"cannot {step}: this process belongs to {agent}, and only a person may do that; "
+            "use a shell that no agent started"
+        )
+
+
 class NoEngineError(PerlesError):
     """No engine runs on this database."""
 

@@ -22,7 +22,7 @@ from perles.engine import fault, queries
 from perles.engine.admission import ask_for_worker
 from perles.engine.context import Context, log
 from perles.engine.handlers import ACTIONS, TOOLS
-from perles.engine.handlers.base import ToolCall
+from perles.engine.handlers.base import ToolCall, origin_of
 from perles.engine.reports import Printed, printed_by
 from perles.mcp.host import Caller
 from perles.store import journal
@@ -106,7 +106,10 @@ class Commands:
         write = self._context.writer.write
         if command.status == "queued":
             started = {"started_at": self._context.database.now()}
-            await write(lambda tx: fire(tx, COMMAND, command.id, "run", changes=started))
+            payload = {"kind": command.kind, "source": command.source, "by": origin_of(command)}
+            await write(
+                lambda tx: fire(tx, COMMAND, command.id, "run", changes=started, payload=payload)
+            )
         fault.at("command.taken")
         try:
             args = journal.decode(command.args)

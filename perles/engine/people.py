@@ -13,6 +13,8 @@ from perles.store.schema import Task, Workflow
 from perles.store.sql import Sql
 from perles.store.transition import fire
 
+Asker = dict[str, Any] | None
+"""Who answered, as `commands.origin` has it."""
 _OF_STATUS = Sql(
     select(Task.id)
     .where(
@@ -56,11 +58,13 @@ def waiting_task(tx: Tx, workflow_id: str, key: str, step: str) -> Task:
     return task
 
 
-def approve(tx: Tx, workflow_id: str, key: str, message: str | None) -> dict[str, Any]:
+def approve(
+    tx: Tx, workflow_id: str, key: str, message: str | None, *, by: Asker = None
+) -> dict[str, Any]:
     """The person says yes: the task is done, and what waited for it may be ready now."""
     task = waiting_task(tx, workflow_id, key, "approve")
     outputs = journal.encode({"summary": message or "approved"})
-    payload = {"key": task.key, "text": message}
+    payload = {"key": task.key, "text": message, "by": by}
     changes = {"ended_at": tx.now, "outputs": outputs}
     fire(tx, TASK, task.id, "approve", changes=changes, payload=payload)
     ready = task_graph.unblock(tx, workflow_id)
@@ -69,10 +73,10 @@ def approve(tx: Tx, workflow_id: str, key: str, message: str | None) -> dict[str
     return {"status": "approved", "task": task.key, "now_ready": ready}
 
 
-def deny(tx: Tx, workflow_id: str, key: str, reason: str) -> dict[str, Any]:
+def deny(tx: Tx, workflow_id: str, key: str, reason: str, *, by: Asker = None) -> dict[str, Any]:
     """The person says no: the task failed, and whatever depends on it is skipped."""
     task = waiting_task(tx, workflow_id, key, "deny")
-    payload = {"key": task.key, "reason": reason}
+    payload = {"key": task.key, "reason": reason, "by": by}
     fire(tx, TASK, task.id, "deny", payload=payload)
     changes = {"failure": f"denied: {reason}", "ended_at": tx.now}
     fire(tx, TASK, task.id, "fail", changes=changes, payload={**payload, "exit_code": None})

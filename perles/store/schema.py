@@ -400,7 +400,7 @@ class Command(Dated, Base):
     __tablename__ = "commands"
     __table_args__ = (
         _state(COMMAND, "status"),
-        _one_of("source", ("user", "mcp", "health", "engine")),
+        _one_of("source", ("user", "mcp", "health", "engine", "agent")),
         Index("ix_commands_queued", "id", sqlite_where=text("status = 'queued'")),
         Index(
             "uq_commands_request",
@@ -425,6 +425,7 @@ class Command(Dated, Base):
     started_at: Mapped[str | None]
     finished_at: Mapped[str | None]
     version: Mapped[int] = mapped_column(server_default="0")
+    origin: Mapped[str | None]
 
 
 class Lease(Dated, Base):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from perles.domain.errors import DatabaseError, UsageError
+from perles.origin import Origin
 from perles.requests import append_command
 from perles.store import migrate
 from perles.store.database import Database
@@ -83,7 +84,9 @@ def test_a_grace_that_is_no_time_is_refused_before_it_is_queued(
     args = {"reason": None, "force": False, "grace": grace}
 
     with pytest.raises(UsageError, match="grace"):
-        database.write(lambda tx: append_command(tx, "wf-1", "stop", args))
+        database.write(
+            lambda tx: append_command(tx, "wf-1", "stop", args, Origin(0, 1, None, None))
+        )
     database.dispose()
 
 

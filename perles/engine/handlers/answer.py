@@ -5,6 +5,7 @@ from typing import Any
 from perles.domain.errors import WrongStateError
 from perles.engine import people
 from perles.engine.context import Context
+from perles.engine.handlers.base import origin_of
 from perles.store.database import Tx
 from perles.store.schema import Command
 
@@ -23,11 +24,12 @@ async def deny(context: Context, command: Command, args: Args) -> Args:
 
 async def _answer(context: Context, command: Command, args: Args, step: str) -> Args:
     workflow_id, key, text = command.workflow_id or "", args["task"], args["message"]
+    by = origin_of(command)
 
     def answer(tx: Tx) -> Args:
         if step == "approve":
-            return people.approve(tx, workflow_id, key, text)
-        return people.deny(tx, workflow_id, key, text)
+            return people.approve(tx, workflow_id, key, text, by=by)
+        return people.deny(tx, workflow_id, key, text, by=by)
 
     try:
         return await context.writer.write(answer)

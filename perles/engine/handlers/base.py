@@ -56,6 +56,12 @@ def agent_named(reader: Reader, workflow_id: str, name: str) -> Agent:
     return found
 
 
+def origin_of(command: Command) -> dict[str, Any] | None:
+    """Who asked for it, as the client that queued it recorded; None for Perles itself."""
+    found: dict[str, Any] | None = journal.decode(command.origin) or None
+    return found
+
+
 async def once(
     context: Context, command: Command, work: Callable[[Tx], dict[str, Any]]
 ) -> dict[str, Any]:

@@ -54,10 +54,10 @@ async def _end(
     state = context.reader.need(Workflow, workflow_id).state
     if state in WORKFLOW.terminal and command.status == "running":
         return {"status": state}
-    patient = command.source != "user" and not journal.decode(command.args).get("now")
+    asked = command.source in ("user", "agent") or journal.decode(command.args).get("now")
     try:
         return await context.supervisor.end(
-            workflow_id, trigger, reason=reason, grace=grace, patient=patient
+            workflow_id, trigger, reason=reason, grace=grace, patient=not asked
         )
     finally:
         context.closing.discard(workflow_id)

@@ -140,6 +140,7 @@ class Crew:
         assert self.made.query("SELECT * FROM leases") == []
         for id in hostile:
             assert self.made.family(id) == [], f"{id} left processes"
+        assert _hidden(self.made.home.root) == [], "a process that hid is left"
         self._measure()
         grown = self.descriptors[-1] - self.descriptors[0]
         assert grown <= MOST_DESCRIPTORS, f"{grown} more descriptors: {self.descriptors}"
@@ -197,6 +198,12 @@ def settle(home: Home) -> Path:
     )
     home.environ |= {"PERLES_CONFIG": str(config), "HOME": str(outside)}
     return outside
+
+
+def _hidden(root: Path) -> list[str]:
+    """Shells that an agent started without its environment and in a session of their own."""
+    shells = [process.info["cmdline"] for process in psutil.process_iter(["cmdline"])]
+    return [" ".join(argv) for argv in shells if argv and f": {root}" in argv[-1]]
 
 
 def _snapshot(folder: Path) -> dict[str, str]:

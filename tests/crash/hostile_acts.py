@@ -105,8 +105,9 @@ time.sleep(3)
 """,
     "a stop of itself": "os.kill(os.getpid(), signal.SIGSTOP)",
     "a process that hides": """
-subprocess.Popen(["env", "-i", "setsid", "sleep", "600"], stdin=subprocess.DEVNULL,
-                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+hidden = ["env", "-i", "setsid", "sh", "-c", f"sleep 600; : {folder}"]
+subprocess.Popen(hidden, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                 stderr=subprocess.DEVNULL)
 """,
     "many processes": """
 for _ in range(40):

@@ -357,6 +357,7 @@ class ControlPlane(EngineHost):
         """
         from perles.engine import holds
 
+        self.need_person("resume a provider")
         return self._database.write(lambda tx: holds.resume(tx, name))
 
     def reset_total(self, resource: str, reason: str) -> float:
@@ -366,6 +367,7 @@ class ControlPlane(EngineHost):
         """
         from perles.engine import totals
 
+        self.need_person("reset what all workflows used")
         return self._database.write(lambda tx: totals.reset(tx, resource, reason))
 
     def templates(self, work_dir: Path) -> Catalog:

@@ -54,9 +54,18 @@ def try_one(
 
 
 @app.command("resume")
-def resume(name: Annotated[str, typer.Argument(help="A provider that is on hold.")]) -> None:
+def resume(
+    name: Annotated[str, typer.Argument(help="A provider that is on hold.")],
+    json: Annotated[
+        bool, typer.Option("--json", help='Print {"provider": …, "held_for": …}.')
+    ] = False,
+) -> None:
     """Ask a provider again that is on hold: what it was held for may be wrong, or over."""
-    say(f"{name} is asked again; it was held for: {ControlPlane().resume_provider(name)}")
+    reason = ControlPlane().resume_provider(name)
+    if json:
+        print_json({"provider": name, "held_for": reason}, line=True)
+    else:
+        say(f"{name} is asked again; it was held for: {reason}")
 
 
 def _row(provider: dict[str, Any]) -> list[str]:

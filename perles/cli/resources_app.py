@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from perles.cli import resources
-from perles.cli.output import say
+from perles.cli.output import print_json, say
 from perles.controlplane import ControlPlane
 from perles.paths import Paths, home
 
@@ -34,10 +34,14 @@ def show(
 def reset(
     resource: Annotated[str, typer.Argument(help="`tokens` or `cost_usd`.")],
     reason: Annotated[str, typer.Option(help="Why; it stands in the journal.")],
+    json: Annotated[bool, typer.Option("--json", help='Print {"resource": …, "was": …}.')] = False,
 ) -> None:
     """Count what all workflows used from 0 again: a budget of all of them is free once more."""
     was = ControlPlane().reset_total(resource, reason)
-    say(f"{resource} is 0 again; it was {was:g}")
+    if json:
+        print_json({"resource": resource, "was": was}, line=True)
+    else:
+        say(f"{resource} is 0 again; it was {was:g}")
 
 
 @app.command()

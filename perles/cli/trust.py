@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from perles.cli.output import say
+from perles.cli.output import print_json, say
 from perles.controlplane import ControlPlane
 from perles.domain.errors import UsageError
 from perles.text import clean
@@ -18,6 +18,9 @@ def command(
         Path, typer.Argument(metavar="[DIR]", help="The repository, or a folder in it.")
     ] = Path(),
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help='Print {"path": …, "keys": […]}; needs --yes.')
+    ] = False,
 ) -> None:
     """Trust a repository's .perles/config.yaml as it is now.
 
@@ -30,18 +33,23 @@ def command(
     file = (repo or directory) / ".perles" / "config.yaml"
     text = yamlfile.read_text(file)
     plane = ControlPlane()
+    plane.need_person("trust a repository")
     found = config.unused(work_dir=file.parent.parent, home=plane.paths.root)
     asked = [one for one in found if one.by_trust and one.file == file]
-    if not asked:
+    if not json:
+        for one in asked:
+            say(f"{clean(one.where)}: {clean(one.key)}")
+    if asked:
+        if not yes:
+            _ask(file, directory)
+        plane.paths.ensure_home()
+        config_trust.trust(file, text, plane.paths.root)
+    if json:
+        print_json({"path": str(file), "keys": [one.key for one in asked]}, line=True)
+    elif asked:
+        say(f"trusted: {file}, until it changes")
+    else:
         say(f"{file} has nothing that needs trust, or is trusted")
-        return
-    for one in asked:
-        say(f"{clean(one.where)}: {clean(one.key)}")
-    if not yes:
-        _ask(file, directory)
-    plane.paths.ensure_home()
-    config_trust.trust(file, text, plane.paths.root)
-    say(f"trusted: {file}, until it changes")
 
 
 def _ask(file: Path, directory: Path) -> None:

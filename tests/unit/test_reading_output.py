@@ -23,7 +23,11 @@ def _all(path: Path, *, ended: bool = True) -> tuple[str, Batch]:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
-@given(st.lists(st.binary(max_size=40).filter(lambda b: b"\n" not in b), max_size=30))
+@given(
+    st.lists(
+        st.binary(max_size=40).filter(lambda b: b"\n" not in b and b"\r" not in b), max_size=30
+    )
+)
 def test_every_line_is_read_once_wherever_pieces_end(tmp_path: Path, lines: list[bytes]) -> None:
     path = tmp_path / "out"
     path.write_bytes(b"".join(line + b"\n" for line in lines))
@@ -31,7 +35,24 @@ def test_every_line_is_read_once_wherever_pieces_end(tmp_path: Path, lines: list
     whole, last = _all(path)
 
     assert last.offset == path.stat().st_size
-    assert whole == "\n".join(line.decode(errors="replace").rstrip("\r") for line in lines)
+    assert whole == "\n".join(line.decode(errors="replace") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("printed", "read"),
+    [
+        (b"10 %\r50 %\r100 %\n", "100 %"),
+        (b"a line of Windows\r\n", "a line of Windows"),
+        (b"bar\rdone\r\nerror: no\n", "done\nerror: no"),
+    ],
+)
+def test_of_a_line_that_was_drawn_over_the_last_is_read(
+    tmp_path: Path, printed: bytes, read: str
+) -> None:
+    path = tmp_path / "out"
+    path.write_bytes(printed)
+
+    assert _all(path)[0] == read
 
 
 def test_a_line_without_its_end_waits_until_the_process_has_ended(tmp_path: Path) -> None:

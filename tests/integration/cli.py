@@ -15,7 +15,7 @@ import yaml
 from perles import watchdog
 from tests import ports
 
-DEADLINE = 30.0
+DEADLINE = 90.0
 """Seconds that a test waits for what must come."""
 
 
@@ -58,7 +58,7 @@ class Home:
         return [sys.executable, "-m", "perles", *map(str, args)]
 
     def perles(
-        self, *args: str | Path, timeout: float = 60, **environ: str
+        self, *args: str | Path, timeout: float = 180, **environ: str
     ) -> subprocess.CompletedProcess[str]:
         """Run perles to its end."""
         return subprocess.run(

@@ -10,7 +10,7 @@ from perles.domain.errors import LimitReachedError
 from perles.engine import budget, scheduler
 from perles.engine.live import LiveTurn
 from perles.store.database import Tx
-from perles.store.schema import Totals, Workflow
+from perles.store.schema import Task, Totals, Workflow
 from tests.integration.scheduler_world import LINE, World, without_processes
 
 
@@ -28,6 +28,8 @@ def world(tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch) -> It
 async def _started(world: World, token_budget: int) -> str:
     """A running workflow with three workers, each of which has used 300 tokens in a turn."""
     id = world.request(1, token_budget=token_budget)
+    gate = {"key": "ok", "title": "ok", "status": "waiting_for_user", "assignee": "human"}
+    world.write(lambda tx: tx.insert(Task, workflow_id=id, **gate))  # what a coordinator waits for
     await world.step()
     for _ in range(3):
         assert world.spawn(id)

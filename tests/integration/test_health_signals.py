@@ -9,6 +9,7 @@ from perles.agents.exertion import Used
 from perles.agents.provider import Kind
 from perles.config import HealthPolicy
 from perles.engine import people
+from perles.store.schema import Command
 from tests.integration.health_world import SWEEP, HealthWorld
 
 HOUR = 3600.0
@@ -266,7 +267,9 @@ def test_a_nudged_coordinator_that_waits_for_its_call_is_given_time(world: Healt
 
     async def run() -> None:
         id = await world.begin()
-        await world.finish(world.live(id), "succeed")  # it ends its turn, and nothing is going on
+        asked = {"kind": "agent.spawn", "status": "queued", "source": "user", "args": "{}"}
+        world.write(lambda tx: tx.insert(Command, workflow_id=id, **asked))  # and never carried out
+        await world.finish(world.live(id), "succeed")
         await world.pass_(300)
         world.limit(max_ai_calls=1)
         busy = await world.begin()

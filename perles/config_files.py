@@ -4,9 +4,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import platformdirs
-
 from perles.domain.errors import UsageError
+from perles.paths import home, user_home
 
 
 def is_default(environ: Mapping[str, str] = os.environ) -> bool:
@@ -69,14 +68,18 @@ def _named_file(environ: Mapping[str, str]) -> Path | None:
 def user_file(environ: Mapping[str, str] = os.environ) -> Path:
     """The user's own configuration file."""
     base = environ.get("XDG_CONFIG_HOME")
-    root = Path(base) / "perles" if base else platformdirs.user_config_path("perles")
-    return root / "config.yaml"
+    if base and Path(base).is_absolute():
+        return Path(base) / "perles" / "config.yaml"
+    # Who has no home folder has no file there: then the name is one that is never met.
+    own = user_home(environ) or home(environ)
+    return own / ".config" / "perles" / "config.yaml"
 
 
 def repo_of(work_dir: Path) -> Path | None:
     """The nearest folder from `work_dir` up with `.git` or `.perles`; never the user's home."""
+    own = user_home(os.environ)
     for folder in (work_dir.absolute(), *work_dir.absolute().parents):
-        if folder == Path.home():
+        if folder == own:
             return None
         if (folder / ".git").exists() or (folder / ".perles").is_dir():
             return folder

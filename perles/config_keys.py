@@ -140,7 +140,7 @@ TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]
     "theme": (
         "theme",
         {
-            "preset": (theme.read_preset, "colours of the dashboard: dark, light, high-contrast"),
+            "preset": (theme.read_preset, f"colours of the dashboard: {', '.join(theme.PRESETS)}"),
             "colors": (theme.read_colors, 'one by one, such as {text.muted: "#999999"}'),
         },
     ),

@@ -1,7 +1,6 @@
 """Creating a workflow: a checked spec, the plan of its template, one transaction."""
 
 import os
-import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -9,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from perles.config import Config, repo_of
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
-from perles.domain.plain import is_text
+from perles.domain.plain import is_one_line, is_text
 from perles.domain.spec_types import check_types
 from perles.domain.specs import Plan, WorkflowSpec
 from perles.domain.states import PRIORITIES, TASK
@@ -196,6 +195,6 @@ def _check_labels(labels: Mapping[str, str]) -> None:
 
 def _printable(what: str, text: str) -> str:
     """`text`, where it holds no control character and no broken one. Raises `UsageError`."""
-    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text):
+    if not is_one_line(text):
         raise UsageError(f"cannot use {what} {text!r}: it holds control characters")
     return text

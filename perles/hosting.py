@@ -307,6 +307,18 @@ class EngineHost:
             return views.has_work(connection)
 
 
+def _signal(pid: int, number: signal.Signals) -> None:
+    """Signal an engine. Raises `PerlesError` for another user's."""
+    try:
+        os.kill(pid, number)
+    except PermissionError as error:
+        raise PerlesError(
+            f"cannot stop the engine: pid {pid} is another user's; ask them, or be that user"
+        ) from error
+    except ProcessLookupError:
+        return  # it has just ended, which is what is wanted
+
+
 def _resident(pid: int) -> int | None:
     """Resident memory of a process in bytes; None when it is gone."""
     try:

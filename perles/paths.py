@@ -11,11 +11,31 @@ from perles.domain.plain import is_text
 
 
 def home(environ: Mapping[str, str]) -> Path:
-    """The home folder as the environment tells it. Nothing is made."""
+    """The home folder as the environment tells it. Nothing is made. Raises `DatabaseError`."""
     given = environ.get("PERLES_HOME")
     if given:
         return Path(os.path.abspath(os.path.expanduser(given)))
-    return Path.home() / ".perles"
+    own = user_home(environ)
+    if own is None:
+        raise DatabaseError(
+            f"cannot tell where your home folder is: HOME is not set, and user {os.getuid()} is "
+            "not known here; set PERLES_HOME to a folder of your own"
+        )
+    return own / ".perles"
+
+
+def user_home(environ: Mapping[str, str]) -> Path | None:
+    """The user's home folder, by HOME or by who they are; None where neither tells."""
+    named = environ.get("HOME")
+    if named and named.startswith("/"):
+        return Path(named)
+    import pwd  # rarely needed, and reading `list` pays for each import
+
+    try:
+        found = pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return None
+    return Path(found) if found else None
 
 
 _WRITE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH

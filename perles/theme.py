@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from perles.domain.nearest import nearest
+from perles.theme_presets import NAMED
 
 if TYPE_CHECKING:
     from perles.yamlfile import Node
@@ -81,6 +82,7 @@ PRESETS: Final[Mapping[str, Mapping[str, str]]] = {
     "dark": DARK,
     "light": LIGHT,
     "high-contrast": HIGH_CONTRAST,
+    **NAMED,
 }
 DEFAULT: Final = "default"
 """The original's name for its first preset: the dark one."""

@@ -7,6 +7,8 @@ Scalars keep their raw text: `version: 1.10` is "1.10".
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -24,6 +26,12 @@ MAX_BYTES: Final = 1024 * 1024
 MAX_NODES: Final = 200_000
 """Nodes of one document, aliases counted as often as they are used."""
 MAX_DEPTH: Final = 50
+
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_PAIR: Final = re.compile(
+    r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
+)
+"""A letter beyond the first 65,536 as JSON writes it: after an even number of backslashes."""
 
 _TRUE = {"true", "yes", "on"}
 _FALSE = {"false", "no", "off"}
@@ -174,7 +182,7 @@ def read_text(path: Path) -> str:
 def parse(text: str, source: str) -> Node:
     """The document in a text; an empty one is an empty mapping. Raises `UsageError`."""
     try:
-        root = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        root = yaml.compose(_with_whole_letters(text), Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
@@ -187,6 +195,23 @@ def parse(text: str, source: str) -> Node:
     if root is None:
         return Node({}, source, 1)
     return _Builder(source).build(root, "", 0)
+
+
+def _with_whole_letters(text: str) -> str:
+    """JSON with its pairs of surrogates as YAML writes such letters; any other text as it is."""
+    if _PAIR.search(text) is None:
+        return text
+    try:
+        json.loads(text)
+    except ValueError:
+        return text  # no JSON: there such a pair may be a text of its own
+
+    def whole(match: re.Match[str]) -> str:
+        high, low = int(match.group(2), 16), int(match.group(3), 16)
+        letter = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00)
+        return f"{match.group(1)}\\U{letter:08x}"
+
+    return _PAIR.sub(whole, text)
 
 
 class _Builder:

@@ -73,7 +73,7 @@ def guarded(work: Callable[[], int]) -> int:
         return 130
     except OSError as error:
         if not streams.cannot_print(error):
-            return _internal_error(error)
+            return _without_folder() or _internal_error(error)
         if isinstance(error, BrokenPipeError):
             return 0  # the reader went away, as `head` does
         print(f"perles: cannot write: {error.strerror}; make room there", file=sys.stderr)
@@ -193,14 +193,27 @@ def _database_failed(error: Exception) -> int:
     return told.exit_code
 
 
+def _without_folder() -> int:
+    """The exit code where the current folder was deleted, which is told; 0 where it is there."""
+    try:
+        os.getcwd()
+    except OSError:
+        print(
+            "perles: cannot work here: the current folder was deleted; cd to one that is there",
+            file=sys.stderr,
+        )
+        return UsageError.exit_code
+    return 0
+
+
 def _internal_error(error: Exception) -> int:
     import traceback
 
     from perles.paths import Paths, home
 
-    path = Paths(home(os.environ)).crash_log()
     note = ""
     try:
+        path = Paths(home(os.environ)).crash_log()
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(fd, "w") as file:
             traceback.print_exception(error, file=file)

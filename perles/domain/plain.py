@@ -1,5 +1,6 @@
 """Is it text, or a number, that a database takes? Names and arguments may be any bytes."""
 
+import unicodedata
 from typing import Final
 
 LARGEST: Final = 2**63 - 1
@@ -13,3 +14,11 @@ def is_text(word: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def is_one_line(text: str) -> bool:
+    """Whether a text holds no control character, no end of a line, and no half of a letter.
+
+    Joiners and wide spaces belong to names in many languages.
+    """
+    return all(unicodedata.category(letter) not in ("Cc", "Cs", "Zl", "Zp") for letter in text)

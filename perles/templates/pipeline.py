@@ -27,6 +27,7 @@ from typing import Final
 from perles import yamlfile
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
+from perles.domain.plain import is_one_line
 from perles.domain.specs import Plan, TaskSpec
 from perles.provider_config import split_choice
 from perles.templates.outputs import check_command, references
@@ -285,6 +286,6 @@ def _without_nul(node: Node) -> str:
 def short_text(node: Node) -> str:
     """A name of one line."""
     text = node.text().strip()
-    if not text or len(text) > MAX_TEXT or not text.isprintable():
-        raise node.error(f"must be one line of 1 to {MAX_TEXT} printable characters")
+    if not text or len(text) > MAX_TEXT or not is_one_line(text):
+        raise node.error(f"must be one line of 1 to {MAX_TEXT} characters, none of control")
     return text

@@ -183,7 +183,7 @@ def test_every_key_of_the_original_is_accepted(tmp_path: Path) -> None:
 
     told = {text.rpartition(" ")[2] for text in config.ignored_keys([path])}
     assert told == {
-        *("views", "ui", "theme.mode", "beads_dir", "sound", "flags"),
+        *("auto_refresh", "views", "ui", "theme.mode", "beads_dir", "sound", "flags"),
         *(f"orchestration.{name}" for name in ("observer_enabled", "api_port", "templates")),
         *(f"orchestration.{name}" for name in ("session_storage", "workflows", "tracing", "sound")),
         *(f"orchestration.timeouts.{name}" for name in ("worktree_creation", "max_total")),

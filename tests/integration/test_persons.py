@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import sys
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def tried(home: Home, name: str, count: int) -> bool:
 
 
 def rows(home: Home, query: str, *values: str) -> list[Any]:
-    with sqlite3.connect(home.database) as connection:
+    with closing(sqlite3.connect(home.database)) as connection:
         return connection.execute(query, values).fetchall()
 
 

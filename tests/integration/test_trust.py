@@ -2,6 +2,7 @@
 
 import os
 import pty
+from contextlib import closing
 from pathlib import Path
 from sqlite3 import connect
 from typing import Any
@@ -160,12 +161,11 @@ def test_a_task_whose_worker_can_never_be_had_fails_with_the_reason(home: Home) 
         {"key": "b", "run": "echo b > done"},
     ]
     id = home.perles("create", home.pipeline("p", tasks)).stdout.strip()
-    with connect(home.database) as connection:
+    with closing(connect(home.database)) as connection, connection:
         connection.execute(
             "UPDATE workflows SET surroundings = json_set(surroundings, '$.providers', ?)",
             ('{"orchestration": {}}',),
         )
-    connection.close()
     done = home.perles("run", id)
     assert done.returncode == 1
     assert (

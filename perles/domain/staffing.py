@@ -1,8 +1,6 @@
 """Who works on what: a provider and its model as one word, and which one a task needs."""
 
 BUILTIN = "builtin"
-NEVER = "cannot ever spawn"
-"""How the refusal of a worker begins that no waiting changes."""
 
 
 def label(provider: str, model: str | None) -> str:

@@ -7,7 +7,7 @@ import sys
 
 from perles.agents.builtin.client import CallFailed, Client
 from perles.agents.builtin.light import signal
-from perles.domain.staffing import NEVER
+from perles.agents.builtin.words import NEVER
 
 TYPE_CHECKING = False  # `typing` costs more than all else here; type checkers know the name
 if TYPE_CHECKING:

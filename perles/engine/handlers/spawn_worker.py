@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from perles.agents.builtin.words import NEVER
 from perles.domain.errors import PerlesError, ToolError
-from perles.domain.staffing import NEVER, label, worker_for
+from perles.domain.staffing import label, worker_for
 from perles.domain.states import AGENT
 from perles.engine import admission, queries, scheduler
 from perles.engine.handlers.base import ToolCall

@@ -47,6 +47,7 @@ WRONG = {
 }
 
 ORIGINAL = """\
+auto_refresh: true
 views: []
 ui: {}
 theme: {mode: dark}

@@ -34,7 +34,7 @@ def append_command(
     elif kind == "set":
         check_change(workflow, args)
     elif kind == "stop":
-        _check_grace(args["grace"])
+        _check_grace(args.get("grace", 0.0))
         decide(WORKFLOW, workflow.state, kind, name=workflow_id)
     elif kind != "pause" or workflow.state != "paused" or workflow.start_requested_at is None:
         decide(WORKFLOW, workflow.state, kind, name=workflow_id)

@@ -123,7 +123,10 @@ SAY = "      - {key: say, run: 'echo {{ Args.who }}'}\n"
         (NODES + SAY, None),
         (NODES + "      - {key: say, template: say.md}\n", None),
         (NODES + "      - {key: ok, assignee: human}\n" + SAY, None),
-        (NODES + "      - {nme: x, key: say, run: 'true'}\n", ":9: nme: unknown key"),
+        (
+            NODES + "      - {nme: x, key: say, run: 'true'}\n",
+            ":9: registry[0].nodes[0].nme: unknown key",
+        ),
         (
             NODES.replace("    version", "    verson: 2\n    version") + SAY,
             "did you mean 'version'",

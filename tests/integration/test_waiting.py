@@ -93,7 +93,7 @@ def test_what_a_person_can_end_comes_first(home: Home, crew: Crew) -> None:
     assert first.endswith("approve deploy?")
     assert crew.at(minutes=5)[11:16] in first
     assert second.startswith("worker-1: its turn")
-    assert "approve deploy?; worker-1" in home.perles("list").stdout
+    assert "approve deploy" in home.perles("list").stdout
     assert "worker-1: its turn" in home.perles("show", id).stdout
 
 
@@ -143,7 +143,8 @@ def test_what_nudges_cost_is_shown(home: Home, crew: Crew) -> None:
 
 def test_the_inbox_says_what_a_stuck_workflow_was_doing(crew: Crew) -> None:
     payload = {"silent_s": 301, "doing": ["worker-1: pytest -q, 5m"]}
-    crew.event("health.stuck", payload, at=crew.now, workflow_id=ID)
+    stuck = crew.workflow("wf-bbbbbbbb", health="stuck")
+    crew.event("health.stuck", payload, at=crew.now, workflow_id=stuck)
 
     with crew.reading() as connection:
         (note,) = inbox(connection)

@@ -9,7 +9,7 @@ from perles.provider_config import CLIS, DEFAULT_CLIENT
 _FIRST: Final = f"the first CLI on this machine, {DEFAULT_CLIENT} before all others"
 _CLI: Final = (
     '{model: some-model, args: [], env: {SOME_KEY: "${SOME_KEY}"}}',
-    "model, executable, args, env, mode and sandbox of this CLI",
+    "model, executable, args, env, mode, sandbox and silent of this CLI",
 )
 WHO: Final[dict[str, tuple[str, str]]] = {
     "client": ("claude", f"who runs agents of every role; unless set: {_FIRST}"),
@@ -17,7 +17,10 @@ WHO: Final[dict[str, tuple[str, str]]] = {
     "worker_client": ("codex", "who works, over client"),
     "observer_client": ("claude", "who observes, over client"),
     **dict.fromkeys(CLIS, _CLI),
-    "claude_worker": ("{model: some-model}", "what workers have over claude's: model, env, args"),
+    "claude_worker": (
+        "{model: some-model}",
+        "what workers have over claude's: model, env, args, silent",
+    ),
     "claude_observer": ("{model: some-model}", "what observers have over claude's"),
     "providers": (
         "{mycli: {type: command, argv: [mycli, run], prompt: stdin, output: text}}",

@@ -27,10 +27,10 @@ PATHS: Final = (
     *("session_id", "text", "tokens", "tokens_in", "tokens_out", "cost", "error", "tool"),
     *("context_used",),
 )
-_CLI_KEYS: Final = ("model", "mode", "env", "executable", "args", "sandbox")
+_CLI_KEYS: Final = ("model", "mode", "env", "executable", "args", "sandbox", "silent")
 _COMMAND_KEYS: Final = (
     *("type", "argv", "resume", "prompt", "output", "paths", "tokens_are", "mcp", "ai_call"),
-    *("model", "env", "pass_env"),
+    *("model", "env", "pass_env", "silent"),
 )
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_]\w*)\}")
@@ -67,6 +67,7 @@ class ProviderSettings:
     tokens_are: str = "turn"
     mcp: str = "none"
     ai_call: bool = True
+    silent: float | None = None
 
     def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
         """Its variables with each `${VAR}` filled in. Raises `UsageError` naming file and line."""
@@ -107,6 +108,7 @@ class Providers:
             model=special.model or general.model,
             env={**general.env, **special.env},
             args=special.args or general.args,
+            silent=general.silent if special.silent is None else special.silent,
         )
 
     def sandbox_of(self, role: str) -> str:
@@ -169,6 +171,7 @@ _READERS: Final[dict[str, Callable[[Node], Any]]] = {
     "tokens_are": lambda node: node.word(("turn", "line", "thread")),
     "mcp": lambda node: node.word(("json-file", "none")),
     "ai_call": Node.boolean,
+    "silent": Node.duration,
 }
 
 

@@ -1,43 +1,63 @@
-"""The provider `amp`. It speaks as its documentation says; it was not run against the real CLI."""
+"""The provider `amp`: Amp.
+
+It was run against the real CLI as far as that goes without an account: its flags, its
+settings and what it says where no login holds. What it prints of a turn is as its
+documentation says.
+"""
 
 from collections.abc import Mapping
+from typing import Any
 
 from perles.agents.claude import ClaudeParser
 from perles.agents.claude_usage import Meter
 from perles.agents.cli import SERVER, CliProvider, as_json, bearer, with_system
+from perles.agents.foreign import amp_settings
 from perles.agents.provider import Launch, TurnContext
 
 
 class AmpProvider(CliProvider):
-    """Prompt on stdin, a settings file of its own for our server, Claude's JSON lines back."""
+    """Prompt on stdin, settings and our server in files, Claude's JSON lines back."""
 
     name = "amp"
+    tested = ("0.0.1790142911",)
     capabilities = ("resume", "usage", "cost", "mcp")
     variables = ("AMP_*",)
-    install = "see ampcode.com for how to install it"
+    places = ("~/.amp/bin/amp", "~/.local/bin/amp")
+    install = "install it: npm install -g @sourcegraph/amp"
 
     def launch(self, turn: TurnContext) -> Launch:
         """The CLI in execute mode."""
         argv = [self.executable(turn.environ)]
         if turn.session_id:
             argv += ["threads", "continue", turn.session_id]
-        argv += ["--dangerously-allow-all", "--no-notifications", "--no-ide"]
-        if self.model(turn) == "sonnet":
-            argv.append("--use-sonnet")
-        if self.settings.mode:
-            argv += ["-m", self.settings.mode]
+        argv += ["--no-notifications", "--no-ide"]
+        # Models are chosen by mode: amp:high, or mode: high in the configuration.
+        if mode := turn.model or self.settings.mode or self.settings.model:
+            argv += ["-m", mode]
+        argv += ["--settings-file", str(turn.folder / "amp-settings.json")]
         argv += ["--mcp-config", str(turn.folder / "amp-mcp.json"), "--stream-json", "-x"]
+        own = self.settings.environment(turn.environ)
         server = {"url": turn.mcp_url, "headers": bearer(turn)}
         return Launch(
             argv=[*argv, *self.settings.args],
-            env=self.settings.environment(turn.environ),
+            env=own,
             stdin=with_system(turn).encode(errors="replace"),
-            files={"amp-mcp.json": as_json({SERVER: server})},
+            files={
+                "amp-mcp.json": as_json({SERVER: server}),
+                "amp-settings.json": as_json(_settings({**turn.environ, **own})),
+            },
         )
 
     def parser(self, totals: Mapping[str, float] | None = None) -> "AmpParser":
         """A parser of its stream-json."""
         return AmpParser(totals)
+
+
+def _settings(environ: Mapping[str, str]) -> dict[str, Any]:
+    """The person's settings with everything allowed, and without servers other than ours."""
+    found = amp_settings(environ)
+    found.pop("amp.mcpServers", None)
+    return {**found, "amp.permissions": [{"tool": "*", "action": "allow"}]}
 
 
 class AmpParser(ClaudeParser):

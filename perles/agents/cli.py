@@ -32,9 +32,16 @@ class CliProvider:
     capabilities: ClassVar[Sequence[str]] = ("resume", "usage", "mcp")
     tested: ClassVar[Sequence[str]] = ()
     """The versions that the tests with real CLIs ran with."""
+    answers_within: ClassVar[float] = 180.0
+    """Seconds in which an answer is whole as a rule, and printed: until then it is silent."""
 
     def __init__(self, settings: ProviderSettings | None = None) -> None:
         self.settings = settings or ProviderSettings(self.name)
+
+    @property
+    def silent_seconds(self) -> float:
+        """How long it may print nothing although it is well."""
+        return self.answers_within if self.settings.silent is None else self.settings.silent
 
     def executable(self, environ: Mapping[str, str]) -> str:
         """The program. Raises `UsageError` that lists where it was looked for."""

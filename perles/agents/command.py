@@ -40,6 +40,7 @@ class CommandProvider:
     """Its argv, how the prompt goes in and how lines are read come from `ProviderSettings`."""
 
     variables: tuple[str, ...]
+    computes = True
 
     def __init__(self, settings: ProviderSettings | None = None) -> None:
         if settings is None or not settings.argv:
@@ -49,6 +50,7 @@ class CommandProvider:
             )
         self.settings = settings
         self.name = settings.name
+        self.silent_seconds = settings.silent or 0.0
         self.is_ai_call = settings.ai_call
         self.prints_text_only = False  # the end of a plain text is the report
         self.has_mcp = settings.mcp != "none"
@@ -85,7 +87,9 @@ class CommandProvider:
         if settings.prompt == "file":
             files["prompt.txt"] = prompt
         if self.has_mcp:
-            server = {"type": "http", "url": turn.mcp_url, "headers": bearer(turn)}
+            # Some take the one name for an address, some the other.
+            address = {"url": turn.mcp_url, "httpUrl": turn.mcp_url}
+            server = {"type": "http", **address, "headers": bearer(turn), "trust": True}
             files["mcp.json"] = as_json({"mcpServers": {SERVER: server}})
         argv = [_filled(word, values) for word in template]
         program = find_executable(

@@ -1,7 +1,9 @@
 """What turns do that print nothing: the processor time and the input and output of their processes.
 
 A turn's processes are its session, whatever those started (a tool may have cleared
-the environment), and what carries its mark although it left both.
+the environment), and what carries its mark although it left both. What the agent's CLI
+itself uses is told apart: one that only waits for its model polls, draws and collects
+garbage, while the tools that work for it are its children.
 """
 
 import os
@@ -10,9 +12,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from perles.agents import families
-from perles.agents.identity import stat_fields
+from perles.agents.identity import read_proc, stat_fields
+from perles.agents.process import launched
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
+_SANDBOX: Final = "bwrap"
 
 
 class Tree(NamedTuple):
@@ -25,14 +29,18 @@ class Tree(NamedTuple):
 
 
 class Used(NamedTuple):
-    """What processes and their ended children have used: seconds, and bytes read and written."""
+    """What processes have used: seconds, and bytes read and written.
+
+    `own` are the seconds of the agent's CLI itself, the others those of what it started.
+    """
 
     cpu: float = 0.0
     io: int = 0
+    own: float = 0.0
 
     def __add__(self, other: object) -> "Used":
         assert isinstance(other, Used)
-        return Used(self.cpu + other.cpu, self.io + other.io)
+        return Used(self.cpu + other.cpu, self.io + other.io, self.own + other.own)
 
 
 class _Process(NamedTuple):
@@ -40,20 +48,29 @@ class _Process(NamedTuple):
     session: int
     started: int
     cpu: float
+    of_ended: float
+    """Seconds of children that ended."""
 
 
 def look(trees: Sequence[Tree]) -> dict[int, Used]:
     """What each turn has used so far: one look at all processes, however many turns."""
     found = {tree.turn_id: Used() for tree in trees}
-    for pid, (turn_id, cpu) in _members(trees).items():
-        found[turn_id] += Used(cpu, _io(pid))
+    since = min((tree.since for tree in trees), default=0)
+    processes = {pid: one for pid, one in _all() if one.started >= since}
+    own = {pid for tree in trees for pid in _own(tree, processes)}
+    for pid, turn_id in _members(trees, processes).items():
+        found[turn_id] += _used(pid, processes[pid], is_own=pid in own)
     return found
 
 
-def _members(trees: Sequence[Tree]) -> dict[int, tuple[int, float]]:
-    """By pid, the turn to which a process belongs and its processor time."""
-    since = min((tree.since for tree in trees), default=0)
-    processes = {pid: one for pid, one in _all() if one.started >= since}
+def _used(pid: int, one: _Process, *, is_own: bool) -> Used:
+    if is_own:
+        return Used(one.of_ended, 0, one.cpu)
+    return Used(one.cpu + one.of_ended, _io(pid))
+
+
+def _members(trees: Sequence[Tree], processes: Mapping[int, _Process]) -> dict[int, int]:
+    """By pid, the turn to which a process belongs."""
     by_session = {session: tree.turn_id for tree in trees for session in tree.sessions}
     by_marker = {tree.marker.encode(): tree.turn_id for tree in trees}
     owners: dict[int, int] = {}
@@ -62,9 +79,7 @@ def _members(trees: Sequence[Tree]) -> dict[int, tuple[int, float]]:
         if owner is not None:
             owners[pid] = owner
     return {
-        pid: (owner, one.cpu)
-        for pid, one in processes.items()
-        if (owner := _owner(pid, processes, owners)) is not None
+        pid: owner for pid in processes if (owner := _owner(pid, processes, owners)) is not None
     }
 
 
@@ -77,6 +92,52 @@ def _owner(pid: int, processes: Mapping[int, _Process], owners: Mapping[int, int
     return owners.get(pid)
 
 
+def _own(tree: Tree, processes: Mapping[int, _Process]) -> set[int]:
+    """The launcher, the CLI that it started, and those to which that handed its arguments on.
+
+    Many CLIs are a script that starts the real program, or themselves with more memory.
+    """
+    own: set[int] = set()
+    for launcher in tree.sessions:
+        handed_on = _arguments(launched(launcher))
+        generation = [launcher] if launcher in processes else []
+        while generation:
+            own.update(generation)
+            parents = set(generation)
+            passes = {pid for pid in parents if pid == launcher or _name(pid) == _SANDBOX}
+            generation = [
+                pid
+                for pid, one in processes.items()
+                if one.parent in parents
+                and (one.parent in passes or _has_arguments(pid, handed_on))
+            ]
+    return own
+
+
+def _arguments(argv: Sequence[bytes]) -> Sequence[bytes]:
+    """What stands behind the program, also behind that of a sandbox."""
+    if argv and argv[0].rpartition(b"/")[2] == _SANDBOX.encode() and b"--" in argv:
+        argv = argv[argv.index(b"--") + 1 :]
+    return argv[1:]
+
+
+def _has_arguments(pid: int, wanted: Sequence[bytes]) -> bool:
+    if not wanted:
+        return False
+    try:
+        words = read_proc(f"/proc/{pid}/cmdline").split(b"\0")[:-1]
+    except OSError:
+        return False  # it ended meanwhile
+    return words[-len(wanted) :] == list(wanted)
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(errors="replace").strip()
+    except OSError:
+        return ""  # it ended meanwhile
+
+
 def _all() -> Iterable[tuple[int, _Process]]:
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
@@ -84,8 +145,17 @@ def _all() -> Iterable[tuple[int, _Process]]:
         fields = stat_fields(int(entry))
         if fields is None:
             continue  # it ended meanwhile
-        cpu = sum(int(field) for field in fields[11:15]) / _TICKS
-        yield int(entry), _Process(int(fields[1]), int(fields[3]), int(fields[19]), cpu)
+        user, system, user_ended, system_ended = (int(field) / _TICKS for field in fields[11:15])
+        yield (
+            int(entry),
+            _Process(
+                parent=int(fields[1]),
+                session=int(fields[3]),
+                started=int(fields[19]),
+                cpu=user + system,
+                of_ended=user_ended + system_ended,
+            ),
+        )
 
 
 def _marked(pid: int, markers: Mapping[bytes, int]) -> int | None:

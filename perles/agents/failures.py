@@ -35,6 +35,7 @@ _PATTERNS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
         (
             "auth",
             r"\b401\b|unauthori[sz]ed|invalid (?:x-)?api[- ]?key|api key not valid|not logged in"
+            r"|no api key found|login failed"
             r"|authentication[_ ]?(?:failed|error)|please (?:run )?/?login|expired token|\b403\b"
             r"|auth method|oauth token",
         ),

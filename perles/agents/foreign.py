@@ -1,7 +1,8 @@
 """MCP servers that a person has set up for a CLI of theirs, and that our agents do not load.
 
 codex and opencode have no switch for that: each server is turned off by its name,
-over whatever file it stands in. What cannot be read is left to the CLI to complain of.
+over whatever file it stands in; amp gets a copy of its settings without
+them. What cannot be read is left to the CLI to complain of.
 """
 
 import json
@@ -55,6 +56,13 @@ def opencode_file(environ: Mapping[str, str]) -> str:
     """The text of the configuration that the environment names, "" where it names none."""
     named = environ.get("OPENCODE_CONFIG")
     return _read(Path(named)) if named else ""
+
+
+def amp_settings(environ: Mapping[str, str]) -> dict[str, Any]:
+    """The person's settings of amp, {} where there are none that can be read."""
+    folder = environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME", "/root"), ".config")
+    named = environ.get("AMP_SETTINGS_FILE")
+    return _json(_read(Path(named) if named else Path(folder, "amp", "settings.json")))
 
 
 def merged(text: str, over: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ class GeminiProvider(CliProvider):
     """Prompt on stdin, a settings file of its own for our server, JSON lines back."""
 
     name = "gemini"
+    answers_within = 60.0  # it prints an answer as it comes, but not what it thinks
     tested = ("0.61.0",)
     capabilities = ("resume", "usage", "mcp")
     variables = ("GEMINI_*", "GOOGLE_*", "VERTEX_*")

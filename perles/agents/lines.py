@@ -18,6 +18,8 @@ MAX_TEXT: Final = 64 * 1024
 MAX_SHORT: Final = 300
 """Characters of a tool's arguments or result."""
 MAX_ID: Final = 200
+REPORT: Final = "report_implementation_complete"
+"""The tool whose arguments are kept whole: where no engine hears the call, they are the report."""
 _BIG: Final = 10**15
 
 _DECODER: Final = msgspec.json.Decoder()
@@ -88,8 +90,15 @@ def tool_started(name: Any, arguments: Any) -> AgentEvent:
     """An agent uses a tool."""
     called = text(name, MAX_ID) or "tool"
     given = short(arguments)
-    data = {"name": called, "done": False, "input": given}
+    data: dict[str, Any] = {"name": called, "done": False, "input": given}
+    if called == REPORT and isinstance(arguments, dict):
+        data["report"] = {"summary": text(arguments.get("summary")), **_code(arguments)}
     return AgentEvent(Kind.TOOL, f"{called} {given}".rstrip(), data)
+
+
+def _code(arguments: dict[str, Any]) -> dict[str, int]:
+    code = arguments.get("exit_code")
+    return {"exit_code": code} if isinstance(code, int) and not isinstance(code, bool) else {}
 
 
 def tool_ended(name: Any, result: Any, *, failed: bool) -> AgentEvent:

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from perles.agents import watermark
 from perles.agents.families import members
-from perles.agents.identity import Identity, boot_id, look
+from perles.agents.identity import Identity, boot_id, look, read_proc
 from perles.agents.provider import Launch
 from perles.domain.errors import PerlesError
 from perles.workspace import door
@@ -153,6 +153,15 @@ def left_status(status: Path) -> int | None:
 def _from_shell(code: int) -> int:
     """The code as ours: a shell says 128 + N for signal N, we say -N."""
     return 128 - code if code > 128 else code
+
+
+def launched(pid: int) -> list[bytes]:
+    """What the launcher with this pid started: its argv; [] where that is no launcher."""
+    try:
+        words = read_proc(f"/proc/{pid}/cmdline").split(b"\0")[:-1]
+    except OSError:
+        return []  # it ended meanwhile
+    return words[4:] if words[1:2] == [b"-c"] else []
 
 
 def find_launcher(marker: str, files: TurnFiles) -> Identity | None:

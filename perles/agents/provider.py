@@ -106,7 +106,8 @@ class AgentEvent:
     Such numbers are added up, but with `of_turn` they are what the turn used so far:
     a lower one changes nothing, save where it is `settled`, the CLI's last word;
     error `error_class`, `final`, `again_in` (seconds until the CLI itself tries again)
-    and `ends_turn` (the process need not go on); limit `windows`; tool `name`, `done`, `failed`.
+    and `ends_turn` (the process need not go on); limit `windows`; tool `name`, `done`, `failed`,
+    and `report`, the arguments of a worker's report.
     """
 
     kind: Kind
@@ -175,6 +176,17 @@ class Provider(Protocol):
     def prompt(self, letters: Sequence[Letter]) -> str:
         """One prompt out of all queued messages."""
         ...
+
+
+def silent_seconds(provider: Provider) -> float:
+    """How long its CLI may print nothing although it is well: an answer is printed when it is
+    whole. Telling that is not a duty of a provider."""
+    return float(getattr(provider, "silent_seconds", 0.0))
+
+
+def computes(provider: Provider) -> bool:
+    """Whether its program works by itself, and not only waits for a model and starts tools."""
+    return bool(getattr(provider, "computes", False))
 
 
 def find(name: str, settings: ProviderSettings | None = None) -> Provider:

@@ -98,8 +98,8 @@ class SessionReader:
         self._taker = log.taker(base.get("totals") or {})
         self._paths: list[Path] = []
         self._found_at = -FIND_SECONDS
-        self.grown_at = 0.0
-        """When it was seen to grow, on the monotonic clock."""
+        self.grown = 0
+        """Bytes by which it was seen to grow, those of lines that say nothing of usage as well."""
 
     def read(self, session_id: str | None, *, again: bool = False) -> AgentEvent | None:
         """What the turn used so far, when there is more than the last time, or `again`."""
@@ -110,8 +110,6 @@ class SessionReader:
         for path in self._paths:
             while self._read_on(path):
                 has_grown = True
-        if has_grown:
-            self.grown_at = time.monotonic()
         return self._taker.event() if has_grown or again else None
 
     def _find(self, session_id: str) -> None:
@@ -126,6 +124,7 @@ class SessionReader:
         for line in lines:
             self._taker.take(line)
         self._offsets[path.name] = end
+        self.grown += max(0, end - offset)
         return end > offset
 
 

@@ -19,6 +19,7 @@ from perles.engine.commands import Commands
 from perles.engine.context import Context, log
 from perles.engine.effort import Effort
 from perles.engine.health_rules import Finding, Signals, judge
+from perles.engine.live import LiveTurn
 from perles.engine.quiet_workers import QuietWorkers
 from perles.store import journal
 from perles.store.database import Tx
@@ -71,7 +72,7 @@ class HealthMonitor:
         suspects |= self._at_work & set(seen)
         quiet = self._workers.suspects(rows, soon)
         lives = self._context.turns.of_any(suspects, {row["turn_id"] for row in quiet})
-        works = await self._effort.of(lives, now)
+        works = await self._effort.of(lives, self._heard(lives), now)
         self._effort.keep(live.turn_id for live in lives)
         in_doubt = {live.workflow_id for live in lives if live.turn_id not in works}
         self._at_work = {live.workflow_id for live in lives if works.get(live.turn_id)}
@@ -86,6 +87,15 @@ class HealthMonitor:
         alone = [row for row in quiet if row["workflow_id"] not in stuck]
         for workflow_id, step in await self._workers.judge(alone, works, self._floor, now):
             self._begin(workflow_id, step)
+
+    def _heard(self, lives: Sequence[LiveTurn]) -> dict[int, datetime]:
+        """When the turns gave their last sign, of those whose CLIs are silent now and then."""
+        value = self._context.reader.value
+        return {
+            live.turn_id: from_text(value(health_queries.ACTIVE_AT, agent_id=live.agent_id))
+            for live in lives
+            if live.silent
+        }
 
     def clock_was_set(self, seconds: float) -> None:
         """The clock was set ahead, or back where negative: what is remembered goes with it."""

@@ -159,6 +159,7 @@ RECOVERIES_OF_WORKER: Final = Sql(
     )
 )
 AGENT: Final = Sql(select(Agent).where(Agent.id == bindparam("agent_id")))
+ACTIVE_AT: Final = Sql(select(_active).where(Agent.id == bindparam("agent_id")))
 MOVED: Final = Sql(
     select(Agent.id).where(
         Agent.id == bindparam("agent_id"),

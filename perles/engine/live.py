@@ -11,12 +11,13 @@ from perles.agents.builtin.provider import TextParser
 from perles.agents.identity import Identity, is_known
 from perles.agents.output import Batch
 from perles.agents.process import TurnFiles
-from perles.agents.provider import Outcome, Parser, Provider
+from perles.agents.provider import Outcome, Parser, Provider, computes, silent_seconds
 from perles.agents.session_log import SessionReader
 from perles.config import ResourcePolicy
 from perles.engine import metering
 from perles.engine.outcome import Ending
 from perles.engine.source import Source
+from perles.engine.unanswered import Listening, Unanswered
 from perles.store import journal
 from perles.store.schema import Agent, Turn
 
@@ -26,7 +27,9 @@ class LiveTurn:
     """A turn whose process may live.
 
     `ending` says how it is to end when we end it, `verdict` why, where its agent
-    is to be blamed. `pending` was read and is not in the journal yet. One that
+    is to be blamed. `pending` was read and is not in the journal yet.
+    `ended_unserved` says that its process ended while no engine ran.
+    `silent` is for how many seconds its CLI may print nothing although it is well. One that
     `is_broken` raised what nobody expected: no more of it is read.
     """
 
@@ -46,6 +49,8 @@ class LiveTurn:
     verdict: Outcome | None = None
     pending: Batch | None = None
     has_mcp: bool = True
+    silent: float = 0.0
+    computes: bool = False
     session_id: str | None = None
     log: SessionReader | None = None
     log_due_at: float = -math.inf
@@ -56,6 +61,8 @@ class LiveTurn:
     written: int = -1
     heard_at: float = 0.0
     checked_at: float = -math.inf
+    ended_unserved: bool = False
+    unanswered: Unanswered = field(default_factory=Unanswered)
     done: asyncio.Event = field(default_factory=asyncio.Event)
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -78,8 +85,10 @@ class LiveTurn:
         text_only = provider.prints_text_only
         made = cls._of_rows(turn, agent, parser, policy, text_only=text_only)
         if not text_only and turn.stdout_offset:
-            made.source.replay(turn.stdout_offset, parser, made.identity)
+            listening = Listening(parser, made.unanswered)
+            made.source.replay(turn.stdout_offset, listening, made.identity)
         made.has_mcp = provider.has_mcp
+        made.silent, made.computes = silent_seconds(provider), computes(provider)
         made.log = metering.reader(provider, environ, base)
         return made
 
@@ -145,4 +154,5 @@ class LiveTurn:
 
     def read(self, *, ended: bool) -> Batch:
         """What the process printed since the last time."""
-        return self.source.read(self.offset, self.parser, self.identity, ended=ended)
+        parser = Listening(self.parser, self.unanswered)
+        return self.source.read(self.offset, parser, self.identity, ended=ended)

@@ -9,6 +9,7 @@ from perles.agents.output import Batch
 from perles.agents.provider import AgentEvent, Kind, Outcome
 from perles.domain.errors import PerlesError
 from perles.domain.quoting import quoted
+from perles.domain.staffing import BUILTIN
 from perles.domain.states import AGENT, TURN
 from perles.engine import admission, budget, enforcement, fault, holds, mail, queries, reports
 from perles.engine.account import Account
@@ -17,6 +18,7 @@ from perles.engine.closing import request_end
 from perles.engine.notices import heed
 from perles.engine.scheduler import release_agent
 from perles.engine.setbacks import HOPELESS, LIMITS, LOST_SESSIONS, explained, setback
+from perles.engine.unanswered import UNSERVED, unserved
 from perles.store import journal
 from perles.store.database import Tx
 from perles.store.schema import Agent, Turn, Workflow
@@ -85,7 +87,8 @@ def apply_batch(tx: Tx, live: LiveTurn, batch: Batch) -> None:
 
 
 def _shown(event: AgentEvent) -> dict[str, Any]:
-    return {"kind": str(event.kind), "text": event.text, **event.data}
+    data = {name: value for name, value in event.data.items() if name != "report"}
+    return {"kind": str(event.kind), "text": event.text, **data}
 
 
 def conclude(
@@ -109,6 +112,8 @@ def conclude(
         apply_batch(tx, live, last)
     if ending.turn == "succeed" and not live.has_mcp:
         reports.by_text(tx, tx.need(Agent, live.agent_id), outcome.text)
+    if ending.turn != "interrupt":
+        reports.by_output(tx, tx.need(Agent, live.agent_id), live)
     agent = tx.need(Agent, live.agent_id)
     ending, outcome = _judged(tx, live, agent, ending, outcome, exit_code)
     error = explained(agent.provider, outcome) if ending.turn != "interrupt" else None
@@ -151,12 +156,14 @@ def _judged(
     tx: Tx, live: LiveTurn, agent: Agent, ending: Ending, outcome: Outcome, code: int | None
 ) -> tuple[Ending, Outcome]:
     """How the turn ended, after what it did and what became of those before it."""
-    if ending.turn == "succeed" and enforcement.owes_report(tx, agent):
+    if _was_unserved(tx, live, agent, ending, outcome):
+        ending, outcome = Ending("lose", "turn_ended"), UNSERVED
+    elif ending.turn == "succeed" and enforcement.owes_report(tx, agent):
         silent = enforcement.failure(agent, outcome)
         ending, outcome = (ending, outcome) if silent is None else (Ending.of(silent), silent)
     if ending == Ending("interrupt", "stop") and _ended_well(tx, live, agent, outcome, code):
         ending = Ending("succeed", "stop")
-    if outcome is LOST and _lost_too_often(tx, agent):
+    if outcome in (LOST, UNSERVED) and _lost_too_often(tx, agent):
         ending = Ending("fail", "turn_failed")
         outcome = Outcome(False, "lost", f"it was cut off {MAX_LOST} times in a row")
     if ending.agent == "turn_failed" and _has_reported(tx, agent, live.turn_id):
@@ -176,6 +183,16 @@ def _settle_agent(
     if outcome.error_class in HOPELESS:
         failures = MAX_COORDINATOR_FAILURES
     _tell_of_failure(tx, agent, failures, error or "its process is gone")
+
+
+def _was_unserved(tx: Tx, live: LiveTurn, agent: Agent, ending: Ending, outcome: Outcome) -> bool:
+    """Whether the turn left its work undone for want of an engine alone.
+
+    A command of a task is not run twice for that: nobody said that it may be.
+    """
+    if agent.provider == BUILTIN or not unserved(live, ending.turn, outcome):
+        return False
+    return agent.role == "coordinator" or enforcement.owes_report(tx, agent)
 
 
 def _ended_well(tx: Tx, live: LiveTurn, agent: Agent, outcome: Outcome, code: int | None) -> bool:
@@ -210,7 +227,9 @@ def _may_have_worked(ending: Ending, outcome: Outcome) -> bool:
     Whoever waits out a limit has not, and a fresh session is told more.
     """
     failed = ending.turn in ("fail", "time_out")
-    return outcome is LOST or (failed and outcome.error_class not in LIMITS | LOST_SESSIONS)
+    return outcome.error_class == "lost" or (
+        failed and outcome.error_class not in LIMITS | LOST_SESSIONS
+    )
 
 
 def _tell_of_loss(tx: Tx, agent: Agent, number: int, outcome: Outcome) -> None:

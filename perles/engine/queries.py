@@ -61,6 +61,15 @@ LAST_REFUSAL: Final = Sql(
     .order_by(Command.id.desc())
     .limit(1)
 )
+COUNT_REFUSED: Final = Sql(
+    select(func.count()).where(
+        Command.workflow_id == _WF,
+        Command.agent_id == bindparam("agent_id"),
+        Command.kind == bindparam("kind"),
+        Command.status == "rejected",
+        Command.created_at >= bindparam("since"),
+    )
+)
 NEXT_CLOSING: Final = Sql(
     select(Command.id).where(
         Command.workflow_id == _WF,

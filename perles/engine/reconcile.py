@@ -79,7 +79,7 @@ async def _settle(context: Context, turn: Turn, *, cut_off: bool) -> str:
         live.identity = process.find_launcher(live.marker, live.files)
     await _commit_start(context, turn, live, began=left is not None)
     if not _is_right(live):
-        live.identity = None
+        live.identity, live.ended_unserved = None, True
         await context.turns.finish(live)
         return "lost" if left is None else "finished"
     context.turns.watch(live)

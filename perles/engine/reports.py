@@ -1,15 +1,22 @@
 """A worker's report on its task: by tool, or by its last text where it cannot call tools."""
 
-from pathlib import Path
-from typing import Any, Final, NamedTuple
+from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from perles.agents.lines import REPORT
 from perles.agents.output import tail_of
 from perles.domain.states import PHASE
 from perles.engine import mail, queries
+from perles.engine.unanswered import checked
 from perles.store import journal
 from perles.store.database import Reader, Tx
 from perles.store.schema import Agent, Task, Turn
 from perles.store.transition import fire
+
+if TYPE_CHECKING:
+    from perles.engine.live import LiveTurn
 
 MAX_OUTPUT: Final = 16 * 1024
 """Characters of a task's output that later tasks may be given."""
@@ -36,11 +43,16 @@ def printed_by(reader: Reader, agent_id: int) -> Printed | None:
 
 
 def record(
-    tx: Tx, agent: Agent, summary: str, exit_code: int | None, printed: Printed | None
+    tx: Tx,
+    agent: Agent,
+    summary: str,
+    exit_code: int | None,
+    printed: Printed | None,
+    **more: Any,
 ) -> Task:
     """Record the report on the task that the agent has in hand, and tell the coordinator.
 
-    `printed` is what the task's command printed, where it had one.
+    `printed` is what the task's command printed, where it had one; `more` is told with the event.
     """
     assert agent.task_id is not None
     task = tx.need(Task, agent.task_id)
@@ -56,7 +68,7 @@ def record(
     journal.append(
         tx,
         "task.reported",
-        {"key": task.key, "exit_code": exit_code, "text": summary},
+        {"key": task.key, "exit_code": exit_code, "text": summary, **more},
         workflow_id=agent.workflow_id,
         agent_id=agent.id,
         task_id=task.id,
@@ -76,3 +88,19 @@ def by_text(tx: Tx, agent: Agent, said: str) -> None:
     """The report of a worker without tools, whose process ended well: the last it said."""
     if agent.role == "worker" and agent.task_id is not None and agent.phase in REPORTING:
         record(tx, agent, said.strip() or "done, without a word", 0, None)
+
+
+def by_output(tx: Tx, agent: Agent, live: LiveTurn) -> None:
+    """The report that a worker made and no engine answered, as its own output tells it.
+
+    One that an engine refused is none: the worker was told why.
+    """
+    args = live.unanswered.report and checked(live.unanswered.report)
+    if not args or agent.role != "worker" or agent.phase not in REPORTING or not agent.task_id:
+        return
+    about = {"workflow_id": live.workflow_id, "agent_id": agent.id, "kind": REPORT}
+    turn = tx.need(Turn, live.turn_id)
+    if tx.value(queries.COUNT_REFUSED, since=turn.created_at, **about):
+        return
+    record(tx, agent, args["summary"], args.get("exit_code"), None, heard="output")
+    tx.run(queries.SETTLE_MESSAGES, turn_id_=turn.id, status_="done", now_=tx.now)

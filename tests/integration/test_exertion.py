@@ -3,7 +3,7 @@
 import os
 import shlex
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,10 @@ from perles.agents.exertion import Tree, Used
 from perles.agents.process import TurnFiles
 from perles.agents.provider import Launch
 from tests.integration.cli import Home
+from tests.integration.test_sandbox import no_sandbox
 
-Start = Callable[[str], Tree]
+Start = Callable[..., Tree]
+SPINS = "while :; do :; done"
 COPIES = "until test -e stop; do cat /usr/bin/env >/dev/null; sleep 0.02; done"
 
 
@@ -22,13 +24,14 @@ COPIES = "until test -e stop; do cat /usr/bin/env >/dev/null; sleep 0.02; done"
 def start(tmp_path: Path) -> Iterator[Start]:
     started: list[Tree] = []
 
-    def begin(script: str) -> Tree:
+    def begin(script: str, *, argv: Sequence[str] = ()) -> Tree:
+        """A turn whose agent runs the script as a tool; or is `argv` itself."""
         number = len(started) + 1
         marker = f"PERLES_TURN=wf-{os.getpid()}/{number}"
         files = TurnFiles.at(tmp_path / f"turn-{number}.out")
         name, _, value = marker.partition("=")
         env = {"PATH": os.environ["PATH"], name: value}
-        launch = Launch(argv=["sh", "-c", script])
+        launch = Launch(argv=argv or ["sh", "-c", f"sh -c {shlex.quote(script)}; :"])
         identity = process.spawn(launch, cwd=tmp_path, env=env, files=files)
         started.append(Tree(number, marker, [identity.pid], identity.start_ticks))
         return started[-1]
@@ -42,13 +45,37 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 def _more(tree: Tree, before: Used) -> Used:
     now = exertion.look([tree])[tree.turn_id]
-    return Used(now.cpu - before.cpu, now.io - before.io)
+    return Used(now.cpu - before.cpu, now.io - before.io, now.own - before.own)
 
 
 def test_a_process_that_computes_uses_the_processor(home: Home, start: Start) -> None:
-    tree = start("while :; do :; done")
+    tree = start(SPINS)
     before = exertion.look([tree])[1]
     home.wait_for("processor time", lambda: _more(tree, before).cpu > 0.2)
+
+
+@pytest.mark.parametrize("kind", ["plain", "wrapped", "sandboxed"])
+def test_what_the_agents_own_program_uses_is_told_apart(
+    home: Home, start: Start, tmp_path: Path, kind: str
+) -> None:
+    spins = _script(tmp_path / "spins", SPINS)
+    argv = [spins, "run", "--json"]
+    if kind == "wrapped":  # a script that starts the real program with its own arguments
+        argv[0] = _script(tmp_path / "wrapper", f'{spins} "$@"; :')
+    elif kind == "sandboxed":
+        if (hindrance := no_sandbox()) is not None:
+            pytest.skip(f"NOT TESTED in a sandbox: {hindrance}")
+        argv = ["bwrap", "--bind", "/", "/", "--proc", "/proc", "--unshare-pid", "--", *argv]
+    tree = start("", argv=argv)
+    before = exertion.look([tree])[1]
+    home.wait_for("processor time of its own", lambda: _more(tree, before).own > 0.2)
+    assert _more(tree, before).cpu < 0.1  # a fork of the shell that has not become its program
+
+
+def _script(path: Path, source: str) -> str:
+    path.write_text(f"#!/bin/sh\n{source}\n")
+    path.chmod(0o755)
+    return str(path)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from perles.domain.errors import UsageError
 KEY = "the private key"
 
 
-def _missing() -> str | None:
+def no_sandbox() -> str | None:
     """Why bubblewrap cannot be tried here; None where it can."""
     program = shutil.which(sandbox.PROGRAM)
     if program is None:
@@ -102,7 +102,7 @@ class Person:
 @pytest.fixture
 def person() -> Iterator[Person]:
     """Outside of /tmp, which the sandbox hides as a whole."""
-    if why := _missing():
+    if why := no_sandbox():
         pytest.skip(f"the sandbox is not tested here: {why}")
     folder = tempfile.mkdtemp(prefix=".perles-test-", dir=Path.home())
     try:

@@ -96,7 +96,7 @@ def test_one_that_computes_is_not_stuck_and_one_that_ends_its_turn_needs_nothing
         await _first_goes_on(world, id, 30)
         assert world.told() == [STUCK, "recovery.attempted nudge worker-2"]
         await world.finish(world.live(id, "worker-2"), "succeed")
-        await _first_goes_on(world, id, 600)
+        await _first_goes_on(world, id, 290)  # it is reminded of its report, in a turn of its own
         assert "recovery.attempted replace worker-2" not in world.told()
 
     asyncio.run(run())

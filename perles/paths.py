@@ -68,11 +68,29 @@ def shared(folder: Path) -> str | None:
     return None
 
 
+def stored(home: Path, path: Path) -> str:
+    """How a row names a path: relative to the home where it lies below, so that a home can move."""
+    return str(path.relative_to(home)) if path.is_relative_to(home) else str(path)
+
+
+def found(home: str | Path, text: str) -> str:
+    """The absolute path that a row of the database in `home` names."""
+    return os.path.join(home, text)
+
+
 class Paths:
     """The places in one home folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    def stored(self, path: Path) -> str:
+        """How a row names this path."""
+        return stored(self.root, path)
+
+    def found(self, text: str) -> Path:
+        """The path that a row names."""
+        return Path(found(self.root, text))
 
     def ensure_home(self) -> None:
         """Make the home folder, private to the user. Raises `DatabaseError` when it cannot be.

@@ -75,7 +75,7 @@ def _body(connection: Connection, detail: Detail, agents: Sequence[Mapping[str, 
         rows = dashboard_views.events(connection, workflow_id, detail.limit, detail.until)
         return _within(event(row) for row in rows)
     if detail.tab == "timeline":
-        return [dict(turn) for turn in dashboard_views.turns(connection, workflow_id)]
+        return dashboard_views.turns(connection, workflow_id)
     if detail.tab == "log":
         turns = dashboard_views.turns(connection, workflow_id, LOG_TURNS)
         return [record for turn in turns for record in _log(dict(turn))]

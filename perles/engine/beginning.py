@@ -123,19 +123,20 @@ def kept_token(context: Context, agent: Agent) -> str | None:
     session = context.reader.need(Workflow, agent.workflow_id).session_dir
     if session is None:
         return None
+    folder = context.paths.found(session)
     try:
-        if token_hash(read_token(Path(session), agent.name)) == agent.token:
+        if token_hash(read_token(folder, agent.name)) == agent.token:
             return agent.token
     except OSError:
         pass  # somebody deleted its folder, or put something else in the place of its token
-    return new_token(Path(session), agent.name)
+    return new_token(folder, agent.name)
 
 
 def turn_context(
     context: Context, provider: Provider, turn: Turn, agent: Agent, workflow: Workflow
 ) -> TurnContext:
     """What the provider may use to launch the turn."""
-    session = Path(workflow.session_dir or "")
+    session = context.paths.found(workflow.session_dir or "")
     role = system_prompt(
         agent.role, agent=agent.name, work_dir=workflow.work_dir, has_mcp=provider.has_mcp
     )

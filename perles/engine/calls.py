@@ -111,6 +111,7 @@ def next_turn(tx: Tx, workflow: Workflow, agent: Agent) -> int:
     if waiting is not None:
         return waiting.id
     assert workflow.session_dir is not None
+    # As the session is kept, so are its files: relative to the home.
     number = int(tx.value(queries.LAST_TURN_NUMBER, agent_id=agent.id)) + 1
     files = TurnFiles.at(turn_output(Path(workflow.session_dir), agent.name, number))
     return tx.insert(

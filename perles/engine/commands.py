@@ -149,7 +149,7 @@ class Commands:
                 raise ToolError("cannot do this any more: the workflow is ending; end your turn")
             printed = None
             if kind == REPORT and args.get("exit_code") is not None:
-                printed = printed_by(context.reader, caller.agent_id)
+                printed = printed_by(context.reader, context.paths, caller.agent_id)
             try:
                 result = await context.writer.write(
                     lambda tx: _call(tx, context, caller, kind, args, key, printed)

@@ -4,7 +4,6 @@ import asyncio
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from perles.agents import bounds
 from perles.agents.builtin.provider import TextParser
@@ -15,6 +14,7 @@ from perles.agents.provider import Outcome, Parser, Provider, computes, silent_s
 from perles.agents.session_log import SessionReader
 from perles.config import ResourcePolicy
 from perles.engine import metering
+from perles.engine.context import Context
 from perles.engine.outcome import Ending
 from perles.engine.source import Source
 from perles.engine.unanswered import Listening, Unanswered
@@ -72,7 +72,7 @@ class LiveTurn:
         turn: Turn,
         agent: Agent,
         provider: Provider,
-        policy: Callable[[], ResourcePolicy],
+        context: Context,
         environ: Mapping[str, str] | None = None,
     ) -> "LiveTurn":
         """The turn of a row, to be read on from where its output was read to.
@@ -83,7 +83,7 @@ class LiveTurn:
         base = journal.decode(turn.session_base) if turn.session_base else {}
         parser = provider.parser(base.get("totals") or journal.decode(agent.session_totals))
         text_only = provider.prints_text_only
-        made = cls._of_rows(turn, agent, parser, policy, text_only=text_only)
+        made = cls._of_rows(turn, agent, parser, context, text_only=text_only)
         if not text_only and turn.stdout_offset:
             listening = Listening(parser, made.unanswered)
             made.source.replay(turn.stdout_offset, listening, made.identity)
@@ -93,9 +93,9 @@ class LiveTurn:
         return made
 
     @classmethod
-    def broken(cls, turn: Turn, agent: Agent, policy: Callable[[], ResourcePolicy]) -> "LiveTurn":
+    def broken(cls, turn: Turn, agent: Agent, context: Context) -> "LiveTurn":
         """The turn of a row that cannot be read on: to be ended, and no more."""
-        made = cls._of_rows(turn, agent, TextParser(), policy, text_only=True)
+        made = cls._of_rows(turn, agent, TextParser(), context, text_only=True)
         made.is_broken = True
         return made
 
@@ -105,11 +105,11 @@ class LiveTurn:
         turn: Turn,
         agent: Agent,
         parser: Parser,
-        policy: Callable[[], ResourcePolicy],
+        context: Context,
         *,
         text_only: bool,
     ) -> "LiveTurn":
-        files = TurnFiles.at(Path(turn.stdout_path))
+        files = TurnFiles.at(context.paths.found(turn.stdout_path))
         identity = None
         if turn.pid is not None and turn.start_ticks is not None and turn.boot_id is not None:
             identity = Identity(turn.pid, turn.start_ticks, turn.boot_id)
@@ -123,7 +123,7 @@ class LiveTurn:
             files=files,
             source=Source(files.stdout, text_only=text_only),
             parser=parser,
-            policy=policy,
+            policy=context.policy,
             offset=turn.stdout_offset,
             identity=identity,
             session_id=agent.provider_session_id,

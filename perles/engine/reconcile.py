@@ -72,7 +72,7 @@ async def _settle(context: Context, turn: Turn, *, cut_off: bool) -> str:
     workflow = context.reader.need(Workflow, agent.workflow_id)
     provider = context.provider(agent.provider, agent.role, workflow)
     environ = context.environ_of(workflow)
-    live = LiveTurn.of(turn, agent, provider, context.policy, environ)
+    live = LiveTurn.of(turn, agent, provider, context, environ)
     left = process.left_status(live.files.status)
     if left is None and not _is_right(live):
         # The engine died between spawn and commit, or somebody changed the row.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.agents.lines import REPORT
@@ -10,6 +9,7 @@ from perles.agents.output import tail_of
 from perles.domain.states import PHASE
 from perles.engine import mail, queries
 from perles.engine.unanswered import checked
+from perles.paths import Paths
 from perles.store import journal
 from perles.store.database import Reader, Tx
 from perles.store.schema import Agent, Task, Turn
@@ -30,7 +30,7 @@ class Printed(NamedTuple):
     output: str
 
 
-def printed_by(reader: Reader, agent_id: int) -> Printed | None:
+def printed_by(reader: Reader, paths: Paths, agent_id: int) -> Printed | None:
     """What the agent's turn printed so far, for its report; None where it has no turn.
 
     It is read before the report's transaction: what an agent can reach must not hold that up.
@@ -38,7 +38,7 @@ def printed_by(reader: Reader, agent_id: int) -> Printed | None:
     turn = reader.first(Turn, queries.OPEN_TURN_OF, agent_id=agent_id)
     if turn is None:
         return None
-    path = Path(turn.stdout_path)
+    path = paths.found(turn.stdout_path)
     return Printed(tail_of(path), "\n".join(tail_of(path, lines=1000, limit=MAX_OUTPUT)))
 
 

@@ -7,7 +7,6 @@ old one waits for it, its task and its lease are its own from then on.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from perles.domain.errors import WrongStateError
@@ -82,7 +81,7 @@ def _spawn(tx: Tx, context: Context, workflow: Workflow, old: Agent) -> Agent:
         agent.role == old.role
         for agent in tx.all(Agent, queries.AGENTS_OF, workflow_id=workflow.id)
     )
-    session = Path(workflow.session_dir or "")
+    session = context.paths.found(workflow.session_dir or "")
     name = f"{old.role}-{count + 1}"
     fresh = add_agent(
         tx,

@@ -137,7 +137,7 @@ class Supervisor:
         port = listener.getsockname()[1]
         log.warning("port %s of %s was lost; now on %s", workflow.mcp_port, workflow.id, port)
         self._unheld[workflow.id] = listener
-        await self._write(lambda tx: _renew(tx, workflow.id, port))
+        await self._write(lambda tx: _renew(tx, self._context, workflow.id, port))
         self._serve(workflow.id, port)
         return True
 
@@ -300,7 +300,7 @@ def _started(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
         "start",
         changes={
             "mcp_port": port,
-            "session_dir": str(session),
+            "session_dir": context.paths.stored(session),
             "started_at": tx.now,
             "last_heartbeat_at": tx.now,
             "last_progress_at": tx.now,
@@ -347,13 +347,13 @@ def _resumed(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
     )
 
 
-def _renew(tx: Tx, workflow_id: str, port: int) -> None:
+def _renew(tx: Tx, context: Context, workflow_id: str, port: int) -> None:
     """Another port, or the same one after somebody else may have had it: other tokens."""
     _move_port(tx, workflow_id, port)
     session = tx.need(Workflow, workflow_id).session_dir
     for agent in tx.all(Agent, queries.AGENTS_OF, workflow_id=workflow_id):
         if session is not None and agent.status != "retired":
-            tx.update(Agent, agent.id, token=new_token(Path(session), agent.name))
+            tx.update(Agent, agent.id, token=new_token(context.paths.found(session), agent.name))
 
 
 def _move_port(tx: Tx, workflow_id: str, port: int) -> None:

@@ -139,7 +139,7 @@ class Turns:
             turn,
             agent,
             context.provider(agent.provider, agent.role, workflow),
-            context.policy,
+            context,
             context.environ_of(workflow),
         )
         self._live[live.turn_id] = live
@@ -321,7 +321,7 @@ class Turns:
         live = self._live.get(turn.id)
         if live is None:
             agent = self._context.reader.need(Agent, turn.agent_id)
-            live = LiveTurn.broken(turn, agent, self._context.policy)
+            live = LiveTurn.broken(turn, agent, self._context)
         await self._crash(live, error)
 
     async def _crash(self, live: LiveTurn, error: Exception) -> None:

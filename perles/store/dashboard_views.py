@@ -7,9 +7,11 @@ which 10,000 workflows make in a few milliseconds.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.domain.states import WORKFLOW
+from perles.paths import found as found_at
+from perles.store.places import home_of
 from perles.store.search_views import SPOKEN
 
 if TYPE_CHECKING:
@@ -205,11 +207,17 @@ def events(
     return rows
 
 
-def turns(connection: Connection, workflow_id: str, limit: int = 2000) -> list[Row]:
+def turns(connection: Connection, workflow_id: str, limit: int = 2000) -> list[dict[str, Any]]:
     """The newest turns of a workflow, in their order."""
     query = (
         "SELECT t.id, a.name AS agent, t.number, t.status, t.started_at, t.ended_at, "
         "t.stdout_path, t.stderr_path, t.cost_usd FROM turns t JOIN agents a ON a.id = t.agent_id "
         "WHERE t.workflow_id = ? ORDER BY t.id DESC LIMIT ?"
     )
-    return connection.execute(query, (workflow_id, limit)).fetchall()[::-1]
+    home = home_of(connection)
+    rows = connection.execute(query, (workflow_id, limit)).fetchall()[::-1]
+    return [{**dict(row), **_files(home, row)} for row in rows]
+
+
+def _files(home: str, turn: Row) -> dict[str, str]:
+    return {name: found_at(home, turn[name]) for name in ("stdout_path", "stderr_path")}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from perles.domain.errors import NotFoundError
+from perles.paths import found as found_at
+from perles.store.places import home_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,10 +74,19 @@ def turns_of(
     )
     rows = connection.execute(query, (workflow_id, agent, agent, number, number))
     reports = connection.execute(_FAILED, (workflow_id,)).fetchall()
-    found = [TurnOutput(*row[:8])._replace(failed=_failed(row, reports)) for row in rows]
+    home = home_of(connection)
+    found = [_output(home, row, reports) for row in rows]
     if number is not None and not found:
         raise NotFoundError("turn", str(number), f"perles logs {workflow_id} shows all there are")
     return found
+
+
+def _output(home: str, row: Row, reports: Sequence[Row]) -> TurnOutput:
+    return TurnOutput(*row[:8])._replace(
+        stdout=found_at(home, row["stdout_path"]),
+        stderr=found_at(home, row["stderr_path"]),
+        failed=_failed(row, reports),
+    )
 
 
 def _failed(turn: Row, reports: Sequence[Row]) -> str | None:

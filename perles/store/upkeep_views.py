@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from perles.paths import found as found_at
+from perles.store.places import home_of
+
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
@@ -40,7 +43,9 @@ def open_turns(connection: Connection) -> list[OpenTurn]:
         "t.stdout_path FROM turns t JOIN agents a ON a.id = t.agent_id "
         "WHERE t.status IN ('starting', 'running') ORDER BY t.id"
     )
-    return [OpenTurn(*row) for row in connection.execute(query)]
+    home = home_of(connection)
+    turns = (OpenTurn(*row) for row in connection.execute(query))
+    return [turn._replace(stdout=found_at(home, turn.stdout)) for turn in turns]
 
 
 def workflow_states(connection: Connection) -> dict[str, str]:
@@ -50,7 +55,8 @@ def workflow_states(connection: Connection) -> dict[str, str]:
 
 def turn_files(connection: Connection) -> set[str]:
     """Where the output of every turn lies."""
-    return {row[0] for row in connection.execute("SELECT stdout_path FROM turns")}
+    home = home_of(connection)
+    return {found_at(home, row[0]) for row in connection.execute("SELECT stdout_path FROM turns")}
 
 
 def leases_without_holder(connection: Connection) -> list[str]:

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.domain.errors import DatabaseError, NotFoundError
 from perles.domain.states import PRIORITIES
+from perles.paths import found as found_at
 from perles.store import engine_views
 from perles.store.failures import database_errors
 from perles.store.filters import DEFAULT_LIMIT as DEFAULT_LIMIT
 from perles.store.filters import WorkflowFilter as WorkflowFilter
 from perles.store.inbox_views import waiting_texts
+from perles.store.places import home_of
 from perles.store.resource_views import places, waits_in_line
 from perles.store.sqlite import BUSY_TIMEOUT, open_readonly
 from perles.store.version import HEAD, refuse_newer, schema_version
@@ -82,7 +84,8 @@ def overviews(connection: Connection, rows: Sequence[Row]) -> list[Json]:
     """Rows of `workflow_overview` with their labels, places in line, and what they wait for."""
     labels = _labels(connection, [row["id"] for row in rows])
     line = places(connection) if any(waits_in_line(row) for row in rows) else {}
-    found = [_workflow(row, labels.get(row["id"], {}), line.get(row["id"])) for row in rows]
+    home = home_of(connection)
+    found = [_workflow(home, row, labels.get(row["id"], {}), line.get(row["id"])) for row in rows]
     _say_what_waits(connection, found)
     _say_who_is_unattended(connection, found)
     return found
@@ -147,7 +150,7 @@ def _labels(connection: Connection, ids: list[str]) -> dict[str, dict[str, str]]
     return found
 
 
-def _workflow(row: Row, labels: dict[str, str], place: int | None) -> Json:
+def _workflow(home: str, row: Row, labels: dict[str, str], place: int | None) -> Json:
     return {
         "id": row["id"],
         "name": row["name"],
@@ -174,7 +177,7 @@ def _workflow(row: Row, labels: dict[str, str], place: int | None) -> Json:
         "cost_usd": row["cost_usd"],
         "cost_budget": row["cost_budget"],
         "mcp_port": row["mcp_port"],
-        "session_dir": row["session_dir"],
+        "session_dir": row["session_dir"] and found_at(home, row["session_dir"]),
         "created_at": row["created_at"],
         "start_requested_at": row["start_requested_at"],
         "started_at": row["started_at"],

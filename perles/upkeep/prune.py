@@ -4,7 +4,7 @@ import os
 import stat
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from perles.domain.clock import Clock, SystemClock, to_text
 from perles.paths import Paths
@@ -13,6 +13,9 @@ from perles.store.failures import database_errors
 from perles.upkeep.rows import ENDED, Remover
 from perles.workspace.removal import remove_tree
 from perles.workspace.worktree import remove_worktree, unmerged
+
+if TYPE_CHECKING:
+    from sqlite3 import Row
 
 
 class Due(NamedTuple):
@@ -38,7 +41,7 @@ def prune(
     """
     before = to_text((clock or SystemClock()).now() - timedelta(seconds=older_than))
     done: dict[str, Any] = {"pruned": [], "spared": []}
-    found = _due(paths.database_path(), before, keep)
+    found = _due(paths, before, keep)
     if not found:
         return done
     with database_errors(paths.database_path()):
@@ -67,14 +70,19 @@ def _spare(worktree: str | None, *, remove: bool) -> str | None:
     return remove_worktree(Path(worktree)) if why is None and remove else why
 
 
-def _due(path: Path, before: str, keep: int) -> list[Due]:
+def _due(paths: Paths, before: str, keep: int) -> list[Due]:
     query = (
         f"SELECT id, session_dir, worktree_path, ended_at FROM workflows WHERE {ENDED} "  # noqa: S608
         "ORDER BY ended_at DESC, id DESC LIMIT -1 OFFSET ?"
     )
-    with views.reading(path) as connection:
+    with views.reading(paths.database_path()) as connection:
         rows = [] if connection is None else connection.execute(query, (keep,)).fetchall()
-    return [Due(row[0], row[1], row[2]) for row in rows if row[3] and row[3] < before]
+    return [_located(paths, row) for row in rows if row[3] and row[3] < before]
+
+
+def _located(paths: Paths, row: "Row") -> Due:
+    session, worktree = (text and str(paths.found(text)) for text in row[1:3])
+    return Due(row[0], session, worktree)
 
 
 def _remove(remover: Remover, paths: Paths, due: Due) -> str | None:

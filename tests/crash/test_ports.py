@@ -38,7 +38,7 @@ def _port(storm: World, id: str) -> int:
 
 def _token(storm: World, id: str) -> str:
     session = storm.value("SELECT session_dir FROM workflows WHERE id = ?", id)
-    return Path(session, "worker-1", "token").read_text()
+    return Path(storm.home.root, session, "worker-1", "token").read_text()
 
 
 def _kill_keeper(storm: World) -> None:

@@ -16,7 +16,7 @@ def _output(storm: World, agent: str = "worker-1") -> Path:
         "SELECT stdout_path FROM turns t JOIN agents a ON a.id = t.agent_id"
         " WHERE a.name = ? ORDER BY t.id DESC"
     )
-    return Path(storm.value(sql, agent))
+    return storm.home.root / str(storm.value(sql, agent))
 
 
 def _begun(storm: World) -> str:
@@ -87,7 +87,7 @@ def test_a_status_that_cannot_be_written_while_no_engine_runs_doubles_nothing(
 
 def test_a_session_folder_that_is_deleted_under_a_live_turn_loses_nothing(storm: World) -> None:
     id = _begun(storm)
-    session = Path(storm.value("SELECT session_dir FROM workflows"))
+    session = storm.home.root / str(storm.value("SELECT session_dir FROM workflows"))
 
     shutil.rmtree(session)
     (storm.home.work / "go").touch()

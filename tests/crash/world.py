@@ -199,7 +199,8 @@ class World:
         turns = self.query("SELECT id, stdout_path FROM turns WHERE workflow_id = ?", id)
         for turn_id, path in turns:
             told = "\n".join(row[0] for row in self.query(output, turn_id))
-            printed = Path(path).read_text() if Path(path).exists() else ""
+            file = self.home.root / path
+            printed = file.read_text() if file.exists() else ""
             assert told == printed.removesuffix("\n"), path
 
     def _check_effects(self, id: str, killed_agents: int) -> None:

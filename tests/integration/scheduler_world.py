@@ -188,7 +188,7 @@ class World:
         for turn in self.reader.all(Turn, queries.OPEN_TURNS):
             agent = self.reader.need(Agent, turn.agent_id)
             provider = self.context.provider(agent.provider)
-            self.turns.watch(LiveTurn.of(turn, agent, provider, self.context.policy))
+            self.turns.watch(LiveTurn.of(turn, agent, provider, self.context))
 
     def torn(self, agent: Agent) -> None:
         """The engine dies inside the transaction that starts a turn."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from perles.agents.output import tail_of
 from perles.doctor.finding import PROBLEM, Finding
 from perles.doctor.workflow.case import Case
+from perles.store.places import located
 
 LINES = 10
 
@@ -74,8 +75,8 @@ def _coordinator(case: Case) -> Iterator[Finding]:
     if row is None:
         return
     code = "" if row["exit_code"] is None else f", exit code {row['exit_code']}"
-    lines = tail_of(Path(row["stderr_path"]), lines=LINES)
-    lines = lines or tail_of(Path(row["stdout_path"]), lines=LINES)
+    files = (located(case.connection, row[name]) for name in ("stderr_path", "stdout_path"))
+    lines = next(filter(None, (tail_of(Path(file), lines=LINES) for file in files)), [])
     text = f"the coordinator's turn {row['number']} ended with: {row['error']}{code}"
     advice = f"perles logs {case.id} --agent coordinator --stderr"
     yield Finding("coordinator", PROBLEM, text, advice, tuple(lines))

@@ -1,6 +1,5 @@
 """spawn_worker: one more worker, as far as the limits allow."""
 
-from pathlib import Path
 from typing import Any
 
 from perles.agents.builtin.words import NEVER
@@ -33,7 +32,7 @@ def handle(call: ToolCall) -> dict[str, Any]:
     policy = call.context.config.resource_policy
     admission.need_worker_slot(tx, policy, workflow, live)
     number = tx.value(queries.COUNT_WORKERS_EVER, workflow_id=workflow.id) + 1
-    session = Path(workflow.session_dir or "")
+    session = call.context.paths.found(workflow.session_dir or "")
     agent_type = call.args.get("agent_type") or ""
     worker = add_agent(
         tx,

@@ -35,7 +35,6 @@ from perles.engine.supervisor import Supervisor
 from perles.engine.sweeps import HEARTBEAT_SECONDS, Sweep, Sweeps
 from perles.engine.toolhost import EngineToolHost
 from perles.engine.turns import Turns
-from perles.engine.unserved import Unserved
 from perles.mcp.server import McpServers
 from perles.paths import Paths
 from perles.store import migrate
@@ -164,8 +163,7 @@ class Engine:
 
     async def _host(self, context: Context, errand: frozenset[str] | None) -> None:
         commands = Commands(context)
-        unserved = Unserved(context, commands)
-        servers = McpServers(EngineToolHost(context, commands), unserved, self._paths.root)
+        servers = McpServers(EngineToolHost(context, commands), self._paths.root)
         context.turns = self._turns = Turns(context)
         context.supervisor = Supervisor(context, servers)
         sweeps = Sweeps(context, look_again=self._kick)
@@ -200,7 +198,6 @@ class Engine:
         finally:
             await sweeps.stop()
             await health.settle()
-            await unserved.settle()
             context.supervisor.leave()
             await context.turns.settle()
             await servers.stop()

@@ -214,11 +214,6 @@ class Supervisor:
         self, workflow: Workflow, enter: Callable[[Tx, Context, Workflow, int], None]
     ) -> None:
         context = self._context
-        try:
-            self._servers.need()
-        except PerlesError:
-            await self._write(lambda tx: _leave_line(tx, workflow.id))
-            raise
         _need_room(context.reader, context, workflow)
         listener = self._bind(workflow)
         port = int(listener.getsockname()[1])

@@ -24,7 +24,7 @@ def rows() -> Iterator[Row]:
     with bench() as home:
         yield Row("CPU a task, 100 tasks `true`, 8 workers", _task_cpu(home), "ms", "<= 60")
     with bench() as home:
-        yield Row("engine's memory, 10 running workflows", _memory(home), "MiB", "<= 100")
+        yield Row("engine's memory, 10 running workflows", _memory(home), "MiB", "<= 80")
 
 
 def _task_cpu(home: Bench) -> float:

@@ -72,34 +72,3 @@ def test_the_dashboards_helper_runs_no_code_of_the_folder(
         jobs.close()
     assert [answer.error for answer in answers] == [None]
     assert not mark.exists(), mark.read_text()
-
-
-def test_an_engine_that_cannot_serve_agents_says_so_and_loses_nothing(home: Home) -> None:
-    broken = home.work / "broken"
-    broken.mkdir()
-    (broken / "mcp.py").write_text("")
-    path = home.pipeline("p", [{"key": "a", "run": "echo done"}])
-    result = home.perles("run", path, PYTHONPATH=str(broken))
-    assert result.returncode == 1
-    assert "cannot serve agents: " in result.stderr + result.stdout
-    assert "mcp.server" in result.stderr + result.stdout
-    (row,) = home.json("list", "--json")
-    assert row["state"] == "paused"
-    home.perles("engine", "stop")
-    again = home.perles("run", row["id"])
-    assert again.returncode == 0, again.stderr
-
-
-def test_an_engine_that_cannot_serve_agents_refuses_the_next_start(home: Home) -> None:
-    broken = home.work / "broken"
-    broken.mkdir()
-    (broken / "mcp.py").write_text("")
-    path = home.pipeline("p", [{"key": "a", "run": "echo done"}])
-    home.environ["PYTHONPATH"] = str(broken)
-    assert home.perles("serve", "--detach").returncode == 0
-    assert home.perles("run", path).returncode == 1
-    second = home.perles("create", path).stdout.strip()
-    refused = home.perles("start", second)
-    assert refused.returncode == 1
-    assert "cannot serve agents: " in refused.stderr
-    assert home.json("show", second, "--json")["state"] == "pending"

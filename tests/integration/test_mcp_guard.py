@@ -2,12 +2,17 @@
 
 import http.client
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import httpx2
 import pytest
+from mcp.client import Client
+from mcp.client.streamable_http import streamable_http_client
 
 from tests.integration.cli import Home
 
@@ -206,6 +211,74 @@ def test_any_mcp_client_can_list_the_tools_of_its_role(shared: Running) -> None:
 
     assert by_role["worker-1"] == {"signal_ready", "report_implementation_complete"}
     assert {"list_tasks", "spawn_worker", "assign_task"} <= by_role["coordinator"]
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_the_official_client_lists_and_calls_tools(shared: Running, mode: Any) -> None:
+    headers = {"Authorization": f"Bearer {shared.tokens['coordinator']}"}
+    async with httpx2.AsyncClient(headers=headers) as http:
+        transport = streamable_http_client(f"http://127.0.0.1:{shared.port}/mcp", http_client=http)
+        async with Client(transport, mode=mode) as client:
+            listed = await client.list_tools()
+            called = await client.call_tool("list_tasks", {})
+            refused = await client.call_tool("assign_task", {"worker_id": "worker-1"})
+
+    assert "list_tasks" in {tool.name for tool in listed.tools}
+    assert called.structured_content is not None
+    assert [task["task_id"] for task in called.structured_content["tasks"]] == ["a"]
+    assert refused.is_error
+
+
+WRONG: dict[str, tuple[dict[str, Any], int, int | None]] = {
+    "no JSON-RPC": ({"id": 1, "method": "ping"}, 200, -32600),
+    "a method that is no text": ({"jsonrpc": "2.0", "id": 1, "method": 7}, 200, -32600),
+    "an id that is a list": ({"jsonrpc": "2.0", "id": [1], "method": "ping"}, 200, -32600),
+    "no such method": ({"jsonrpc": "2.0", "id": 1, "method": "resources/list"}, 200, -32601),
+    "a list of params": ({"jsonrpc": "2.0", "id": 1, "method": "ping", "params": [1]}, 200, -32602),
+    "no tool": ({"jsonrpc": "2.0", "id": 1, "method": "tools/call"}, 200, -32602),
+    "a notification": ({"jsonrpc": "2.0", "method": "notifications/initialized"}, 202, None),
+    "an answer": ({"jsonrpc": "2.0", "id": 1, "result": {}}, 202, None),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_message_that_is_no_good_request_is_answered_as_json_rpc_says(
+    shared: Running, name: str
+) -> None:
+    body, status, code = WRONG[name]
+
+    found, answer = _post(shared, body, token=shared.tokens["coordinator"])
+
+    assert (found, answer.get("error", {}).get("code")) == (status, code)
+
+
+def test_the_protocol_of_the_client_is_spoken_where_it_is_known(shared: Running) -> None:
+    def introduced(version: str) -> str:
+        params = {"protocolVersion": version, "capabilities": {}, "clientInfo": {}}
+        body = {"jsonrpc": "2.0", "id": "x", "method": "initialize", "params": params}
+        answer = _post(shared, body, token=shared.tokens["worker-1"])[1]
+        assert answer["id"] == "x"
+        return str(answer["result"]["protocolVersion"])
+
+    newest = introduced("2099-01-01")
+    assert introduced("2024-11-05") == "2024-11-05"
+    assert introduced(newest) == newest
+    unknown = {"MCP-Protocol-Version": "2099-01-01"}
+    token = shared.tokens["worker-1"]
+    assert _post(shared, _call("list_tasks"), token=token, headers=unknown)[0] == 400
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_nothing_is_streamed_and_no_session_ended(shared: Running, method: str) -> None:
+    assert _post(shared, b"", token=shared.tokens["worker-1"], method=method)[0] == 405
+
+
+def test_an_engine_loads_no_library_to_serve_agents() -> None:
+    code = "import sys, perles.engine.engine, perles.mcp.server; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert not {"mcp", "pydantic", "starlette", "uvicorn", "httpx2"} & {*loaded.stdout.split()}
 
 
 def test_no_token_stands_in_rows_events_logs_or_argv(shared: Running) -> None:

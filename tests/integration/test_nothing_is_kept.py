@@ -88,7 +88,7 @@ def _kept(home: Home, engine: Engine) -> dict[str, object]:
         "workflows in a hurry": turns._hurried,
         "workflows about to end": context.closing,
         "open workflows": supervisor._open,
-        "servers": [*servers._open, *servers._listeners, *servers.ports._held],
+        "servers": [*servers._listeners, *servers.ports._held],
         "lanes": list(servers._host._commands._lanes),  # type: ignore[attr-defined]
     }
     return {name: value for name, value in held.items() if value}

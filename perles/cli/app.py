@@ -1,41 +1,59 @@
-"""The command line as Typer sees it: one file a command; nothing heavy is imported here."""
+"""The command line as Typer sees it: one file a command, imported when it is called."""
 
 import os
+from collections import UserDict
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typer.models import TyperInfo
 
-from perles.cli import (
-    agent,
-    agents,
-    config,
-    create,
-    dashboard,
-    database,
-    doctor,
-    engine,
-    inbox,
-    lifecycle,
-    logs,
-    providers,
-    read,
-    resources_app,
-    run,
-    send,
-    serve,
-    tasks,
-    templates,
-    trust,
-    upkeep,
-)
-from perles.cli import set as set_
+from perles.cli.root import ABOUT, ENTRIES, Entry, root_help
 from perles.domain.errors import UsageError
 from perles.version import __version__
 
+
+class _Commands(UserDict[str, Any]):
+    """The commands by name; one is made when it is asked for."""
+
+    def __getitem__(self, name: str) -> Any:
+        found = self.data[name]
+        if isinstance(found, Entry):
+            found = self.data[name] = _made(found)
+        return found
+
+
+class _Root(TyperGroup):
+    """`perles` itself."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = _Commands(ENTRIES)
+
+    def format_help(self, _context: Any, formatter: Any) -> None:
+        """Write the help that needs no command."""
+        formatter.write(root_help())
+
+
+def _made(entry: Entry) -> Any:
+    found = getattr(import_module(f"perles.cli.{entry.module}"), entry.attribute)
+    style: dict[str, Any] = {"rich_markup_mode": app.rich_markup_mode}
+    style["pretty_exceptions_short"] = app.pretty_exceptions_short
+    if isinstance(found, typer.Typer):
+        info = TyperInfo(found, name=entry.name)
+        suggest = found.suggest_commands
+        return typer.main.get_group_from_info(info, suggest_commands=suggest, **style)
+    single = typer.Typer()
+    single.command(entry.name)(found)
+    return typer.main.get_command_from_info(single.registered_commands[0], **style)
+
+
 app = typer.Typer(
     name="perles",
-    help="Run many workflows of AI coding agents, or of plain commands, on one machine.",
+    cls=_Root,
+    help=ABOUT,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -60,40 +78,6 @@ def _root(
 ) -> None:
     if config_file is not None:
         os.environ["PERLES_CONFIG"] = os.path.abspath(config_file)
-
-
-app.command("run")(run.command)
-app.command("create")(create.command)
-app.command("start")(lifecycle.start)
-app.command("pause")(lifecycle.pause)
-app.command("resume")(lifecycle.resume)
-app.command("stop")(lifecycle.stop)
-app.command("fail")(lifecycle.fail)
-app.command("retry")(lifecycle.retry)
-app.command("archive")(lifecycle.archive)
-app.command("set")(set_.command)
-app.command("tasks")(tasks.tasks)
-app.command("approve")(tasks.approve)
-app.command("deny")(tasks.deny)
-app.add_typer(inbox.app, name="inbox")
-app.command("list")(read.list_)
-app.command("agents")(agents.command)
-app.add_typer(agent.app, name="agent")
-app.command("send")(send.command)
-app.command("show")(read.show)
-app.command("events")(read.events)
-app.command("logs")(logs.command)
-app.command("dashboard")(dashboard.command)
-app.command("doctor")(doctor.command)
-app.command("serve")(serve.command)
-app.command("trust")(trust.command)
-app.add_typer(resources_app.app, name="resources")
-app.add_typer(engine.app, name="engine")
-app.add_typer(providers.app, name="providers")
-app.add_typer(templates.app, name="templates")
-app.add_typer(config.app, name="config")
-app.add_typer(upkeep.app, name="maintenance")
-app.add_typer(database.app, name="db")
 
 
 def run_app(argv: list[str]) -> int:

@@ -95,6 +95,11 @@ def _dispatch(argv: Sequence[str]) -> int:
     if options is not None:
         _run(argv[0], options)
         return 0
+    if not argv or list(argv) in (["--help"], ["-h"]):
+        from perles.cli.root import root_help
+
+        sys.stdout.write(root_help())
+        return 0 if argv else UsageError.exit_code
     from perles.cli.app import run_app
 
     return run_app(list(argv))

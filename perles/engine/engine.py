@@ -53,7 +53,7 @@ CALM_SECONDS: Final = 0.25
 """How long a commit that nobody asked to be looked at may wait for the next step."""
 RETRY_AFTER: Final = 1.0
 """Seconds before a failed coordinator gets its messages again."""
-QUIET_SECONDS: Final = 1.0
+QUIET_SECONDS: Final = 5.0
 """How long an engine sleeps when nothing lives and the kernel tells of nothing written."""
 SETTLE_SECONDS: Final = 0.3
 """How long after a write its commit is looked for at every tick."""

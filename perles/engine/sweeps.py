@@ -14,7 +14,7 @@ from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
-from perles.engine import own_row
+from perles.engine import own_row, queries
 from perles.engine.context import Context, log
 from perles.engine.lease_audit import audit_leases
 
@@ -97,7 +97,8 @@ class Sweeps:
         await audit_leases(self._context)
 
     async def _admission(self) -> None:
-        self._look_again()
+        if self._context.reader.value(queries.HAS_WORK):
+            self._look_again()
 
 
 def _log_error(event: JobExecutionEvent) -> None:

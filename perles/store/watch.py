@@ -2,8 +2,9 @@
 
 `PRAGMA data_version` of a held connection tells it for certain. Between two such looks the
 kernel tells of each write to the WAL file (inotify), which comes shortly before the commit can
-be seen: so what is written wakes, and is then looked for every `POLL` seconds until nothing was
-written for `SETTLE`. Without inotify, or without a WAL file, it is looked for all the time.
+be seen: so what is written wakes, and is then looked for every `POLL` seconds, later less often,
+until nothing was written for `SETTLE`. Without inotify, or without a WAL file, it is looked for
+all the time.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Watch:
         self._version: Any = None
         self._settle = settle
         self._quiet = quiet
-        self._hot_until = time.monotonic() + settle
+        self._heard_at = time.monotonic()
 
     @property
     def fd(self) -> int | None:
@@ -66,31 +67,37 @@ class Watch:
             os.read(self._fd, _MANY)
         except BlockingIOError:
             return  # nothing new
-        self._hot_until = time.monotonic() + self._settle
+        self._heard_at = time.monotonic()
 
     def patience(self) -> float:
         """Seconds until the next look is due, unless `fd` is readable before."""
-        return self._quiet if self._is_calm() else POLL
+        if self._fd is None:
+            return POLL
+        passed = time.monotonic() - self._heard_at
+        # A commit that was not seen by now is on a slow disk: it will be late anyway.
+        return self._quiet if passed >= self._settle else max(POLL, passed / 2)
 
     def _is_calm(self) -> bool:
         """Whether nothing was written lately, and the kernel would tell."""
-        return self._fd is not None and time.monotonic() >= self._hot_until
+        return self._fd is not None and time.monotonic() >= self._heard_at + self._settle
 
     def changed(self) -> bool:
         """Whether others committed since this was asked last. Raises the driver's errors."""
-        if self._is_calm():
+        calm = self._is_calm()
+        if calm:
             self.hear()  # else it is looked often enough whatever the kernel tells
         version = self._connection.execute("PRAGMA data_version").fetchone()[0]
         if version == self._version:
             return False
         self._version = version
-        self._hot_until = time.monotonic() + self._settle
+        if calm:
+            self._heard_at = time.monotonic()
         return True
 
     def wait(self) -> None:
         """Sleep until a look is worth while."""
         if self._fd is None or not self._is_calm():
-            time.sleep(POLL)
+            time.sleep(self.patience())
         elif select.select([self._fd], [], [], self._quiet)[0]:
             time.sleep(_SOON)
 

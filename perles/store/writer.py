@@ -15,7 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
 from perles.domain.errors import DatabaseError
-from perles.store.database import Database, Tx, begin, roll_back
+from perles.store.database import Database, Tx, ask_often, begin, roll_back
 from perles.store.failures import database_error, is_unusable
 from perles.store.sqlite import dbapi
 
@@ -60,6 +60,7 @@ class Writer:
     def start(self) -> None:
         """Start the thread. Raises `DatabaseError`."""
         self._connection = self._database.connect()
+        ask_often(self._connection)
         self._thread.start()
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from perles.store.database import begin, roll_back
+from perles.store.database import ask_often, begin, roll_back
 from perles.store.failures import database_errors
 from perles.store.sqlite import BUSY_TIMEOUT, dbapi
 
@@ -19,11 +19,10 @@ ENDED: Final = (
     "WHERE c.workflow_id = workflows.id AND c.status IN ('queued', 'running'))"
 )
 
-_FIRST: Final = 200
-_LEAST: Final = 20
-_MOST: Final = 1000
-_LONG: Final = 0.010
-"""Seconds that a transaction should hold the lock: the next one is made smaller."""
+_PIECE: Final = 50
+"""Rows that one statement removes: a millisecond's work."""
+_LONG: Final = 0.004
+"""Seconds after which a transaction removes no more."""
 _IDLE: Final = 4
 """How many times as long the lock is free: a writer that was refused asks again, and gets it."""
 _LEAST_IDLE: Final = 0.005
@@ -65,12 +64,12 @@ _FORGET_RETRIES: Final = "UPDATE workflows SET retried_from = NULL WHERE retried
 
 
 class Remover:
-    """Removes workflows in pieces whose size follows the time that they take."""
+    """Removes workflows in pieces, each as many rows as go away in a moment."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection = dbapi.connect(str(path), timeout=BUSY_TIMEOUT, isolation_level=None)
-        self._most = _FIRST
+        ask_often(self._connection)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -109,19 +108,19 @@ class Remover:
             roll_back(connection)
             raise
         took = time.monotonic() - begun
-        self._most = max(_LEAST, self._most // 2) if took > _LONG else min(_MOST, self._most * 2)
         # Else the next writer would have to move our pages from the log to the database.
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         time.sleep(max(_LEAST_IDLE, _IDLE * took))
         return done
 
     def _delete_some(self, id: str) -> bool:
-        """Delete as many rows as a transaction may; whether none is left."""
-        left = self._most
+        """Delete for as long as a transaction may take; whether none is left."""
+        until = time.monotonic() + _LONG
+        given = {"id": id, "most": _PIECE}
         for statement in _DELETES:
-            left -= self._connection.execute(statement, {"id": id, "most": left}).rowcount
-            if left <= 0:
-                return False
+            while self._connection.execute(statement, given).rowcount == _PIECE:
+                if time.monotonic() >= until:
+                    return False
         return True
 
     def _delete_row(self, id: str) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import typer
 
 from perles.cli.app import app
+from perles.cli.root import ENTRIES
 from tests.integration.cli import Home
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,6 +81,30 @@ def _objects(home: Home, *words: str) -> list[Any]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def test_the_first_help_says_of_each_command_what_its_own_help_says(home: Home) -> None:
+    words = " ".join(home.perles("--help").stdout.split())
+
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        first = " ".join(command.help.split("\n\n")[0].split())
+        assert ENTRIES[name].help == first
+        assert f"{name} {first}" in words
+
+
+def test_help_needs_no_command_and_a_command_no_other(home: Home) -> None:
+    code = (
+        "import sys; from perles.cli.fast import _dispatch; _dispatch(sys.argv[1:]);"
+        "print(*sys.modules, file=sys.stderr)"
+    )
+
+    def loaded(*args: str) -> set[str]:
+        return {*home.run([sys.executable, "-c", code, *args]).stderr.split()}
+
+    assert not {"typer", "rich", "perles.cli.app", "sqlite3"} & loaded("--help")
+    assert loaded("--help") == loaded("-h") == loaded()
+    commands = {f"perles.cli.{entry.module}" for entry in ENTRIES.values()}
+    assert commands & loaded("archive", "--help") == {"perles.cli.lifecycle"}
+
+
 def test_help_lines_are_not_torn(home: Home) -> None:
     for path in COMMANDS:
         shown = home.perles(*path.split(), "--help").stdout
@@ -113,8 +139,6 @@ def test_the_pipeline_of_the_readme_is_right(tmp_path: Path, home: Home) -> None
 
 
 def test_the_python_of_the_readme_runs(home: Home) -> None:
-    import sys
-
     (text,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     home.pipeline("release", [{"key": "a", "run": "true"}])
     engine = home.popen("serve", "--exit-when-idle")

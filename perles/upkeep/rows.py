@@ -66,8 +66,10 @@ _FORGET_RETRIES: Final = "UPDATE workflows SET retried_from = NULL WHERE retried
 class Remover:
     """Removes workflows in pieces, each as many rows as go away in a moment."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, piece: int = _PIECE, seconds: float = _LONG) -> None:
+        """A transaction goes on for `seconds`, with `piece` rows a statement."""
         self._path = path
+        self._piece, self._seconds = piece, seconds
         self._connection = dbapi.connect(str(path), timeout=BUSY_TIMEOUT, isolation_level=None)
         ask_often(self._connection)
 
@@ -115,10 +117,10 @@ class Remover:
 
     def _delete_some(self, id: str) -> bool:
         """Delete for as long as a transaction may take; whether none is left."""
-        until = time.monotonic() + _LONG
-        given = {"id": id, "most": _PIECE}
+        until = time.monotonic() + self._seconds
+        given = {"id": id, "most": self._piece}
         for statement in _DELETES:
-            while self._connection.execute(statement, given).rowcount == _PIECE:
+            while self._connection.execute(statement, given).rowcount == self._piece:
                 if time.monotonic() >= until:
                     return False
         return True

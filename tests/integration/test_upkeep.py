@@ -184,8 +184,7 @@ def test_prune_leaves_nothing_of_one_and_all_of_the_other(crew: Crew) -> None:
 
 def test_a_prune_in_pieces_goes_on_where_it_was_interrupted(crew: Crew, home: Home) -> None:
     _filled(crew, _ended(crew))
-    remover = Remover(home.database)
-    remover._most = 2
+    remover = Remover(home.database, piece=2, seconds=0)
     with pytest.raises(KeyboardInterrupt):
         remover.remove("wf-aaaaaaaa", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
     remover.close()

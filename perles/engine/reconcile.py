@@ -5,6 +5,10 @@ alive (adopted: watched and tailed from its offset), ended (its outcome is read
 from its files), or never started (lost: its messages wait again).
 """
 
+import asyncio
+from collections.abc import Coroutine, Iterable, Sequence, Set
+from typing import Any, TypeVar
+
 from perles.agents import bounds, families, process
 from perles.agents.identity import is_alive
 from perles.domain.errors import DatabaseError
@@ -19,22 +23,37 @@ from perles.store import journal
 from perles.store.database import Tx
 from perles.store.schema import Agent, Turn, Workflow
 
+T = TypeVar("T")
+
 
 async def reconcile(context: Context) -> None:
     """Adopt, finish or lose every open turn, and serve running workflows again."""
     counts = dict.fromkeys(("adopted", "finished", "lost", "failed", "workflows", "orphans"), 0)
     counts["orphans"] = await end_orphans(context)
-    moved = set()
-    for workflow in context.reader.all(Workflow, queries.RUNNING_WORKFLOWS):
-        if await _reopen(context, workflow):
-            moved.add(workflow.id)
-        counts["workflows"] += 1
-    for turn in context.reader.all(Turn, queries.OPEN_TURNS):
-        counts[await _settle_or_fail(context, turn, cut_off=turn.workflow_id in moved)] += 1
+    workflows = context.reader.all(Workflow, queries.RUNNING_WORKFLOWS)
+    counts["workflows"] = len(workflows)
+    had_to_move = await _all(_reopen(context, workflow) for workflow in workflows)
+    moved = {workflow.id for workflow, did in zip(workflows, had_to_move, strict=True) if did}
+    turns = context.reader.all(Turn, queries.OPEN_TURNS)
+    for became in await _all(_settle_or_fail(context, turn) for turn in turns):
+        counts[became] += 1
+    await _end_adopted(context, turns, moved)
     await context.supervisor.settle_ports()
     if any(counts.values()):
         log.info("reconciled: %s", counts)
         await context.writer.write(lambda tx: _record(tx, counts))
+
+
+async def _all(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """The results of all pieces of work, done side by side: their writes share commits.
+
+    Raises what a piece raises, once all have ended.
+    """
+    results = await asyncio.gather(*work, return_exceptions=True)
+    failed = next((result for result in results if isinstance(result, BaseException)), None)
+    if failed is not None:
+        raise failed
+    return [result for result in results if not isinstance(result, BaseException)]
 
 
 async def _reopen(context: Context, workflow: Workflow) -> bool:
@@ -50,10 +69,19 @@ async def _reopen(context: Context, workflow: Workflow) -> bool:
         return False
 
 
-async def _settle_or_fail(context: Context, turn: Turn, *, cut_off: bool) -> str:
+async def _end_adopted(context: Context, turns: Sequence[Turn], moved: Set[str]) -> None:
+    """End turns that are of no use now: all at once, as looking through all processes costs."""
+    running = {one.id for one in context.reader.all(Workflow, queries.RUNNING_WORKFLOWS)}
+    idle = {turn.workflow_id for turn in turns} - running - moved
+    live_of, end = context.turns.of_any, context.turns.interrupt
+    await end(live_of(moved, ()), Ending("lose", "turn_ended"), grace=GRACE)
+    await end(live_of(idle, ()), Ending("interrupt", "pause"), grace=GRACE)
+
+
+async def _settle_or_fail(context: Context, turn: Turn) -> str:
     """`_settle`; a turn that raises what nobody expected fails, and no other."""
     try:
-        return await _settle(context, turn, cut_off=cut_off)
+        return await _settle(context, turn)
     except DatabaseError:
         raise
     except Exception as error:  # noqa: BLE001 - the bulkhead
@@ -66,8 +94,8 @@ async def _settle_or_fail(context: Context, turn: Turn, *, cut_off: bool) -> str
     return "failed"
 
 
-async def _settle(context: Context, turn: Turn, *, cut_off: bool) -> str:
-    """See what became of a turn. `cut_off`: its agent's port or token is of no use now."""
+async def _settle(context: Context, turn: Turn) -> str:
+    """See what became of a turn."""
     agent = context.reader.need(Agent, turn.agent_id)
     workflow = context.reader.need(Workflow, agent.workflow_id)
     provider = context.provider(agent.provider, agent.role, workflow)
@@ -84,10 +112,6 @@ async def _settle(context: Context, turn: Turn, *, cut_off: bool) -> str:
         return "lost" if left is None else "finished"
     context.turns.watch(live)
     fault.at("reconcile.adopted")
-    if cut_off:
-        await context.turns.interrupt([live], Ending("lose", "turn_ended"), grace=GRACE)
-    elif context.reader.need(Workflow, turn.workflow_id).state != "running":
-        await context.turns.interrupt([live], Ending("interrupt", "pause"), grace=GRACE)
     return "adopted"
 
 

@@ -202,12 +202,11 @@ class Supervisor:
         Not before all turns that knew the old tokens were ended: should this engine die
         on the way, the next one begins with these ports anew.
         """
-        for workflow_id, listener in self._unheld.items():
-            if workflow_id in self._open:
-                await self._servers.ports.hold(workflow_id, listener)
-            else:
-                listener.close()
-        self._unheld.clear()
+        lost, self._unheld = self._unheld, {}
+        for workflow_id in lost.keys() - self._open:
+            lost.pop(workflow_id).close()
+        hold = self._servers.ports.hold
+        await asyncio.gather(*(hold(id, listener) for id, listener in lost.items()))
         await self._servers.ports.drop_others(self._open)
 
     async def _take_and_open(

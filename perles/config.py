@@ -215,14 +215,18 @@ def ignored_keys(paths: list[Path]) -> list[str]:
     return found
 
 
-def render_default() -> str:
-    """A configuration file with every key, commented out, its default and its meaning."""
+def render_default(*, for_repository: bool) -> str:
+    """A configuration file with every key, commented out, its default and its meaning.
+
+    One for a repository has only those that count there.
+    """
     default = Config()
     return config_text.render(
         {
             key: _written(getattr(getattr(default, option.section), option.field))
             for key, option in OPTIONS.items()
-        }
+        },
+        for_repository=for_repository,
     )
 
 

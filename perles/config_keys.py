@@ -63,6 +63,10 @@ _HEALTH: Final = "orchestration.control_plane.health_policy"
 _ON_EXHAUSTED: Final = ("fail", "pause", "alert")
 _ON_BUDGET: Final = ("fail", "pause")
 
+ENGINE_SECTIONS: Final = frozenset(
+    {"resource_policy", "health_policy", "timeouts", "limits", "notify", "retention"}
+)
+"""What belongs to the engine: it counts only in the user's own file."""
 TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]] = {
     "resource_policy": (
         RESOURCE,

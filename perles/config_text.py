@@ -3,7 +3,7 @@
 import json
 from typing import Any, Final
 
-from perles.config_keys import TABLE
+from perles.config_keys import ENGINE_SECTIONS, TABLE
 from perles.provider_config import CLIS, DEFAULT_CLIENT
 
 _FIRST: Final = f"the first CLI on this machine, {DEFAULT_CLIENT} before all others"
@@ -31,19 +31,29 @@ WHO: Final[dict[str, tuple[str, str]]] = {
 """Keys below `orchestration` that say who runs agents: an example, and what it means."""
 
 
-def render(written: dict[str, str]) -> str:
-    """A file with every key, commented out, its default or an example, and its meaning.
+_FOR_REPOSITORY: Final = (
+    "# This is a repository's file: limits, health, timeouts, notify and retention belong to the",
+    "# engine and count only in your own file, which perles config init --user writes. What starts",
+    "# programs counts once you trust this file as it is: perles trust.",
+)
+
+
+def render(written: dict[str, str], *, for_repository: bool = False) -> str:
+    """A file with every key that counts in it, commented out, its default and its meaning.
 
     `written` has the default of each key of `TABLE` as one writes it.
     """
     lines = [
         "# Perles configuration: every key with its default, or an example, and its meaning.",
         "# All are commented out: uncomment what is to differ.",
+        *(_FOR_REPOSITORY if for_repository else ()),
         "orchestration:",
         *(f"  # {name}: {example}  # {text}" for name, (example, text) in WHO.items()),
     ]
     above = ["orchestration"]
-    for prefix, entries in TABLE.values():
+    for section, (prefix, entries) in TABLE.items():
+        if for_repository and section in ENGINE_SECTIONS:
+            continue
         path = prefix.split(".")
         for depth, name in enumerate(path):
             if path[: depth + 1] != above[: depth + 1]:

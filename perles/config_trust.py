@@ -12,14 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from perles.config_keys import OPTIONS, Option
+from perles.config_keys import ENGINE_SECTIONS, OPTIONS, Option
 from perles.domain.errors import UsageError
 from perles.provider_config import CLIS, ROLES
 from perles.yamlfile import Node
 
-ENGINE_SECTIONS: Final = frozenset(
-    {"resource_policy", "health_policy", "timeouts", "limits", "notify", "retention"}
-)
 _PREFIX: Final = "orchestration."
 CLIENTS: Final = frozenset(f"{_PREFIX}{role}client" for role in ("", *(f"{r}_" for r in ROLES)))
 _SECTIONS: Final = frozenset(_PREFIX + name for name in (*CLIS, "claude_worker", "claude_observer"))

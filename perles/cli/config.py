@@ -41,7 +41,7 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Overwrite one that is there.")] = False,
     json: Json = False,
 ) -> None:
-    """Write a configuration file with every key, its default and its meaning."""
+    """Write a file with every key that counts in it, its default and its meaning."""
     from perles import config
 
     repo = config.repo_of(Path.cwd())
@@ -51,7 +51,7 @@ def init(
         raise UsageError(f"cannot write {path}: it is there already; --force overwrites it")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(config.render_default())
+        path.write_text(config.render_default(for_repository=not user))
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
     if json:

@@ -26,8 +26,9 @@ _LAST_EVENTS: Final = 64
 
 _OPEN_TURNS: Final = (
     "SELECT t.id, t.workflow_id, t.status, t.created_at, t.started_at, a.name, a.provider, "
-    "a.held_until, k.run, k.title "
-    "FROM turns t JOIN agents a ON a.id = t.agent_id LEFT JOIN tasks k ON k.id = a.task_id "
+    "a.held_until, k.run, k.title, w.token_budget > 0 OR w.cost_budget > 0 AS has_budget "
+    "FROM turns t JOIN agents a ON a.id = t.agent_id JOIN workflows w ON w.id = t.workflow_id "
+    "LEFT JOIN tasks k ON k.id = a.task_id "
     "WHERE t.status IN ('queued', 'starting', 'running') ORDER BY a.role DESC, a.id"
 )
 _READY: Final = (
@@ -53,6 +54,11 @@ _BUDGETS: Final = (
         "cost",
         "USD",
     ),
+)
+_CALLS_LEFT: Final = "SELECT \"limit\" > used FROM resource_usage WHERE resource = 'ai_calls'"
+_ANY_BUDGET: Final = (
+    "SELECT EXISTS (SELECT 1 FROM resource_limits "
+    "WHERE resource IN ('tokens', 'cost_usd') AND value > 0)"
 )
 _LAST_OUTPUT: Final = (
     "SELECT created_at, payload FROM (SELECT turn_id, type, created_at, payload FROM events "
@@ -110,15 +116,14 @@ def doings(connection: Connection, ids: Sequence[str], now: datetime) -> dict[st
 def _turns(
     connection: Connection, wanted: Mapping[str, Any], now: datetime
 ) -> Iterator[tuple[str, Wait]]:
-    budget = ""
     rows = connection.execute(_OPEN_TURNS).fetchall()
-    if any(row["status"] == "queued" for row in rows):
-        budget = used_up(connection)
+    queues = any(row["status"] == "queued" for row in rows)
+    held = _Held.now(connection) if queues else _Held("", False, False)
     for row in rows:
         if row["workflow_id"] not in wanted:
             continue
         if row["status"] == "queued":
-            what = f"waiting, {budget}" if budget else "waiting for an AI call"
+            what = held.by(has_budget=bool(row["has_budget"]))
             wait = Wait(f"{what} ({row['name']})", row["created_at"])
         elif row["held_until"] and datetime.fromisoformat(row["held_until"]) > now:
             # Its CLI sits out a limit by itself, in the middle of a turn.
@@ -128,6 +133,31 @@ def _turns(
             doing, since = _doing(connection, row)
             wait = Wait(f"{row['name']}: {doing}", since)
         yield row["workflow_id"], wait
+
+
+class _Held(NamedTuple):
+    """What holds turns back: a budget of all that is used up, another one, or the calls' number."""
+
+    used_up: str
+    calls_left: bool
+    any_budget: bool
+
+    @classmethod
+    def now(cls, connection: Connection) -> _Held:
+        """As it stands."""
+        left, budget = (
+            bool((connection.execute(query).fetchone() or [0])[0])
+            for query in (_CALLS_LEFT, _ANY_BUDGET)
+        )
+        return cls(used_up(connection), left, budget)
+
+    def by(self, *, has_budget: bool) -> str:
+        """What a turn waits for, whose workflow may have a budget of its own."""
+        if self.used_up:
+            return f"waiting, {self.used_up}"
+        if self.calls_left and (has_budget or self.any_budget):
+            return "waiting, the turns that run have reserved the rest of the budget"
+        return "waiting for an AI call"
 
 
 def used_up(connection: Connection) -> str:

@@ -1,5 +1,6 @@
 """The configuration: files, environment, origins, and mistakes that name their place."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -196,11 +197,26 @@ def test_init_writes_a_file_that_check_finds_fine(home: Home) -> None:
     assert home.perles("config", "init").returncode == 0
     path = home.work / ".perles" / "config.yaml"
 
-    assert "max_workers: 10" in path.read_text()
+    assert "coordinator_client: claude" in path.read_text()
     checked = home.perles("config", "check")
     assert (checked.returncode, checked.stderr) == (0, "")
     assert home.perles("config", "init").returncode == 2  # it is there already
     assert home.perles("config", "init", "--force").returncode == 0
+
+
+def test_init_writes_into_a_repositorys_file_only_what_counts_there(home: Home) -> None:
+    home.perles("config", "init")
+    path = home.work / ".perles" / "config.yaml"
+    bare = re.sub(r"^( *)# (\w+: )", r"\1\2", path.read_text(), flags=re.MULTILINE)
+    path.write_text(bare.replace("  worker_client: codex", "  worker_client: mycli"))
+
+    told = home.perles("config", "check")
+
+    assert told.returncode == 0, told.stderr
+    assert "providers is not used: not trusted" in told.stderr
+    assert "belongs to the engine" not in told.stderr
+    home.perles("config", "init", "--user")
+    assert "max_workers: 10" in home.config_file.read_text()
 
 
 @pytest.mark.parametrize(

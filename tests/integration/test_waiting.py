@@ -6,7 +6,7 @@ import pytest
 
 from perles.store import resource_views
 from perles.store.inbox_views import inbox
-from perles.store.schema import ProviderHold
+from perles.store.schema import ProviderHold, ResourceLimit
 from perles.store.show_views import show_workflow
 from perles.store.views import WorkflowFilter, list_workflows
 from perles.store.waiting_views import waits_for
@@ -55,6 +55,20 @@ def test_a_wait_for_an_ai_call_is_said(crew: Crew) -> None:
     crew.turn(ID, agent, "queued", created_at=crew.at(minutes=2))
 
     assert _said(crew) == ["waiting for an AI call (coordinator), 2m"]
+
+
+@pytest.mark.parametrize("whose", ["its own", "that of all"])
+def test_a_wait_for_budget_that_others_have_reserved_is_said(crew: Crew, whose: str) -> None:
+    id = crew.workflow("wf-bbbbbbbb", token_budget=1000 if whose == "its own" else 0)
+    crew.turn(id, crew.agent(id, "coordinator", "ready"), "queued", created_at=crew.at(minutes=2))
+    crew.insert(ResourceLimit, resource="ai_calls", value=5)
+    if whose == "that of all":
+        crew.insert(ResourceLimit, resource="tokens", value=1000)
+
+    with crew.reading() as connection:
+        (said,) = waits_for(connection, [id], now=crew.now)[id]
+
+    assert said.startswith("waiting, the turns that run have reserved the rest of the budget")
 
 
 @pytest.mark.parametrize("whole_provider", [True, False])

@@ -235,12 +235,14 @@ class ControlPlane(EngineHost):
             numbers = [item["seq"] for item in self.inbox() if item["kind"] != "approval"]
         return self._database.write(lambda tx: insert_acks(tx, numbers))
 
-    def retry(self, ref: str) -> str:
+    def retry(self, ref: str, *, reconfigure: bool = False) -> str:
         """Create a pending workflow that goes on where a failed or stopped one ended; its id.
 
-        What was done stays done. Raises `NotFoundError`, `WrongStateError`.
+        What was done stays done. Agent CLIs are set up as they were for the old one, or, to
+        `reconfigure`, as its work dir's configuration says now. Raises `NotFoundError`,
+        `WrongStateError`, and `UsageError` for a configuration that is wrong.
         """
-        from perles.retry import insert_retry
+        from perles.retry import Kept, insert_retry
 
         if not self.database_path.exists():
             self.get(ref)
@@ -248,7 +250,11 @@ class ControlPlane(EngineHost):
             old_id = resolve(connection, ref)
         new_id = _new_id()
         asker = self._asker("retry", old_id)
-        self._database.write(lambda tx: insert_retry(tx, old_id, new_id, asker))
+        providers = None
+        if reconfigure:
+            folder = Path(self.get(old_id)["work_dir"])
+            providers = Kept(self.config(folder).providers.text or None)
+        self._database.write(lambda tx: insert_retry(tx, old_id, new_id, asker, providers))
         return new_id
 
     def get(self, ref: str) -> dict[str, Any]:

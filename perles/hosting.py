@@ -68,11 +68,11 @@ class EngineHost:
 
         return asker(self.database_path, write, what, workflow_id)
 
-    def config(self) -> Config:
-        """The configuration as it holds here. Raises `UsageError`."""
+    def config(self, work_dir: Path | None = None) -> Config:
+        """The configuration as it holds in a folder, or here. Raises `UsageError`."""
         from perles.config import load
 
-        return load(config_file=self._config_file, home=self.paths.root)
+        return load(config_file=self._config_file, work_dir=work_dir, home=self.paths.root)
 
     def engine_config(self) -> Config:
         """The configuration that an engine has, wherever it is started. Raises `UsageError`."""

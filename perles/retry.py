@@ -1,6 +1,6 @@
 """Retrying: a new workflow that goes on where a failed or stopped one ended."""
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from perles.domain.errors import WrongStateError
 from perles.domain.states import TASK, TaskStatus, WorkflowState
@@ -29,19 +29,33 @@ _TASK_COLUMNS: Final = (
     "inputs",
     "worker",
 )
+
+
+class Kept(NamedTuple):
+    """A configuration of providers, as a workflow keeps it; None for the defaults."""
+
+    text: str | None
+
+
 _DONE_COLUMNS: Final = ("assignee", "attempt", "exit_code", "outputs", "started_at", "ended_at")
 
 
-def insert_retry(tx: Tx, old_id: str, new_id: str, origin: Origin) -> None:
+def insert_retry(
+    tx: Tx, old_id: str, new_id: str, origin: Origin, providers: Kept | None = None
+) -> None:
     """Insert a pending copy of the workflow `old_id`: what was done stays done.
 
-    Its agents' provider sessions are taken up when it starts. Raises
+    Its agents' provider sessions are taken up when it starts. Its providers are set up as the
+    old one's were, unless `providers` has another configuration of them. Raises
     `WrongStateError` for a workflow that is neither failed nor stopped.
     """
     old = tx.need(Workflow, old_id)
     if old.state not in RETRIABLE:
         raise WrongStateError("workflow", old_id, old.state, "retry")
     values: dict[str, Any] = {name: getattr(old, name) for name in _WORKFLOW_COLUMNS}
+    if providers is not None:
+        kept_of_old = journal.decode(old.surroundings)
+        values["surroundings"] = journal.encode({**kept_of_old, "providers": providers.text})
     tx.insert(Workflow, id=new_id, state=WorkflowState.PENDING, retried_from=old_id, **values)
     for label in tx.all(WorkflowLabel, queries.LABELS_OF, workflow_id=old_id):
         tx.insert(WorkflowLabel, workflow_id=new_id, key=label.key, value=label.value)

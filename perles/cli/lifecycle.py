@@ -82,14 +82,24 @@ def archive(selection: Selection, json: Json = False) -> None:
 def retry(
     selection: Selection,
     start: Annotated[bool, typer.Option("--start", help="Start the new ones at once.")] = False,
+    reconfigure: Annotated[
+        bool,
+        typer.Option(
+            "--reconfigure", help="Set up agents as their folder's configuration says now."
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Create new workflows that go on where failed or stopped ones ended."""
+    """Create new workflows that go on where failed or stopped ones ended.
+
+    Agent CLIs are set up as they were for the old ones (executable, arguments, environment),
+    so that one can go on elsewhere and later; --reconfigure takes what holds now.
+    """
     plane = ControlPlane()
     chosen = selection.resolve(plane, ("failed", "stopped"))
 
     def again(ref: str) -> Callable[[], Outcome]:
-        new_id = plane.retry(ref)
+        new_id = plane.retry(ref, reconfigure=reconfigure)
         if start:
             asked = plane.request(new_id, "start", {})
             return lambda: plane.outcome(asked)

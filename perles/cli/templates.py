@@ -1,6 +1,7 @@
 """`perles templates`: what a workflow can be an instance of."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +19,7 @@ from perles.staff import choose
 from perles.templates.catalog import PIPELINE
 from perles.templates.check import check_template
 from perles.templates.pipeline import read_pipeline
+from perles.templates.shell_pipes import outputs_run
 from perles.templates.template import Template, read_templates
 
 app = typer.Typer(help="Templates of workflows.", no_args_is_help=True)
@@ -71,14 +73,17 @@ def check(
         _check_staff(file, plan, config.providers, here=False)
     problem = _problem_here(file, plans, config.providers)
     ignored = [line for template in templates for line in template.ignored]
+    warnings = [line for plan in plans for line in _warnings(plan)]
     if json:
         shown: dict[str, Any] = {
             "path": str(file),
             "templates": [template.key for template in templates],
         }
         shown |= {"tasks": [len(plan.tasks) for plan in plans], "ignored": ignored}
-        print_json(shown | {"problem_here": problem})
+        print_json(shown | {"problem_here": problem, "warnings": warnings})
         return
+    for line in warnings:
+        warn(line)
     for line in ignored:
         warn(f"{line} has no effect")
     if problem is not None:
@@ -89,6 +94,16 @@ def check(
             f"{plan.name}, {len(plan.tasks)} tasks, {plan.workers} workers" for plan in plans
         )
     say(f"{file} is fine: {names}")
+
+
+def _warnings(plan: Plan) -> Iterator[str]:
+    """What may be meant, but runs as code what another task printed."""
+    for task in plan.tasks:
+        for key in outputs_run(task.run or ""):
+            yield (
+                f"task {task.key}: it runs the output of {key} as code, whatever that says; "
+                "make sure that you mean it"
+            )
 
 
 def _read(path: Path) -> tuple[Path, list[Template], list[Plan]]:

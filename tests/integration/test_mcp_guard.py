@@ -225,7 +225,7 @@ async def test_the_official_client_lists_and_calls_tools(shared: Running, mode: 
 
     assert "list_tasks" in {tool.name for tool in listed.tools}
     assert called.structured_content is not None
-    assert [task["task_id"] for task in called.structured_content["tasks"]] == ["a"]
+    assert [task["key"] for task in called.structured_content["tasks"]] == ["a"]
     assert refused.is_error
 
 

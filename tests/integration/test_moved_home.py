@@ -63,7 +63,7 @@ def test_what_was_printed_before_the_move_is_shown(moved: Home) -> None:
     session = Path(moved.json("show", id, "--json")["session_dir"])
     assert session.is_dir()
     assert session.is_relative_to(moved.root)
-    log = moved.perles("dashboard", "--once", "--show", f"{id}:log", "--no-engine")
+    log = moved.perles("dashboard", "--once", "--show", id, "--no-engine")
     assert log.returncode == 0, log.stderr
     assert moved.perles("maintenance", "check").stdout == ""
 

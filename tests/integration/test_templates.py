@@ -1,6 +1,7 @@
 """Templates: three roots, arguments, broken ones that are seen and hide no other."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -168,6 +169,18 @@ def test_what_the_check_passes_can_be_created_and_what_not_is_named(
         assert created.returncode == 0, created.stderr
     else:
         assert said in checked.stderr
+
+
+def test_the_check_tells_of_an_output_that_is_run_as_code(home: Home) -> None:
+    tasks: list[dict[str, Any]] = [
+        {"key": "a", "run": "echo ls"},
+        {"key": "b", "run": "echo {{ tasks.a.output }} | sh", "after": ["a"]},
+    ]
+
+    checked = home.perles("templates", "check", home.pipeline("p", tasks))
+
+    assert checked.returncode == 0
+    assert "task b: it runs the output of a as code" in checked.stderr
 
 
 def test_the_check_tells_what_has_no_effect_and_what_is_not_on_this_machine(home: Home) -> None:

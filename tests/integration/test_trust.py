@@ -120,6 +120,29 @@ def test_a_workflow_has_the_providers_of_the_folder_where_it_was_created(home: H
     assert "done by mine" in home.perles("logs", home.only(), "--raw").stdout
 
 
+def test_a_retry_sets_up_agents_as_before_and_only_where_it_is_asked_as_now(home: Home) -> None:
+    def set_up(exit_code: int) -> None:
+        said = f"print('told {exit_code}')\nraise SystemExit({exit_code})\n"
+        argv = [program(home, f"mine-{exit_code}", said)]
+        providers = {"mine": {"type": "command", "argv": argv}}
+        text = yaml.safe_dump({"orchestration": {"providers": providers}})
+        home.config_file.write_text(text)
+
+    set_up(1)
+    path = home.pipeline("p", [{"key": "a", "prompt": "Say it.", "worker": "mine"}])
+    assert home.perles("run", path).returncode == 1
+    set_up(0)
+    plain = home.perles("retry", home.only(), "--json")
+    (new,) = [row["id"] for row in home.json("list", "--json") if row["state"] == "pending"]
+    assert plain.returncode == 0
+    assert home.perles("run", new).returncode == 1  # as it was
+
+    assert home.perles("retry", new, "--reconfigure").returncode == 0
+
+    (newest,) = [row["id"] for row in home.json("list", "--json") if row["state"] == "pending"]
+    assert home.perles("run", newest).returncode == 0
+
+
 def test_limits_of_a_repository_are_nobodys(home: Home) -> None:
     limits = {"control_plane": {"resource_policy": {"max_workers": 1, "max_workflows_running": 1}}}
     folder = _repository(home, {"orchestration": limits})

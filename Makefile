@@ -20,7 +20,7 @@ demo: $(READY)  ## run a pipeline over this repository, in a home folder of its 
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
 test: $(READY)  ## run the tests
-	$(BIN)/python -m pytest -q -n 4
+	$(BIN)/python -m pytest -q -n 4 --dist worksteal
 
 soak: $(READY)  ## kill engines, agents and launchers, N=200 times
 	$(BIN)/python -m tests.crash.soak $(or $(N),200) $(SEED)

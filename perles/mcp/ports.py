@@ -20,6 +20,7 @@ from typing import Final
 
 from perles.keeper.loop import receive_with, send_with
 from perles.keeper.whereabouts import connect, peer
+from perles.paths import Paths
 
 log = logging.getLogger(__name__)
 
@@ -118,14 +119,17 @@ class Ports:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         try:
-            child = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", CODE, ROOT],
-                cwd=self._home,
-                env={"PERLES_HOME": str(self._home)},
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+            # Its output is never ours: it outlives us, and a reader of ours would wait for it.
+            with Paths(self._home).engine_log().open("ab") as output:
+                child = subprocess.Popen(
+                    [sys.executable, "-I", "-S", "-c", CODE, ROOT],
+                    cwd=self._home,
+                    env={"PERLES_HOME": str(self._home)},
+                    stdin=theirs.fileno(),
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
         except OSError as error:
             ours.close()
             log.error("cannot start the keeper of the ports: %s; trying again", error.strerror)

@@ -14,12 +14,14 @@ from threading import Thread
 
 import pytest
 
+from perles.agents.families import family
 from perles.keeper import calls, exchange, main, refusals
 from perles.keeper.loop import receive_with, send_with
 from perles.keeper.main import LOCK_NAME, SOCKET_NAME, Keeper
 from perles.keeper.whereabouts import keeper_of
 from perles.mcp import ports
 from perles.mcp.ports import Ports
+from tests.integration.cli import Home
 
 DEADLINE = 20.0
 CALL = (
@@ -357,6 +359,21 @@ def test_a_keeper_that_is_killed_is_replaced_and_its_ports_stay_open(tmp_path: P
         return answer
 
     assert asyncio.run(answer_one_call()).endswith(b"done")
+
+
+def test_nothing_that_outlives_an_engine_holds_its_output_open(home: Home) -> None:
+    engine = home.popen("serve", "--foreground")
+    home.wait_for("the engine", lambda: home.perles("engine", "status").returncode == 0)
+    file = home.pipeline("p", [{"key": "a", "run": "echo begun; sleep 61"}])
+    id = home.perles("create", file).stdout.strip()
+    assert home.perles("start", id).returncode == 0
+    home.wait_for("the command", lambda: "begun" in home.perles("logs", id).stdout)
+
+    engine.kill()
+    engine.communicate(timeout=DEADLINE)  # ends when nobody holds the pipes any more
+
+    left = family([f"PERLES_HOME={home.root}"])
+    assert len(left) > 1  # the keeper and the agent
 
 
 def test_json_of_a_refusal_can_be_read(kept: Kept) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from perles.agents import prompts
-from perles.agents.cli import SERVER, as_json, bearer, with_system
+from perles.agents.cli import SERVER, TOOL_SECONDS, as_json, bearer, with_system
 from perles.agents.executable import find_executable
 from perles.agents.failures import classify
 from perles.agents.lines import (
@@ -87,10 +87,7 @@ class CommandProvider:
         if settings.prompt == "file":
             files["prompt.txt"] = prompt
         if self.has_mcp:
-            # Some take the one name for an address, some the other.
-            address = {"url": turn.mcp_url, "httpUrl": turn.mcp_url}
-            server = {"type": "http", **address, "headers": bearer(turn), "trust": True}
-            files["mcp.json"] = as_json({"mcpServers": {SERVER: server}})
+            files["mcp.json"] = as_json({"mcpServers": {SERVER: _server(turn)}})
         argv = [_filled(word, values) for word in template]
         program = find_executable(
             self.name, configured=argv[0], environ=turn.environ, hint=f"see {settings.name}.argv"
@@ -119,6 +116,24 @@ class CommandProvider:
     def advice(self) -> str:
         """What a person does when the login does not hold."""
         return f"check the login or key of {self.name}"
+
+
+def _server(turn: TurnContext) -> dict[str, Any]:
+    """Our server in the words of several CLIs: each passes over those that it does not know.
+
+    Some take the one name for its address, some the other; newer ones show tools to the
+    model only after it has searched for them, save where they are told otherwise.
+    """
+    return {
+        "type": "http",
+        "url": turn.mcp_url,
+        "httpUrl": turn.mcp_url,
+        "headers": bearer(turn),
+        "trust": True,
+        "timeout": TOOL_SECONDS * 1000,
+        "alwaysLoad": True,
+        "alwaysLoadTools": True,
+    }
 
 
 def _filled(word: str, values: Mapping[str, str]) -> str:

@@ -50,7 +50,8 @@ _PATTERNS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
             r"|error sending request for url|socket hang up|getaddrinfo"
             r"|network (?:error|is unreachable)"
             r"|\bE(?:CONNREFUSED|CONNRESET|NOTFOUND|TIMEDOUT|AI_AGAIN|NETUNREACH|HOSTUNREACH)\b"
-            r"|(?:could not|cannot|failed to|unable to) (?:resolve|connect)(?! to (?:the )?mcp)"
+            r"|(?:could(?:n't| not)|cannot|failed to|unable to) (?:resolve|connect)"
+            r"(?! to (?:the )?mcp)"
             r"|connection (?:refused|reset|timed out|closed|aborted)|name resolution|dns error",
         ),
         (

@@ -114,6 +114,13 @@ def usage(**numbers: Any) -> AgentEvent:
     return AgentEvent(Kind.USAGE, "", {key: value for key, value in numbers.items() if value})
 
 
+def _told_line(complaint: str) -> str:
+    """The line that says most: the last that calls itself an error, else the last."""
+    lines = complaint.split("\n")
+    errors = [line for line in lines if line.lstrip().lower().startswith("error:")]
+    return (errors or lines)[-1]
+
+
 def ends_turn(event: AgentEvent) -> AgentEvent:
     """The event of a failure after which nothing good can come: the turn is ended at once."""
     return AgentEvent(event.kind, event.text, {**event.data, "ends_turn": True})
@@ -156,7 +163,7 @@ class JsonLineParser:
         if exit_code == 0:
             return Outcome(False, "crashed", without_result(self._other), said)
         complaint = stderr_tail.strip() or self._other
-        last = complaint.rpartition("\n")[2][:500]
+        last = _told_line(complaint)[:500]
         how = ended(exit_code)
         kind = classify(complaint)
         return Outcome(False, kind, ": ".join(filter(None, (how, last))), said)

@@ -16,6 +16,13 @@ PACKAGES = {
     "opencode": "opencode-ai@1.18.33",
     "gemini": "@google/gemini-cli@0.61.0",
 }
+OTHERS = {
+    "qwen": "@qwen-code/qwen-code@0.24.4",
+    "amp": "@sourcegraph/amp@0.0.1790142911-g7618fb",
+}
+"""CLIs that docs/agents.md describes by hand, or that cannot be driven without an account."""
+PROGRAMS = {"amp": "@ampcode/cli-linux-x64/amp"}
+"""Where a program lies that npm only links by a script, which a newer npm does not run unasked."""
 VERSIONS = ("pinned", "newest")
 """Each test runs with both: what was known to work, and what people install today."""
 KEY = "sk-scripted-0123456789"
@@ -32,7 +39,7 @@ def cache_folder() -> Path:
 
 def package_of(name: str, version: str) -> str:
     """The npm package of a CLI, with its version. Raises `OSError` where npm does not tell it."""
-    pinned = PACKAGES[name]
+    pinned = {**PACKAGES, **OTHERS}[name]
     if version == "pinned":
         return pinned
     bare = pinned.rpartition("@")[0]
@@ -70,7 +77,7 @@ def install(name: str, version: str = "pinned") -> Path:
     """The CLI's program, installed where it is missing. Raises `OSError` where npm cannot."""
     package = package_of(name, version)
     folder = cache_folder() / package.replace("/", "_").replace("@", "_")
-    program = folder / "node_modules" / ".bin" / name
+    program = folder / "node_modules" / (PROGRAMS.get(name) or f".bin/{name}")
     if program.exists():
         return program
     npm = _npm()

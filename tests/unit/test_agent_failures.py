@@ -35,6 +35,8 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
         ("", 402, "billing"),
         ("API Error: Connection error.", None, "offline"),
         ("TypeError: fetch failed", None, "offline"),
+        ("Error: Couldn't connect to the Amp server at https://x.", None, "offline"),
+        ("No API key found. Starting login flow...", None, "auth"),
         ("connect ECONNREFUSED 127.0.0.1:443", None, "offline"),
         ("getaddrinfo ENOTFOUND api.anthropic.com", None, "offline"),
         ("stream disconnected before completion: error sending request for url", None, "offline"),

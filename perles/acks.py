@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 
 from perles.domain.errors import NotFoundError, UsageError
+from perles.origin import Origin
+from perles.store import journal
 from perles.store.database import Tx
 from perles.store.inbox_views import KINDS
 from perles.store.schema import Event, InboxAck
 
 
-def insert_acks(tx: Tx, numbers: Sequence[int]) -> int:
+def insert_acks(tx: Tx, numbers: Sequence[int], origin: Origin) -> int:
     """Acknowledge events by their seq; how many were not before. All of them, or none.
 
-    Raises `NotFoundError` for one that is not in the inbox, `UsageError` for an approval.
+    `origin` is who does it. Raises `NotFoundError` for one that is not in the inbox,
+    `UsageError` for an approval.
     """
     count = 0
     for seq in dict.fromkeys(numbers):
@@ -23,6 +26,6 @@ def insert_acks(tx: Tx, numbers: Sequence[int]) -> int:
         if event is None or event.type not in KINDS:
             raise NotFoundError("inbox entry", str(seq), "perles inbox shows the numbers")
         if tx.get(InboxAck, seq) is None:
-            tx.insert(InboxAck, seq=seq)
+            tx.insert(InboxAck, seq=seq, origin=journal.encode(origin.payload()))
             count += 1
     return count

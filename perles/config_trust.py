@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from perles.config_keys import ENGINE_SECTIONS, OPTIONS, Option
 from perles.domain.errors import UsageError
 from perles.provider_config import CLIS, ROLES
-from perles.yamlfile import Node
+from perles.yamlfile import Node, read_bytes
 
 _PREFIX: Final = "orchestration."
 CLIENTS: Final = frozenset(f"{_PREFIX}{role}client" for role in ("", *(f"{r}_" for r in ROLES)))
@@ -116,7 +116,7 @@ def _store(home: Path) -> Path:
 
 def _kept(home: Path) -> dict[str, str]:
     try:
-        found = json.loads(_store(home).read_text())
+        found = json.loads(read_bytes(_store(home)))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:

@@ -230,10 +230,10 @@ class ControlPlane(EngineHost):
         """Take note of inbox entries by their seq; how many. Raises `NotFoundError`."""
         from perles.acks import insert_acks
 
-        self.need_person("acknowledge inbox entries")
+        origin = self.need_person("acknowledge inbox entries")
         if everything:
             numbers = [item["seq"] for item in self.inbox() if item["kind"] != "approval"]
-        return self._database.write(lambda tx: insert_acks(tx, numbers))
+        return self._database.write(lambda tx: insert_acks(tx, numbers, origin))
 
     def retry(self, ref: str, *, reconfigure: bool = False) -> str:
         """Create a pending workflow that goes on where a failed or stopped one ended; its id.

@@ -9,6 +9,7 @@ from perles.config import Config, repo_of
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
 from perles.domain.plain import is_one_line, is_text
+from perles.domain.secrecy import texts_of
 from perles.domain.spec_types import check_types
 from perles.domain.specs import Plan, WorkflowSpec
 from perles.domain.states import PRIORITIES, TASK
@@ -103,6 +104,8 @@ def catalog(paths: Paths, work_dir: Path) -> Catalog:
 def insert_workflow(tx: Tx, workflow_id: str, prepared: Prepared, origin: Origin) -> None:
     """Store the workflow, its labels, its tasks and their events."""
     spec, plan = prepared.spec, prepared.plan
+    for variables in (spec.args, *(task.env for task in plan.tasks)):
+        tx.secrets.tell(workflow_id, texts_of(variables))
     tx.insert(
         Workflow,
         id=workflow_id,
@@ -133,6 +136,7 @@ def insert_workflow(tx: Tx, workflow_id: str, prepared: Prepared, origin: Origin
     }
     journal.append(tx, "workflow.created", payload, workflow_id=workflow_id)
     _insert_tasks(tx, workflow_id, plan)
+    tx.secrets.forget(workflow_id)  # from now on its rows tell
 
 
 def _insert_tasks(tx: Tx, workflow_id: str, plan: Plan) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from perles.domain.errors import UsageError
-from perles.domain.secrecy import is_secret
+from perles.domain.secrecy import is_secret, texts_of
 from perles.yamlfile import Node, parse
 
 DEFAULT_CLIENT: Final = "claude"
@@ -335,3 +335,14 @@ def _expanded(name: str, variable: Variable, environ: Mapping[str, str], provide
         return environ[wanted]
 
     return _VARIABLE.sub(value, variable.text)
+
+
+def secrets_handed_out(providers: Providers, environ: Mapping[str, str]) -> set[str]:
+    """The secrets that agents get from this environment and the providers' own variables."""
+    found = texts_of(environ)
+    for settings in (*providers.settings.values(), *providers.role_settings.values()):
+        try:
+            found |= texts_of(settings.environment(environ))
+        except UsageError:
+            continue  # it lacks a variable: no agent of it is started
+    return found

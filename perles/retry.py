@@ -65,6 +65,7 @@ def insert_retry(
     journal.append(tx, "workflow.created", {**payload, "by": by}, workflow_id=new_id)
     journal.append(tx, "workflow.retried", {"as": new_id, "by": by}, workflow_id=old_id)
     unblock(tx, new_id)
+    tx.secrets.forget(new_id)  # its rows had not told them yet
 
 
 def _copy_tasks(tx: Tx, old_id: str, new_id: str) -> int:

@@ -7,8 +7,11 @@ Scalars keep their raw text: `version: 1.10` is "1.10".
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -161,11 +164,28 @@ def read(path: Path) -> Node:
     return parse(read_text(path), str(path))
 
 
-def read_text(path: Path) -> str:
-    """The text of a file. Raises `UsageError` when it is missing, too large, or not UTF-8."""
+def read_bytes(path: Path, limit: int = MAX_BYTES, *, pipes: bool = False) -> bytes:
+    """The first `limit` bytes of a regular file, which may be a link to one. Raises `OSError`.
+
+    In a repository anything may stand in a file's place, and opening a pipe or reading a device
+    would never end. `pipes` are read too, where a person named one: `<(command)`, /dev/stdin.
+    """
+    waits = 0 if pipes else os.O_NONBLOCK
+    fd = os.open(path, os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC | waits)
+    with os.fdopen(fd, "rb") as file:
+        mode = os.fstat(fd).st_mode
+        if not (stat.S_ISREG(mode) or (pipes and stat.S_ISFIFO(mode))):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        return file.read(limit)
+
+
+def read_text(path: Path, *, pipes: bool = False) -> str:
+    """The text of a file. Raises `UsageError` when it is missing, too large, or not UTF-8.
+
+    `pipes` as for `read_bytes`.
+    """
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+        content = read_bytes(path, MAX_BYTES + 1, pipes=pipes)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}; check the name") from error
     if len(content) > MAX_BYTES:

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from perles.workspace import door
+
 
 class CliFolder(NamedTuple):
     """A folder below the home: what is shared with the person's, and what may only be read.
@@ -116,8 +118,7 @@ def _no_link(place: Path) -> None:
 def _copied(theirs: Path, mine: Path) -> Path:
     """The agent's copy, made once. It cannot replace it: only what is in it is its own."""
     if not mine.exists():
-        with theirs.open("rb") as file:
-            content = file.read(MAX_COPY)
+        content = door.read_small(theirs, MAX_COPY, foreign=True)
         mine.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with os.fdopen(os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(content)

@@ -23,7 +23,9 @@ ENTRY_POINTS = "perles.providers"
 class TaskBrief:
     """A task as an agent is told of it. `timeout` is in seconds, None means no limit.
 
-    `earlier` tells what became of the attempt before this one, "" where there was none.
+    `env` is what it knows of earlier tasks; of its own `variables` it has the names: their
+    values, which may be secrets, reach its process by `TurnContext`. `earlier` tells what
+    became of the attempt before this one, "" where there was none.
     """
 
     key: str
@@ -35,6 +37,7 @@ class TaskBrief:
     attempt: int
     note: str = ""
     earlier: str = ""
+    variables: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,8 @@ class TurnContext:
     for the first turn. `token` is secret: environment or 0600 files only.
     `system_prompt` tells the agent its role; "" where it needs none. `environ` is
     what the engine was started with, for finding programs and filling in `${VAR}`.
-    `usd_left` is what the budgets of money leave, None where there is none.
+    `usd_left` is what the budgets of money leave, None where there is none. `task` is the
+    key of the task in hand, and `variables` are its own: secret, as the token is.
     """
 
     workflow_id: str
@@ -72,6 +76,8 @@ class TurnContext:
     system_prompt: str = ""
     environ: Mapping[str, str] = field(default_factory=dict)
     usd_left: float | None = None
+    task: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,11 +15,12 @@ from perles.cli.output import age, print_json, say, warn
 from perles.cli.transcript import lines_of
 from perles.config import load
 from perles.domain.errors import UsageError
+from perles.domain.secrecy import longest_first, masked
 from perles.paths import Paths, home
-from perles.provider_config import Providers
+from perles.provider_config import Providers, secrets_handed_out
 from perles.store import views
 from perles.store.references import resolve
-from perles.store.turn_views import TurnOutput, turns_of
+from perles.store.turn_views import TurnOutput, secrets_of, turns_of
 from perles.store.waiting_views import first_line
 from perles.text import clean, settled
 from perles.workspace import door
@@ -40,7 +41,9 @@ def command(
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they print.")] = False,
     stderr: Annotated[bool, typer.Option("--stderr", help="Standard error instead.")] = False,
-    raw: Annotated[bool, typer.Option("--raw", help="Lines as they came, no headings.")] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Lines as they came: no headings, secrets unmasked.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Print what agents printed, turn by turn."""
@@ -49,12 +52,13 @@ def command(
     path = Paths(home(os.environ)).database_path()
     with views.reading(path) as connection:
         workflow_id = resolve(connection, id)
+        secrets = secrets_of(connection, workflow_id)
 
     def turns() -> list[TurnOutput]:
         with views.reading(path) as connection:
             return turns_of(connection, workflow_id, agent=agent, number=turn)
 
-    printer = _Printer(stderr=stderr, raw=raw, as_json=json)
+    printer = _Printer(stderr=stderr, raw=raw, as_json=json, secrets=secrets)
     found = turns()
     for one in found:
         printer.show(one)
@@ -86,9 +90,11 @@ def _follow(
 class _Printer:
     """Prints turns, each from where it was left."""
 
-    def __init__(self, *, stderr: bool, raw: bool, as_json: bool) -> None:
+    def __init__(self, *, stderr: bool, raw: bool, as_json: bool, secrets: set[str]) -> None:
         self._stderr, self._raw, self._json = stderr, raw, as_json
-        self._providers = Providers() if raw or stderr else load().providers
+        self._providers = Providers() if raw else load().providers
+        secrets |= secrets_handed_out(self._providers, os.environ)
+        self._secrets = () if raw else longest_first(secrets)
         self._read: dict[int, _Reading] = {}
         self._ended: set[int] = set()
         self._last: int | None = None
@@ -132,18 +138,19 @@ class _Printer:
             for line in text.split("\n"):
                 self._object(turn, line, parser)
         elif parser is None:  # all at once: line by line costs ten times as much
-            print(clean(settled(text), lines=True))
+            print(masked(clean(settled(text), lines=True), self._secrets))
         elif shown := list(_shown(settled(text), parser)):
-            print("\n".join(shown))
+            print(masked("\n".join(shown), self._secrets))
 
     def _object(self, turn: TurnOutput, line: str, parser: Parser | None) -> None:
         about = {"agent": turn.agent, "turn": turn.number}
         if parser is None:
-            print_json({**about, "kind": "line", "text": line}, line=True)
+            found = {**about, "kind": "line", "text": line}
+            print_json(masked(found, self._secrets), line=True)
             return
         for event in parser.feed(settled(line)):
             found = {**about, "kind": str(event.kind), "text": event.text, "data": dict(event.data)}
-            print_json(found, line=True)
+            print_json(masked(found, self._secrets), line=True)
 
     def _head(self, turn: TurnOutput) -> None:
         first = "" if self._last is None else "\n"

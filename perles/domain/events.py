@@ -26,6 +26,8 @@ _OTHER_TYPES: Final = {
     "workflow.archived",
     "workflow.changed",
     "turn.queued",
+    "turn.allowance_used_up",
+    "turn.left_out",
     "workflow.retried",
     "agent.usage",
     "agent.cost_differs",

@@ -82,8 +82,12 @@ class Account:
         self._journal("agent.cost_differs", payload)
 
     def _journal(self, type: str, payload: dict[str, Any]) -> None:
+        """An event, as long as the turn may have more: what was used is counted all the same."""
         live = self._live
-        journal.append(
+        if not live.output.is_open:
+            live.output.leave_out(0)
+            return
+        size = journal.append(
             self._tx,
             type,
             payload,
@@ -91,6 +95,7 @@ class Account:
             agent_id=live.agent_id,
             turn_id=live.turn_id,
         )
+        live.output.take(size)
 
 
 def _measured(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from perles.engine import budget, calls, fault, holds, queries
 from perles.engine.context import Context
 from perles.store import journal
 from perles.store.database import Tx
-from perles.store.schema import Agent, Message, Turn, Workflow
+from perles.store.schema import Agent, Message, Task, Turn, Workflow
 from perles.store.transition import fire
 from perles.workspace.session import agent_folder, new_token, read_token, token_hash
 
@@ -137,6 +137,7 @@ def turn_context(
 ) -> TurnContext:
     """What the provider may use to launch the turn."""
     session = context.paths.found(workflow.session_dir or "")
+    task = None if agent.task_id is None else context.reader.get(Task, agent.task_id)
     role = system_prompt(
         agent.role, agent=agent.name, work_dir=workflow.work_dir, has_mcp=provider.has_mcp
     )
@@ -155,4 +156,6 @@ def turn_context(
         system_prompt=role,
         environ=context.environ_of(workflow),
         usd_left=budget.usd_left(context.reader, context.policy(), workflow),
+        task=None if task is None else task.key,
+        variables={} if task is None else journal.decode(task.env),
     )

@@ -15,14 +15,13 @@ def task_brief(tx: Tx, task: Task, *, attempt: int, note: str = "") -> TaskBrief
     What it says of earlier tasks' outputs is filled in as they are now.
     """
     body, run = task.body, task.run
-    env: dict[str, str] = journal.decode(task.env)
+    env: dict[str, str] = {}
     if "{{" in body or needs_outputs(run or ""):
         tasks = tx.all(Task, queries.TASKS_OF, workflow_id=task.workflow_id)
         said = {one.key: str(journal.decode(one.outputs).get("output", "")) for one in tasks}
         body = fill(body, said)
         if run:
-            run, outputs = fill_command(run, said)
-            env = {**env, **outputs}
+            run, env = fill_command(run, said)
     return TaskBrief(
         key=task.key,
         title=task.title,
@@ -33,4 +32,5 @@ def task_brief(tx: Tx, task: Task, *, attempt: int, note: str = "") -> TaskBrief
         attempt=attempt,
         note=note,
         earlier=of_earlier(task),
+        variables=sorted(journal.decode(task.env)),
     )

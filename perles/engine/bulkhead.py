@@ -6,11 +6,13 @@ A database that cannot be used is no turn's fault: `DatabaseError` passes.
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from perles.agents import bounds
 from perles.agents.provider import Outcome
-from perles.domain.errors import PerlesError
+from perles.domain.errors import DatabaseError, PerlesError
 from perles.engine import queries
 from perles.engine.context import log
 from perles.store.database import Tx
@@ -53,3 +55,16 @@ class Troubles:
             self._told.clear()
         self._told[key] = now + SILENT_SECONDS
         log.error("%s failed, and is tried again", what, exc_info=error)
+
+    @contextmanager
+    def apart(self, what: str) -> Iterator[None]:
+        """Do one thing of many: what it raises is told, and the others go on.
+
+        Raises `DatabaseError`.
+        """
+        try:
+            yield
+        except DatabaseError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the bulkhead
+            self.tell(what, error)

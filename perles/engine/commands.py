@@ -20,6 +20,7 @@ from perles.domain.errors import (
 from perles.domain.states import COMMAND
 from perles.engine import fault, queries
 from perles.engine.admission import ask_for_worker
+from perles.engine.allowance import MAX_REFUSED, CallAllowances, shortened
 from perles.engine.context import Context, log
 from perles.engine.handlers import ACTIONS, TOOLS
 from perles.engine.handlers.base import ToolCall, origin_of
@@ -42,6 +43,7 @@ class Commands:
         self._context = context
         self._lanes: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._allowances = CallAllowances(context)
         self._in_hand: set[int] = set()
         """Ids of the commands that were taken: one that waits in its lane is still `queued`."""
 
@@ -101,6 +103,7 @@ class Commands:
         if command.workflow_id is not None and command.kind in _CLOSING:
             self._context.closing.discard(command.workflow_id)
             self._context.turns.forget(command.workflow_id)
+            self._context.database.secrets.forget(command.workflow_id)
 
     async def _run(self, command: Command) -> None:
         write = self._context.writer.write
@@ -145,6 +148,9 @@ class Commands:
                 answered = context.reader.first(Command, queries.COMMAND_OF_REQUEST, **values)
                 if answered is not None:
                     return _answer_of(answered, kind)
+            allowance, size = self._allowances.of(caller), len(journal.encode(args))
+            if not allowance.admits(kind, size):
+                raise ToolError(allowance.refusal(kind))
             if caller.workflow_id in context.closing:
                 raise ToolError("cannot do this any more: the workflow is ending; end your turn")
             printed = None
@@ -157,15 +163,21 @@ class Commands:
             except DatabaseError:
                 raise
             except PerlesError as error:
+                if not allowance.is_open:
+                    allowance.leave_out(size)
+                    raise
                 text, waits = str(error), isinstance(error, NoWorkerSlotError) and error.waits
 
-                def refuse(tx: Tx) -> None:
-                    _refused(tx, caller, kind, args, key, text)
+                def refuse(tx: Tx) -> int:
+                    kept = _refused(tx, caller, kind, args, key, text)
                     if waits:
                         ask_for_worker(tx, caller.workflow_id, text)
+                    return kept
 
-                await context.writer.write(refuse)
+                size = await context.writer.write(refuse)
+                await self._allowances.take(caller, allowance, size)
                 raise
+            await self._allowances.take(caller, allowance, size)
         fault.at("tool.after-commit")
         context.kick()
         return result
@@ -199,6 +211,7 @@ def _call(
         raise ToolError(
             f"cannot {kind}: the workflow is {workflow.state} and you are {agent.status}"
         )
+    args = tx.secrets.mask(tx, caller.workflow_id, args)
     command_id = _record(tx, caller, kind, args, key)
     fire(tx, COMMAND, command_id, "run", changes={"started_at": tx.now})
     result = TOOLS[kind](ToolCall(tx, context, workflow, agent, args, printed))
@@ -210,11 +223,14 @@ def _call(
 
 def _refused(
     tx: Tx, caller: Caller, kind: str, args: dict[str, Any], key: str | None, error: str
-) -> None:
+) -> int:
+    """Record a call that was refused; the characters that it takes."""
+    args, error = tx.secrets.mask(tx, caller.workflow_id, (shortened(args), error[:MAX_REFUSED]))
     command_id = _record(tx, caller, kind, args, key)
     changes = {"finished_at": tx.now, "error": error}
     payload = {"kind": kind, "error": error}
     fire(tx, COMMAND, command_id, "reject", changes=changes, payload=payload)
+    return len(journal.encode(args)) + 2 * len(error)
 
 
 def _record(tx: Tx, caller: Caller, kind: str, args: dict[str, Any], key: str | None) -> int:

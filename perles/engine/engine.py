@@ -29,7 +29,7 @@ from perles.engine.lease_audit import audit_leases
 from perles.engine.notify import Notifier
 from perles.engine.outcome import retry_coordinators
 from perles.engine.reconcile import reconcile
-from perles.engine.reload import reload, tell_limits
+from perles.engine.reload import hide_secrets, reload, tell_limits
 from perles.engine.retention import RetentionSweep
 from perles.engine.supervisor import Supervisor
 from perles.engine.sweeps import HEARTBEAT_SECONDS, Sweep, Sweeps
@@ -162,6 +162,7 @@ class Engine:
         return self._running
 
     async def _host(self, context: Context, errand: frozenset[str] | None) -> None:
+        hide_secrets(context)
         commands = Commands(context)
         servers = McpServers(EngineToolHost(context, commands), self._paths.root)
         context.turns = self._turns = Turns(context)

@@ -9,12 +9,14 @@ timer that runs: it begins again when the wait is over.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from perles.config import HealthPolicy
 from perles.domain.clock import from_text, to_text
-from perles.domain.errors import PerlesError
+from perles.domain.errors import DatabaseError, PerlesError
 from perles.engine import health_queries, recovery
+from perles.engine.bulkhead import Troubles
 from perles.engine.commands import Commands
 from perles.engine.context import Context, log
 from perles.engine.effort import Effort
@@ -47,6 +49,7 @@ class HealthMonitor:
         self._at_work: set[str] = set()
         """Whose processes did something although nothing was heard, at the last look."""
         self._steps: dict[str, asyncio.Task[None]] = {}
+        self._troubles = Troubles()
 
     @property
     def _policy(self) -> HealthPolicy:
@@ -68,7 +71,7 @@ class HealthMonitor:
         rows = [row for row in rows if row["id"] not in self._steps]
         soon = now + timedelta(seconds=MARGIN * self.interval)
         seen = self._signals_of(rows, now, soon)
-        suspects = {id for id, signals in seen.items() if _is_suspect(signals, self._policy, soon)}
+        suspects = {id for id in list(seen) if self._is_suspect(seen, id, soon)}
         suspects |= self._at_work & set(seen)
         quiet = self._workers.suspects(rows, soon)
         lives = self._context.turns.of_any(suspects, {row["turn_id"] for row in quiet})
@@ -78,12 +81,13 @@ class HealthMonitor:
         self._at_work = {live.workflow_id for live in lives if works.get(live.turn_id)}
         stuck = set(self._steps)
         for workflow_id, signals in seen.items():
-            findings = self._judge(workflow_id, signals, now)
-            if workflow_id in in_doubt | self._at_work:
-                findings = [finding for finding in findings if finding.kind == "recovered"]
-            stuck |= {workflow_id for finding in findings if finding.kind == "stuck"}
-            for finding in findings:
-                await self._act(workflow_id, finding)
+            with self._troubles.apart(f"looking at {workflow_id}"):
+                findings = self._judge(workflow_id, signals, now)
+                if workflow_id in in_doubt | self._at_work:
+                    findings = [finding for finding in findings if finding.kind == "recovered"]
+                stuck |= {workflow_id for finding in findings if finding.kind == "stuck"}
+                for finding in findings:
+                    await self._act(workflow_id, finding)
         alone = [row for row in quiet if row["workflow_id"] not in stuck]
         for workflow_id, step in await self._workers.judge(alone, works, self._floor, now):
             self._begin(workflow_id, step)
@@ -128,8 +132,16 @@ class HealthMonitor:
     async def _note(self, rows: Sequence[Any]) -> None:
         """Keep what was heard, once a sweep however many events."""
         heard = [r for r in rows if r["beat"] or r["progress"] or r["health"] == "unknown"]
-        if heard:
+        if not heard:
+            return
+        try:
             await self._context.writer.write(lambda tx: _note(tx, heard))
+        except DatabaseError:
+            raise
+        except Exception:  # noqa: BLE001 - one of them raised it: the others are noted alone
+            for row in heard:
+                with self._troubles.apart(f"noting what was heard of {row['id']}"):
+                    await self._context.writer.write(partial(_note, rows=[row]))
 
     def _signals_of(self, rows: Sequence[Any], now: datetime, soon: datetime) -> dict[str, Signals]:
         """The signals of those that wait, are not well, or will not be at `soon`; told by texts,
@@ -141,7 +153,8 @@ class HealthMonitor:
         for row in rows:
             waits = _waits(row, present)
             if waits or row["health"] != "healthy" or not _is_well(row, heard, moved):
-                found[row["id"]] = self._signals(row, waits)
+                with self._troubles.apart(f"looking at {row['id']}"):
+                    found[row["id"]] = self._signals(row, waits)
         return found
 
     def _signals(self, row: Any, waits: str | None) -> Signals:
@@ -158,6 +171,16 @@ class HealthMonitor:
             last_recovery=_latest(excused, last) if last else None,
             waits_for=waits,
         )
+
+    def _is_suspect(self, seen: dict[str, Signals], workflow_id: str, soon: datetime) -> bool:
+        """Whether its processes are to be looked at."""
+        try:
+            found = judge(seen[workflow_id], self._policy, soon)
+        except Exception as error:  # noqa: BLE001 - the bulkhead: the others are judged
+            self._troubles.tell(f"looking at {workflow_id}", error)
+            del seen[workflow_id]
+            return False
+        return any(finding.kind != "recovered" for finding in found)
 
     def _judge(self, workflow_id: str, signals: Signals, now: datetime) -> list[Finding]:
         if signals.waits_for is not None or workflow_id in self._at_work:
@@ -192,10 +215,6 @@ def _is_well(row: Any, heard: str, moved: str) -> bool:
     beat = row["beat"] or row["last_heartbeat_at"]
     progress = row["progress"] or row["last_progress_at"]
     return bool(beat and beat > heard and progress and progress > moved)
-
-
-def _is_suspect(signals: Signals, policy: HealthPolicy, soon: datetime) -> bool:
-    return any(finding.kind != "recovered" for finding in judge(signals, policy, soon))
 
 
 def _waits(row: Any, now: str) -> str | None:

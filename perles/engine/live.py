@@ -14,6 +14,7 @@ from perles.agents.provider import Outcome, Parser, Provider, computes, silent_s
 from perles.agents.session_log import SessionReader
 from perles.config import ResourcePolicy
 from perles.engine import metering
+from perles.engine.allowance import Allowance
 from perles.engine.context import Context
 from perles.engine.outcome import Ending
 from perles.engine.source import Source
@@ -65,6 +66,8 @@ class LiveTurn:
     unanswered: Unanswered = field(default_factory=Unanswered)
     done: asyncio.Event = field(default_factory=asyncio.Event)
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    output: Allowance = field(default_factory=Allowance.output)
+    calls: Allowance = field(default_factory=Allowance.calls)
 
     @classmethod
     def of(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from perles.agents.output import Batch
@@ -13,6 +13,7 @@ from perles.domain.staffing import BUILTIN
 from perles.domain.states import AGENT, TURN
 from perles.engine import admission, budget, enforcement, fault, holds, mail, queries, reports
 from perles.engine.account import Account
+from perles.engine.allowance import tell_left_out
 from perles.engine.bulkhead import UNHANDLED, has_failed_so_again
 from perles.engine.closing import request_end
 from perles.engine.notices import heed
@@ -52,11 +53,6 @@ class Ending:
 
 def apply_batch(tx: Tx, live: LiveTurn, batch: Batch) -> None:
     """Journal what an agent printed, with its usage, and move the turn's offset: all or nothing."""
-    about: dict[str, Any] = {
-        "workflow_id": live.workflow_id,
-        "agent_id": live.agent_id,
-        "turn_id": live.turn_id,
-    }
     moved = tx.run(
         queries.MOVE_OFFSET,
         id_=live.turn_id,
@@ -69,21 +65,38 @@ def apply_batch(tx: Tx, live: LiveTurn, batch: Batch) -> None:
             f"cannot journal output of turn {live.turn_id}: it was read beyond {live.offset} before"
         )
     policy = live.policy()
-    changes: dict[str, Any] = {"last_activity_at": tx.now}
     account = Account(tx, policy, live)
+    changes: dict[str, Any] = {"last_activity_at": tx.now}
     for event in batch.events:
-        if event.kind is Kind.SESSION:
-            changes["provider_session_id"] = event.data["id"]
-        elif event.kind is Kind.USAGE:
-            changes |= account.add(event) | heed(tx, live, event)
-        elif event.kind is Kind.LIMIT:
-            heed(tx, live, event)
-        else:
-            changes |= heed(tx, live, event)
-            journal.append(tx, f"{live.role}.output", _shown(event), **about)
+        changes |= _journalled(tx, live, account, event)
+    live.output.tell(tx, _about(live))
     tx.update(Agent, live.agent_id, **changes)
     budget.count(tx, policy, live, account.spent)
     fault.at("output.before-commit")
+
+
+def _journalled(tx: Tx, live: LiveTurn, account: Account, event: AgentEvent) -> dict[str, Any]:
+    """Write one thing that an agent printed, where it may have more; its columns that it sets."""
+    if event.kind is Kind.SESSION:
+        return {"provider_session_id": event.data["id"]}
+    if event.kind is Kind.USAGE:
+        return account.add(event) | heed(tx, live, event)
+    if not live.output.is_open:
+        live.output.leave_out(len(event.text))
+        return {}
+    changes = heed(tx, live, event)
+    if event.kind is Kind.LIMIT:
+        live.output.take(0)
+    else:
+        size = journal.append(tx, f"{live.role}.output", _shown(event), **_about(live))
+        live.output.take(size)
+    return changes
+
+
+def _about(live: LiveTurn) -> dict[str, Any]:
+    """What an event of a turn is about."""
+    about: dict[str, Any] = {"workflow_id": live.workflow_id, "agent_id": live.agent_id}
+    return {**about, "turn_id": live.turn_id}
 
 
 def _shown(event: AgentEvent) -> dict[str, Any]:
@@ -108,8 +121,10 @@ def conclude(
     turn = tx.need(Turn, live.turn_id)
     if turn.status not in ("starting", "running"):
         return
+    outcome = _told(tx, live, outcome)
     if last is not None and (last.events or last.offset != turn.stdout_offset):
         apply_batch(tx, live, last)
+    tell_left_out(tx, (live.output, live.calls), _about(live))
     if ending.turn == "succeed" and not live.has_mcp:
         reports.by_text(tx, tx.need(Agent, live.agent_id), outcome.text)
     if ending.turn != "interrupt":
@@ -150,6 +165,14 @@ def conclude(
         enforcement.look_at_worker(tx, context, tx.need(Agent, agent.id), outcome.text)
     enforcement.look_at_workflow(tx, live.workflow_id, turn, outcome.text)
     fault.at("outcome.before-commit")
+
+
+def _told(tx: Tx, live: LiveTurn, outcome: Outcome) -> Outcome:
+    """The outcome without the secrets that its agent printed."""
+    if outcome is LOST:
+        return outcome
+    error, text = tx.secrets.mask(tx, live.workflow_id, (outcome.error, outcome.text))
+    return replace(outcome, error=error, text=text)
 
 
 def _judged(

@@ -13,6 +13,7 @@ from typing import Any
 
 from perles.domain.clock import from_text, to_text
 from perles.engine import health_queries, worker_recovery
+from perles.engine.bulkhead import Troubles
 from perles.engine.context import Context
 from perles.engine.health_rules import Done, Finding, next_step, worker_steps
 from perles.engine.worker_recovery import Worker
@@ -37,6 +38,7 @@ class QuietWorkers:
         self._context = context
         self._cases: dict[int, _Case] = {}
         self._excused: dict[int, datetime] = {}
+        self._troubles = Troubles()
 
     def suspects(self, rows: Sequence[Any], soon: datetime) -> Sequence[Any]:
         """The workers that will have been silent too long at `soon`; `rows` are of the sweep."""
@@ -59,26 +61,40 @@ class QuietWorkers:
     ) -> Steps:
         """Tell what changed; the steps that are due. `works` tells which turns do something."""
         await self._tell_recovered()
-        policy = self._context.config.health_policy
         for turn_id in set(self._excused) - {row["turn_id"] for row in quiet}:
             del self._excused[turn_id]
         found: Steps = []
         for row in quiet:
-            if works.get(row["turn_id"]) or row["limited_until"] > to_text(now):
-                self._excused[row["turn_id"]] = now
-            excused = self._excused.get(row["turn_id"], floor)
-            last_sign = max(floor, excused, from_text(row["active_at"]))
-            silent = (now - last_sign).total_seconds()
-            if silent <= policy.progress_timeout or row["turn_id"] not in works:
-                continue
-            worker = Worker.of(row, silent)
-            case = self._cases.get(worker.agent_id) or await self._open(worker)
-            if worker.workflow_id in [workflow_id for workflow_id, _ in found]:
-                continue  # one step at a time
-            for finding in next_step(worker_steps(policy), case.done, policy, now, silent):
-                case.done = Done(case.done.recoveries + 1, now)
-                step = partial(self._take_step, worker, case, finding)
-                found.append((worker.workflow_id, step))
+            with self._troubles.apart(f"looking at a worker of {row['workflow_id']}"):
+                found += await self._judged(row, works, floor, now, [id for id, _ in found])
+        return found
+
+    async def _judged(
+        self,
+        row: Any,
+        works: Mapping[int, bool],
+        floor: datetime,
+        now: datetime,
+        busy: Sequence[str],
+    ) -> Steps:
+        """The step that is due for one of them; none for a workflow that is `busy` with another."""
+        policy = self._context.config.health_policy
+        if works.get(row["turn_id"]) or row["limited_until"] > to_text(now):
+            self._excused[row["turn_id"]] = now
+        excused = self._excused.get(row["turn_id"], floor)
+        last_sign = max(floor, excused, from_text(row["active_at"]))
+        silent = (now - last_sign).total_seconds()
+        if silent <= policy.progress_timeout or row["turn_id"] not in works:
+            return []
+        worker = Worker.of(row, silent)
+        case = self._cases.get(worker.agent_id) or await self._open(worker)
+        if worker.workflow_id in busy:
+            return []  # one step at a time
+        found: Steps = []
+        for finding in next_step(worker_steps(policy), case.done, policy, now, silent):
+            case.done = Done(case.done.recoveries + 1, now)
+            step = partial(self._take_step, worker, case, finding)
+            found.append((worker.workflow_id, step))
         return found
 
     async def _open(self, worker: Worker) -> _Case:
@@ -105,14 +121,17 @@ class QuietWorkers:
 
     async def _tell_recovered(self) -> None:
         """Of those who were stuck: who works again, and who is none of ours any more."""
-        reader = self._context.reader
         for agent_id, case in list(self._cases.items()):
-            agent = reader.first(Agent, health_queries.AGENT, agent_id=agent_id)
-            if agent is None or agent.status not in ("ready", "working"):
-                del self._cases[agent_id]  # retired, paused or ended: somebody saw to it
-            elif reader.row(health_queries.MOVED, agent_id=agent_id, since=case.since) is not None:
-                del self._cases[agent_id]
-                tell = partial(
-                    worker_recovery.tell_recovered, agent=agent, tried=case.done.recoveries
-                )
-                await self._context.writer.write(tell)
+            with self._troubles.apart(f"looking at a worker of {case.workflow_id}"):
+                await self._settle(agent_id, case)
+
+    async def _settle(self, agent_id: int, case: _Case) -> None:
+        reader = self._context.reader
+        agent = reader.first(Agent, health_queries.AGENT, agent_id=agent_id)
+        if agent is None or agent.status not in ("ready", "working"):
+            del self._cases[agent_id]  # retired, paused or ended: somebody saw to it
+        elif reader.row(health_queries.MOVED, agent_id=agent_id, since=case.since) is not None:
+            del self._cases[agent_id]
+            tried = case.done.recoveries
+            tell = partial(worker_recovery.tell_recovered, agent=agent, tried=tried)
+            await self._context.writer.write(tell)

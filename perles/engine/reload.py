@@ -11,6 +11,7 @@ from perles.config import Config, ResourcePolicy
 from perles.domain.errors import UsageError
 from perles.engine import queries
 from perles.engine.context import Context, log
+from perles.provider_config import secrets_handed_out
 from perles.store import journal
 from perles.store.database import Tx
 from perles.store.schema import ResourceLimit
@@ -34,9 +35,16 @@ async def reload(context: Context, load: Callable[[], Config]) -> dict[str, list
     context.config = new
     context.providers.clear()  # each is set up by the configuration
     context.kept.clear()
+    hide_secrets(context)
     log.info("took up the configuration: %s", changes or "nothing changed")
     context.kick()
     return changes
+
+
+def hide_secrets(context: Context) -> None:
+    """Have no row hold what agents get from the engine's environment and configuration."""
+    texts = secrets_handed_out(context.config.providers, context.environ)
+    context.database.secrets.set_everywhere(texts)
 
 
 def _changes(section: str, old: object, new: object) -> dict[str, list[str]]:

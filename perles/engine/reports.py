@@ -59,6 +59,7 @@ def record(
     outputs: dict[str, Any] = {"summary": summary, "reported_attempt": task.attempt}
     outputs["output"] = summary[:MAX_OUTPUT]
     if printed is not None:
+        printed = Printed(*tx.secrets.mask(tx, task.workflow_id, tuple(printed)))
         outputs["tail"] = printed.tail
         if task.run:
             outputs["output"] = printed.output

@@ -23,6 +23,7 @@ from perles.agents.output import Batch, tail_of
 from perles.agents.process import SpawnError
 from perles.agents.provider import Launch, Outcome
 from perles.domain.errors import DatabaseError, PerlesError
+from perles.domain.secrecy import texts_of
 from perles.engine import calls, fault, metering, queries
 from perles.engine.beginning import begin, kept_token, refused, running, turn_context
 from perles.engine.bulkhead import unhandled
@@ -72,6 +73,10 @@ class Turns:
     def of(self, workflow_id: str) -> list[LiveTurn]:
         """The live turns of a workflow."""
         return [live for live in self._live.values() if live.workflow_id == workflow_id]
+
+    def of_agent(self, agent_id: int) -> LiveTurn | None:
+        """The live turn of an agent."""
+        return next((live for live in self._live.values() if live.agent_id == agent_id), None)
 
     def any_live(self) -> bool:
         """Whether the process of any turn may live."""
@@ -165,6 +170,8 @@ class Turns:
             environ = allowed(prepared.environ, provider.variables)
             # It looks at programs and configurations, wherever those lie.
             launch = await asyncio.to_thread(provider.launch, prepared)
+            handed_out = {prepared.token, *texts_of(launch.env)}
+            context.database.secrets.tell(workflow.id, handed_out)
             if live.ending is not None:  # it was paused or ended meanwhile
                 await self._conclude(live, live.ending, UNNEEDED, None)
                 return False
@@ -278,7 +285,7 @@ class Turns:
                 if event is None:
                     return
                 batch = Batch([event], live.offset, True)
-                await self._context.writer.write(lambda tx: apply_batch(tx, live, batch))
+                await self._journal(live, batch)
         except DatabaseError as error:  # it is told again at the next call, or at the end
             log.error("cannot journal what %s used now: %s", live.agent, error)
         except Exception as error:  # noqa: BLE001 - the bulkhead
@@ -292,13 +299,17 @@ class Turns:
         batch = live.pending or live.read(ended=False)
         if batch.offset != live.offset:
             live.pending = batch
-            await self._context.writer.write(lambda tx: apply_batch(tx, live, batch))
+            await self._journal(live, batch)
             fault.at("output.after-commit")
             live.pending = None
             live.offset = batch.offset
             metering.heard(live, batch)
             self._end_hopeless(live, batch)
         return batch.at_end
+
+    async def _journal(self, live: LiveTurn, batch: Batch) -> None:
+        await self._context.writer.write(lambda tx: apply_batch(tx, live, batch))
+        live.output.told()
 
     def _end_hopeless(self, live: LiveTurn, batch: Batch) -> None:
         """End a turn whose CLI goes on although it said what makes that vain."""

@@ -22,6 +22,7 @@ from perles.domain.clock import Clock, SystemClock, to_text
 from perles.domain.states import ALL_RULES
 from perles.store.failures import database_error, is_locked, is_unusable
 from perles.store.schema import Base
+from perles.store.secrets import Secrets
 from perles.store.sql import Sql, by_id, insert_of, names, plain, update_of
 from perles.store.sqlite import BUSY_TIMEOUT, dbapi
 from perles.store.watch import Watch
@@ -124,13 +125,17 @@ def _maker(model: type[Base]) -> Callable[[], Any]:
 
 
 class Tx(Reader):
-    """One write transaction. `now` is its time, the same for all that it writes."""
+    """One write transaction. `now` is its time, the same for all that it writes.
 
-    __slots__ = ("now",)
+    `secrets` are those that its rows may not hold.
+    """
 
-    def __init__(self, connection: Any, now: str) -> None:
+    __slots__ = ("now", "secrets")
+
+    def __init__(self, connection: Any, now: str, secrets: Secrets) -> None:
         super().__init__(connection)
         self.now = now
+        self.secrets = secrets
 
     def _told(self, error: Exception) -> Exception:
         """Who runs the transaction has to know the driver's own: it may be tried again."""
@@ -192,6 +197,7 @@ class Database:
         self.path = path
         self.clock = clock or SystemClock()
         self.engine = _engine(path)
+        self.secrets = Secrets()
         self._kept: _Kept | None = None
         self._writing = threading.Lock()
 
@@ -228,7 +234,7 @@ class Database:
                 connection = self._writer_connection()
                 begin(connection, self.path)
                 try:
-                    result = work(Tx(connection, self.now()))
+                    result = work(Tx(connection, self.now(), self.secrets))
                     connection.execute("COMMIT")
                 except BaseException:
                     roll_back(connection)

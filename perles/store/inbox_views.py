@@ -83,6 +83,8 @@ def _approvals(connection: Connection) -> list[Json]:
             "task": row["key"],
             "text": row["body"] or row["title"],
             "acknowledged": False,
+            "acknowledged_at": None,
+            "acknowledged_by": None,
             "over": False,
         }
         for row in connection.execute(query)
@@ -108,7 +110,8 @@ _IS_OVER: Final = """CASE e.type
 def _notes(connection: Connection, everything: bool) -> list[Json]:
     columns = (
         "SELECT e.seq, e.type, e.created_at, e.workflow_id, e.payload, w.name AS workflow, "
-        "k.key AS task, a.seq IS NOT NULL AS acknowledged"
+        "k.key AS task, a.seq IS NOT NULL AS acknowledged, "
+        "a.origin, a.created_at AS acknowledged_at"
     )
     sources = (
         "FROM events e "
@@ -149,6 +152,8 @@ def _note(row: Row) -> Json:
         "task": row["task"],
         "text": str(text),
         "acknowledged": bool(row["acknowledged"]),
+        "acknowledged_at": row["acknowledged_at"],
+        "acknowledged_by": json.loads(row["origin"]) if row["origin"] else None,
         "over": bool(row["is_over"]),
     }
 

@@ -43,10 +43,14 @@ def append(
     agent_id: int | None = None,
     task_id: int | None = None,
     turn_id: int | None = None,
-) -> None:
-    """Append one event. Raises `ValueError` for a type that no one has declared."""
+) -> int:
+    """Append one event, with masks for secrets in its payload; the characters of its payload.
+
+    Raises `ValueError` for a type that no one has declared.
+    """
     if type not in EVENT_TYPES:
         raise ValueError(f"no event type {type!r}: declare it in perles.domain.events")
+    text = encode(bounded(tx.secrets.mask(tx, workflow_id, payload or {})))
     tx.run(
         _INSERT,
         workflow_id=workflow_id,
@@ -54,6 +58,7 @@ def append(
         task_id=task_id,
         turn_id=turn_id,
         type=type,
-        payload=encode(bounded(payload or {})),
+        payload=text,
         created_at=tx.now,
     )
+    return len(text)

@@ -524,6 +524,7 @@ class InboxAck(Dated, Base):
     seq: Mapped[int] = mapped_column(
         ForeignKey("events.seq", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
+    origin: Mapped[str | None]
 
 
 class Cursor(Dated, Base):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from perles.domain.errors import NotFoundError
+from perles.domain.secrecy import texts_of
 from perles.paths import found as found_at
 from perles.store.places import home_of
 
@@ -87,6 +89,21 @@ def _output(home: str, row: Row, reports: Sequence[Row]) -> TurnOutput:
         stderr=found_at(home, row["stderr_path"]),
         failed=_failed(row, reports),
     )
+
+
+def secrets_of(connection: Connection | None, workflow_id: str) -> set[str]:
+    """The secrets among the variables of a workflow's tasks and its arguments."""
+    if connection is None:
+        return set()
+    query = (
+        "SELECT DISTINCT env FROM tasks WHERE workflow_id = ? "
+        "UNION ALL SELECT args FROM workflows WHERE id = ?"
+    )
+    found: set[str] = set()
+    for (text,) in connection.execute(query, (workflow_id, workflow_id)):
+        variables = json.loads(text).items()
+        found |= texts_of({name: one for name, one in variables if isinstance(one, str)})
+    return found
 
 
 def _failed(turn: Row, reports: Sequence[Row]) -> str | None:

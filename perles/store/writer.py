@@ -133,7 +133,7 @@ class Writer:
 
     def _try(self, connection: Any, batch: list[_Job]) -> list[_Done]:
         begin(connection, self._database.path)
-        tx = Tx(connection, self._database.now())
+        tx = Tx(connection, self._database.now(), self._database.secrets)
         first = self._try_first(connection, tx, batch[0])
         done = [first, *(_attempt(connection, tx, job) for job in batch[1:])]
         connection.execute("COMMIT")

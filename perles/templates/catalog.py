@@ -15,6 +15,7 @@ from perles.domain.specs import Plan, TaskSpec
 from perles.templates.pipeline import read_pipeline
 from perles.templates.render import render
 from perles.templates.template import Argument, TaskNode, Template, broken, read_templates
+from perles.yamlfile import read_bytes
 
 BUILTIN: Final = Path(__file__).with_name("builtin")
 PIPELINE: Final = "pipeline"
@@ -131,7 +132,7 @@ def _task(node: TaskNode, context: Mapping[str, Any], folder: Path) -> TaskSpec:
     if node.body_file is not None:
         path = folder / node.body_file
         try:
-            body = render(path.read_text("utf-8"), context, source=str(path))
+            body = render(read_bytes(path).decode(), context, source=str(path))
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"cannot read {path}, which {node.source} names: {error}") from error
     return TaskSpec(

@@ -4,6 +4,7 @@ from perles.domain.specs import Plan
 from perles.templates.catalog import VARIABLES, plan_of
 from perles.templates.render import check_variables
 from perles.templates.template import Argument, Template
+from perles.yamlfile import read_bytes
 
 
 def check_template(template: Template) -> Plan:
@@ -17,7 +18,7 @@ def check_template(template: Template) -> Plan:
             check_variables(node.run, VARIABLES, arguments, source=node.source, has_lines=False)
         if node.body_file is not None:
             path = template.path.parent / node.body_file
-            text = path.read_text("utf-8", errors="replace")  # `plan_of` says what is wrong with it
+            text = read_bytes(path).decode(errors="replace")  # `plan_of` says what is wrong with it
             check_variables(text, VARIABLES, arguments, source=str(path))
     return plan_of(template, {argument.key: _sample(argument) for argument in template.arguments})
 

@@ -28,6 +28,7 @@ from perles import yamlfile
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
 from perles.domain.plain import is_one_line
+from perles.domain.secrecy import masked
 from perles.domain.specs import Plan, TaskSpec
 from perles.provider_config import split_choice
 from perles.templates.outputs import check_command, references
@@ -48,7 +49,7 @@ _TASK: Final = (
 
 def read_pipeline(path: Path) -> Plan:
     """The plan of a pipeline file. Raises `UsageError` that names file, line and key."""
-    text = yamlfile.read_text(path)
+    text = yamlfile.read_text(path, pipes=True)
     root = yamlfile.parse(text, str(path))
     entries = root.mapping(_ROOT)
     for needed in ("name", "tasks"):
@@ -65,7 +66,7 @@ def read_pipeline(path: Path) -> Plan:
         definition={
             "source": str(path.absolute()),
             "sha256": hashlib.sha256(text.encode()).hexdigest(),
-            "pipeline": root.plain(),
+            "pipeline": masked(root.plain(), ()),  # the tasks have the values
         },
     )
 

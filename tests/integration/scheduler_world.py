@@ -87,7 +87,7 @@ class World:
         """One transaction."""
         begin(self.connection, self.database.path)
         try:
-            result = work(Tx(self.connection, self.database.now()))
+            result = work(Tx(self.connection, self.database.now(), self.database.secrets))
             self.connection.execute("COMMIT")
         except BaseException:
             roll_back(self.connection)

@@ -130,3 +130,16 @@ def test_an_engine_that_an_agent_brings_up_is_not_the_agents(home: Home) -> None
     finally:
         run.kill()
         run.communicate()
+
+
+def test_who_took_note_of_an_inbox_entry_is_kept(home: Home) -> None:
+    home.perles("run", home.pipeline("fails", [{"key": "a", "run": "exit 3"}]))
+    (before,) = home.json("inbox", "--all", "--json")
+
+    assert home.perles("inbox", "ack", "--all").returncode == 0
+
+    (after,) = home.json("inbox", "--all", "--json")
+    assert before["acknowledged_by"] is None
+    assert after["acknowledged_by"]["uid"] == os.getuid()
+    assert after["acknowledged_by"]["pid"] > 0
+    assert after["acknowledged_at"] is not None

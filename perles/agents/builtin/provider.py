@@ -37,7 +37,12 @@ class BuiltinProvider:
         """It needs nothing."""
 
     def launch(self, turn: TurnContext) -> Launch:
-        """The agent's process: no site packages, no user settings, no secret in argv."""
+        """The agent's process: no site packages, no user settings, no secret in argv.
+
+        What its task's variables hold stands in its input alone, a file that is ours.
+        """
+        given = {"from": "perles", "kind": "variables", "task": turn.task}
+        variables = json.dumps({**given, "env": dict(turn.variables)}) + "\n"
         return Launch(
             argv=[sys.executable, "-I", "-S", _MAIN, turn.role],
             env={
@@ -45,7 +50,7 @@ class BuiltinProvider:
                 "PERLES_MCP_TOKEN": turn.token,
                 "PERLES_TURN_NUMBER": str(turn.number),
             },
-            stdin=turn.prompt.encode(errors="replace"),
+            stdin=((variables if turn.variables else "") + turn.prompt).encode(errors="replace"),
         )
 
     def parser(self, _totals: Mapping[str, float] | None = None) -> "TextParser":
@@ -60,6 +65,7 @@ class BuiltinProvider:
                 "attempt": task.attempt,
                 "run": task.run,
                 "env": dict(task.env),
+                "variables": list(task.variables),
                 "timeout": task.timeout,
             }
         )

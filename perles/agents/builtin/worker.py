@@ -13,6 +13,7 @@ from perles.agents.builtin.light import loads, signal
 
 TIMED_OUT = 124
 STOPPED = 143
+UNPREPARED = 126
 GRACE = 5.0
 """Seconds between TERM and KILL for the command's processes."""
 _LOOK = 0.01
@@ -30,13 +31,13 @@ def run() -> int:
     """Work off the tasks of the prompt on stdin; the exit status."""
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
-    tasks = _tasks(sys.stdin.buffer.read())
+    tasks, variables = _read(sys.stdin.buffer.read())
     client = Client.from_environment()
     try:
         if os.environ.get("PERLES_TURN_NUMBER") == "1":
             client.call("signal_ready")
         for task in tasks:
-            code, summary = _carry_out(task)
+            code, summary = _carry_out(task, variables)
             client.call("report_implementation_complete", summary=summary, exit_code=code)
     except CallFailed as error:
         print(error, file=sys.stderr)
@@ -46,21 +47,30 @@ def run() -> int:
     return 0
 
 
-def _tasks(prompt: bytes) -> list[dict[str, object]]:
-    """The task messages of a prompt, the last one of each key, in order."""
+def _read(prompt: bytes) -> tuple[list[dict[str, object]], dict[str, dict[str, str]]]:
+    """The task messages of a prompt, the last one of each key, in order, and variables by task."""
     found: dict[str, dict[str, object]] = {}
+    variables: dict[str, dict[str, str]] = {}
     for line in prompt.splitlines():
         message = loads(line)
         if message["kind"] == "coordinator":
             task = loads(message["body"])
             found[task["task"]] = task
-    return list(found.values())
+        elif message["kind"] == "variables":
+            variables[message["task"]] = message["env"]
+    return list(found.values()), variables
 
 
-def _carry_out(task: dict[str, object]) -> tuple[int, str]:
+def _carry_out(task: dict[str, object], variables: dict[str, dict[str, str]]) -> tuple[int, str]:
     """Run one command to its end; its exit code and a sentence about it."""
     timeout = task["timeout"]
-    pid = _start(str(task["run"]), task["env"])
+    own = variables.get(str(task["task"]), {})
+    names = task.get("variables") or []
+    missing = [name for name in names if name not in own] if isinstance(names, list) else []
+    if missing:
+        return UNPREPARED, f"cannot run it without its variables: {', '.join(missing)}"
+    outputs = task["env"] if isinstance(task["env"], dict) else {}
+    pid = _start(str(task["run"]), {**own, **outputs})
     try:
         status = _wait(pid, None if timeout is None else float(str(timeout)))
     except Stopped:
@@ -85,9 +95,8 @@ def _name(number: int) -> str:
     return f"signal {number}"
 
 
-def _start(command: str, extra: object) -> int:
+def _start(command: str, own: dict[str, str]) -> int:
     environ = {k: v for k, v in os.environ.items() if not k.startswith("PERLES_MCP_")}
-    own = {str(k): str(v) for k, v in extra.items()} if isinstance(extra, dict) else {}
     large = {name: value for name, value in own.items() if _is_large(f"{name}={value}")}
     environ.update(own)
     for name in large:

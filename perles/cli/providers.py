@@ -9,9 +9,8 @@ from perles.cli.output import print_json, print_table, say
 from perles.cli.provider_test import trial
 from perles.controlplane import ControlPlane
 from perles.domain.errors import PerlesError
+from perles.store.waiting_views import NEAR
 
-NEAR = 0.9
-"""Share of a quota's window from which on it is told in the table."""
 MOST = 200
 """Characters of why a provider sleeps."""
 HEADERS = ("PROVIDER", "FOUND", "VERSION", "CAN", "NOTE")

@@ -11,12 +11,11 @@ from perles.domain.clock import from_text, to_text
 from perles.store import journal
 from perles.store.database import Tx
 from perles.store.schema import Agent, ProviderLimit
+from perles.store.waiting_views import NEAR
 
 if TYPE_CHECKING:
     from perles.engine.live import LiveTurn
 
-NEAR: Final = 0.9
-"""Share of a window from which on it is worth a note."""
 WORTH_SECONDS: Final = 1.0
 """A shorter wait of the CLI is not shown: it is over before anybody reads it."""
 LONGEST_SECONDS: Final = 86_400.0

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from perles.domain.clock import to_text
 from perles.store.inbox_views import moment
 
 if TYPE_CHECKING:
@@ -43,6 +44,14 @@ _READY: Final = (
     "AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.agent_id = a.id AND t.status = 'queued') "
     "ORDER BY a.id"
 )
+_NEARLY_USED: Final = (
+    'SELECT DISTINCT a.workflow_id, l.provider, l."window", l.used, l.resets_at '
+    "FROM provider_limits l JOIN agents a ON a.provider = l.provider "
+    "WHERE l.used >= ? AND l.resets_at > ? AND a.status IN ('ready', 'working') "
+    "ORDER BY l.used DESC"
+)
+NEAR: Final = 0.9
+"""The share of a quota from which on a person is told."""
 _BUDGETS: Final = (
     (
         "SELECT r.value, t.tokens FROM resource_limits r, totals t WHERE r.resource = 'tokens'",
@@ -110,7 +119,17 @@ def doings(connection: Connection, ids: Sequence[str], now: datetime) -> dict[st
         sources = (_turns(connection, found, now), _held(connection, found, now))
         for id, wait in chain(*sources, _slots(connection, found)):
             found[id].append(wait)
+        for id, wait in _quotas(connection, now):
+            if found.get(id):  # said beside what is done, of which it may soon be the end
+                found[id].append(wait)
     return found
+
+
+def _quotas(connection: Connection, now: datetime) -> Iterator[tuple[str, Wait]]:
+    """The quotas that are nearly used up, of the providers whose agents work or are ready."""
+    for row in connection.execute(_NEARLY_USED, (NEAR, to_text(now))):
+        told = f"{row['window']} quota of {row['provider']} {row['used']:.0%} used"
+        yield row["workflow_id"], Wait(f"{told}, anew at {moment(row['resets_at'])}")
 
 
 def _turns(

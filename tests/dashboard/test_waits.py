@@ -10,6 +10,7 @@ from perles.dashboard.frames.compose import Composer
 from perles.dashboard.frames.parts import doing_of, note_of
 from perles.dashboard.model import Detail, State, View
 from perles.dashboard.waits import Waits
+from perles.store.schema import ProviderLimit
 from perles.store.waiting_views import Wait
 from tests.dashboard.views import NOW, inside, row, table
 from tests.integration.cli import Home
@@ -38,6 +39,27 @@ def test_a_row_knows_what_its_agents_do(crew: Crew, home: Home, state: State) ->
 
     assert wait.text == "worker-1: pytest -q"
     assert wait.since == crew.at(minutes=6)
+
+
+def test_a_row_and_its_head_tell_a_quota_that_is_nearly_used_up(crew: Crew, home: Home) -> None:
+    crew.agent(ID, "worker-1", provider="claude", status="working")
+    later = crew.at(minutes=-60)
+    for window, used, resets in (("5h", 0.93, later), ("7d", 0.5, later), ("old", 0.99, "2020")):
+        crew.insert(
+            ProviderLimit,
+            id=f"claude/{window}",
+            provider="claude",
+            window=window,
+            used=used,
+            resets_at=resets,
+        )
+
+    assert [wait.text for wait in _row_of(home, State())["doing"]] == []
+    task = crew.task(ID, "unit", "in_progress")
+    crew.turn(ID, crew.agent(ID, "worker-2", provider="claude", task_id=task))
+    doing, quota = _row_of(home, State())["doing"]
+    assert doing.text.startswith("worker-2: ")
+    assert quota.text.startswith("5h quota of claude 93% used, anew at ")
 
 
 def test_a_row_that_waits_in_line_knows_its_place(crew: Crew, home: Home) -> None:

@@ -165,6 +165,7 @@ def test_a_limit_that_the_cli_sits_out_is_shown_and_so_is_its_quota(home: Home) 
 
     (shown,) = home.json("list", "--json")
     assert any("rate limited until" in text for text in shown["waits_for"])
+    assert "5h quota of claude 93% used, anew at 2096-10-02 07:06" in shown["waits_for"]
     assert "claude 5h" in home.perles("resources").stdout
     (mine,) = [p for p in home.json("providers", "--json") if p["name"] == "claude"]
     assert mine["windows"][0]["used"] == 0.93

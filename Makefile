@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-agents soak soak-hostile lint bench format clean
+.PHONY: help demo test test-agents soak soak-hostile soak-many lint bench format clean
 
 help:  ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ soak: $(READY)  ## kill engines, agents and launchers, N=200 times
 
 soak-hostile: $(READY)  ## let N=200 workflows of hostile agents do harm beside innocent ones
 	$(BIN)/python -m tests.crash.hostile $(or $(N),200) $(SEED)
+
+soak-many: $(READY)  ## run N=3000 workflows by one engine, which must hold no more than at first
+	$(BIN)/python -m tests.crash.many $(or $(N),3000)
 
 test-agents: $(READY)  ## run workflows with the real agent CLIs (needs npm; see docs/agents.md)
 	$(BIN)/python -m pytest -q -rs tests/e2e

@@ -93,7 +93,6 @@ COORDINATOR_OF: Final = Sql(
 LAST_OUTPUTS: Final = Sql(
     select(Event.payload)
     .where(
-        Event.workflow_id == _WF,
         Event.agent_id == bindparam("agent_id"),
         Event.type.in_(["coordinator.output", "worker.output", "observer.output"]),
     )

@@ -14,8 +14,6 @@ MAX_WORDS: Final = 2000
 
 def last_words(reader: Reader, old: Agent) -> list[str]:
     """The last that an agent said or did, oldest first, each bounded."""
-    rows = reader.rows(
-        queries.LAST_OUTPUTS, workflow_id=old.workflow_id, agent_id=old.id, limit=LAST_WORDS
-    )
+    rows = reader.rows(queries.LAST_OUTPUTS, agent_id=old.id, limit=LAST_WORDS)
     texts = [str(journal.decode(row["payload"]).get("text", "")) for row in reversed(rows)]
     return [text[:MAX_WORDS] for text in texts if text.strip()]

@@ -168,7 +168,8 @@ def output(
     Those after seq `until` are left out.
     """
     query = (
-        "SELECT seq, created_at, type, payload, turn_id FROM events e WHERE workflow_id = ? "
+        # By the index of the agent's events: its workflow may have many more of others.
+        "SELECT seq, created_at, type, payload, turn_id FROM events e WHERE +workflow_id = ? "
         f"AND seq <= ? AND agent_id = ? AND {SPOKEN} ORDER BY seq DESC LIMIT ?"
     )
     values = (workflow_id, _ANY if until is None else until, agent_id, limit)

@@ -482,6 +482,7 @@ class Event(Base):
     __tablename__ = "events"
     __table_args__ = (
         Index(None, "workflow_id", "seq"),
+        Index("ix_events_agent", "agent_id", "seq", sqlite_where=text("agent_id IS NOT NULL")),
         Index("ix_events_inbox", "type", "seq", sqlite_where=text(IN_INBOX)),
         _IDS_ONCE,
     )

@@ -22,6 +22,7 @@ import psutil
 import yaml
 
 from perles import WorkflowSpec
+from perles.domain.errors import CommandFailedError
 from perles.store import migrate
 from tests.crash.hostile_acts import ACTS, PRELUDE
 from tests.crash.world import World, world
@@ -125,9 +126,16 @@ class Crew:
         while self._is_open(id) and time.monotonic() < deadline:
             time.sleep(0.05)
         if self._is_open(id):
-            self.made.plane.stop(id, force=True)
+            self._stop(id)
         state = self.made.state(id)
         self.ends[state] = self.ends.get(state, 0) + 1
+
+    def _stop(self, id: str) -> None:
+        try:
+            self.made.plane.stop(id, force=True)
+        except CommandFailedError:
+            if self._is_open(id):
+                raise  # else it ended by itself in that moment
 
     def _is_open(self, id: str) -> bool:
         return self.made.state(id) in ("pending", "running", "paused")

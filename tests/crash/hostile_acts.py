@@ -127,6 +127,18 @@ for number in range(60):
     except Exception as error:
         print(str(error)[:80])
 """,
+    "a flood of usage": """
+for number in range(20000):
+    print('{"usage": {"in": 1, "out": 1}}')
+""",
+    "a flood of refused calls": """
+client = tools()
+for number in range(150):
+    try:
+        client.call("mark_task_failed", task_id="nobody's", reason="r" * 20000)
+    except Exception as error:
+        pass
+""",
     "calls that make no sense": """
 post = b"POST /mcp HTTP/1.1\\r\\n"
 for body in (b"", b"GET / HTTP/1.1\\r\\n\\r\\n", post + b"Content-Length: 99999999\\r\\n\\r\\n",

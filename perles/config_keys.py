@@ -92,10 +92,10 @@ TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]
     "health_policy": (
         _HEALTH,
         {
-            "heartbeat_timeout": (Node.duration, "no event for so long: degraded"),
-            "progress_timeout": (Node.duration, "no progress for so long: stuck"),
+            "heartbeat_timeout": (Node.duration, "degraded after this time without an event"),
+            "progress_timeout": (Node.duration, "stuck after this time without progress"),
             "max_recoveries": (_int(0), "recovery steps before on_exhausted"),
-            "enable_auto_nudge": (Node.boolean, "nudge the coordinator of what is stuck"),
+            "enable_auto_nudge": (Node.boolean, "nudge the coordinator of a stuck workflow"),
             "recovery_backoff": (Node.duration, "time between recovery steps"),
             "max_nudges": (_int(0), "nudges before the next step"),
             "enable_auto_replace": (Node.boolean, "replace an agent that hangs"),
@@ -106,8 +106,11 @@ TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]
     "timeouts": (
         "orchestration.timeouts",
         {
-            "turn": (Node.duration, "a turn that takes longer is ended; 0s means no limit"),
-            "silence": (Node.duration, "a turn that prints nothing so long is ended; 0s: no limit"),
+            "turn": (Node.duration, "end turns that take longer; 0s means no limit"),
+            "silence": (
+                Node.duration,
+                "end turns that print nothing for this time; 0s means no limit",
+            ),
         },
     ),
     "limits": (
@@ -135,10 +138,10 @@ TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]
     "retention": (
         "retention",
         {
-            "older_than": (Node.duration, "prune workflows that ended so long ago; 0s: never"),
-            "keep": (_int(0), "but never the newest so many that ended"),
-            "backup_every": (Node.duration, "back up the database so often; 0s: never"),
-            "backup_keep": (_int(1), "of these backups the newest so many stay"),
+            "older_than": (Node.duration, "prune workflows that ended longer ago; 0s means never"),
+            "keep": (_int(0), "keep the newest N ended workflows"),
+            "backup_every": (Node.duration, "time between backups of the database; 0s means never"),
+            "backup_keep": (_int(1), "keep the newest N backups"),
         },
     ),
     "theme": (

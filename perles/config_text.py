@@ -12,19 +12,19 @@ _CLI: Final = (
     "model, executable, args, env, mode, sandbox and silent of this CLI",
 )
 WHO: Final[dict[str, tuple[str, str]]] = {
-    "client": ("claude", f"who runs agents of every role; unless set: {_FIRST}"),
-    "coordinator_client": ("claude", "who leads, over client"),
-    "worker_client": ("codex", "who works, over client"),
-    "observer_client": ("claude", "who observes, over client"),
+    "client": ("claude", f"provider of every role; by default {_FIRST}"),
+    "coordinator_client": ("claude", "provider of the coordinator; overrides client"),
+    "worker_client": ("codex", "provider of the workers; overrides client"),
+    "observer_client": ("claude", "provider of the observer; overrides client"),
     **dict.fromkeys(CLIS, _CLI),
     "claude_worker": (
         "{model: some-model}",
-        "what workers have over claude's: model, env, args, silent",
+        "overrides of claude for workers: model, env, args, silent",
     ),
-    "claude_observer": ("{model: some-model}", "what observers have over claude's"),
+    "claude_observer": ("{model: some-model}", "overrides of claude for observers"),
     "providers": (
         "{mycli: {type: command, argv: [mycli, run], prompt: stdin, output: text}}",
-        "any other CLI by a name of its own: docs/agents.md",
+        "any other CLI, by a name of yours: docs/agents.md",
     ),
     "sandbox": ("none", "none or bubblewrap, for all or by role: {worker: bubblewrap}"),
 }

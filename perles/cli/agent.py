@@ -16,7 +16,7 @@ Name = Annotated[str, typer.Argument(help="The agent, such as worker-1; perles a
 Reason = Annotated[
     str, typer.Option("--reason", "-m", metavar="TEXT", help="Why; the coordinator is told.")
 ]
-Force = Annotated[bool, typer.Option("--force", help="Kill it at once.")]
+Force = Annotated[bool, typer.Option("--force", help="Kill it without a grace period.")]
 Json = Annotated[bool, typer.Option("--json", help='Print {"id": …, "status": …, "text": …}.')]
 
 
@@ -25,11 +25,14 @@ def spawn(
     id: WorkflowId,
     provider: Annotated[
         str | None,
-        typer.Option(metavar="NAME[:MODEL]", help="Another kind, where a task asks for it."),
+        typer.Option(
+            metavar="NAME[:MODEL]",
+            help="Provider of the new worker, where a task asks for another one.",
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Add a worker, also beyond the number that the workflow was made with."""
+    """Add a worker, even beyond the number that the workflow was created with."""
     _do(id, "spawn", json=json, provider=provider)
 
 
@@ -37,13 +40,13 @@ def spawn(
 def stop(
     id: WorkflowId, name: Name, reason: Reason = "", force: Force = False, json: Json = False
 ) -> None:
-    """End its turn, and take its task back; what is sent to it waits until it is resumed."""
+    """Stop an agent: its turn ends, its task is ready again, its messages wait for resume."""
     _do(id, "stop", name, json=json, reason=reason, force=force)
 
 
 @app.command("resume")
 def resume(id: WorkflowId, name: Name, json: Json = False) -> None:
-    """Let an agent go on that was stopped or has failed."""
+    """Resume an agent that was stopped or has failed."""
     _do(id, "resume", name, json=json)
 
 
@@ -51,7 +54,7 @@ def resume(id: WorkflowId, name: Name, json: Json = False) -> None:
 def retire(
     id: WorkflowId, name: Name, reason: Reason = "", force: Force = False, json: Json = False
 ) -> None:
-    """Let a worker go for good. Its task is ready again, and loses no retry."""
+    """Retire a worker for good. Its task is ready again and loses no retry."""
     _do(id, "retire", name, json=json, reason=reason, force=force)
 
 
@@ -59,7 +62,7 @@ def retire(
 def replace(
     id: WorkflowId, name: Name, reason: Reason = "", force: Force = False, json: Json = False
 ) -> None:
-    """Put a fresh agent in its place, the coordinator too: it goes on with a handover."""
+    """Replace an agent, or the coordinator, by a fresh one that continues with a handover."""
     _do(id, "replace", name, json=json, reason=reason, force=force)
 
 

@@ -18,11 +18,11 @@ HEADERS = ("WORKFLOW", "AGENT", "PROVIDER", "STATUS", "TASK", "TURNS", "TOKENS",
 def command(
     id: Annotated[
         str | None,
-        typer.Argument(help="Only of this workflow: id, unique prefix, or unique name."),
+        typer.Argument(help="Only this workflow: id, unique prefix, or unique name."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="An array of objects.")] = False,
 ) -> None:
-    """List agents: of one workflow, or of all that run or are paused."""
+    """List the agents of one workflow, or of all running and paused ones."""
     with views.reading(Paths(home(os.environ)).database_path()) as connection:
         workflow_id = None if id is None else resolve(connection, id)
         found = list_agents(connection, workflow_id)

@@ -70,10 +70,10 @@ def _version(asked: bool) -> None:
 def _root(
     config_file: Annotated[
         Path | None,
-        typer.Option("--config", metavar="FILE", help="Configuration file to use alone."),
+        typer.Option("--config", metavar="FILE", help="Use this configuration file alone."),
     ] = None,
     _version_asked: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     if config_file is not None:

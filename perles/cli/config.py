@@ -11,15 +11,17 @@ from perles.cli.output import print_json, print_table, say, warn
 from perles.controlplane import ControlPlane
 from perles.domain.errors import UsageError
 
-app = typer.Typer(help="The configuration.", no_args_is_help=True)
+app = typer.Typer(help="Show, check and write the configuration.", no_args_is_help=True)
 
 
 @app.command()
 def show(
-    origin: Annotated[bool, typer.Option("--origin", help="Say where each value is from.")] = False,
+    origin: Annotated[
+        bool, typer.Option("--origin", help="Show where each value comes from.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Show every setting as it holds here."""
+    """Show every setting that applies here."""
     from perles import config
 
     settings = config.explain()
@@ -36,12 +38,12 @@ def show(
 @app.command()
 def init(
     user: Annotated[
-        bool, typer.Option("--user", help="The user's own file instead of the repository's.")
+        bool, typer.Option("--user", help="Write your own file instead of the repository's.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite one that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
     json: Json = False,
 ) -> None:
-    """Write a file with every key that counts in it, its default and its meaning."""
+    """Write a configuration file with every key, its default and its meaning, commented out."""
     from perles import config
 
     repo = config.repo_of(Path.cwd())
@@ -62,7 +64,7 @@ def init(
 
 @app.command()
 def reload(json: Json = False) -> None:
-    """Have the engine take up the configuration; nothing that runs is ended by it."""
+    """Make the engine read the configuration again; running work continues."""
     changes = ControlPlane().reload_config()
     if json:
         print_json({"changes": changes}, line=True)
@@ -74,7 +76,7 @@ def reload(json: Json = False) -> None:
 
 @app.command()
 def check(json: Json = False) -> None:
-    """Check the configuration (exit 2 when something is wrong), and tell what has no effect."""
+    """Check the configuration (exit 2 when it is wrong) and name keys without effect."""
     from perles import config
 
     paths = config.files()

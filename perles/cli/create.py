@@ -33,7 +33,7 @@ Target = Annotated[
         metavar="FILE|TEMPLATE|GOAL", help="A pipeline file, a template's key, a goal in words."
     ),
 ]
-Name = Annotated[str | None, typer.Option(help="What to call the workflow.")]
+Name = Annotated[str | None, typer.Option(help="Name of the workflow.")]
 Args = Annotated[
     list[str] | None, typer.Option("--arg", metavar="K=V", help="An argument of the template.")
 ]
@@ -41,22 +41,29 @@ Labels = Annotated[
     list[str] | None, typer.Option("--label", metavar="K=V", help="A label; repeatable.")
 ]
 Priority = Annotated[str, typer.Option(help="low, normal or high.")]
-Workers = Annotated[int | None, typer.Option(help="Live workers at most (1 to 99).")]
+Workers = Annotated[
+    int | None, typer.Option(help="Run at most this many workers at once (1 to 99).")
+]
 WorkDir = Annotated[
     str | None, typer.Option("--work-dir", metavar="DIR", help="Where agents work (default: here).")
 ]
 Budget = Annotated[
-    int, typer.Option("--token-budget", metavar="N", help="Tokens at most; 0 means no limit.")
+    int,
+    typer.Option("--token-budget", metavar="N", help="Spend at most N tokens; 0 means no limit."),
 ]
 CostBudget = Annotated[
-    float, typer.Option("--cost-budget", metavar="USD", help="USD at most; 0 means no limit.")
+    float,
+    typer.Option("--cost-budget", metavar="USD", help="Spend at most this much; 0 means no limit."),
 ]
 Coordinator = Annotated[
     str | None,
-    typer.Option(metavar="PROVIDER[:MODEL]", help="Who leads, such as claude:opus."),
+    typer.Option(
+        metavar="PROVIDER[:MODEL]", help="Provider of the coordinator, such as claude:opus."
+    ),
 ]
 Worker = Annotated[
-    str | None, typer.Option(metavar="PROVIDER[:MODEL]", help="Who works, such as codex.")
+    str | None,
+    typer.Option(metavar="PROVIDER[:MODEL]", help="Provider of the workers, such as codex."),
 ]
 
 

@@ -7,7 +7,7 @@ import typer
 
 
 def command(
-    once: Annotated[bool, typer.Option("--once", help="Print one frame and end.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Print one frame and exit.")] = False,
     width: Annotated[int, typer.Option(help="Columns of the frame, with --once.")] = 0,
     height: Annotated[int, typer.Option(help="Rows of the frame, with --once.")] = 0,
     no_color: Annotated[bool, typer.Option("--no-color", help="Without colours.")] = False,
@@ -19,14 +19,14 @@ def command(
     ] = None,
     no_engine: Annotated[
         bool,
-        typer.Option("--no-engine", help="Only look: start no engine for work that waits."),
+        typer.Option("--no-engine", help="Do not start an engine for waiting work."),
     ] = False,
     theme: Annotated[
         str | None,
         typer.Option(help="dark, light or high-contrast, instead of the configuration's."),
     ] = None,
 ) -> None:
-    """Look after all workflows on one screen; ? tells the keys.
+    """Watch and control all workflows on one screen; ? shows the keys.
 
     Where workflows run or wait and there is no engine, it starts one, as every start
     from here does. That engine works on when the dashboard is left, and ends when

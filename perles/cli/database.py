@@ -9,12 +9,12 @@ from perles.cli.output import print_json, say
 from perles.controlplane import ControlPlane
 from perles.domain.errors import UsageError
 
-app = typer.Typer(help="The database file.", no_args_is_help=True)
+app = typer.Typer(help="Look at the database file.", no_args_is_help=True)
 
 
 @app.command()
 def upgrade(json: Json = False) -> None:
-    """Make the database, or bring it to this version's schema (a backup is kept beside it)."""
+    """Create the database, or migrate it to this version's schema (a backup is kept)."""
     from perles.store import migrate
     from perles.store.version import HEAD
 
@@ -32,7 +32,7 @@ def upgrade(json: Json = False) -> None:
 
 @app.command()
 def current(json: Json = False) -> None:
-    """Tell the schema of the database and that of this program."""
+    """Show the schema of the database and of this program."""
     from perles.store import migrate
     from perles.store.version import HEAD
 
@@ -55,7 +55,7 @@ def path(json: Json = False) -> None:
 
 @app.command()
 def shell() -> None:
-    """Open the database in sqlite3 (read and look; change things through perles)."""
+    """Open the database in sqlite3, to read it; change things through perles."""
     database = ControlPlane().database_path
     if not database.exists():
         raise UsageError(f"cannot open {database}: it is not there yet; perles db upgrade makes it")

@@ -13,11 +13,11 @@ MARKS: Final = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
 
 def command(
     id: Annotated[
-        str | None, typer.Argument(help="A workflow; without one the machine is looked at.")
+        str | None, typer.Argument(help="A workflow; without it the machine is checked.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="An array of findings.")] = False,
 ) -> None:
-    """Tell what is wrong and what to do about it: exit 1 when there is a problem."""
+    """Report problems and what to do about them: exit 1 when there is one."""
     found = ControlPlane().doctor(id)
     if json:
         print_json([finding.as_json() for finding in found])

@@ -15,12 +15,14 @@ from perles.store.engine_views import advice
 
 MAX_TAIL: Final = 4 * 1024 * 1024
 
-app = typer.Typer(help="The engine: the one process that runs workflows.", no_args_is_help=True)
+app = typer.Typer(
+    help="Look at the engine, the one process that runs workflows.", no_args_is_help=True
+)
 
 
 @app.command()
 def status(json: Json = False) -> None:
-    """Tell whether an engine runs (exit 5 when none does)."""
+    """Show whether an engine runs (exit 5 when none does)."""
     plane = ControlPlane()
     found = plane.engine_status()
     if json:
@@ -49,7 +51,7 @@ def _none_runs(why: str | None) -> NoEngineError:
 def stop(
     leave_agents: Annotated[
         bool,
-        typer.Option("--leave-agents", help="Pause nothing: the next engine goes on with them."),
+        typer.Option("--leave-agents", help="Leave agents running for the next engine."),
     ] = False,
     json: Json = False,
 ) -> None:
@@ -63,11 +65,11 @@ def stop(
 
 @app.command()
 def logs(
-    lines: Annotated[int, typer.Option("--lines", "-n", help="The last so many lines.")] = 100,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they come.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="Print the last N lines.")] = 100,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing new ones.")] = False,
     json: Json = False,
 ) -> None:
-    """Print what engines that ran on their own logged."""
+    """Print the log of background engines."""
     path = ControlPlane().paths.engine_log()
     if not path.exists():
         raise NotFoundError("log", str(path), "no engine ran on its own here yet")

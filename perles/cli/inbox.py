@@ -10,7 +10,7 @@ from perles.controlplane import ControlPlane
 from perles.domain.errors import UsageError
 from perles.store.inbox_views import moment
 
-app = typer.Typer(help="What waits for you, over all workflows.")
+app = typer.Typer(help="Show what waits for you, over all workflows.")
 HEADERS = ("N", "AT", "KIND", "WORKFLOW", "TASK", "NOTE")
 
 
@@ -46,12 +46,13 @@ def show(
 @app.command()
 def ack(
     numbers: Annotated[
-        list[int] | None, typer.Argument(metavar="[N…]", help="Numbers that inbox shows.")
+        list[int] | None,
+        typer.Argument(metavar="[N…]", help="Numbers of entries, as inbox shows them."),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that is there now.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All entries of now.")] = False,
     json: Json = False,
 ) -> None:
-    """Take note of entries: they leave the inbox. Approvals leave it when they are answered."""
+    """Acknowledge entries: they leave the inbox. Approvals leave it when they are answered."""
     if bool(numbers) == everything:
         raise UsageError("cannot tell what to acknowledge: give numbers, or --all")
     count = ControlPlane().ack(numbers or (), everything=everything)

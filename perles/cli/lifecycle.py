@@ -16,7 +16,7 @@ from perles.domain.states import WORKFLOW
 
 T = TypeVar("T")
 NoWait = Annotated[
-    bool, typer.Option("--no-wait", help="Beyond a limit do not wait in line: exit 6.")
+    bool, typer.Option("--no-wait", help="Do not wait in line when a limit is reached: exit 6.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a workflow.")]
 
@@ -27,7 +27,7 @@ def start(
     no_wait: NoWait = False,
     json: Json = False,
 ) -> None:
-    """Start pending workflows; beyond a limit they wait and start by themselves."""
+    """Start pending workflows. When a limit is reached they wait in line."""
     args = {"no_wait": True} if no_wait else {}
     request(selection, "start", args, json)
 
@@ -40,7 +40,7 @@ def pause(selection: Selection, json: Json = False) -> None:
 
 @options(Selection.of)
 def resume(selection: Selection, no_wait: NoWait = False, json: Json = False) -> None:
-    """Go on with paused workflows; beyond a limit they wait in line, still paused."""
+    """Resume paused workflows. When a limit is reached they wait in line, still paused."""
     args = {"no_wait": True} if no_wait else {}
     request(selection, "resume", args, json)
 
@@ -49,13 +49,15 @@ def resume(selection: Selection, no_wait: NoWait = False, json: Json = False) ->
 def stop(
     selection: Selection,
     reason: Annotated[str | None, typer.Option(help="Why; kept with the workflow.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Give agents no time to end.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Kill agents without a grace period.")
+    ] = False,
     grace: Annotated[
-        str, typer.Option(metavar="TIME", help="How long agents have to end, such as 30s.")
+        str, typer.Option(metavar="TIME", help="How long agents have to exit, such as 30s.")
     ] = "10s",
     json: Json = False,
 ) -> None:
-    """End workflows for good: no process of theirs is left."""
+    """Stop workflows for good: none of their processes is left."""
     args = {"reason": reason, "force": force, "grace": parse_duration(grace)}
     request(selection, "stop", args, json)
 
@@ -66,7 +68,7 @@ def fail(
     reason: Annotated[str, typer.Option(help="Why; kept with the workflow.")],
     json: Json = False,
 ) -> None:
-    """End workflows as failed: no process of theirs is left."""
+    """End workflows as failed: none of their processes is left."""
     if not reason.strip():
         raise UsageError("cannot fail a workflow without a reason: --reason TEXT")
     request(selection, "fail", {"reason": reason}, json)
@@ -74,7 +76,7 @@ def fail(
 
 @options(Selection.of)
 def archive(selection: Selection, json: Json = False) -> None:
-    """Put ended workflows out of sight; list --all still shows them."""
+    """Archive ended workflows; list --all still shows them."""
     request(selection, "archive", {}, json)
 
 
@@ -85,12 +87,12 @@ def retry(
     reconfigure: Annotated[
         bool,
         typer.Option(
-            "--reconfigure", help="Set up agents as their folder's configuration says now."
+            "--reconfigure", help="Use the present configuration of the folder for agents."
         ),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Create new workflows that go on where failed or stopped ones ended.
+    """Create workflows that continue where failed or stopped ones ended.
 
     Agent CLIs are set up as they were for the old ones (executable, arguments, environment),
     so that one can go on elsewhere and later; --reconfigure takes what holds now.

@@ -34,19 +34,22 @@ MAX_LINE: Final = 1024 * 1024
 def command(
     id: WorkflowId,
     agent: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only of this agent, such as worker-1.")
+        str | None, typer.Option(metavar="NAME", help="Only this agent, such as worker-1.")
     ] = None,
     turn: Annotated[
         int | None, typer.Option(metavar="N", help="Only the agent's turn with this number.")
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they print.")] = False,
-    stderr: Annotated[bool, typer.Option("--stderr", help="Standard error instead.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Keep printing new output.")
+    ] = False,
+    stderr: Annotated[bool, typer.Option("--stderr", help="Print standard error instead.")] = False,
     raw: Annotated[
-        bool, typer.Option("--raw", help="Lines as they came: no headings, secrets unmasked.")
+        bool,
+        typer.Option("--raw", help="Print lines unchanged: no headings, secrets unmasked."),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Print what agents printed, turn by turn."""
+    """Print the output of agents, turn by turn."""
     if turn is not None and turn < 1:
         raise UsageError(f"cannot show turn {turn}: turns are numbered from 1")
     path = Paths(home(os.environ)).database_path()

@@ -10,7 +10,7 @@ from perles.controlplane import ControlPlane
 from perles.upkeep.lock import alone
 
 app = typer.Typer(
-    help="Upkeep, fit for cron: one run at a time, quiet when all is well.", no_args_is_help=True
+    help="Maintain the database, by hand or by cron: quiet when all is well.", no_args_is_help=True
 )
 
 
@@ -18,7 +18,7 @@ app = typer.Typer(
 def check(
     json: Annotated[bool, typer.Option("--json", help="An array of what is wrong.")] = False,
 ) -> None:
-    """Tell what is wrong, and fix nothing: exit 1 when something is."""
+    """Report inconsistencies without repair: exit 1 when there is one."""
     plane = ControlPlane()
     with alone(plane.database_path):
         _tell(plane.check(), json)
@@ -28,7 +28,7 @@ def check(
 def reconcile(
     json: Annotated[bool, typer.Option("--json", help="An array of what is still wrong.")] = False,
 ) -> None:
-    """Repair what check finds, as a starting engine does; a running one does so itself."""
+    """Repair what check finds. A running engine does so itself when it starts."""
     plane = ControlPlane()
     with alone(plane.database_path):
         if plane.check() and not plane.engine_runs():

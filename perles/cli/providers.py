@@ -15,7 +15,9 @@ MOST = 200
 """Characters of why a provider sleeps."""
 HEADERS = ("PROVIDER", "FOUND", "VERSION", "CAN", "NOTE")
 
-app = typer.Typer(help="Agent CLIs: which are here, what each can do.", invoke_without_command=True)
+app = typer.Typer(
+    help="List agent CLIs: what is installed, what each can do.", invoke_without_command=True
+)
 
 
 @app.callback(invoke_without_command=True)
@@ -38,7 +40,7 @@ def try_one(
     name: Annotated[str, typer.Argument(help="A provider, or provider:model.")],
     json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Run one real turn of a provider, which must call one of our tools. It may cost a little."""
+    """Run one real turn of a provider, which must call a tool. It may cost a little."""
     tried = trial(ControlPlane(), name)
     if json:
         found = {"provider": name, "works": tried.problem is None, "id": tried.id}
@@ -59,7 +61,7 @@ def resume(
         bool, typer.Option("--json", help='Print {"provider": …, "held_for": …}.')
     ] = False,
 ) -> None:
-    """Ask a provider again that is on hold: what it was held for may be wrong, or over."""
+    """End the hold of a provider, so that its turns start again."""
     reason = ControlPlane().resume_provider(name)
     if json:
         print_json({"provider": name, "held_for": reason}, line=True)

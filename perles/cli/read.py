@@ -23,22 +23,30 @@ def list_(
         str | None, typer.Option(metavar="STATE,…", help="Only workflows in these states.")
     ] = None,
     label: Annotated[
-        list[str] | None, typer.Option(metavar="K=V", help="Only with this label; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="K=V", help="Only workflows with this label; repeatable."),
     ] = None,
-    template: Annotated[str | None, typer.Option(help="Only of this template.")] = None,
-    priority: Annotated[str | None, typer.Option(help="Only low, normal or high ones.")] = None,
+    template: Annotated[str | None, typer.Option(help="Only workflows of this template.")] = None,
+    priority: Annotated[
+        str | None, typer.Option(help="Only workflows of this priority: low, normal or high.")
+    ] = None,
     name: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", help="Only with this in their name; or a glob: 'nightly*'."),
+        typer.Option(
+            metavar="TEXT",
+            help="Only workflows whose name contains TEXT or matches a glob such as 'nightly*'.",
+        ),
     ] = None,
-    limit: Annotated[int | None, typer.Option(help="At most so many (default 100).")] = None,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", help="Show at most N workflows (default 100).")
+    ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="All of them, archived ones too.")
+        bool, typer.Option("--all", help="Show all workflows, archived ones too.")
     ] = False,
     json: Json = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Again at every second.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh every second.")] = False,
     plain: Annotated[
-        bool, typer.Option("--plain", help="Text alone; with --watch, a line for each change.")
+        bool, typer.Option("--plain", help="Plain text; with --watch, one line for each change.")
     ] = False,
 ) -> None:
     """List workflows, newest first."""
@@ -61,25 +69,27 @@ def show(
     id: WorkflowId,
     json: Json = False,
 ) -> None:
-    """Show one workflow: its tasks, its agents, and why it stands where it stands."""
+    """Show one workflow: its tasks, its agents, and the reason for its state."""
     show_command.run(show_command.ShowOptions(id=id, json=json), _paths())
 
 
 def events(
-    id: Annotated[str | None, typer.Argument(help="Only of this workflow.")] = None,
+    id: Annotated[str | None, typer.Argument(help="Only this workflow.")] = None,
     type: Annotated[
-        list[str] | None, typer.Option(metavar="GLOB,…", help="Only these types; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="GLOB,…", help="Only events of these types; repeatable."),
     ] = None,
     since: Annotated[
-        int | None, typer.Option(metavar="SEQ", help="Only after this sequence number.")
+        int | None, typer.Option(metavar="SEQ", help="Only events after this sequence number.")
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(help="At most so many (default the last 1000).")
+        int | None,
+        typer.Option(metavar="N", help="Print at most N events (default: the last 1000)."),
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they come.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing new ones.")] = False,
     json: Json = False,
 ) -> None:
-    """Print events: what happened, in order."""
+    """Print events in order."""
     options = events_command.EventOptions(
         id=id, type=tuple(type or ()), since=since, limit=limit, follow=follow, json=json
     )

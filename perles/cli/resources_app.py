@@ -10,7 +10,7 @@ from perles.cli.output import print_json, say
 from perles.controlplane import ControlPlane
 from perles.paths import Paths, home
 
-app = typer.Typer(help="Limits: what is used, who holds it, who waits.")
+app = typer.Typer(help="Show limits: use, holders, and the waiting line.")
 
 
 def _paths() -> Paths:
@@ -23,7 +23,7 @@ def show(
     json: Annotated[
         bool, typer.Option("--json", help="JSON, as docs/json.md describes it.")
     ] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Again at every second.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh every second.")] = False,
 ) -> None:
     """Show every limit: used, waiting, holders."""
     if context.invoked_subcommand is None:
@@ -33,10 +33,10 @@ def show(
 @app.command()
 def reset(
     resource: Annotated[str, typer.Argument(help="`tokens` or `cost_usd`.")],
-    reason: Annotated[str, typer.Option(help="Why; it stands in the journal.")],
+    reason: Annotated[str, typer.Option(help="Why; kept in the journal.")],
     json: Annotated[bool, typer.Option("--json", help='Print {"resource": …, "was": …}.')] = False,
 ) -> None:
-    """Count what all workflows used from 0 again: a budget of all of them is free once more."""
+    """Reset the count of what all workflows used, so that the global budget is free again."""
     was = ControlPlane().reset_total(resource, reason)
     if json:
         print_json({"resource": resource, "was": was}, line=True)
@@ -46,8 +46,8 @@ def reset(
 
 @app.command()
 def history(
-    hours: Annotated[int, typer.Option(help="How many hours back (default a day).")] = 24,
+    hours: Annotated[int, typer.Option(help="How many hours to look back.")] = 24,
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """Show how many leases were held, peak and average by hour, from the journal."""
+    """Show how many leases were held in each hour: peak and average."""
     resources.history(hours, json, _paths())

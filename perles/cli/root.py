@@ -35,7 +35,7 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "start",
             "lifecycle",
             "start",
-            "Start pending workflows; beyond a limit they wait and start by themselves.",
+            "Start pending workflows. When a limit is reached they wait in line.",
         ),
         Entry(
             "pause",
@@ -47,29 +47,31 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "resume",
             "lifecycle",
             "resume",
-            "Go on with paused workflows; beyond a limit they wait in line, still paused.",
+            "Resume paused workflows. When a limit is reached they wait in line, still paused.",
         ),
-        Entry("stop", "lifecycle", "stop", "End workflows for good: no process of theirs is left."),
         Entry(
-            "fail", "lifecycle", "fail", "End workflows as failed: no process of theirs is left."
+            "stop", "lifecycle", "stop", "Stop workflows for good: none of their processes is left."
+        ),
+        Entry(
+            "fail", "lifecycle", "fail", "End workflows as failed: none of their processes is left."
         ),
         Entry(
             "retry",
             "lifecycle",
             "retry",
-            "Create new workflows that go on where failed or stopped ones ended.",
+            "Create workflows that continue where failed or stopped ones ended.",
         ),
         Entry(
             "archive",
             "lifecycle",
             "archive",
-            "Put ended workflows out of sight; list --all still shows them.",
+            "Archive ended workflows; list --all still shows them.",
         ),
         Entry(
             "set",
             "set",
             "command",
-            "Change priority or budgets; what waits in line is put in its new order at once.",
+            "Change priority or budgets; the waiting line is reordered at once.",
         ),
     ),
     "Look": (
@@ -78,32 +80,32 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "show",
             "read",
             "show",
-            "Show one workflow: its tasks, its agents, and why it stands where it stands.",
+            "Show one workflow: its tasks, its agents, and the reason for its state.",
         ),
         Entry(
             "agents",
             "agents",
             "command",
-            "List agents: of one workflow, or of all that run or are paused.",
+            "List the agents of one workflow, or of all running and paused ones.",
         ),
-        Entry("tasks", "tasks", "tasks", "List tasks, of one workflow or of all."),
-        Entry("events", "read", "events", "Print events: what happened, in order."),
-        Entry("logs", "logs", "command", "Print what agents printed, turn by turn."),
+        Entry("tasks", "tasks", "tasks", "List the tasks of one workflow, or of all."),
+        Entry("events", "read", "events", "Print events in order."),
+        Entry("logs", "logs", "command", "Print the output of agents, turn by turn."),
         Entry(
-            "resources", "resources_app", "app", "Limits: what is used, who holds it, who waits."
+            "resources", "resources_app", "app", "Show limits: use, holders, and the waiting line."
         ),
-        Entry("inbox", "inbox", "app", "What waits for you, over all workflows."),
+        Entry("inbox", "inbox", "app", "Show what waits for you, over all workflows."),
         Entry(
             "doctor",
             "doctor",
             "command",
-            "Tell what is wrong and what to do about it: exit 1 when there is a problem.",
+            "Report problems and what to do about them: exit 1 when there is one.",
         ),
         Entry(
             "dashboard",
             "dashboard",
             "command",
-            "Look after all workflows on one screen; ? tells the keys.",
+            "Watch and control all workflows on one screen; ? shows the keys.",
         ),
     ),
     "Answer": (
@@ -111,49 +113,59 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "approve",
             "tasks",
             "approve",
-            "Say yes to a task that waits for you: what depends on it goes on.",
+            "Approve a task that waits for you; the tasks that depend on it can start.",
         ),
         Entry(
             "deny",
             "tasks",
             "deny",
-            "Say no to a task that waits for you: it fails, and what depends on it is skipped.",
+            "Deny a task that waits for you: it fails, and tasks that depend on it are skipped.",
         ),
         Entry(
-            "send", "send", "command", "Send a message to an agent; it reads it at its next turn."
+            "send",
+            "send",
+            "command",
+            "Send a message to an agent, which reads it in its next turn.",
         ),
         Entry(
             "agent", "agent", "app", "Add, stop, resume, retire or replace one agent of a workflow."
         ),
     ),
     "Set up": (
-        Entry("config", "config", "app", "The configuration."),
-        Entry("templates", "templates", "app", "Templates of workflows."),
-        Entry("providers", "providers", "app", "Agent CLIs: which are here, what each can do."),
+        Entry("config", "config", "app", "Show, check and write the configuration."),
+        Entry("templates", "templates", "app", "List, show and check templates of workflows."),
         Entry(
-            "trust", "trust", "command", "Trust a repository's .perles/config.yaml as it is now."
+            "providers", "providers", "app", "List agent CLIs: what is installed, what each can do."
+        ),
+        Entry(
+            "trust",
+            "trust",
+            "command",
+            "Trust a repository's .perles/config.yaml in its present form.",
         ),
         Entry(
             "serve",
             "serve",
             "command",
-            "Host the engine of this database until Ctrl-C; running workflows are paused then.",
+            "Run the engine in this terminal. Ctrl-C pauses running workflows and ends it.",
         ),
-        Entry("engine", "engine", "app", "The engine: the one process that runs workflows."),
+        Entry(
+            "engine", "engine", "app", "Look at the engine, the one process that runs workflows."
+        ),
         Entry(
             "maintenance",
             "upkeep",
             "app",
-            "Upkeep, fit for cron: one run at a time, quiet when all is well.",
+            "Maintain the database, by hand or by cron: quiet when all is well.",
         ),
-        Entry("db", "database", "app", "The database file."),
+        Entry("db", "database", "app", "Look at the database file."),
     ),
 }
 ENTRIES: Final = {entry.name: entry for entries in GROUPS.values() for entry in entries}
 ABOUT: Final = "Run many workflows of AI coding agents, or of plain commands, on one machine."
 _OPTIONS: Final = (
-    ("--config FILE", "Configuration file to use alone."),
-    ("--version", "Say the version."),
+    ("--config FILE", "Use this configuration file alone."),
+    ("--version", "Print the version."),
     ("--install-completion", "Install completion for the current shell."),
     ("--show-completion", "Show completion for the current shell."),
     ("-h, --help", "Show this message and exit."),
@@ -174,7 +186,7 @@ def root_help() -> str:
         lines += [f"{title}:", *_rows([(entry.name, entry.help) for entry in entries], width), ""]
     lines += ["Options:", *_rows(_OPTIONS, width), ""]
     lines += ["Examples:", *_rows(_EXAMPLES, width), ""]
-    lines.append("perles COMMAND --help tells more of each.")
+    lines.append("perles COMMAND --help shows the options of each.")
     return "\n".join(lines) + "\n"
 
 

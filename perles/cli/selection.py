@@ -16,12 +16,12 @@ Ids = Annotated[
 ]
 Labels = Annotated[
     list[str] | None,
-    typer.Option("--label", metavar="K=V", help="Those with this label; repeatable."),
+    typer.Option("--label", metavar="K=V", help="Workflows with this label; repeatable."),
 ]
 States = Annotated[
-    str | None, typer.Option("--state", metavar="STATE,…", help="Those in these states.")
+    str | None, typer.Option("--state", metavar="STATE,…", help="Workflows in these states.")
 ]
-All = Annotated[bool, typer.Option("--all", help="All that this can be done to.")]
+All = Annotated[bool, typer.Option("--all", help="Every workflow in a state that allows it.")]
 
 
 class Selection(NamedTuple):

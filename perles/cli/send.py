@@ -14,14 +14,14 @@ from perles.domain.errors import UsageError
 def command(
     id: WorkflowId,
     text: Annotated[
-        list[str] | None, typer.Argument(help="What to say; from standard input without it.")
+        list[str] | None, typer.Argument(help="The message; read from standard input without it.")
     ] = None,
     to: Annotated[
-        str, typer.Option(metavar="AGENT", help="Whom to tell, such as worker-1.")
+        str, typer.Option(metavar="AGENT", help="The agent to send it to, such as worker-1.")
     ] = "coordinator",
     json: Annotated[bool, typer.Option("--json", help='Print {"id": …, "status": …}.')] = False,
 ) -> None:
-    """Send a message to an agent; it reads it at its next turn."""
+    """Send a message to an agent, which reads it in its next turn."""
     outcome = ControlPlane().send(id, _body(text), to=to)
     print_outcome(outcome, json, to=to)
 

@@ -11,10 +11,13 @@ from perles.controlplane import ControlPlane
 
 def command(
     foreground: Annotated[
-        bool, typer.Option("--foreground/--detach", help="Stay in this terminal (the default).")
+        bool,
+        typer.Option(
+            "--foreground/--detach", help="Stay in this terminal, or run in the background."
+        ),
     ] = True,
     exit_when_idle: Annotated[
-        bool, typer.Option("--exit-when-idle", help="End when nothing runs or waits.")
+        bool, typer.Option("--exit-when-idle", help="Exit when nothing runs or waits.")
     ] = False,
     max_workflows_running: Annotated[
         int | None, typer.Option(metavar="N", help="Workflows that run at once.")
@@ -26,7 +29,7 @@ def command(
         int | None, typer.Option(metavar="N", help="Turns of AI agents at once.")
     ] = None,
     token_budget: Annotated[
-        int | None, typer.Option(metavar="N", help="Tokens over all workflows; 0: no limit.")
+        int | None, typer.Option(metavar="N", help="Tokens over all workflows; 0 means no limit.")
     ] = None,
     port_range_start: Annotated[
         int | None, typer.Option(metavar="PORT", help="First port for workflows.")
@@ -35,7 +38,7 @@ def command(
         int | None, typer.Option(metavar="PORT", help="Last port, inclusive.")
     ] = None,
 ) -> None:
-    """Host the engine of this database until Ctrl-C; running workflows are paused then."""
+    """Run the engine in this terminal. Ctrl-C pauses running workflows and ends it."""
     _override(
         max_workflows_running=max_workflows_running,
         max_workers=max_workers,

@@ -15,14 +15,20 @@ def command(
     selection: Selection,
     priority: Annotated[str | None, typer.Option(help="low, normal or high.")] = None,
     token_budget: Annotated[
-        int | None, typer.Option("--token-budget", metavar="N", help="Tokens at most; 0: no limit.")
+        int | None,
+        typer.Option(
+            "--token-budget", metavar="N", help="Spend at most N tokens; 0 means no limit."
+        ),
     ] = None,
     cost_budget: Annotated[
-        float | None, typer.Option("--cost-budget", metavar="USD", help="USD at most; 0: no limit.")
+        float | None,
+        typer.Option(
+            "--cost-budget", metavar="USD", help="Spend at most this much; 0 means no limit."
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Change priority or budgets; what waits in line is put in its new order at once."""
+    """Change priority or budgets; the waiting line is reordered at once."""
     args = {"priority": priority, "token_budget": token_budget, "cost_budget": cost_budget}
     if all(value is None for value in args.values()):
         raise UsageError("cannot set nothing: give --priority, --token-budget or --cost-budget")

@@ -17,13 +17,13 @@ Json = Annotated[bool, typer.Option("--json", help="JSON, as docs/json.md descri
 
 
 def tasks(
-    id: Annotated[str | None, typer.Argument(help="Only of this workflow.")] = None,
+    id: Annotated[str | None, typer.Argument(help="Only this workflow.")] = None,
     waiting: Annotated[
-        bool, typer.Option("--waiting", help="Only those that wait for you.")
+        bool, typer.Option("--waiting", help="Only tasks that wait for you.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """List tasks, of one workflow or of all."""
+    """List the tasks of one workflow, or of all."""
     found = ControlPlane().tasks(id, waiting=waiting)
     if json:
         print_json(found)
@@ -47,21 +47,21 @@ def approve(
     id: WorkflowId,
     task: Key,
     message: Annotated[
-        str | None, typer.Option("--message", "-m", help="Something to say with it.")
+        str | None, typer.Option("--message", "-m", help="A message to go with it.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Say yes to a task that waits for you: what depends on it goes on."""
+    """Approve a task that waits for you; the tasks that depend on it can start."""
     print_outcome(ControlPlane().approve(id, task, message), json, task=task)
 
 
 def deny(
     id: WorkflowId,
     task: Key,
-    message: Annotated[str | None, typer.Option("--message", "-m", help="Why; needed.")] = None,
+    message: Annotated[str | None, typer.Option("--message", "-m", help="Why; required.")] = None,
     json: Json = False,
 ) -> None:
-    """Say no to a task that waits for you: it fails, and what depends on it is skipped."""
+    """Deny a task that waits for you: it fails, and tasks that depend on it are skipped."""
     if message is None or not message.strip():
         raise UsageError("cannot deny a task without a reason: -m TEXT")
     print_outcome(ControlPlane().deny(id, task, message), json, task=task)

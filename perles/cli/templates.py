@@ -22,12 +22,12 @@ from perles.templates.pipeline import read_pipeline
 from perles.templates.shell_pipes import outputs_run
 from perles.templates.template import Template, read_templates
 
-app = typer.Typer(help="Templates of workflows.", no_args_is_help=True)
+app = typer.Typer(help="List, show and check templates of workflows.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_(json: Json = False) -> None:
-    """List all templates: those that come with Perles, yours, and the repository's."""
+    """List all templates: built-in ones, yours, and the repository's."""
     found = ControlPlane().templates(Path.cwd()).list()
     if json:
         print_json([_shown(template) for template in found])
@@ -66,7 +66,7 @@ def check(
     ],
     json: Json = False,
 ) -> None:
-    """Check a pipeline file or a template (exit 2 when something is wrong with it)."""
+    """Check a pipeline file or a template (exit 2 when it is wrong)."""
     file, templates, plans = _read(path)
     config = load()
     for plan in plans:

@@ -22,7 +22,7 @@ def command(
         bool, typer.Option("--json", help='Print {"path": …, "keys": […]}; needs --yes.')
     ] = False,
 ) -> None:
-    """Trust a repository's .perles/config.yaml as it is now.
+    """Trust a repository's .perles/config.yaml in its present form.
 
     Until then it cannot name programs, their arguments and environment, providers or a
     sandbox. A change of the file takes the trust away.

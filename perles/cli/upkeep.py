@@ -18,12 +18,17 @@ from perles.upkeep.lock import alone
 @app.command()
 def prune(
     older_than: Annotated[
-        str, typer.Option("--older-than", metavar="TIME", help="Those that ended so long ago.")
+        str,
+        typer.Option(
+            "--older-than", metavar="TIME", help="Remove workflows that ended longer ago than this."
+        ),
     ] = "30d",
     keep: Annotated[
-        int, typer.Option("--keep", metavar="N", min=0, help="Keep the newest N that ended.")
+        int, typer.Option("--keep", metavar="N", min=0, help="Keep the newest N ended workflows.")
     ] = 0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be removed.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="An object: pruned, spared.")] = False,
 ) -> None:
     """Remove workflows that ended long ago, with their events and session folders."""
@@ -49,14 +54,20 @@ def prune(
 @app.command()
 def backup(
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="Where; default: backups in the home.")
+        Path | None,
+        typer.Argument(
+            metavar="[FILE]", help="Target file; default: a new one in the home's backups folder."
+        ),
     ] = None,
     keep: Annotated[
-        int, typer.Option("--keep", metavar="N", min=0, help="Keep the newest N of the default.")
+        int,
+        typer.Option(
+            "--keep", metavar="N", min=0, help="Keep the newest N backups of that folder."
+        ),
     ] = 0,
     json: Json = False,
 ) -> None:
-    """Copy the live database to a file, and verify the copy."""
+    """Copy the live database to a file and verify the copy."""
     from perles.upkeep.backup import backup as work
     from perles.upkeep.backup import backup_in_home
 
@@ -77,7 +88,7 @@ def backup(
 
 @app.command()
 def vacuum() -> None:
-    """Give the space of removed rows back to the disk; a writer waits meanwhile."""
+    """Give the space of removed rows back to the disk; writers wait meanwhile."""
     from perles.store.failures import database_errors
     from perles.store.sqlite import BUSY_TIMEOUT, dbapi
 
@@ -99,7 +110,7 @@ def vacuum() -> None:
 def stats(
     json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Tell how large the home is: database, rows, sessions, backups; its oldest, its states."""
+    """Show the size of the home: database, rows, sessions, backups, and workflows by state."""
     from perles.upkeep.stats import stats as work
 
     found = work(ControlPlane().paths)

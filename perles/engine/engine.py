@@ -167,7 +167,7 @@ class Engine:
         servers = McpServers(EngineToolHost(context, commands), self._paths.root)
         context.turns = self._turns = Turns(context)
         context.supervisor = Supervisor(context, servers)
-        sweeps = Sweeps(context, look_again=self._kick)
+        self._sweeps = sweeps = Sweeps(context, look_again=self._kick)
         self._notifier = notifier = Notifier(context)
         health = HealthMonitor(context, commands)
         keeper = RetentionSweep(context)
@@ -245,6 +245,7 @@ class Engine:
             asked = self._changed.is_set()
             if watch.changed() or asked:
                 self._changed.clear()
+                self._sweeps.attend()
                 await self._apart("notifying", self._look_for_news)
                 commands.poll()
                 # Most commits are what agents print: those alone give nothing to do at once.
@@ -258,8 +259,10 @@ class Engine:
                 idle_since = time.monotonic() + IDLE_SECONDS
             elif self._exit_when_idle and time.monotonic() > idle_since:
                 return
-            busy = self._exit_when_idle or step_at is not None or context.turns.any_live()
-            await (self._wait(TICK) if busy else self._wait_for_a_write(watch))
+            if self._exit_when_idle or context.turns.any_live():
+                await self._wait(TICK)
+            else:
+                await self._wait_for_a_write(watch, step_at)
 
     async def _step(self, context: Context, commands: Commands) -> None:
         """One look at what can be done now. A database that cannot be written is asked again."""
@@ -318,8 +321,8 @@ class Engine:
                 if result["status"] == "waiting" and workflow in line:
                     return
 
-    async def _wait_for_a_write(self, watch: Watch) -> None:
-        """Sleep until the kernel tells that something was written to the database.
+    async def _wait_for_a_write(self, watch: Watch, until: float | None) -> None:
+        """Sleep until the kernel tells that something was written to the database, or `until`.
 
         A busy engine does not listen: most of what is written then are its own lines.
         """
@@ -332,7 +335,10 @@ class Engine:
         if fd is not None:
             loop.add_reader(fd, hear)
         try:
-            await self._wait(watch.patience())
+            seconds = watch.patience()
+            if until is not None:
+                seconds = min(seconds, max(0.0, until - time.monotonic()))
+            await self._wait(seconds)
         finally:
             if fd is not None:
                 loop.remove_reader(fd)

@@ -23,7 +23,7 @@ Sweep = Callable[[], Awaitable[None]]
 HEARTBEAT_SECONDS: Final = 5
 AUDIT_SECONDS: Final = 30
 ADMISSION_SECONDS: Final = 2
-"""How often waiting workflows are looked at although nothing changed: a port may be free."""
+"""How often what waits is looked at although nothing changed: a port may be free."""
 
 _PARKED: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _DUE: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -55,13 +55,13 @@ class Sweeps:
         self._scheduler.add_listener(_log_error, EVENT_JOB_ERROR)
         self.every(HEARTBEAT_SECONDS, "heartbeat", self._heartbeat)
         self.every(AUDIT_SECONDS, "lease audit", self._audit_leases)
-        self.every(ADMISSION_SECONDS, "admission", self._admission)
 
     def start(self) -> None:
         """Start sweeping."""
         self._scheduler.start()
         for name in self._paces:
             self._wait(name)
+        self.attend()
 
     async def stop(self) -> None:
         """Stop sweeping."""
@@ -96,9 +96,17 @@ class Sweeps:
     async def _audit_leases(self) -> None:
         await audit_leases(self._context)
 
-    async def _admission(self) -> None:
+    def attend(self) -> None:
+        """Something changed: from now on look again regularly, for as long as there is work."""
+        if self._scheduler.running and "admission" not in self._timers:
+            loop = asyncio.get_running_loop()
+            self._timers["admission"] = loop.call_later(ADMISSION_SECONDS, self._admission)
+
+    def _admission(self) -> None:
+        del self._timers["admission"]
         if self._context.reader.value(queries.HAS_WORK):
             self._look_again()
+            self.attend()
 
 
 def _log_error(event: JobExecutionEvent) -> None:

@@ -75,7 +75,7 @@ class Watch:
             return POLL
         passed = time.monotonic() - self._heard_at
         # A commit that was not seen by now is on a slow disk: it will be late anyway.
-        return self._quiet if passed >= self._settle else max(POLL, passed / 2)
+        return self._quiet if passed >= self._settle else max(POLL, passed)
 
     def _is_calm(self) -> bool:
         """Whether nothing was written lately, and the kernel would tell."""

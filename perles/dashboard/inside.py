@@ -8,9 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.dashboard.model import Detail, Inside
+from perles.domain.secrecy import longest_first, masked
 from perles.store import dashboard_views
 from perles.store.event_views import last_seq
 from perles.store.show_views import show_tasks
+from perles.store.turn_views import secrets_of
 from perles.workspace import door
 
 if TYPE_CHECKING:
@@ -78,7 +80,9 @@ def _body(connection: Connection, detail: Detail, agents: Sequence[Mapping[str, 
         return dashboard_views.turns(connection, workflow_id)
     if detail.tab == "log":
         turns = dashboard_views.turns(connection, workflow_id, LOG_TURNS)
-        return [record for turn in turns for record in _log(dict(turn))]
+        secrets = longest_first(secrets_of(connection, workflow_id))
+        records = [record for turn in turns for record in _log(dict(turn))]
+        return [record._replace(text=masked(record.text, secrets)) for record in records]
     agent = next((one for one in agents if one["name"] == detail.tab), None)
     if agent is None:
         return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from perles.domain.errors import NotFoundError
@@ -92,14 +93,14 @@ def _output(home: str, row: Row, reports: Sequence[Row]) -> TurnOutput:
 
 
 def secrets_of(connection: Connection | None, workflow_id: str) -> set[str]:
-    """The secrets among the variables of a workflow's tasks and its arguments."""
+    """The secrets among the variables of a workflow's tasks, its arguments, and our own ones."""
     if connection is None:
         return set()
     query = (
         "SELECT DISTINCT env FROM tasks WHERE workflow_id = ? "
         "UNION ALL SELECT args FROM workflows WHERE id = ?"
     )
-    found: set[str] = set()
+    found = texts_of(os.environ)
     for (text,) in connection.execute(query, (workflow_id, workflow_id)):
         variables = json.loads(text).items()
         found |= texts_of({name: one for name, one in variables if isinstance(one, str)})

@@ -8,7 +8,11 @@ from typing import Any
 
 import pytest
 
+from perles.dashboard.inside import read_inside
+from perles.dashboard.model import Detail
 from perles.domain.secrecy import longest_first, masked, texts_of
+from perles.store import dashboard_views
+from perles.store.views import reading
 from tests.integration.cli import Home
 from tests.integration.scripted_cli import TOOLS, configure, program
 
@@ -75,6 +79,10 @@ def test_a_secret_stands_in_no_row_but_its_own_and_in_nothing_that_is_shown(home
     run = home.popen("run", file)
     home.wait_for("the task", (home.work / "here").exists)
 
+    with reading(home.database) as connection:
+        assert connection is not None
+        row = dict(dashboard_views.rows(connection, [home.only()])[home.only()])
+        tab = str(read_inside(connection, Detail(home.only(), "log"), row))
     commands = _command_lines()
     (home.work / "go").touch()
     run.communicate(timeout=60)
@@ -106,6 +114,8 @@ def test_a_secret_stands_in_no_row_but_its_own_and_in_nothing_that_is_shown(home
             )
         },
     }
+    assert "***" in tab, "the task had printed nothing yet"
+    assert [secret for secret in (OF_TASK, OF_PIPELINE, OF_URL) if secret in tab] == []
     assert "***" in seen["rows"], "nothing was printed that had to be masked"
     assert {where: _canaries(text) for where, text in seen.items() if _canaries(text)} == {}
     tokens = [path.read_text() for path in home.root.glob(f"sessions/**/{id}/*/token")]

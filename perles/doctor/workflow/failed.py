@@ -7,7 +7,9 @@ from pathlib import Path
 from perles.agents.output import tail_of
 from perles.doctor.finding import PROBLEM, Finding
 from perles.doctor.workflow.case import Case
+from perles.domain.secrecy import longest_first, masked
 from perles.store.places import located
+from perles.store.turn_views import secrets_of
 
 LINES = 10
 
@@ -77,6 +79,7 @@ def _coordinator(case: Case) -> Iterator[Finding]:
     code = "" if row["exit_code"] is None else f", exit code {row['exit_code']}"
     files = (located(case.connection, row[name]) for name in ("stderr_path", "stdout_path"))
     lines = next(filter(None, (tail_of(Path(file), lines=LINES) for file in files)), [])
+    lines = masked(lines, longest_first(secrets_of(case.connection, case.id)))
     text = f"the coordinator's turn {row['number']} ended with: {row['error']}{code}"
     advice = f"perles logs {case.id} --agent coordinator --stderr"
     yield Finding("coordinator", PROBLEM, text, advice, tuple(lines))

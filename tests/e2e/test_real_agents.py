@@ -1,5 +1,6 @@
 """Workflows with the real agent CLIs, as coordinator and as worker, through our MCP server."""
 
+import os
 import signal
 import subprocess
 import threading
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from perles.agents.families import family
+from perles.keeper.whereabouts import keeper_of
 from tests.e2e import clis, scripts
 from tests.e2e.conftest import Agents
 from tests.e2e.model import Asked, Reply, Script
@@ -249,3 +251,37 @@ def test_a_budget_cuts_a_turn_that_never_ends(scripted: Scripted, name: str) -> 
     billed = agents.model.billed["in"] + agents.model.billed["out"]
     assert shown["reason"] == "token budget exhausted"
     assert 12_000 <= shown["tokens_used"] <= billed <= 1.2 * 12_000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_report_that_no_engine_heard_counts(scripted: Scripted, name: str) -> None:
+    """Neither engine nor keeper is there when the worker reports: its CLI is refused, and ends."""
+    go, begun = threading.Event(), threading.Event()
+
+    def hold(asked: Asked) -> Reply | None:
+        if has_task(asked):
+            begun.set()
+            go.wait(60)
+        return None
+
+    agents = scripted(worker_is(hold))
+    agents.use(name)
+    id = agents.begin(name, name)
+    agents.wait_for("the worker's turn", begun.is_set)
+    agents.wait_for("the coordinator's end", lambda: "turn.succeeded" in agents.types())
+
+    agents.engine.send_signal(signal.SIGKILL)
+    agents.engine.wait()
+    keeper = keeper_of(agents.root)
+    assert keeper is not None
+    os.kill(keeper, signal.SIGKILL)
+    go.set()
+    agents.wait_for("the worker's end", lambda: not family([f"PERLES_WORKFLOW={id}"]))
+    agents.serve()
+
+    assert agents.ended(id) == "completed"
+    (told,) = [event for event in agents.events() if event["type"] == "task.reported"]
+    assert told["payload"]["heard"] == "output"
+    assert told["payload"]["text"] == scripts.SUMMARY
+    started = [event for event in agents.events() if event["type"] == "turn.started"]
+    assert [event["agent"] for event in started].count("worker-1") == 1

@@ -17,6 +17,9 @@ from perles.workspace import door
 LOOK_SECONDS: Final = 1.0
 """How often one turn is looked at: limits are minutes, and gigabytes."""
 
+OUTPUT_LIMIT: Final = "output_limit"
+"""The error class of a turn that printed too much."""
+
 
 class TurnLimits:
     """Looks at live turns, one at a time."""
@@ -31,7 +34,7 @@ class TurnLimits:
         if live.written > config.limits.turn_output:
             return Outcome(
                 False,
-                "output_limit",
+                OUTPUT_LIMIT,
                 f"it printed {live.written} bytes, the limit is {config.limits.turn_output} "
                 "(orchestration.limits.turn_output)",
             )

@@ -32,7 +32,7 @@ from perles.engine.closing import request_end
 from perles.engine.context import Context, log
 from perles.engine.live import LiveTurn
 from perles.engine.outcome import LOST, Ending, apply_batch, conclude
-from perles.engine.turn_limits import TurnLimits
+from perles.engine.turn_limits import OUTPUT_LIMIT, TurnLimits
 from perles.store.database import Tx
 from perles.store.schema import Agent, Turn, Workflow
 
@@ -411,10 +411,13 @@ class Turns:
     async def _drain(self, live: LiveTurn) -> Batch | None:
         """Journal the rest, except the very last piece, which goes with the outcome.
 
-        What a process that lives on prints later is not the turn's.
+        What a process that lives on prints later is not the turn's. What a turn printed beyond
+        its limit is not read: its file keeps it.
         """
         try:
             end = live.source.size(live.identity)
+            if live.verdict is not None and live.verdict.error_class == OUTPUT_LIMIT:
+                end = min(end, self._context.config.limits.turn_output)
             while not await self._ingest(live) and live.offset < end:
                 pass
             return live.read(ended=True)

@@ -19,6 +19,7 @@ from sqlalchemy import (
 
 from perles.domain.bounds import MAX_TOTAL_COST, MAX_TOTAL_TOKENS
 from perles.domain.states import LIVE_AGENTS, LIVE_TURNS, OPEN_TASK_STATES
+from perles.store.lost_leases import LOST
 from perles.store.schema import (
     RANK,
     Agent,
@@ -405,29 +406,7 @@ CALLS_BY_WORKFLOW: Final = Sql(
     .where(Lease.kind == "ai_call")
     .group_by(Lease.workflow_id)
 )
-_holder = Workflow.id == Lease.workflow_id
-LOST_LEASES: Final = Sql(
-    select(Lease)
-    .where(
-        ((Lease.kind == "workflow") & ~exists().where(_holder, Workflow.state == "running"))
-        | ((Lease.kind == "port") & ~exists().where(_holder, Workflow.state == "running"))
-        | (
-            (Lease.kind == "worker")
-            & ~exists().where(
-                _holder,
-                Workflow.state == "running",
-                Agent.id == Lease.agent_id,
-                Agent.retired_at.is_(None),
-                Agent.status.not_in(["stopped", "retired"]),
-            )
-        )
-        | (
-            (Lease.kind == "ai_call")
-            & ~exists().where(Turn.agent_id == Lease.agent_id, _is_live_turn)
-        )
-    )
-    .order_by(Lease.id)
-)
+LOST_LEASES: Final = Sql(select(Lease).where(literal_column(LOST)).order_by(Lease.id))
 LOST_QUEUED_TURNS: Final = Sql(
     select(Turn)
     .join(Workflow, Workflow.id == Turn.workflow_id)

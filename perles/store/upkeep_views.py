@@ -5,22 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from perles.paths import found as found_at
+from perles.store.lost_leases import LOST
 from perles.store.places import home_of
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-LEASES_WITHOUT_HOLDER: Final = """
-    SELECT l.id, l.kind, l.value, l.workflow_id, w.state, a.name AS agent
-    FROM leases l JOIN workflows w ON w.id = l.workflow_id LEFT JOIN agents a ON a.id = l.agent_id
-    WHERE (l.kind = 'workflow' AND w.state <> 'running')
-       OR (l.kind IN ('port', 'worker') AND w.state NOT IN ('running', 'paused'))
-       OR (l.kind = 'worker' AND a.status IN ('retired', 'failed'))
-       OR (l.kind = 'ai_call' AND NOT EXISTS (
-            SELECT 1 FROM turns t WHERE t.agent_id = l.agent_id
-            AND t.status IN ('starting', 'running')))
-    ORDER BY l.id
-"""
+LEASES_WITHOUT_HOLDER: Final = f"""
+    SELECT leases.id, leases.kind, leases.value, leases.workflow_id, w.state, a.name AS agent
+    FROM leases JOIN workflows w ON w.id = leases.workflow_id
+    LEFT JOIN agents a ON a.id = leases.agent_id
+    WHERE {LOST} ORDER BY leases.id
+"""  # noqa: S608 - the rule is a constant
 
 
 class OpenTurn(NamedTuple):

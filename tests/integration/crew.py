@@ -1,6 +1,6 @@
 """Rows of workflows and agents as the engine leaves them, for tests that need no engine."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -29,6 +29,10 @@ class Crew:
     def insert(self, model: type[Base], **values: Any) -> int:
         """One row; its id."""
         return self._database.write(lambda tx: tx.insert(model, **values))
+
+    def write(self, work: Callable[[Tx], object]) -> None:
+        """Change rows in one transaction."""
+        self._database.write(work)
 
     def change_engine(self, **values: Any) -> None:
         """The row of the engine says something else."""

@@ -26,6 +26,7 @@ from perles.domain.errors import CommandFailedError
 from perles.store import migrate
 from tests.crash.hostile_acts import ACTS, PRELUDE
 from tests.crash.world import World, world
+from tests.integration import cli
 from tests.integration.cli import Home
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -40,6 +41,9 @@ MOST_MEMORY: Final = 64 * 1024 * 1024
 """How many bytes more it may hold after hundreds of rounds."""
 PATIENCE: Final = 20.0
 """Seconds that a hostile workflow has before a person stops it."""
+SOAK_DEADLINE: Final = 900.0
+"""Seconds that a soak waits for an innocent: on a busy machine its time as such says nothing, the
+ratio to its quiet time does."""
 KILL_EVERY: Final = 7
 """The engine is killed in each round of this number."""
 
@@ -225,6 +229,7 @@ def _snapshot(folder: Path) -> dict[str, str]:
 
 def main(wanted: int, seed: int) -> int:
     """Run until `wanted` hostile workflows have ended; the exit status."""
+    cli.DEADLINE = SOAK_DEADLINE
     folder = Path(tempfile.mkdtemp(prefix="perles-hostile-"))
     home = Home(folder)
     home.root.mkdir(mode=0o700)

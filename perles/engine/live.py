@@ -84,7 +84,10 @@ class LiveTurn:
         tells where its CLI keeps its sessions; without it their files are not read.
         """
         base = journal.decode(turn.session_base) if turn.session_base else {}
-        parser = provider.parser(base.get("totals") or journal.decode(agent.session_totals))
+        before = base.get("totals")
+        if before is None:
+            before = journal.decode(agent.session_totals)
+        parser = provider.parser(before)
         text_only = provider.prints_text_only
         made = cls._of_rows(turn, agent, parser, context, text_only=text_only)
         if not text_only and turn.stdout_offset:

@@ -19,6 +19,7 @@ from perles.agents.provider import AgentEvent, Kind, Provider
 from perles.agents.session_log import SessionLog, SessionReader
 from perles.domain.errors import PerlesError, UsageError
 from perles.engine.context import Context, log
+from perles.store import journal
 from perles.store.schema import Agent, Workflow
 
 if TYPE_CHECKING:
@@ -60,8 +61,11 @@ async def base(context: Context, agent: Agent) -> dict[str, Any] | None:
     if found is None:
         return None
     if agent.provider_session_id is None:
-        return found.base(None)
-    return await asyncio.to_thread(found.base, agent.provider_session_id)
+        made = found.base(None)
+    else:
+        made = await asyncio.to_thread(found.base, agent.provider_session_id)
+    # As they are now: while the turn goes on, the agent's own move along with it.
+    return made | {"totals": made["totals"] or journal.decode(agent.session_totals)}
 
 
 def is_due(live: LiveTurn) -> bool:

@@ -151,7 +151,10 @@ def _befall(spenders: World, drawn: Random, ids: list[str]) -> None:
             spenders.plane.pause(id)
             spenders.plane.resume(id)
         except PerlesError:
-            assert spenders.state(id) in ENDED  # it was quicker
+            assert spenders.state(id) in (
+                *ENDED,
+                "paused",
+            )  # it was quicker, or waits in line to go on
 
 
 @pytest.mark.parametrize("first", range(0, RUNS, AT_ONCE))

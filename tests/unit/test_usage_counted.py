@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,9 +15,12 @@ from perles.agents.claude_usage import ClaudeLog
 from perles.agents.codex_usage import CodexLog
 from perles.agents.command import PathParser
 from perles.agents.gemini_usage import GeminiLog
-from perles.agents.provider import AgentEvent, Kind
+from perles.agents.provider import AgentEvent, Kind, find
 from perles.agents.session_log import SessionLog, SessionReader
+from perles.config import ResourcePolicy
+from perles.engine.live import LiveTurn
 from perles.provider_config import ProviderSettings
+from perles.store.schema import Agent, Turn
 
 RECORDED = Path(__file__).parents[1] / "fixtures" / "agents"
 VERSIONS = {"2.1.197": 0.0006, "2.1.332": 0.0004}
@@ -237,3 +241,29 @@ def test_the_running_total_of_a_session_is_read_where_its_file_has_it(tmp_path: 
     assert totals["cost_usd"] == pytest.approx(0.0082)
     assert totals["tokens"] == 3540
     assert totals["rate:claude-sonnet-5-5"] == pytest.approx(2e-6)
+
+
+def test_a_turn_is_counted_from_its_beginning_by_the_engine_that_adopts_it(tmp_path: Path) -> None:
+    """What the agent's session had used moves along with the turn; the turn's own base does not."""
+    agent = Agent(id=1, name="worker-1", role="worker", session_totals=_totals(9000))
+    base: dict[str, Any] = {"session": None, "files": {}, "totals": {}}
+    turn = Turn(
+        id=1,
+        workflow_id="wf-a",
+        number=1,
+        stdout_path=str(tmp_path / "turn-1.out"),
+        stdout_offset=0,
+        session_base=json.dumps(base),
+    )
+    paths = SimpleNamespace(found=Path)
+    context: Any = SimpleNamespace(paths=paths, policy=ResourcePolicy)
+    live = LiveTurn.of(turn, agent, find("codex"), context)
+
+    done = {"type": "turn.completed", "usage": json.loads(_totals(10_000))}
+    (event,) = live.parser.feed(json.dumps(done))
+
+    assert event.data["tokens_in"] == 10_000
+
+
+def _totals(tokens: int) -> str:
+    return json.dumps({"input_tokens": tokens, "cached_input_tokens": 0, "output_tokens": 0})

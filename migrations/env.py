@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy import Connection, create_engine
 
-from perles.store.schema import Base
+from perles.store.schema.tables import METADATA
 
 
 def _is_ours(_obj: object, name: str | None, kind: str, _reflected: bool, _other: object) -> bool:
@@ -13,7 +13,7 @@ def _is_ours(_obj: object, name: str | None, kind: str, _reflected: bool, _other
 def _migrate(connection: Connection) -> None:
     context.configure(
         connection=connection,
-        target_metadata=Base.metadata,
+        target_metadata=METADATA,
         render_as_batch=True,
         compare_type=True,
         include_object=_is_ours,

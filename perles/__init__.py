@@ -11,13 +11,13 @@ TYPE_CHECKING = False  # importing `typing` would cost every agent process; chec
 __all__ = ["ControlPlane", "WorkflowSpec", "__version__"]
 
 if TYPE_CHECKING:
-    from perles.controlplane import ControlPlane
+    from perles.controlplane.plane import ControlPlane
     from perles.domain.specs import WorkflowSpec
 
 
 def __getattr__(name: str) -> object:
     if name == "ControlPlane":
-        from perles.controlplane import ControlPlane
+        from perles.controlplane.plane import ControlPlane
 
         return ControlPlane
     if name == "WorkflowSpec":

@@ -1,5 +1,5 @@
 """`python -m perles`."""
 
-from perles.cli.fast import main
+from perles.cli.main import main
 
 main()

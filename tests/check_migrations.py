@@ -10,8 +10,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from perles.store import migrate
-from perles.store.schema import Base
-from perles.store.sqlite import dbapi
+from perles.store.schema.tables import METADATA
+from perles.store.sqlite.driver import dbapi
 from perles.store.version import HEAD
 
 
@@ -25,7 +25,7 @@ def problems() -> list[str]:
         engine = create_engine(f"sqlite:///{path}", module=dbapi)
         with engine.connect() as connection:
             context = MigrationContext.configure(connection, opts={"compare_type": True})
-            found += [str(change) for change in compare_metadata(context, Base.metadata)]
+            found += [str(change) for change in compare_metadata(context, METADATA)]
         engine.dispose()
     return found
 

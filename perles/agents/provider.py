@@ -12,9 +12,9 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Protocol
 
+from perles.config.provider_settings import ProviderSettings
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
-from perles.provider_config import ProviderSettings
 
 ENTRY_POINTS = "perles.providers"
 

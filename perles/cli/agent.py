@@ -6,7 +6,7 @@ import typer
 
 from perles.cli.options import WorkflowId
 from perles.cli.output import print_outcome
-from perles.controlplane import ControlPlane
+from perles.controlplane.plane import ControlPlane
 
 app = typer.Typer(
     no_args_is_help=True, help="Add, stop, resume, retire or replace one agent of a workflow."

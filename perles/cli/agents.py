@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from perles.cli.output import print_json, print_table, say
-from perles.domain.staffing import label
-from perles.paths import Paths, home
-from perles.store import views
-from perles.store.agent_views import Json, list_agents
-from perles.store.references import resolve
+from perles.config.home import Paths, home
+from perles.domain.provider_choice import label
+from perles.store.reads.agents import Json, list_agents
+from perles.store.reads.connection import reading
+from perles.store.reads.references import resolve
 
 HEADERS = ("WORKFLOW", "AGENT", "PROVIDER", "STATUS", "TASK", "TURNS", "TOKENS", "COST", "CONTEXT")
 
@@ -23,7 +23,7 @@ def command(
     json: Annotated[bool, typer.Option("--json", help="An array of objects.")] = False,
 ) -> None:
     """List the agents of one workflow, or of all running and paused ones."""
-    with views.reading(Paths(home(os.environ)).database_path()) as connection:
+    with reading(Paths(home(os.environ)).database_path()) as connection:
         workflow_id = None if id is None else resolve(connection, id)
         found = list_agents(connection, workflow_id)
     if json:

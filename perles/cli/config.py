@@ -8,7 +8,7 @@ import typer
 
 from perles.cli.options import Json
 from perles.cli.output import print_json, print_table, say, warn
-from perles.controlplane import ControlPlane
+from perles.controlplane.plane import ControlPlane
 from perles.domain.errors import UsageError
 
 app = typer.Typer(help="Show, check and write the configuration.", no_args_is_help=True)
@@ -22,14 +22,14 @@ def show(
     json: Json = False,
 ) -> None:
     """Show every setting that applies here."""
-    from perles import config
+    from perles.config import load
 
-    settings = config.explain()
+    settings = load.explain()
     if json:
         print_json([setting._asdict() for setting in settings])
     elif origin:
         print_table(("KEY", "VALUE", "ORIGIN"), [list(setting) for setting in settings])
-        for one in config.unused():
+        for one in load.unused():
             warn(str(one))
     else:
         print_table(("KEY", "VALUE"), [list(setting[:2]) for setting in settings])
@@ -44,16 +44,16 @@ def init(
     json: Json = False,
 ) -> None:
     """Write a configuration file with every key, its default and its meaning, commented out."""
-    from perles import config
+    from perles.config import files, load
 
-    repo = config.repo_of(Path.cwd())
+    repo = files.repo_of(Path.cwd())
     ControlPlane().need_person("write a configuration file")
-    path = config.user_file() if user else (repo or Path.cwd()) / ".perles" / "config.yaml"
+    path = files.user_file() if user else (repo or Path.cwd()) / ".perles" / "config.yaml"
     if path.exists() and not force:
         raise UsageError(f"cannot write {path}: it is there already; --force overwrites it")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(config.render_default(for_repository=not user))
+        path.write_text(load.render_default(for_repository=not user))
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
     if json:
@@ -77,17 +77,17 @@ def reload(json: Json = False) -> None:
 @app.command()
 def check(json: Json = False) -> None:
     """Check the configuration (exit 2 when it is wrong) and name keys without effect."""
-    from perles import config
+    from perles.config import files, load
 
-    paths = config.files()
-    config.load()
-    ignored = config.ignored_keys(paths)
+    paths = files.files()
+    load.load()
+    ignored = load.ignored_keys(paths)
     if json:
         print_json({"files": [os.fspath(path) for path in paths], "ignored": ignored})
         return
     for line in ignored:
         warn(f"{line} has no effect")
-    for one in config.unused():
+    for one in load.unused():
         warn(str(one))
     read = ", ".join(os.fspath(path) for path in paths) or "no file; the defaults hold"
     say(f"the configuration is fine: {read}")

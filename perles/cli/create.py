@@ -9,10 +9,10 @@ import typer
 from perles.cli.list import split_pair
 from perles.cli.options import options
 from perles.cli.output import print_json, warn
-from perles.controlplane import ControlPlane
+from perles.controlplane.plane import ControlPlane
 from perles.domain.errors import UsageError
 from perles.domain.specs import WorkflowSpec
-from perles.text import clean
+from perles.domain.text import clean
 
 LONGEST_COMMAND = 4
 """Words, from which on a text without an option is taken for a goal."""

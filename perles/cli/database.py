@@ -6,7 +6,7 @@ import typer
 
 from perles.cli.options import Json
 from perles.cli.output import print_json, say
-from perles.controlplane import ControlPlane
+from perles.controlplane.plane import ControlPlane
 from perles.domain.errors import UsageError
 
 app = typer.Typer(help="Look at the database file.", no_args_is_help=True)

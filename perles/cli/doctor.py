@@ -5,8 +5,8 @@ from typing import Annotated, Final
 import typer
 
 from perles.cli.output import print_json, say
-from perles.controlplane import ControlPlane
-from perles.text import clean
+from perles.controlplane.plane import ControlPlane
+from perles.domain.text import clean
 
 MARKS: Final = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
 

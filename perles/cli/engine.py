@@ -5,13 +5,13 @@ from typing import Annotated, Final
 
 import typer
 
-from perles import watchdog
-from perles.agents.output import follow_lines, tail_of
 from perles.cli.options import Json
 from perles.cli.output import age, print_json, say
-from perles.controlplane import ControlPlane
+from perles.controlplane.plane import ControlPlane
 from perles.domain.errors import NoEngineError, NotFoundError
-from perles.store.engine_views import advice
+from perles.engine import watchdog
+from perles.executor.local.output import follow_lines, tail_of
+from perles.store.reads.engine import advice
 
 MAX_TAIL: Final = 4 * 1024 * 1024
 

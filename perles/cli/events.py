@@ -3,14 +3,13 @@
 from typing import NamedTuple
 
 from perles.cli.output import print_json, print_line, warn
+from perles.config.home import Paths
 from perles.domain.errors import UsageError
 from perles.domain.plain import LARGEST
-from perles.paths import Paths
-from perles.store import views
-from perles.store.event_views import last_seq, read_events
-from perles.store.references import resolve
-from perles.store.views import Json
-from perles.text import clean, cut
+from perles.domain.text import clean, cut
+from perles.store.events.reads import last_seq, read_events
+from perles.store.reads.connection import Json, reading
+from perles.store.reads.references import resolve
 
 DEFAULT_LIMIT = 1000
 MAX_LINE = 200
@@ -36,7 +35,7 @@ def run(options: EventOptions, paths: Paths) -> None:
             "cannot use these bounds: --since is 0 or more, --limit 1 or more, at most 2^63 - 1"
         )
     limit = options.limit or (None if options.since is not None else DEFAULT_LIMIT)
-    with views.reading(paths.database_path()) as connection:
+    with reading(paths.database_path()) as connection:
         workflow_id = None if options.id is None else resolve(connection, options.id)
         found = read_events(
             connection,
@@ -57,7 +56,7 @@ def run(options: EventOptions, paths: Paths) -> None:
 
 
 def _follow(options: EventOptions, paths: Paths, workflow_id: str | None, since: int) -> None:
-    from perles.store.tail import tail
+    from perles.store.events.tail import tail
 
     path = paths.database_path()
     for event in tail(path, since=since, workflow_id=workflow_id, types=options.type):

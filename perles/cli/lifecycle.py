@@ -9,7 +9,8 @@ import typer
 from perles.cli.options import options
 from perles.cli.output import print_outcome, warn
 from perles.cli.selection import Selection
-from perles.controlplane import ControlPlane, Outcome
+from perles.controlplane.outcomes import Outcome
+from perles.controlplane.plane import ControlPlane
 from perles.domain.duration import parse_duration
 from perles.domain.errors import PerlesError, UsageError
 from perles.domain.states import WORKFLOW

@@ -5,13 +5,14 @@ import time
 from typing import NamedTuple
 
 from perles.cli.output import print_json, print_table, span, warn
+from perles.config.home import Paths
 from perles.domain.errors import UsageError
 from perles.domain.states import PRIORITIES, WORKFLOW
-from perles.paths import Paths
-from perles.store import views
-from perles.store.views import DEFAULT_LIMIT, Json, WorkflowFilter
-from perles.store.waiting_views import why
-from perles.text import clean
+from perles.domain.text import clean
+from perles.store.reads import registry
+from perles.store.reads.connection import Json, reading
+from perles.store.reads.current_work import why
+from perles.store.reads.filters import DEFAULT_LIMIT, WorkflowFilter
 
 HEADERS = ("ID", "NAME", "STATE", "TASKS", "WORKERS", "UPTIME", "TOKENS", "TEMPLATE", "NOTE")
 
@@ -40,8 +41,8 @@ def run(options: ListOptions, paths: Paths) -> None:
         from perles.cli.list_changes import tell
 
         def read() -> list[Json]:
-            with views.reading(paths.database_path()) as connection:
-                return views.list_workflows(connection, wanted).rows
+            with reading(paths.database_path()) as connection:
+                return registry.list_workflows(connection, wanted).rows
 
         tell(read, why)
     elif options.watch:
@@ -51,8 +52,8 @@ def run(options: ListOptions, paths: Paths) -> None:
 
 
 def _print(wanted: WorkflowFilter, options: ListOptions, paths: Paths) -> None:
-    with views.reading(paths.database_path()) as connection:
-        found = views.list_workflows(connection, wanted)
+    with reading(paths.database_path()) as connection:
+        found = registry.list_workflows(connection, wanted)
     if options.json:
         print_json(found.rows)
     elif found.rows:
@@ -69,7 +70,7 @@ def warn_unattended(rows: list[Json]) -> None:
     """Say on standard error that work waits for an engine, and what to do about it."""
     waiting = [row["unattended"] for row in rows if row["unattended"]]
     if waiting:
-        from perles.store.engine_views import advice
+        from perles.store.reads.engine import advice
 
         what = "1 workflow waits" if len(waiting) == 1 else f"{len(waiting)} workflows wait"
         warn(f"perles: {waiting[0]}, and {what} for it; {advice(waiting[0])}")

@@ -13,16 +13,17 @@ from perles.agents.provider import Parser, find
 from perles.cli.options import Json, WorkflowId
 from perles.cli.output import age, print_json, say, warn
 from perles.cli.transcript import lines_of
-from perles.config import load
+from perles.config.home import Paths, home
+from perles.config.load import load
+from perles.config.provider_settings import Providers, secrets_handed_out
 from perles.domain.errors import UsageError
 from perles.domain.secrecy import longest_first, masked
-from perles.paths import Paths, home
-from perles.provider_config import Providers, secrets_handed_out
-from perles.store import views
-from perles.store.references import resolve
-from perles.store.turn_views import TurnOutput, secrets_of, turns_of
-from perles.store.waiting_views import first_line
-from perles.text import clean, settled
+from perles.domain.text import clean, settled
+from perles.store.reads import registry
+from perles.store.reads.connection import reading
+from perles.store.reads.current_work import first_line
+from perles.store.reads.references import resolve
+from perles.store.reads.turns import TurnOutput, secrets_of, turns_of
 from perles.workspace import door
 
 LOOK_SECONDS: Final = 0.1
@@ -53,12 +54,12 @@ def command(
     if turn is not None and turn < 1:
         raise UsageError(f"cannot show turn {turn}: turns are numbered from 1")
     path = Paths(home(os.environ)).database_path()
-    with views.reading(path) as connection:
+    with reading(path) as connection:
         workflow_id = resolve(connection, id)
         secrets = secrets_of(connection, workflow_id)
 
     def turns() -> list[TurnOutput]:
-        with views.reading(path) as connection:
+        with reading(path) as connection:
             return turns_of(connection, workflow_id, agent=agent, number=turn)
 
     printer = _Printer(stderr=stderr, raw=raw, as_json=json, secrets=secrets)
@@ -72,8 +73,8 @@ def command(
 
 
 def _is_running(path: Path, workflow_id: str) -> bool:
-    with views.reading(path) as connection:
-        return views.state_of(connection, workflow_id) in ("pending", "running", "paused")
+    with reading(path) as connection:
+        return registry.state_of(connection, workflow_id) in ("pending", "running", "paused")
 
 
 def _follow(

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from perles.cli.output import print_json, say
-from perles.controlplane import ControlPlane
-from perles.upkeep.lock import alone
+from perles.controlplane.plane import ControlPlane
+from perles.maintenance.lock import alone
 
 app = typer.Typer(
     help="Maintain the database, by hand or by cron: quiet when all is well.", no_args_is_help=True

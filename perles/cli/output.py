@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from perles.text import clean, cut, pad, width
+from perles.domain.text import clean, cut, pad, width
 
 if TYPE_CHECKING:
-    from perles.controlplane import Outcome
+    from perles.controlplane.outcomes import Outcome
 
 STATE_STYLES: Final = {
     "pending": "dim",

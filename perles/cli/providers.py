@@ -6,10 +6,10 @@ from typing import Annotated, Any
 import typer
 
 from perles.cli.output import print_json, print_table, say
-from perles.cli.provider_test import trial
-from perles.controlplane import ControlPlane
+from perles.controlplane.plane import ControlPlane
+from perles.controlplane.provider_trial import trial
 from perles.domain.errors import PerlesError
-from perles.store.waiting_views import NEAR
+from perles.store.reads.current_work import NEAR
 
 MOST = 200
 """Characters of why a provider sleeps."""

@@ -1,4 +1,4 @@
-"""list, show and events as Typer knows them; `perles.cli.fast` has their short way."""
+"""list, show and events as Typer knows them; `perles.cli.main` has their short way."""
 
 import os
 from typing import Annotated
@@ -9,7 +9,7 @@ from perles.cli import events as events_command
 from perles.cli import list as list_command
 from perles.cli import show as show_command
 from perles.cli.options import WorkflowId
-from perles.paths import Paths, home
+from perles.config.home import Paths, home
 
 Json = Annotated[bool, typer.Option("--json", help="JSON, as docs/json.md describes it.")]
 

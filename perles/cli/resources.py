@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from perles.cli.output import age, print_json, print_table, warn
+from perles.config.home import Paths
 from perles.domain.errors import UsageError
-from perles.paths import Paths
-from perles.store import resource_views, views
-from perles.store.resource_views import Json
+from perles.store.reads import resources
+from perles.store.reads.connection import reading
+from perles.store.reads.resources import Json
 
 HEADERS = ("RESOURCE", "USED", "LIMIT", "WAITING", "HELD BY")
 MAX_NAMED = 8
@@ -40,8 +41,8 @@ def history(hours: int, as_json: bool, paths: Paths) -> None:
     if not 1 <= hours <= MAX_HOURS:
         raise UsageError(f"cannot go {hours} hours back: it must be 1 to {MAX_HOURS}")
     now = datetime.now(UTC)
-    with views.reading(paths.database_path()) as connection:
-        rows = resource_views.history(connection, now - timedelta(hours=hours - 1), now)
+    with reading(paths.database_path()) as connection:
+        rows = resources.history(connection, now - timedelta(hours=hours - 1), now)
     if as_json:
         print_json(rows)
     elif rows:
@@ -55,8 +56,8 @@ def history(hours: int, as_json: bool, paths: Paths) -> None:
 
 
 def _print(as_json: bool, paths: Paths) -> None:
-    with views.reading(paths.database_path()) as connection:
-        found = resource_views.resources(connection)
+    with reading(paths.database_path()) as connection:
+        found = resources.resources(connection)
     if as_json:
         print_json(found)
     elif found:

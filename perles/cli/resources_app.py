@@ -1,4 +1,4 @@
-"""`perles resources` as Typer knows it; `perles.cli.fast` has its short way."""
+"""`perles resources` as Typer knows it; `perles.cli.main` has its short way."""
 
 import os
 from typing import Annotated
@@ -7,8 +7,8 @@ import typer
 
 from perles.cli import resources
 from perles.cli.output import print_json, say
-from perles.controlplane import ControlPlane
-from perles.paths import Paths, home
+from perles.config.home import Paths, home
+from perles.controlplane.plane import ControlPlane
 
 app = typer.Typer(help="Show limits: use, holders, and the waiting line.")
 

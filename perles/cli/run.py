@@ -13,12 +13,12 @@ from perles.cli.events import line_of
 from perles.cli.options import options
 from perles.cli.output import on_terminal, print_json, print_line, say, span, spent, warn
 from perles.cli.show import print_failures
-from perles.controlplane import ControlPlane
+from perles.controlplane.plane import ControlPlane
 from perles.domain.errors import CommandFailedError, NotFoundError, PerlesError, WrongStateError
 from perles.domain.states import WORKFLOW
-from perles.store.engine_views import advice
-from perles.store.views import Json
-from perles.text import clean
+from perles.domain.text import clean
+from perles.store.reads.connection import Json
+from perles.store.reads.engine import advice
 
 QUIET = (
     *("command.", "resource.lease", "agent.status_changed", "agent.phase_changed", "turn.starting"),

@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from perles.cli.output import between, span, spent
-from perles.controlplane import ControlPlane
-from perles.store.views import Json
-from perles.text import clean
+from perles.controlplane.plane import ControlPlane
+from perles.domain.text import clean
+from perles.store.reads.connection import Json
 
 FRAMES_PER_SECOND: Final = 8
 LOOK_SECONDS: Final = 0.1

@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from perles.cli.list import split_pair, words_of
-from perles.controlplane import ControlPlane
+from perles.controlplane.plane import ControlPlane
 from perles.domain.errors import UsageError
 from perles.domain.states import WORKFLOW
 

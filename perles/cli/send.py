@@ -7,7 +7,7 @@ import typer
 
 from perles.cli.options import WorkflowId
 from perles.cli.output import print_outcome
-from perles.controlplane import ControlPlane
+from perles.controlplane.plane import ControlPlane
 from perles.domain.errors import UsageError
 
 

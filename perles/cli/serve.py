@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from perles.cli.output import say
-from perles.controlplane import ControlPlane
+from perles.controlplane.plane import ControlPlane
 
 
 def command(

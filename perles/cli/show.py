@@ -4,13 +4,12 @@ from typing import NamedTuple
 
 from perles.cli.list import warn_unattended
 from perles.cli.output import between, print_json, print_table, say, span
-from perles.paths import Paths
-from perles.store import views
-from perles.store.references import resolve
-from perles.store.show_views import show_workflow
-from perles.store.views import Json
-from perles.store.waiting_views import why
-from perles.text import clean
+from perles.config.home import Paths
+from perles.domain.text import clean
+from perles.store.reads.connection import Json, reading
+from perles.store.reads.current_work import why
+from perles.store.reads.references import resolve
+from perles.store.reads.workflow import show_workflow
 
 TASK_HEADERS = ("TASK", "STATUS", "ASSIGNEE", "ATTEMPT", "EXIT", "TIME", "NOTE")
 AGENT_HEADERS = ("AGENT", "STATUS", "PHASE", "TASK", "PID", "QUEUED")
@@ -26,7 +25,7 @@ class ShowOptions(NamedTuple):
 
 def run(options: ShowOptions, paths: Paths) -> None:
     """Print the workflow."""
-    with views.reading(paths.database_path()) as connection:
+    with reading(paths.database_path()) as connection:
         shown = show_workflow(connection, resolve(connection, options.id))
     warn_unattended([shown])
     if options.json:

@@ -6,9 +6,9 @@ import typer
 
 from perles.cli.options import WorkflowId
 from perles.cli.output import print_json, print_outcome, print_table, warn
-from perles.controlplane import ControlPlane
+from perles.controlplane.plane import ControlPlane
 from perles.domain.errors import UsageError
-from perles.store.inbox_views import moment
+from perles.store.reads.inbox import moment
 
 HEADERS = ("TASK", "STATUS", "WORKFLOW", "SINCE", "NOTE")
 

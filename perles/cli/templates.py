@@ -10,17 +10,17 @@ import typer
 
 from perles.cli.options import Json
 from perles.cli.output import print_json, print_table, say, warn
-from perles.config import load
-from perles.controlplane import ControlPlane
+from perles.config.load import load
+from perles.config.provider_settings import Providers
+from perles.controlplane.plane import ControlPlane
 from perles.domain.errors import UsageError
 from perles.domain.specs import Plan, WorkflowSpec
-from perles.provider_config import Providers
-from perles.staff import choose
 from perles.templates.catalog import PIPELINE
 from perles.templates.check import check_template
 from perles.templates.pipeline import read_pipeline
 from perles.templates.shell_pipes import outputs_run
 from perles.templates.template import Template, read_templates
+from perles.workflows.roles import choose
 
 app = typer.Typer(help="List, show and check templates of workflows.", no_args_is_help=True)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from perles.agents.provider import AgentEvent, Kind
-from perles.text import clean, cut
+from perles.domain.text import clean, cut
 
 MAX_ARGUMENTS: Final = 100
 """Columns of a tool call's arguments that are shown."""

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from perles.cli.output import print_json, say
-from perles.controlplane import ControlPlane
+from perles.controlplane.plane import ControlPlane
 from perles.domain.errors import UsageError
-from perles.text import clean
+from perles.domain.text import clean
 
 
 def command(
@@ -27,14 +27,14 @@ def command(
     Until then it cannot name programs, their arguments and environment, providers or a
     sandbox. A change of the file takes the trust away.
     """
-    from perles import config, config_trust, yamlfile
+    from perles.config import files, load, trust, yamlfile
 
-    repo = config.repo_of(Path(os.path.abspath(directory)))
+    repo = files.repo_of(Path(os.path.abspath(directory)))
     file = (repo or directory) / ".perles" / "config.yaml"
     text = yamlfile.read_text(file)
     plane = ControlPlane()
     plane.need_person("trust a repository")
-    found = config.unused(work_dir=file.parent.parent, home=plane.paths.root)
+    found = load.unused(work_dir=file.parent.parent, home=plane.paths.root)
     asked = [one for one in found if one.by_trust and one.file == file]
     if not json:
         for one in asked:
@@ -43,7 +43,7 @@ def command(
         if not yes:
             _ask(file, directory)
         plane.paths.ensure_home()
-        config_trust.trust(file, text, plane.paths.root)
+        trust.trust(file, text, plane.paths.root)
     if json:
         print_json({"path": str(file), "keys": [one.key for one in asked]}, line=True)
     elif asked:

@@ -8,11 +8,11 @@ import typer
 from perles.cli.maintenance import app as app
 from perles.cli.options import Json
 from perles.cli.output import print_json, say
-from perles.controlplane import ControlPlane
+from perles.controlplane.plane import ControlPlane
 from perles.domain.duration import parse_duration
 from perles.domain.errors import NotFoundError
 from perles.domain.size import format_size
-from perles.upkeep.lock import alone
+from perles.maintenance.lock import alone
 
 
 @app.command()
@@ -32,7 +32,7 @@ def prune(
     json: Annotated[bool, typer.Option("--json", help="An object: pruned, spared.")] = False,
 ) -> None:
     """Remove workflows that ended long ago, with their events and session folders."""
-    from perles.upkeep.prune import prune as work
+    from perles.maintenance.prune import prune as work
 
     plane = ControlPlane()
     seconds = parse_duration(older_than)
@@ -68,8 +68,8 @@ def backup(
     json: Json = False,
 ) -> None:
     """Copy the live database to a file and verify the copy."""
-    from perles.upkeep.backup import backup as work
-    from perles.upkeep.backup import backup_in_home
+    from perles.maintenance.backup import backup as work
+    from perles.maintenance.backup import backup_in_home
 
     plane = ControlPlane()
     if not plane.database_path.exists():
@@ -89,8 +89,8 @@ def backup(
 @app.command()
 def vacuum() -> None:
     """Give the space of removed rows back to the disk; writers wait meanwhile."""
-    from perles.store.failures import database_errors
-    from perles.store.sqlite import BUSY_TIMEOUT, dbapi
+    from perles.store.sqlite.driver import BUSY_TIMEOUT, dbapi
+    from perles.store.sqlite.errors import database_errors
 
     plane = ControlPlane()
     if not plane.database_path.exists():
@@ -111,7 +111,7 @@ def stats(
     json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Show the size of the home: database, rows, sessions, backups, and workflows by state."""
-    from perles.upkeep.stats import stats as work
+    from perles.maintenance.stats import stats as work
 
     found = work(ControlPlane().paths)
     if json:

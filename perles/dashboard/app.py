@@ -12,17 +12,17 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from perles.dashboard import outcomes
-from perles.dashboard.data import Source
 from perles.dashboard.frames.compose import Composer
-from perles.dashboard.frames.matches import to_match, unfolded
-from perles.dashboard.jobs import Jobs
-from perles.dashboard.keys import ESC_SECONDS, Key, Keys
-from perles.dashboard.model import Effect, Notice, State, View
-from perles.dashboard.paint import Painter
-from perles.dashboard.screen import Screen
-from perles.dashboard.state import press
-from perles.dashboard.table_keys import select as select_row
+from perles.dashboard.jobs.pool import Jobs
+from perles.dashboard.model.state import Effect, Notice, State, View
+from perles.dashboard.reading.source import Source
+from perles.dashboard.terminal.keys import ESC_SECONDS, Key, Keys
+from perles.dashboard.terminal.paint import Painter
+from perles.dashboard.terminal.screen import Screen
+from perles.dashboard.update import answers
+from perles.dashboard.update.dispatch import press
+from perles.dashboard.update.matches import to_match, unfolded
+from perles.dashboard.update.table import select as select_row
 
 FRAME_SECONDS: Final = 0.05
 """Between two frames that show what changed."""
@@ -105,7 +105,7 @@ class App:
         if self._quit is not None:
             return
         for answer in self._jobs.collect():
-            self.state, effects = outcomes.take(self.state, answer)
+            self.state, effects = answers.take(self.state, answer)
             self._dirty = self._stale = True
             self._act(effects)
         if self._source.changed():

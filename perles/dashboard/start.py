@@ -9,18 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from perles import config_files
-from perles.dashboard.data import Source
+from perles.config import files
+from perles.config.home import Paths, home
+from perles.config.theme import PRESETS, Theme
 from perles.dashboard.frames.compose import Composer
-from perles.dashboard.model import Detail, State, View
-from perles.dashboard.paint import Painter, colours_of
+from perles.dashboard.model.state import Detail, State, View
+from perles.dashboard.reading.source import Source
+from perles.dashboard.terminal.paint import Painter, colours_of
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
-from perles.paths import Paths, home
-from perles.store import views
-from perles.store.references import resolve
-from perles.text import clean
-from perles.theme import PRESETS, Theme
+from perles.domain.text import clean
+from perles.store.reads.connection import reading
+from perles.store.reads.references import resolve
 
 MAX_SIDE: Final = 1000
 
@@ -70,18 +70,18 @@ def _theme(named: str | None) -> Theme:
                 f"it is one of {', '.join(PRESETS)}"
             )
         return Theme(named)
-    if config_files.is_default():
+    if files.is_default():
         return Theme()  # reading it would cost a tenth of the time that starting may take
-    from perles import config
+    from perles.config import load
 
-    return config.load().theme
+    return load.load().theme
 
 
 def _opened(state: State, ref: str | None, paths: Paths) -> State:
     """The state on one workflow's inside, where one is named. Raises `NotFoundError`."""
     if ref is None:
         return state
-    with views.reading(paths.database_path()) as connection:
+    with reading(paths.database_path()) as connection:
         workflow_id = resolve(connection, ref)
     return replace(state, screen="detail", detail=Detail(workflow_id))
 
@@ -100,7 +100,7 @@ def _once(options: Options, paths: Paths, theme: Theme, state: State) -> int:
         raise source.error
     _, frame = Composer().compose(state, view)
     if options.svg is not None:
-        from perles.dashboard.picture import svg
+        from perles.dashboard.terminal.picture import svg
 
         return _write(svg(frame, size, theme), Path(options.svg))
     plain = options.no_color or bool(os.environ.get("NO_COLOR"))

@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from sqlalchemy import bindparam, select
+
 from perles.agents import bounds
 from perles.agents.provider import Outcome
 from perles.domain.errors import DatabaseError, PerlesError
-from perles.engine import queries
 from perles.engine.context import log
 from perles.store.database import Tx
+from perles.store.schema.agents import Turn
+from perles.store.sql import WORKFLOW_ID, Sql
 
 UNHANDLED: Final = "Perles cannot handle this turn"
 MAX_IN_A_ROW: Final = 3
@@ -23,6 +26,13 @@ MAX_IN_A_ROW: Final = 3
 SILENT_SECONDS: Final = 60.0
 """How long the same trouble is not told again."""
 MAX_KINDS: Final = 100
+
+LATEST_ENDED_IN: Final = Sql(
+    select(Turn.error_class, Turn.error)
+    .where(Turn.workflow_id == WORKFLOW_ID, Turn.ended_at.is_not(None))
+    .order_by(Turn.ended_at.desc(), Turn.id.desc())
+    .limit(bindparam("limit"))
+)
 
 
 def unhandled(error: Exception) -> Outcome:
@@ -34,7 +44,7 @@ def unhandled(error: Exception) -> Outcome:
 
 def has_failed_so_again(tx: Tx, workflow_id: str) -> bool:
     """Whether the latest turns of a workflow all ended with `unhandled`."""
-    latest = tx.rows(queries.LATEST_ENDED_IN, workflow_id=workflow_id, limit=MAX_IN_A_ROW)
+    latest = tx.rows(LATEST_ENDED_IN, workflow_id=workflow_id, limit=MAX_IN_A_ROW)
     errors = [str(row["error"] or "") for row in latest]
     return len(errors) == MAX_IN_A_ROW and all(text.startswith(UNHANDLED) for text in errors)
 

@@ -5,21 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from perles.agents.provider import Provider, find
-from perles.config import Config, ResourcePolicy
-from perles.paths import Paths
-from perles.provider_config import Providers, restored
+from perles.config.home import Paths
+from perles.config.model import Config, ResourcePolicy
+from perles.config.provider_settings import Providers
+from perles.config.providers import restored
 from perles.store.database import Database, Reader
-from perles.store.journal import decode
-from perles.store.schema import Workflow
+from perles.store.events.journal import decode
+from perles.store.schema.workflows import Workflow
 from perles.store.writer import Writer
 from perles.workspace.surroundings import environment_of, umask_of
-
-if TYPE_CHECKING:
-    from perles.engine.supervisor import Supervisor
-    from perles.engine.turns import Turns
 
 log = logging.getLogger("perles.engine")
 
@@ -29,7 +26,10 @@ MAX_KEPT: Final = 500
 
 @dataclass(slots=True)
 class Context:
-    """The engine's parts, for each other. One per engine; used in its event loop's thread."""
+    """What the engine's parts share, none of the parts itself.
+
+    One per engine; used in its event loop's thread.
+    """
 
     paths: Paths
     config: Config
@@ -48,8 +48,12 @@ class Context:
     """What workflows keep of their creators' configurations, by its text."""
     closing: set[str] = field(default_factory=set)
     """Workflows about to end: no new turns, and their agents' commands are refused."""
-    turns: Turns = field(init=False)
-    supervisor: Supervisor = field(init=False)
+    served: set[str] = field(default_factory=set)
+    """Workflows whose port is served: their agents can be given turns."""
+
+    def is_open(self, workflow_id: str) -> bool:
+        """Whether turns of the workflow may start: it is served and not about to end."""
+        return workflow_id in self.served and workflow_id not in self.closing
 
     def environ_of(self, workflow: Workflow) -> dict[str, str]:
         """The environment of a workflow's processes: its creator's, and our secrets."""

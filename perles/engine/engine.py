@@ -1,49 +1,51 @@
 """The engine: holds the lock, and hosts everything that changes running workflows."""
 
 import asyncio
-import logging
 import os
-import signal
 import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from perles import watchdog
-from perles.agents import watermark
-from perles.agents.process import take_open_files
-from perles.config import Config
+from perles.config.home import Paths
+from perles.config.model import Config
 from perles.domain.clock import Clock, SystemClock, to_text
-from perles.domain.errors import DatabaseError, EngineRunsError, PerlesError
-from perles.engine import own_row, process, queries, retention
-from perles.engine.admission import first_in_line, offer_workers, offers_due
+from perles.domain.errors import DatabaseError, PerlesError
+from perles.engine import single_instance, watchdog
 from perles.engine.bulkhead import Troubles
-from perles.engine.calls import held_back
-from perles.engine.clock_watch import ClockWatch
-from perles.engine.commands import Commands
-from perles.engine.context import Context, log
-from perles.engine.file_watch import FileWatch
-from perles.engine.health import HealthMonitor
-from perles.engine.lease_audit import audit_leases
-from perles.engine.notify import Notifier
-from perles.engine.outcome import retry_coordinators
-from perles.engine.reconcile import reconcile
+from perles.engine.commands.queue import Commands
+from perles.engine.commands.tool_host import EngineToolHost
+from perles.engine.context import log
+from perles.engine.health.monitor import HealthMonitor
+from perles.engine.recovery.reconcile import reconcile
 from perles.engine.reload import hide_secrets, reload, tell_limits
-from perles.engine.retention import RetentionSweep
-from perles.engine.supervisor import Supervisor
-from perles.engine.sweeps import HEARTBEAT_SECONDS, Sweep, Sweeps
-from perles.engine.toolhost import EngineToolHost
-from perles.engine.turns import Turns
+from perles.engine.resources import leases
+from perles.engine.resources.ai_calls import held_back
+from perles.engine.resources.audit import audit_leases
+from perles.engine.resources.priority_queue import first_in_line
+from perles.engine.resources.worker_slots import offer_workers, offers_due
+from perles.engine.services import Services
+from perles.engine.subscribers.notify import Notifier
+from perles.engine.supervision.supervisor import Supervisor
+from perles.engine.sweeps import heartbeat, retention
+from perles.engine.sweeps.clock_watch import ClockWatch
+from perles.engine.sweeps.file_watch import FileWatch
+from perles.engine.sweeps.retention import RetentionSweep
+from perles.engine.sweeps.sweeps import HEARTBEAT_SECONDS, Sweep, Sweeps
+from perles.engine.turns import outcome
+from perles.engine.turns.outcome import retry_coordinators
+from perles.engine.turns.runner import Turns
+from perles.executor.local import watermark
+from perles.executor.local.launcher import take_open_files
 from perles.mcp.server import McpServers
-from perles.paths import Paths
-from perles.store import migrate
+from perles.store import migrate, statements
 from perles.store.database import Database, Reader
-from perles.store.failures import database_errors
-from perles.store.filesystem import refuse_network
-from perles.store.lock import EngineLock
-from perles.store.schema import Workflow
-from perles.store.watch import Watch
+from perles.store.schema.workflows import Workflow
+from perles.store.sqlite.engine_lock import EngineLock
+from perles.store.sqlite.errors import database_errors
+from perles.store.sqlite.filesystem import refuse_network
+from perles.store.sqlite.watch import Watch
 from perles.store.writer import Writer
 from perles.workspace.surroundings import shared
 
@@ -76,7 +78,7 @@ class Engine:
         self._paths = paths
         self._config = config
         self._load_config = load_config or (lambda: config)
-        self._running: Context | None = None
+        self._running: Services | None = None
         self._clock = clock or SystemClock()
         self._changed = asyncio.Event()
         self._awake = asyncio.Event()
@@ -132,7 +134,7 @@ class Engine:
         take_open_files()
         watermark.take_off()
         with self._lock:
-            process.refuse_second(path)
+            single_instance.refuse_second(path)
             migrate.ensure(path, self._lock)
             database = Database(path, self._clock)
             self._writer = writer = Writer(database)
@@ -147,8 +149,8 @@ class Engine:
                 writer.close()
                 database.dispose()
 
-    def _context(self, database: Database, writer: Writer, reader: Reader) -> Context:
-        self._running = Context(
+    def _context(self, database: Database, writer: Writer, reader: Reader) -> Services:
+        self._running = Services(
             paths=self._paths,
             config=self._config,
             database=database,
@@ -161,12 +163,12 @@ class Engine:
         )
         return self._running
 
-    async def _host(self, context: Context, errand: frozenset[str] | None) -> None:
+    async def _host(self, context: Services, errand: frozenset[str] | None) -> None:
         hide_secrets(context)
         commands = Commands(context)
         servers = McpServers(EngineToolHost(context, commands), self._paths.root)
-        context.turns = self._turns = Turns(context)
-        context.supervisor = Supervisor(context, servers)
+        context.turns = self._turns = turns = Turns(context)
+        context.supervisor = Supervisor(context, turns, servers)
         self._sweeps = sweeps = Sweeps(context, look_again=self._kick)
         self._notifier = notifier = Notifier(context)
         health = HealthMonitor(context, commands)
@@ -177,7 +179,7 @@ class Engine:
         sweeps.every(HEARTBEAT_SECONDS, "files", self._at_once(files.look))
         sweeps.at_pace(lambda: health.interval, "health", self._in_time(health.sweep))
         try:
-            await context.writer.write(partial(own_row.started, clock=self._clock))
+            await context.writer.write(partial(heartbeat.started, clock=self._clock))
             await context.writer.write(lambda tx: tell_limits(tx, context.policy()))
             await servers.ports.start(may_spawn=errand is None)
             await reconcile(context)
@@ -203,7 +205,7 @@ class Engine:
             await context.turns.settle()
             await servers.stop()
             await notifier.stop()
-            await context.writer.write(own_row.stopped)
+            await context.writer.write(heartbeat.stopped)
 
     def _give_up(self, problem: PerlesError) -> None:
         """End with this problem, once what runs is paused."""
@@ -228,7 +230,7 @@ class Engine:
 
         return run
 
-    async def _loop(self, context: Context, commands: Commands) -> None:
+    async def _loop(self, context: Services, commands: Commands) -> None:
         watch = context.reader.watch(
             context.database.path, settle=SETTLE_SECONDS, quiet=QUIET_SECONDS
         )
@@ -237,7 +239,7 @@ class Engine:
         finally:
             watch.close()
 
-    async def _work(self, context: Context, commands: Commands, watch: Watch) -> None:
+    async def _work(self, context: Services, commands: Commands, watch: Watch) -> None:
         idle_since = time.monotonic() + START_SECONDS
         step_at: float | None = None
         while not self._stopping.is_set():
@@ -264,7 +266,7 @@ class Engine:
             else:
                 await self._wait_for_a_write(watch, step_at)
 
-    async def _step(self, context: Context, commands: Commands) -> None:
+    async def _step(self, context: Services, commands: Commands) -> None:
         """One look at what can be done now. A database that cannot be written is asked again."""
         try:
             await self._apart("starting turns", context.turns.deliver)
@@ -290,17 +292,17 @@ class Engine:
     async def _look_for_news(self) -> None:
         self._notifier.look()
 
-    async def _retry(self, context: Context) -> None:
+    async def _retry(self, context: Services) -> None:
         now = self._clock.now()
         due = to_text(now - timedelta(seconds=RETRY_AFTER))
         failed = {"before": due, "now": to_text(now)}
-        if context.reader.row(queries.FAILED_COORDINATORS, **failed) is not None:
+        if context.reader.row(outcome.FAILED_COORDINATORS, **failed) is not None:
             await context.writer.write(lambda tx: retry_coordinators(tx, due))
 
-    async def _admit(self, context: Context, commands: Commands) -> None:
+    async def _admit(self, context: Services, commands: Commands) -> None:
         """Start workflows that wait for room, in their order, until one must go on waiting."""
         limit = context.policy().max_workflows_running
-        free = limit - int(context.reader.value(queries.COUNT_LEASES, kind="workflow"))
+        free = limit - int(context.reader.value(leases.COUNT_LEASES, kind="workflow"))
         if free <= 0:
             return
         held = held_back(context, context.reader)
@@ -351,7 +353,7 @@ class Engine:
             pass  # nothing was asked of us; look at the files and the database again
         self._awake.clear()
 
-    async def _pause_all(self, context: Context, commands: Commands) -> None:
+    async def _pause_all(self, context: Services, commands: Commands) -> None:
         """Leave no agent behind: the workflows go on when somebody resumes them."""
 
         async def pause(workflow_id: str) -> None:
@@ -360,91 +362,14 @@ class Engine:
                 why = "the engine was stopped"
                 await self._apart(f"pausing {workflow_id}", lambda: stop(workflow_id, reason=why))
 
-        running = context.reader.all(Workflow, queries.RUNNING_WORKFLOWS)
+        running = context.reader.all(Workflow, statements.RUNNING_WORKFLOWS)
         await asyncio.gather(*(pause(workflow.id) for workflow in running))
 
 
-async def _offer(context: Context) -> None:
+async def _offer(context: Services) -> None:
     if offers_due(context.reader, context.policy()):
         await context.writer.write(lambda tx: offer_workers(tx, context.policy()))
 
 
-def _is_idle(context: Context, commands: Commands) -> bool:
-    return not commands.is_busy() and not context.reader.value(queries.HAS_WORK)
-
-
-def serve(
-    paths: Paths,
-    config: Config,
-    *,
-    exit_when_idle: bool = False,
-    load_config: Callable[[], Config] | None = None,
-) -> None:
-    """Host the engine in this process until it is told to stop.
-
-    SIGTERM and SIGINT pause what runs; a second one kills the agents that take their
-    time, a third one the engine. SIGUSR1 leaves the agents to the next engine. SIGHUP
-    makes it take up what `load_config` gives.
-    Raises `EngineRunsError`, `DatabaseError`.
-    """
-    _log_quietly()
-
-    async def main() -> None:
-        engine = Engine(paths, config, load_config=load_config)
-        _obey_signals(engine)
-        await engine.run(exit_when_idle=exit_when_idle)
-
-    asyncio.run(main())
-
-
-def _obey_signals(engine: Engine) -> None:
-    loop = asyncio.get_running_loop()
-    asked = 0
-    reloads: set[asyncio.Task[None]] = set()
-
-    def stop() -> None:
-        nonlocal asked
-        asked += 1
-        if asked == 1:
-            engine.stop()
-            return
-        engine.hurry()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
-            signal.signal(number, signal.SIG_DFL)
-
-    def hang_up() -> None:
-        task = asyncio.ensure_future(_reload_quietly(engine))
-        reloads.add(task)
-        task.add_done_callback(reloads.discard)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
-    loop.add_signal_handler(signal.SIGUSR1, lambda: engine.stop(leave_agents=True))
-    loop.add_signal_handler(signal.SIGHUP, hang_up)
-
-
-async def _reload_quietly(engine: Engine) -> None:
-    try:
-        await engine.reload()
-    except PerlesError as error:
-        log.debug("reload: %s", error)  # told in the log already, where it was met
-
-
-def run_errand(paths: Paths, config: Config, kinds: frozenset[str]) -> None:
-    """Carry out the queued commands of these kinds, as an engine that starts no agent, and end.
-
-    When another engine comes up at this moment, it carries them out instead.
-    """
-    try:
-        asyncio.run(Engine(paths, config).run(errand=kinds))
-    except EngineRunsError:
-        log.info("another engine came up; it takes the commands")
-
-
-def _log_quietly() -> None:
-    """Our own log at INFO to standard error; libraries only when something is wrong."""
-    logging.basicConfig(
-        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("perles").setLevel(logging.INFO)
+def _is_idle(context: Services, commands: Commands) -> bool:
+    return not commands.is_busy() and not context.reader.value(statements.HAS_WORK)

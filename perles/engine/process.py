@@ -1,48 +1,89 @@
-"""Which process the engine is: by its row and its identity, whatever its lock file says."""
+"""The engine as a process of its own: signals, and errands that end at once."""
 
-import os
+import asyncio
+import logging
 import signal
-from pathlib import Path
+from collections.abc import Callable
 
-from perles.agents.identity import Identity, hold, is_alive, release
-from perles.domain.errors import EngineRunsError
-from perles.store import views
+from perles.config.home import Paths
+from perles.config.model import Config
+from perles.domain.errors import EngineRunsError, PerlesError
+from perles.engine.context import log
+from perles.engine.engine import Engine
 
 
-def find(path: Path) -> Identity | None:
-    """The live engine of the database at `path`; None where none lives on this machine.
+def serve(
+    paths: Paths,
+    config: Config,
+    *,
+    exit_when_idle: bool = False,
+    load_config: Callable[[], Config] | None = None,
+) -> None:
+    """Host the engine in this process until it is told to stop.
 
-    One of a release that did not yet tell which process it is counts as none. Raises
-    `DatabaseError`.
+    SIGTERM and SIGINT pause what runs; a second one kills the agents that take their
+    time, a third one the engine. SIGUSR1 leaves the agents to the next engine. SIGHUP
+    makes it take up what `load_config` gives.
+    Raises `EngineRunsError`, `DatabaseError`.
     """
-    with views.reading(path) as connection:
-        if connection is None:
-            return None
-        row = connection.execute("SELECT * FROM engine WHERE id = 1").fetchone()
-    if row is None or row["ended_at"] or row["host"] != os.uname().nodename:
-        return None
-    if "start_ticks" not in row.keys() or row["start_ticks"] is None:  # noqa: SIM118 - a Row
-        return None
-    identity = Identity(row["pid"], row["start_ticks"], row["boot_id"])
-    return identity if is_alive(identity) else None
+    _log_quietly()
+
+    async def main() -> None:
+        engine = Engine(paths, config, load_config=load_config)
+        _obey_signals(engine)
+        await engine.run(exit_when_idle=exit_when_idle)
+
+    asyncio.run(main())
 
 
-def refuse_second(path: Path) -> None:
-    """Raise `EngineRunsError` where another process is the engine although it holds no lock."""
-    other = find(path)
-    if other is not None and other.pid != os.getpid():
-        raise EngineRunsError(other.pid)
+def _obey_signals(engine: Engine) -> None:
+    loop = asyncio.get_running_loop()
+    asked = 0
+    reloads: set[asyncio.Task[None]] = set()
+
+    def stop() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            engine.stop()
+            return
+        engine.hurry()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+
+    def hang_up() -> None:
+        task = asyncio.ensure_future(_reload_quietly(engine))
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    loop.add_signal_handler(signal.SIGUSR1, lambda: engine.stop(leave_agents=True))
+    loop.add_signal_handler(signal.SIGHUP, hang_up)
 
 
-def send(identity: Identity, number: signal.Signals) -> bool:
-    """Send a signal to exactly this process; whether it was still there."""
-    held = hold(identity)
-    if held is None:
-        return False
+async def _reload_quietly(engine: Engine) -> None:
     try:
-        signal.pidfd_send_signal(held, number)
-    except ProcessLookupError:
-        return False
-    finally:
-        release(held)
-    return True
+        await engine.reload()
+    except PerlesError as error:
+        log.debug("reload: %s", error)  # told in the log already, where it was met
+
+
+def run_errand(paths: Paths, config: Config, kinds: frozenset[str]) -> None:
+    """Carry out the queued commands of these kinds, as an engine that starts no agent, and end.
+
+    When another engine comes up at this moment, it carries them out instead.
+    """
+    try:
+        asyncio.run(Engine(paths, config).run(errand=kinds))
+    except EngineRunsError:
+        log.info("another engine came up; it takes the commands")
+
+
+def _log_quietly() -> None:
+    """Our own log at INFO to standard error; libraries only when something is wrong."""
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("perles").setLevel(logging.INFO)

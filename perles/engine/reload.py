@@ -6,15 +6,31 @@ ended by itself.
 
 from collections.abc import Callable
 from dataclasses import fields
+from typing import Final
 
-from perles.config import Config, ResourcePolicy
+from sqlalchemy import bindparam, select, update
+
+from perles.config.model import Config, ResourcePolicy
+from perles.config.provider_settings import secrets_handed_out
 from perles.domain.errors import UsageError
-from perles.engine import queries
 from perles.engine.context import Context, log
-from perles.provider_config import secrets_handed_out
-from perles.store import journal
+from perles.engine.resources import leases
 from perles.store.database import Tx
-from perles.store.schema import ResourceLimit
+from perles.store.events import journal
+from perles.store.schema.resources import ResourceLimit
+from perles.store.schema.workflows import Workflow
+from perles.store.sql import Sql
+
+RESTATE_WAITING: Final = Sql(
+    update(Workflow)
+    .where(
+        Workflow.state.in_(["pending", "paused"]),
+        Workflow.start_requested_at.is_not(None),
+        Workflow.reason.like("waiting: % workflows run"),
+    )
+    .values(reason=bindparam("reason_"), updated_at=bindparam("now_"))
+)
+LIMIT_ROWS: Final = Sql(select(ResourceLimit))
 
 
 async def reload(context: Context, load: Callable[[], Config]) -> dict[str, list[str]]:
@@ -57,9 +73,9 @@ def _changes(section: str, old: object, new: object) -> dict[str, list[str]]:
 
 def _take_up(tx: Tx, policy: ResourcePolicy, changes: dict[str, list[str]]) -> None:
     tell_limits(tx, policy)
-    used = tx.value(queries.COUNT_LEASES, kind="workflow")
+    used = tx.value(leases.COUNT_LEASES, kind="workflow")
     reason = f"waiting: {used} of {policy.max_workflows_running} workflows run"
-    tx.run(queries.RESTATE_WAITING, reason_=reason, now_=tx.now)
+    tx.run(RESTATE_WAITING, reason_=reason, now_=tx.now)
     if changes:
         journal.append(tx, "engine.reconfigured", {"changes": changes})
 
@@ -74,7 +90,7 @@ def tell_limits(tx: Tx, policy: ResourcePolicy) -> None:
         "tokens": policy.token_budget or None,
         "cost_usd": float(policy.cost_budget) or None,
     }
-    known = {row["resource"] for row in tx.rows(queries.LIMIT_ROWS)}
+    known = {row["resource"] for row in tx.rows(LIMIT_ROWS)}
     for resource, value in limits.items():
         if resource in known:
             tx.update(ResourceLimit, resource, value=value)

@@ -18,9 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from perles.config.home import Paths
 from perles.keeper.loop import receive_with, send_with
 from perles.keeper.whereabouts import connect, peer
-from perles.paths import Paths
 
 log = logging.getLogger(__name__)
 

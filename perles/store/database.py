@@ -20,12 +20,12 @@ from sqlalchemy.orm import class_mapper
 
 from perles.domain.clock import Clock, SystemClock, to_text
 from perles.domain.states import ALL_RULES
-from perles.store.failures import database_error, is_locked, is_unusable
-from perles.store.schema import Base
+from perles.store.schema.base import Base
 from perles.store.secrets import Secrets
 from perles.store.sql import Sql, by_id, insert_of, names, plain, update_of
-from perles.store.sqlite import BUSY_TIMEOUT, dbapi
-from perles.store.watch import Watch
+from perles.store.sqlite.driver import BUSY_TIMEOUT, dbapi
+from perles.store.sqlite.errors import database_error, is_locked, is_unusable
+from perles.store.sqlite.watch import Watch
 
 log = logging.getLogger(__name__)
 

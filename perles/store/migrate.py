@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perles.domain.errors import DatabaseError, EngineRunsError
-from perles.store.failures import database_errors
-from perles.store.lock import EngineLock
-from perles.store.sqlite import dbapi, open_readonly
+from perles.store.sqlite.driver import dbapi, open_readonly
+from perles.store.sqlite.engine_lock import EngineLock
+from perles.store.sqlite.errors import database_errors
 from perles.store.version import HEAD, refuse_newer, schema_version
 
 if TYPE_CHECKING:

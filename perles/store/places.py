@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from perles.paths import found
+from perles.config.home import found
 
 if TYPE_CHECKING:
     from sqlite3 import Connection

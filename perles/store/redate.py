@@ -13,7 +13,11 @@ from sqlalchemy.sql.expression import SQLColumnExpression
 from perles.domain.clock import from_text, to_text
 from perles.domain.states import LIVE_TURNS, OPEN_TASK_STATES
 from perles.store.database import Tx
-from perles.store.schema import Agent, Base, Engine, ProviderHold, Task, Turn, Workflow
+from perles.store.schema.agents import Agent, ProviderHold, Turn
+from perles.store.schema.base import Base
+from perles.store.schema.engine import Engine
+from perles.store.schema.tasks import Task
+from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
 
 _FORM: Final = "%Y-%m-%dT%H:%M:%fZ"

@@ -5,17 +5,15 @@ the engine hands to agents, and agents' tokens.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 from sqlalchemy import bindparam, select, union_all
 
 from perles.domain.secrecy import longest_first, masked, texts_of
-from perles.store.schema import Task, Workflow
+from perles.store.schema.tasks import Task
+from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
-
-if TYPE_CHECKING:
-    from perles.store.database import Tx
 
 MAX_KEPT: Final = 1000
 """Workflows whose secrets are kept at hand; of others they are read again."""
@@ -27,6 +25,13 @@ _VARIABLES: Final = Sql(
         select(Workflow.args).where(Workflow.id == bindparam("workflow_id"), Workflow.args != "{}"),
     )
 )
+
+
+class Reads(Protocol):
+    """What reads rows: a transaction, or a reader."""
+
+    def rows(self, sql: Sql, **params: Any) -> list[Any]:
+        """All rows that a statement finds."""
 
 
 class Secrets:
@@ -53,14 +58,14 @@ class Secrets:
         self._told.pop(workflow_id, None)
         self._known.pop(workflow_id, None)
 
-    def mask(self, tx: "Tx", workflow_id: str | None, value: Any) -> Any:
+    def mask(self, tx: Reads, workflow_id: str | None, value: Any) -> Any:
         """`value` with `***` for each secret that a row of this workflow may not hold."""
         known = self._known.get(workflow_id)
         if known is None:
             known = self._find(tx, workflow_id)
         return masked(value, known)
 
-    def _find(self, tx: "Tx", workflow_id: str | None) -> tuple[str, ...]:
+    def _find(self, tx: Reads, workflow_id: str | None) -> tuple[str, ...]:
         found = set(self._everywhere)
         if workflow_id is not None:
             found |= self._told.get(workflow_id, frozenset())

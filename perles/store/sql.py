@@ -7,16 +7,18 @@ the cost of compiling or even of looking up a cached compilation at every call.
 
 from collections.abc import Iterable
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Executable, bindparam, insert, inspect, select, update
+from sqlalchemy import BindParameter, Executable, bindparam, insert, inspect, select, update
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.selectable import GenerativeSelect
 
-from perles.store.schema import Base
+from perles.store.schema.base import Base
+
+WORKFLOW_ID: Final[BindParameter[str]] = bindparam("workflow_id")
 
 
 class _Compiler(SQLiteCompiler):

@@ -14,9 +14,13 @@ from sqlalchemy import bindparam, select, update
 from perles.domain.errors import StaleError
 from perles.domain.machine import Decision, decide
 from perles.domain.states import AGENT, COMMAND, PHASE, TASK, TURN, WORKFLOW, Rules
-from perles.store import journal
 from perles.store.database import Tx
-from perles.store.schema import Agent, Base, Command, Task, Turn, Workflow
+from perles.store.events import journal
+from perles.store.schema.agents import Agent, Turn
+from perles.store.schema.base import Base
+from perles.store.schema.engine import Command
+from perles.store.schema.tasks import Task
+from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql, names, plain
 
 

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from perles.domain.errors import DatabaseError
 from perles.store.database import Database, Tx, ask_often, begin, roll_back
-from perles.store.failures import database_error, is_unusable
-from perles.store.sqlite import dbapi
+from perles.store.sqlite.driver import dbapi
+from perles.store.sqlite.errors import database_error, is_unusable
 
 T = TypeVar("T")
 

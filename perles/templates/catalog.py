@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from perles.config.yamlfile import read_bytes
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
 from perles.domain.specs import Plan, TaskSpec
 from perles.templates.pipeline import read_pipeline
 from perles.templates.render import render
 from perles.templates.template import Argument, TaskNode, Template, broken, read_templates
-from perles.yamlfile import read_bytes
 
 BUILTIN: Final = Path(__file__).with_name("builtin")
 PIPELINE: Final = "pipeline"

@@ -1,10 +1,10 @@
 """Whether a template can become a workflow, told before anybody tries."""
 
+from perles.config.yamlfile import read_bytes
 from perles.domain.specs import Plan
 from perles.templates.catalog import VARIABLES, plan_of
 from perles.templates.render import check_variables
 from perles.templates.template import Argument, Template
-from perles.yamlfile import read_bytes
 
 
 def check_template(template: Template) -> Plan:

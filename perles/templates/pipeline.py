@@ -24,15 +24,15 @@ import re
 from pathlib import Path
 from typing import Final
 
-from perles import yamlfile
+from perles.config import yamlfile
+from perles.config.yamlfile import Node
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
 from perles.domain.plain import is_one_line
+from perles.domain.provider_choice import split_choice
 from perles.domain.secrecy import masked
 from perles.domain.specs import Plan, TaskSpec
-from perles.provider_config import split_choice
 from perles.templates.outputs import check_command, references
-from perles.yamlfile import Node
 
 KEY: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
 ENV_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

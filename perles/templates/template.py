@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from perles import yamlfile
+from perles.config import yamlfile
+from perles.config.yamlfile import Node
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
 from perles.templates.pipeline import (
@@ -16,7 +17,6 @@ from perles.templates.pipeline import (
     short_text,
     task_key,
 )
-from perles.yamlfile import Node
 
 _TEMPLATE_KEYS: Final = (
     *("namespace", "key", "version", "name", "description", "labels", "workers"),

@@ -9,10 +9,10 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
-from perles.agents.claude import ClaudeParser
-from perles.agents.codex import CodexParser
-from perles.agents.gemini import GeminiParser
-from perles.agents.opencode import OpencodeParser
+from perles.agents.clis.claude import ClaudeParser
+from perles.agents.clis.codex import CodexParser
+from perles.agents.clis.gemini import GeminiParser
+from perles.agents.clis.opencode import OpencodeParser
 from perles.agents.provider import Parser
 from tests.benchmarks.bench import Bench, Row, bench
 

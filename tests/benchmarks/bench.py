@@ -14,7 +14,9 @@ from typing import NamedTuple
 from perles.domain.clock import SystemClock, to_text
 from perles.store import migrate
 from perles.store.database import Database, Tx
-from perles.store.schema import Agent, Task, Workflow
+from perles.store.schema.agents import Agent
+from perles.store.schema.tasks import Task
+from perles.store.schema.workflows import Workflow
 
 PERLES = str(Path(sys.executable).with_name("perles"))
 

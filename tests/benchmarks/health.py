@@ -6,16 +6,16 @@ import statistics
 import time
 from collections.abc import Iterator
 
-from perles.config import Config
+from perles.config.home import Paths
+from perles.config.model import Config
 from perles.domain.clock import ManualClock, SystemClock
-from perles.engine.commands import Commands
-from perles.engine.context import Context
-from perles.engine.health import HealthMonitor
-from perles.engine.turns import Turns
-from perles.paths import Paths
-from perles.store import journal
+from perles.engine.commands.queue import Commands
+from perles.engine.health.monitor import HealthMonitor
+from perles.engine.services import Services
+from perles.engine.turns.runner import Turns
 from perles.store.database import Database, Tx
-from perles.store.schema import Agent
+from perles.store.events import journal
+from perles.store.schema.agents import Agent
 from perles.store.writer import Writer
 from tests.benchmarks.bench import Bench, Row, bench, fill
 from tests.benchmarks.supervising import cpu_of_silent_agents
@@ -49,7 +49,7 @@ async def _sweeps(home: Bench) -> tuple[float, float]:
     writer = Writer(database)
     writer.start()
     with database.reader() as reader:
-        context = Context(
+        context = Services(
             paths=Paths(home.root),
             config=Config(),
             database=database,

@@ -9,12 +9,13 @@ from datetime import datetime
 
 import yaml
 
-from perles.config import ResourcePolicy
+from perles.config.model import ResourcePolicy
 from perles.domain.clock import SystemClock, to_text
 from perles.domain.errors import LimitReachedError
-from perles.engine import admission, queries, scheduler
+from perles.engine.resources import leases, priority_queue
+from perles.store import waiting_line
 from perles.store.database import Tx
-from perles.store.schema import Workflow
+from perles.store.schema.workflows import Workflow
 from perles.store.writer import Writer
 from tests.benchmarks.bench import Bench, Row, bench, fill
 from tests.benchmarks.running import engine_of
@@ -61,13 +62,13 @@ def _decision(home: Bench) -> float:
     with database.reader() as reader:
         for _ in range(DECISIONS):
             begun = time.perf_counter()
-            (first,) = reader.all(Workflow, queries.WAITING_WORKFLOWS, most=1)
-            admission.need_slot(reader, ResourcePolicy(), first)
+            (first,) = reader.all(Workflow, waiting_line.WAITING_WORKFLOWS, most=1)
+            priority_queue.need_slot(reader, ResourcePolicy(), first)
             times.append((time.perf_counter() - begun) * 1000)
         last = reader.need(Workflow, f"wf-{PENDING - 1:08d}")
         begun = time.perf_counter()
         try:
-            admission.need_slot(reader, ResourcePolicy(), last)
+            priority_queue.need_slot(reader, ResourcePolicy(), last)
         except LimitReachedError:
             times.append((time.perf_counter() - begun) * 1000)
     return statistics.median(times)
@@ -82,9 +83,9 @@ def _leases(home: Bench) -> float:
         workflow = f"wf-{agent - 1:08d}"
         for _ in range(LEASES // AGENTS):
             await writer.write(
-                lambda tx: scheduler.acquire(tx, "ai_call", AGENTS, workflow, agent_id=agent)
+                lambda tx: leases.acquire(tx, "ai_call", AGENTS, workflow, agent_id=agent)
             )
-            await writer.write(lambda tx: scheduler.release_agent(tx, agent, "ai_call"))
+            await writer.write(lambda tx: leases.release_agent(tx, agent, "ai_call"))
 
     async def measure() -> float:
         writer = Writer(database)

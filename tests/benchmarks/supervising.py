@@ -12,13 +12,16 @@ from typing import Any
 import psutil
 import yaml
 
-from perles.agents import families, process
-from perles.agents.process import TurnFiles
 from perles.agents.provider import Launch
 from perles.domain.clock import SystemClock, from_text, to_text
+from perles.executor.local import launcher, processes
+from perles.executor.local.launcher import TurnFiles
 from perles.store.database import Tx
-from perles.store.schema import Agent, Command, Lease, Turn, Workflow
-from perles.store.views import reading
+from perles.store.reads.connection import reading
+from perles.store.schema.agents import Agent, Turn
+from perles.store.schema.engine import Command
+from perles.store.schema.resources import Lease
+from perles.store.schema.workflows import Workflow
 from perles.workspace.session import new_token
 from tests.benchmarks.bench import PERLES, Bench, Row, bench, percentile
 
@@ -143,7 +146,7 @@ def _world(home: Bench, workflows: int, agents: int) -> Iterator[list[str]]:
     try:
         yield ids
     finally:
-        families.signal_family(signal.SIGKILL, [f"PERLES_BENCH={home.root}"])
+        processes.signal_family(signal.SIGKILL, [f"PERLES_BENCH={home.root}"])
 
 
 def _workflow(tx: Tx, home: Bench, id: str, number: int) -> None:
@@ -174,7 +177,7 @@ def _live_agent(tx: Tx, home: Bench, id: str, number: int) -> None:
     )
     marks = {"PERLES_WORKFLOW": id, "PERLES_TURN": f"{id}/{turn}", "PERLES_BENCH": str(home.root)}
     environ = {"PATH": os.environ["PATH"], **marks}
-    found = process.spawn(
+    found = launcher.spawn(
         Launch(argv=["sleep", "1000"]), cwd=Path("/tmp"), env=environ, files=files
     )
     values = {"pid": found.pid, "start_ticks": found.start_ticks, "boot_id": found.boot_id}

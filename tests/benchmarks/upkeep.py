@@ -8,9 +8,9 @@ from typing import Final
 
 import yaml
 
-from perles.store import journal
 from perles.store.database import Database, Tx
-from perles.store.schema import Workflow
+from perles.store.events import journal
+from perles.store.schema.workflows import Workflow
 from tests.benchmarks.bench import PERLES, Bench, Row, bench, fill, percentile
 
 WORKFLOWS: Final = 1000

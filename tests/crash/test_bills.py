@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from perles import WorkflowSpec
-from perles.agents.families import family
 from perles.domain.errors import PerlesError
+from perles.executor.local.processes import family
 from tests.crash.world import World, world
 from tests.integration.cli import Home, signal_all
 from tests.integration.scripted_cli import program

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from perles.engine.fault import POINTS
+from perles.engine.crash_points import POINTS
 from tests.crash.world import World, tasks
 
 WHEN = dict.fromkeys(POINTS, 1) | {

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from perles.agents import families
-from perles.agents.identity import identify
+from perles.executor.local import processes
+from perles.executor.local.identity import identify
 from tests.crash.world import World, agent_of, kill, tasks
 from tests.integration.cli import signal_all
 
@@ -175,7 +175,7 @@ def test_a_stranger_whose_pid_stands_in_a_row_is_never_signalled(storm: World, a
         id = _begun(storm, seconds=1)
         storm.kill_engine()
         if not alive:
-            families.signal_family(signal.SIGKILL, [f"PERLES_WORKFLOW={id}"])
+            processes.signal_family(signal.SIGKILL, [f"PERLES_WORKFLOW={id}"])
         _put_into_rows(storm, stranger, "start_ticks = start_ticks - 1")
 
         storm.serve()
@@ -210,7 +210,7 @@ def test_a_stranger_whose_whole_identity_stands_in_a_row_is_not_taken_for_the_ag
 def test_after_a_reboot_nothing_is_adopted_and_all_goes_on(storm: World) -> None:
     id = _begun(storm, retries=0)
     storm.kill_engine()
-    families.signal_family(signal.SIGKILL, [f"PERLES_WORKFLOW={id}"])
+    processes.signal_family(signal.SIGKILL, [f"PERLES_WORKFLOW={id}"])
     storm.change("UPDATE turns SET boot_id = 'another boot' WHERE status = 'running'")
 
     storm.serve()

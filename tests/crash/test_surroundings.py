@@ -5,7 +5,7 @@ import shutil
 import time
 from pathlib import Path
 
-from perles.store.sqlite import dbapi
+from perles.store.sqlite.driver import dbapi
 from tests.crash.world import World, agent_of, kill, tasks
 
 SLOWLY = "echo begins; until test -e go; do sleep 0.05; done; echo ends; echo t0 >> effects"

@@ -16,10 +16,10 @@ from threading import Thread
 from typing import Any
 
 from perles import ControlPlane, WorkflowSpec
-from perles.agents import families
-from perles.agents.identity import Identity
-from perles.store import views
-from perles.store.sqlite import dbapi
+from perles.executor.local import processes
+from perles.executor.local.identity import Identity
+from perles.store.reads.connection import reading
+from perles.store.sqlite.driver import dbapi
 from tests.integration.cli import Home
 
 RUN = """\
@@ -105,7 +105,7 @@ class World:
 
     def query(self, sql: str, *params: Any) -> list[Any]:
         """Rows of the database, now."""
-        with views.reading(self.home.database) as connection:
+        with reading(self.home.database) as connection:
             assert connection is not None
             return connection.execute(sql, params).fetchall()
 
@@ -161,7 +161,7 @@ class World:
 
     def family(self, id: str) -> list[int]:
         """What lives of the workflow."""
-        return families.family([f"PERLES_WORKFLOW={id}"])
+        return processes.family([f"PERLES_WORKFLOW={id}"])
 
     def finish(self, id: str, *, killed_agents: int = 0) -> None:
         """The workflow is at its end, and everything is as it must be."""
@@ -240,7 +240,7 @@ def world(home: Home) -> Iterator[World]:
         if made.engine is not None and made.engine.poll() is None:
             made.kill_engine()
         for (id,) in made.query("SELECT id FROM workflows"):
-            families.signal_family(signal.SIGKILL, [f"PERLES_WORKFLOW={id}"])
+            processes.signal_family(signal.SIGKILL, [f"PERLES_WORKFLOW={id}"])
 
 
 def agent_of(launcher: Identity) -> int | None:

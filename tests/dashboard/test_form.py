@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from perles.dashboard.form import Form, check, choose, edit, spec, wrong
 from perles.dashboard.frames.compose import Composer
-from perles.dashboard.keys import Key
-from perles.dashboard.model import State
-from perles.dashboard.worker import GOAL
+from perles.dashboard.jobs.worker import GOAL
+from perles.dashboard.model.form import Form, check, choose, edit, spec, wrong
+from perles.dashboard.model.state import State
+from perles.dashboard.terminal.keys import Key
 from perles.domain.specs import WorkflowSpec
 from tests.dashboard.views import table
 

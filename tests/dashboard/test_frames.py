@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from perles.dashboard.form import Form, choose
 from perles.dashboard.frames.compose import Composer
-from perles.dashboard.lines import Frame, columns_of
-from perles.dashboard.model import Detail, Question, State, View
-from perles.dashboard.paint import Painter
+from perles.dashboard.model.form import Form, choose
+from perles.dashboard.model.state import Detail, Question, State, View
+from perles.dashboard.terminal.paint import Painter
+from perles.dashboard.terminal.segments import Frame, columns_of
 from tests.dashboard.views import inside, table
 
 STORED = Path(__file__).with_name("frames")

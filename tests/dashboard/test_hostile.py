@@ -8,14 +8,23 @@ from typing import Any
 
 import pytest
 
-from perles.dashboard import editor
-from perles.dashboard.form import Form, choose
 from perles.dashboard.frames.compose import Composer
-from perles.dashboard.inside import Record
-from perles.dashboard.lines import columns_of
-from perles.dashboard.model import Detail, Inbox, Notice, Question, State, Table, View, attention
-from perles.dashboard.paint import Painter
-from perles.store.waiting_views import Wait
+from perles.dashboard.model import editor
+from perles.dashboard.model.form import Form, choose
+from perles.dashboard.model.state import (
+    Detail,
+    Inbox,
+    Notice,
+    Question,
+    State,
+    Table,
+    View,
+    attention,
+)
+from perles.dashboard.reading.detail import Record
+from perles.dashboard.terminal.paint import Painter
+from perles.dashboard.terminal.segments import columns_of
+from perles.store.reads.current_work import Wait
 from tests.dashboard.test_frames import HOSTILE, OURS
 from tests.dashboard.views import inside, row, table, waiting
 

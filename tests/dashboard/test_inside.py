@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from perles.dashboard.data import Source
-from perles.dashboard.inside import MAX_TEXT, said
-from perles.dashboard.model import Detail, Inside, State, View
+from perles.dashboard.model.state import Detail, Inside, State, View
+from perles.dashboard.reading.detail import MAX_TEXT, said
+from perles.dashboard.reading.source import Source
 from perles.store.database import Database
 from tests.benchmarks.bench import fill
 from tests.benchmarks.dashboard import COUNT_OF_OUTPUT, fill_output

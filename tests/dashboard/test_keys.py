@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from perles.dashboard.keys import MAX_PASTE, Key, Keys
+from perles.dashboard.terminal.keys import MAX_PASTE, Key, Keys
 
 CASES = [
     (b"j", ["j"]),

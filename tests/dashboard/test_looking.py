@@ -6,17 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from perles.dashboard.data import Source
-from perles.dashboard.editor import of
 from perles.dashboard.frames.compose import Composer
-from perles.dashboard.frames.matches import unfolded
 from perles.dashboard.frames.transcript import record_lines
-from perles.dashboard.inside import Record, said
-from perles.dashboard.keys import Key
-from perles.dashboard.lines import columns_of
-from perles.dashboard.model import Attention, Detail, Effect, Place, State, View, tabs_of
-from perles.dashboard.state import press
-from perles.store.dashboard_views import MANY
+from perles.dashboard.model.editor import of
+from perles.dashboard.model.state import Attention, Detail, Effect, Place, State, View, tabs_of
+from perles.dashboard.reading.detail import Record, said
+from perles.dashboard.reading.source import Source
+from perles.dashboard.terminal.keys import Key
+from perles.dashboard.terminal.segments import columns_of
+from perles.dashboard.update.dispatch import press
+from perles.dashboard.update.matches import unfolded
+from perles.store.reads.dashboard import MANY
 from tests.dashboard.views import inside, pressed, table, waiting
 from tests.integration.cli import Home
 from tests.integration.crew import Crew

@@ -8,11 +8,11 @@ from sqlite3 import Connection
 
 import pytest
 
-from perles.dashboard.inside import read_inside
-from perles.dashboard.model import Detail
-from perles.store import dashboard_views, inbox_views, waiting_views
-from perles.store.sqlite import dbapi
-from perles.store.views import reading
+from perles.dashboard.model.state import Detail
+from perles.dashboard.reading.detail import read_inside
+from perles.store.reads import current_work, dashboard, inbox
+from perles.store.reads.connection import reading
+from perles.store.sqlite.driver import dbapi
 from tests.integration.crew import Crew
 
 TABS = ("coordinator", "worker-1", "messages", "tasks", "timeline", "events", "log")
@@ -53,10 +53,10 @@ def _steps(connection: Connection, tab: str) -> int:
         return 0
 
     connection.set_progress_handler(one_more, STEP)
-    rows = {key: dict(row) for key, row in dashboard_views.rows(connection, [ID]).items()}
+    rows = {key: dict(row) for key, row in dashboard.rows(connection, [ID]).items()}
     read_inside(connection, Detail(ID, tab), rows[ID])
-    inbox_views.inbox(connection)
-    waiting_views.nudges(connection, ID)
+    inbox.inbox(connection)
+    current_work.nudges(connection, ID)
     connection.set_progress_handler(None, 0)
     return count
 

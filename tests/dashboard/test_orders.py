@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from perles.dashboard.form import Form
-from perles.dashboard.jobs import Answer
-from perles.dashboard.model import Detail, Effect, Notice, State, View
-from perles.dashboard.outcomes import take
+from perles.dashboard.jobs.pool import Answer
+from perles.dashboard.model.form import Form
+from perles.dashboard.model.state import Detail, Effect, Notice, State, View
+from perles.dashboard.update.answers import take
 from tests.dashboard.views import inside, pressed, table
 
 SIZE = (80, 24)

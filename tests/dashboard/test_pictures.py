@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
+from perles.config.theme import Theme
 from perles.dashboard.frames.compose import Composer
-from perles.dashboard.inside import Record
-from perles.dashboard.model import Detail, Inside, State, View, attention
-from perles.dashboard.picture import svg
-from perles.store.dashboard_views import Totals
-from perles.store.waiting_views import Wait
-from perles.theme import Theme
+from perles.dashboard.model.state import Detail, Inside, State, View, attention
+from perles.dashboard.reading.detail import Record
+from perles.dashboard.terminal.picture import svg
+from perles.store.reads.current_work import Wait
+from perles.store.reads.dashboard import Totals
 from tests.dashboard.views import NOW, row, waiting
 
 DOCS = Path(__file__).parents[2] / "docs"

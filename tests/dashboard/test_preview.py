@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from perles.controlplane import ControlPlane
-from perles.dashboard import worker
-from perles.dashboard.form import Form, choose
+from perles.controlplane.plane import ControlPlane
 from perles.dashboard.frames.compose import Composer
-from perles.dashboard.jobs import Answer
-from perles.dashboard.keys import Key
-from perles.dashboard.model import Effect, State
-from perles.dashboard.outcomes import take
-from perles.dashboard.state import press
-from perles.dashboard.worker import GOAL
+from perles.dashboard.jobs import worker
+from perles.dashboard.jobs.pool import Answer
+from perles.dashboard.jobs.worker import GOAL
+from perles.dashboard.model.form import Form, choose
+from perles.dashboard.model.state import Effect, State
+from perles.dashboard.terminal.keys import Key
+from perles.dashboard.update.answers import take
+from perles.dashboard.update.dispatch import press
 from tests.dashboard.views import table
 from tests.integration.cli import Home
 

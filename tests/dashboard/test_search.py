@@ -7,17 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from perles.dashboard import editor, search
-from perles.dashboard.data import Source
 from perles.dashboard.frames.compose import Composer
-from perles.dashboard.frames.matches import to_match
-from perles.dashboard.inside import Record
-from perles.dashboard.jobs import Answer
-from perles.dashboard.keys import Key
-from perles.dashboard.model import Detail, Effect, State, View
-from perles.dashboard.outcomes import take
-from perles.dashboard.search import holds
-from perles.dashboard.state import press
+from perles.dashboard.jobs.pool import Answer
+from perles.dashboard.model import editor
+from perles.dashboard.model.state import Detail, Effect, State, View
+from perles.dashboard.reading import search
+from perles.dashboard.reading.detail import Record
+from perles.dashboard.reading.search import holds
+from perles.dashboard.reading.source import Source
+from perles.dashboard.terminal.keys import Key
+from perles.dashboard.update.answers import take
+from perles.dashboard.update.dispatch import press
+from perles.dashboard.update.matches import to_match
 from tests.dashboard.terminal import Terminal
 from tests.integration.cli import Home
 from tests.integration.crew import Crew

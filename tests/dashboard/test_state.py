@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from perles.dashboard.frames.compose import Composer
-from perles.dashboard.jobs import Answer
-from perles.dashboard.keymap import TABLE
-from perles.dashboard.keys import Key
-from perles.dashboard.model import Detail, Effect, Notice, State
-from perles.dashboard.outcomes import take
-from perles.dashboard.state import press
+from perles.dashboard.jobs.pool import Answer
+from perles.dashboard.model.keymap import TABLE
+from perles.dashboard.model.state import Detail, Effect, Notice, State
+from perles.dashboard.terminal.keys import Key
+from perles.dashboard.update.answers import take
+from perles.dashboard.update.dispatch import press
 from tests.dashboard.views import inside, pressed, table, waiting
 
 SIZE = (80, 24)

@@ -40,7 +40,7 @@ def test_a_signal_gives_the_terminal_back(home: Home, number: int) -> None:
 def test_an_exception_gives_the_terminal_back(home: Home) -> None:
     home.environ["PYTHONPATH"] = str(home.work)
     (home.work / "sitecustomize.py").write_text(
-        "import perles.dashboard.state as s\n"
+        "import perles.dashboard.update.dispatch as s\n"
         "import perles.dashboard.app as a\n"
         "def press(*_): raise RuntimeError('boom')\n"
         "a.press = press\n"

@@ -2,10 +2,10 @@
 
 import pytest
 
+from perles.config.theme import DARK, PRESETS, Theme
 from perles.dashboard.frames.compose import Composer
-from perles.dashboard.model import State
-from perles.dashboard.paint import Painter
-from perles.theme import DARK, PRESETS, Theme
+from perles.dashboard.model.state import State
+from perles.dashboard.terminal.paint import Painter
 from tests.dashboard.views import table
 from tests.integration.cli import Home
 

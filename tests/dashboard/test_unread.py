@@ -3,9 +3,9 @@
 from typing import Any
 
 from perles.dashboard.frames.compose import Composer
-from perles.dashboard.keys import Key
-from perles.dashboard.model import Inside, State, View, attention
-from perles.dashboard.state import press
+from perles.dashboard.model.state import Inside, State, View, attention
+from perles.dashboard.terminal.keys import Key
+from perles.dashboard.update.dispatch import press
 from tests.dashboard.views import inside, table, waiting
 
 SIZE = (100, 24)

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from perles.dashboard import waits
-from perles.dashboard.data import Source
 from perles.dashboard.frames.compose import Composer
 from perles.dashboard.frames.parts import doing_of, note_of
-from perles.dashboard.model import Detail, State, View
-from perles.dashboard.waits import Waits
-from perles.store.schema import ProviderLimit
-from perles.store.waiting_views import Wait
+from perles.dashboard.model.state import Detail, State, View
+from perles.dashboard.reading import current_work
+from perles.dashboard.reading.current_work import Waits
+from perles.dashboard.reading.source import Source
+from perles.store.reads.current_work import Wait
+from perles.store.schema.agents import ProviderLimit
 from tests.dashboard.views import NOW, inside, row, table
 from tests.integration.cli import Home
 from tests.integration.crew import Crew
@@ -78,7 +78,7 @@ def test_what_is_known_is_not_looked_up_again(crew: Crew, monkeypatch: pytest.Mo
         looked.append(ids)
         return {}
 
-    monkeypatch.setattr(waits, "doings", look)
+    monkeypatch.setattr(current_work, "doings", look)
     kept = Waits()
     for mark in (1.0, 1.0, 2.0):
         kept.add(None, {ID: row(0, id=ID)}, mark)  # type: ignore[arg-type]

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from perles.dashboard.inside import Record
-from perles.dashboard.keys import Key
-from perles.dashboard.model import Effect, Inside, State, View, attention
-from perles.dashboard.state import press
-from perles.store.dashboard_views import Totals
-from perles.store.waiting_views import Wait
+from perles.dashboard.model.state import Effect, Inside, State, View, attention
+from perles.dashboard.reading.detail import Record
+from perles.dashboard.terminal.keys import Key
+from perles.dashboard.update.dispatch import press
+from perles.store.reads.current_work import Wait
+from perles.store.reads.dashboard import Totals
 
 NOW = 1_900_000_000.0
 STATES = ("running", "pending", "paused", "completed", "failed", "stopped")

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from perles.agents.families import family
+from perles.executor.local.processes import family
 from perles.store import migrate
-from perles.store.lock import EngineLock
+from perles.store.sqlite.engine_lock import EngineLock
 from tests.e2e import clis, scripts
 from tests.e2e.model import Model, Script
 from tests.integration.cli import Home, signal_all

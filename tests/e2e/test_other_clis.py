@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from perles.agents.provider import TurnContext, find
-from perles.provider_config import ProviderSettings
+from perles.config.provider_settings import ProviderSettings
 from tests.e2e import clis, scripts
 from tests.e2e.conftest import Agents
 from tests.e2e.test_first_workflow import PAGE

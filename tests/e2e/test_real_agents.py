@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from perles.agents.families import family
+from perles.executor.local.processes import family
 from perles.keeper.whereabouts import keeper_of
 from tests.e2e import clis, scripts
 from tests.e2e.conftest import Agents

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from perles import watchdog
+from perles.engine import watchdog
 from tests import ports
 
 DEADLINE = 90.0

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from perles.agents.families import family
+from perles.executor.local.processes import family
 from perles.store import migrate
-from perles.store.lock import EngineLock
+from perles.store.sqlite.engine_lock import EngineLock
 from tests.integration.cli import Home, signal_all
 from tests.integration.crew import Crew
 from tests.integration.health_world import FIRST_PORT, HealthWorld

@@ -8,10 +8,14 @@ from sqlite3 import Connection
 from typing import Any
 
 from perles.domain.clock import ManualClock, SystemClock, to_text
-from perles.store import journal
 from perles.store.database import Database, Tx
-from perles.store.schema import Agent, Base, Engine, Message, Task, Turn, Workflow
-from perles.store.views import reading
+from perles.store.events import journal
+from perles.store.reads.connection import reading
+from perles.store.schema.agents import Agent, Message, Turn
+from perles.store.schema.base import Base
+from perles.store.schema.engine import Engine
+from perles.store.schema.tasks import Task
+from perles.store.schema.workflows import Workflow
 
 
 class Crew:

@@ -6,21 +6,25 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from perles.agents.exertion import Tree, Used
-from perles.agents.output import Batch
 from perles.agents.provider import AgentEvent, Kind, Outcome
-from perles.config import HealthPolicy
-from perles.engine import queries, task_graph
-from perles.engine.commands import Commands
-from perles.engine.effort import Effort
-from perles.engine.handlers import assign_task
-from perles.engine.handlers.base import ToolCall
-from perles.engine.health import HealthMonitor
-from perles.engine.live import LiveTurn
-from perles.engine.outcome import Ending, apply_batch
-from perles.store import journal
+from perles.config.model import HealthPolicy
+from perles.engine.commands.base import ToolCall
+from perles.engine.commands.queue import Commands
+from perles.engine.commands.tools import assign_task
+from perles.engine.health.monitor import HealthMonitor
+from perles.engine.health.process_activity import Effort
+from perles.engine.turns.ending import Ending
+from perles.engine.turns.ingest import apply_batch
+from perles.engine.turns.live import LiveTurn
+from perles.executor.local.output import Batch
+from perles.executor.local.usage import Tree, Used
+from perles.store import statements
 from perles.store.database import Tx
-from perles.store.schema import Agent, Task, Workflow
+from perles.store.events import journal
+from perles.store.schema.agents import Agent
+from perles.store.schema.tasks import Task
+from perles.store.schema.workflows import Workflow
+from perles.tasks import graph
 from tests import ports
 from tests.integration.scheduler_world import World
 
@@ -87,7 +91,7 @@ class HealthWorld(World):
 
     def agent(self, id: str, name: str = "coordinator") -> Agent:
         """An agent by its name."""
-        found = self.reader.first(Agent, queries.AGENT_NAMED, workflow_id=id, name=name)
+        found = self.reader.first(Agent, statements.AGENT_NAMED, workflow_id=id, name=name)
         assert found is not None
         return found
 
@@ -120,7 +124,7 @@ class HealthWorld(World):
 
         def work(tx: Tx) -> None:
             tx.insert(Task, workflow_id=id, key=key, title=key, status="pending", run="x", **values)
-            task_graph.unblock(tx, id)
+            graph.unblock(tx, id)
 
         self.write(work)
 
@@ -128,7 +132,7 @@ class HealthWorld(World):
         """A fresh worker has a task in hand; its name."""
         self.add_task(id, key)
         assert self.spawn(id)
-        agents = self.reader.all(Agent, queries.AGENTS_OF, workflow_id=id)
+        agents = self.reader.all(Agent, statements.AGENTS_OF, workflow_id=id)
         worker = agents[-1]
 
         def work(tx: Tx) -> None:

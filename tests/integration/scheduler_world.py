@@ -13,28 +13,35 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
-from perles.agents import families
-from perles.agents.identity import Identity
-from perles.agents.output import Batch
 from perles.agents.provider import AgentEvent, Kind, Launch, Outcome
-from perles.config import Config, ResourcePolicy
+from perles.config.home import Paths
+from perles.config.model import Config, ResourcePolicy
 from perles.domain.clock import ManualClock, from_text
 from perles.domain.errors import NoWorkerSlotError, PerlesError
 from perles.domain.priority import Waiting
-from perles.engine import admission, budget, mail, queries
-from perles.engine.beginning import begin as begin_turn
-from perles.engine.changes import change
-from perles.engine.context import Context
-from perles.engine.handlers import spawn_worker
-from perles.engine.handlers.base import ToolCall
-from perles.engine.live import LiveTurn
-from perles.engine.outcome import Ending, apply_batch
-from perles.engine.supervisor import Supervisor
-from perles.engine.turns import Turns
-from perles.paths import Paths
-from perles.store import journal
+from perles.engine.commands import queue as command_queue
+from perles.engine.commands.base import ToolCall
+from perles.engine.commands.tools import spawn_worker
+from perles.engine.resources import audit, budgets, leases, priority_queue, worker_slots
+from perles.engine.services import Services
+from perles.engine.supervision.supervisor import Supervisor
+from perles.engine.turns import queue, runner
+from perles.engine.turns.ending import Ending
+from perles.engine.turns.ingest import apply_batch
+from perles.engine.turns.live import LiveTurn
+from perles.engine.turns.runner import Turns
+from perles.engine.turns.start import begin as begin_turn
+from perles.executor.local import processes
+from perles.executor.local.identity import Identity
+from perles.executor.local.output import Batch
+from perles.fabric import messages
+from perles.store import statements
 from perles.store.database import Database, Reader, Tx, begin, roll_back
-from perles.store.schema import Agent, Command, Turn, Workflow
+from perles.store.events import journal
+from perles.store.schema.agents import Agent, Turn
+from perles.store.schema.engine import Command
+from perles.store.schema.workflows import Workflow
+from perles.workflows.settings import change
 from tests.integration.scripted_provider import ScriptedProvider
 
 T = TypeVar("T")
@@ -54,7 +61,7 @@ class World:
         self.work_dir = root
         self.made = 0
         policy = ResourcePolicy(3, 5, 3, 0, first_port, first_port + PORTS - 1)
-        self.context = Context(
+        self.context = Services(
             paths=Paths(root),
             config=Config(resource_policy=policy),
             database=self.database,
@@ -144,7 +151,7 @@ class World:
 
     def spawn(self, id: str) -> bool:
         """A coordinator asks for a worker; whether it got one."""
-        coordinator = self.reader.first(Agent, queries.COORDINATOR_OF, workflow_id=id)
+        coordinator = self.reader.first(Agent, statements.COORDINATOR_OF, workflow_id=id)
         assert coordinator is not None
 
         def call(tx: Tx) -> None:
@@ -155,7 +162,7 @@ class World:
             self.write(call)
         except NoWorkerSlotError as error:
             if error.waits:
-                self.write(lambda tx: admission.ask_for_worker(tx, id, "none"))
+                self.write(lambda tx: worker_slots.ask_for_worker(tx, id, "none"))
             return False
         except PerlesError:
             return False  # the workflow has all the workers it may have
@@ -163,7 +170,7 @@ class World:
 
     def tell(self, agent: Agent) -> None:
         """Somebody writes to an agent."""
-        self.write(lambda tx: mail.post(tx, agent, sender="x", kind="user", body="go on"))
+        self.write(lambda tx: messages.post(tx, agent, sender="x", kind="user", body="go on"))
 
     def spend(self, live: LiveTurn) -> None:
         """A turn prints a usage line."""
@@ -182,10 +189,10 @@ class World:
         """The engine dies and another one comes: memory is new, rows are what they were."""
         self.turns = StillTurns(self.context)
         self.context.turns = self.turns
-        self.context.supervisor = Supervisor(self.context, cast(Any, NoServers()))
-        for workflow in self.reader.all(Workflow, queries.RUNNING_WORKFLOWS):
-            self.context.supervisor._open.add(workflow.id)
-        for turn in self.reader.all(Turn, queries.OPEN_TURNS):
+        self.context.supervisor = Supervisor(self.context, self.turns, cast(Any, NoServers()))
+        for workflow in self.reader.all(Workflow, statements.RUNNING_WORKFLOWS):
+            self.context.served.add(workflow.id)
+        for turn in self.reader.all(Turn, statements.OPEN_TURNS):
             agent = self.reader.need(Agent, turn.agent_id)
             provider = self.context.provider(agent.provider)
             self.turns.watch(LiveTurn.of(turn, agent, provider, self.context))
@@ -213,14 +220,14 @@ class World:
         waiting = self._callers()
         started = await self._deliver()
         self._check_calls(waiting, started)
-        if admission.offers_due(self.reader, self.policy):
-            self.write(lambda tx: admission.offer_workers(tx, self.policy))
+        if worker_slots.offers_due(self.reader, self.policy):
+            self.write(lambda tx: worker_slots.offer_workers(tx, self.policy))
         await self._admit()
         self.check()
 
     async def _carry_out(self) -> None:
         """The commands that a used up budget queued."""
-        for row in self.reader.rows(queries.QUEUED_COMMANDS):
+        for row in self.reader.rows(command_queue.QUEUED_COMMANDS):
             command = self.reader.need(Command, row["id"])
             id = str(command.workflow_id)
             if self.reader.need(Workflow, id).state == "running":
@@ -240,12 +247,12 @@ class World:
 
     def _callers(self) -> list[Waiting]:
         """Whoever has messages and budget, and could be called now."""
-        since = {r["agent_id"]: r["created_at"] for r in self.reader.rows(queries.QUEUED_TURNS)}
+        since = {r["agent_id"]: r["created_at"] for r in self.reader.rows(queue.QUEUED_TURNS)}
         found = []
-        ready = self.reader.all(Agent, queries.DELIVERABLE, now=self.database.now())
-        for agent in admission.with_slots(self.reader, self.policy, ready):
+        ready = self.reader.all(Agent, runner.DELIVERABLE, now=self.database.now())
+        for agent in worker_slots.with_slots(self.reader, self.policy, ready):
             workflow = self.reader.need(Workflow, agent.workflow_id)
-            if budget.room(self.reader, self.policy, workflow, agent.role) is None:
+            if budgets.room(self.reader, self.policy, workflow, agent.role) is None:
                 continue
             asked = from_text(since.get(agent.id, self.database.now())).timestamp()
             role = agent.role == "coordinator"
@@ -279,7 +286,7 @@ class World:
             free = self.policy.max_workflows_running - self._held("workflow")
             if free <= 0:
                 return
-            line, passed = admission.first_in_line(self.reader, self.policy, 1, [])
+            line, passed = priority_queue.first_in_line(self.reader, self.policy, 1, [])
             if passed:  # it is paused, and needs a slot for one of its workers
                 assert self._held("worker") >= self.policy.max_workers
                 assert (await self.context.supervisor.admit(passed[0].id))["status"] == "waiting"
@@ -294,7 +301,7 @@ class World:
                 return
 
     def _held(self, kind: str) -> int:
-        return int(self.reader.value(queries.COUNT_LEASES, kind=kind))
+        return int(self.reader.value(leases.COUNT_LEASES, kind=kind))
 
     def check(self) -> None:
         """No limit is exceeded, and leases are exactly what their holders need."""
@@ -312,8 +319,8 @@ class World:
         expected = {row[0]: row[1] for row in self._rows(_HOLDERS)}
         assert {kind: now[kind] for kind in expected} == expected
         assert self._rows(_WORKERS_AMISS) == []
-        assert self.reader.rows(queries.LOST_LEASES) == []
-        assert self.reader.rows(queries.LOST_QUEUED_TURNS) == []
+        assert self.reader.rows(audit.LOST_LEASES) == []
+        assert self.reader.rows(audit.LOST_QUEUED_TURNS) == []
 
     def _rows(self, query: str) -> list[Any]:
         rows: list[Any] = self.connection.execute(query).fetchall()
@@ -329,7 +336,7 @@ class World:
         """The agents of running workflows that live."""
         found = []
         for id in self.workflows("running"):
-            found += self.reader.all(Agent, queries.AGENTS_OF, workflow_id=id)
+            found += self.reader.all(Agent, statements.AGENTS_OF, workflow_id=id)
         return [agent for agent in found if agent.status in ("ready", "working")]
 
 
@@ -391,8 +398,8 @@ class StillTurns(Turns):
 
 def without_processes(monkeypatch: Any) -> None:
     """No process is looked for."""
-    monkeypatch.setattr(families, "family", lambda *_args, **_kwargs: [])
-    monkeypatch.setattr(families, "signal_family", lambda *_args, **_kwargs: 0)
+    monkeypatch.setattr(processes, "family", lambda *_args, **_kwargs: [])
+    monkeypatch.setattr(processes, "signal_family", lambda *_args, **_kwargs: 0)
 
 
 _FIRST = """

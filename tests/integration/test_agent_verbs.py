@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from perles.agents.families import family
+from perles.executor.local.processes import family
 from tests.integration.cli import Home
 
 WAITS = [{"key": "a", "run": "echo begun >> tries; until test -e go; do sleep 0.05; done"}]

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from perles.agents.executable import version_of
-from perles.agents.families import family
-from perles.controlplane import ControlPlane
+from perles.controlplane.plane import ControlPlane
+from perles.executor.local.processes import family
 from tests.integration.cli import Home
 from tests.integration.scripted_cli import (
     TOOLS,

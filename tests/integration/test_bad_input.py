@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from perles.store.sqlite import dbapi
+from perles.store.sqlite.driver import dbapi
 from tests.integration.cli import Home
 
 ONE = [{"key": "a", "run": "true"}]

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from perles.domain.errors import LimitReachedError
-from perles.engine import budget, scheduler
-from perles.engine.live import LiveTurn
+from perles.engine.resources import budgets, leases
+from perles.engine.turns.live import LiveTurn
 from perles.store.database import Tx
-from perles.store.schema import Task, Totals, Workflow
+from perles.store.schema.resources import Totals
+from perles.store.schema.tasks import Task
+from perles.store.schema.workflows import Workflow
 from tests.integration.scheduler_world import LINE, World, without_processes
 
 
@@ -121,7 +123,7 @@ def test_what_has_a_budget_that_is_used_up_cannot_run(world: World) -> None:
     workflow = world.reader.need(Workflow, id)
 
     with pytest.raises(LimitReachedError, match="perles set wf-00000001 --token-budget N"):
-        budget.need_some(world.reader, world.policy, workflow)
+        budgets.need_some(world.reader, world.policy, workflow)
 
 
 def test_a_lease_beyond_the_limit_is_refused_in_its_transaction(world: World) -> None:
@@ -129,7 +131,7 @@ def test_a_lease_beyond_the_limit_is_refused_in_its_transaction(world: World) ->
 
     def both(tx: Tx) -> None:
         for id in ids:
-            scheduler.acquire(tx, "workflow", 1, id)
+            leases.acquire(tx, "workflow", 1, id)
 
     with pytest.raises(LimitReachedError, match="1 of 1 workflows run"):
         world.write(both)

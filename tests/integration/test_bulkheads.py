@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from perles import ControlPlane, WorkflowSpec
-from perles.agents import bounds, process
-from perles.agents.families import family
+from perles.agents import bounds
 from perles.agents.provider import AgentEvent, Kind
 from perles.domain.bounds import MAX_LINE_TOKENS, MAX_TOTAL_TOKENS
 from perles.engine.bulkhead import UNHANDLED
+from perles.executor.local import launcher
+from perles.executor.local.processes import family
 from tests.integration import raising_providers
 from tests.integration.cli import Home
 from tests.integration.raising_providers import PHASES
@@ -169,7 +170,7 @@ def test_an_exit_status_that_no_process_has_is_none(tmp_path: Path, text: str) -
     status = tmp_path / "turn-1.status"
     status.write_text(f"exit {text}\n")
 
-    assert process.left_status(status) is None
+    assert launcher.left_status(status) is None
 
 
 @pytest.mark.parametrize("value", [10**30, 9e300, float("inf"), -5, "x", None, True, float("nan")])

@@ -12,16 +12,18 @@ from typing import Any, cast
 import pytest
 from apscheduler.schedulers import base as apscheduler
 
-from perles.config import Config, Retention
+from perles.config.model import Config, Retention
 from perles.dashboard.frames.parts import uptime
 from perles.domain.clock import from_text, to_text
-from perles.engine import own_row
-from perles.engine.clock_watch import ClockWatch
-from perles.engine.retention import TRUST_SECONDS, RetentionSweep
-from perles.engine.sweeps import Sweeps
-from perles.store import views
-from perles.store.dashboard_views import rows
-from perles.store.schema import Engine, ProviderHold, Workflow
+from perles.engine.sweeps import heartbeat
+from perles.engine.sweeps.clock_watch import ClockWatch
+from perles.engine.sweeps.retention import TRUST_SECONDS, RetentionSweep
+from perles.engine.sweeps.sweeps import Sweeps
+from perles.store.reads.connection import reading
+from perles.store.reads.dashboard import rows
+from perles.store.schema.agents import ProviderHold
+from perles.store.schema.engine import Engine
+from perles.store.schema.workflows import Workflow
 from tests.integration.cli import DEADLINE
 from tests.integration.health_world import HealthWorld
 
@@ -121,7 +123,7 @@ async def _heard(world: HealthWorld) -> str:
 
 def _shown(world: HealthWorld, id: str) -> tuple[float, float]:
     """Uptime as the dashboard shows it, and the age of the heartbeat."""
-    with views.reading(world.database.path) as connection:
+    with reading(world.database.path) as connection:
         assert connection is not None
         row = rows(connection, [id])[id]
     now = world.clock.now().timestamp()
@@ -217,11 +219,11 @@ def test_what_was_written_after_the_clock_was_set_stays(world: HealthWorld) -> N
 def test_a_clock_that_was_set_while_no_engine_ran_is_noticed(world: HealthWorld) -> None:
     async def run() -> None:
         id = await _heard(world)
-        world.write(lambda tx: own_row.started(tx, world.clock))
-        world.write(lambda tx: own_row.beat(tx, world.clock))
+        world.write(lambda tx: heartbeat.started(tx, world.clock))
+        world.write(lambda tx: heartbeat.beat(tx, world.clock))
         before = _shown(world, id)
         world.clock.set_ahead(-TEN_YEARS)
-        world.write(lambda tx: own_row.started(tx, world.clock))
+        world.write(lambda tx: heartbeat.started(tx, world.clock))
         assert _shown(world, id) == pytest.approx(before, abs=0.01)
 
     asyncio.run(run())
@@ -230,10 +232,10 @@ def test_a_clock_that_was_set_while_no_engine_ran_is_noticed(world: HealthWorld)
 def test_times_to_come_of_an_earlier_boot_are_taken_for_now(world: HealthWorld) -> None:
     async def run() -> None:
         id = await _heard(world)
-        world.write(lambda tx: own_row.started(tx, world.clock))
+        world.write(lambda tx: heartbeat.started(tx, world.clock))
         world.write(lambda tx: tx.update(Engine, 1, boot_id="another"))
         world.clock.set_ahead(-DAY)
-        world.write(lambda tx: own_row.started(tx, world.clock))
+        world.write(lambda tx: heartbeat.started(tx, world.clock))
         assert _shown(world, id)[1] == pytest.approx(0, abs=0.01)
 
     asyncio.run(run())
@@ -263,7 +265,7 @@ def test_a_clock_set_ahead_does_not_make_retention_remove_all_there_is(
         asked.append(wanted.older_than)
         return {"backup": None, "pruned": [], "spared": []}
 
-    monkeypatch.setattr("perles.engine.retention.keep_up", keep_up)
+    monkeypatch.setattr("perles.engine.sweeps.retention.keep_up", keep_up)
     world.context.config = Config(retention=Retention(older_than=DAY, backup_every=DAY))
     sweep = RetentionSweep(world.context)
 

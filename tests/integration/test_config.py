@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from perles import config
+from perles.config import load
+from perles.config.model import Config
 from perles.domain.errors import UsageError
 from tests.integration.cli import Home
 
@@ -86,7 +87,7 @@ def _file(tmp_path: Path, text: str) -> Path:
 
 
 def test_the_seed_is_the_default(tmp_path: Path) -> None:
-    assert config.load(config_file=_file(tmp_path, SEED), environ={}) == config.Config()
+    assert load.load(config_file=_file(tmp_path, SEED), environ={}) == Config()
 
 
 @pytest.mark.parametrize("text", WRONG)
@@ -94,7 +95,7 @@ def test_a_mistake_names_file_line_and_what_to_do(tmp_path: Path, text: str) -> 
     path = _file(tmp_path, text)
 
     with pytest.raises(UsageError) as refused:
-        config.load(config_file=path, environ={})
+        load.load(config_file=path, environ={})
 
     assert f"{path}:1:" in str(refused.value)
     assert WRONG[text] in str(refused.value)
@@ -105,11 +106,11 @@ def test_the_environment_is_over_the_file_and_origins_tell(tmp_path: Path) -> No
     name = "PERLES_CONTROL_PLANE__RESOURCE_POLICY__MAX_WORKERS"
     nudge = "PERLES_CONTROL_PLANE__HEALTH_POLICY__ENABLE_AUTO_NUDGE"
 
-    plain = config.load(config_file=path, environ={})
-    over = config.load(config_file=path, environ={name: "3", nudge: "true"})
+    plain = load.load(config_file=path, environ={})
+    over = load.load(config_file=path, environ={name: "3", nudge: "true"})
     origins = {
         setting.key.rpartition(".")[2]: (setting.value, setting.origin)
-        for setting in config.explain(config_file=path, environ={nudge: "true"})
+        for setting in load.explain(config_file=path, environ={nudge: "true"})
     }
 
     assert (plain.resource_policy.max_workers, over.resource_policy.max_workers) == (4, 3)
@@ -128,7 +129,7 @@ def test_the_environment_is_over_the_file_and_origins_tell(tmp_path: Path) -> No
 )
 def test_a_wrong_variable_is_named(name: str, value: str) -> None:
     with pytest.raises(UsageError, match=f"{name}: "):
-        config.load(environ={name: value, "XDG_CONFIG_HOME": "/nowhere"})
+        load.load(environ={name: value, "XDG_CONFIG_HOME": "/nowhere"})
 
 
 def test_the_repository_is_over_the_user(
@@ -181,9 +182,9 @@ def test_keys_of_the_original_are_accepted_and_told(home: Home) -> None:
 def test_every_key_of_the_original_is_accepted(tmp_path: Path) -> None:
     path = _file(tmp_path, ORIGINAL)
 
-    config.load(config_file=path, environ={})
+    load.load(config_file=path, environ={})
 
-    told = {text.rpartition(" ")[2] for text in config.ignored_keys([path])}
+    told = {text.rpartition(" ")[2] for text in load.ignored_keys([path])}
     assert told == {
         *("auto_refresh", "views", "ui", "theme.mode", "beads_dir", "sound", "flags"),
         *(f"orchestration.{name}" for name in ("observer_enabled", "api_port", "templates")),

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from perles.agents import executable
-from perles.config import Config, HealthPolicy, ResourcePolicy
+from perles.config.home import Paths
+from perles.config.model import Config, HealthPolicy, ResourcePolicy
 from perles.doctor import machine, workflow
 from perles.doctor.finding import Finding
 from perles.doctor.machine import agents, database, ports
 from perles.doctor.machine.ports import Holder
 from perles.doctor.workflow import alarms
-from perles.paths import Paths
-from perles.store.schema import Lease, ResourceLimit
-from perles.store.show_views import show_workflow
+from perles.store.reads.workflow import show_workflow
+from perles.store.schema.resources import Lease, ResourceLimit
 from tests.integration.cli import Home
 from tests.integration.crew import Crew
 

@@ -93,7 +93,7 @@ def test_the_first_help_says_of_each_command_what_its_own_help_says(home: Home) 
 
 def test_help_needs_no_command_and_a_command_no_other(home: Home) -> None:
     code = (
-        "import sys; from perles.cli.fast import _dispatch; _dispatch(sys.argv[1:]);"
+        "import sys; from perles.cli.main import _dispatch; _dispatch(sys.argv[1:]);"
         "print(*sys.modules, file=sys.stderr)"
     )
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from perles.agents import exertion, families, process
-from perles.agents.exertion import Tree, Used
-from perles.agents.process import TurnFiles
 from perles.agents.provider import Launch
+from perles.executor.local import launcher, processes, usage
+from perles.executor.local.launcher import TurnFiles
+from perles.executor.local.usage import Tree, Used
 from tests.integration.cli import Home
 from tests.integration.test_sandbox import no_sandbox
 
@@ -32,25 +32,25 @@ def start(tmp_path: Path) -> Iterator[Start]:
         name, _, value = marker.partition("=")
         env = {"PATH": os.environ["PATH"], name: value}
         launch = Launch(argv=argv or ["sh", "-c", f"sh -c {shlex.quote(script)}; :"])
-        identity = process.spawn(launch, cwd=tmp_path, env=env, files=files)
+        identity = launcher.spawn(launch, cwd=tmp_path, env=env, files=files)
         started.append(Tree(number, marker, [identity.pid], identity.start_ticks))
         return started[-1]
 
     yield begin
     (tmp_path / "stop").touch()  # for the one that hides from us, too
     for tree in started:
-        families.signal_family(signal.SIGKILL, [tree.marker], tree.sessions)
-        process.reap(tree.sessions[0])
+        processes.signal_family(signal.SIGKILL, [tree.marker], tree.sessions)
+        launcher.reap(tree.sessions[0])
 
 
 def _more(tree: Tree, before: Used) -> Used:
-    now = exertion.look([tree])[tree.turn_id]
+    now = usage.look([tree])[tree.turn_id]
     return Used(now.cpu - before.cpu, now.io - before.io, now.own - before.own)
 
 
 def test_a_process_that_computes_uses_the_processor(home: Home, start: Start) -> None:
     tree = start(SPINS)
-    before = exertion.look([tree])[1]
+    before = usage.look([tree])[1]
     home.wait_for("processor time", lambda: _more(tree, before).cpu > 0.2)
 
 
@@ -67,7 +67,7 @@ def test_what_the_agents_own_program_uses_is_told_apart(
             pytest.skip(f"NOT TESTED in a sandbox: {hindrance}")
         argv = ["bwrap", "--bind", "/", "/", "--proc", "/proc", "--unshare-pid", "--", *argv]
     tree = start("", argv=argv)
-    before = exertion.look([tree])[1]
+    before = usage.look([tree])[1]
     home.wait_for("processor time of its own", lambda: _more(tree, before).own > 0.2)
     assert _more(tree, before).cpu < 0.1  # a fork of the shell that has not become its program
 
@@ -92,19 +92,19 @@ def test_a_process_that_reads_and_writes_is_seen_wherever_it_hides(
     home: Home, start: Start, script: str
 ) -> None:
     tree = start(script)
-    before = exertion.look([tree])[1]
+    before = usage.look([tree])[1]
     home.wait_for("input and output", lambda: _more(tree, before).io > 500_000)
 
 
 def test_turns_are_told_apart_and_one_that_rests_uses_nothing(home: Home, start: Start) -> None:
     rests, copies = start("exec sleep 1000"), start(COPIES)
     home.wait_for("the sleeper", lambda: _sleeps(rests))
-    before = exertion.look([rests, copies])
+    before = usage.look([rests, copies])
     home.wait_for("input and output", lambda: _more(copies, before[2]).io > 500_000)
-    assert exertion.look([rests, copies])[1] == before[1]
+    assert usage.look([rests, copies])[1] == before[1]
 
 
 def _sleeps(tree: Tree) -> bool:
-    pids = families.family([tree.marker], tree.sessions)
+    pids = processes.family([tree.marker], tree.sessions)
     names = [Path(f"/proc/{pid}/comm").read_text().strip() for pid in pids]
     return "sleep" in names

@@ -10,8 +10,8 @@ from contextlib import closing
 
 import pytest
 
-from perles.agents.identity import identify, is_alive
-from perles.store.lock import EngineLock
+from perles.executor.local.identity import identify, is_alive
+from perles.store.sqlite.engine_lock import EngineLock
 from tests.integration.cli import Home
 
 

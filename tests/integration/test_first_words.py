@@ -7,15 +7,16 @@ import pytest
 import yaml
 from rich.console import Console
 
-from perles import config
-from perles.agents.survey import default_client
+from perles.agents.discovery import default_client
 from perles.cli.create import is_command
 from perles.cli.run_view import RunView
-from perles.config_text import WHO
+from perles.config.home import Paths
+from perles.config.model import Config
+from perles.config.provider_settings import Providers
+from perles.config.providers import CLIS
+from perles.config.rendering import WHO
 from perles.doctor.machine import Surroundings, service
-from perles.paths import Paths
-from perles.provider_config import CLIS, Providers
-from perles.store.agent_views import staff
+from perles.store.reads.agents import staff
 from tests.integration.cli import Home
 from tests.integration.crew import Crew
 
@@ -150,7 +151,7 @@ def test_doctor_tells_what_a_service_would_not_find(tmp_path: Path) -> None:
     _program(tmp_path / "npm", "claude")
     units = tmp_path / ".config" / "systemd" / "user"
     environ = {"HOME": str(tmp_path), "PATH": f"{tmp_path}/npm:/usr/bin"}
-    around = Surroundings(Paths(tmp_path), {**environ, "ANTHROPIC_API_KEY": "x"}, config.Config())
+    around = Surroundings(Paths(tmp_path), {**environ, "ANTHROPIC_API_KEY": "x"}, Config())
     assert list(service.check(around)) == []
     units.mkdir(parents=True)
     shipped = (Path(__file__).parents[2] / "contrib" / "perles.service").read_text()

@@ -7,8 +7,8 @@ from time import monotonic, sleep
 
 import pytest
 
-from perles import isolated
-from perles.dashboard.jobs import Jobs
+from perles.controlplane import isolated
+from perles.dashboard.jobs.pool import Jobs
 from tests.integration.cli import DEADLINE, Home
 
 NAMES = (

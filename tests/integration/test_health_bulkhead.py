@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from sqlalchemy import update
 
-from perles.store.schema import Agent, Workflow
+from perles.store.schema.agents import Agent
+from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
 from tests.integration.health_world import HealthWorld
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from perles.config import HealthPolicy
+from perles.config.model import HealthPolicy
 from perles.domain.clock import from_text
-from perles.engine.live import LiveTurn
+from perles.engine.turns.live import LiveTurn
 from tests.integration.health_world import FIRST_PORT, SWEEP, HealthWorld
 from tests.integration.scheduler_world import without_processes
 

@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from perles.agents.exertion import Used
 from perles.agents.provider import Kind
-from perles.config import HealthPolicy
-from perles.engine import people
-from perles.store.schema import Command
+from perles.config.model import HealthPolicy
+from perles.executor.local.usage import Used
+from perles.store.schema.engine import Command
+from perles.tasks import answers, questions
 from tests.integration.health_world import SWEEP, HealthWorld
 
 HOUR = 3600.0
@@ -91,11 +91,11 @@ async def _paused(world: HealthWorld) -> End:
 async def _for_the_user(world: HealthWorld) -> End:
     id = await world.begin()
     world.add_task(id, "ok", assignee="human")
-    world.write(lambda tx: people.ask_people(tx, id))
+    world.write(lambda tx: questions.ask_people(tx, id))
     await world.finish(world.live(id), "succeed")
 
     async def end() -> None:
-        world.write(lambda tx: people.approve(tx, id, "ok", None))
+        world.write(lambda tx: answers.approve(tx, id, "ok", None))
         await world.turns.deliver()
 
     return end

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from perles.agents.provider import Kind
-from perles.config import HealthPolicy
+from perles.config.model import HealthPolicy
 from perles.domain.states import WORKFLOW
 from tests.integration.health_world import FIRST_PORT, HealthWorld
 from tests.integration.scheduler_world import without_processes

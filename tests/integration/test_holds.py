@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 import yaml
 
-from perles.agents.output import Batch
 from perles.agents.provider import AgentEvent, Kind, Outcome
 from perles.domain.errors import NotFoundError
-from perles.engine import holds
-from perles.engine.outcome import Ending, apply_batch
-from perles.store import journal
-from perles.store.schema import ProviderHold, ProviderLimit
+from perles.engine.resources import provider_holds
+from perles.engine.turns.ending import Ending
+from perles.engine.turns.ingest import apply_batch
+from perles.executor.local.output import Batch
+from perles.store.events import journal
+from perles.store.schema.agents import ProviderHold, ProviderLimit
 from tests import ports
 from tests.integration.cli import Home
 from tests.integration.health_world import HealthWorld
@@ -105,13 +106,13 @@ def test_a_person_lifts_a_hold_and_sees_who_said_it(world: HealthWorld) -> None:
         found = world.reader.need(ProviderHold, "scripted")
         assert found.said_by == f"coordinator of {ids[0]}"
 
-        said = world.write(lambda tx: holds.resume(tx, "scripted"))
+        said = world.write(lambda tx: provider_holds.resume(tx, "scripted"))
 
         assert "rate limit" in said
         await world.turns.deliver()
         assert len(world.turns.lives) == 2
         with pytest.raises(NotFoundError):
-            world.write(lambda tx: holds.resume(tx, "scripted"))
+            world.write(lambda tx: provider_holds.resume(tx, "scripted"))
 
     asyncio.run(run())
 

@@ -10,12 +10,12 @@ from alembic import command as alembic
 from sqlalchemy import create_engine
 
 from perles.store import migrate
-from perles.store.schema import Base
-from perles.store.sqlite import dbapi
+from perles.store.schema.tables import METADATA
+from perles.store.sqlite.driver import dbapi
 from tests.integration.cli import Home
 
 ONCE = sorted(
-    table.name for table in Base.metadata.sorted_tables if table.kwargs.get("sqlite_autoincrement")
+    table.name for table in METADATA.sorted_tables if table.kwargs.get("sqlite_autoincrement")
 )
 
 

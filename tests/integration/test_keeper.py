@@ -14,7 +14,7 @@ from threading import Thread
 
 import pytest
 
-from perles.agents.families import family
+from perles.executor.local.processes import family
 from perles.keeper import calls, exchange, main, refusals
 from perles.keeper.loop import receive_with, send_with
 from perles.keeper.main import LOCK_NAME, SOCKET_NAME, Keeper

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from perles.agents.families import family
+from perles.executor.local.processes import family
 from tests.integration.cli import Home
 
 SLEEPER = [{"key": "a", "run": "echo begun; sleep 61"}]

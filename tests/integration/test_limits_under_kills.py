@@ -13,9 +13,9 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from perles.controlplane import ControlPlane
+from perles.controlplane.plane import ControlPlane
 from perles.domain.specs import WorkflowSpec
-from perles.store.sqlite import open_readonly
+from perles.store.sqlite.driver import open_readonly
 from tests.integration import scripted_provider
 from tests.integration.cli import Home
 

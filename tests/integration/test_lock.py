@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from perles.domain.errors import EngineRunsError
-from perles.store.lock import EngineLock
+from perles.store.sqlite.engine_lock import EngineLock
 
 _HOLD = (
-    "import sys, time; from pathlib import Path; from perles.store.lock import EngineLock;"
+    "import sys, time; from pathlib import Path\n"
+    "from perles.store.sqlite.engine_lock import EngineLock\n"
     "EngineLock(Path(sys.argv[1])).acquire(); print('held', flush=True); time.sleep(60)"
 )
 
@@ -43,7 +44,8 @@ def test_who_only_looks_keeps_nobody_out(tmp_path: Path) -> None:
     with EngineLock(path):
         pass
     script = (
-        "import sys; from pathlib import Path; from perles.store.lock import EngineLock;"
+        "import sys; from pathlib import Path\n"
+        "from perles.store.sqlite.engine_lock import EngineLock\n"
         "lock = EngineLock(Path(sys.argv[1]))\nwhile True: lock.is_held()"
     )
     looker = subprocess.Popen([sys.executable, "-c", script, str(path)])

@@ -4,9 +4,9 @@ import re
 from itertools import product
 
 from perles.domain.states import AgentStatus, TurnStatus, WorkflowState
-from perles.engine.lease_audit import release_lost
-from perles.store.schema import Lease
-from perles.store.upkeep_views import leases_without_holder
+from perles.engine.resources.audit import release_lost
+from perles.store.reads.consistency import leases_without_holder
+from perles.store.schema.resources import Lease
 from tests.integration.crew import Crew
 
 KINDS = ("workflow", "port", "worker", "ai_call")

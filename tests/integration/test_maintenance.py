@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from perles.agents import families
-from perles.controlplane import ControlPlane
-from perles.upkeep.lock import alone
+from perles.controlplane.plane import ControlPlane
+from perles.executor.local import processes
+from perles.maintenance.lock import alone
 from tests.integration.cli import Home, signal_all
 
 
@@ -28,7 +28,7 @@ def _write(home: Home, statement: str) -> None:
 
 def _kill_engine_and_agents(home: Home, id: str) -> None:
     home.kill_engine()
-    signal_all(families.family([f"PERLES_WORKFLOW={id}"]), signal.SIGKILL)
+    signal_all(processes.family([f"PERLES_WORKFLOW={id}"]), signal.SIGKILL)
 
 
 def _running(home: Home) -> str:

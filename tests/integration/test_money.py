@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from perles.agents.families import family
+from perles.executor.local.processes import family
 from tests.integration.billed_cli import CALL, billed, set_up
 from tests.integration.cli import Home, signal_all
 from tests.integration.scripted_cli import prompted

@@ -10,11 +10,11 @@ import pytest
 
 from perles import ControlPlane, WorkflowSpec
 from perles.agents.builtin.provider import TextParser
-from perles.config import Config, ResourcePolicy
+from perles.config.home import Paths
+from perles.config.model import Config, ResourcePolicy
 from perles.engine.engine import Engine
-from perles.engine.source import Source
-from perles.paths import Paths
-from perles.store import views
+from perles.executor.local.output_file import Source
+from perles.store.reads.connection import reading
 from tests import ports
 from tests.integration.cli import Home
 
@@ -51,7 +51,7 @@ def _held_of_sessions(home: Home) -> list[str]:
 
 
 def _open_workflows(home: Home) -> int:
-    with views.reading(home.database) as connection:
+    with reading(home.database) as connection:
         assert connection is not None
         query = "SELECT count(*) FROM workflows WHERE state IN ('pending', 'running')"
         return int(connection.execute(query).fetchone()[0])
@@ -87,7 +87,7 @@ def _kept(home: Home, engine: Engine) -> dict[str, object]:
         "live turns": turns._live,
         "workflows in a hurry": turns._hurried,
         "workflows about to end": context.closing,
-        "open workflows": supervisor._open,
+        "open workflows": context.served,
         "servers": [*servers._listeners, *servers.ports._held],
         "lanes": list(servers._host._commands._lanes),  # type: ignore[attr-defined]
     }

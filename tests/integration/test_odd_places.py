@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from perles import hosting, yamlfile
+from perles.config import yamlfile
+from perles.controlplane import engine_host
 from perles.domain.errors import PerlesError
 from tests.integration.cli import Home
 
@@ -76,7 +77,7 @@ def test_a_user_without_a_home_is_told_what_to_set(named: dict[str, str], tmp_pa
 
 
 def test_an_empty_home_is_no_home() -> None:
-    from perles.paths import user_home
+    from perles.config.home import user_home
 
     assert user_home({"HOME": ""}) != Path("/")
     assert user_home({"HOME": "/x"}) == Path("/x")
@@ -88,7 +89,7 @@ def test_another_users_engine_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(os, "kill", refuse)
     with pytest.raises(PerlesError, match="pid 7 is another user's"):
-        hosting._signal(7, signal.SIGTERM)
+        engine_host._signal(7, signal.SIGTERM)
 
 
 @pytest.mark.parametrize("name", ["👩‍💻 build", "日本語　テスト", "نام‌ها"])

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from perles.access.origin import Origin
 from perles.domain.errors import DatabaseError, UsageError
-from perles.origin import Origin
-from perles.requests import append_command
+from perles.domain.text import clean, settled
+from perles.maintenance.backup import backup
 from perles.store import migrate
 from perles.store.database import Database
-from perles.store.schema import Workflow
+from perles.store.schema.workflows import Workflow
 from perles.templates.render import render
-from perles.text import clean, settled
-from perles.upkeep.backup import backup
+from perles.workflows.commands import append_command
 from perles.workspace.removal import remove_tree
 from perles.workspace.worktree import unmerged
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from perles.agents.families import environ_of
+from perles.executor.local.processes import environ_of
 from tests.integration.cli import Home
 
 PERLES = f"{sys.executable} -m perles"

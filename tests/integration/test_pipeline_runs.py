@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from perles.agents.families import family
-from perles.store import views
+from perles.executor.local.processes import family
+from perles.store.reads.connection import reading
 from tests.integration.cli import Home
 
 SLEEPER: list[dict[str, Any]] = [{"key": "a", "run": "echo begun; sleep 61"}]
@@ -31,7 +31,7 @@ def _nothing_is_left(home: Home, id: str) -> None:
 
 
 def _asked_to_pause(home: Home) -> bool:
-    with views.reading(home.database) as connection:
+    with reading(home.database) as connection:
         assert connection is not None
         query = "SELECT EXISTS (SELECT 1 FROM commands WHERE kind = 'pause')"
         return bool(connection.execute(query).fetchone()[0])

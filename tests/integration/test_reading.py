@@ -218,7 +218,7 @@ def test_reading_imports_nothing_heavy(home: Home, argv: list[str]) -> None:
     _create(home, "one")
     script = (
         "import sys; sys.argv = ['perles', *sys.argv[1:]]\n"
-        "from perles.cli.fast import main\n"
+        "from perles.cli.main import main\n"
         "try: main()\n"
         "except SystemExit as end: assert end.code == 0, end.code\n"
         f"bad = [name for name in {HEAVY!r} if name in sys.modules]\n"

@@ -6,8 +6,8 @@ import pytest
 
 from perles import ControlPlane, WorkflowSpec
 from perles.domain.errors import AmbiguousIdError, NotFoundError
-from perles.store import views
-from perles.store.references import resolve
+from perles.store.reads.connection import reading
+from perles.store.reads.references import resolve
 from tests.integration.cli import Home
 
 
@@ -30,7 +30,7 @@ class Named:
 
     def meant(self, word: str) -> str:
         """The id that the word stands for."""
-        with views.reading(self.home.database) as connection:
+        with reading(self.home.database) as connection:
             return resolve(connection, word)
 
     def near(self, word: str) -> tuple[str, ...]:

@@ -6,19 +6,26 @@ from typing import Any
 
 import pytest
 
-from perles.config import Config
+from perles.config.home import Paths
+from perles.config.model import Config
 from perles.domain.clock import ManualClock
 from perles.domain.errors import LimitReachedError, WrongStateError
 from perles.domain.states import AGENT, PHASE, TASK, WORKFLOW
-from perles.engine import mail, queries, scheduler
-from perles.engine.context import Context
-from perles.engine.spawning import add_agent
-from perles.engine.succession import put_fresh
-from perles.paths import Paths
-from perles.store import journal, migrate, views
+from perles.engine.resources import leases
+from perles.engine.resources import leases as resources_leases
+from perles.engine.services import Services
+from perles.engine.team.spawn import add_agent
+from perles.engine.team.succession import put_fresh
+from perles.fabric import messages as fabric_messages
+from perles.store import migrate, statements
 from perles.store.database import Database, Reader, Tx
-from perles.store.event_views import read_events
-from perles.store.schema import Agent, Lease, Message, Task, Workflow
+from perles.store.events import journal
+from perles.store.events.reads import read_events
+from perles.store.reads.connection import reading
+from perles.store.schema.agents import Agent, Message
+from perles.store.schema.resources import Lease
+from perles.store.schema.tasks import Task
+from perles.store.schema.workflows import Workflow
 from perles.store.transition import fire
 from perles.store.writer import Writer
 
@@ -35,7 +42,7 @@ class Stage:
     def __init__(self, root: Path) -> None:
         self.database = Database(root / "perles.db", ManualClock())
         self.session = root / "session"
-        self.context = Context(
+        self.context = Services(
             paths=Paths(root),
             config=Config(),
             database=self.database,
@@ -61,13 +68,13 @@ class Stage:
         fire(tx, WORKFLOW, ID, "start")
         coordinator = add_agent(tx, workflow, "coordinator", "coordinator", self.session)
         worker = add_agent(tx, workflow, "worker-1", "worker", self.session)
-        scheduler.acquire(tx, "worker", 10, ID, worker.id)
+        leases.acquire(tx, "worker", 10, ID, worker.id)
         task = tx.insert(Task, workflow_id=ID, key="a", title="A", status="ready", run="true")
         changes = {"implementer_id": worker.id, "assignee": "worker-1", "attempt": 1}
         fire(tx, TASK, task, "assign", changes=changes)
         tx.update(Agent, worker.id, task_id=task)
         fire(tx, PHASE, worker.id, "implement")
-        mail.post(tx, coordinator, sender="you", kind="user", body="look at this")
+        fabric_messages.post(tx, coordinator, sender="you", kind="user", body="look at this")
         return coordinator, worker
 
     def replace(self, agent: Agent, config: Config | None = None) -> Agent:
@@ -76,10 +83,10 @@ class Stage:
         return self.database.write(lambda tx: put_fresh(tx, self.context, agent.id, why="it hangs"))
 
     def messages(self, agent: Agent) -> list[Message]:
-        return self.context.reader.all(Message, queries.QUEUED_MESSAGES, agent_id=agent.id)
+        return self.context.reader.all(Message, statements.QUEUED_MESSAGES, agent_id=agent.id)
 
     def events(self, kind: str) -> list[dict[str, Any]]:
-        with views.reading(self.database.path) as connection:
+        with reading(self.database.path) as connection:
             return read_events(connection, types=(kind,))
 
 
@@ -129,27 +136,27 @@ def test_no_text_in_a_handover_reads_as_perles_own(stage: Stage) -> None:
 def test_a_fresh_worker_gets_task_phase_and_lease_in_the_same_attempt(stage: Stage) -> None:
     fresh = stage.replace(stage.worker)
 
-    task = stage.context.reader.first(Task, queries.TASK_KEYED, workflow_id=ID, key="a")
+    task = stage.context.reader.first(Task, statements.TASK_KEYED, workflow_id=ID, key="a")
     assert task is not None
     assert (task.implementer_id, task.assignee, task.attempt) == (fresh.id, "worker-2", 1)
     assert (fresh.phase, fresh.task_id) == ("implementing", task.id)
     old = stage.context.reader.need(Agent, stage.worker.id)
     assert (old.status, old.phase, old.task_id) == ("retired", "idle", None)
-    leases = stage.context.reader.all(Lease, queries.LEASES_OF, workflow_id=ID)
+    leases = stage.context.reader.all(Lease, resources_leases.LEASES_OF, workflow_id=ID)
     assert [lease.agent_id for lease in leases] == [fresh.id]
     assert '"task": "a"' in stage.messages(fresh)[-1].body
 
 
 def test_no_room_for_the_fresh_worker_changes_nothing(stage: Stage) -> None:
-    stage.database.write(lambda tx: scheduler.release_agent(tx, stage.worker.id, "worker"))
-    stage.database.write(lambda tx: scheduler.acquire(tx, "worker", 10, ID, stage.coordinator.id))
+    stage.database.write(lambda tx: leases.release_agent(tx, stage.worker.id, "worker"))
+    stage.database.write(lambda tx: leases.acquire(tx, "worker", 10, ID, stage.coordinator.id))
     policy = Config().resource_policy.__class__(max_workers=1)
 
     with pytest.raises(LimitReachedError):
         stage.replace(stage.worker, Config(resource_policy=policy))
 
     assert stage.context.reader.need(Agent, stage.worker.id).status == "ready"
-    assert len(stage.context.reader.all(Agent, queries.AGENTS_OF, workflow_id=ID)) == 2
+    assert len(stage.context.reader.all(Agent, statements.AGENTS_OF, workflow_id=ID)) == 2
 
 
 def test_an_agent_that_works_or_is_retired_is_not_replaced(stage: Stage) -> None:

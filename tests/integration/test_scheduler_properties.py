@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from sqlalchemy import select
 
-from perles.store.schema import Lease
+from perles.store.schema.resources import Lease
 from perles.store.sql import Sql
 from tests import ports
 from tests.integration.scheduler_world import World, without_processes

@@ -6,13 +6,15 @@ import pytest
 
 from perles.domain.errors import ToolError
 from perles.domain.states import TASK
-from perles.engine import queries
-from perles.engine.handlers import assign_task, mark_task, reopen_task
-from perles.engine.handlers.base import ToolCall
-from perles.engine.task_graph import skip_dependents
+from perles.engine.commands.base import ToolCall
+from perles.engine.commands.tools import assign_task, mark_task, reopen_task
+from perles.store import statements
 from perles.store.database import Tx
-from perles.store.schema import Agent, Task, TaskDependency, Workflow
+from perles.store.schema.agents import Agent
+from perles.store.schema.tasks import Task, TaskDependency
+from perles.store.schema.workflows import Workflow
 from perles.store.transition import fire
+from perles.tasks.graph import skip_dependents
 from tests.integration.cli import Home
 from tests.integration.scripted_cli import prompted, task_of, with_tools
 from tests.integration.test_replacement import ID, Stage, stage
@@ -164,7 +166,7 @@ def _plan(stage: Stage) -> None:
 
 
 def _task(stage: Stage, key: str) -> Task:
-    found = stage.context.reader.first(Task, queries.TASK_KEYED, workflow_id=ID, key=key)
+    found = stage.context.reader.first(Task, statements.TASK_KEYED, workflow_id=ID, key=key)
     assert found is not None
     return found
 

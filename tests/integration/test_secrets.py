@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from perles.dashboard.inside import read_inside
-from perles.dashboard.model import Detail
+from perles.dashboard.model.state import Detail
+from perles.dashboard.reading.detail import read_inside
 from perles.domain.secrecy import longest_first, masked, texts_of
-from perles.store import dashboard_views
-from perles.store.views import reading
+from perles.store.reads import dashboard
+from perles.store.reads.connection import reading
 from tests.integration.cli import Home
 from tests.integration.scripted_cli import TOOLS, configure, program
 
@@ -81,7 +81,7 @@ def test_a_secret_stands_in_no_row_but_its_own_and_in_nothing_that_is_shown(home
 
     with reading(home.database) as connection:
         assert connection is not None
-        row = dict(dashboard_views.rows(connection, [home.only()])[home.only()])
+        row = dict(dashboard.rows(connection, [home.only()])[home.only()])
         tab = str(read_inside(connection, Detail(home.only(), "log"), row))
     commands = _command_lines()
     (home.work / "go").touch()

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from perles.agents import prompts
-from perles.engine import recovery, worker_recovery
-from perles.engine.admission import worker_line
+from perles.engine.health import ladder, worker_ladder
+from perles.engine.resources.worker_slots import worker_line
 from perles.mcp.tools import TOOLS_BY_ROLE
-from perles.store import inbox_views, resource_views
 from perles.store.database import Database
-from perles.store.schema import Workflow
+from perles.store.reads import inbox, resources
+from perles.store.schema.workflows import Workflow
 from tests.integration.cli import Home
 from tests.integration.crew import Crew
 from tests.integration.health_world import HealthWorld
@@ -127,8 +127,8 @@ def test_the_inbox_forgets_what_is_over(crew: Crew) -> None:
         told("wf-aaaaaaaa", "health.stuck", {"agent": name, **stuck}, **about)
 
     with crew.reading() as connection:
-        shown = inbox_views.inbox(connection)
-        everything = inbox_views.inbox(connection, everything=True)
+        shown = inbox.inbox(connection)
+        everything = inbox.inbox(connection, everything=True)
 
     told_of = {(item["workflow_id"], item["text"].partition(" ")[0]) for item in shown}
     assert told_of == {("wf-stuck", "no"), ("wf-failed", "x"), ("wf-aaaaaaaa", "worker-1")}
@@ -149,7 +149,7 @@ def test_who_waits_is_listed_in_the_order_that_the_engine_serves(crew: Crew) -> 
 
     database = Database(crew.path)
     with database.reader() as reader, crew.reading() as connection:
-        lines = {row["resource"]: row["queue"] for row in resource_views.resources(connection)}
+        lines = {row["resource"]: row["queue"] for row in resources.resources(connection)}
         assert [workflow.id for workflow in worker_line(reader)] == served
     database.dispose()
 
@@ -190,7 +190,7 @@ def test_agents_are_told_of_no_tool_that_they_do_not_have(role: str) -> None:
         *(tool.description for tool in TOOLS_BY_ROLE[role].values()),
     ]
     if role == "coordinator":
-        texts += [recovery.NUDGE, worker_recovery.NUDGE]
+        texts += [ladder.NUDGE, worker_ladder.NUDGE]
 
     tools = {name for names in TOOLS_BY_ROLE.values() for name in names}
     verbs = {name.partition("_")[0] for name in tools}

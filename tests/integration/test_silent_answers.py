@@ -6,13 +6,13 @@ from typing import Any, cast
 
 import yaml
 
-from perles.agents.codex_usage import CodexLog
-from perles.agents.exertion import Used
+from perles.agents.clis.codex_usage import CodexLog
+from perles.agents.clis.session_log import SessionReader
 from perles.agents.provider import find
-from perles.agents.session_log import SessionReader
-from perles.config import HealthPolicy
-from perles.engine.live import LiveTurn
-from perles.provider_config import ProviderSettings
+from perles.config.model import HealthPolicy
+from perles.config.provider_settings import ProviderSettings
+from perles.engine.turns.live import LiveTurn
+from perles.executor.local.usage import Used
 from tests.integration.cli import Home
 from tests.integration.health_world import SWEEP, HealthWorld
 from tests.integration.scripted_cli import program

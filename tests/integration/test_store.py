@@ -14,12 +14,14 @@ import pytest
 from perles.domain.clock import ManualClock
 from perles.domain.errors import DatabaseError, StaleError, WrongStateError
 from perles.domain.states import TASK, WORKFLOW
-from perles.store import journal, migrate, views
+from perles.store import migrate
 from perles.store.database import Database, Tx
-from perles.store.event_views import read_events
-from perles.store.schema import Workflow
-from perles.store.sqlite import dbapi, dbapi_is_safe
-from perles.store.tail import tail
+from perles.store.events import journal
+from perles.store.events.reads import read_events
+from perles.store.events.tail import tail
+from perles.store.reads.connection import reading
+from perles.store.schema.workflows import Workflow
+from perles.store.sqlite.driver import dbapi, dbapi_is_safe
 from perles.store.transition import fire
 from perles.store.writer import Writer
 
@@ -39,7 +41,7 @@ def _workflow(tx: Tx, id: str, state: str = "pending") -> None:
 
 
 def _events(database: Database) -> list[dict[str, Any]]:
-    with views.reading(database.path) as connection:
+    with reading(database.path) as connection:
         return read_events(connection)
 
 
@@ -184,7 +186,7 @@ def test_i3_followers_in_other_processes_see_each_event_once_and_in_order(
 ) -> None:
     script = (
         "import sys; from pathlib import Path; from perles.store.database import Database;"
-        "from perles.store import journal; d = Database(Path(sys.argv[1]));\n"
+        "from perles.store.events import journal; d = Database(Path(sys.argv[1]));\n"
         "for n in range(100): d.write(lambda tx: journal.append("
         "tx, 'worker.output', {'who': sys.argv[2], 'n': n}))"
     )
@@ -261,7 +263,7 @@ def test_i4_a_newer_database_is_refused(database: Database) -> None:
 
     with pytest.raises(DatabaseError, match="newer than this perles"):
         migrate.ensure(database.path)
-    with pytest.raises(DatabaseError, match="newer"), views.reading(database.path):
+    with pytest.raises(DatabaseError, match="newer"), reading(database.path):
         pass
 
 

@@ -2,9 +2,10 @@
 
 import asyncio
 
-from perles.config import HealthPolicy
-from perles.engine import queries
-from perles.store.schema import Message, Task
+from perles.config.model import HealthPolicy
+from perles.store import statements
+from perles.store.schema.agents import Message
+from perles.store.schema.tasks import Task
 from tests.integration.health_world import SWEEP, HealthWorld
 
 STUCK = "health.stuck worker-2"
@@ -62,14 +63,14 @@ def test_it_is_nudged_by_its_coordinator_and_then_replaced_and_its_task_goes_on(
         id = await _two_workers(world)
         await _first_goes_on(world, id, 310)
         assert world.told() == [STUCK, "recovery.attempted nudge worker-2"]
-        nudge = world.reader.all(Message, queries.QUEUED_MESSAGES, agent_id=world.agent(id).id)
+        nudge = world.reader.all(Message, statements.QUEUED_MESSAGES, agent_id=world.agent(id).id)
         delivered = world.live(id)  # the nudge has woken the coordinator
         assert nudge == []
         await world.finish(delivered, "succeed")
         await _first_goes_on(world, id, 130)
         assert world.told()[2:] == ["recovery.attempted replace worker-2"]
         assert world.agent(id, "worker-2").status == "retired"
-        task = world.reader.first(Task, queries.TASK_KEYED, workflow_id=id, key="b")
+        task = world.reader.first(Task, statements.TASK_KEYED, workflow_id=id, key="b")
         assert task is not None
         assert (task.assignee, task.attempt, task.status) == ("worker-3", 1, "in_progress")
         assert world.live(id, "worker-3")

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from perles.provider_config import Providers, restored
+from perles.config.provider_settings import Providers
+from perles.config.providers import restored
 from tests.integration.cli import Home
 from tests.integration.scripted_cli import program
 

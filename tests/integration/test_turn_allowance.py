@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from perles.engine.allowance import CALL_BYTES, MAX_REFUSED, OUTPUT_ROWS, Allowance
+from perles.engine.commands.call_allowances import MAX_REFUSED
+from perles.engine.resources.allowance import CALL_BYTES, OUTPUT_ROWS, Allowance
 from tests.integration.cli import Home
 from tests.integration.scripted_cli import TOOLS, configure, program, prompted
 

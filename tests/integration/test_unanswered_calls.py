@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from perles.agents.claude import ClaudeParser
+from perles.agents.clis.claude import ClaudeParser
 from perles.agents.provider import Parser, find
-from perles.engine.unanswered import Listening, Unanswered
+from perles.engine.turns.unanswered_calls import Listening, Unanswered
 from tests.integration.cli import Home
 from tests.integration.scripted_cli import TOOLS, program, task_of
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from perles.cli.run import Runner
-from perles.controlplane import ControlPlane
-from perles.store import engine_views
-from perles.store.lock import EngineLock
-from perles.store.schema import Engine
+from perles.controlplane.plane import ControlPlane
+from perles.store.reads import engine
+from perles.store.schema.engine import Engine
+from perles.store.sqlite.engine_lock import EngineLock
 from tests.integration.cli import Home
 from tests.integration.crew import Crew
 
@@ -63,7 +63,7 @@ def test_one_that_comes_up_is_not_called_silent(silent: Crew, home: Home) -> Non
     silent.change_engine(pid=os.getpid() + 1)
 
     with silent.reading() as connection:
-        assert engine_views.trouble(connection) is None
+        assert engine.trouble(connection) is None
 
 
 def test_a_full_disk_is_the_reason_and_told_early(
@@ -71,12 +71,12 @@ def test_a_full_disk_is_the_reason_and_told_early(
 ) -> None:
     silent.change_engine(heartbeat_at=silent.at(seconds=30))
     with silent.reading() as connection:
-        assert engine_views.trouble(connection, silent.now) is None
-        monkeypatch.setattr(engine_views, "is_full", lambda folder: True)
-        found = engine_views.trouble(connection, silent.now)
+        assert engine.trouble(connection, silent.now) is None
+        monkeypatch.setattr(engine, "is_full", lambda folder: True)
+        found = engine.trouble(connection, silent.now)
 
     assert found == f"the engine gives no sign for 30s: the disk of {silent.path.parent} is full"
-    assert engine_views.advice(found) == "make room there"
+    assert engine.advice(found) == "make room there"
 
 
 def test_run_says_once_that_the_engine_cannot_go_on_and_ctrl_c_waits_for_nobody(
@@ -97,5 +97,5 @@ def test_run_says_once_that_the_engine_cannot_go_on_and_ctrl_c_waits_for_nobody(
 
 
 def test_the_disk_of_a_folder_with_room_is_not_full(tmp_path: Path) -> None:
-    assert not engine_views.is_full(tmp_path)
-    assert not engine_views.is_full(tmp_path / "nowhere")
+    assert not engine.is_full(tmp_path)
+    assert not engine.is_full(tmp_path / "nowhere")

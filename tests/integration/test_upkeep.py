@@ -14,21 +14,25 @@ from typing import Any, cast
 
 import pytest
 
-from perles.config import Config, Retention
+from perles.config.home import Paths
+from perles.config.model import Config, Retention
 from perles.domain.clock import ManualClock, SystemClock
 from perles.domain.errors import DatabaseError
 from perles.engine.context import Context
-from perles.engine.retention import RetentionSweep
-from perles.paths import Paths
+from perles.engine.sweeps.retention import RetentionSweep
+from perles.maintenance import backup as backups
+from perles.maintenance.lock import alone
+from perles.maintenance.prune import prune
+from perles.maintenance.retention import keep_up
+from perles.maintenance.rows import TABLES, Remover
+from perles.maintenance.stats import stats
 from perles.store.database import Database
-from perles.store.schema import Base, Command, InboxAck, Lease, WorkflowLabel
-from perles.store.sqlite import dbapi
-from perles.upkeep import backup as backups
-from perles.upkeep.lock import alone
-from perles.upkeep.prune import prune
-from perles.upkeep.retention import keep_up
-from perles.upkeep.rows import TABLES, Remover
-from perles.upkeep.stats import stats
+from perles.store.schema.engine import Command
+from perles.store.schema.journal import InboxAck
+from perles.store.schema.resources import Lease
+from perles.store.schema.tables import METADATA
+from perles.store.schema.workflows import WorkflowLabel
+from perles.store.sqlite.driver import dbapi
 from tests.integration.cli import Home
 from tests.integration.crew import Crew
 
@@ -157,7 +161,7 @@ def _gone(crew: Crew, **more: Any) -> dict[str, Any]:
 
 def test_every_table_that_hangs_on_a_workflow_is_pruned() -> None:
     named = {name for name, _ in TABLES} | {"workflows"}
-    reached, tables = {"workflows"}, Base.metadata.tables.values()
+    reached, tables = {"workflows"}, METADATA.tables.values()
     for _ in tables:
         reached |= {
             table.name

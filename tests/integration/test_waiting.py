@@ -4,12 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from perles.store import resource_views
-from perles.store.inbox_views import inbox
-from perles.store.schema import ProviderHold, ResourceLimit
-from perles.store.show_views import show_workflow
-from perles.store.views import WorkflowFilter, list_workflows
-from perles.store.waiting_views import waits_for
+from perles.store.reads import resources
+from perles.store.reads.current_work import waits_for
+from perles.store.reads.filters import WorkflowFilter
+from perles.store.reads.inbox import inbox
+from perles.store.reads.registry import list_workflows
+from perles.store.reads.workflow import show_workflow
+from perles.store.schema.agents import ProviderHold
+from perles.store.schema.resources import ResourceLimit
 from tests.integration.cli import Home
 from tests.integration.crew import Crew
 
@@ -148,7 +150,7 @@ def test_what_nudges_cost_is_shown(home: Home, crew: Crew) -> None:
 
     with crew.reading() as connection:
         shown = show_workflow(connection, other)
-        limits = {row["resource"]: row for row in resource_views.resources(connection)}
+        limits = {row["resource"]: row for row in resources.resources(connection)}
         assert show_workflow(connection, ID)["nudges"]["count"] == 0
     assert shown["nudges"] == {"count": 1, "tokens": 123, "cost_usd": 0.25}
     assert limits["nudge_tokens"]["used"] == 123

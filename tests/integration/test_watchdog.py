@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from perles import watchdog
-from perles.agents.identity import identify
+from perles.engine import watchdog
+from perles.executor.local.identity import identify
 from tests.integration.cli import Home
 
 UP = "kill -USR1 $PPID; "

@@ -10,17 +10,18 @@ from sqlite3 import Connection
 
 import pytest
 
-from perles.engine import queries
-from perles.store import migrate, views, watch
+from perles.store import migrate, statements
 from perles.store.database import Reader
-from perles.store.event_views import read_events
-from perles.store.sqlite import dbapi
-from perles.store.watch import POLL, QUIET, Watch
+from perles.store.events.reads import read_events
+from perles.store.reads.connection import reading
+from perles.store.sqlite import watch
+from perles.store.sqlite.driver import dbapi
+from perles.store.sqlite.watch import POLL, QUIET, Watch
 
 _COMMIT = """
 import sys
 from pathlib import Path
-from perles.store import journal
+from perles.store.events import journal
 from perles.store.database import Database
 Database(Path(sys.argv[1])).write(lambda tx: journal.append(tx, "engine.started", {}))
 """
@@ -35,7 +36,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def connection(path: Path) -> Iterator[Connection]:
-    with views.reading(path) as connection:
+    with reading(path) as connection:
         assert connection is not None
         yield connection
 
@@ -77,7 +78,7 @@ def test_it_looks_often_after_a_write_and_seldom_when_nothing_comes(
     path: Path, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 100.0
-    monkeypatch.setattr("perles.store.watch.time.monotonic", lambda: now)
+    monkeypatch.setattr("perles.store.sqlite.watch.time.monotonic", lambda: now)
     with closing(Watch(connection, path)) as seen:
         assert seen.patience() == POLL
         now += watch.SETTLE + 1
@@ -94,7 +95,7 @@ def test_without_the_kernel_it_never_stops_looking_often(
 ) -> None:
     monkeypatch.setattr(watch, "_watch", lambda _path: None)
     with closing(Watch(connection, path)) as seen:
-        monkeypatch.setattr("perles.store.watch.time.monotonic", lambda: 1e9)
+        monkeypatch.setattr("perles.store.sqlite.watch.time.monotonic", lambda: 1e9)
 
         assert seen.fd is None
         assert seen.patience() == POLL
@@ -107,7 +108,7 @@ def test_a_file_that_is_not_there_cannot_be_watched(tmp_path: Path) -> None:
 _LOOKS: list[Callable[[Connection, int], object]] = [
     lambda connection, number: read_events(connection, since=number, limit=5),
     lambda connection, number: Reader(connection).rows(
-        queries.LATEST_ENDED_TURNS, agent_id=number, limit=number
+        statements.LATEST_ENDED_TURNS, agent_id=number, limit=number
     ),
 ]
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from perles.agents.failures import classify, reset_time
-from perles.engine.setbacks import MOST_SECONDS, backoff
+from perles.agents.clis.errors import classify, reset_time
+from perles.engine.turns.retries import MOST_SECONDS, backoff
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perles.agents.amp import AmpParser
-from perles.agents.claude import ClaudeParser
-from perles.agents.codex import CodexParser
-from perles.agents.command import PathParser, PlainTextParser
-from perles.agents.gemini import GeminiParser
-from perles.agents.opencode import OpencodeParser
+from perles.agents.clis.amp import AmpParser
+from perles.agents.clis.claude import ClaudeParser
+from perles.agents.clis.codex import CodexParser
+from perles.agents.clis.command import PathParser, PlainTextParser
+from perles.agents.clis.gemini import GeminiParser
+from perles.agents.clis.opencode import OpencodeParser
 from perles.agents.provider import AgentEvent, Kind, Outcome, Parser
-from perles.provider_config import ProviderSettings
+from perles.config.provider_settings import ProviderSettings
 
 RECORDED = Path(__file__).parents[1] / "fixtures" / "agents"
 PATHS = ProviderSettings(

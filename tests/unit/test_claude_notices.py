@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from perles.agents.claude import OTHER_TEAMS, ClaudeParser, ClaudeProvider
+from perles.agents.clis.claude import OTHER_TEAMS, ClaudeParser, ClaudeProvider
 from perles.agents.provider import AgentEvent, Kind, TurnContext
 
 RECORDED = Path(__file__).parents[1] / "fixtures" / "agents"

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from perles.agents import foreign, output, process
 from perles.agents.builtin.provider import TextParser
-from perles.agents.identity import identify
-from perles.agents.process import TurnFiles
+from perles.agents.clis import other_servers
 from perles.agents.provider import Launch
-from perles.engine.source import Source
+from perles.executor.local import launcher, output
+from perles.executor.local.identity import identify
+from perles.executor.local.launcher import TurnFiles
+from perles.executor.local.output_file import Source
 from perles.workspace import door, session
 
 SECRET = "the key of somebody else"
@@ -96,7 +97,7 @@ def _spawned(files: TurnFiles, script: str = "cat; echo wrong >&2; exit 3") -> i
     """Run a turn with these files to its end; the code that its launcher tells its parent."""
     launch = Launch(argv=["/bin/sh", "-c", script], stdin=b"a prompt\n", files={"extra": b"x"})
     env = dict(os.environ)
-    found = process.spawn(launch, cwd=files.stdout.parent, env=env, files=files)
+    found = launcher.spawn(launch, cwd=files.stdout.parent, env=env, files=files)
     return os.waitstatus_to_exitcode(os.waitpid(found.pid, 0)[1])
 
 
@@ -111,7 +112,7 @@ def test_a_turn_starts_on_new_files_whatever_stood_there(
 
     assert files.stdout.read_text() == "a prompt\n"
     assert files.stderr.read_text() == "wrong\n"
-    assert process.left_status(files.status) == 3
+    assert launcher.left_status(files.status) == 3
     assert _untouched(folder)
 
 
@@ -132,7 +133,7 @@ def test_a_launcher_ends_whatever_its_agent_put_in_the_place_of_the_status(
 
     ready.join()
     if put is not _hard_link:  # which is a file that the agent may write to as well
-        assert process.left_status(files.status) is None
+        assert launcher.left_status(files.status) is None
         assert _untouched(folder)
 
 
@@ -150,7 +151,7 @@ def test_what_stands_in_the_place_of_a_file_is_not_read(
     source = Source(files.stdout, text_only=False)
 
     assert output.tail_of(files.stderr) == []
-    assert process.left_status(files.status) is None
+    assert launcher.left_status(files.status) is None
     assert source.size(None) == 0
     assert source.read(0, TextParser(), None, ended=True).events == []
     source.replay(10, TextParser(), None)
@@ -174,7 +175,7 @@ def test_output_is_read_on_where_its_process_writes_it(
     files: TurnFiles, put: Callable[[Path], None]
 ) -> None:
     """The file was replaced before anybody had looked at it."""
-    keep = process.spawn(
+    keep = launcher.spawn(
         Launch(argv=["/bin/sh", "-c", "echo begins; sleep 61"]),
         cwd=files.stdout.parent,
         env=dict(os.environ),
@@ -205,8 +206,8 @@ def test_a_configuration_in_the_work_dir_that_is_no_file_is_none(
     put(path)
     environ = {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder / "none")}
 
-    assert foreign.codex_servers(environ, folder) == {}
-    assert foreign.opencode_servers(environ, folder) == []
+    assert other_servers.codex_servers(environ, folder) == {}
+    assert other_servers.opencode_servers(environ, folder) == []
 
 
 def test_a_configuration_may_be_a_link_as_people_keep_them(folder: Path) -> None:
@@ -214,7 +215,7 @@ def test_a_configuration_may_be_a_link_as_people_keep_them(folder: Path) -> None
     (folder / ".codex").mkdir()
     (folder / ".codex" / "config.toml").symlink_to(folder.parent / "dotfiles.toml")
 
-    assert foreign.codex_servers({"HOME": str(folder)}, folder) == {"x": "command"}
+    assert other_servers.codex_servers({"HOME": str(folder)}, folder) == {"x": "command"}
 
 
 def test_nothing_is_written_below_a_folder_that_became_a_link(folder: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from perles.cli import fast
+from perles.cli import main
 from perles.cli.app import run_app
 from perles.dashboard import start
 
@@ -28,8 +28,8 @@ def test_both_ways_read_a_line_alike(line: str, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(start, "start", begin)
 
-    assert fast.parse(line.split()) is not None
-    fast._dispatch(line.split())
+    assert main.parse(line.split()) is not None
+    main._dispatch(line.split())
     run_app(line.split())
 
     short, long = (_plain(options) for options in seen)
@@ -42,4 +42,4 @@ def _plain(options: start.Options) -> dict[str, Any]:
 
 @pytest.mark.parametrize("line", ["dashboard x", "dashboard --help", "dashboard --width x"])
 def test_what_is_not_plain_goes_the_ordinary_way(line: str) -> None:
-    assert fast.parse(line.split()) is None
+    assert main.parse(line.split()) is None

@@ -7,7 +7,7 @@ import pytest
 from perles.cli import events, show
 from perles.cli import list as listing
 from perles.cli.app import run_app
-from perles.cli.fast import parse
+from perles.cli.main import parse
 
 LINES = [
     "list",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from perles.domain.errors import DatabaseError
-from perles.store.filesystem import mount_of, refuse_network
+from perles.store.sqlite.filesystem import mount_of, refuse_network
 
 MOUNTS = """\
 21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from perles.agents.codex import CodexProvider
-from perles.agents.foreign import codex_servers, merged, opencode_servers
-from perles.agents.opencode import OpencodeProvider
+from perles.agents.clis.codex import CodexProvider
+from perles.agents.clis.opencode import OpencodeProvider
+from perles.agents.clis.other_servers import codex_servers, merged, opencode_servers
 from perles.agents.provider import Launch, TurnContext
-from perles.provider_config import ProviderSettings, Variable
+from perles.config.provider_settings import ProviderSettings, Variable
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from perles.config import HealthPolicy
+from perles.config.model import HealthPolicy
 from perles.domain.states import WORKFLOW
-from perles.engine.health_rules import Signals, judge, steps
+from perles.engine.health.rules import Signals, judge, steps
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 REPORTS_ONLY = HealthPolicy(max_nudges=2)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from perles.config.home import Paths, shared
 from perles.domain.errors import DatabaseError
-from perles.paths import Paths, shared
 
 
 def _home(tmp_path: Path, mode: int, above: int = 0o755) -> Path:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perles.cli.output import print_json
-from perles.text import clean, cut, pad, width
+from perles.domain.text import clean, cut, pad, width
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from perles.agents import gemini
-from perles.agents.claude import ClaudeProvider
-from perles.agents.cli import TOOL_SECONDS, CliProvider
-from perles.agents.codex import CodexProvider
-from perles.agents.gemini import GeminiProvider
-from perles.agents.opencode import OpencodeProvider
+from perles.agents.clis import gemini
+from perles.agents.clis.base import TOOL_SECONDS, CliProvider
+from perles.agents.clis.claude import ClaudeProvider
+from perles.agents.clis.codex import CodexProvider
+from perles.agents.clis.gemini import GeminiProvider
+from perles.agents.clis.opencode import OpencodeProvider
 from perles.agents.provider import Launch, TurnContext
-from perles.provider_config import ProviderSettings
+from perles.config.provider_settings import ProviderSettings
 
 
 def _launch(kind: type[CliProvider], folder: Path) -> Launch:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from perles.agents import output, process
-from perles.agents.identity import Identity, hold, identify, is_known
-from perles.agents.output import replay
 from perles.agents.provider import AgentEvent, Outcome
 from perles.domain.errors import UsageError
 from perles.domain.size import parse_size
+from perles.executor.local import launcher, output
+from perles.executor.local.identity import Identity, hold, identify, is_known
+from perles.executor.local.output import replay
 
 
 class Listener:
@@ -72,7 +72,7 @@ def test_a_status_counts_only_when_it_is_whole(tmp_path: Path, text: str, code: 
     path = tmp_path / "status"
     path.write_text(text)
 
-    assert process.left_status(path) == code
+    assert launcher.left_status(path) == code
 
 
 def test_a_pid_of_another_start_or_another_boot_is_not_held() -> None:

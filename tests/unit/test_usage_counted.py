@@ -9,18 +9,18 @@ from typing import Any
 
 import pytest
 
-from perles.agents.amp import AmpParser
-from perles.agents.claude import ClaudeParser
-from perles.agents.claude_usage import ClaudeLog
-from perles.agents.codex_usage import CodexLog
-from perles.agents.command import PathParser
-from perles.agents.gemini_usage import GeminiLog
+from perles.agents.clis.amp import AmpParser
+from perles.agents.clis.claude import ClaudeParser
+from perles.agents.clis.claude_usage import ClaudeLog
+from perles.agents.clis.codex_usage import CodexLog
+from perles.agents.clis.command import PathParser
+from perles.agents.clis.gemini_usage import GeminiLog
+from perles.agents.clis.session_log import SessionLog, SessionReader
 from perles.agents.provider import AgentEvent, Kind, find
-from perles.agents.session_log import SessionLog, SessionReader
-from perles.config import ResourcePolicy
-from perles.engine.live import LiveTurn
-from perles.provider_config import ProviderSettings
-from perles.store.schema import Agent, Turn
+from perles.config.model import ResourcePolicy
+from perles.config.provider_settings import ProviderSettings
+from perles.engine.turns.live import LiveTurn
+from perles.store.schema.agents import Agent, Turn
 
 RECORDED = Path(__file__).parents[1] / "fixtures" / "agents"
 VERSIONS = {"2.1.197": 0.0006, "2.1.332": 0.0004}

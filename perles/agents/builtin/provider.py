@@ -5,17 +5,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from perles.agents.lines import ended
-from perles.agents.provider import (
-    AgentEvent,
-    Kind,
-    Launch,
-    Letter,
-    Outcome,
-    TaskBrief,
-    TurnContext,
-)
-from perles.provider_config import ProviderSettings
+from perles.agents.clis.json_lines import ended
+from perles.agents.provider import AgentEvent, Kind, Launch, Letter, Outcome, TaskBrief, TurnContext
+from perles.config.provider_settings import ProviderSettings
 
 _MAIN = str(Path(__file__).with_name("main.py"))
 

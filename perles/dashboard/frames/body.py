@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 from perles.dashboard.frames.timeline import timeline
 from perles.dashboard.frames.transcript import lines_of, record_lines
 from perles.dashboard.frames.tree import tree
-from perles.dashboard.inside import Record
-from perles.dashboard.lines import Line, Segment, line
-from perles.dashboard.model import SHALLOW, Detail, Inside, View
+from perles.dashboard.model.state import SHALLOW, Detail, Inside, View
+from perles.dashboard.reading.detail import Record
+from perles.dashboard.terminal.segments import Line, Segment, line
 
 WIDE: Final = 120
 """From so many columns on, the tasks stand beside every tab."""

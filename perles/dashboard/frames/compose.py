@@ -5,13 +5,24 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from perles.dashboard import actions, keymap, unread
 from perles.dashboard.frames import detail as details
 from perles.dashboard.frames import form as forms
 from perles.dashboard.frames import inbox as inboxes
 from perles.dashboard.frames import table as tables
 from perles.dashboard.frames.parts import ends, footer, typed
-from perles.dashboard.lines import (
+from perles.dashboard.model import keymap, seen
+from perles.dashboard.model import verbs as model_verbs
+from perles.dashboard.model.state import (
+    MOST,
+    MOST_AT_ONCE,
+    SHALLOW,
+    Detail,
+    Seek,
+    State,
+    View,
+    scrolled,
+)
+from perles.dashboard.terminal.segments import (
     Frame,
     Line,
     Segment,
@@ -24,8 +35,7 @@ from perles.dashboard.lines import (
     stack,
     wrap,
 )
-from perles.dashboard.model import MOST, MOST_AT_ONCE, SHALLOW, Detail, Seek, State, View, scrolled
-from perles.text import clean, cut, width
+from perles.domain.text import clean, cut, width
 
 LEAST: Final = (24, 5)
 """The smallest screen that something can be shown on."""
@@ -52,9 +62,9 @@ class Composer:
 
 
 def _main(state: State, view: View) -> tuple[list[Line], tuple[int, int] | None, State]:
-    state = unread.on_screen(state, view)
+    state = seen.on_screen(state, view)
     if state.screen == "detail" and state.detail is not None:
-        new = unread.new_tabs(state, view.inside) if view.inside is not None else frozenset()
+        new = seen.new_tabs(state, view.inside) if view.inside is not None else frozenset()
         drawn, lines, reach, cursor = details.draw(state.detail, view, new)
         return lines, cursor, replace(state, detail=_bounded(drawn, view, reach))
     if state.screen == "inbox":
@@ -179,7 +189,7 @@ def _overlay(
 def _question(state: State, view: View) -> list[Line]:
     assert state.question is not None
     inner = max(10, min(60, view.size[0] - 4))
-    ended = actions.already_ended(state.question.ids, view)
+    ended = model_verbs.already_ended(state.question.ids, view)
     keys = line(
         Segment("y", "key"),
         " stop   ",

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from typing import Any, Final
 
-from perles.dashboard import commands
-from perles.dashboard.editor import Editor
 from perles.dashboard.frames.body import SIDE, body_lines, columns_beside
 from perles.dashboard.frames.matches import marked, settled
 from perles.dashboard.frames.parts import (
@@ -23,11 +21,22 @@ from perles.dashboard.frames.parts import (
 )
 from perles.dashboard.frames.transcript import agent_style
 from perles.dashboard.frames.tree import tree
-from perles.dashboard.lines import Line, Segment, beside, columns_of, fit, line, stack, wrap
-from perles.dashboard.model import Detail, Inside, View, tabs_of
-from perles.dashboard.unread import MARK
-from perles.store.dashboard_views import MANY
-from perles.text import clean, cut, width
+from perles.dashboard.model import slash as model_slash
+from perles.dashboard.model.editor import Editor
+from perles.dashboard.model.seen import MARK
+from perles.dashboard.model.state import Detail, Inside, View, tabs_of
+from perles.dashboard.terminal.segments import (
+    Line,
+    Segment,
+    beside,
+    columns_of,
+    fit,
+    line,
+    stack,
+    wrap,
+)
+from perles.domain.text import clean, cut, width
+from perles.store.reads.dashboard import MANY
 
 _INPUT_ROWS: Final = 4
 _NEAR: Final = 4096
@@ -220,7 +229,7 @@ def _field(detail: Detail, view: View, inside: Inside) -> tuple[list[Line], tupl
         draft = f" (draft: {detail.input.text})" if detail.input.text else ""
         text = cut(clean(f"m writes to {detail.to}{waits}{draft}"), columns)
         return [line(Segment("─" * columns, "border")), line(Segment(text, "muted"))], None
-    orders = commands.fitting(detail.input.text)
+    orders = model_slash.fitting(detail.input.text)
     help = f"{'  '.join(orders)} · Tab completes" if orders else "Tab for another"
     title = f"─ to {clean(detail.to)}{waits} · {help} "
     head = line(Segment(cut(title, columns) + "─" * max(0, columns - width(title)), "focus"))

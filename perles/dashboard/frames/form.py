@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from perles.dashboard import form as forms
-from perles.dashboard.form import Field, Form
 from perles.dashboard.frames.parts import typed
 from perles.dashboard.frames.tree import tree
-from perles.dashboard.lines import Line, Segment, beside, box, line, selected, stack, wrap
-from perles.text import clean, cut, width
+from perles.dashboard.model import form as forms
+from perles.dashboard.model.form import Field, Form
+from perles.dashboard.terminal.segments import (
+    Line,
+    Segment,
+    beside,
+    box,
+    line,
+    selected,
+    stack,
+    wrap,
+)
+from perles.domain.text import clean, cut, width
 
 _INNER: Final = 76
 _LEAST_BESIDE: Final = 30

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from perles.dashboard.frames.parts import day_and_time, typed
 from perles.dashboard.frames.text import markdown
-from perles.dashboard.lines import Line, Segment, cell, fit, line, selected
-from perles.dashboard.model import State, View, waiting_place, waiting_row
+from perles.dashboard.model.state import State, View, waiting_place, waiting_row
+from perles.dashboard.terminal.segments import Line, Segment, cell, fit, line, selected
 
 _KINDS: Final = {
     "approval": ("? task", "warn"),

@@ -7,13 +7,13 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from perles.dashboard.keymap import Binding
-from perles.dashboard.lines import MAX_MEASURED, Line, Segment, columns_of, fit, line
-from perles.store.waiting_views import why
-from perles.text import clean, cut, width
+from perles.dashboard.model.keymap import Binding
+from perles.dashboard.terminal.segments import MAX_MEASURED, Line, Segment, columns_of, fit, line
+from perles.domain.text import clean, cut, width
+from perles.store.reads.current_work import why
 
 if TYPE_CHECKING:
-    from perles.store.waiting_views import Wait
+    from perles.store.reads.current_work import Wait
 
 GLYPHS: Final = {
     "pending": "○",

@@ -18,9 +18,9 @@ from perles.dashboard.frames.parts import (
     short_span,
     uptime,
 )
-from perles.dashboard.lines import Line, Segment, cell, fit, line, selected
-from perles.dashboard.model import State, View, table_rows
-from perles.dashboard.unread import MARK, is_new
+from perles.dashboard.model.seen import MARK, is_new
+from perles.dashboard.model.state import State, View, table_rows
+from perles.dashboard.terminal.segments import Line, Segment, cell, fit, line, selected
 
 Row = Mapping[str, Any]
 

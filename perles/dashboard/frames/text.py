@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from perles.dashboard.lines import Line, Segment, line, wrap
+from perles.dashboard.terminal.segments import Line, Segment, line, wrap
 
 _INLINE: Final = re.compile(r"(`[^`\n]+`|\*\*[^*\n]+\*\*)")
 _BULLET: Final = re.compile(r"^(\s*)(?:[-*+]|\d{1,3}[.)])\s+")

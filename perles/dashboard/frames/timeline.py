@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from perles.dashboard.frames.parts import moment, short_span
-from perles.dashboard.lines import Line, Segment, cell, line
+from perles.dashboard.terminal.segments import Line, Segment, cell, line
 
 Turn = Mapping[str, Any]
 _LABEL: Final = 14

@@ -9,9 +9,9 @@ from typing import Final
 
 from perles.dashboard.frames.parts import clock
 from perles.dashboard.frames.text import markdown
-from perles.dashboard.inside import Record
-from perles.dashboard.lines import Line, Segment, line, wrap
-from perles.text import clean, cut
+from perles.dashboard.reading.detail import Record
+from perles.dashboard.terminal.segments import Line, Segment, line, wrap
+from perles.domain.text import clean, cut
 
 _RESULT_LINES: Final = 4
 _TELLING: Final = ("command", "file_path", "path", "pattern", "query", "url")

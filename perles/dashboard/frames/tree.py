@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from perles.dashboard.frames.parts import TASK_GLYPHS, moment, short_span
-from perles.dashboard.lines import Line, Segment, line
-from perles.text import clean, cut, width
+from perles.dashboard.terminal.segments import Line, Segment, line
+from perles.domain.text import clean, cut, width
 
 Task = Mapping[str, Any]
 

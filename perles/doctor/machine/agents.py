@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from perles.agents.discovery import look, names
 from perles.agents.executable import VERSION_SECONDS
-from perles.agents.survey import look, names
 from perles.doctor.finding import NOTE, OK, PROBLEM, Finding
 from perles.doctor.machine.surroundings import Surroundings
 

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from typing import Final
 
-from perles import watchdog
 from perles.doctor.finding import NOTE, OK, PROBLEM, Finding
 from perles.doctor.machine.surroundings import Surroundings
 from perles.domain.errors import DatabaseError
-from perles.maintenance import check as look
-from perles.store import views
-from perles.store.lock import EngineLock
+from perles.engine import watchdog
+from perles.maintenance.check import check as look
+from perles.store.reads import engine as reads_engine
+from perles.store.reads.connection import reading
+from perles.store.sqlite.engine_lock import EngineLock
 
 MOST: Final = 20
 
@@ -20,8 +21,8 @@ def check(surroundings: Surroundings) -> Iterator[Finding]:
     engine = EngineLock(path).is_held()
     try:
         wrong = look(surroundings.paths)
-        with views.reading(path) as connection:
-            if views.has_work(connection) and not engine:
+        with reading(path) as connection:
+            if reads_engine.has_work(connection) and not engine:
                 text = "workflows run or wait to start, but no engine does"
                 if (why := watchdog.word(surroundings.paths.root)) is not None:
                     text = f"{text}: {why}"

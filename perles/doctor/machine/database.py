@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from perles.doctor.finding import OK, PROBLEM, Finding
 from perles.doctor.machine.surroundings import Surroundings
 from perles.domain.errors import DatabaseError
-from perles.store import views
-from perles.store.sqlite import dbapi, dbapi_is_safe
+from perles.store.reads.connection import reading
+from perles.store.sqlite.driver import dbapi, dbapi_is_safe
 
 
 def check(surroundings: Surroundings) -> Iterator[Finding]:
@@ -14,7 +14,7 @@ def check(surroundings: Surroundings) -> Iterator[Finding]:
     yield sqlite(dbapi.sqlite_version, is_safe=dbapi_is_safe)
     path = surroundings.paths.database_path()
     try:
-        with views.reading(path) as connection:
+        with reading(path) as connection:
             if connection is None:
                 yield Finding("database", OK, f"none yet at {path}; the first workflow makes it")
                 return

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from perles.config.home import shared
 from perles.doctor.finding import NOTE, OK, PROBLEM, Finding
 from perles.doctor.machine.surroundings import Surroundings
-from perles.paths import shared
-from perles.store.filesystem import NETWORK, mount_of
+from perles.store.sqlite.filesystem import NETWORK, mount_of
 
 LEAST_FREE: Final = 256 * 2**20
 """Bytes: with less, agents and the database soon meet a full disk."""

@@ -8,7 +8,7 @@ import psutil
 from perles.doctor.finding import NOTE, OK, PROBLEM, Finding, named
 from perles.doctor.machine.surroundings import Surroundings
 from perles.keeper.whereabouts import keeper_of
-from perles.store.lock import EngineLock
+from perles.store.sqlite.engine_lock import EngineLock
 
 _OURS: Final = ("127.0.0.1", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 """Addresses that keep the engine from the port on loopback."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from perles.agents.survey import names
+from perles.agents.discovery import names
 from perles.doctor.finding import NOTE, OK, Finding, named
 from perles.doctor.machine.surroundings import Surroundings
 

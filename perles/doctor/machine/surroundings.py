@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from perles.config import Config
-from perles.paths import Paths
+from perles.config.home import Paths
+from perles.config.model import Config
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from perles.doctor.finding import NOTE, Finding
 from perles.doctor.workflow.case import Case
 from perles.domain.clock import from_text
 from perles.domain.duration import format_duration
-from perles.engine.health_queries import SIGNALS
+from perles.engine.health.queries import SIGNALS
 
 _PREFIX: Final = "orchestration.control_plane.health_policy"
 _MEANS_NOTHING: Final = frozenset(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from perles.config import Config
+from perles.config.model import Config
 
 if TYPE_CHECKING:
     from sqlite3 import Connection

@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from perles.agents.output import tail_of
 from perles.doctor.finding import PROBLEM, Finding
 from perles.doctor.workflow.case import Case
 from perles.domain.secrecy import longest_first, masked
+from perles.executor.local.output import tail_of
 from perles.store.places import located
-from perles.store.turn_views import secrets_of
+from perles.store.reads.turns import secrets_of
 
 LINES = 10
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from perles.doctor.finding import NOTE, PROBLEM, Finding, named
 from perles.doctor.workflow.case import Case
-from perles.store import resource_views
+from perles.store.reads import resources
 
 
 def check(case: Case) -> Iterator[Finding]:
@@ -20,7 +20,7 @@ def check(case: Case) -> Iterator[Finding]:
         text = "it waits to start, but no engine runs"
         yield Finding("pending", PROBLEM, text, "perles serve --detach")
         return
-    by_name = {row["resource"]: row for row in resource_views.resources(case.connection)}
+    by_name = {row["resource"]: row for row in resources.resources(case.connection)}
     place = f"place {case.shown['queue_place']} in line"
     if "budget exhausted" in case.reason:
         text = f"{case.reason.removeprefix('waiting: ')}; {place}"

@@ -6,8 +6,8 @@ from typing import Final
 from perles.doctor.finding import NOTE, OK, PROBLEM, Finding
 from perles.doctor.workflow.case import Case
 from perles.doctor.workflow.pending import workers
-from perles.store import resource_views
-from perles.store.inbox_views import moment
+from perles.store.reads import resources
+from perles.store.reads.inbox import moment
 
 WAY_ON: Final = "raise token_budget or cost_budget below resource_policy, then perles config reload"
 
@@ -33,7 +33,7 @@ def check(case: Case) -> Iterator[Finding]:
         kind = PROBLEM if advice else NOTE if waits else OK
         yield Finding("now", kind, text, advice)
     if any(text.startswith("waiting for a worker slot") for text in rest):
-        by_name = {row["resource"]: row for row in resource_views.resources(case.connection)}
+        by_name = {row["resource"]: row for row in resources.resources(case.connection)}
         yield workers(by_name["workers"], "now")
     if not case.shown["waits_for"]:
         text = "nobody works, and no message waits for an agent"

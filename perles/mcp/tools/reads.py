@@ -4,11 +4,13 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, func, select
 
-from perles.domain.staffing import label, worker_for
+from perles.domain.provider_choice import label, worker_for
 from perles.mcp.host import Caller
-from perles.store import journal
 from perles.store.database import Reader
-from perles.store.schema import Agent, Message, Task, TaskDependency, Turn, Workflow
+from perles.store.events import journal
+from perles.store.schema.agents import Agent, Message, Turn
+from perles.store.schema.tasks import Task, TaskDependency
+from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
 
 MAX_SUMMARY: Final = 2000

@@ -1,0 +1,1 @@
+"""Who asks, a person or an agent, and what only a person decides."""

@@ -1,0 +1,74 @@
+"""What only a person decides: an agent that tries is refused, and the person is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from perles.access import origin
+from perles.access.origin import Origin
+from perles.domain.errors import DatabaseError, PersonNeededError
+from perles.store.reads.connection import reading
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from perles.store.database import Tx
+
+ABOUT_OWN: Final = frozenset(
+    {"start", "pause", "resume", "stop", "fail", "archive", "send", "retry"}
+)
+"""What an agent may ask of a workflow that it created; all else is a person's."""
+MAX_TOLD: Final = 5
+"""Refusals that are told for one turn: a loop of them must not fill the inbox."""
+_TOLD: Final = (
+    "SELECT count(*) FROM events WHERE workflow_id = ? AND type = 'security.rejected' "
+    "AND json_extract(payload, '$.by.turn') IS ?"
+)
+
+Write = Callable[[Callable[["Tx"], None]], Any]
+
+
+def asker(path: Path, write: Write, what: str, workflow_id: str | None = None) -> Origin:
+    """Who asks for `what` in the database at `path`, where they may.
+
+    Raises `PersonNeededError` for an agent, unless it may do that to the workflow.
+    """
+    found = origin.here(path)
+    if found.agent is None:
+        return found
+    with reading(path) as connection:
+        assert connection is not None
+        maker = found.agent.workflow_id
+        may = what in ABOUT_OWN or what.startswith("agent.")
+        if may and workflow_id is not None and origin.made_by(connection, workflow_id, maker):
+            return found
+        told = connection.execute(_TOLD, (maker, found.agent.turn)).fetchone()[0]
+    if told < MAX_TOLD:
+        _tell(write, found, what, workflow_id)
+    raise PersonNeededError(_step(what, workflow_id), found.label)
+
+
+def _step(what: str, workflow_id: str | None) -> str:
+    step = what.removeprefix("agent.")
+    step = f"{step} an agent of" if what.startswith("agent.") else step
+    return step if workflow_id is None else f"{step} {workflow_id}"
+
+
+def _tell(write: Write, found: Origin, what: str, workflow_id: str | None) -> None:
+    from perles.store.events import journal
+
+    agent = found.agent
+    assert agent is not None
+    text = f"{agent.agent} tried to {_step(what, workflow_id)}: refused, only a person may"
+    payload = {"why": text, "kind": what, "target": workflow_id, "by": found.payload()}
+
+    def record(tx: Tx) -> None:
+        about: dict[str, Any] = {"workflow_id": agent.workflow_id, "turn_id": agent.turn}
+        journal.append(tx, "security.rejected", payload, **about)
+        journal.append(tx, "user.notification", {"text": text, "phase": None}, **about)
+
+    try:
+        write(record)
+    except DatabaseError:
+        return  # in a sandbox the database is read-only: refusing is what counts

@@ -1,0 +1,229 @@
+"""The console entry point, its fast path, and the one place where errors become exit codes.
+
+`list`, `show`, `events` and `dashboard` with plain known flags are parsed here, without
+Typer: importing it alone costs as much as answering. Whatever is not understood here
+(help, mistakes, everything else) goes the ordinary way.
+"""
+
+import gc
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from perles.cli import streams
+from perles.domain.errors import PerlesError, UsageError
+from perles.domain.plain import is_text
+from perles.domain.text import clean
+
+_FLAGS: Final[dict[str, dict[str, type]]] = {
+    "list": {
+        "--state": str,
+        "--label": tuple,
+        "--template": str,
+        "--priority": str,
+        "--name": str,
+        "--limit": int,
+        "--all": bool,
+        "--json": bool,
+    },
+    "show": {"--json": bool},
+    "resources": {"--json": bool},
+    "dashboard": {
+        "--once": bool,
+        "--width": int,
+        "--height": int,
+        "--no-color": bool,
+        "--svg": str,
+        "--show": str,
+        "--no-engine": bool,
+        "--theme": str,
+    },
+    "events": {
+        "--type": tuple,
+        "--since": int,
+        "--limit": int,
+        "--follow": bool,
+        "--json": bool,
+    },
+}
+
+_DRIVERS: Final = ("sqlite3", "_sqlite3", "pysqlite3")
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    streams.settle()
+    code = guarded(lambda: _dispatch(sys.argv[1:]))
+    # Looking for cycles in what goes away with the process would take as long as most commands.
+    gc.freeze()
+    sys.exit(code)
+
+
+def guarded(work: Callable[[], int]) -> int:
+    """`work`'s exit code, or that of the error it ends with, which is told in a line or two."""
+    try:
+        code = work()
+        sys.stdout.flush()
+        return code
+    except PerlesError as error:
+        print(f"perles: {clean(str(error))}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:
+        if not streams.cannot_print(error):
+            return _without_folder() or _internal_error(error)
+        if isinstance(error, BrokenPipeError):
+            return 0  # the reader went away, as `head` does
+        print(f"perles: cannot write: {error.strerror}; make room there", file=sys.stderr)
+        return 1
+    except OverflowError as error:
+        if "SQLite" not in str(error):
+            return _internal_error(error)
+        print("perles: cannot use so large a number; the largest is 2^63 - 1", file=sys.stderr)
+        return UsageError.exit_code
+    except Exception as error:  # noqa: BLE001 - the last boundary: the trace is kept in a file
+        return _database_failed(error) or _internal_error(error)
+
+
+def _dispatch(argv: Sequence[str]) -> int:
+    _refuse_bytes(argv)
+    options = parse(argv)
+    if options is not None and argv[0] == "dashboard":
+        return _dashboard(options)
+    if options is not None:
+        _run(argv[0], options)
+        return 0
+    if not argv or list(argv) in (["--help"], ["-h"]):
+        from perles.cli.root import root_help
+
+        sys.stdout.write(root_help())
+        return 0 if argv else UsageError.exit_code
+    from perles.cli.app import run_app
+
+    return run_app(list(argv))
+
+
+def _refuse_bytes(argv: Sequence[str]) -> None:
+    """Neither the database nor JSON takes what is no text. Raises `UsageError`."""
+    for word in argv:
+        if not is_text(word):
+            raise UsageError(f"cannot use argument {word!r}: it is not UTF-8; write it in UTF-8")
+
+
+def _run(verb: str, options: dict[str, Any]) -> None:
+    from perles.config.home import Paths, home
+
+    paths = Paths(home(os.environ))
+    if verb == "list":
+        from perles.cli import list as listing
+
+        listing.run(listing.ListOptions(**options), paths)
+    elif verb == "show":
+        from perles.cli import show
+
+        show.run(show.ShowOptions(**options), paths)
+    elif verb == "resources":
+        from perles.cli import resources
+
+        resources.run(resources.ResourceOptions(**options), paths)
+    else:
+        from perles.cli import events
+
+        events.run(events.EventOptions(**options), paths)
+
+
+def _dashboard(given: dict[str, Any]) -> int:
+    from perles.dashboard.start import Options, start
+
+    given = {name.replace("-", "_"): value for name, value in given.items()}
+    engine = not given.pop("no_engine", False)
+    return start(Options(**given, engine=engine))
+
+
+def parse(argv: Sequence[str]) -> dict[str, Any] | None:
+    """The options of a read command, or None for what only the ordinary way understands."""
+    if not argv or argv[0] not in _FLAGS:
+        return None
+    flags = _FLAGS[argv[0]]
+    options: dict[str, Any] = {}
+    words: list[str] = []
+    rest = iter(argv[1:])
+    for word in rest:
+        if not word.startswith("-"):
+            words.append(word)
+            continue
+        name, equals, value = word.partition("=")
+        kind = flags.get(name)
+        if kind is None or (kind is bool and equals):
+            return None
+        if kind is not bool and not equals:
+            value = next(rest, "-")
+            if value.startswith("-"):
+                return None
+        if not _take(options, name[2:], kind, value):
+            return None
+    allowed = {"show": (1, 1), "events": (0, 1)}.get(argv[0], (0, 0))
+    if not allowed[0] <= len(words) <= allowed[1]:
+        return None
+    return options | ({"id": words[0]} if words else {})
+
+
+def _take(options: dict[str, Any], name: str, kind: type, value: str) -> bool:
+    """Put one flag into the options; whether its value is of its kind."""
+    if kind is bool:
+        options[name] = True
+    elif kind is tuple:
+        options[name] = (*options.get(name, ()), value)
+    elif kind is int:
+        if not (value.isascii() and value.isdigit() and len(value) < 1000):
+            return False
+        options[name] = int(value)
+    else:
+        options[name] = value
+    return True
+
+
+def _database_failed(error: Exception) -> int:
+    """Tell what the database's driver raised, and give the exit code; 0 for all else."""
+    cause = getattr(error, "orig", None) or error  # SQLAlchemy wraps it
+    if type(cause).__module__.partition(".")[0] not in _DRIVERS:
+        return 0
+    from perles.config.home import Paths, home
+    from perles.store.sqlite.errors import database_error
+
+    told = database_error(Paths(home(os.environ)).database_path(), cause)
+    print(f"perles: {clean(str(told))}", file=sys.stderr)
+    return told.exit_code
+
+
+def _without_folder() -> int:
+    """The exit code where the current folder was deleted, which is told; 0 where it is there."""
+    try:
+        os.getcwd()
+    except OSError:
+        print(
+            "perles: cannot work here: the current folder was deleted; cd to one that is there",
+            file=sys.stderr,
+        )
+        return UsageError.exit_code
+    return 0
+
+
+def _internal_error(error: Exception) -> int:
+    import traceback
+
+    from perles.config.home import Paths, home
+
+    note = ""
+    try:
+        path = Paths(home(os.environ)).crash_log()
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(fd, "w") as file:
+            traceback.print_exception(error, file=file)
+        note = f"; the details are in {path}"
+    except OSError as failure:
+        note = f"; the details could not be kept in {path}: {failure.strerror}"
+    print(f"perles: internal error: {clean(repr(error))[:300]}{note}", file=sys.stderr)
+    return 1

@@ -1,0 +1,1 @@
+"""The configuration: its keys, its files, what of a file counts, and the home folder."""

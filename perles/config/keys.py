@@ -1,0 +1,168 @@
+"""The keys of the configuration: how each is read, and what it means."""
+
+import shlex
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from perles.config import theme
+from perles.config.model import Price
+from perles.config.yamlfile import Node
+
+
+class Option(NamedTuple):
+    """One key of the file: where it goes, how its value is read, and what it means."""
+
+    key: str
+    section: str
+    field: str
+    read: Callable[[Node], Any]
+    help: str
+
+
+def _int(low: int, high: int | None = None) -> Callable[[Node], int]:
+    return lambda node: node.integer(low, high)
+
+
+def _prices(node: Node) -> dict[str, Price]:
+    found = {}
+    for model, price in node.mapping().items():
+        entries = price.mapping(Price._fields)
+        for name in ("input", "output"):
+            if name not in entries:
+                raise price.error(f"{name} is missing: USD for a million tokens")
+        found[model] = Price(**{name: float(entry.amount()) for name, entry in entries.items()})
+    return found
+
+
+def _words(node: Node) -> tuple[str, ...]:
+    """A list of words; in a variable, or as one text, separated as a shell does it."""
+    if not isinstance(node.value, str):
+        return tuple(item.text() for item in node.items())
+    try:
+        return tuple(shlex.split(node.value))
+    except ValueError as error:
+        raise node.error(f"cannot be split into words: {error}") from None
+
+
+def _positive(node: Node) -> float:
+    seconds = node.duration()
+    if seconds <= 0:
+        raise node.error("must be above 0")
+    return seconds
+
+
+RESOURCE: Final = "orchestration.control_plane.resource_policy"
+_HEALTH: Final = "orchestration.control_plane.health_policy"
+_ON_EXHAUSTED: Final = ("fail", "pause", "alert")
+_ON_BUDGET: Final = ("fail", "pause")
+
+ENGINE_SECTIONS: Final = frozenset(
+    {"resource_policy", "health_policy", "timeouts", "limits", "notify", "retention"}
+)
+"""What belongs to the engine: it counts only in the user's own file."""
+TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]] = {
+    "resource_policy": (
+        RESOURCE,
+        {
+            "max_workflows_running": (_int(1), "workflows that run at once"),
+            "max_workers": (_int(1), "live workers over all workflows"),
+            "max_ai_calls": (_int(1), "turns of AI agents at once"),
+            "token_budget": (_int(0), "tokens over all workflows; 0 means no limit"),
+            "port_range_start": (_int(1024, 65535), "first port for the workflows' servers"),
+            "port_range_end": (_int(1024, 65535), "last port, inclusive"),
+            "cost_budget": (Node.amount, "USD over all workflows; 0 means no limit"),
+            "on_budget_exhausted": (
+                lambda node: node.word(_ON_BUDGET),
+                "fail or pause, when a budget is used up",
+            ),
+            "prices": (
+                _prices,
+                "by model, where its CLI tells no cost: {input: 3, output: 15, cached: 0.3}, "
+                "USD for a million tokens",
+            ),
+        },
+    ),
+    "health_policy": (
+        _HEALTH,
+        {
+            "heartbeat_timeout": (Node.duration, "degraded after this time without an event"),
+            "progress_timeout": (Node.duration, "stuck after this time without progress"),
+            "max_recoveries": (_int(0), "recovery steps before on_exhausted"),
+            "enable_auto_nudge": (Node.boolean, "nudge the coordinator of a stuck workflow"),
+            "recovery_backoff": (Node.duration, "time between recovery steps"),
+            "max_nudges": (_int(0), "nudges before the next step"),
+            "enable_auto_replace": (Node.boolean, "replace an agent that hangs"),
+            "enable_auto_pause": (Node.boolean, "pause a stuck workflow"),
+            "on_exhausted": (lambda node: node.word(_ON_EXHAUSTED), "fail, pause or alert"),
+        },
+    ),
+    "timeouts": (
+        "orchestration.timeouts",
+        {
+            "turn": (Node.duration, "end turns that take longer; 0s means no limit"),
+            "silence": (
+                Node.duration,
+                "end turns that print nothing for this time; 0s means no limit",
+            ),
+        },
+    ),
+    "limits": (
+        "orchestration.limits",
+        {"turn_output": (Node.size, "bytes that a turn may print, or like 1GiB")},
+    ),
+    "environment": (
+        "orchestration",
+        {
+            "env_capture": (
+                _words,
+                "globs of the variables that a workflow keeps from where it is created; "
+                "secrets are never stored",
+            ),
+        },
+    ),
+    "notify": (
+        "notify",
+        {
+            "command": (_words, "program and arguments, told of events as JSON on stdin"),
+            "timeout": (_positive, "a command that takes longer is killed"),
+            "events": (_words, "globs of the events to tell"),
+        },
+    ),
+    "retention": (
+        "retention",
+        {
+            "older_than": (Node.duration, "prune workflows that ended longer ago; 0s means never"),
+            "keep": (_int(0), "keep the newest N ended workflows"),
+            "backup_every": (Node.duration, "time between backups of the database; 0s means never"),
+            "backup_keep": (_int(1), "keep the newest N backups"),
+        },
+    ),
+    "theme": (
+        "theme",
+        {
+            "preset": (theme.read_preset, f"colours of the dashboard: {', '.join(theme.PRESETS)}"),
+            "colors": (theme.read_colors, 'one by one, such as {text.muted: "#999999"}'),
+        },
+    ),
+}
+OPTIONS: Final = {
+    f"{prefix}.{name}": Option(f"{prefix}.{name}", section, name, reader, text)
+    for section, (prefix, entries) in TABLE.items()
+    for name, (reader, text) in entries.items()
+}
+
+IGNORED: Final = frozenset(
+    {"auto_refresh", "views", "ui", "theme.mode", "beads_dir", "sound", "flags"}
+    | {
+        f"orchestration.{name}"
+        for name in (
+            *("observer_enabled", "api_port", "templates", "session_storage", "workflows"),
+            *("tracing", "sound"),  # the original writes sound there, and reads it at the top
+        )
+    }
+    | {
+        f"orchestration.timeouts.{name}"
+        for name in ("worktree_creation", "coordinator_start", "workspace_setup", "max_total")
+    }
+)
+"""Keys of the original that are accepted and have no effect here (yet)."""

@@ -1,0 +1,110 @@
+"""The configuration as types, with what holds by default."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import NamedTuple
+
+from perles.config.provider_settings import Providers
+from perles.config.theme import Theme
+
+
+class Price(NamedTuple):
+    """What a model costs: USD for a million tokens."""
+
+    input: float
+    output: float
+    cached: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ResourcePolicy:
+    """How much may run at once, and be used. Budgets of 0 mean no limit; ports are inclusive."""
+
+    max_workflows_running: int = 5
+    max_workers: int = 10
+    max_ai_calls: int = 5
+    token_budget: int = 0
+    port_range_start: int = 9000
+    port_range_end: int = 9100
+    cost_budget: Decimal = Decimal(0)
+    on_budget_exhausted: str = "fail"
+    prices: Mapping[str, Price] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HealthPolicy:
+    """When a workflow counts as stuck, and what is done then. Times are in seconds."""
+
+    heartbeat_timeout: float = 120.0
+    progress_timeout: float = 300.0
+    max_recoveries: int = 3
+    enable_auto_nudge: bool = False
+    recovery_backoff: float = 120.0
+    max_nudges: int = 2
+    enable_auto_replace: bool = False
+    enable_auto_pause: bool = False
+    on_exhausted: str = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long one turn may take, and be silent, in seconds. 0 means no limit."""
+
+    turn: float = 0.0
+    silence: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one turn may print, in bytes."""
+
+    turn_output: int = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Which variables are captured where a workflow is created: globs of their names."""
+
+    env_capture: tuple[str, ...] = ("*",)
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """A command that is told of events, and of which. None where `command` is empty."""
+
+    command: tuple[str, ...] = ()
+    timeout: float = 10.0
+    events: tuple[str, ...] = (
+        "task.waiting_for_user",
+        "user.notification",
+        "health.stuck",
+        "workflow.failed",
+        "workflow.completed",
+        "resource.budget_warning",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """What the engine removes and copies by itself; times are in seconds, 0 means never."""
+
+    older_than: float = 0.0
+    keep: int = 0
+    backup_every: float = 0.0
+    backup_keep: int = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The configuration as it holds."""
+
+    resource_policy: ResourcePolicy = ResourcePolicy()
+    health_policy: HealthPolicy = HealthPolicy()
+    timeouts: Timeouts = Timeouts()
+    limits: Limits = Limits()
+    environment: Environment = Environment()
+    notify: Notify = Notify()
+    retention: Retention = Retention()
+    theme: Theme = field(default_factory=Theme)
+    providers: Providers = field(default_factory=Providers)

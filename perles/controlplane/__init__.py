@@ -1,0 +1,1 @@
+"""The façade of Perles, and the engine as its clients see it."""

@@ -1,0 +1,337 @@
+"""The engine as a process, seen from outside: started, hosted, asked how it is, and ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from perles.config.home import Paths, home
+from perles.controlplane import isolated
+from perles.domain.errors import EngineRunsError, NoEngineError, PerlesError, UsageError
+from perles.domain.marks import MARKS
+from perles.engine import single_instance, watchdog
+from perles.executor.local.identity import Identity, is_alive
+from perles.store.reads import engine
+from perles.store.reads.connection import reading
+from perles.store.sqlite.engine_lock import EngineLock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from perles.access.origin import Origin
+    from perles.config.model import Config
+    from perles.config.trust import Unused
+    from perles.store.database import Database, Tx
+
+POLL: Final = 0.025
+_ENGINE_START_SECONDS: Final = 30.0
+_ROW_SECONDS: Final = 10.0
+"""How long who holds the lock has to write its row: an upgrade of the database may come first."""
+_KILL_SECONDS: Final = 20.0
+"""How long an engine has to end after it was told to kill its agents."""
+
+
+class EngineHost:
+    """One home folder, and the engine of its database."""
+
+    def __init__(self, home_dir: Path | None = None, *, config_file: Path | None = None) -> None:
+        self.paths = Paths(home_dir or home(os.environ))
+        self._config_file = config_file
+
+    @property
+    def database_path(self) -> Path:
+        """The SQLite file."""
+        return self.paths.database_path()
+
+    @cached_property
+    def _database(self) -> Database:
+        from perles.store import migrate
+        from perles.store.database import Database
+
+        self.paths.ensure_home()
+        migrate.ensure(self.database_path)
+        return Database(self.database_path)
+
+    def need_person(self, what: str) -> Origin:
+        """Who asks for `what`. Raises `PersonNeededError`, and tells the person, for an agent."""
+        return self._asker(what)
+
+    def _asker(self, what: str, workflow_id: str | None = None) -> Origin:
+        from perles.access.decisions import asker
+
+        def write(record: Callable[[Tx], None]) -> None:
+            self._database.write(record)
+
+        return asker(self.database_path, write, what, workflow_id)
+
+    def config(self, work_dir: Path | None = None) -> Config:
+        """The configuration as it holds in a folder, or here. Raises `UsageError`."""
+        from perles.config.load import load
+
+        return load(config_file=self._config_file, work_dir=work_dir, home=self.paths.root)
+
+    def engine_config(self) -> Config:
+        """The configuration that an engine has, wherever it is started. Raises `UsageError`."""
+        from perles.config.load import load_for_engine
+
+        return load_for_engine(config_file=self._config_file)
+
+    def unused_settings(self) -> list[Unused]:
+        """What of the repository's configuration does not count here. Raises `UsageError`."""
+        from perles.config.load import unused
+
+        return unused(config_file=self._config_file, home=self.paths.root)
+
+    def _config_or_error(self) -> tuple[Config, str | None, tuple[str, ...]]:
+        """The configuration, or the defaults with what is wrong; and what of it does not count."""
+        from perles.config.files import files
+        from perles.config.load import ignored_keys
+        from perles.config.model import Config
+
+        try:
+            config = self.config()
+            ignored = ignored_keys(files(config_file=self._config_file))
+            told = [f"{key} has no effect" for key in ignored]
+            return config, None, (*told, *map(str, self.unused_settings()))
+        except UsageError as error:
+            return Config(), str(error), ()
+
+    def serve(self, *, exit_when_idle: bool = False) -> None:
+        """Host the engine in this process until it is told to stop. Raises `EngineRunsError`."""
+        from perles.engine.process import serve
+
+        self.paths.ensure_home()
+        config = self.engine_config()
+        self._upgrade_apart()
+        serve(self.paths, config, exit_when_idle=exit_when_idle, load_config=self.engine_config)
+
+    def _upgrade_apart(self) -> None:
+        """Make or upgrade the database in a process of its own.
+
+        Alembic would cost the engine 14 MiB for as long as it lives. What goes
+        wrong there, the engine meets again and tells.
+        """
+        from perles.store import migrate
+
+        if not self.engine_runs() and not migrate.is_current(self.database_path):
+            command = isolated.command("perles", "db", "upgrade")
+            subprocess.run(command, env=self._environ(), capture_output=True, check=False)
+
+    def _environ(self) -> dict[str, str]:
+        """The environment for a process of ours that works on this home.
+
+        An engine that an agent's command brings up is not that agent's: it does not end with it.
+        """
+        ours = {name: value for name, value in os.environ.items() if name not in MARKS}
+        config = ours.get("PERLES_CONFIG")
+        found = isolated.environment(ours) | {"PERLES_HOME": str(self.paths.root)}
+        return found | ({"PERLES_CONFIG": os.path.abspath(config)} if config else {})
+
+    def engine_runs(self) -> bool:
+        """Whether an engine holds this database now."""
+        return EngineLock(self.database_path).is_held()
+
+    def engine_status(self) -> dict[str, Any] | None:
+        """The engine that runs now, in the shape of `engine status --json`; None when none does."""
+        if not self.engine_runs():
+            return None
+        with reading(self.database_path) as connection:
+            status = engine.engine_status(connection)
+            trouble = None if connection is None else engine.trouble(connection)
+        if status is not None:
+            status["trouble"] = trouble
+            status["memory_bytes"] = _resident(status["pid"])
+        return status
+
+    def engine_trouble(self) -> str | None:
+        """What keeps the engine that runs from its work, such as a full disk; None where nothing.
+
+        Also None where none runs: `engine_runs` tells that.
+        """
+        with reading(self.database_path) as connection:
+            found = None if connection is None else engine.trouble(connection)
+        return None if found == engine.NO_ENGINE else found
+
+    def reconcile(self) -> None:
+        """Do what an engine does when it starts, where none runs: adopt, finish, lose, clean up."""
+        from perles.engine.process import run_errand
+
+        run_errand(self.paths, self.engine_config(), frozenset())
+
+    def ensure_engine(self, *, exit_when_idle: bool = True) -> bool:
+        """See that an engine runs; whether this call started it.
+
+        The one it starts is a process of its own, which outlives its caller, is started
+        again where it is killed, and, with `exit_when_idle`, ends when nothing runs or
+        waits. Without, one that runs already is told to stay. Raises `PerlesError` when
+        it does not come up.
+        """
+        if self.engine_runs() and (exit_when_idle or self._has_agreed_to_stay()):
+            return False
+        self.engine_config()
+        _ = self._database
+        log = self.paths.engine_log()
+        command = isolated.command("perles", "serve", "--foreground")
+        with log.open("ab") as output:
+            child = subprocess.Popen(
+                watchdog.command(command, idle="--exit-when-idle" if exit_when_idle else ""),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=self._environ(),
+                cwd=self.paths.root,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + _ENGINE_START_SECONDS
+        while time.monotonic() < deadline:
+            if child.poll() == EngineRunsError.exit_code and not self.engine_runs():
+                return self.ensure_engine(exit_when_idle=exit_when_idle)  # that one has ended
+            if child.poll() is not None:
+                return self._engine_came_up_elsewhere(log)
+            status = self.engine_status()
+            if status is not None and watchdog.of_engine(status["pid"]) == child.pid:
+                child.returncode = 0  # it outlives us: nothing to wait for
+                return True
+            time.sleep(POLL)
+        raise PerlesError(f"cannot start the engine: it takes too long; look at {log}")
+
+    def _has_agreed_to_stay(self) -> bool:
+        """Tell the engine that runs to stay when idle; False where it ended instead."""
+        from perles.workflows.commands import append_for_engine
+
+        command_id = self._database.write(lambda tx: append_for_engine(tx, "stay"))
+        while self.engine_runs():
+            with reading(self.database_path) as connection:
+                status = engine.command(connection, command_id)["status"]
+            if status == "succeeded":
+                return True
+            if status in ("failed", "rejected"):
+                raise PerlesError("cannot make the engine that runs stay: perles engine logs")
+            time.sleep(POLL)
+        return False
+
+    def _engine_came_up_elsewhere(self, log: Path) -> bool:
+        """Two that start at once: one wins, and serves both."""
+        if self.engine_runs():
+            return False
+        said = log.read_text(errors="replace").strip().splitlines()
+        why = said[-1] if said else "it ended at once"
+        if engine.is_full(self.paths.root):
+            why = f"the disk of {self.paths.root} is full; make room there"
+        raise PerlesError(f"cannot start the engine: {why}")
+
+    def stop_engine(self, *, timeout: float = 60.0, leave_agents: bool = False) -> int:
+        """Stop the engine, pausing what runs; its pid. Raises `NoEngineError`, `PerlesError`.
+
+        With `leave_agents` the agents work on, and the next engine goes on with them. An agent
+        may not do this: `PersonNeededError`.
+        """
+        self.need_person("stop the engine")
+        self._stop_pausing_watchdog()
+        engine = self._engine()
+        if engine is None:
+            raise NoEngineError
+        single_instance.send(engine, signal.SIGUSR1 if leave_agents else signal.SIGTERM)
+        if not self._has_ended(engine, timeout):
+            raise _still_runs(engine)
+        return engine.pid
+
+    def _stop_pausing_watchdog(self) -> None:
+        """End a watchdog that waits to start its engine again."""
+        if not self.engine_runs() and (dog := watchdog.pauses(self.paths.root)) is not None:
+            os.kill(dog, signal.SIGTERM)
+            (self.paths.root / watchdog.FILE).unlink(missing_ok=True)
+
+    def shutdown(self, timeout: float = 60.0) -> None:
+        """See that no engine runs: what runs is paused, and can be resumed later.
+
+        Agents that need longer than `timeout` to end are killed. Raises `PerlesError`
+        when even that does not end the engine, `PersonNeededError` for an agent.
+        """
+        self.need_person("stop the engine")
+        self._stop_pausing_watchdog()
+        engine = self._engine()
+        if engine is None:
+            return
+        single_instance.send(engine, signal.SIGTERM)
+        if not self._has_ended(engine, timeout):
+            single_instance.send(engine, signal.SIGTERM)
+            if not self._has_ended(engine, _KILL_SECONDS):
+                raise _still_runs(engine)
+
+    def _engine(self) -> Identity | None:
+        """The engine's process, which may be just starting; None where none runs.
+
+        By its row: what the lock file says, anybody may have written. Raises `PerlesError`
+        where the lock is held by somebody else.
+        """
+        lock = EngineLock(self.database_path)
+        deadline = time.monotonic() + _ROW_SECONDS
+        while True:
+            found = single_instance.find(self.database_path)
+            if found is not None or not lock.is_held():
+                return found
+            if time.monotonic() > deadline:
+                raise PerlesError(
+                    f"cannot stop the engine: what holds {lock.path} is not the engine of this "
+                    f"database, or of an older perles; find it: fuser {lock.path}"
+                )
+            time.sleep(POLL)
+
+    def _has_ended(self, engine: Identity, seconds: float) -> bool:
+        """Wait for this engine to be gone and its lock free; whether it was in that time."""
+        lock = EngineLock(self.database_path)
+        deadline = time.monotonic() + seconds
+        while True:
+            found = single_instance.find(self.database_path)
+            dying = found is None and lock.is_held() and is_alive(engine)
+            if found != engine and not dying:
+                return True
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(POLL)
+
+    def wait_for_idle_engine(self, seconds: float) -> bool:
+        """Wait for an engine that ends when idle; whether it ended in that time."""
+        deadline = time.monotonic() + seconds
+        while self.engine_runs():
+            if time.monotonic() > deadline or self._has_work():
+                return False
+            time.sleep(POLL)
+        return True
+
+    def _has_work(self) -> bool:
+        with reading(self.database_path) as connection:
+            return engine.has_work(connection)
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    """Signal an engine. Raises `PerlesError` for another user's."""
+    try:
+        os.kill(pid, number)
+    except PermissionError as error:
+        raise PerlesError(
+            f"cannot stop the engine: pid {pid} is another user's; ask them, or be that user"
+        ) from error
+    except ProcessLookupError:
+        return  # it has just ended, which is what is wanted
+
+
+def _resident(pid: int) -> int | None:
+    """Resident memory of a process in bytes; None when it is gone."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError):
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _still_runs(engine: Identity) -> PerlesError:
+    pid, dog = engine.pid, watchdog.of_engine(engine.pid)
+    pids = pid if dog is None else f"{dog} {pid}"
+    return PerlesError(f"cannot stop the engine: pid {pid} still runs; kill -9 {pids}")

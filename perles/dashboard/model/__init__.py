@@ -1,0 +1,1 @@
+"""What the dashboard is: its state, and what can be typed into it. Pure."""

@@ -1,0 +1,1 @@
+"""Reading for the screen: only what can be seen."""

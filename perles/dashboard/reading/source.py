@@ -1,0 +1,242 @@
+"""Reading for the screen: a held connection, and only what can be seen.
+
+The connection is watched for commits of others; no transaction stays open
+between two looks. What cannot be read leaves the last view standing, with a banner.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from perles.dashboard.model.state import NOBODY, Inside, State, View, attention, table_rows
+from perles.dashboard.reading.current_work import Waits
+from perles.dashboard.reading.detail import read_inside
+from perles.domain.errors import PerlesError
+from perles.store.reads import connection as reads_connection
+from perles.store.reads import dashboard, engine, inbox
+from perles.store.reads.dashboard import Totals
+from perles.store.sqlite.engine_lock import EngineLock
+from perles.store.sqlite.errors import database_errors
+from perles.store.sqlite.watch import QUIET, Watch
+from perles.store.version import HEAD, schema_version
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+LOOK_SECONDS: Final = 0.5
+"""How often the engine's lock and the file itself are looked at."""
+SUM_SECONDS: Final = 1.0
+"""How old sums and orders other than the default may be."""
+_BUSY_SECONDS: Final = 0.05
+"""How long a read may wait for a lock: the screen must not stand still."""
+
+
+class Source:
+    """What the screen shows of one database."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = EngineLock(path)
+        self._stack = ExitStack()
+        self._connection: Connection | None = None
+        self._watch: Watch | None = None
+        self._inode: int | None = None
+        self._look_at = 0.0
+        self._engine = True
+        self._trouble = ""
+        self._banner = ""
+        self._order_key: Any = None
+        self._order_at = 0.0
+        self._order_stale = False
+        self._ids: list[str] = []
+        self._total = 0
+        self._totals = Totals()
+        self._waiting: Sequence[Mapping[str, Any]] = ()
+        self._sums_at = 0.0
+        self._sums_stale = True
+        self.error: PerlesError | None = None
+        """Why nothing can be read now."""
+        self._limits: Mapping[str, float] = {}
+        self._waits = Waits()
+        self._attention = NOBODY
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._stack.close()
+        self._connection = None
+        self._watch = None
+
+    @property
+    def fd(self) -> int | None:
+        """Readable when it is worth while to ask `changed` before `patience` is over."""
+        if self._watch is None or self.patience < QUIET:
+            return None
+        return self._watch.fd
+
+    @property
+    def patience(self) -> float:
+        """Seconds until `changed` should be asked again."""
+        return QUIET if self._watch is None else self._watch.patience()
+
+    def changed(self) -> bool:
+        """Whether another process committed, or the engine or the file came or went."""
+        now = time.monotonic()
+        found = False
+        if now >= self._look_at:
+            self._look_at = now + LOOK_SECONDS
+            found = self._look()
+        if self._connection is not None and self._watch is not None:
+            try:
+                with database_errors(self._path):
+                    committed = self._watch.changed()
+                    revision = schema_version(self._connection) if committed else HEAD
+            except PerlesError as error:
+                return self._fail(error)
+            if committed:
+                self._order_stale = self._sums_stale = True
+                found = True
+                if revision != HEAD:
+                    self.close()
+                    self._open()  # another Perles changed the schema: it tells whether we can read
+        return (
+            found
+            or (self._order_stale and now - self._order_at >= SUM_SECONDS)
+            or (self._sums_stale and now - self._sums_at >= SUM_SECONDS)
+        )
+
+    def view(self, state: State, last: View, size: tuple[int, int]) -> View:
+        """What this state shows now; the last view with a banner where reading fails."""
+        view = last._replace(
+            size=size,
+            now=time.time(),
+            engine=self._engine,
+            trouble=self._trouble,
+            banner=self._banner,
+        )
+        if self._connection is None:
+            return view
+        try:
+            with database_errors(self._path):
+                return self._read(self._connection, state, view)
+        except PerlesError as error:
+            self._fail(error)
+            return view._replace(banner=self._banner)
+
+    def _look(self) -> bool:
+        before = (self._engine, self._trouble, self._banner, self._inode)
+        self._engine = self._lock.is_held()
+        try:
+            inode: int | None = self._path.stat().st_ino
+        except OSError:
+            inode = None
+        if inode != self._inode or self._connection is None:
+            self.close()
+            self._inode = inode
+            self._open()
+        self._trouble = self._told_trouble()
+        return before != (self._engine, self._trouble, self._banner, self._inode)
+
+    def _told_trouble(self) -> str:
+        """What keeps an engine that runs from its work."""
+        if self._connection is None or not self._engine:
+            return ""
+        try:
+            with database_errors(self._path):
+                return engine.trouble(self._connection) or ""
+        except PerlesError as error:
+            self._fail(error)
+            return ""
+
+    def _open(self) -> None:
+        try:
+            reading = reads_connection.reading(self._path, timeout=_BUSY_SECONDS)
+            self._connection = connection = self._stack.enter_context(reading)
+            if connection is not None:
+                self._watch = self._stack.enter_context(closing(Watch(connection, self._path)))
+            self.error = None
+        except PerlesError as error:
+            self._connection = self._watch = None
+            self.error = error
+            self._banner = self._said(error)
+            return
+        self._order_key = None
+        self._sums_stale = True
+        had = bool(self._ids)
+        self._banner = f"the database is gone: {self._path}" if had and self._inode is None else ""
+
+    def _fail(self, error: PerlesError) -> bool:
+        """Tell what is wrong; the next look opens the database anew."""
+        before, self._banner = self._banner, self._said(error)
+        self.error = error
+        self.close()
+        return before != self._banner
+
+    def _said(self, error: PerlesError) -> str:
+        """The error for a line of the screen: the reason must not stand behind a long path."""
+        return str(error).replace(str(self._path), self._path.name)
+
+    def _read(self, connection: Connection, state: State, view: View) -> View:
+        self._read_order(connection, state)
+        top = self._visible_top(state, view.size)
+        wanted = self._ids[top : top + table_rows(view.size)]
+        inside: Inside | None = None
+        if state.screen == "table":
+            wanted = [*wanted, *sorted(state.table.marked - set(wanted))]
+        elif state.detail is not None:
+            wanted = [state.detail.workflow_id]
+        rows = {k: dict(row) for k, row in dashboard.rows(connection, wanted).items()}
+        self._read_sums(connection, at_once=state.screen == "inbox")
+        self._waits.add(connection, rows, self._sums_at)
+        if state.detail is not None:
+            inside = read_inside(connection, state.detail, rows.get(state.detail.workflow_id))
+        return view._replace(
+            ids=self._ids,
+            rows=rows,
+            total=self._total,
+            totals=self._totals,
+            limits=self._limits,
+            work=dashboard.has_work(connection),
+            inside=inside,
+            waiting=self._waiting,
+            attention=self._attention,
+        )
+
+    def _read_order(self, connection: Connection, state: State) -> None:
+        """The order of ids, read anew when it can be another by now."""
+        words = tuple(state.table.filter.text.split())
+        now = time.monotonic()
+        asked = (words, state.table.sort)
+        known = self._order_key is not None and self._order_key[0] == asked
+        if known and not self._order_stale:
+            return
+        newest = dashboard.newest(connection)
+        same = known and self._order_key[1] == newest
+        if same and now - self._order_at < SUM_SECONDS:
+            return  # nothing new; what went away or moved is seen a little later
+        total = dashboard.count(connection)
+        plain = not words and state.table.sort == "created"
+        same = same and self._total == total
+        self._total = total
+        self._order_key, self._order_at, self._order_stale = (asked, newest), now, False
+        if same and plain:
+            return
+        self._ids = dashboard.order(connection, words, state.table.sort)
+
+    def _read_sums(self, connection: Connection, *, at_once: bool) -> None:
+        """The top line and the inbox, not older than `SUM_SECONDS`."""
+        now = time.monotonic()
+        if self._sums_stale and (at_once or now - self._sums_at >= SUM_SECONDS):
+            self._sums_at, self._sums_stale = now, False
+            today = datetime.now(UTC).date().isoformat()
+            self._totals = dashboard.totals(connection, today)
+            self._limits = dashboard.limits(connection)
+            self._waiting = inbox.inbox(connection)
+            self._attention = attention(self._waiting)
+
+    def _visible_top(self, state: State, size: tuple[int, int]) -> int:
+        return max(0, min(state.table.top, len(self._ids) - table_rows(size)))

@@ -1,0 +1,1 @@
+"""A key or an answer, and what it makes of the state. Pure."""

@@ -1,0 +1,35 @@
+"""Who works on what: a provider and its model as one word, and which one a task needs."""
+
+import re
+from typing import Final
+
+from perles.domain.errors import UsageError
+
+BUILTIN = "builtin"
+
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+def label(provider: str, model: str | None) -> str:
+    """`claude:opus`, or `claude` where no model is named."""
+    return f"{provider}:{model}" if model else provider
+
+
+def worker_for(
+    *, run: str | None, worker: str | None, coordinator: str, default: str | None
+) -> str:
+    """The kind of worker that a task needs, as a label.
+
+    Where the builtin coordinator leads, a task with a command needs no AI.
+    """
+    if coordinator == BUILTIN and run:
+        return BUILTIN
+    return worker or default or coordinator
+
+
+def split_choice(text: str) -> tuple[str, str | None]:
+    """`claude:opus` as provider and model; the model is None where there is none."""
+    name, _, model = text.partition(":")
+    if not NAME.fullmatch(name):
+        raise UsageError(f"cannot use {text!r}: write a provider, or provider:model")
+    return name, model or None

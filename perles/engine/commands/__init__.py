@@ -1,0 +1,1 @@
+"""Commands: durable requests of people and agents, carried out in order."""

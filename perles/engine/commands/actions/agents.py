@@ -1,0 +1,170 @@
+"""What a person does with one agent: add a worker; stop, resume, retire or replace an agent.
+
+The coordinator is told, for it plans with who is there. A task that is taken from a worker goes
+back into the plan, and the attempt does not count against its retries: nobody failed.
+"""
+
+from typing import Any
+
+from perles.domain.errors import UsageError
+from perles.domain.machine import need_running
+from perles.domain.states import AGENT, TASK
+from perles.engine.commands.base import ToolCall, agent_named, once
+from perles.engine.commands.tools import spawn_worker
+from perles.engine.context import Context
+from perles.engine.resources import ai_calls, leases, worker_slots
+from perles.engine.services import Services
+from perles.engine.supervision import replacement
+from perles.engine.team import succession
+from perles.engine.turns.ending import Ending
+from perles.fabric import messages
+from perles.store import statements
+from perles.store.database import Tx
+from perles.store.schema.agents import Agent, Turn
+from perles.store.schema.engine import Command
+from perles.store.schema.tasks import Task
+from perles.store.schema.workflows import Workflow
+from perles.store.transition import fire
+from perles.tasks import attempts
+from perles.tasks.reports import has_report
+
+Args = dict[str, Any]
+
+
+async def spawn(context: Context, command: Command, args: Args) -> Args:
+    """One worker more, also beyond what the workflow was made with. Raises `ToolError`."""
+
+    def add(tx: Tx) -> Args:
+        workflow = _running(tx, command, "add a worker to")
+        coordinator = tx.first(Agent, statements.COORDINATOR_OF, workflow_id=workflow.id)
+        assert coordinator is not None, "who runs has one"
+        live = tx.value(statements.COUNT_LIVE_WORKERS, workflow_id=workflow.id)
+        if live >= workflow.max_workers:
+            tx.update(Workflow, workflow.id, max_workers=live + 1)
+            workflow = tx.need(Workflow, workflow.id)
+        call = ToolCall(tx, context, workflow, coordinator, {"provider": args.get("provider")})
+        name = spawn_worker.handle(call)["worker_id"]
+        _tell(tx, workflow.id, f"the user added {name}: it can take a task")
+        return {"status": "spawned", "agent": name}
+
+    return await once(context, command, add)
+
+
+async def stop(services: Services, command: Command, args: Args) -> Args:
+    """End an agent's turn; it gets no other one until it is resumed."""
+    await _cut_off(services, command, args, Ending("interrupt", "stop"))
+
+    def halt(tx: Tx) -> Args:
+        agent = _agent(tx, command, args, "stop an agent of")
+        if agent.status != "stopped":
+            fire(tx, AGENT, agent.id, "stop")
+        note = _take_from(tx, agent)
+        _tell_of(tx, agent, f"the user stopped {agent.name}{_why(args)}{note}")
+        return {"status": "stopped", "agent": agent.name}
+
+    return await once(services, command, halt)
+
+
+async def resume(context: Context, command: Command, args: Args) -> Args:
+    """Let an agent that was stopped, or that failed, take turns again.
+
+    Raises `ToolError` where no worker slot is free.
+    """
+
+    def go_on(tx: Tx) -> Args:
+        agent = _agent(tx, command, args, "resume an agent of")
+        workflow, policy = tx.need(Workflow, agent.workflow_id), context.config.resource_policy
+        if agent.role == "worker" and not leases.holds(tx, agent.id, "worker"):
+            live = tx.value(statements.COUNT_LIVE_WORKERS, workflow_id=workflow.id)
+            worker_slots.need_worker_slot(tx, policy, workflow, live)
+            leases.acquire(tx, "worker", policy.max_workers, workflow.id, agent.id)
+        fire(tx, AGENT, agent.id, "retry" if agent.status == "failed" else "resume")
+        _tell_of(tx, agent, f"the user resumed {agent.name}: it can take a task")
+        return {"status": "resumed", "agent": agent.name}
+
+    return await once(context, command, go_on)
+
+
+async def retire(services: Services, command: Command, args: Args) -> Args:
+    """Let a worker go for good. Raises `UsageError` for the coordinator."""
+    found = agent_named(services.reader, command.workflow_id or "", args["agent"])
+    if found.role == "coordinator":
+        raise UsageError(f"cannot retire {found.name}: a workflow needs it; replace it instead")
+    await _cut_off(services, command, args, Ending("interrupt", "pause"))
+
+    def let_go(tx: Tx) -> Args:
+        agent = _agent(tx, command, args, "retire a worker of")
+        note = _take_from(tx, agent)
+        succession.retire(tx, tx.need(Agent, agent.id), args.get("reason") or "by the user")
+        for message in tx.rows(statements.QUEUED_MESSAGES, agent_id=agent.id):
+            messages.drop(tx, message["id"])
+        _tell_of(tx, agent, f"the user retired {agent.name}{_why(args)}{note}")
+        return {"status": "retired", "agent": agent.name}
+
+    return await once(services, command, let_go)
+
+
+async def replace(services: Services, command: Command, args: Args) -> Args:
+    """Put a fresh agent in one's place, with a handover; its task goes with it."""
+    await _cut_off(services, command, args, Ending("interrupt", "pause"))
+
+    def renew(tx: Tx) -> Args:
+        agent = _agent(tx, command, args, "replace an agent of")
+        why = f"the user replaced it{_why(args)}"
+        fresh = succession.put_fresh(tx, services, agent.id, why=why)
+        _tell_of(tx, agent, f"the user replaced {agent.name} by {fresh.name}{_why(args)}")
+        return {"status": "replaced", "agent": agent.name, "by": fresh.name}
+
+    return await once(services, command, renew)
+
+
+async def _cut_off(services: Services, command: Command, args: Args, ending: Ending) -> None:
+    """End the turn that the agent is in."""
+    agent = agent_named(services.reader, command.workflow_id or "", args["agent"])
+    grace = 0.0 if args.get("force") else replacement.GRACE
+    await replacement.cut_off(services, services.turns, agent.id, ending, grace=grace)
+
+
+def _running(tx: Tx, command: Command, step: str) -> Workflow:
+    workflow = tx.need(Workflow, command.workflow_id or "")
+    need_running(workflow.state, step, name=workflow.id)
+    return workflow
+
+
+def _agent(tx: Tx, command: Command, args: Args, step: str) -> Agent:
+    return agent_named(tx, _running(tx, command, step).id, args["agent"])
+
+
+def _take_from(tx: Tx, agent: Agent) -> str:
+    """Take a worker's slot, queued turn and task from it; what to say of the task."""
+    waiting = tx.first(Turn, statements.QUEUED_TURN_OF, agent_id=agent.id)
+    if waiting is not None:
+        ai_calls.give_up(tx, waiting)
+    if agent.role != "worker":
+        return ""
+    leases.release_agent(tx, agent.id, "worker")
+    task = None if agent.task_id is None else tx.need(Task, agent.task_id)
+    if task is None or task.status != "in_progress" or has_report(task):
+        return ""
+    for message in tx.rows(statements.QUEUED_MESSAGES, agent_id=agent.id):
+        if message["sender_kind"] == "coordinator":
+            messages.drop(tx, message["id"])  # it asks for this task
+    attempts.take_from_worker(tx, task, "a person took it back")
+    changes = {"retries": task.retries + 1, "assignee": None, "implementer_id": None}
+    payload = {"key": task.key, "attempt": task.attempt, "reason": f"taken from {agent.name}"}
+    fire(tx, TASK, task.id, "retry", changes=changes, payload=payload)
+    return f"; its task {task.key} is ready again"
+
+
+def _tell(tx: Tx, workflow_id: str, body: str) -> None:
+    messages.tell_coordinator(tx, workflow_id, sender="perles", kind="system", body=body)
+
+
+def _tell_of(tx: Tx, agent: Agent, body: str) -> None:
+    """Tell the coordinator of another one: of itself it is told by its handover."""
+    if agent.role != "coordinator":
+        _tell(tx, agent.workflow_id, body)
+
+
+def _why(args: Args) -> str:
+    return f" ({args['reason']})" if args.get("reason") else ""

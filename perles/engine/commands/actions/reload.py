@@ -1,0 +1,11 @@
+"""reload: the engine takes up the configuration as it stands now."""
+
+from typing import Any
+
+from perles.engine.context import Context
+from perles.store.schema.engine import Command
+
+
+async def reload(context: Context, _command: Command, _args: dict[str, Any]) -> dict[str, Any]:
+    """Read it again. Raises `UsageError`; the old one holds on then."""
+    return {"changes": await context.reload()}

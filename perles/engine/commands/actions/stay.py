@@ -1,0 +1,12 @@
+"""stay: an engine that would end when idle serves on."""
+
+from typing import Any
+
+from perles.engine.context import Context
+from perles.store.schema.engine import Command
+
+
+async def stay(context: Context, _command: Command, _args: dict[str, Any]) -> dict[str, Any]:
+    """Nothing changes for one that stays anyway."""
+    context.stay()
+    return {}

@@ -1,0 +1,73 @@
+"""The engine as the MCP tools see it."""
+
+import time
+from typing import Any, Final
+
+from sqlalchemy import bindparam, select
+
+from perles.engine.commands.queue import Commands
+from perles.engine.context import Context
+from perles.mcp.host import Caller
+from perles.store.database import Reader, Tx
+from perles.store.events import journal
+from perles.store.schema.agents import Agent
+from perles.store.sql import Sql
+from perles.workspace.session import token_hash
+
+REJECTION_SECONDS: Final = 1.0
+"""At most one `security.rejected` in this time per workflow and status; others are counted."""
+KEPT_SECONDS: Final = 60.0
+"""How long such a count waits for the next event that tells it."""
+
+AGENT_BY_TOKEN: Final = Sql(
+    select(Agent).where(Agent.token == bindparam("token"), Agent.retired_at.is_(None))
+)
+
+
+class EngineToolHost:
+    """Knows agents by their tokens and carries out their commands."""
+
+    def __init__(self, context: Context, commands: Commands) -> None:
+        self._context = context
+        self._commands = commands
+        self._rejections: dict[tuple[str, int], tuple[float, int]] = {}
+
+    def identify(self, token: str) -> Caller | None:
+        """The agent that holds this token, if one does now."""
+        hashed = token_hash(token)
+        agent = self._context.reader.first(Agent, AGENT_BY_TOKEN, token=hashed)
+        if agent is None:
+            return None
+        return Caller(agent.workflow_id, agent.id, agent.name, agent.role)
+
+    def reader(self) -> Reader:
+        """A connection to read on, in the event loop's thread."""
+        return self._context.reader
+
+    async def command(
+        self, caller: Caller, kind: str, args: dict[str, Any], key: str | None
+    ) -> dict[str, Any]:
+        """Carry out a command for this agent; raises `PerlesError` with a text for it."""
+        return await self._commands.call(caller, kind, args, key)
+
+    def rejected(self, workflow_id: str, status: int, count: int, why: str) -> None:
+        """Record refused requests; a flood becomes one event a second, with a count."""
+        now = time.monotonic()
+        last, skipped = self._rejections.get((workflow_id, status), (-REJECTION_SECONDS, 0))
+        if now - last < REJECTION_SECONDS:
+            self._rejections[workflow_id, status] = (last, skipped + count)
+            return
+        self._forget_old(now)
+        self._rejections[workflow_id, status] = (now, 0)
+        payload = {"status": status, "why": why, "others": skipped + count - 1}
+
+        def record(tx: Tx) -> None:
+            journal.append(tx, "security.rejected", payload, workflow_id=workflow_id)
+
+        self._context.writer.post(record)
+
+    def _forget_old(self, now: float) -> None:
+        """Workflows end: what was counted of them is not kept for ever."""
+        for key, (last, _) in list(self._rejections.items()):
+            if now - last > KEPT_SECONDS:
+                del self._rejections[key]

@@ -1,0 +1,1 @@
+"""What an agent asks for by a tool: one file a kind of command."""

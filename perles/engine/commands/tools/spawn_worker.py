@@ -1,0 +1,97 @@
+"""spawn_worker: one more worker, as far as the limits allow."""
+
+from typing import Any, Final
+
+from sqlalchemy import func, select
+
+from perles.agents.builtin.words import NEVER
+from perles.domain.errors import PerlesError, ToolError
+from perles.domain.provider_choice import label, split_choice, worker_for
+from perles.domain.states import AGENT
+from perles.engine.commands.base import ToolCall
+from perles.engine.resources import leases, worker_slots
+from perles.engine.team.spawn import add_agent
+from perles.store import statements
+from perles.store.schema.agents import Agent
+from perles.store.schema.tasks import Task
+from perles.store.sql import WORKFLOW_ID, Sql
+from perles.store.transition import fire
+
+COUNT_WORKERS_EVER: Final = Sql(
+    select(func.count())
+    .select_from(Agent)
+    .where(Agent.workflow_id == WORKFLOW_ID, Agent.role == "worker")
+)
+
+
+def handle(call: ToolCall) -> dict[str, Any]:
+    """Add worker-N. Raises `ToolError` that names the limit which is reached."""
+    tx, workflow = call.tx, call.workflow
+    kind = _kind(call)
+    provider, model = split_choice(kind)
+    try:
+        call.context.provider(provider, "worker", workflow)
+    except PerlesError as error:
+        raise ToolError(f"{NEVER} a worker of {kind}: {error}") from error
+    live = tx.value(statements.COUNT_LIVE_WORKERS, workflow_id=workflow.id)
+    if live >= workflow.max_workers and not _make_room(call, kind):
+        raise ToolError(
+            f"cannot spawn a worker: {live} of {workflow.max_workers} workers of this workflow "
+            "live; go on with those"
+        )
+    policy = call.context.config.resource_policy
+    worker_slots.need_worker_slot(tx, policy, workflow, live)
+    number = tx.value(COUNT_WORKERS_EVER, workflow_id=workflow.id) + 1
+    session = call.context.paths.found(workflow.session_dir or "")
+    agent_type = call.args.get("agent_type") or ""
+    worker = add_agent(
+        tx,
+        workflow,
+        f"worker-{number}",
+        "worker",
+        session,
+        agent_type,
+        provider=provider,
+        model=model,
+    )
+    leases.acquire(tx, "worker", policy.max_workers, workflow.id, worker.id)
+    worker_slots.leave_worker_line(tx, workflow.id)
+    return {"worker_id": worker.name, "provider": kind}
+
+
+def _kind(call: ToolCall) -> str:
+    """The kind of worker that is asked for: the workflow's own, or one that a task names."""
+    workflow = call.workflow
+    default = label(workflow.worker_provider or workflow.provider, workflow.worker_model)
+    wanted = call.args.get("provider")
+    if wanted is None:
+        return default
+    kinds = {default}
+    for task in call.tx.all(Task, statements.TASKS_OF, workflow_id=workflow.id):
+        kinds.add(
+            worker_for(
+                run=task.run, worker=task.worker, coordinator=workflow.provider, default=default
+            )
+        )
+    if wanted not in kinds:
+        raise ToolError(
+            f"cannot spawn a worker of {wanted[:80]!r}: this workflow's are "
+            f"{', '.join(sorted(kinds))}"
+        )
+    return str(wanted)
+
+
+def _make_room(call: ToolCall, kind: str) -> bool:
+    """Retire a worker of another kind that has nothing to do; whether there was one."""
+    tx = call.tx
+    for agent in tx.all(Agent, statements.AGENTS_OF, workflow_id=call.workflow.id):
+        live = agent.role == "worker" and agent.status in ("ready", "working")
+        busy = agent.phase != "idle" or agent.task_id is not None
+        if not live or busy or label(agent.provider, agent.model) == kind:
+            continue
+        if tx.rows(statements.QUEUED_MESSAGES, agent_id=agent.id):
+            continue
+        fire(tx, AGENT, agent.id, "retire", changes={"retired_at": tx.now})
+        leases.release_agent(tx, agent.id, "worker")
+        return True
+    return False

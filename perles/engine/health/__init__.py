@@ -1,0 +1,1 @@
+"""Who waits, who works and who is stuck; and the steps that help."""

@@ -1,0 +1,1 @@
+"""After a crash: what became of turns and processes."""

@@ -1,0 +1,1 @@
+"""Limits: slots, workers, AI calls, ports and budgets, and who is next."""

@@ -1,0 +1,1 @@
+"""What listens to the journal inside the engine."""

@@ -1,0 +1,1 @@
+"""The life of workflows: started, paused, resumed, ended."""

@@ -1,0 +1,1 @@
+"""The agents of a workflow: added, reminded, handed over to fresh ones."""

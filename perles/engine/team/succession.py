@@ -1,0 +1,145 @@
+"""Succession: an agent without a turn is retired, a fresh one takes its place with a handover.
+
+The fresh one has a name of its own (coordinator-2, worker-N), a new process and
+no memory: what it must know comes as its first message. What was queued for the
+old one waits for it, its task and its lease are its own from then on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from perles.domain.errors import WrongStateError
+from perles.domain.machine import need_running
+from perles.domain.states import AGENT, PHASE
+from perles.engine.resources import leases
+from perles.engine.team.spawn import add_agent
+from perles.fabric import messages
+from perles.store import statements
+from perles.store.database import Tx
+from perles.store.events import journal
+from perles.store.schema.agents import Agent, Message
+from perles.store.schema.tasks import Task
+from perles.store.schema.workflows import Workflow
+from perles.store.transition import fire
+from perles.tasks import last_words
+from perles.tasks.briefs import task_brief
+from perles.tasks.handover import handover
+
+if TYPE_CHECKING:
+    from perles.engine.context import Context
+
+_PHASES: Final = {
+    "idle": (),
+    "implementing": ("implement",),
+    "awaiting_review": ("implement", "report"),
+    "addressing_feedback": ("implement", "report", "deny"),
+    "committing": ("implement", "report", "approve"),
+    "reviewing": ("review",),
+}
+"""The edges that bring a fresh worker to where the old one stood."""
+
+
+def put_fresh(tx: Tx, context: Context, agent_id: int, *, why: str) -> Agent:
+    """Retire an agent that has no turn, and spawn the one that goes on; that one.
+
+    Raises `WrongStateError` when it works, is retired, or its workflow does not run.
+    """
+    old = tx.need(Agent, agent_id)
+    workflow = tx.need(Workflow, old.workflow_id)
+    need_running(workflow.state, "replace an agent of", name=workflow.id)
+    if old.status == "working":
+        raise WrongStateError("agent", old.name, old.status, "replace")
+    words = last_words.last_words(tx, old)
+    waiting = tx.all(Message, statements.QUEUED_MESSAGES, agent_id=old.id)
+    phase, task_id = old.phase, old.task_id
+    retire(tx, old, why)
+    fresh = _spawn(tx, context, workflow, old)
+    body = handover(tx, old, why, last_words=words)
+    messages.post(tx, fresh, sender="perles", kind="system", body=body)
+    for message in waiting:
+        messages.drop(tx, message.id)
+        tx.insert(
+            Message,
+            agent_id=fresh.id,
+            sender=message.sender,
+            sender_kind=message.sender_kind,
+            body=message.body,
+            status="queued",
+        )
+    if task_id is not None:
+        _take_over_task(tx, context, old, fresh, task_id, phase, waiting)
+    return tx.need(Agent, fresh.id)
+
+
+def retire(tx: Tx, old: Agent, why: str) -> None:
+    """Let an agent without a turn go for good; its lease and its messages are its caller's."""
+    if old.phase != "idle":
+        fire(tx, PHASE, old.id, "cancel", payload={"instead_of": old.name})
+    payload = {"name": old.name, "why": why}
+    fire(tx, AGENT, old.id, "retire", changes={"retired_at": tx.now}, payload=payload)
+    tx.update(Agent, old.id, task_id=None)
+
+
+def _spawn(tx: Tx, context: Context, workflow: Workflow, old: Agent) -> Agent:
+    count = sum(
+        agent.role == old.role
+        for agent in tx.all(Agent, statements.AGENTS_OF, workflow_id=workflow.id)
+    )
+    session = context.paths.found(workflow.session_dir or "")
+    name = f"{old.role}-{count + 1}"
+    fresh = add_agent(
+        tx,
+        workflow,
+        name,
+        old.role,
+        session,
+        old.agent_type,
+        provider=old.provider,
+        model=old.model,
+    )
+    if old.role == "worker" and not leases.hand_on(tx, "worker", old.id, fresh.id):
+        limit = context.config.resource_policy.max_workers
+        leases.acquire(tx, "worker", limit, workflow.id, fresh.id)
+    if old.role == "coordinator":
+        journal.append(
+            tx,
+            "coordinator.replaced",
+            {"old": old.name, "new": name},
+            workflow_id=workflow.id,
+            agent_id=fresh.id,
+        )
+    return tx.need(Agent, fresh.id)
+
+
+def _take_over_task(
+    tx: Tx,
+    context: Context,
+    old: Agent,
+    fresh: Agent,
+    task_id: int,
+    phase: str,
+    waiting: list[Message],
+) -> None:
+    """The task is the fresh worker's, in the same attempt: nobody's retries are used up."""
+    task = tx.need(Task, task_id)
+    tx.update(Agent, fresh.id, task_id=task.id)
+    for trigger in _PHASES[phase]:
+        fire(tx, PHASE, fresh.id, trigger, payload={"instead_of": old.name})
+    if task.implementer_id == old.id:
+        tx.update(Task, task.id, implementer_id=fresh.id, assignee=fresh.name)
+    if task.reviewer_id == old.id:
+        tx.update(Task, task.id, reviewer_id=fresh.id)
+    journal.append(
+        tx,
+        "task.assigned",
+        {"key": task.key, "worker": fresh.name, "attempt": task.attempt, "instead_of": old.name},
+        workflow_id=task.workflow_id,
+        agent_id=fresh.id,
+        task_id=task.id,
+    )
+    brief = task_brief(tx, task, attempt=task.attempt)
+    workflow = tx.need(Workflow, task.workflow_id)
+    body = context.provider(fresh.provider, fresh.role, workflow).task_message(brief)
+    if task.status == "in_progress" and body not in [message.body for message in waiting]:
+        messages.post(tx, fresh, sender="perles", kind="coordinator", body=body)

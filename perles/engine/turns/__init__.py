@@ -1,0 +1,1 @@
+"""Turns: from queued messages to a process, its output and its outcome."""

@@ -1,0 +1,164 @@
+"""A turn whose process may live: what the engine knows of it beside its row."""
+
+import asyncio
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from perles.agents import bounds
+from perles.agents.builtin.provider import TextParser
+from perles.agents.clis.session_log import SessionReader
+from perles.agents.provider import Outcome, Parser, Provider, computes, silent_seconds
+from perles.config.model import ResourcePolicy
+from perles.engine.context import Context
+from perles.engine.resources.allowance import Allowance
+from perles.engine.turns import session_files
+from perles.engine.turns.ending import Ending
+from perles.engine.turns.unanswered_calls import Listening, Unanswered
+from perles.executor.local.identity import Identity, is_known
+from perles.executor.local.launcher import TurnFiles
+from perles.executor.local.output import Batch
+from perles.executor.local.output_file import Source
+from perles.store.events import journal
+from perles.store.schema.agents import Agent, Turn
+
+
+@dataclass(slots=True, eq=False)
+class LiveTurn:
+    """A turn whose process may live.
+
+    `ending` says how it is to end when we end it, `verdict` why, where its agent
+    is to be blamed. `pending` was read and is not in the journal yet.
+    `ended_unserved` says that its process ended while no engine ran.
+    `silent` is for how many seconds its CLI may print nothing although it is well. One that
+    `is_broken` raised what nobody expected: no more of it is read.
+    """
+
+    turn_id: int
+    workflow_id: str
+    agent_id: int
+    agent: str
+    role: str
+    number: int
+    files: TurnFiles
+    source: Source
+    parser: Parser
+    policy: Callable[[], ResourcePolicy]
+    offset: int = 0
+    identity: Identity | None = None
+    ending: Ending | None = None
+    verdict: Outcome | None = None
+    pending: Batch | None = None
+    has_mcp: bool = True
+    silent: float = 0.0
+    computes: bool = False
+    session_id: str | None = None
+    log: SessionReader | None = None
+    log_due_at: float = -math.inf
+    is_child: bool = False
+    is_watched: bool = False
+    is_broken: bool = False
+    troubled: bool = False
+    written: int = -1
+    heard_at: float = 0.0
+    checked_at: float = -math.inf
+    ended_unserved: bool = False
+    unanswered: Unanswered = field(default_factory=Unanswered)
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    output: Allowance = field(default_factory=Allowance.output)
+    calls: Allowance = field(default_factory=Allowance.calls)
+
+    @classmethod
+    def of(
+        cls,
+        turn: Turn,
+        agent: Agent,
+        provider: Provider,
+        context: Context,
+        environ: Mapping[str, str] | None = None,
+    ) -> "LiveTurn":
+        """The turn of a row, to be read on from where its output was read to.
+
+        Its parser is told again what it was told before: it may need to know. `environ`
+        tells where its CLI keeps its sessions; without it their files are not read.
+        """
+        base = journal.decode(turn.session_base) if turn.session_base else {}
+        before = base.get("totals")
+        if before is None:
+            before = journal.decode(agent.session_totals)
+        parser = provider.parser(before)
+        text_only = provider.prints_text_only
+        made = cls._of_rows(turn, agent, parser, context, text_only=text_only)
+        if not text_only and turn.stdout_offset:
+            listening = Listening(parser, made.unanswered)
+            made.source.replay(turn.stdout_offset, listening, made.identity)
+        made.has_mcp = provider.has_mcp
+        made.silent, made.computes = silent_seconds(provider), computes(provider)
+        made.log = session_files.reader(provider, environ, base)
+        return made
+
+    @classmethod
+    def broken(cls, turn: Turn, agent: Agent, context: Context) -> "LiveTurn":
+        """The turn of a row that cannot be read on: to be ended, and no more."""
+        made = cls._of_rows(turn, agent, TextParser(), context, text_only=True)
+        made.is_broken = True
+        return made
+
+    @classmethod
+    def _of_rows(
+        cls,
+        turn: Turn,
+        agent: Agent,
+        parser: Parser,
+        context: Context,
+        *,
+        text_only: bool,
+    ) -> "LiveTurn":
+        files = TurnFiles.at(context.paths.found(turn.stdout_path))
+        identity = None
+        if turn.pid is not None and turn.start_ticks is not None and turn.boot_id is not None:
+            identity = Identity(turn.pid, turn.start_ticks, turn.boot_id)
+        return cls(
+            turn_id=turn.id,
+            workflow_id=turn.workflow_id,
+            agent_id=agent.id,
+            agent=agent.name,
+            role=agent.role,
+            number=turn.number,
+            files=files,
+            source=Source(files.stdout, text_only=text_only),
+            parser=parser,
+            policy=context.policy,
+            offset=turn.stdout_offset,
+            identity=identity,
+            session_id=agent.provider_session_id,
+        )
+
+    @property
+    def marker(self) -> str:
+        """What every process of this turn carries in its environment."""
+        return f"PERLES_TURN={self.workflow_id}/{self.turn_id}"
+
+    def sessions(self) -> list[int]:
+        """The number of the process's session, as long as it can be no other's."""
+        return [self.identity.pid] if self.identity and is_known(self.identity) else []
+
+    def since(self) -> int:
+        """The tick before which no process of this turn was started."""
+        if self.identity is None or not is_known(self.identity):
+            return 0
+        return self.identity.start_ticks
+
+    def has_grown(self) -> bool:
+        """Whether there is output to read, or the file is not the one it was."""
+        return self.source.size(self.identity) != self.offset
+
+    def outcome(self, code: int | None, complaint: str) -> Outcome:
+        """How the turn ended, as its parser understood it."""
+        return bounds.outcome(self.parser.outcome(code, complaint))
+
+    def read(self, *, ended: bool) -> Batch:
+        """What the process printed since the last time."""
+        parser = Listening(self.parser, self.unanswered)
+        return self.source.read(self.offset, parser, self.identity, ended=ended)

@@ -1,0 +1,256 @@
+"""What a turn's output and end mean: for the turn, its messages, its agent and its workflow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import bindparam, func, select
+
+from perles.agents.provider import Outcome
+from perles.domain.provider_choice import BUILTIN
+from perles.domain.quoting import quoted
+from perles.domain.states import AGENT, TURN
+from perles.engine import crash_points
+from perles.engine.bulkhead import UNHANDLED, has_failed_so_again
+from perles.engine.end_request import request_end
+from perles.engine.resources import provider_holds, worker_slots
+from perles.engine.resources.allowance import tell_left_out
+from perles.engine.resources.leases import release_agent
+from perles.engine.team import enforcement
+from perles.engine.turns import missed_report
+from perles.engine.turns.ending import Ending
+from perles.engine.turns.ingest import about_turn, apply_batch
+from perles.engine.turns.retries import HOPELESS, LIMITS, LOST_SESSIONS, explained, setback
+from perles.engine.turns.unanswered_calls import UNSERVED
+from perles.executor.local.output import Batch
+from perles.fabric import messages
+from perles.store import statements
+from perles.store.database import Tx
+from perles.store.schema.agents import Agent, Message, Turn
+from perles.store.schema.workflows import Workflow
+from perles.store.sql import Sql
+from perles.store.transition import fire
+from perles.tasks import reports
+
+if TYPE_CHECKING:
+    from perles.engine.context import Context
+    from perles.engine.turns.live import LiveTurn
+
+MAX_COORDINATOR_FAILURES: Final = 3
+"""Turns in a row that may fail before the workflow does."""
+MAX_LOST: Final = 5
+"""Turns in a row that may be lost: whatever kills them would kill the next one, too."""
+MAX_TOLD: Final = 500
+"""Characters of an error that an agent is told."""
+LOST: Final = Outcome(False, "lost", "the turn was cut off and nobody knows how it ended")
+
+FAILED_COORDINATORS: Final = Sql(
+    select(Agent)
+    .join(Workflow, Workflow.id == Agent.workflow_id)
+    .where(
+        Workflow.state == "running",
+        Agent.role == "coordinator",
+        Agent.status == "failed",
+        # One that failed in the future did so before the clock was set back.
+        (Agent.updated_at < bindparam("before")) | (Agent.updated_at > bindparam("now")),
+    )
+)
+COUNT_DELIVERED: Final = Sql(
+    select(func.count())
+    .select_from(Message)
+    .where(Message.turn_id == bindparam("turn_id"), Message.status == "delivered")
+)
+
+
+def conclude(
+    tx: Tx,
+    context: Context,
+    live: LiveTurn,
+    ending: Ending,
+    outcome: Outcome,
+    *,
+    exit_code: int | None,
+    last: Batch | None,
+) -> None:
+    """Apply the end of a turn, with the last of its output, in one transaction.
+
+    A turn that is closed already is left alone: its result was applied.
+    """
+    turn = tx.need(Turn, live.turn_id)
+    if turn.status not in ("starting", "running"):
+        return
+    outcome = _told(tx, live, outcome)
+    if last is not None and (last.events or last.offset != turn.stdout_offset):
+        apply_batch(tx, live, last)
+    tell_left_out(tx, (live.output, live.calls), about_turn(live))
+    if ending.turn == "succeed" and not live.has_mcp:
+        reports.by_text(tx, tx.need(Agent, live.agent_id), outcome.text)
+    if ending.turn != "interrupt":
+        missed_report.by_output(tx, tx.need(Agent, live.agent_id), live)
+    agent = tx.need(Agent, live.agent_id)
+    ending, outcome = _judged(tx, live, agent, ending, outcome, exit_code)
+    error = explained(agent.provider, outcome) if ending.turn != "interrupt" else None
+    fire(
+        tx,
+        TURN,
+        live.turn_id,
+        ending.turn,
+        changes={
+            "exit_code": exit_code,
+            "outcome": ending.turn,
+            "error_class": outcome.error_class if error else None,
+            "error": error,
+            "ended_at": tx.now,
+        },
+        payload={"number": turn.number, "exit_code": exit_code, "error": error},
+    )
+    release_agent(tx, agent.id, "ai_call")
+    if error and error.startswith(UNHANDLED) and has_failed_so_again(tx, live.workflow_id):
+        request_end(tx, tx.need(Workflow, live.workflow_id), "fail", error)
+    back = setback(tx, live, agent, outcome) if ending.agent == "turn_failed" else None
+    again = _settle_messages(tx, agent, live.turn_id, ending, retry=back is not None)
+    if again and _may_have_worked(ending, outcome):
+        _tell_of_loss(tx, agent, turn.number, outcome)
+    if ending.turn == "succeed":
+        provider_holds.succeeded(tx, agent, turn)
+    if agent.role == "coordinator" and ending.turn == "succeed":
+        worker_slots.settle_offer(tx, agent)
+    if agent.status == "working" and back is not None:
+        fire(tx, AGENT, agent.id, "turn_ended", changes=back.changes)
+    elif agent.status == "working":
+        _settle_agent(tx, agent, ending, outcome, error)
+    if ending.turn == "succeed":
+        enforcement.look_at_worker(tx, context, tx.need(Agent, agent.id), outcome.text)
+    enforcement.look_at_workflow(tx, live.workflow_id, turn, outcome.text)
+    crash_points.at("outcome.before-commit")
+
+
+def _told(tx: Tx, live: LiveTurn, outcome: Outcome) -> Outcome:
+    """The outcome without the secrets that its agent printed."""
+    if outcome is LOST:
+        return outcome
+    error, text = tx.secrets.mask(tx, live.workflow_id, (outcome.error, outcome.text))
+    return replace(outcome, error=error, text=text)
+
+
+def _judged(
+    tx: Tx, live: LiveTurn, agent: Agent, ending: Ending, outcome: Outcome, code: int | None
+) -> tuple[Ending, Outcome]:
+    """How the turn ended, after what it did and what became of those before it."""
+    if _was_unserved(tx, live, agent, ending, outcome):
+        ending, outcome = Ending("lose", "turn_ended"), UNSERVED
+    elif ending.turn == "succeed" and enforcement.owes_report(tx, agent):
+        silent = enforcement.failure(agent, outcome)
+        ending, outcome = (ending, outcome) if silent is None else (Ending.of(silent), silent)
+    if ending == Ending("interrupt", "stop") and _ended_well(tx, live, agent, outcome, code):
+        ending = Ending("succeed", "stop")
+    if outcome in (LOST, UNSERVED) and _lost_too_often(tx, agent):
+        ending = Ending("fail", "turn_failed")
+        outcome = Outcome(False, "lost", f"it was cut off {MAX_LOST} times in a row")
+    if ending.agent == "turn_failed" and _has_reported(tx, agent, live.turn_id):
+        ending = Ending(ending.turn, "turn_ended")
+    return ending, outcome
+
+
+def _settle_agent(
+    tx: Tx, agent: Agent, ending: Ending, outcome: Outcome, error: str | None
+) -> None:
+    """Count failures in a row, and tell whoever must act on one."""
+    failures = agent.failures + 1 if ending.turn in ("fail", "time_out") else 0
+    failures = agent.failures if ending.turn == "lose" else failures
+    fire(tx, AGENT, agent.id, ending.agent, changes={"failures": failures, "holds": 0})
+    if ending.agent != "turn_failed":
+        return
+    if outcome.error_class in HOPELESS:
+        failures = MAX_COORDINATOR_FAILURES
+    _tell_of_failure(tx, agent, failures, error or "its process is gone")
+
+
+def _was_unserved(tx: Tx, live: LiveTurn, agent: Agent, ending: Ending, outcome: Outcome) -> bool:
+    """Whether the turn left its work undone for want of an engine alone.
+
+    A command of a task is not run twice for that: nobody said that it may be.
+    """
+    if agent.provider == BUILTIN or not unserved(live, ending.turn, outcome):
+        return False
+    return agent.role == "coordinator" or enforcement.owes_report(tx, agent)
+
+
+def _ended_well(tx: Tx, live: LiveTurn, agent: Agent, outcome: Outcome, code: int | None) -> bool:
+    """Whether a worker had done its work and ended by itself when its workflow ended."""
+    return code == 0 and outcome.succeeded and _has_reported(tx, agent, live.turn_id)
+
+
+def _has_reported(tx: Tx, agent: Agent, turn_id: int) -> bool:
+    """Whether a worker did what this turn was for: a report settles its messages."""
+    return agent.role == "worker" and not tx.value(COUNT_DELIVERED, turn_id=turn_id)
+
+
+def _settle_messages(tx: Tx, agent: Agent, turn_id: int, ending: Ending, *, retry: bool) -> bool:
+    """Messages of a turn that was cut off wait again; whether there are such."""
+    cut_off = ending.turn in ("interrupt", "lose")
+    retried = agent.role == "coordinator" and ending.turn in ("fail", "time_out")
+    again = cut_off or retried or retry
+    status = "queued" if again else "done"
+    settled = tx.run(statements.SETTLE_MESSAGES, turn_id_=turn_id, status_=status, now_=tx.now)
+    return again and settled > 0
+
+
+def _lost_too_often(tx: Tx, agent: Agent) -> bool:
+    """Whether all of the agent's latest turns were lost, before this one."""
+    rows = tx.rows(statements.LATEST_ENDED_TURNS, agent_id=agent.id, limit=MAX_LOST - 1)
+    return len(rows) == MAX_LOST - 1 and all(row["error_class"] == "lost" for row in rows)
+
+
+def _may_have_worked(ending: Ending, outcome: Outcome) -> bool:
+    """Whether a turn that did not end well, and is tried again, may have done something before.
+
+    Whoever waits out a limit has not, and a fresh session is told more.
+    """
+    failed = ending.turn in ("fail", "time_out")
+    return outcome.error_class == "lost" or (
+        failed and outcome.error_class not in LIMITS | LOST_SESSIONS
+    )
+
+
+def _tell_of_loss(tx: Tx, agent: Agent, number: int, outcome: Outcome) -> None:
+    """Say why the messages come again: the session may have seen them, and acted on them."""
+    how = f"turn {number} was cut off and nobody knows how far it came"
+    if outcome is not LOST:
+        error = quoted((outcome.error or "")[:MAX_TOLD])
+        how = f"turn {number} failed:\n{error}\nNobody knows how far it came"
+    again = "what it was asked is asked again here: look first at what is done already"
+    messages.post(tx, agent, sender="perles", kind="system", body=f"{how}; {again}")
+
+
+def _tell_of_failure(tx: Tx, agent: Agent, failures: int, error: str) -> None:
+    if agent.role == "worker":
+        release_agent(tx, agent.id, "worker")
+        messages.tell_coordinator(
+            tx,
+            agent.workflow_id,
+            sender="perles",
+            kind="system",
+            body=f"the turn of {agent.name} failed:\n{quoted(error)}",
+        )
+    elif failures >= MAX_COORDINATOR_FAILURES:
+        times = f"{agent.failures + 1} times in a row" if agent.failures else "at its first try"
+        reason = f"the coordinator failed {times}: {error}"
+        request_end(tx, tx.need(Workflow, agent.workflow_id), "fail", reason)
+
+
+def retry_coordinators(tx: Tx, due_before: str) -> int:
+    """Make coordinators ready again that failed before then; how many."""
+    failed = tx.all(Agent, FAILED_COORDINATORS, before=due_before, now=tx.now)
+    for agent in failed:
+        fire(tx, AGENT, agent.id, "retry", payload={"failures": agent.failures})
+    return len(failed)
+
+
+def unserved(live: LiveTurn, how: str, outcome: Outcome) -> bool:
+    """Whether a turn that ended by itself was of no use for want of an engine alone."""
+    if how == "succeed":
+        return live.unanswered.calls > 0
+    hindered = live.unanswered.calls > 0 or live.ended_unserved
+    return how == "fail" and outcome.error_class == "crashed" and hindered

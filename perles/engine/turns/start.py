@@ -1,0 +1,180 @@
+"""How a turn begins: the transactions up to its process, and what the provider is told."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import bindparam, delete, update
+
+from perles.agents import bounds
+from perles.agents.clis.session_log import encoded
+from perles.agents.prompts import system_prompt
+from perles.agents.provider import Letter, Provider, TurnContext
+from perles.domain.states import AGENT, TURN
+from perles.engine import crash_points
+from perles.engine.context import Context
+from perles.engine.resources import ai_calls, budgets, provider_holds
+from perles.engine.turns import queue
+from perles.executor.local.identity import Identity
+from perles.store import statements
+from perles.store.database import Tx
+from perles.store.events import journal
+from perles.store.schema.agents import Agent, Message, ProviderHold, Turn
+from perles.store.schema.tasks import Task
+from perles.store.schema.workflows import Workflow
+from perles.store.sql import Sql
+from perles.store.transition import fire
+from perles.workspace.session import agent_folder, new_token, read_token, token_hash
+
+MARK_DELIVERED: Final = Sql(
+    update(Message)
+    .where(Message.agent_id == bindparam("agent_id_"), Message.status == "queued")
+    .values(status="delivered", turn_id=bindparam("turn_id_"), updated_at=bindparam("now_"))
+)
+DROP_PAST_HOLD: Final = Sql(
+    delete(ProviderHold).where(
+        ProviderHold.provider == bindparam("provider_"), ProviderHold.until <= bindparam("now_")
+    )
+)
+
+
+def begin(
+    tx: Tx,
+    context: Context,
+    agent_id: int,
+    base: Mapping[str, Any] | None = None,
+    token: str | None = None,
+) -> tuple[Turn, Workflow] | None:
+    """Commit a turn for the agent's queued messages; None when there is nothing to do any more.
+
+    `base` is what its session had used before, as far as that is known, `token` what
+    `kept_token` found.
+    """
+    agent = tx.need(Agent, agent_id)
+    workflow = tx.need(Workflow, agent.workflow_id)
+    messages = tx.all(Message, statements.QUEUED_MESSAGES, agent_id=agent_id)
+    if not _may_begin(agent, workflow, messages):
+        return None
+    assert workflow.session_dir is not None
+    if provider_holds.forbids(tx, agent):
+        return None
+    reserved = ai_calls.take(tx, context, workflow, agent)
+    if reserved is None:
+        return None
+    if token is not None and token != agent.token:
+        tx.update(Agent, agent.id, token=token)
+    letters = [Letter(item.sender, item.sender_kind, item.body) for item in messages]
+    changes = {
+        "prompt": context.provider(agent.provider, agent.role, workflow).prompt(letters),
+        "tokens_reserved": reserved.tokens,
+        "cost_reserved": reserved.cost,
+    }
+    if base is not None and base["session"] == agent.provider_session_id:
+        changes["session_base"] = encoded(base)
+    turn = _deliver(tx, workflow, agent, len(messages), changes)
+    crash_points.at("begin.before-commit")
+    return turn, workflow
+
+
+def refused(tx: Tx, agent_id: int) -> Turn | None:
+    """Commit a turn that cannot be prepared, for whoever ends it; None where there is none."""
+    agent = tx.need(Agent, agent_id)
+    workflow = tx.need(Workflow, agent.workflow_id)
+    messages = tx.all(Message, statements.QUEUED_MESSAGES, agent_id=agent_id)
+    if not _may_begin(agent, workflow, messages):
+        return None
+    return _deliver(tx, workflow, agent, len(messages), {})
+
+
+def _may_begin(agent: Agent, workflow: Workflow, messages: Sequence[Message]) -> bool:
+    return agent.status == "ready" and workflow.state == "running" and bool(messages)
+
+
+def _deliver(
+    tx: Tx, workflow: Workflow, agent: Agent, messages: int, changes: Mapping[str, Any]
+) -> Turn:
+    """The agent's turn, started, with all its messages in it."""
+    turn_id, agent_id = queue.next_turn(tx, workflow, agent), agent.id
+    number = tx.need(Turn, turn_id).number
+    payload = {"number": number, "messages": messages}
+    fire(tx, TURN, turn_id, "start", changes=changes, payload=payload)
+    if agent.held_until is not None:
+        tx.update(Agent, agent_id, held_until=None)
+        tx.run(DROP_PAST_HOLD, provider_=agent.provider, now_=tx.now)
+    tx.run(MARK_DELIVERED, agent_id_=agent_id, turn_id_=turn_id, now_=tx.now)
+    fire(tx, AGENT, agent_id, "deliver", payload={"turn": number})
+    return tx.need(Turn, turn_id)
+
+
+def running(tx: Tx, turn_id: int, identity: Identity) -> None:
+    """Commit that the turn's process was started, and which it is."""
+    changes = {
+        "pid": identity.pid,
+        "start_ticks": identity.start_ticks,
+        "boot_id": identity.boot_id,
+        "started_at": tx.now,
+    }
+    fire(tx, TURN, turn_id, "run", changes=changes, payload={"pid": identity.pid})
+    _tell_ready(tx, turn_id)
+    crash_points.at("running.before-commit")
+
+
+def ran(tx: Tx, turn_id: int) -> None:
+    """Commit that the turn's process was started and has ended: it left its exit status."""
+    if tx.need(Turn, turn_id).status == "starting":
+        fire(tx, TURN, turn_id, "run", changes={"started_at": tx.now}, payload={"pid": None})
+        _tell_ready(tx, turn_id)
+
+
+def _tell_ready(tx: Tx, turn_id: int) -> None:
+    """A coordinator whose first process runs is ready; workers say so themselves."""
+    turn = tx.need(Turn, turn_id)
+    if turn.number == 1 and tx.need(Agent, turn.agent_id).role == "coordinator":
+        about = {"agent_id": turn.agent_id, "turn_id": turn_id}
+        journal.append(tx, "coordinator.ready", {}, workflow_id=turn.workflow_id, **about)
+
+
+def kept_token(context: Context, agent: Agent) -> str | None:
+    """The hash of the token that the agent can be told: of a new one where its file is gone.
+
+    None where the workflow has not begun. Raises `OSError`.
+    """
+    session = context.reader.need(Workflow, agent.workflow_id).session_dir
+    if session is None:
+        return None
+    folder = context.paths.found(session)
+    try:
+        if token_hash(read_token(folder, agent.name)) == agent.token:
+            return agent.token
+    except OSError:
+        pass  # somebody deleted its folder, or put something else in the place of its token
+    return new_token(folder, agent.name)
+
+
+def turn_context(
+    context: Context, provider: Provider, turn: Turn, agent: Agent, workflow: Workflow
+) -> TurnContext:
+    """What the provider may use to launch the turn."""
+    session = context.paths.found(workflow.session_dir or "")
+    task = None if agent.task_id is None else context.reader.get(Task, agent.task_id)
+    role = system_prompt(
+        agent.role, agent=agent.name, work_dir=workflow.work_dir, has_mcp=provider.has_mcp
+    )
+    return TurnContext(
+        workflow_id=workflow.id,
+        agent=agent.name,
+        role=agent.role,
+        number=turn.number,
+        model=agent.model,
+        work_dir=Path(workflow.work_dir),
+        folder=agent_folder(session, agent.name),
+        prompt=turn.prompt,
+        mcp_url=f"http://127.0.0.1:{workflow.mcp_port}/mcp",
+        token=read_token(session, agent.name),
+        session_id=bounds.session_id(agent.provider_session_id),
+        system_prompt=role,
+        environ=context.environ_of(workflow),
+        usd_left=budgets.usd_left(context.reader, context.policy(), workflow),
+        task=None if task is None else task.key,
+        variables={} if task is None else journal.decode(task.env),
+    )

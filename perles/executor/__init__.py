@@ -1,0 +1,1 @@
+"""Where agents' processes run."""

@@ -1,0 +1,1 @@
+"""Agents' processes on this machine: started, known again, read and ended."""

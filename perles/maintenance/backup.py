@@ -1,0 +1,135 @@
+"""Copy the live database, online, to a file that appears only whole and verified."""
+
+import os
+import stat
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from perles.config.home import Paths
+from perles.domain.clock import Clock, SystemClock
+from perles.domain.errors import DatabaseError
+from perles.domain.text import clean, cut
+from perles.store.sqlite.driver import dbapi, open_readonly
+from perles.store.sqlite.errors import database_errors
+
+PATIENCE: Final = 30.0
+"""Seconds in a row that the copy may find one of the two files locked."""
+_STAMP: Final = "%Y%m%dT%H%M%S%fZ"
+
+
+def backup(source: Path, target: Path) -> None:
+    """Copy `source` to `target`. Raises `DatabaseError` in one clear line; no half file is left."""
+    refuse(source, target)
+    half = target.with_name(f".perles-{os.getpid()}.part")
+    try:
+        os.close(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        try:
+            with database_errors(target):
+                _copy(source, half)
+            half.replace(target)
+        finally:
+            half.unlink(missing_ok=True)
+    except OSError as error:
+        raise DatabaseError(
+            f"cannot write backup {cut(clean(str(target)), 80)}: {error.strerror}; "
+            "give another FILE or free some space"
+        ) from error
+
+
+def backup_in_home(paths: Paths, *, keep: int = 0, clock: Clock | None = None) -> Path:
+    """A backup with its time in its name in the home's own folder; the newest `keep` stay."""
+    folder = paths.root / "backups"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    target = folder / f"perles-{(clock or SystemClock()).now():{_STAMP}}.db"
+    backup(paths.database_path(), target)
+    if keep:
+        for old in backups(paths)[:-keep]:
+            old.unlink(missing_ok=True)
+    return target
+
+
+def backups(paths: Paths) -> list[Path]:
+    """The backups in the home's own folder, the oldest first."""
+    return sorted((paths.root / "backups").glob("perles-*Z.db"))
+
+
+def time_of(path: Path) -> datetime | None:
+    """When such a backup was made, by its name."""
+    try:
+        found = datetime.strptime(path.stem.removeprefix("perles-"), _STAMP)
+    except ValueError:
+        return None
+    return found.replace(tzinfo=UTC)
+
+
+def refuse(source: Path, target: Path) -> None:
+    """Raise `DatabaseError` where `target` is the live database, or something that is no backup."""
+    live = [Path(f"{source}{end}") for end in ("", "-wal", "-shm", ".lock", ".maintenance.lock")]
+    found = os.path.realpath(target)
+    if any(os.path.realpath(path) == found or _is_same(path, target) for path in live):
+        raise DatabaseError(
+            f"cannot write backup {target}: that is the live database; name another"
+        )
+    if os.path.lexists(target) and not _is_backup(target):
+        raise DatabaseError(
+            f"cannot write backup {target}: something that is no backup is there; name another"
+        )
+
+
+def _is_same(path: Path, target: Path) -> bool:
+    """Whether both are one file, by a hard link or under two names of a folder."""
+    try:
+        return path.samefile(target)
+    except OSError:
+        return False  # one of them is not there
+
+
+def _is_backup(target: Path) -> bool:
+    """Whether a regular file holds a database of ours; a pipe is not even opened."""
+    if not stat.S_ISREG(os.lstat(target).st_mode):
+        return False
+    try:
+        connection = open_readonly(str(target))
+    except dbapi.Error:
+        return False
+    try:
+        query = "SELECT count(*) FROM sqlite_master WHERE name IN ('workflows', 'events', 'leases')"
+        return bool(connection.execute(query).fetchone()[0] == 3)
+    except dbapi.Error:
+        return False
+    finally:
+        connection.close()
+
+
+def _copy(source: Path, half: Path) -> None:
+    reading, writing = dbapi.connect(str(source)), dbapi.connect(str(half))
+    try:
+        reading.backup(writing, progress=_patient(source, time.monotonic), sleep=0.1)
+        writing.execute("PRAGMA journal_mode=DELETE")
+        found = writing.execute("PRAGMA integrity_check").fetchone()[0]
+        if found != "ok":
+            raise DatabaseError(f"cannot keep this backup: {found}; perles maintenance check")
+    finally:
+        writing.close()
+        reading.close()
+
+
+def _patient(source: Path, now: Callable[[], float]) -> Callable[[int, int, int], None]:
+    """The driver asks again for ever while a file is locked: this ends it after a time."""
+    since: list[float] = []
+
+    def look(status: int, _remaining: int, _total: int) -> None:
+        if status not in (dbapi.SQLITE_BUSY, dbapi.SQLITE_LOCKED):
+            since.clear()
+        elif not since:
+            since.append(now())
+        elif now() - since[0] > PATIENCE:
+            raise DatabaseError(
+                f"cannot read database {source}: another process holds it for {PATIENCE:.0f} s; "
+                "try again, or find it: perles engine status"
+            )
+
+    return look

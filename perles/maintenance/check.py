@@ -1,0 +1,107 @@
+"""Whether what the database says, what runs and what lies on the disk agree. Fixes nothing."""
+
+import errno
+import socket
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from perles.config.home import Paths
+from perles.executor.local import processes
+from perles.executor.local.identity import Identity, is_alive
+from perles.store.reads.connection import reading
+from perles.store.reads.consistency import (
+    OpenTurn,
+    leases_without_holder,
+    open_turns,
+    ports_to_serve,
+    turn_files,
+    workflow_states,
+)
+from perles.store.sqlite.engine_lock import EngineLock
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+SETTLE_SECONDS: Final = 1.0
+"""What a running engine has in hand is looked at again after so long."""
+
+
+def check(paths: Paths, wait: Callable[[float], None] = time.sleep) -> list[str]:
+    """What is wrong, a line each. Beside a running engine only what stays wrong counts."""
+    found = _look(paths)
+    if found and EngineLock(paths.database_path()).is_held():
+        wait(SETTLE_SECONDS)
+        again = set(_look(paths))
+        found = [line for line in found if line in again]
+    return found
+
+
+def _look(paths: Paths) -> list[str]:
+    with reading(paths.database_path()) as connection:
+        if connection is None:
+            return []
+        engine = EngineLock(paths.database_path()).is_held()
+        return [
+            *_damage(connection),
+            *_orphans(connection),
+            *_without_process(open_turns(connection)),
+            *leases_without_holder(connection),
+            *(_silent_ports(connection) if engine else ()),
+            *_stray_files(connection, paths),
+        ]
+
+
+def _damage(connection: "Connection") -> list[str]:
+    rows = connection.execute("PRAGMA quick_check(5)").fetchall()
+    return [f"damaged database: {row[0]}" for row in rows if row[0] != "ok"]
+
+
+def _orphans(connection: "Connection") -> list[str]:
+    """A running workflow may have processes beside its turns, such as a server for its tests."""
+    states = workflow_states(connection)
+    return [
+        f"orphan: process {one.pid} ({one.command}) of {one.workflow_id}, which is {state}"
+        for one in processes.marked()
+        if (state := states.get(one.workflow_id, "running")) != "running"
+    ]
+
+
+def _without_process(turns: list[OpenTurn]) -> list[str]:
+    return [
+        f"open turn without process: {turn.agent} of {turn.workflow_id}, turn {turn.number}"
+        for turn in turns
+        if not _lives(turn)
+    ]
+
+
+def _lives(turn: OpenTurn) -> bool:
+    if turn.pid is None or turn.start_ticks is None or turn.boot_id is None:
+        return bool(processes.family([f"PERLES_TURN={turn.workflow_id}/{turn.id}"]))
+    return is_alive(Identity(turn.pid, turn.start_ticks, turn.boot_id))
+
+
+def _silent_ports(connection: "Connection") -> list[str]:
+    return [
+        f"port held by nobody: {port} of {workflow_id} does not listen"
+        for port, workflow_id in ports_to_serve(connection)
+        if not _listens(port)
+    ]
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(2.0)
+        return probe.connect_ex(("127.0.0.1", port)) != errno.ECONNREFUSED
+
+
+def _stray_files(connection: "Connection", paths: Paths) -> list[str]:
+    known, files = workflow_states(connection), turn_files(connection)
+    found = []
+    for folder in sorted(paths.sessions_dir().glob("*/*/wf-*")):
+        if folder.name not in known:
+            found.append(f"files without workflow: {folder}")
+            continue
+        outputs = sorted(folder.glob("*/turn-*.out"))
+        found += [f"files without turn: {path}" for path in outputs if str(path) not in files]
+    return found

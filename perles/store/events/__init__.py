@@ -1,0 +1,1 @@
+"""The journal of events: appended, read and followed."""

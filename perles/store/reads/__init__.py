@@ -1,0 +1,1 @@
+"""The read side: by the driver alone, no SQLAlchemy."""

@@ -1,0 +1,224 @@
+"""What the dashboard reads: an order of ids, the rows of a window, one workflow's inside.
+
+Only what can be seen is read. Rows come from the views; an order is a list of ids,
+which 10,000 workflows make in a few milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from perles.config.home import found as found_at
+from perles.domain.states import WORKFLOW
+from perles.store.places import home_of
+from perles.store.reads.search import SPOKEN
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection, Row
+
+SORTS: Final = {
+    "created": "w.created_at DESC, w.id DESC",
+    "attention": (
+        "w.waiting_for_user DESC, (w.state = 'running' AND w.health IN ('degraded', 'stuck')) "
+        "DESC, w.state = 'failed' DESC, w.created_at DESC, w.id DESC"
+    ),
+    "name": "lower(w.name), w.id",
+    "state": (
+        "instr('running paused pending failed stopped completed', w.state), "
+        "w.created_at DESC, w.id DESC"
+    ),
+    "priority": "w.priority DESC, w.created_at DESC, w.id DESC",
+    "tokens": "w.tokens_used DESC, w.created_at DESC, w.id DESC",
+    "cost": "w.cost_usd DESC, w.created_at DESC, w.id DESC",
+    "started": "w.started_at DESC, w.created_at DESC, w.id DESC",
+}
+"""The orders of the table, by the name that is shown."""
+MAX_ROWS: Final = 500
+MAX_TEXT: Final = 20_001
+"""Characters of one message that are read: as many as are shown, and one that tells of more."""
+MANY: Final = 1000
+"""New events that are counted."""
+_EVENT_TEXT: Final = 2000
+_ANY: Final = 2**62
+"""A seq that no event has."""
+
+
+class Totals(NamedTuple):
+    """The sums of the top line."""
+
+    workflows_running: int = 0
+    workers: int = 0
+    ai_calls: int = 0
+    tokens: int = 0
+    cost_today: float = 0.0
+    queued: int = 0
+
+
+def newest(connection: Connection) -> str | None:
+    """When the newest workflow was made: another one, and the order is another."""
+    query = "SELECT max(created_at) FROM workflows WHERE archived_at IS NULL"
+    found: str | None = connection.execute(query).fetchone()[0]
+    return found
+
+
+def count(connection: Connection) -> int:
+    """How many workflows there are, but for those that are archived."""
+    query = "SELECT count(*) FROM workflows WHERE archived_at IS NULL"
+    return int(connection.execute(query).fetchone()[0])
+
+
+def order(connection: Connection, words: Sequence[str], sort: str) -> list[str]:
+    """The ids of the workflows that fit all words, in an order.
+
+    A word is part of the name, the id or the template; or a state; or `key=value`, a label.
+    """
+    terms, params = ["w.archived_at IS NULL"], []
+    for word in words:
+        key, equals, value = word.partition("=")
+        if word.lower() in WORKFLOW.states:
+            terms.append("w.state = ?")
+            params.append(word.lower())
+        elif equals:
+            terms.append(
+                "EXISTS (SELECT 1 FROM workflow_labels l WHERE l.workflow_id = w.id "
+                "AND l.key = ? AND instr(lower(l.value), lower(?)))"
+            )
+            params += (key, value)
+        else:
+            terms.append("instr(lower(w.name || ' ' || w.id || ' ' || w.template_id), lower(?))")
+            params.append(word)
+    query = f"SELECT w.id FROM workflows w WHERE {' AND '.join(terms)} ORDER BY {SORTS[sort]}"
+    return [row[0] for row in connection.execute(query, params)]
+
+
+def rows(connection: Connection, ids: Sequence[str]) -> dict[str, Row]:
+    """The overview of each of these workflows that is there; no more than `MAX_ROWS`."""
+    some = ids[:MAX_ROWS]
+    query = (
+        "SELECT o.*, w.waiting_for_user, w.worktree_path, w.paused_at, w.paused_s, w.max_workers "
+        "FROM workflow_overview o JOIN workflows w ON w.id = o.id "
+        f"WHERE o.id IN ({', '.join('?' * len(some))})"
+    )
+    return {row["id"]: row for row in connection.execute(query, some)}
+
+
+def has_work(connection: Connection) -> bool:
+    """Whether a workflow runs, or waits to be started; by two indexes, for it is asked often."""
+    query = (
+        "SELECT EXISTS (SELECT 1 FROM workflows WHERE state = 'running') OR EXISTS ("
+        "SELECT 1 FROM workflows WHERE state IN ('pending', 'paused') "
+        "AND start_requested_at IS NOT NULL)"
+    )
+    return bool(connection.execute(query).fetchone()[0])
+
+
+def limits(connection: Connection) -> dict[str, float]:
+    """The limits as the last engine had them; those that there are."""
+    query = "SELECT resource, value FROM resource_limits WHERE value IS NOT NULL"
+    return dict(connection.execute(query).fetchall())
+
+
+def totals(connection: Connection, today: str) -> Totals:
+    """What is in use, over all workflows; `today` is the date as times begin with it."""
+    used = dict(connection.execute("SELECT kind, count(*) FROM leases GROUP BY kind").fetchall())
+    one = connection.execute(
+        "SELECT coalesce(sum(tokens_used), 0), coalesce(sum(state = 'running'), 0), "
+        "coalesce(sum(state IN ('pending', 'paused') AND start_requested_at IS NOT NULL), 0) "
+        "FROM workflows"
+    ).fetchone()
+    cost = connection.execute(
+        "SELECT coalesce(sum(cost_usd), 0) FROM turns WHERE started_at >= ?", (today,)
+    ).fetchone()[0]
+    return Totals(one[1], used.get("worker", 0), used.get("ai_call", 0), one[0], cost, one[2])
+
+
+def agents(connection: Connection, workflow_id: str) -> list[Row]:
+    """The agents of a workflow, the coordinator first."""
+    query = "SELECT * FROM agent_overview WHERE workflow_id = ? ORDER BY role != 'coordinator', id"
+    return connection.execute(query, (workflow_id,)).fetchall()
+
+
+def messages(connection: Connection, workflow_id: str, limit: int) -> list[Row]:
+    """The newest messages of a workflow, in their order, each with whom it was for."""
+    query = (
+        "SELECT m.id, m.created_at, m.sender, m.sender_kind, substr(m.body, 1, :most) AS body, "
+        "m.status, a.name AS agent "
+        "FROM messages m JOIN agents a ON a.id = m.agent_id WHERE a.workflow_id = :id "
+        "ORDER BY m.id DESC LIMIT :limit"
+    )
+    values = {"id": workflow_id, "limit": limit, "most": MAX_TEXT}
+    return connection.execute(query, values).fetchall()[::-1]
+
+
+def posts(connection: Connection, workflow_id: str, limit: int) -> list[Row]:
+    """The newest posts in the channels of a workflow, in their order."""
+    query = (
+        "SELECT p.id, p.created_at, p.author, p.kind, p.body, p.parent_id, c.slug FROM posts p "
+        "JOIN channels c ON c.id = p.channel_id WHERE c.workflow_id = ? ORDER BY p.id DESC LIMIT ?"
+    )
+    return connection.execute(query, (workflow_id, limit)).fetchall()[::-1]
+
+
+def output(
+    connection: Connection, workflow_id: str, agent_id: int, limit: int, until: int | None = None
+) -> Iterator[Row]:
+    """The events that tell what an agent was told, said and did, one by one, the newest first.
+
+    Those after seq `until` are left out.
+    """
+    query = (
+        # By the index of the agent's events: its workflow may have many more of others.
+        "SELECT seq, created_at, type, payload, turn_id FROM events e WHERE +workflow_id = ? "
+        f"AND seq <= ? AND agent_id = ? AND {SPOKEN} ORDER BY seq DESC LIMIT ?"
+    )
+    values = (workflow_id, _ANY if until is None else until, agent_id, limit)
+    rows: Iterator[Row] = connection.execute(query, values)
+    return rows
+
+
+def fresh(connection: Connection, workflow_id: str, agent_id: int | None, after: int) -> int:
+    """How many of the events after one belong to an agent's transcript, or to all, `MANY` at most.
+
+    No more than `MANY` of the workflow's events are looked at.
+    """
+    query = (
+        "SELECT count(*) FROM (SELECT type, agent_id FROM events WHERE workflow_id = ? "
+        "AND seq > ? ORDER BY seq LIMIT ?) e"
+    )
+    values = [workflow_id, after, MANY]
+    if agent_id is not None:
+        query += f" WHERE e.agent_id = ? AND {SPOKEN}"
+        values.append(agent_id)
+    return int(connection.execute(query, values).fetchone()[0])
+
+
+def events(
+    connection: Connection, workflow_id: str, limit: int, until: int | None = None
+) -> Iterator[Row]:
+    """The events of a workflow up to seq `until`, the newest first, with their payload's start."""
+    query = (
+        "SELECT e.seq, e.created_at, e.type, a.name AS agent, t.key AS task, "
+        "substr(json_remove(e.payload, '$.v'), 1, ?) AS text FROM events e "
+        "LEFT JOIN agents a ON a.id = e.agent_id LEFT JOIN tasks t ON t.id = e.task_id "
+        "WHERE e.workflow_id = ? AND e.seq <= ? ORDER BY e.seq DESC LIMIT ?"
+    )
+    values = (_EVENT_TEXT, workflow_id, _ANY if until is None else until, limit)
+    rows: Iterator[Row] = connection.execute(query, values)
+    return rows
+
+
+def turns(connection: Connection, workflow_id: str, limit: int = 2000) -> list[dict[str, Any]]:
+    """The newest turns of a workflow, in their order."""
+    query = (
+        "SELECT t.id, a.name AS agent, t.number, t.status, t.started_at, t.ended_at, "
+        "t.stdout_path, t.stderr_path, t.cost_usd FROM turns t JOIN agents a ON a.id = t.agent_id "
+        "WHERE t.workflow_id = ? ORDER BY t.id DESC LIMIT ?"
+    )
+    home = home_of(connection)
+    rows = connection.execute(query, (workflow_id, limit)).fetchall()[::-1]
+    return [{**dict(row), **_files(home, row)} for row in rows]
+
+
+def _files(home: str, turn: Row) -> dict[str, str]:
+    return {name: found_at(home, turn[name]) for name in ("stdout_path", "stderr_path")}

@@ -1,0 +1,123 @@
+"""The engine as a reader of its database sees it: at work, silent, or not there.
+
+By the driver alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from perles.domain.errors import NotFoundError
+from perles.store.reads.connection import Json
+from perles.store.reads.current_work import age
+from perles.store.sqlite.engine_lock import EngineLock
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+NO_ENGINE: Final = "no engine runs"
+SILENT_SECONDS: Final = 60.0
+"""How old the heartbeat of an engine, one every 5 s, may be without a word about it."""
+FULL_SECONDS: Final = 15.0
+"""The same where the disk is full, which explains it."""
+_LEAST_FREE: Final = 64 * 1024
+"""Bytes below which a disk counts as full: the log cannot grow by a commit."""
+
+
+def trouble(connection: Connection, now: datetime | None = None) -> str | None:
+    """What keeps the engine from its work: that none runs, or is silent, and why.
+
+    None where one is at work, or is just coming up.
+    """
+    path = _path_of(connection)
+    lock = EngineLock(path)
+    if not lock.is_held():
+        return NO_ENGINE
+    query = "SELECT pid, heartbeat_at, ended_at FROM engine WHERE id = 1"
+    row = connection.execute(query).fetchone()
+    if row is None or row["ended_at"] or row["pid"] != lock.holder():
+        return None  # that was the one before
+    now = now or datetime.now(UTC)
+    silent = (now - datetime.fromisoformat(row["heartbeat_at"])).total_seconds()
+    full = silent > FULL_SECONDS and is_full(path.parent)
+    if not full and silent <= SILENT_SECONDS:
+        return None
+    why = f": the disk of {path.parent} is full" if full else ""
+    return f"the engine gives no sign for {age(row['heartbeat_at'], now)}{why}"
+
+
+def advice(found: str) -> str:
+    """What to do about a trouble."""
+    if found == NO_ENGINE:
+        return "start one: perles serve --detach"
+    return "make room there" if found.endswith("is full") else "look: perles doctor"
+
+
+def is_full(folder: Path) -> bool:
+    """Whether nothing can be written there for want of space."""
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return False
+    return found.f_bavail * found.f_frsize < _LEAST_FREE
+
+
+def asked_for(connection: Connection) -> set[str]:
+    """The workflows that wait to be started or to go on, by a command that nobody took yet."""
+    query = (
+        "SELECT DISTINCT workflow_id FROM commands WHERE status = 'queued' "
+        "AND kind IN ('start', 'resume')"
+    )
+    return {row[0] for row in connection.execute(query)}
+
+
+def _path_of(connection: Connection) -> Path:
+    return Path(connection.execute("PRAGMA database_list").fetchone()[2])
+
+
+def has_work(connection: Connection | None) -> bool:
+    """Whether a workflow runs, or waits to be started."""
+    if connection is None:
+        return False
+    query = (
+        "SELECT EXISTS (SELECT 1 FROM workflows WHERE state = 'running' "
+        "OR state IN ('pending', 'paused') AND start_requested_at IS NOT NULL)"
+    )
+    return bool(connection.execute(query).fetchone()[0])
+
+
+def command(connection: Connection | None, command_id: int) -> Json:
+    """A command's status, result and error."""
+    if connection is None:
+        raise NotFoundError("command", str(command_id))
+    query = "SELECT status, result, error FROM commands WHERE id = ?"
+    row = connection.execute(query, (command_id,)).fetchone()
+    result = json.loads(row["result"]) if row["result"] else {}
+    return {"status": row["status"], "result": result, "error": row["error"]}
+
+
+def engine_status(connection: Connection | None) -> Json | None:
+    """What the engine's row and the leases tell; None where no engine ever ran."""
+    if connection is None:
+        return None
+    row = connection.execute("SELECT * FROM engine WHERE id = 1").fetchone()
+    if row is None:
+        return None
+    query = "SELECT value FROM leases WHERE kind = 'port' ORDER BY value"
+    ports = [port[0] for port in connection.execute(query)]
+    running = connection.execute("SELECT count(*) FROM running_workflows").fetchone()[0]
+    query = "SELECT count(*) FROM turns WHERE status IN ('starting', 'running')"
+    return {
+        "pid": row["pid"],
+        "host": row["host"],
+        "version": row["version"],
+        "started_at": row["started_at"],
+        "heartbeat_at": row["heartbeat_at"],
+        "workflows_running": running,
+        "turns_running": connection.execute(query).fetchone()[0],
+        "ports": ports,
+    }

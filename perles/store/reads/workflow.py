@@ -1,0 +1,91 @@
+"""One workflow with all that belongs to it, on the read side. By the driver alone."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from perles.domain.errors import NotFoundError
+from perles.store.reads.agents import agent_of
+from perles.store.reads.connection import Json
+from perles.store.reads.current_work import nudges
+from perles.store.reads.registry import overviews
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection, Row
+
+
+def show_workflow(connection: Connection | None, workflow_id: str) -> Json:
+    """One workflow with its tasks, agents and the history of its state."""
+    if connection is None:
+        raise NotFoundError("workflow", workflow_id)
+    query = "SELECT * FROM workflow_overview WHERE id = ?"
+    row = connection.execute(query, (workflow_id,)).fetchone()
+    if row is None:
+        raise NotFoundError("workflow", workflow_id)
+    (shown,) = overviews(connection, [row])
+    shown["nudges"] = nudges(connection, workflow_id)
+    counts = shown.pop("tasks")
+    shown["task_counts"] = counts
+    shown["tasks"] = show_tasks(connection, workflow_id)
+    query = "SELECT * FROM agent_overview WHERE workflow_id = ? ORDER BY id"
+    shown["agents"] = [
+        agent_of(row) | {"turn_status": row["turn_status"]}
+        for row in connection.execute(query, (workflow_id,))
+    ]
+    shown["transitions"] = _transitions(connection, workflow_id)
+    return shown
+
+
+def show_tasks(connection: Connection, workflow_id: str) -> list[Json]:
+    """The tasks of a workflow, each with the keys of those it waits for."""
+    after: dict[int, list[str]] = {}
+    query = (
+        "SELECT d.task_id, b.key FROM task_dependencies d JOIN tasks b ON b.id = d.depends_on_id "
+        "WHERE b.workflow_id = ? ORDER BY b.id"
+    )
+    for row in connection.execute(query, (workflow_id,)):
+        after.setdefault(row[0], []).append(row[1])
+    query = "SELECT * FROM tasks WHERE workflow_id = ? ORDER BY id"
+    rows = connection.execute(query, (workflow_id,))
+    return [_task(row, after.get(row["id"], [])) for row in rows]
+
+
+def _task(row: Row, after: list[str]) -> Json:
+    outputs = json.loads(row["outputs"])
+    return {
+        "key": row["key"],
+        "name": row["title"],
+        "status": row["status"],
+        "assignee": row["assignee"],
+        "after": after,
+        "attempt": row["attempt"],
+        "retries": row["retries"],
+        "exit_code": row["exit_code"],
+        "failure": row["failure"],
+        "summary": outputs.get("summary"),
+        "output_tail": outputs.get("tail", []),
+        "started_at": row["started_at"],
+        "ended_at": row["ended_at"],
+    }
+
+
+def _transitions(connection: Connection, workflow_id: str) -> list[Json]:
+    query = (
+        "SELECT created_at, type, payload FROM events WHERE workflow_id = ? "
+        "AND type >= 'workflow.' AND type < 'workflow/' ORDER BY seq"
+    )
+    found = []
+    for row in connection.execute(query, (workflow_id,)):
+        payload = json.loads(row["payload"])
+        if "trigger" in payload:
+            found.append(
+                {
+                    "at": row["created_at"],
+                    "from": payload["from"],
+                    "to": payload["to"],
+                    "trigger": payload["trigger"],
+                    "reason": payload.get("reason"),
+                }
+            )
+    return found

@@ -1,0 +1,67 @@
+"""Tasks, what they wait for, and comments on them."""
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from perles.domain.states import TASK
+from perles.store.schema.base import IDS_ONCE, Base, Dated, Key, not_negative, state_of
+
+
+class Task(Dated, Base):
+    """A piece of work of a workflow, and what became of it."""
+
+    __tablename__ = "tasks"
+    __table_args__ = (
+        UniqueConstraint("workflow_id", "key"),
+        state_of(TASK, "status"),
+        not_negative("retries"),
+        not_negative("attempt"),
+        IDS_ONCE,
+    )
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    workflow_id: Mapped[str] = mapped_column(ForeignKey("workflows.id", ondelete="CASCADE"))
+    key: Mapped[str]
+    title: Mapped[str]
+    body: Mapped[str] = mapped_column(server_default="")
+    status: Mapped[str]
+    assignee: Mapped[str | None]
+    implementer_id: Mapped[int | None] = mapped_column(ForeignKey("agents.id"))
+    reviewer_id: Mapped[int | None] = mapped_column(ForeignKey("agents.id"))
+    run: Mapped[str | None]
+    env: Mapped[str] = mapped_column(server_default="{}")
+    timeout: Mapped[float | None]
+    retries: Mapped[int] = mapped_column(server_default="0")
+    attempt: Mapped[int] = mapped_column(server_default="0")
+    exit_code: Mapped[int | None]
+    inputs: Mapped[str] = mapped_column(server_default="{}")
+    outputs: Mapped[str] = mapped_column(server_default="{}")
+    thread_post_id: Mapped[int | None]
+    failure: Mapped[str | None]
+    started_at: Mapped[str | None]
+    ended_at: Mapped[str | None]
+    version: Mapped[int] = mapped_column(server_default="0")
+    worker: Mapped[str | None]
+
+
+class TaskDependency(Dated, Base):
+    """`task_id` waits for `depends_on_id`."""
+
+    __tablename__ = "task_dependencies"
+    __table_args__ = (Index(None, "depends_on_id"),)
+    task_id: Mapped[int] = mapped_column(
+        ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True
+    )
+    depends_on_id: Mapped[int] = mapped_column(
+        ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True
+    )
+
+
+class TaskComment(Dated, Base):
+    """What somebody said about a task."""
+
+    __tablename__ = "task_comments"
+    __table_args__ = (Index(None, "task_id"),)
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    task_id: Mapped[int] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"))
+    author: Mapped[str]
+    body: Mapped[str]

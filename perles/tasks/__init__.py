@@ -1,0 +1,1 @@
+"""Tasks: their graph, their questions to people, briefs, reports and handovers."""

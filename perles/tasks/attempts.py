@@ -1,0 +1,59 @@
+"""An attempt at a task that ended without success: what its worker did and said is kept.
+
+Whoever gets the task next is told of it in the brief.
+"""
+
+from typing import Final
+
+from perles.domain.quoting import quoted
+from perles.domain.states import PHASE
+from perles.store.database import Tx
+from perles.store.events import journal
+from perles.store.schema.agents import Agent
+from perles.store.schema.tasks import Task
+from perles.store.transition import fire
+from perles.tasks.last_words import last_words
+
+MAX_WHY: Final = 500
+"""Characters of the reason that the next worker is told."""
+
+
+def take_from_worker(tx: Tx, task: Task, why: str) -> None:
+    """The attempt has ended: keep what its worker did and said, and free it for another task."""
+    if task.implementer_id is None:
+        return
+    worker = tx.need(Agent, task.implementer_id)
+    if worker.task_id != task.id:
+        return
+    earlier = {
+        "worker": worker.name,
+        "why": why[:MAX_WHY],
+        "said": last_words(tx, worker),
+    }
+    outputs = {**journal.decode(task.outputs), "earlier": earlier}
+    tx.update(Task, task.id, outputs=journal.encode(outputs))
+    free_worker(tx, task)
+
+
+def free_worker(tx: Tx, task: Task) -> None:
+    """The worker of an ended attempt can take another task."""
+    if task.implementer_id is None:
+        return
+    worker = tx.need(Agent, task.implementer_id)
+    if worker.task_id != task.id:
+        return
+    if worker.phase != "idle":
+        fire(tx, PHASE, worker.id, "cancel")
+    tx.update(Agent, worker.id, task_id=None)
+
+
+def of_earlier(task: Task) -> str:
+    """What the next worker is told of the attempt before; "" where there is nothing to tell."""
+    earlier = journal.decode(task.outputs).get("earlier")
+    if not earlier:
+        return ""
+    name = earlier["worker"]
+    lines = [f"{name} had this task before and did not finish it:", quoted(earlier["why"])]
+    if earlier["said"]:
+        lines += [f"The last that {name} said and did:", quoted("\n".join(earlier["said"]))]
+    return "\n".join(lines)

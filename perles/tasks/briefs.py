@@ -1,0 +1,36 @@
+"""A task as its worker is told of it."""
+
+from perles.agents.provider import TaskBrief
+from perles.store import statements
+from perles.store.database import Tx
+from perles.store.events import journal
+from perles.store.schema.tasks import Task
+from perles.tasks.attempts import of_earlier
+from perles.templates.outputs import fill, fill_command, needs_outputs
+
+
+def task_brief(tx: Tx, task: Task, *, attempt: int, note: str = "") -> TaskBrief:
+    """The brief of one attempt; `note` is guidance beyond the task's own text.
+
+    What it says of earlier tasks' outputs is filled in as they are now.
+    """
+    body, run = task.body, task.run
+    env: dict[str, str] = {}
+    if "{{" in body or needs_outputs(run or ""):
+        tasks = tx.all(Task, statements.TASKS_OF, workflow_id=task.workflow_id)
+        said = {one.key: str(journal.decode(one.outputs).get("output", "")) for one in tasks}
+        body = fill(body, said)
+        if run:
+            run, env = fill_command(run, said)
+    return TaskBrief(
+        key=task.key,
+        title=task.title,
+        body=body,
+        run=run,
+        env=env,
+        timeout=task.timeout,
+        attempt=attempt,
+        note=note,
+        earlier=of_earlier(task),
+        variables=sorted(journal.decode(task.env)),
+    )

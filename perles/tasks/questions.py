@@ -1,0 +1,42 @@
+"""Tasks that wait for a person: asked as soon as they are ready."""
+
+from sqlalchemy import bindparam, select
+
+from perles.domain.states import TASK
+from perles.store.database import Tx
+from perles.store.schema.tasks import Task
+from perles.store.schema.workflows import Workflow
+from perles.store.sql import Sql
+from perles.store.transition import fire
+
+_OF_STATUS = Sql(
+    select(Task.id)
+    .where(
+        Task.workflow_id == bindparam("workflow_id"),
+        Task.status == bindparam("status"),
+        Task.assignee == "human",
+    )
+    .order_by(Task.id)
+)
+
+
+def ask_people(tx: Tx, workflow_id: str) -> None:
+    """Put every ready human task to the person, once the workflow has started."""
+    if tx.need(Workflow, workflow_id).state in ("running", "paused"):
+        for row in tx.rows(_OF_STATUS, workflow_id=workflow_id, status="ready"):
+            task = tx.need(Task, row["id"])
+            payload = {"key": task.key, "question": question_of(task)}
+            fire(tx, TASK, task.id, "ask", changes={"started_at": tx.now}, payload=payload)
+    note_waiting(tx, workflow_id)
+
+
+def question_of(task: Task) -> str:
+    """What the person is asked."""
+    return task.body or task.title
+
+
+def note_waiting(tx: Tx, workflow_id: str) -> None:
+    """Keep on the workflow's row whether a task of it waits for a person."""
+    waits = int(bool(tx.rows(_OF_STATUS, workflow_id=workflow_id, status="waiting_for_user")))
+    if tx.need(Workflow, workflow_id).waiting_for_user != waits:
+        tx.update(Workflow, workflow_id, waiting_for_user=waits)

@@ -1,0 +1,1 @@
+"""Workflows: created, retried, changed, and asked for something."""

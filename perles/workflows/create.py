@@ -1,0 +1,206 @@
+"""Creating a workflow: a checked spec, the plan of its template, one transaction."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from perles.access.origin import Origin
+from perles.config.files import repo_of
+from perles.config.home import Paths
+from perles.config.model import Config
+from perles.domain.errors import UsageError
+from perles.domain.nearest import nearest
+from perles.domain.plain import is_one_line, is_text
+from perles.domain.secrecy import texts_of
+from perles.domain.spec_types import check_types
+from perles.domain.specs import Plan, WorkflowSpec
+from perles.domain.states import PRIORITIES, TASK
+from perles.store.database import Tx
+from perles.store.events import journal
+from perles.store.schema.tasks import Task, TaskDependency
+from perles.store.schema.workflows import Workflow, WorkflowLabel
+from perles.tasks.graph import unblock
+from perles.templates.catalog import Catalog
+from perles.workflows.roles import Staff, choose, goal_plan
+from perles.workspace.surroundings import capture
+
+MAX_NAME: Final = 200
+MAX_LABELS: Final = 50
+
+
+class Prepared(NamedTuple):
+    """A checked spec with its plan."""
+
+    spec: WorkflowSpec
+    plan: Plan
+    name: str
+    work_dir: Path
+    workers: int
+    staff: Staff
+    surroundings: Mapping[str, Any]
+
+
+def prepare(
+    spec: WorkflowSpec,
+    paths: Paths,
+    config: Config | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Prepared:
+    """Check everything about a spec. Nothing is written. Raises `UsageError`."""
+    check_types(spec)
+    work_dir = _work_dir(spec.work_dir)
+    if spec.priority not in PRIORITIES:
+        raise UsageError(
+            f"cannot use priority {spec.priority!r}{nearest(spec.priority, PRIORITIES)}; "
+            f"it is one of {', '.join(PRIORITIES)}"
+        )
+    if spec.token_budget < 0:
+        raise UsageError("cannot use a token budget below 0; 0 means no limit")
+    if not 0 <= spec.cost_budget < float("inf"):
+        raise UsageError("cannot use this cost budget: it is in USD, 0 or more; 0 means no limit")
+    if spec.git_branch is not None:
+        raise UsageError(
+            "cannot work on a branch of its own: there are no worktrees yet, agents work in "
+            f"{work_dir} as it is; check the branch out there, and leave git_branch out"
+        )
+    _check_labels(spec.labels)
+    if spec.goal is None:
+        plan = catalog(paths, work_dir).plan(spec.template_id, spec.args, name=spec.name)
+    else:
+        plan = goal_plan(spec.goal)
+    staff = choose(spec, plan, (config or Config()).providers, environ)
+    workers = plan.workers if spec.workers is None else spec.workers
+    if not 1 <= workers <= 99:
+        raise UsageError(f"cannot use {workers} workers: it must be 1 to 99")
+    config = config or Config()
+    surroundings = capture(environ, config.environment.env_capture)
+    surroundings["providers"] = config.providers.text or None
+    name = _name(spec.name or plan.name)
+    return Prepared(spec, plan, name, work_dir, workers, staff, surroundings)
+
+
+def preview(spec: WorkflowSpec, paths: Paths, config: Config) -> list[dict[str, Any]]:
+    """The tasks that a spec makes, in order, and who does each. Raises `UsageError`."""
+    prepared = prepare(spec, paths, config)
+    return [
+        {
+            "key": task.key,
+            "name": task.name,
+            "after": list(task.after),
+            "who": task.run or task.assignee or task.worker or prepared.staff.worker,
+        }
+        for task in prepared.plan.tasks
+    ]
+
+
+def catalog(paths: Paths, work_dir: Path) -> Catalog:
+    """The templates that somebody in `work_dir` can use."""
+    repo = repo_of(work_dir)
+    return Catalog(
+        user=paths.user_workflows_dir(),
+        project=None if repo is None else repo / ".perles" / "workflows",
+    )
+
+
+def insert_workflow(tx: Tx, workflow_id: str, prepared: Prepared, origin: Origin) -> None:
+    """Store the workflow, its labels, its tasks and their events."""
+    spec, plan = prepared.spec, prepared.plan
+    for variables in (spec.args, *(task.env for task in plan.tasks)):
+        tx.secrets.tell(workflow_id, texts_of(variables))
+    tx.insert(
+        Workflow,
+        id=workflow_id,
+        template_id=plan.template_id,
+        name=prepared.name,
+        state="pending",
+        priority=PRIORITIES.index(spec.priority),
+        work_dir=str(prepared.work_dir),
+        goal=plan.goal,
+        args=journal.encode(dict(spec.args)),
+        definition=journal.encode(dict(plan.definition)),
+        provider=prepared.staff.coordinator,
+        model=prepared.staff.coordinator_model,
+        worker_provider=prepared.staff.worker,
+        worker_model=prepared.staff.worker_model,
+        max_workers=prepared.workers,
+        token_budget=spec.token_budget,
+        cost_budget=spec.cost_budget,
+        surroundings=journal.encode(prepared.surroundings),
+    )
+    for key, value in spec.labels.items():
+        tx.insert(WorkflowLabel, workflow_id=workflow_id, key=key, value=value)
+    payload = {
+        "name": prepared.name,
+        "template": plan.template_id,
+        "tasks": len(plan.tasks),
+        "by": origin.payload(),
+    }
+    journal.append(tx, "workflow.created", payload, workflow_id=workflow_id)
+    _insert_tasks(tx, workflow_id, plan)
+    tx.secrets.forget(workflow_id)  # from now on its rows tell
+
+
+def _insert_tasks(tx: Tx, workflow_id: str, plan: Plan) -> None:
+    ids: dict[str, int] = {}
+    for task in plan.tasks:
+        ids[task.key] = tx.insert(
+            Task,
+            workflow_id=workflow_id,
+            key=task.key,
+            title=task.name,
+            body=task.body,
+            status=TASK.states[0],
+            assignee=task.assignee,
+            run=task.run,
+            env=journal.encode(dict(task.env)),
+            timeout=task.timeout,
+            retries=task.retries,
+            worker=task.worker,
+        )
+        journal.append(
+            tx,
+            "task.created",
+            {"key": task.key, "name": task.name, "after": list(task.after)},
+            workflow_id=workflow_id,
+            task_id=ids[task.key],
+        )
+    for task in plan.tasks:
+        for blocker in task.after:
+            tx.insert(TaskDependency, task_id=ids[task.key], depends_on_id=ids[blocker])
+    unblock(tx, workflow_id)
+
+
+def _work_dir(given: str | None) -> Path:
+    work_dir = Path(os.path.abspath(os.path.expanduser(given or os.curdir)))
+    if not work_dir.is_dir():
+        raise UsageError(f"cannot work in {work_dir}: no such folder; make it, or give another one")
+    if not is_text(str(work_dir)):
+        raise UsageError(f"cannot work in {str(work_dir)!r}: the name is not UTF-8; rename it")
+    return work_dir
+
+
+def _name(given: str) -> str:
+    name = given.strip()
+    if not name or len(name) > MAX_NAME:
+        raise UsageError(f"cannot use this name: it must have 1 to {MAX_NAME} characters")
+    return _printable("name", name)
+
+
+def _check_labels(labels: Mapping[str, str]) -> None:
+    if len(labels) > MAX_LABELS:
+        raise UsageError(f"cannot hang {len(labels)} labels on a workflow: {MAX_LABELS} at most")
+    for key, value in labels.items():
+        for text in (key, value):
+            if not text or len(text) > MAX_NAME:
+                raise UsageError(
+                    f"cannot use label {key}={value}: both sides need 1 to {MAX_NAME} characters"
+                )
+            _printable("label", text)
+
+
+def _printable(what: str, text: str) -> str:
+    """`text`, where it holds no control character and no broken one. Raises `UsageError`."""
+    if not is_one_line(text):
+        raise UsageError(f"cannot use {what} {text!r}: it holds control characters")
+    return text

@@ -1,0 +1,102 @@
+"""Retrying: a new workflow that goes on where a failed or stopped one ended."""
+
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import select
+
+from perles.access.origin import Origin
+from perles.domain.errors import WrongStateError
+from perles.domain.states import TASK, TaskStatus, WorkflowState
+from perles.store import statements
+from perles.store.database import Tx
+from perles.store.events import journal
+from perles.store.schema.tasks import Task, TaskDependency
+from perles.store.schema.workflows import Workflow, WorkflowLabel
+from perles.store.sql import WORKFLOW_ID, Sql
+from perles.tasks.graph import unblock
+
+RETRIABLE: Final = (WorkflowState.FAILED, WorkflowState.STOPPED)
+_WORKFLOW_COLUMNS: Final = (
+    *("template_id", "name", "priority", "work_dir", "goal", "args", "definition", "provider"),
+    *("model", "worker_provider", "worker_model", "surroundings"),
+    *("max_workers", "worktree_enabled", "base_branch", "branch", "worktree_path", "token_budget"),
+    "cost_budget",
+)
+_TASK_COLUMNS: Final = (
+    "key",
+    "title",
+    "body",
+    "run",
+    "env",
+    "timeout",
+    "retries",
+    "inputs",
+    "worker",
+)
+
+LABELS_OF: Final = Sql(
+    select(WorkflowLabel)
+    .where(WorkflowLabel.workflow_id == WORKFLOW_ID)
+    .order_by(WorkflowLabel.key)
+)
+
+
+class Kept(NamedTuple):
+    """A configuration of providers, as a workflow keeps it; None for the defaults."""
+
+    text: str | None
+
+
+_DONE_COLUMNS: Final = ("assignee", "attempt", "exit_code", "outputs", "started_at", "ended_at")
+
+
+def insert_retry(
+    tx: Tx, old_id: str, new_id: str, origin: Origin, providers: Kept | None = None
+) -> None:
+    """Insert a pending copy of the workflow `old_id`: what was done stays done.
+
+    Its agents' provider sessions are taken up when it starts. Its providers are set up as the
+    old one's were, unless `providers` has another configuration of them. Raises
+    `WrongStateError` for a workflow that is neither failed nor stopped.
+    """
+    old = tx.need(Workflow, old_id)
+    if old.state not in RETRIABLE:
+        raise WrongStateError("workflow", old_id, old.state, "retry")
+    values: dict[str, Any] = {name: getattr(old, name) for name in _WORKFLOW_COLUMNS}
+    if providers is not None:
+        kept_of_old = journal.decode(old.surroundings)
+        values["surroundings"] = journal.encode({**kept_of_old, "providers": providers.text})
+    tx.insert(Workflow, id=new_id, state=WorkflowState.PENDING, retried_from=old_id, **values)
+    for label in tx.all(WorkflowLabel, LABELS_OF, workflow_id=old_id):
+        tx.insert(WorkflowLabel, workflow_id=new_id, key=label.key, value=label.value)
+    kept = _copy_tasks(tx, old_id, new_id)
+    by = origin.payload()
+    payload = {"name": old.name, "template": old.template_id, "retry_of": old_id, "kept": kept}
+    journal.append(tx, "workflow.created", {**payload, "by": by}, workflow_id=new_id)
+    journal.append(tx, "workflow.retried", {"as": new_id, "by": by}, workflow_id=old_id)
+    unblock(tx, new_id)
+    tx.secrets.forget(new_id)  # its rows had not told them yet
+
+
+def _copy_tasks(tx: Tx, old_id: str, new_id: str) -> int:
+    """Copy tasks and what they wait for; how many are done already."""
+    ids: dict[int, int] = {}
+    kept = 0
+    for task in tx.all(Task, statements.TASKS_OF, workflow_id=old_id):
+        done = task.status == TaskStatus.DONE
+        names = (*_TASK_COLUMNS, *_DONE_COLUMNS) if done else _TASK_COLUMNS
+        values: dict[str, Any] = {name: getattr(task, name) for name in names}
+        if task.assignee == "human":
+            values["assignee"] = "human"
+        status = TaskStatus.DONE if done else TASK.states[0]
+        ids[task.id] = tx.insert(Task, workflow_id=new_id, status=status, **values)
+        payload = {"key": task.key, "name": task.title, "kept": done}
+        journal.append(tx, "task.created", payload, workflow_id=new_id, task_id=ids[task.id])
+        kept += done
+    for row in tx.rows(statements.DEPENDENCIES_OF, workflow_id=old_id):
+        tx.insert(
+            TaskDependency,
+            task_id=ids[row["task_id"]],
+            depends_on_id=ids[row["depends_on_id"]],
+        )
+    return kept

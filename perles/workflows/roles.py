@@ -1,0 +1,114 @@
+"""Who does a workflow: the providers of its roles, chosen and checked before it is stored."""
+
+import unicodedata
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
+
+from perles.agents import sandbox
+from perles.agents.discovery import default_client
+from perles.agents.provider import find
+from perles.config.provider_settings import Providers
+from perles.domain.errors import UsageError
+from perles.domain.provider_choice import BUILTIN, split_choice
+from perles.domain.specs import Plan, WorkflowSpec
+
+GOAL: Final = "goal"
+"""What stands in place of a template where there is only a goal."""
+MAX_GOAL: Final = 100_000
+GOAL_WORKERS: Final = 4
+_NAME_LETTERS: Final = 60
+
+
+class Staff(NamedTuple):
+    """The provider of each role, with its model where one is named."""
+
+    coordinator: str
+    coordinator_model: str | None
+    worker: str
+    worker_model: str | None
+
+
+def choose(
+    spec: WorkflowSpec,
+    plan: Plan,
+    providers: Providers,
+    environ: Mapping[str, str],
+    *,
+    here: bool = True,
+) -> Staff:
+    """Who leads and who works: as asked, else as configured. Raises `UsageError`.
+
+    With `here` also where one of them cannot be started on this machine.
+    """
+    coordinator, coordinator_model = _coordinator(spec, plan, providers, environ)
+    if coordinator == BUILTIN and plan.goal and not plan.tasks:
+        raise UsageError(
+            "cannot work towards a goal in words with the builtin coordinator: it only walks "
+            "through tasks; choose another one, --coordinator claude"
+        )
+    prompts = [task for task in plan.tasks if task.run is None and task.assignee is None]
+    if spec.worker is not None:
+        worker, worker_model = split_choice(spec.worker)
+    elif coordinator == BUILTIN and not prompts:
+        worker, worker_model = BUILTIN, None
+    else:
+        worker, worker_model = _worker(spec, coordinator, coordinator_model, providers, environ)
+    staff = Staff(coordinator, coordinator_model, worker, worker_model)
+    for name, role in _used(staff, plan):
+        found = find(name, providers.of(name, role))
+        if here:
+            found.check(environ)
+            sandbox.check(providers.sandbox_of(role), environ)
+    return staff
+
+
+def _coordinator(
+    spec: WorkflowSpec, plan: Plan, providers: Providers, environ: Mapping[str, str]
+) -> tuple[str, str | None]:
+    if spec.coordinator is not None:
+        return split_choice(spec.coordinator)
+    if plan.provider == BUILTIN:
+        return BUILTIN, None
+    return default_client(providers, "coordinator", environ), None
+
+
+def _worker(
+    spec: WorkflowSpec,
+    coordinator: str,
+    model: str | None,
+    providers: Providers,
+    environ: Mapping[str, str],
+) -> tuple[str, str | None]:
+    """As configured; who chose only a coordinator, and configured nothing, means that one."""
+    chosen = spec.coordinator is not None and coordinator != BUILTIN
+    if chosen and not providers.names("worker"):
+        return coordinator, model
+    return default_client(providers, "worker", environ), None
+
+
+def _used(staff: Staff, plan: Plan) -> Iterator[tuple[str, str]]:
+    """Every provider that a workflow can come to use, once, with its role."""
+    used = {(staff.coordinator, "coordinator"): None}
+    if staff.coordinator != BUILTIN:
+        used[staff.worker, "worker"] = None
+    for task in plan.tasks:
+        if task.run is None and task.assignee is None:
+            name = split_choice(task.worker)[0] if task.worker else staff.worker
+            if name == BUILTIN:
+                raise UsageError(
+                    f"cannot give task {task.key} to a builtin worker: it has a prompt, and those "
+                    "only run commands; choose another one, --worker claude"
+                )
+            used[name, "worker"] = None
+    yield from used
+
+
+def goal_plan(goal: str) -> Plan:
+    """The plan of a goal in words: the coordinator makes the tasks. Raises `UsageError`."""
+    text = goal.strip()
+    if not text or len(text) > MAX_GOAL:
+        raise UsageError(f"cannot use this goal: it must have 1 to {MAX_GOAL} characters")
+    first = text.splitlines()[0]
+    plain = "".join(c for c in first if unicodedata.category(c)[0] != "C").strip() or GOAL
+    name = plain if len(plain) <= _NAME_LETTERS else f"{plain[: _NAME_LETTERS - 1]}…"
+    return Plan(template_id=GOAL, name=name, tasks=(), workers=GOAL_WORKERS, provider="", goal=text)

@@ -1,0 +1,153 @@
+"""The end of a turn: its process has ended, or it raised what nobody expected."""
+
+import asyncio
+from typing import Final
+
+from perles.agents.provider import Outcome
+from perles.domain.errors import DatabaseError
+from perles.engine import crash_points
+from perles.engine.bulkhead import unhandled
+from perles.engine.context import log
+from perles.engine.end_request import request_end
+from perles.engine.turns import metering
+from perles.engine.turns.ending import Ending
+from perles.engine.turns.live import LiveTurn
+from perles.engine.turns.outcome import LOST, conclude
+from perles.engine.turns.output_reader import OutputReader
+from perles.executor.local import launcher
+from perles.executor.local.identity import hold, release
+from perles.executor.local.output import Batch, tail_of
+from perles.store.database import Tx
+from perles.store.schema.agents import Agent, Turn
+from perles.store.schema.workflows import Workflow
+
+FAMILY_GRACE: Final = 1.0
+"""Seconds that what an agent left behind has between TERM and KILL."""
+BROKEN: Final = Ending("fail", "turn_failed")
+"""How a turn ends that raised what nobody expected."""
+
+
+class TurnFinisher(OutputReader):
+    """Sees turns to their end: the process ends, the rest is read, the outcome decided."""
+
+    def watch(self, live: LiveTurn) -> None:
+        """See the turn to its end: its process may be our child or one that we adopted."""
+        self._live[live.turn_id] = live
+        live.is_watched = True
+        loop = asyncio.get_running_loop()
+        fd = None if live.identity is None else hold(live.identity)
+        if fd is None:
+            self._spawn_task(self.finish(live))
+            return
+        held = fd
+
+        def _on_end() -> None:
+            loop.remove_reader(held)
+            release(held)
+            self._spawn_task(self.finish(live))
+
+        loop.add_reader(held, _on_end)
+
+    async def finish(self, live: LiveTurn) -> None:
+        """The process has ended: end what it left, drain its output, decide the outcome."""
+        self._live[live.turn_id] = live
+        try:
+            await self._finish(live)
+        except DatabaseError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the bulkhead
+            if live.verdict is None or not live.is_broken:
+                _blame(live, error)
+            await self._give_up(live)
+
+    async def abandon(self, turn: Turn, error: Exception) -> None:
+        """Fail a turn that raised what nobody expected, whatever is known of it by now."""
+        live = self._live.get(turn.id)
+        if live is None:
+            agent = self._context.reader.need(Agent, turn.agent_id)
+            live = LiveTurn.broken(turn, agent, self._context)
+        await self._crash(live, error)
+
+    async def _crash(self, live: LiveTurn, error: Exception) -> None:
+        """The bulkhead: end this turn, with all that runs of it, and nothing else."""
+        _blame(live, error)
+        if live.is_watched:
+            self._spawn_task(self.interrupt([live], BROKEN, grace=0.0))
+        else:
+            await self.finish(live)
+
+    async def _give_up(self, live: LiveTurn) -> None:
+        """Conclude a turn by its row alone; where even that cannot be, its workflow fails."""
+        try:
+            await self._conclude(live, live.ending or BROKEN, live.verdict or LOST, None)
+        except DatabaseError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the bulkhead
+            self._let_go(live)
+            await self._give_up_workflow(live.workflow_id, error)
+
+    async def _give_up_workflow(self, workflow_id: str, error: Exception) -> None:
+        """Fail a workflow whose turns can neither be started nor ended."""
+        log.error("cannot handle the turns of %s", workflow_id, exc_info=error)
+        reason = unhandled(error).error
+
+        def fail(tx: Tx) -> None:
+            request_end(tx, tx.need(Workflow, workflow_id), "fail", reason)
+
+        await self._context.writer.write(fail)
+
+    async def _finish(self, live: LiveTurn) -> None:
+        code = launcher.left_status(live.files.status)
+        if code != 0:
+            await self._end_family(live, grace=FAMILY_GRACE)
+        is_known = code is not None
+        if live.is_child and live.identity is not None:
+            reaped = launcher.reap(live.identity.pid)
+            if code is None and reaped is not None:
+                code, is_known = reaped
+        async with live.reading:
+            if live.is_broken and live.verdict is not None:
+                await self._conclude(live, live.ending or BROKEN, live.verdict, code)
+                return
+            last = await metering.at_end(live, await self._drain(live))
+            outcome = live.outcome(code, "\n".join(tail_of(live.files.stderr)))
+            ending = Ending.of(outcome)
+            if not is_known and not outcome.succeeded:
+                ending, outcome = Ending("lose", "turn_ended"), LOST
+            if live.verdict is not None:
+                outcome = self._judged(live, live.verdict)
+            await self._conclude(live, live.ending or ending, outcome, code, last)
+
+    def _judged(self, live: LiveTurn, verdict: Outcome) -> Outcome:
+        """The verdict on a turn that we ended, unless it had told its result and only lingered.
+
+        The exit status of a process that was ended tells nothing.
+        """
+        told = live.outcome(None, "")
+        if verdict.error_class != "timed_out" or not told.succeeded:
+            return verdict
+        live.ending = None
+        return told
+
+    async def _conclude(
+        self,
+        live: LiveTurn,
+        ending: Ending,
+        outcome: Outcome,
+        code: int | None,
+        last: Batch | None = None,
+    ) -> None:
+        context = self._context
+        await context.writer.write(
+            lambda tx: conclude(tx, context, live, ending, outcome, exit_code=code, last=last)
+        )
+        crash_points.at("outcome.after-commit")
+        self._let_go(live)
+        self._context.kick()
+
+
+def _blame(live: LiveTurn, error: Exception) -> None:
+    """No more of the turn is read; what was journalled of it stays."""
+    log.error("cannot handle turn %s of %s", live.number, live.agent, exc_info=error)
+    live.is_broken, live.verdict = True, unhandled(error)
+    live.ending = live.ending or BROKEN

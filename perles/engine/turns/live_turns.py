@@ -1,0 +1,141 @@
+"""The turns whose process may live: found again, interrupted, ended with all that they started."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Collection, Coroutine
+from typing import Any, Final
+
+from perles.engine.context import Context, log
+from perles.engine.turns.ending import Ending
+from perles.engine.turns.leftovers import Census
+from perles.engine.turns.live import LiveTurn
+from perles.executor.local import processes
+
+KILL_PATIENCE: Final = 10.0
+"""Seconds to wait for a process to be gone after SIGKILL."""
+LOOK: Final = 0.02
+
+
+class LiveTurns:
+    """The turns whose process may live, and how they are ended."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._census = Census()
+        self._live: dict[int, LiveTurn] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._hurried: set[str] = set()
+
+    def of(self, workflow_id: str) -> list[LiveTurn]:
+        """The live turns of a workflow."""
+        return [live for live in self._live.values() if live.workflow_id == workflow_id]
+
+    def of_agent(self, agent_id: int) -> LiveTurn | None:
+        """The live turn of an agent."""
+        return next((live for live in self._live.values() if live.agent_id == agent_id), None)
+
+    def any_live(self) -> bool:
+        """Whether the process of any turn may live."""
+        return bool(self._live)
+
+    def of_any(self, workflow_ids: Collection[str], turn_ids: Collection[int]) -> list[LiveTurn]:
+        """The live turns of these workflows, and these."""
+        return [
+            live
+            for live in self._live.values()
+            if live.workflow_id in workflow_ids or live.turn_id in turn_ids
+        ]
+
+    async def interrupt(self, lives: list[LiveTurn], ending: Ending, *, grace: float) -> None:
+        """End these turns: TERM to all that belongs to them, after `grace` seconds KILL."""
+        for live in lives:
+            live.ending = live.ending or ending
+        if not lives:
+            return
+        self._signal(lives, signal.SIGTERM)
+        hurried = any(live.workflow_id in self._hurried for live in lives)
+        if await _all_done(lives, 0.0 if hurried else grace):
+            return
+        remaining = [live for live in lives if not live.done.is_set()]
+        self._signal(remaining, signal.SIGKILL)
+        if not await _all_done(remaining, KILL_PATIENCE):
+            names = ", ".join(live.agent for live in remaining if not live.done.is_set())
+            log.error("processes of %s outlive SIGKILL; they are still watched", names)
+
+    def cut_grace_short(self, workflow_id: str) -> None:
+        """Kill what is being interrupted, now or by a command before this one."""
+        self._hurried.add(workflow_id)
+        dying = [live for live in self.of(workflow_id) if live.ending is not None]
+        if dying:
+            self._signal(dying, signal.SIGKILL)
+
+    def cut_every_grace_short(self) -> None:
+        """`cut_grace_short` for every workflow with a live turn."""
+        for workflow_id in {live.workflow_id for live in self._live.values()}:
+            self.cut_grace_short(workflow_id)
+
+    def forget(self, workflow_id: str) -> None:
+        """The workflow has ended: whoever was in a hurry has what they wanted."""
+        self._hurried.discard(workflow_id)
+
+    async def settle(self) -> None:
+        """Wait for what is being concluded right now."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _spawn_task(self, coroutine: "Coroutine[Any, Any, None]") -> None:
+        task = asyncio.ensure_future(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(_log_failure)
+
+    def _let_go(self, live: LiveTurn) -> None:
+        self._live.pop(live.turn_id, None)
+        live.source.close()
+        live.done.set()
+
+    async def _end_family(self, live: LiveTurn, *, grace: float) -> None:
+        """End what an agent's process left behind when it was cut off: nothing of it runs on."""
+        if not await self._census.has_left_something(live):
+            return
+        self._signal([live], signal.SIGTERM)
+        if await self._is_gone(live, grace):
+            return
+        deadline = time.monotonic() + KILL_PATIENCE
+        while self._signal([live], signal.SIGKILL):  # what forks meanwhile is met the next time
+            if time.monotonic() > deadline:
+                log.error("what %s left behind outlives SIGKILL", live.agent)
+                return
+            await asyncio.sleep(LOOK)
+
+    async def _is_gone(self, live: LiveTurn, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while processes.family([live.marker], live.sessions(), since=live.since()):
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(LOOK)
+        return True
+
+    def _signal(self, lives: list[LiveTurn], number: signal.Signals) -> int:
+        return processes.signal_family(
+            number,
+            [live.marker for live in lives],
+            [session for live in lives for session in live.sessions()],
+            since=min(live.since() for live in lives),
+        )
+
+
+async def _all_done(lives: list[LiveTurn], seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            for live in lives:
+                await live.done.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.error("a turn could not be concluded", exc_info=task.exception())

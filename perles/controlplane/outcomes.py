@@ -24,11 +24,13 @@ class Request(NamedTuple):
 
 
 def waits_for_engine(request: Request) -> str:
+    """What to tell where a command was queued and no engine runs."""
     workflow_id, _, kind = request
     return f"queued {kind} of {workflow_id}: no engine runs; start one with perles serve"
 
 
 def outcome_of(workflow_id: str, kind: str, result: dict[str, Any]) -> Outcome:
+    """The outcome of a command that succeeded, in words for people."""
     if result.get("status") == "waiting":
         return Outcome(workflow_id, "waiting", f"{workflow_id} is {result['reason']}")
     if kind.startswith("agent."):

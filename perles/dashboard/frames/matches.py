@@ -103,4 +103,5 @@ def _of(drawn: Sequence[Span], key: int) -> Span | None:
 
 
 def line_count(drawn: Sequence[Span]) -> int:
+    """How many lines are drawn."""
     return drawn[-1].first + len(drawn[-1].lines) if drawn else 0

@@ -39,6 +39,7 @@ def spends(context: Context, reader: Reader, workflow: Workflow) -> bool:
 def costs(
     context: Context, provider: str, role: str = "", workflow: Workflow | None = None
 ) -> bool:
+    """Whether a turn of this provider is an AI call."""
     try:
         return context.provider(provider, role, workflow).is_ai_call
     except UsageError:

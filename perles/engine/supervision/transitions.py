@@ -37,6 +37,7 @@ COUNT_WAITING_FOR: Final = Sql(
 
 
 def started(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
+    """Take what a running workflow needs, and start it with its first message."""
     policy = context.config.resource_policy
     need_room(tx, context, workflow)
     leases.acquire(tx, "workflow", policy.max_workflows_running, workflow.id)
@@ -69,6 +70,7 @@ def started(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
 
 
 def resumed(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
+    """Take what a running workflow needs again, and let its agents go on."""
     policy = context.config.resource_policy
     need_room(tx, context, workflow)
     leases.acquire(tx, "workflow", policy.max_workflows_running, workflow.id)
@@ -118,6 +120,7 @@ def _move_port(tx: Tx, workflow_id: str, port: int) -> None:
 
 
 def join_line(tx: Tx, workflow_id: str, reason: str) -> None:
+    """Keep a workflow in the line of those that wait, with the reason."""
     workflow = tx.need(Workflow, workflow_id)
     may_wait = workflow.state in (WorkflowState.PENDING, WorkflowState.PAUSED)
     if not may_wait or (workflow.reason == reason and workflow.start_requested_at):
@@ -139,6 +142,7 @@ def leave_line(tx: Tx, workflow_id: str) -> None:
 
 
 def paused(tx: Tx, workflow_id: str, reason: str | None) -> None:
+    """Pause the workflow and its agents, and release what it held."""
     changes = {"paused_at": tx.now, "reason": reason, "mcp_port": None}
     fire(tx, WORKFLOW, workflow_id, "pause", changes=changes, payload={"reason": reason})
     for agent in tx.all(Agent, statements.AGENTS_OF, workflow_id=workflow_id):
@@ -151,6 +155,7 @@ def paused(tx: Tx, workflow_id: str, reason: str | None) -> None:
 
 
 def ended(tx: Tx, workflow_id: str, trigger: str, reason: str | None) -> None:
+    """End the workflow by `trigger` with its agents and open tasks, and release what it held."""
     changes = {
         "ended_at": tx.now,
         "reason": reason,
@@ -174,4 +179,5 @@ def ended(tx: Tx, workflow_id: str, trigger: str, reason: str | None) -> None:
 
 
 def fail_unstarted(tx: Tx, workflow_id: str, reason: str) -> None:
+    """Fail a workflow that can never start."""
     ended(tx, workflow_id, "fail", reason)

@@ -11,6 +11,7 @@ from perles.domain.errors import PerlesError
 
 
 def log_of(provider: Provider, environ: Mapping[str, str]) -> SessionLog | None:
+    """How the provider reads its sessions; None where it cannot."""
     make = getattr(provider, "session_log", None)  # not a duty of a provider
     if make is None:
         return None

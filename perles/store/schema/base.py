@@ -33,14 +33,17 @@ class Dated:
 
 
 def one_of(column: str, words: tuple[str, ...], *, null: bool = False) -> CheckConstraint:
+    """A constraint: the column holds one of these words."""
     listed = ", ".join(f"'{word}'" for word in words)
     rule = f"{column} IN ({listed})"
     return CheckConstraint(f"{column} IS NULL OR {rule}" if null else rule, name=column)
 
 
 def state_of(rules: Rules, column: str) -> CheckConstraint:
+    """A constraint: the column holds a state of these rules."""
     return one_of(column, rules.states)
 
 
 def not_negative(column: str) -> CheckConstraint:
+    """A constraint: the column holds no number below 0."""
     return CheckConstraint(f"{column} >= 0", name=f"{column}_not_negative")

@@ -1,8 +1,13 @@
 """How all tests run."""
 
 import signal
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.integration.cli import Home
+from tests.integration.forks import Forks
 
 # The same examples at every run, and no verdict by the clock: the machine may be busy.
 settings.register_profile(
@@ -13,3 +18,12 @@ settings.load_profile("perles")
 # A shell starts what it puts in the background deaf to Ctrl-C; the programs that we start are not.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _forks() -> Iterator[None]:
+    """Short commands are forks of one process for each worker of the session."""
+    Home.forks = Forks()
+    yield
+    Home.forks.close()
+    Home.forks = None

@@ -8,19 +8,35 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
 from perles.engine import watchdog
 from tests import ports
+from tests.integration.forks import Forks
 
 DEADLINE = 90.0
 """Seconds that a test waits for what must come."""
 
 
+_OF_INTERPRETERS = ("PYTHON", "LANG", "LC_", "LD_", "TZ")
+"""How names of variables begin that count when an interpreter starts."""
+
+
+def _starts_alike(one: dict[str, str], other: dict[str, str]) -> bool:
+    return all(
+        one.get(name) == other.get(name)
+        for name in one.keys() | other.keys()
+        if name.startswith(_OF_INTERPRETERS)
+    )
+
+
 class Home:
     """A `PERLES_HOME` in a folder of the test's, with a work dir beside it."""
+
+    forks: ClassVar[Forks | None] = None
+    """What runs commands faster, where a session of tests has it."""
 
     def __init__(self, root: Path) -> None:
         self.root = root / "home"
@@ -60,11 +76,15 @@ class Home:
     def perles(
         self, *args: str | Path, timeout: float = 180, **environ: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run perles to its end."""
+        """Run perles to its end, as a fork where its interpreter would start as any other."""
+        env = {**self.environ, **environ}
+        if self.forks is not None and _starts_alike(env, self.forks.environ):
+            words = [str(arg) for arg in args]
+            return self.forks.run(words, cwd=self.work, environ=env, timeout=timeout)
         return subprocess.run(
             self.argv(*args),
             cwd=self.work,
-            env={**self.environ, **environ},
+            env=env,
             capture_output=True,
             text=True,
             errors="surrogateescape",

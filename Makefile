@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-agents soak soak-hostile soak-many lint bench format clean
+.PHONY: help demo test test-agents soak soak-hostile soak-many lint docs bench format clean
 
 help:  ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ lint: $(READY)  ## check style, types and layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m tests.check_migrations
+
+docs: $(READY)  ## write docs/{commands,configuration,states}.md from the code
+	$(BIN)/python -m tests.generate_docs
 
 bench: $(READY)  ## measure speed and memory (a table: name, value, unit, goal)
 	$(BIN)/python -m compileall -q perles

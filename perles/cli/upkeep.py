@@ -102,6 +102,8 @@ def vacuum() -> None:
         )
         try:
             connection.execute("VACUUM")
+            # What was written anew stands in the log: the file shrinks when the log is taken over.
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         finally:
             connection.close()
 

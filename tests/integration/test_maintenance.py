@@ -131,3 +131,28 @@ def test_two_at_a_time_are_refused(ended: Home) -> None:
 
     assert result.returncode == 4
     assert "another perles maintenance" in result.stderr
+
+
+def test_vacuum_gives_the_space_back_beside_an_engine(home: Home) -> None:
+    """What was pruned leaves the file although the engine holds it open."""
+    id = home.perles("create", home.pipeline("p", [{"key": "a", "run": "true"}])).stdout.strip()
+    home.perles("stop", id)
+    engine = home.popen("serve", "--foreground")
+    home.wait_for("the engine", lambda: home.perles("engine", "status").returncode == 0)
+    _write(
+        home,
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) "
+        "INSERT INTO events (workflow_id, type, payload, created_at) "
+        f"SELECT '{id}', 'worker.output', '{{\"text\": \"' || hex(randomblob(100)) || '\"}}', "
+        "'2026-01-01T00:00:00.000Z' FROM n",
+    )
+    assert home.perles("maintenance", "prune", "--older-than", "0s").returncode == 0
+
+    assert home.perles("maintenance", "vacuum").returncode == 0
+
+    assert home.database.stat().st_size < 2_000_000
+    wal = home.database.with_name("perles.db-wal")
+    assert not wal.exists() or wal.stat().st_size < 2_000_000
+    assert engine.poll() is None
+    home.perles("engine", "stop")
+    engine.communicate(timeout=30)

@@ -7,7 +7,7 @@ from perles.config.home import Paths
 from perles.domain.errors import UsageError
 from perles.domain.plain import LARGEST
 from perles.domain.text import clean, cut
-from perles.store.events.reads import last_seq, read_events
+from perles.store.events.reads import EventFilter, last_seq, read_events
 from perles.store.reads.connection import Json, reading
 from perles.store.reads.references import resolve
 
@@ -36,12 +36,11 @@ def run(options: EventOptions, paths: Paths) -> None:
         )
     limit = options.limit or (None if options.since is not None else DEFAULT_LIMIT)
     with reading(paths.database_path()) as connection:
-        workflow_id = None if options.id is None else resolve(connection, options.id)
+        id = None if options.id is None else resolve(connection, options.id)
         found = read_events(
             connection,
             since=options.since or 0,
-            workflow_id=workflow_id,
-            types=options.type,
+            wanted=EventFilter(types=options.type, workflows=() if id is None else (id,)),
             limit=limit,
             newest=options.since is None,
         )
@@ -52,14 +51,15 @@ def run(options: EventOptions, paths: Paths) -> None:
         warn("no events fit" if last else "no events yet: perles run FILE")
     if options.follow:
         since = found[-1]["seq"] if found else max(options.since or 0, last)
-        _follow(options, paths, workflow_id, since)
+        _follow(options, paths, id, since)
 
 
-def _follow(options: EventOptions, paths: Paths, workflow_id: str | None, since: int) -> None:
-    from perles.store.events.tail import tail
+def _follow(options: EventOptions, paths: Paths, id: str | None, since: int) -> None:
+    from perles.store.events.bus import CrossWorkflowEventBus
 
-    path = paths.database_path()
-    for event in tail(path, since=since, workflow_id=workflow_id, types=options.type):
+    bus = CrossWorkflowEventBus(paths.database_path())
+    workflows = () if id is None else (id,)
+    for event in bus.subscribe_filtered(types=options.type, workflows=workflows, since=since):
         _print(event, options.json)
 
 

@@ -9,10 +9,10 @@ from perles.config.home import Paths
 from perles.domain.errors import UsageError
 from perles.domain.states import PRIORITIES, WORKFLOW
 from perles.domain.text import clean
-from perles.store.reads import registry
-from perles.store.reads.connection import Json, reading
+from perles.store.reads.connection import Json
 from perles.store.reads.current_work import why
 from perles.store.reads.filters import DEFAULT_LIMIT, WorkflowFilter
+from perles.store.reads.registry import Registry
 
 HEADERS = ("ID", "NAME", "STATE", "TASKS", "WORKERS", "UPTIME", "TOKENS", "TEMPLATE", "NOTE")
 
@@ -41,8 +41,7 @@ def run(options: ListOptions, paths: Paths) -> None:
         from perles.cli.list_changes import tell
 
         def read() -> list[Json]:
-            with reading(paths.database_path()) as connection:
-                return registry.list_workflows(connection, wanted).rows
+            return Registry(paths.database_path()).list(wanted).rows
 
         tell(read, why)
     elif options.watch:
@@ -52,8 +51,7 @@ def run(options: ListOptions, paths: Paths) -> None:
 
 
 def _print(wanted: WorkflowFilter, options: ListOptions, paths: Paths) -> None:
-    with reading(paths.database_path()) as connection:
-        found = registry.list_workflows(connection, wanted)
+    found = Registry(paths.database_path()).list(wanted)
     if options.json:
         print_json(found.rows)
     elif found.rows:

@@ -19,10 +19,10 @@ from perles.config.provider_settings import Providers, secrets_handed_out
 from perles.domain.errors import UsageError
 from perles.domain.secrecy import longest_first, masked
 from perles.domain.text import clean, settled
-from perles.store.reads import registry
 from perles.store.reads.connection import reading
 from perles.store.reads.current_work import first_line
 from perles.store.reads.references import resolve
+from perles.store.reads.registry import Registry
 from perles.store.reads.turns import TurnOutput, secrets_of, turns_of
 from perles.workspace import door
 
@@ -73,8 +73,7 @@ def command(
 
 
 def _is_running(path: Path, workflow_id: str) -> bool:
-    with reading(path) as connection:
-        return registry.state_of(connection, workflow_id) in ("pending", "running", "paused")
+    return Registry(path).state_of(workflow_id) in ("pending", "running", "paused")
 
 
 def _follow(

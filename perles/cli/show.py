@@ -6,10 +6,9 @@ from perles.cli.list import warn_unattended
 from perles.cli.output import between, print_json, print_table, say, span
 from perles.config.home import Paths
 from perles.domain.text import clean
-from perles.store.reads.connection import Json, reading
+from perles.store.reads.connection import Json
 from perles.store.reads.current_work import why
-from perles.store.reads.references import resolve
-from perles.store.reads.workflow import show_workflow
+from perles.store.reads.registry import Registry
 
 TASK_HEADERS = ("TASK", "STATUS", "ASSIGNEE", "ATTEMPT", "EXIT", "TIME", "NOTE")
 AGENT_HEADERS = ("AGENT", "STATUS", "PHASE", "TASK", "PID", "QUEUED")
@@ -25,8 +24,7 @@ class ShowOptions(NamedTuple):
 
 def run(options: ShowOptions, paths: Paths) -> None:
     """Print the workflow."""
-    with reading(paths.database_path()) as connection:
-        shown = show_workflow(connection, resolve(connection, options.id))
+    shown = Registry(paths.database_path()).get(options.id)
     warn_unattended([shown])
     if options.json:
         print_json(shown)

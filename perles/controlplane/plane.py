@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,15 +18,18 @@ from perles.controlplane.engine_host import POLL, EngineHost
 from perles.controlplane.outcomes import Outcome, Request, failure_of, outcome_of, waits_for_engine
 from perles.domain.errors import NoEngineError, UsageError
 from perles.store.events import reads
-from perles.store.reads import engine, registry
+from perles.store.events.bus import CrossWorkflowEventBus
+from perles.store.reads import engine
 from perles.store.reads import resources as reads_resources
 from perles.store.reads import workflow as reads_workflow
 from perles.store.reads.connection import reading
 from perles.store.reads.references import resolve
+from perles.store.reads.registry import Registry
 
 if TYPE_CHECKING:
     from perles.doctor.finding import Finding
     from perles.domain.specs import WorkflowSpec
+    from perles.store.events.bus import Subscription
     from perles.templates.catalog import Catalog
 
 _ID_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz23456789"
@@ -45,6 +48,16 @@ _MAX_ERRANDS: Final = 3
 
 class ControlPlane(EngineHost):
     """Everything that can be done with the workflows of one home folder."""
+
+    @property
+    def registry(self) -> Registry:
+        """The reads of workflow instances."""
+        return Registry(self.database_path)
+
+    @property
+    def events(self) -> CrossWorkflowEventBus:
+        """The events of all workflows."""
+        return CrossWorkflowEventBus(self.database_path, lambda work: self._database.write(work))
 
     def create(self, spec: WorkflowSpec) -> str:
         """Create a pending workflow with all its tasks in one transaction; its id.
@@ -243,8 +256,7 @@ class ControlPlane(EngineHost):
 
     def get(self, ref: str) -> dict[str, Any]:
         """One workflow, as `show --json` has it. Raises `NotFoundError`, `AmbiguousIdError`."""
-        with reading(self.database_path) as connection:
-            return reads_workflow.show_workflow(connection, resolve(connection, ref))
+        return self.registry.get(ref)
 
     def list(self, **filters: Any) -> list[dict[str, Any]]:
         """Workflows in the shape of `list --json`, newest first; filters as in `WorkflowFilter`.
@@ -253,14 +265,11 @@ class ControlPlane(EngineHost):
         """
         from perles.store.reads.filters import filter_of
 
-        wanted = filter_of(**filters)
-        with reading(self.database_path) as connection:
-            return registry.list_workflows(connection, wanted).rows
+        return self.registry.list(filter_of(**filters)).rows
 
     def state_of(self, workflow_id: str) -> str:
         """The state of a workflow, by its id. Raises `NotFoundError`."""
-        with reading(self.database_path) as connection:
-            return registry.state_of(connection, workflow_id)
+        return self.registry.state_of(workflow_id)
 
     def last_seq(self) -> int:
         """The seq of the newest event; 0 where there is none."""
@@ -273,22 +282,65 @@ class ControlPlane(EngineHost):
         since: int | None = None,
         workflow: str | None = None,
         types: str | Sequence[str] = (),
+        cursor: str | None = None,
         stop: Callable[[], bool] = lambda: False,
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Subscription:
         """Events in order, each once, as they are committed; from now on, or after seq `since`.
 
-        `types` are globs, several of them also in one text, `"task.*,turn.*"`. Ends when
+        `types` are globs, several of them also in one text, `"task.*,turn.*"`. A named
+        `cursor` keeps how far you are: the next subscription of that name goes on there, in
+        another process too (`Subscription` tells when an event counts as handled). Ends when
         `stop` says so, which is asked at each look.
         """
-        from perles.store.events.tail import tail
-
-        with reading(self.database_path) as connection:
-            workflow_id = None if workflow is None else resolve(connection, workflow)
-            start = reads.last_seq(connection) if since is None else since
-        globs = (types,) if isinstance(types, str) else tuple(types)
-        return tail(
-            self.database_path, since=start, workflow_id=workflow_id, types=globs, stop=stop
+        workflows = () if workflow is None else (self.registry.resolve(workflow),)
+        return self.events.subscribe_filtered(
+            types=types, workflows=workflows, since=since, cursor=cursor, stop=stop
         )
+
+    def subscribe_workflow(
+        self,
+        ref: str,
+        *,
+        types: str | Sequence[str] = (),
+        since: int | None = None,
+        cursor: str | None = None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Subscription:
+        """`subscribe` to one workflow. Raises `NotFoundError`, `AmbiguousIdError`."""
+        return self.events.subscribe_workflow(
+            self.registry.resolve(ref), types=types, since=since, cursor=cursor, stop=stop
+        )
+
+    def subscribe_filtered(
+        self,
+        *,
+        types: str | Sequence[str] = (),
+        exclude: str | Sequence[str] = (),
+        workflows: str | Sequence[str] = (),
+        labels: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+        since: int | None = None,
+        cursor: str | None = None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Subscription:
+        """`subscribe` to the events that fit each filter that is given.
+
+        `exclude` are globs of types, `labels` what the event's workflow must have, all of
+        them. Raises `NotFoundError`, `AmbiguousIdError`.
+        """
+        refs = (workflows,) if isinstance(workflows, str) else workflows
+        return self.events.subscribe_filtered(
+            types=types,
+            exclude=exclude,
+            workflows=[self.registry.resolve(ref) for ref in refs],
+            labels=labels,
+            since=since,
+            cursor=cursor,
+            stop=stop,
+        )
+
+    def forget_cursor(self, name: str) -> bool:
+        """Remove a subscriber's cursor, so that it begins anew; whether there was one."""
+        return self.events.forget(name)
 
     def check(self) -> Sequence[str]:
         """What is wrong with database, processes and files, a line each; fixes nothing."""

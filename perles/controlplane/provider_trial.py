@@ -12,7 +12,7 @@ from perles.domain.errors import CommandFailedError
 from perles.domain.provider_choice import split_choice
 from perles.domain.specs import WorkflowSpec
 from perles.domain.states import WORKFLOW
-from perles.store.events.reads import read_events
+from perles.store.events.reads import EventFilter, read_events
 from perles.store.reads.agents import list_agents
 from perles.store.reads.connection import reading
 
@@ -102,8 +102,9 @@ def _problem(plane: ControlPlane, id: str) -> str | None:
 
 
 def _was_silent(plane: ControlPlane, id: str) -> bool:
+    wanted = EventFilter(types=("agent.silent",), workflows=(id,))
     with reading(plane.database_path) as connection:
-        return bool(read_events(connection, workflow_id=id, types=("agent.silent",)))
+        return bool(read_events(connection, wanted=wanted))
 
 
 def _why(shown: dict[str, Any]) -> str:

@@ -20,7 +20,7 @@ from perles.fabric import messages as fabric_messages
 from perles.store import migrate, statements
 from perles.store.database import Database, Reader, Tx
 from perles.store.events import journal
-from perles.store.events.reads import read_events
+from perles.store.events.reads import EventFilter, read_events
 from perles.store.reads.connection import reading
 from perles.store.schema.agents import Agent, Message
 from perles.store.schema.resources import Lease
@@ -87,7 +87,7 @@ class Stage:
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         with reading(self.database.path) as connection:
-            return read_events(connection, types=(kind,))
+            return read_events(connection, wanted=EventFilter(types=(kind,)))
 
 
 @pytest.fixture

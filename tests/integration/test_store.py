@@ -17,7 +17,7 @@ from perles.domain.states import TASK, WORKFLOW
 from perles.store import migrate
 from perles.store.database import Database, Tx
 from perles.store.events import journal
-from perles.store.events.reads import read_events
+from perles.store.events.reads import EventFilter, read_events
 from perles.store.events.tail import tail
 from perles.store.reads.connection import reading
 from perles.store.schema.workflows import Workflow
@@ -226,8 +226,7 @@ def test_a_follower_can_choose_a_workflow_and_types(database: Database) -> None:
     found = tail(
         database.path,
         since=0,
-        workflow_id="wf-bbbbbbbb",
-        types=["workflow.*"],
+        wanted=EventFilter(types=["workflow.*"], workflows=["wf-bbbbbbbb"]),
         stop=lambda: True,
     )
 

@@ -8,7 +8,7 @@ from perles.store.reads import resources
 from perles.store.reads.current_work import waits_for
 from perles.store.reads.filters import WorkflowFilter
 from perles.store.reads.inbox import inbox
-from perles.store.reads.registry import list_workflows
+from perles.store.reads.overviews import list_workflows
 from perles.store.reads.workflow import show_workflow
 from perles.store.schema.agents import ProviderHold
 from perles.store.schema.resources import ResourceLimit

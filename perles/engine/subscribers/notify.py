@@ -11,23 +11,21 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy import bindparam, select
 
 from perles.domain.errors import DatabaseError
 from perles.engine.context import Context, log
 from perles.store.database import Tx
-from perles.store.events import journal
+from perles.store.events import cursors, journal
+from perles.store.events.bus import NOTIFY
 from perles.store.schema.agents import Agent
-from perles.store.schema.journal import Cursor, Event
+from perles.store.schema.journal import Event
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
 
-CURSOR: Final = "notify"
 BATCH: Final = 200
 
-_LAST: Final = Sql(select(func.coalesce(func.max(Event.seq), 0)))
-_FORGET: Final = Sql(delete(Cursor).where(Cursor.name == CURSOR))
 _NEXT: Final = Sql(
     select(
         Event.seq,
@@ -175,18 +173,12 @@ def _kill(group: int) -> None:
 
 def _begin(tx: Tx, tells: bool) -> int:
     """The seq to begin after. The cursor stands only while there is a command to tell."""
-    found = tx.get(Cursor, CURSOR)
-    if found is not None and tells:
-        return found.seq
-    tx.run(_FORGET)
-    last = int(tx.value(_LAST) or 0)
     if tells:
-        tx.insert(Cursor, name=CURSOR, seq=last)
-    return last
+        return cursors.begin(tx, NOTIFY)
+    cursors.forget(tx, NOTIFY)
+    return cursors.newest(tx)
 
 
 def _move(tx: Tx, seq: int) -> None:
-    if tx.get(Cursor, CURSOR) is None:  # the command was added by a reload
-        tx.insert(Cursor, name=CURSOR, seq=seq)
-    else:
-        tx.update(Cursor, CURSOR, seq=seq)
+    """Also for a command that was added by a reload, which has no cursor yet."""
+    cursors.move(tx, NOTIFY, seq)

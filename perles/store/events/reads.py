@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from sqlite3 import Connection, Row
@@ -16,38 +16,66 @@ _EVENTS: Final = (
     "e.turn_id, e.payload FROM events e LEFT JOIN agents a ON a.id = e.agent_id "
     "LEFT JOIN tasks k ON k.id = e.task_id"
 )
+_HAS_LABEL: Final = (
+    "e.workflow_id IN (SELECT workflow_id FROM workflow_labels WHERE key = ? AND value = ?)"
+)
+
+
+class EventFilter(NamedTuple):
+    """Which events are wanted: those that fit each of these; an empty one fits all.
+
+    `types` and `exclude` are globs of event types, several of them also in one text with
+    commas between. `labels` are pairs of key and value that the event's workflow has, all of
+    them. An event of no workflow fits neither `workflows` nor `labels`.
+    """
+
+    types: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    workflows: Sequence[str] = ()
+    labels: Sequence[tuple[str, str]] = ()
+
+
+EVERY: Final = EventFilter()
 
 
 def read_events(
     connection: Connection | None,
     *,
     since: int = 0,
-    workflow_id: str | None = None,
-    types: Sequence[str] = (),
+    wanted: EventFilter = EVERY,
     limit: int | None = None,
     newest: bool = False,
 ) -> list[Json]:
-    """Events after seq `since`, in order; `newest` takes the last `limit`.
-
-    `types` are globs, or several of them with commas between.
-    """
+    """The events that fit after seq `since`, in order; `newest` takes the last `limit`."""
     if connection is None:
         return []
-    where = [] if workflow_id is None else [workflow_id]
-    types = [glob.strip() for given in types for glob in given.split(",")]
-    query = _events_query(bool(where), len(types), limit, newest)
-    values = (since, *where, *types)
+    types, exclude = _globs(wanted.types), _globs(wanted.exclude)
+    counts = (len(types), len(exclude), len(wanted.workflows), len(wanted.labels))
+    query = _events_query(counts, limit, newest)
+    labels = [text for pair in wanted.labels for text in pair]
+    values = (since, *types, *exclude, *wanted.workflows, *labels)
     rows = connection.execute(query, values).fetchall()
     if newest:
         rows.reverse()
     return [_event(row) for row in rows]
 
 
+def _globs(given: Sequence[str]) -> list[str]:
+    return [glob.strip() for text in given for glob in text.split(",")]
+
+
 @lru_cache(maxsize=64)
-def _events_query(of_one: bool, types: int, limit: int | None, newest: bool) -> str:
-    terms = ["e.seq > ?", *(["e.workflow_id = ?"] if of_one else [])]
+def _events_query(counts: tuple[int, int, int, int], limit: int | None, newest: bool) -> str:
+    types, exclude, workflows, labels = counts
+    terms = ["e.seq > ?"]
     if types:
         terms.append(f"({' OR '.join(['e.type GLOB ?'] * types)})")
+    terms += ["e.type NOT GLOB ?"] * exclude
+    if workflows == 1:
+        terms.append("e.workflow_id = ?")
+    elif workflows:
+        terms.append(f"e.workflow_id IN ({', '.join('?' * workflows)})")
+    terms += [_HAS_LABEL] * labels
     order = "DESC" if newest else "ASC"
     # A bound limit would be planned anew at each look (see `perles.store.sql`).
     end = "" if limit is None else f" LIMIT {int(limit)}"

@@ -5,12 +5,12 @@ open meanwhile, so a follower never holds up a checkpoint, and never the engine.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from perles.store.events.reads import read_events
+from perles.store.events.reads import EVERY, EventFilter, last_seq, read_events
 from perles.store.reads.connection import reading
 from perles.store.sqlite.watch import POLL, Watch
 
@@ -21,11 +21,10 @@ def tail(
     path: Path,
     *,
     since: int,
-    workflow_id: str | None = None,
-    types: Sequence[str] = (),
+    wanted: EventFilter = EVERY,
     stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[dict[str, Any]]:
-    """Events after seq `since`, in order, each once, as they are committed.
+    """The wanted events after seq `since`, in order, each once, as they are committed.
 
     Waits for a database that is not there yet. Ends when `stop` says so, which is
     asked at each look, once what is there has been given. Raises `DatabaseError`.
@@ -34,7 +33,7 @@ def tail(
         with reading(path) as connection:
             if connection is not None:
                 with closing(Watch(connection, path)) as watch:
-                    yield from _follow(connection, watch, since, workflow_id, types, stop)
+                    yield from _follow(connection, watch, since, wanted, stop)
                 return
         if stop():
             return
@@ -45,19 +44,19 @@ def _follow(
     connection: Any,
     watch: Watch,
     since: int,
-    workflow_id: str | None,
-    types: Sequence[str],
+    wanted: EventFilter,
     stop: Callable[[], bool],
 ) -> Iterator[dict[str, Any]]:
     while True:
         stopping = stop()
         full = watch.changed() or stopping
         while full:
-            events = read_events(
-                connection, since=since, workflow_id=workflow_id, types=types, limit=BATCH
-            )
+            newest = last_seq(connection)
+            events = read_events(connection, since=since, wanted=wanted, limit=BATCH)
             full = len(events) == BATCH
-            since = events[-1]["seq"] if events else since
+            last = events[-1]["seq"] if events else since
+            # Events that do not fit are looked at once, not again after every commit.
+            since = last if full else max(last, newest)
             yield from events
         if stopping:
             return

@@ -1,165 +1,63 @@
-"""The read side: what people and scripts see, straight from the views, by the driver alone.
+"""The registry of workflow instances: which there are, and all that is known of each.
 
-Nothing here imports SQLAlchemy: `perles list` costs a tenth of a second as a
-whole process. The shapes are those of `docs/json.md`.
+Nothing here imports SQLAlchemy: `perles list` costs a tenth of a second as a whole process.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING
 
-from perles.config.home import found as found_at
 from perles.domain.errors import NotFoundError
-from perles.domain.states import PRIORITIES
-from perles.store.places import home_of
-from perles.store.reads import engine
-from perles.store.reads.connection import Json
-from perles.store.reads.current_work import waits_for
+from perles.store.reads.connection import Json, reading
 from perles.store.reads.filters import WorkflowFilter
-from perles.store.reads.inbox import waiting_texts
-from perles.store.reads.resources import places, waits_in_line
+from perles.store.reads.overviews import Listing, list_workflows
 
 if TYPE_CHECKING:
-    from sqlite3 import Connection, Row
-
-_OPEN: Final = ("pending", "running", "paused")
+    from pathlib import Path
 
 
-class Listing(NamedTuple):
-    """Workflows, newest first, and how many more fit the filter."""
+class Registry:
+    """Reads workflow instances from one database.
 
-    rows: list[Json]
-    more: int
+    It promises: each call sees one committed state, waits for no engine and changes nothing;
+    the shapes are those of `docs/json.md`; a database that does not exist yet is an empty
+    registry. Every method raises `DatabaseError` for a database that this code cannot read.
+    """
 
+    def __init__(self, database_path: Path) -> None:
+        self._path = database_path
 
-def list_workflows(connection: Connection | None, wanted: WorkflowFilter) -> Listing:
-    """The workflows that fit a filter, newest first."""
-    if connection is None:
-        return Listing([], 0)
-    where, params = _where(wanted)
-    query = f"SELECT * FROM workflow_overview w{where} ORDER BY w.created_at DESC, w.id DESC"
-    limit = -1 if wanted.limit is None else wanted.limit
-    rows = connection.execute(f"{query} LIMIT ?", (*params, limit)).fetchall()
-    more = 0
-    if len(rows) == limit:
-        count = f"SELECT count(*) FROM workflows w{where}"
-        more = connection.execute(count, params).fetchone()[0] - len(rows)
-    return Listing(overviews(connection, rows), more)
+    def list(self, wanted: WorkflowFilter) -> Listing:
+        """The workflows that fit a filter, newest first, as `list --json` shows them."""
+        with reading(self._path) as connection:
+            return list_workflows(connection, wanted)
 
+    def get(self, ref: str) -> Json:
+        """One workflow with its tasks and agents, as `show --json` has it.
 
-def overviews(connection: Connection, rows: Sequence[Row]) -> list[Json]:
-    """Rows of `workflow_overview` with their labels, places in line, and what they wait for."""
-    labels = _labels(connection, [row["id"] for row in rows])
-    line = places(connection) if any(waits_in_line(row) for row in rows) else {}
-    home = home_of(connection)
-    found = [_workflow(home, row, labels.get(row["id"], {}), line.get(row["id"])) for row in rows]
-    _say_what_waits(connection, found)
-    _say_who_is_unattended(connection, found)
-    return found
+        `ref` is an id, a unique prefix of one, or a unique name. Raises `NotFoundError`,
+        `AmbiguousIdError`.
+        """
+        from perles.store.reads.references import resolve
+        from perles.store.reads.workflow import show_workflow
 
+        with reading(self._path) as connection:
+            return show_workflow(connection, resolve(connection, ref))
 
-def _say_who_is_unattended(connection: Connection, rows: list[Json]) -> None:
-    """Say of those that an engine should be at work for that none is."""
-    asked = engine.asked_for(connection)
-    wanting = [
-        row for row in rows if row["state"] == "running" or waits_in_line(row) or row["id"] in asked
-    ]
-    found = engine.trouble(connection) if wanting else None
-    for row in wanting:
-        row["unattended"] = found
+    def resolve(self, ref: str) -> str:
+        """The id that `ref` means. Raises `NotFoundError`, `AmbiguousIdError`."""
+        from perles.store.reads.references import resolve
 
+        with reading(self._path) as connection:
+            return resolve(connection, ref)
 
-def _say_what_waits(connection: Connection, rows: list[Json]) -> None:
-    asking = [row["id"] for row in rows if row["attention"] == "waiting for you"]
-    questions = waiting_texts(connection, asking)
-    running = [row["id"] for row in rows if row["state"] == "running"]
-    waits = waits_for(connection, running, questions)
-    for row in rows:
-        row["attention"] = questions.get(row["id"], row["attention"])
-        row["waits_for"] = waits.get(row["id"], [])
-
-
-def _where(wanted: WorkflowFilter) -> tuple[str, list[Any]]:
-    terms: list[str] = [] if wanted.everything else ["w.archived_at IS NULL"]
-    params: list[Any] = []
-    if wanted.states:
-        terms.append(f"w.state IN ({', '.join('?' * len(wanted.states))})")
-        params += wanted.states
-    for column, value in (("template_id", wanted.template), ("priority", _rank(wanted.priority))):
-        if value is not None:
-            terms.append(f"w.{column} = ?")
-            params.append(value)
-    if wanted.name is not None:
-        terms.append("(instr(lower(w.name), lower(?)) > 0 OR lower(w.name) GLOB lower(?))")
-        params += [wanted.name] * 2
-    for key, text in wanted.labels:
-        terms.append(
-            "w.id IN (SELECT workflow_id FROM workflow_labels WHERE key = ? AND value = ?)"
-        )
-        params += (key, text)
-    return (f" WHERE {' AND '.join(terms)}" if terms else ""), params
-
-
-def _rank(priority: str | None) -> int | None:
-    return None if priority is None else PRIORITIES.index(priority)
-
-
-def _labels(connection: Connection, ids: list[str]) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
-    for start in range(0, len(ids), 500):
-        some = ids[start : start + 500]
-        query = (
-            "SELECT workflow_id, key, value FROM workflow_labels "
-            f"WHERE workflow_id IN ({', '.join('?' * len(some))}) ORDER BY key"
-        )
-        for row in connection.execute(query, some):
-            found.setdefault(row[0], {})[row[1]] = row[2]
-    return found
-
-
-def _workflow(home: str, row: Row, labels: dict[str, str], place: int | None) -> Json:
-    return {
-        "id": row["id"],
-        "name": row["name"],
-        "template_id": row["template_id"],
-        "state": row["state"],
-        "priority": PRIORITIES[row["priority"]],
-        "labels": labels,
-        "work_dir": row["work_dir"],
-        "branch": row["branch"],
-        "provider": row["provider"],
-        "workers": row["workers"],
-        "tasks": {
-            "total": row["tasks_total"],
-            "done": row["tasks_done"],
-            "failed": row["tasks_failed"],
-        },
-        "health": row["health"],
-        "attention": row["attention"],
-        "reason": row["reason"],
-        "queue_place": place,
-        "unattended": None,
-        "tokens_used": row["tokens_used"],
-        "token_budget": row["token_budget"],
-        "cost_usd": row["cost_usd"],
-        "cost_budget": row["cost_budget"],
-        "mcp_port": row["mcp_port"],
-        "session_dir": row["session_dir"] and found_at(home, row["session_dir"]),
-        "created_at": row["created_at"],
-        "start_requested_at": row["start_requested_at"],
-        "started_at": row["started_at"],
-        "ended_at": row["ended_at"],
-        "uptime_s": row["uptime_s"],
-    }
-
-
-def state_of(connection: Connection | None, workflow_id: str) -> str:
-    """The state of one workflow. Raises `NotFoundError`."""
-    row = None
-    if connection is not None:
-        query = "SELECT state FROM workflows WHERE id = ?"
-        row = connection.execute(query, (workflow_id,)).fetchone()
-    if row is None:
-        raise NotFoundError("workflow", workflow_id)
-    return str(row[0])
+    def state_of(self, workflow_id: str) -> str:
+        """The state of the workflow with this whole id. Raises `NotFoundError`."""
+        row = None
+        with reading(self._path) as connection:
+            if connection is not None:
+                query = "SELECT state FROM workflows WHERE id = ?"
+                row = connection.execute(query, (workflow_id,)).fetchone()
+        if row is None:
+            raise NotFoundError("workflow", workflow_id)
+        return str(row[0])

@@ -9,7 +9,7 @@ from perles.domain.errors import NotFoundError
 from perles.store.reads.agents import agent_of
 from perles.store.reads.connection import Json
 from perles.store.reads.current_work import nudges
-from perles.store.reads.registry import overviews
+from perles.store.reads.overviews import overviews
 
 if TYPE_CHECKING:
     from sqlite3 import Connection, Row

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, func, select
 from perles.agents.provider import Outcome
 from perles.domain.provider_choice import BUILTIN
 from perles.domain.quoting import quoted
-from perles.domain.states import AGENT, TURN
+from perles.domain.states import AGENT, LIVE_TURNS, TURN
 from perles.engine import crash_points
 from perles.engine.bulkhead import UNHANDLED, has_failed_so_again
 from perles.engine.end_request import request_end
@@ -78,44 +78,23 @@ def conclude(
     A turn that is closed already is left alone: its result was applied.
     """
     turn = tx.need(Turn, live.turn_id)
-    if turn.status not in ("starting", "running"):
+    if turn.status not in LIVE_TURNS:
         return
     outcome = _told(tx, live, outcome)
-    if last is not None and (last.events or last.offset != turn.stdout_offset):
-        apply_batch(tx, live, last)
-    tell_left_out(tx, (live.output, live.calls), about_turn(live))
-    if ending.turn == "succeed" and not live.has_mcp:
-        reports.by_text(tx, tx.need(Agent, live.agent_id), outcome.text)
-    if ending.turn != "interrupt":
-        missed_report.by_output(tx, tx.need(Agent, live.agent_id), live)
+    _take_last_output(tx, live, turn, last)
+    _take_reports(tx, live, ending, outcome)
     agent = tx.need(Agent, live.agent_id)
     ending, outcome = _judged(tx, live, agent, ending, outcome, exit_code)
     error = explained(agent.provider, outcome) if ending.turn != "interrupt" else None
-    fire(
-        tx,
-        TURN,
-        live.turn_id,
-        ending.turn,
-        changes={
-            "exit_code": exit_code,
-            "outcome": ending.turn,
-            "error_class": outcome.error_class if error else None,
-            "error": error,
-            "ended_at": tx.now,
-        },
-        payload={"number": turn.number, "exit_code": exit_code, "error": error},
-    )
+    _close(tx, turn, ending, outcome, exit_code, error)
     release_agent(tx, agent.id, "ai_call")
-    if error and error.startswith(UNHANDLED) and has_failed_so_again(tx, live.workflow_id):
-        request_end(tx, tx.need(Workflow, live.workflow_id), "fail", error)
+    _give_up_hopeless(tx, live.workflow_id, error)
     back = setback(tx, live, agent, outcome) if ending.agent == "turn_failed" else None
     again = _settle_messages(tx, agent, live.turn_id, ending, retry=back is not None)
     if again and _may_have_worked(ending, outcome):
         _tell_of_loss(tx, agent, turn.number, outcome)
     if ending.turn == "succeed":
-        provider_holds.succeeded(tx, agent, turn)
-    if agent.role == "coordinator" and ending.turn == "succeed":
-        worker_slots.settle_offer(tx, agent)
+        _free_what_waited(tx, agent, turn)
     if agent.status == "working" and back is not None:
         fire(tx, AGENT, agent.id, "turn_ended", changes=back.changes)
     elif agent.status == "working":
@@ -124,6 +103,49 @@ def conclude(
         enforcement.look_at_worker(tx, context, tx.need(Agent, agent.id), outcome.text)
     enforcement.look_at_workflow(tx, live.workflow_id, turn, outcome.text)
     crash_points.at("outcome.before-commit")
+
+
+def _take_last_output(tx: Tx, live: LiveTurn, turn: Turn, last: Batch | None) -> None:
+    """Journal the last piece of output, and how much of it all was left out."""
+    if last is not None and (last.events or last.offset != turn.stdout_offset):
+        apply_batch(tx, live, last)
+    tell_left_out(tx, (live.output, live.calls), about_turn(live))
+
+
+def _take_reports(tx: Tx, live: LiveTurn, ending: Ending, outcome: Outcome) -> None:
+    """Apply a report that came as text, or that no engine heard when it was made."""
+    if ending.turn == "succeed" and not live.has_mcp:
+        reports.by_text(tx, tx.need(Agent, live.agent_id), outcome.text)
+    if ending.turn != "interrupt":
+        missed_report.by_output(tx, tx.need(Agent, live.agent_id), live)
+
+
+def _close(
+    tx: Tx, turn: Turn, ending: Ending, outcome: Outcome, exit_code: int | None, error: str | None
+) -> None:
+    """The turn itself has ended, with what came of it."""
+    changes = {
+        "exit_code": exit_code,
+        "outcome": ending.turn,
+        "error_class": outcome.error_class if error else None,
+        "error": error,
+        "ended_at": tx.now,
+    }
+    payload = {"number": turn.number, "exit_code": exit_code, "error": error}
+    fire(tx, TURN, turn.id, ending.turn, changes=changes, payload=payload)
+
+
+def _give_up_hopeless(tx: Tx, workflow_id: str, error: str | None) -> None:
+    """Fail a workflow whose turns we cannot handle, time after time."""
+    if error and error.startswith(UNHANDLED) and has_failed_so_again(tx, workflow_id):
+        request_end(tx, tx.need(Workflow, workflow_id), "fail", error)
+
+
+def _free_what_waited(tx: Tx, agent: Agent, turn: Turn) -> None:
+    """A turn that succeeded shows that its provider answers, and settles offers of workers."""
+    provider_holds.succeeded(tx, agent, turn)
+    if agent.role == "coordinator":
+        worker_slots.settle_offer(tx, agent)
 
 
 def _told(tx: Tx, live: LiveTurn, outcome: Outcome) -> Outcome:

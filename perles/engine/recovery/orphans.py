@@ -1,16 +1,10 @@
 """Processes of workflows that do not run: left by an engine that died while it ended them."""
 
-import asyncio
 import signal
-from typing import Final
 
 from perles.engine.context import Context, log
-from perles.executor.local import processes
+from perles.executor.local import processes, termination
 from perles.store.schema.workflows import Workflow
-
-GRACE: Final = 2.0
-"""Seconds between TERM and KILL."""
-_LOOK: Final = 0.02
 
 
 async def end_orphans(context: Context) -> int:
@@ -19,12 +13,11 @@ async def end_orphans(context: Context) -> int:
     if not found:
         return 0
     log.warning("ending processes of workflows that do not run: %s", [one.pid for one in found])
-    loop = asyncio.get_running_loop()
-    _signal(found, signal.SIGTERM)
-    deadline = loop.time() + GRACE
-    while _orphans(context) and loop.time() < deadline:  # noqa: ASYNC110 - /proc tells nobody
-        await asyncio.sleep(_LOOK)
-    _signal(_orphans(context), signal.SIGKILL)
+    await termination.end(
+        lambda number: _signal(_orphans(context), number),
+        lambda: _orphans(context),
+        grace=termination.ORPHANS_GRACE,
+    )
     return len(found)
 
 
@@ -32,9 +25,9 @@ def _orphans(context: Context) -> list[processes.Marked]:
     return [one for one in processes.marked() if _is_idle(context, one.workflow_id)]
 
 
-def _signal(orphans: list[processes.Marked], number: signal.Signals) -> None:
-    if orphans:
-        processes.signal_family(number, {one.marker for one in orphans})
+def _signal(orphans: list[processes.Marked], number: signal.Signals) -> int:
+    markers = {one.marker for one in orphans}
+    return processes.signal_family(number, markers) if markers else 0
 
 
 def _is_idle(context: Context, workflow_id: str) -> bool:

@@ -15,12 +15,12 @@ from perles.engine import crash_points
 from perles.engine.context import log
 from perles.engine.recovery.orphans import end_orphans
 from perles.engine.services import Services
-from perles.engine.supervision.supervisor import GRACE
 from perles.engine.turns.ending import Ending
 from perles.engine.turns.live import LiveTurn
 from perles.engine.turns.start import ran, running
 from perles.executor.local import launcher, processes
 from perles.executor.local.identity import is_alive
+from perles.executor.local.termination import STOP_GRACE
 from perles.store import statements
 from perles.store.database import Tx
 from perles.store.events import journal
@@ -78,8 +78,8 @@ async def _end_adopted(services: Services, turns: Sequence[Turn], moved: Set[str
     running = {one.id for one in services.reader.all(Workflow, statements.RUNNING_WORKFLOWS)}
     idle = {turn.workflow_id for turn in turns} - running - moved
     live_of, end = services.turns.of_any, services.turns.interrupt
-    await end(live_of(moved, ()), Ending("lose", "turn_ended"), grace=GRACE)
-    await end(live_of(idle, ()), Ending("interrupt", "pause"), grace=GRACE)
+    await end(live_of(moved, ()), Ending("lose", "turn_ended"), grace=STOP_GRACE)
+    await end(live_of(idle, ()), Ending("interrupt", "pause"), grace=STOP_GRACE)
 
 
 async def _settle_or_fail(services: Services, turn: Turn) -> str:

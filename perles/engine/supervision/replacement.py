@@ -1,17 +1,14 @@
 """Replacing an agent: its turn is cut off, and a fresh one takes its place with a handover."""
 
 import signal
-from typing import Final
 
 from perles.engine.context import Context
 from perles.engine.team.succession import put_fresh
 from perles.engine.turns.ending import Ending
 from perles.engine.turns.runner import Turns
 from perles.executor.local import processes
+from perles.executor.local.termination import REPLACED_GRACE
 from perles.store.schema.agents import Agent
-
-GRACE: Final = 5.0
-"""Seconds between TERM and KILL for the turn that is cut off."""
 
 
 async def replace(context: Context, turns: Turns, agent_id: int, *, why: str) -> str:
@@ -28,7 +25,7 @@ async def replace(context: Context, turns: Turns, agent_id: int, *, why: str) ->
 
 
 async def cut_off(
-    context: Context, turns: Turns, agent_id: int, ending: Ending, *, grace: float = GRACE
+    context: Context, turns: Turns, agent_id: int, ending: Ending, *, grace: float = REPLACED_GRACE
 ) -> None:
     """End the turn that the agent is in, with all that it started."""
     workflow_id = context.reader.need(Agent, agent_id).workflow_id

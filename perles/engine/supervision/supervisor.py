@@ -5,7 +5,6 @@ steps never overlap; different workflows' do.
 """
 
 import asyncio
-import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -29,15 +28,14 @@ from perles.engine.supervision.transitions import (
 )
 from perles.engine.turns.ending import Ending
 from perles.engine.turns.runner import Turns
-from perles.executor.local import processes
+from perles.executor.local import processes, termination
+from perles.executor.local.termination import STOP_GRACE
 from perles.store.database import Tx
 from perles.store.schema.workflows import Workflow
 
 if TYPE_CHECKING:
     from perles.mcp.server import McpServers
 
-GRACE: Final = 10.0
-"""Seconds between TERM and KILL."""
 COORDINATOR_GRACE: Final = 10.0
 """Seconds that a coordinator gets to end its turn after it has declared the end."""
 
@@ -148,7 +146,7 @@ class Supervisor:
             raise WrongStateError("workflow", workflow_id, workflow.state, "pause")
         self._context.served.discard(workflow_id)
         turns = self._turns
-        await turns.interrupt(turns.of(workflow_id), Ending("interrupt", "pause"), grace=GRACE)
+        await turns.interrupt(turns.of(workflow_id), Ending("interrupt", "pause"), grace=STOP_GRACE)
         await self._end_strays(workflow_id)
         await self._servers.close(workflow_id)
         await self._write(lambda tx: paused(tx, workflow_id, reason))
@@ -160,7 +158,7 @@ class Supervisor:
         trigger: str,
         *,
         reason: str | None,
-        grace: float = GRACE,
+        grace: float = STOP_GRACE,
         patient: bool = True,
     ) -> dict[str, Any]:
         """Complete, fail or stop a workflow: nothing of it is left running afterwards.
@@ -243,17 +241,12 @@ class Supervisor:
     async def _end_strays(self, workflow_id: str) -> None:
         """End every process that carries the workflow's marker, whatever started it."""
         markers = [f"PERLES_WORKFLOW={workflow_id}"]
-        if not processes.signal_family(signal.SIGTERM, markers):
-            return
-        for _ in range(50):
-            await asyncio.sleep(0.02)
-            if not processes.family(markers):
-                return
-        for _ in range(250):
-            if not processes.signal_family(signal.SIGKILL, markers):
-                return
-            await asyncio.sleep(0.02)
-        log.error("processes of %s outlive SIGKILL: %s", workflow_id, processes.family(markers))
+        if not await termination.end(
+            lambda number: processes.signal_family(number, markers),
+            lambda: processes.family(markers),
+            grace=termination.LEFTOVERS_GRACE,
+        ):
+            log.error("processes of %s outlive SIGKILL: %s", workflow_id, processes.family(markers))
 
     async def _write(self, work: Callable[[Tx], None]) -> None:
         await self._context.writer.write(work)

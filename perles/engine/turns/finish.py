@@ -17,12 +17,11 @@ from perles.engine.turns.output_reader import OutputReader
 from perles.executor.local import launcher
 from perles.executor.local.identity import hold, release
 from perles.executor.local.output import Batch, tail_of
+from perles.executor.local.termination import LEFTOVERS_GRACE
 from perles.store.database import Tx
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.workflows import Workflow
 
-FAMILY_GRACE: Final = 1.0
-"""Seconds that what an agent left behind has between TERM and KILL."""
 BROKEN: Final = Ending("fail", "turn_failed")
 """How a turn ends that raised what nobody expected."""
 
@@ -99,7 +98,7 @@ class TurnFinisher(OutputReader):
     async def _finish(self, live: LiveTurn) -> None:
         code = launcher.left_status(live.files.status)
         if code != 0:
-            await self._end_family(live, grace=FAMILY_GRACE)
+            await self._end_family(live, grace=LEFTOVERS_GRACE)
         is_known = code is not None
         if live.is_child and live.identity is not None:
             reaped = launcher.reap(live.identity.pid)

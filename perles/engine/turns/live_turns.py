@@ -2,19 +2,14 @@
 
 import asyncio
 import signal
-import time
 from collections.abc import Collection, Coroutine
-from typing import Any, Final
+from typing import Any
 
 from perles.engine.context import Context, log
 from perles.engine.turns.ending import Ending
 from perles.engine.turns.leftovers import Census
 from perles.engine.turns.live import LiveTurn
-from perles.executor.local import processes
-
-KILL_PATIENCE: Final = 10.0
-"""Seconds to wait for a process to be gone after SIGKILL."""
-LOOK: Final = 0.02
+from perles.executor.local import processes, termination
 
 
 class LiveTurns:
@@ -59,7 +54,7 @@ class LiveTurns:
             return
         remaining = [live for live in lives if not live.done.is_set()]
         self._signal(remaining, signal.SIGKILL)
-        if not await _all_done(remaining, KILL_PATIENCE):
+        if not await _all_done(remaining, termination.KILL_PATIENCE):
             names = ", ".join(live.agent for live in remaining if not live.done.is_set())
             log.error("processes of %s outlive SIGKILL; they are still watched", names)
 
@@ -99,23 +94,12 @@ class LiveTurns:
         """End what an agent's process left behind when it was cut off: nothing of it runs on."""
         if not await self._census.has_left_something(live):
             return
-        self._signal([live], signal.SIGTERM)
-        if await self._is_gone(live, grace):
-            return
-        deadline = time.monotonic() + KILL_PATIENCE
-        while self._signal([live], signal.SIGKILL):  # what forks meanwhile is met the next time
-            if time.monotonic() > deadline:
-                log.error("what %s left behind outlives SIGKILL", live.agent)
-                return
-            await asyncio.sleep(LOOK)
-
-    async def _is_gone(self, live: LiveTurn, seconds: float) -> bool:
-        deadline = time.monotonic() + seconds
-        while processes.family([live.marker], live.sessions(), since=live.since()):
-            if time.monotonic() > deadline:
-                return False
-            await asyncio.sleep(LOOK)
-        return True
+        if not await termination.end(
+            lambda number: self._signal([live], number),
+            lambda: processes.family([live.marker], live.sessions(), since=live.since()),
+            grace=grace,
+        ):
+            log.error("what %s left behind outlives SIGKILL", live.agent)
 
     def _signal(self, lives: list[LiveTurn], number: signal.Signals) -> int:
         return processes.signal_family(

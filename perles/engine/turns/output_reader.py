@@ -1,7 +1,5 @@
 """What live turns print is read piece by piece, and journalled."""
 
-from typing import Final
-
 from perles.agents.provider import Outcome
 from perles.engine import crash_points
 from perles.engine.context import log
@@ -12,9 +10,7 @@ from perles.engine.turns.limits import OUTPUT_LIMIT
 from perles.engine.turns.live import LiveTurn
 from perles.engine.turns.live_turns import LiveTurns
 from perles.executor.local.output import Batch
-
-LIMIT_GRACE: Final = 5.0
-"""Seconds that an agent gets to end when its time is up."""
+from perles.executor.local.termination import REPLACED_GRACE
 
 
 class OutputReader(LiveTurns):
@@ -71,4 +67,4 @@ class OutputReader(LiveTurns):
         log.warning("ending turn %s of %s: %s", live.number, live.agent, reason.error)
         live.verdict = reason
         ending = Ending("time_out" if timed_out else "fail", "turn_failed")
-        await self.interrupt([live], ending, grace=LIMIT_GRACE if timed_out else 0.0)
+        await self.interrupt([live], ending, grace=REPLACED_GRACE if timed_out else 0.0)

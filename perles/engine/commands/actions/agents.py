@@ -17,6 +17,7 @@ from perles.engine.services import Services
 from perles.engine.supervision import replacement
 from perles.engine.team import succession
 from perles.engine.turns.ending import Ending
+from perles.executor.local.termination import REPLACED_GRACE
 from perles.fabric import messages
 from perles.store import statements
 from perles.store.database import Tx
@@ -121,7 +122,7 @@ async def replace(services: Services, command: Command, args: Args) -> Args:
 async def _cut_off(services: Services, command: Command, args: Args, ending: Ending) -> None:
     """End the turn that the agent is in."""
     agent = agent_named(services.reader, command.workflow_id or "", args["agent"])
-    grace = 0.0 if args.get("force") else replacement.GRACE
+    grace = 0.0 if args.get("force") else REPLACED_GRACE
     await replacement.cut_off(services, services.turns, agent.id, ending, grace=grace)
 
 

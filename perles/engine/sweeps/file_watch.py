@@ -27,7 +27,7 @@ class FileWatch:
         self._database = context.database.path
         self._wal = self._database.with_name(self._database.name + "-wal")
         self._opened = _file(self._database)
-        self._written: _File | None = None
+        self._written = _file(self._wal)
         self._lost_lock = False
 
     def look(self) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MAX_ANCESTORS: Final = 64
 MAX_NESTING: Final = 32
-"""Workflows that made one another: so many are looked through."""
+"""Look through this many workflows that created one another."""
 _PTS_MAJORS: Final = range(136, 144)
 
 

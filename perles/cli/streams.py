@@ -1,4 +1,4 @@
-"""Standard output and its like, as whoever started us left them: closed, full, or not UTF-8."""
+"""Standard output and its like, as the parent process left them: closed, full, or not UTF-8."""
 
 import errno
 import os

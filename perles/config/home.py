@@ -55,7 +55,7 @@ def shared(folder: Path) -> str | None:
         own = real.stat()
         above = [(parent, parent.stat()) for parent in real.parents]
     except OSError:
-        return None  # whoever needs it will meet that, too
+        return None  # the code that needs it meets that error, too
     if own.st_uid not in (os.getuid(), _ROOT):
         return f"it belongs to uid {own.st_uid}, you are {os.getuid()}; set PERLES_HOME"
     if own.st_mode & _WRITE_BY_OTHERS:

@@ -72,7 +72,7 @@ def load(
 def load_for_engine(
     *, config_file: Path | None = None, environ: Mapping[str, str] = os.environ
 ) -> Config:
-    """The configuration without any repository's, wherever one stands. Raises `UsageError`."""
+    """The configuration without that of any repository. Raises `UsageError`."""
     return _build(_collect(config_file, environ, None))
 
 

@@ -1,4 +1,4 @@
-"""What of a repository's configuration counts: a cloned repository is nobody's own word.
+"""What of a repository's configuration counts: a cloned repository is not your own word.
 
 What belongs to the engine counts only in the user's own file. What starts programs, or loosens
 what agents may do, counts once the user trusts the file as it is: a hash of it is kept.

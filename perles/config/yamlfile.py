@@ -1,6 +1,6 @@
 """YAML files read with their line numbers, so that an error can name the place.
 
-A document becomes a tree of nodes; whoever reads it asks for what it expects and
+A document becomes a tree of nodes; its reader asks for what it expects and
 gets a `UsageError` that names file, line and key where it finds something else.
 Scalars keep their raw text: `version: 1.10` is "1.10".
 """

@@ -1,4 +1,4 @@
-"""Starts modules of Perles as processes that run no code of the folder one stands in.
+"""Starts modules of Perles as processes that run no code of the current folder.
 
 `python -m perles …` would look there first: a `signal.py` or `mcp.py` in it would run in place of
 the real one. A process is started as `python -P isolated.py MODULE ARGUMENT…` instead, and finds

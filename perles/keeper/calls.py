@@ -54,7 +54,7 @@ class Calls:
         self._listen(workflow, listener)
 
     def drop(self, workflow: str) -> None:
-        """Hold its port no more; whoever waits there is let go."""
+        """Hold its port no more; waiting clients are let go."""
         listener = self._listeners.pop(workflow, None)
         if listener is not None:
             self._loop.forget(listener)
@@ -132,7 +132,7 @@ class Calls:
         except OSError as error:
             if error.errno in _SHORT:
                 self._be_deaf(workflow)
-            return  # else whoever it was has gone again
+            return  # else the client has gone again
         exchanges = self._exchanges[workflow]
         exchange = Exchange(self._loop, self, workflow, client)
         exchanges[exchange] = None

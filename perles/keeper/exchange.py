@@ -26,7 +26,7 @@ if TYPE_CHECKING:
             """It is over, its sockets are closed."""
 
         def has_room(self, length: int) -> bool:
-            """Whether a body of so many bytes can be read now."""
+            """Whether a body of `length` bytes can be read now."""
 
         def refused(self, workflow: str, status: int, why: str) -> None:
             """Somebody was turned away."""

@@ -62,7 +62,7 @@ class Keeper:
         try:
             channel = accept(self._door)
         except OSError:
-            return  # whoever it was has gone again, or we are short of descriptors
+            return  # the client has gone again, or we are short of descriptors
         if self._is_engine(channel):
             self._take(channel)
         else:

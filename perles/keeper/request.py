@@ -1,6 +1,6 @@
 """The head of an HTTP request: read strictly, and written anew for the engine.
 
-Whoever is on this machine can connect, so nothing here trusts a byte. What the engine gets is one
+Every user of this machine can connect, so nothing here trusts a byte. What the engine gets is one
 request a connection, with one length, and a key by which it knows a request that it gets again.
 """
 

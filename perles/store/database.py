@@ -1,4 +1,4 @@
-"""Connections and transactions: the one door to the database for whoever writes.
+"""Connections and transactions: the one door through which the database is written.
 
 Rules of every writing connection: WAL, `synchronous=FULL`, foreign keys on, a
 busy timeout, and BEGIN IMMEDIATE for each transaction, so that a read inside it

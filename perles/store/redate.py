@@ -92,7 +92,7 @@ def redate(tx: Tx, seconds: float, unseen: float = 0.0) -> None:
     """The clock was set ahead by `seconds`, back where negative, at most `unseen` seconds ago.
 
     What waits until a time never waits longer for it: set back, that time moves, too;
-    set ahead, it comes early, and whoever asks then is told again.
+    set ahead, it comes early, and a caller is told again.
     """
     fresh = to_text(from_text(tx.now) - timedelta(seconds=unseen))
     values = {"now_": tx.now, "fresh": fresh, "seconds": seconds, "by": f"{seconds:+.3f} seconds"}

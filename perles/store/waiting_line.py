@@ -46,7 +46,7 @@ _may_run = (bindparam("held", "[]") == "[]") | (
     Workflow.provider.not_in(select(_held.c.value))
     & ~exists().where(_asks_an_agent, _worker_provider.in_(select(_held.c.value)))
 )
-# Whoever asked just now is answered by their own command.
+# A workflow that asked just now is answered by its own command.
 _was_told = exists().where(
     Command.workflow_id == Workflow.id,
     Command.kind.in_(["start", "resume"]),

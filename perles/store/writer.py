@@ -46,7 +46,7 @@ class _Done(NamedTuple):
 class Writer:
     """Runs writes for one event loop or several. Start it, `await write(work)`, close it.
 
-    It is born impatient: a commit that fails is told to whoever waits. `be_patient`
+    It is born impatient: a commit that fails is raised to its caller. `be_patient`
     makes it try again for as long as the disk is full or another process holds on.
     """
 
@@ -146,7 +146,7 @@ class Writer:
         """
         try:
             return _Done(job, job.work(tx), None)
-        except Exception as error:  # whatever it is, it belongs to whoever waits for this piece
+        except Exception as error:  # whatever it is, it belongs to the caller of this piece
             if _takes_all_with_it(connection, error):
                 raise
             roll_back(connection)
@@ -169,7 +169,7 @@ def _attempt(connection: Any, tx: Tx, job: _Job) -> _Done:
     connection.execute("SAVEPOINT job")
     try:
         result = job.work(tx)
-    except Exception as error:  # whatever it is, it belongs to whoever waits for this piece
+    except Exception as error:  # whatever it is, it belongs to the caller of this piece
         if _takes_all_with_it(connection, error):
             raise
         connection.execute("ROLLBACK TO job")

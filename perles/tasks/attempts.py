@@ -1,6 +1,6 @@
 """An attempt at a task that ended without success: what its worker did and said is kept.
 
-Whoever gets the task next is told of it in the brief.
+The brief tells the next worker of the task about it.
 """
 
 from typing import Final

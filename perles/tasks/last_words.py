@@ -1,4 +1,4 @@
-"""What an agent said and did last, for itself or whoever goes on in its place."""
+"""What an agent said and did last, for itself or for its successor."""
 
 from typing import Final
 

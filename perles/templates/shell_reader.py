@@ -34,7 +34,7 @@ class Reader:
         self.end = len(text)
 
     def copy(self, count: int) -> str:
-        """Write so many letters as they are; which. Raises `UnsafeError`."""
+        """Copy this many letters unchanged, and return them. Raises `UnsafeError`."""
         if count == 2 and self.pos + 1 in self.places:
             raise UnsafeError("it stands after a backslash; take that away")
         piece = self.text[self.pos : min(self.pos + count, self.end)]

@@ -18,7 +18,7 @@ from perles.workflows.settings import check_change
 def append_command(
     tx: Tx, workflow_id: str, kind: str, args: dict[str, Any], origin: Origin
 ) -> int:
-    """Queue a command of whoever asks; its id. Raises `WrongStateError` when it cannot succeed now.
+    """Queue a command; its id. Raises `WrongStateError` when it cannot succeed now.
 
     A start or resume is remembered on the workflow too: it waits in line from this moment.
     """

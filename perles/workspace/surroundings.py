@@ -1,4 +1,4 @@
-"""Whose environment: a workflow's agents and tasks have that of whoever created it.
+"""The environment of a workflow's agents and tasks: that of the person who created it.
 
 It is captured when the workflow is created and stored with it, so that the same command does the
 same whether an engine ran before or not. What is secret by its name or its form is never stored:

@@ -12,7 +12,7 @@ from perles.dashboard.reading.detail import Record
 from perles.dashboard.terminal.segments import Line, Segment, line
 
 WIDE: Final = 120
-"""From so many columns on, the tasks stand beside every tab."""
+"""From this width on, the tasks stand beside every tab."""
 SIDE: Final = 42
 
 
@@ -26,7 +26,7 @@ class Span(NamedTuple):
 
 
 def columns_beside(columns: int) -> int:
-    """How wide the body of a tab is on a screen of so many columns."""
+    """The width of a tab's body on a screen of this width."""
     return columns - SIDE - 3 if columns >= WIDE else columns
 
 

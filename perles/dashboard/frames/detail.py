@@ -42,10 +42,10 @@ _INPUT_ROWS: Final = 4
 _NEAR: Final = 4096
 _SIGNS: Final = ("last_heartbeat_at", "last_progress_at")
 _NOTE_BESIDE: Final = 110
-"""From so many columns on, what a workflow does stands beside its name."""
+"""From this width on, what a workflow does stands beside its name."""
 _LEAST_NAME: Final = 12
 _NOTE_BELOW: Final = 16
-"""From so many rows on, it stands below on narrower screens."""
+"""From this height on, it stands below on narrower screens."""
 
 
 def draw(

@@ -66,7 +66,7 @@ def _side_by_side(form: Form, title: str, lines: list[Line], wide: int, rows: in
 
 
 def preview(form: Form, columns: int, rows: int) -> list[Line]:
-    """The tasks that the form would make, or why there are none to show, in so many rows."""
+    """The tasks that the form would make, or why there are none to show, in at most `rows` rows."""
     told = form.preview
     empty = forms.missing(form)
     if empty is not None:

@@ -102,7 +102,7 @@ def cost(dollars: float) -> str:
 
 
 def bar(done: int, total: int, columns: int, *, full: str = "█", empty: str = "░") -> str:
-    """A bar of so many cells; full only when all is done, empty only when nothing is."""
+    """A bar of `columns` cells; full only when all is done, empty only when nothing is."""
     if total <= 0:
         return " " * columns
     filled = min(columns, max(0, done * columns // total))

@@ -14,7 +14,7 @@ _MAX: Final = 20_000
 
 
 def markdown(text: str, columns: int) -> list[Line]:
-    """Text of anybody in lines of at most so many columns."""
+    """Foreign text in lines of at most `columns` columns."""
     if len(text) > _MAX:
         text = f"{text[:_MAX]}\n… [{len(text) - _MAX} more characters]"
     found: list[Line] = []

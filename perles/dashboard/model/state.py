@@ -79,7 +79,7 @@ class Seek(NamedTuple):
 class Detail:
     """One workflow's inside. `up` counts lines above the end: 0 follows the tail.
 
-    Who scrolled back reads on undisturbed: events after `until` are not shown then.
+    After scrolling back the view stays: events after `until` are not shown then.
     `slid` tells that there are more of them, and that the end of what is read is not the tail.
     """
 
@@ -233,7 +233,7 @@ def tabs_of(view: View) -> list[str]:
 
 
 def scrolled(detail: Detail, up: int, inside: Inside | None) -> Detail:
-    """The detail so many lines above the end; at the end, it follows what comes."""
+    """The detail a number of lines above the end; at the end, it follows what comes."""
     if up <= 0:
         return replace(detail, up=0, until=detail.until if detail.slid else None)
     until = detail.until if inside is None or detail.until is not None else inside.last

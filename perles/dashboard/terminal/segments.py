@@ -35,7 +35,7 @@ class Frame(NamedTuple):
 
 @lru_cache(maxsize=8192)
 def cell(text: str, columns: int, *, right: bool = False) -> str:
-    """Text of anybody, cleaned, in exactly so many columns."""
+    """Foreign text, cleaned, in exactly `columns` columns."""
     if columns <= 0:
         return ""
     shown = cut(clean(text[:MAX_MEASURED]), columns)
@@ -54,7 +54,7 @@ def columns_of(given: Line) -> int:
 
 @lru_cache(maxsize=512)
 def fit(given: Line, columns: int, *, style: str = "") -> Line:
-    """The line, cut or filled up to exactly so many columns. Most lines of a frame are known."""
+    """The line, cut or filled to exactly `columns` columns. Most lines of a frame are known."""
     kept: list[Segment] = []
     room = columns
     for segment in given:

@@ -66,7 +66,7 @@ class Commands:
         """Ids of the commands that were taken: one that waits in its lane is still `queued`."""
 
     def lane(self, workflow_id: str) -> asyncio.Lock:
-        """The lock that whoever changes this workflow holds; it lives as long as somebody does."""
+        """The lock that a change of this workflow holds; it lives as long as a holder does."""
         return self._lanes.setdefault(workflow_id, asyncio.Lock())
 
     def recover(self) -> None:
@@ -155,7 +155,7 @@ class Commands:
     ) -> dict[str, Any]:
         """Carry out an agent's tool call: effect, events and command row in one transaction.
 
-        A `key` that this agent used before gets the answer of then: whoever asked an
+        A `key` that this agent used before gets the answer of then: a caller that asked an
         engine that died before it could answer asks the next one again.
         Raises `PerlesError` with a text for the agent.
         """

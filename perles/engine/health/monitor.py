@@ -1,9 +1,9 @@
 """HealthMonitor: knows waiting from working from stuck, and recovers as far as it may.
 
-One sweep is one query over all running workflows; what it means is decided by
-`rules`. Only of those that are silent for long are the processes looked at: a
-long compile that uses the processor, or a download, is work. Whoever waits has no
-timer that runs: it begins again when the wait is over.
+One sweep is one query over all running workflows; `rules` decides what it means. The
+processes of silent workflows alone are looked at: a long compile that uses the processor,
+or a download, is work. Timers are suspended while a workflow waits, and begin again when
+the wait is over.
 """
 
 import asyncio

@@ -3,7 +3,7 @@
     healthy --no heartbeat--> degraded --no progress--> stuck --ladder--> exhausted
     degraded, stuck --it beats, it progresses--> healthy
 
-The ladder of a stuck workflow: so many nudges, replace the agent that hangs,
+The ladder of a stuck workflow: a number of nudges, replace the agent that hangs,
 pause; as far as the policy allows each, with growing time between.
 """
 

@@ -55,14 +55,14 @@ class Allowance:
         return self.rows > 0 and self.size > 0
 
     def admits(self, kind: str, size: int) -> bool:
-        """Whether a call of so many characters may be carried out; if not, it is counted."""
+        """Whether a call of `size` characters may be carried out; if not, it is counted."""
         if self.is_open or (kind in LAST_WORDS and size <= LAST_BYTES):
             return True
         self.leave_out(size)
         return False
 
     def take(self, size: int) -> None:
-        """One row of so many bytes was written."""
+        """A row of `size` bytes was written."""
         self.rows -= 1
         self.size -= size
 

@@ -50,7 +50,7 @@ def need_slot(
 def first_in_line(
     reader: Reader, policy: ResourcePolicy, most: int, held: Sequence[str]
 ) -> tuple[list[Workflow], list[Workflow]]:
-    """Who may be next for so many slots; and the first of those that these pass in the line.
+    """The workflows that may be next for `most` slots; and the first that these pass in the line.
 
     Passed are those of providers that are `held` back, and those that are paused and
     have workers, where no worker slot is free.

@@ -31,7 +31,7 @@ class ClockWatch:
         self._lock = asyncio.Lock()
 
     async def look(self) -> None:
-        """Look once. Whoever reckons with dates right after it finds them moved."""
+        """Look once. Code that compares dates right after it finds them moved."""
         async with self._lock:
             now = self._clock.elapsed()
             unseen, self._looked_at = now - self._looked_at, now

@@ -1,6 +1,6 @@
 """Sees that the engine works on the files that everybody else sees.
 
-A file that is deleted, moved or replaced lives on for whoever has it open: the engine
+A file that is deleted, moved or replaced lives on for a process that has it open: the engine
 would work to its end, and all of it would be lost.
 """
 
@@ -49,7 +49,7 @@ class FileWatch:
         try:
             made = self._lock.keep()
         except EngineRunsError as error:
-            # Whoever starts beside us holds it for a moment, until they see our row.
+            # A second engine holds it for a moment, until it sees our row.
             if self._lost_lock:
                 self._give_up(error)
             self._lost_lock = True

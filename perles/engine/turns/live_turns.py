@@ -71,7 +71,7 @@ class LiveTurns:
             self.cut_grace_short(workflow_id)
 
     def forget(self, workflow_id: str) -> None:
-        """The workflow has ended: whoever was in a hurry has what they wanted."""
+        """The workflow has ended: nothing is in a hurry any more."""
         self._hurried.discard(workflow_id)
 
     async def settle(self) -> None:

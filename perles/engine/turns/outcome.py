@@ -178,7 +178,7 @@ def _judged(
 def _settle_agent(
     tx: Tx, agent: Agent, ending: Ending, outcome: Outcome, error: str | None
 ) -> None:
-    """Count failures in a row, and tell whoever must act on one."""
+    """Count failures in a row, and tell the agent or person who must act on one."""
     failures = agent.failures + 1 if ending.turn in ("fail", "time_out") else 0
     failures = agent.failures if ending.turn == "lose" else failures
     fire(tx, AGENT, agent.id, ending.agent, changes={"failures": failures, "holds": 0})
@@ -228,7 +228,7 @@ def _lost_too_often(tx: Tx, agent: Agent) -> bool:
 def _may_have_worked(ending: Ending, outcome: Outcome) -> bool:
     """Whether a turn that did not end well, and is tried again, may have done something before.
 
-    Whoever waits out a limit has not, and a fresh session is told more.
+    An agent that waits out a limit has not, and a fresh session is told more.
     """
     failed = ending.turn in ("fail", "time_out")
     return outcome.error_class == "lost" or (

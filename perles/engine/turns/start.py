@@ -77,7 +77,7 @@ def begin(
 
 
 def refused(tx: Tx, agent_id: int) -> Turn | None:
-    """Commit a turn that cannot be prepared, for whoever ends it; None where there is none."""
+    """Commit a turn that cannot be prepared, so that it can be ended; None where there is none."""
     agent = tx.need(Agent, agent_id)
     workflow = tx.need(Workflow, agent.workflow_id)
     messages = tx.all(Message, statements.QUEUED_MESSAGES, agent_id=agent_id)

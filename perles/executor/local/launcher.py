@@ -1,6 +1,6 @@
 """Agent processes: started in a session of their own, with their output in files.
 
-A launcher shell waits for the agent and leaves its exit status in a file: whoever asks later, even
+A launcher shell waits for the agent and leaves its exit status in a file: a later reader, even
 another engine, can read how it ended. No pipe ties the two. Which process it is: `identity`; what
 it started: `processes`.
 """

@@ -58,7 +58,7 @@ class Source:
         replay(self._path_now(), offset, parser)
 
     def close(self) -> None:
-        """Let go of the file, for good: whoever still asks for its size does not hold it again."""
+        """Let go of the file, for good: asking for its size later does not hold it again."""
         self._closed = True
         if self._held is not None:
             os.close(self._held)

@@ -1,4 +1,4 @@
-"""The bus: events of all workflows, for whoever subscribes, in this process or another."""
+"""The bus: events of all workflows, for subscribers in this process or another."""
 
 from __future__ import annotations
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from sqlite3 import Connection
 
 NEAR = 3
-"""So many that may have been meant are named."""
+"""Name at most this many that may have been meant."""
 _LOOKED_AT = 1000
-"""So many of the newest are compared for likeness: it costs 20 µs each."""
+"""Compare at most this many of the newest for likeness: each costs 20 µs."""
 _IN_USE = (
     "w.archived_at IS NULL AND w.id NOT IN "
     "(SELECT retried_from FROM workflows WHERE retried_from IS NOT NULL)"

@@ -1,4 +1,4 @@
-"""Walking through a workflow's events piece by piece, for who looks for a text in them.
+"""Walking through a workflow's events piece by piece, to search them for a text.
 
 Every query is bounded by seqs that the index of a workflow's events gives, so that
 a step takes as long as its piece is big, however much there is.
@@ -84,7 +84,7 @@ def around(
 ) -> int | None:
     """The seq up to which to show events, so that those around `seq` are in sight.
 
-    So many events after it, or so many bytes of them; None where it has not that many.
+    The position after a number of events or bytes; None where there are fewer.
     """
     query = (
         "SELECT e.seq, length(e.payload) FROM events e LEFT JOIN agents a ON a.id = e.agent_id "

@@ -1,4 +1,4 @@
-"""All tables at once, for whoever compares them with a database."""
+"""All tables at once, to compare them with a database."""
 
 from typing import Final
 

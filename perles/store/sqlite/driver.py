@@ -45,7 +45,7 @@ BUSY_TIMEOUT: Final = 10.0
 
 
 def open_readonly(path: str, timeout: float = BUSY_TIMEOUT) -> Connection:
-    """A connection that can only read, and waits so many seconds for a lock. The caller closes it.
+    """A connection that can only read. It waits `timeout` seconds for a lock; the caller closes it.
 
     A WAL database in a folder that may not be written is opened as immutable,
     when no other process has it open. Raises the driver's own errors.

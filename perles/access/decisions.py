@@ -15,10 +15,6 @@ if TYPE_CHECKING:
 
     from perles.store.database import Tx
 
-ABOUT_OWN: Final = frozenset(
-    {"start", "pause", "resume", "stop", "fail", "archive", "send", "retry"}
-)
-"""What an agent may ask of a workflow that it created; all else is a person's."""
 MAX_TOLD: Final = 5
 """Refusals that are told for one turn: a loop of them must not fill the inbox."""
 _TOLD: Final = (
@@ -40,13 +36,23 @@ def asker(path: Path, write: Write, what: str, workflow_id: str | None = None) -
     with reading(path) as connection:
         assert connection is not None
         maker = found.agent.workflow_id
-        may = what in ABOUT_OWN or what.startswith("agent.")
-        if may and workflow_id is not None and origin.made_by(connection, workflow_id, maker):
+        if (
+            _is_for_maker(what)
+            and workflow_id is not None
+            and origin.made_by(connection, workflow_id, maker)
+        ):
             return found
         told = connection.execute(_TOLD, (maker, found.agent.turn)).fetchone()[0]
     if told < MAX_TOLD:
         _tell(write, found, what, workflow_id)
     raise PersonNeededError(_step(what, workflow_id), found.label)
+
+
+def _is_for_maker(what: str) -> bool:
+    """Whether an agent may ask this of a workflow that it created; all else is a person's."""
+    from perles.domain.commands import COMMANDS
+
+    return what == "retry" or (what in COMMANDS and COMMANDS[what].for_maker)
 
 
 def _step(what: str, workflow_id: str | None) -> str:

@@ -202,9 +202,10 @@ class EngineHost:
 
     def _has_agreed_to_stay(self) -> bool:
         """Tell the engine that runs to stay when idle; False where it ended instead."""
+        from perles.domain.commands import Stay
         from perles.workflows.commands import append_for_engine
 
-        command_id = self._database.write(lambda tx: append_for_engine(tx, "stay"))
+        command_id = self._database.write(lambda tx: append_for_engine(tx, Stay()))
         while self.engine_runs():
             with reading(self.database_path) as connection:
                 status = engine.command(connection, command_id)["status"]

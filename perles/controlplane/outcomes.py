@@ -31,25 +31,12 @@ def waits_for_engine(request: Request) -> str:
 
 def outcome_of(workflow_id: str, kind: str, result: dict[str, Any]) -> Outcome:
     """The outcome of a command that succeeded, in words for people."""
+    from perles.domain.commands import command_of
+
     if result.get("status") == "waiting":
         return Outcome(workflow_id, "waiting", f"{workflow_id} is {result['reason']}")
-    if kind.startswith("agent."):
-        by = f" by {result['by']}" if "by" in result else ""
-        said = f"{result['status']} {result['agent']} of {workflow_id}{by}"
-        return Outcome(workflow_id, "succeeded", said)
-    done = {
-        "start": "started",
-        "pause": "paused",
-        "resume": "resumed",
-        "stop": "stopped",
-        "fail": "failed",
-        "archive": "archived",
-        "set": "changed",
-        "approve": f"approved {result.get('task')} of",
-        "deny": f"denied {result.get('task')} of",
-        "send": f"sent to {result.get('sent')} of",
-    }
-    return Outcome(workflow_id, "succeeded", f"{done.get(kind, kind)} {workflow_id}")
+    told = command_of(kind).done.format(**{**result, "workflow": workflow_id})
+    return Outcome(workflow_id, "succeeded", told)
 
 
 def failure_of(command: dict[str, Any]) -> PerlesError:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from perles.controlplane.engine_host import POLL, EngineHost
 from perles.controlplane.outcomes import Outcome, Request, failure_of, outcome_of, waits_for_engine
+from perles.domain.duration import GRACE
 from perles.domain.errors import NoEngineError, UsageError
 from perles.store.events import reads
 from perles.store.events.bus import CrossWorkflowEventBus
@@ -28,6 +29,7 @@ from perles.store.reads.registry import Registry
 
 if TYPE_CHECKING:
     from perles.doctor.finding import Finding
+    from perles.domain.commands import Command
     from perles.domain.specs import WorkflowSpec
     from perles.store.events.bus import Subscription
     from perles.templates.catalog import Catalog
@@ -35,11 +37,6 @@ if TYPE_CHECKING:
 _ID_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz23456789"
 MAX_MESSAGE: Final = 1024 * 1024
 """Characters of a message to an agent."""
-_WITHOUT_ENGINE: Final = frozenset(
-    {"stop", "pause", "fail", "archive", "set", "send", "approve", "deny"}
-)
-"""Commands that need no agent: with no engine running they are carried out at once."""
-AGENT_VERBS: Final = ("spawn", "stop", "resume", "retire", "replace")
 MAX_REASON: Final = 1000
 """Characters of a reason that agents are told."""
 _MAX_ERRANDS: Final = 3
@@ -94,8 +91,10 @@ class ControlPlane(EngineHost):
 
         Raises `UsageError` for values that cannot be, `WrongStateError` when it has ended.
         """
-        args = {"priority": priority, "token_budget": token_budget, "cost_budget": cost_budget}
-        return self._request(ref, "set", args)
+        from perles.domain.commands import Set
+
+        asked = Set(priority=priority, token_budget=token_budget, cost_budget=cost_budget)
+        return self._request(ref, asked)
 
     def resources(self) -> list[dict[str, Any]]:
         """Every limit with what is used, who waits and who holds it: `resources --json`."""
@@ -107,13 +106,14 @@ class ControlPlane(EngineHost):
 
         Raises `UsageError` for a wrong one, `NoEngineError`.
         """
+        from perles.domain.commands import Reload
         from perles.workflows.commands import append_for_engine
 
         self.engine_config()
         if not self.engine_runs():
             raise NoEngineError("no engine runs: the next one reads the configuration by itself")
         asker = self.need_person("reload the configuration")
-        command_id = self._database.write(lambda tx: append_for_engine(tx, "reload", asker))
+        command_id = self._database.write(lambda tx: append_for_engine(tx, Reload(), asker))
         while True:
             with reading(self.database_path) as connection:
                 command = engine.command(connection, command_id)
@@ -132,15 +132,21 @@ class ControlPlane(EngineHost):
         `with_engine` brings up an engine where none runs, or where the one that runs ends
         just before it takes this command.
         """
-        return self._request(ref, "start", {}, wait=wait, with_engine=with_engine)
+        from perles.domain.commands import Start
+
+        return self._request(ref, Start(), wait=wait, with_engine=with_engine)
 
     def pause(self, ref: str, *, reason: str | None = None, wait: bool = True) -> Outcome:
         """Interrupt a running workflow; its messages wait."""
-        return self._request(ref, "pause", {"reason": reason}, wait=wait)
+        from perles.domain.commands import Pause
+
+        return self._request(ref, Pause(reason=reason), wait=wait)
 
     def resume(self, ref: str, *, wait: bool = True, with_engine: bool = False) -> Outcome:
         """Go on with a paused workflow; `with_engine` as for `start`."""
-        return self._request(ref, "resume", {}, wait=wait, with_engine=with_engine)
+        from perles.domain.commands import Resume
+
+        return self._request(ref, Resume(), wait=wait, with_engine=with_engine)
 
     def stop(
         self,
@@ -148,20 +154,26 @@ class ControlPlane(EngineHost):
         *,
         reason: str | None = None,
         force: bool = False,
-        grace: float = 10.0,
+        grace: float = GRACE,
         wait: bool = True,
     ) -> Outcome:
         """End a workflow for good. Its agents have `grace` seconds to end, none with `force`."""
-        args = {"reason": reason, "force": force, "grace": grace}
-        return self._request(ref, "stop", args, wait=wait)
+        from perles.domain.commands import Stop
+
+        asked = Stop(reason=reason, force=force, grace=grace)
+        return self._request(ref, asked, wait=wait)
 
     def fail(self, ref: str, reason: str, *, wait: bool = True) -> Outcome:
         """End a workflow as failed, with a reason."""
-        return self._request(ref, "fail", {"reason": reason}, wait=wait)
+        from perles.domain.commands import Fail
+
+        return self._request(ref, Fail(reason=reason), wait=wait)
 
     def archive(self, ref: str, *, wait: bool = True) -> Outcome:
         """Put an ended workflow out of sight: only `list --all` shows it."""
-        return self._request(ref, "archive", {}, wait=wait)
+        from perles.domain.commands import Archive
+
+        return self._request(ref, Archive(), wait=wait)
 
     def send(self, ref: str, text: str, *, to: str = "coordinator", wait: bool = True) -> Outcome:
         """Queue a message for an agent; it reads it at its next turn.
@@ -169,11 +181,13 @@ class ControlPlane(EngineHost):
         Raises `UsageError` for an empty or too long text, `NotFoundError` for an agent
         that is not there, `WrongStateError` for a workflow that has ended.
         """
+        from perles.domain.commands import Send
+
         if not text.strip():
             raise UsageError("cannot send nothing: give a text")
         if len(text) > MAX_MESSAGE:
             raise UsageError(f"cannot send this: it is over {MAX_MESSAGE} characters; use a file")
-        return self._request(ref, "send", {"text": text, "to": to}, wait=wait)
+        return self._request(ref, Send(text=text, to=to), wait=wait)
 
     def agent(
         self,
@@ -191,12 +205,16 @@ class ControlPlane(EngineHost):
         may be of another `provider` where a task asks for one. Raises `UsageError`,
         `NotFoundError`, `WrongStateError`, and `CommandFailedError` beyond a limit.
         """
-        if verb not in AGENT_VERBS:
-            raise UsageError(f"cannot {verb} an agent: it is one of {', '.join(AGENT_VERBS)}")
+        from perles.domain.commands import ON_AGENTS
+
+        if verb not in ON_AGENTS:
+            raise UsageError(f"cannot {verb} an agent: it is one of {', '.join(ON_AGENTS)}")
         if verb != "spawn" and not name:
             raise UsageError(f"cannot {verb} an agent without its name; perles agents shows them")
-        args = {"agent": name, "reason": reason[:MAX_REASON], "provider": provider, "force": force}
-        return self._request(ref, f"agent.{verb}", args)
+        asked = ON_AGENTS[verb](
+            agent=name, reason=reason[:MAX_REASON], provider=provider, force=force
+        )
+        return self._request(ref, asked)
 
     def tasks(self, ref: str | None = None, *, waiting: bool = False) -> Sequence[dict[str, Any]]:
         """Tasks, as `tasks --json` has them, of one workflow or of all; only those that wait."""
@@ -208,13 +226,17 @@ class ControlPlane(EngineHost):
 
     def approve(self, ref: str, task: str, message: str | None = None) -> Outcome:
         """Say yes to a task that waits for a person. Raises `NotFoundError`, `WrongStateError`."""
-        return self._request(ref, "approve", {"task": task, "message": message})
+        from perles.domain.commands import Approve
+
+        return self._request(ref, Approve(task=task, message=message))
 
     def deny(self, ref: str, task: str, message: str) -> Outcome:
         """Say no, with the reason. Raises `NotFoundError`, `UsageError`, `WrongStateError`."""
+        from perles.domain.commands import Deny
+
         if not message.strip():
             raise UsageError("cannot deny a task without a reason")
-        return self._request(ref, "deny", {"task": task, "message": message})
+        return self._request(ref, Deny(task=task, message=message))
 
     def inbox(self, *, everything: bool = False) -> Sequence[dict[str, Any]]:
         """What waits for a person, newest first, as `inbox --json` has it."""
@@ -418,23 +440,30 @@ class ControlPlane(EngineHost):
 
         return catalog(self.paths, work_dir)
 
-    def request(self, ref: str, kind: str, args: dict[str, Any]) -> Request:
+    def request(self, ref: str, kind: str, args: Mapping[str, Any]) -> Request:
         """Queue a command of any kind; `outcome` tells what became of it.
 
-        Raises `NotFoundError`, `AmbiguousIdError`, and `WrongStateError` for one that
-        cannot succeed now.
+        `args` are the fields of its class in `perles.domain.commands`. Raises `UsageError`
+        for others, `NotFoundError`, `AmbiguousIdError`, and `WrongStateError` for a command
+        that cannot succeed now.
         """
+        from perles.domain.commands import from_mapping
+
+        return self.ask(ref, from_mapping(kind, args))
+
+    def ask(self, ref: str, command: Command) -> Request:
+        """Queue a command, as `request` does."""
         from perles.workflows.commands import append_command
 
         if not self.database_path.exists():
             self.get(ref)  # says that there is no such workflow
         with reading(self.database_path) as connection:
             workflow_id = resolve(connection, ref)
-        asker = self._asker(kind, workflow_id)
+        asker = self._asker(command.kind, workflow_id)
         command_id = self._database.write(
-            lambda tx: append_command(tx, workflow_id, kind, args, asker)
+            lambda tx: append_command(tx, workflow_id, command, asker)
         )
-        return Request(workflow_id, command_id, kind)
+        return Request(workflow_id, command_id, command.kind)
 
     def outcome(
         self,
@@ -448,6 +477,8 @@ class ControlPlane(EngineHost):
         With no engine running, one that needs no agent is carried out here and now.
         When `give_up` says so, which is asked again and again, it stays queued.
         """
+        from perles.domain.commands import command_of
+
         workflow_id, command_id, kind = request
         errands = 0
         while True:
@@ -464,7 +495,7 @@ class ControlPlane(EngineHost):
             if with_engine:
                 self.ensure_engine()
             elif not self.engine_runs():
-                if kind not in _WITHOUT_ENGINE or errands == _MAX_ERRANDS:
+                if command_of(kind).needs_engine or errands == _MAX_ERRANDS:
                     return Outcome(workflow_id, "queued", waits_for_engine(request))
                 errands += 1
                 self._carry_out_here()
@@ -474,23 +505,23 @@ class ControlPlane(EngineHost):
     def _request(
         self,
         ref: str,
-        kind: str,
-        args: dict[str, Any],
+        command: Command,
         *,
         wait: bool = True,
         with_engine: bool = False,
     ) -> Outcome:
-        request = self.request(ref, kind, args)
+        request = self.ask(ref, command)
         if not wait:
-            text = f"queued {kind} of {request.workflow_id}"
+            text = f"queued {command.kind} of {request.workflow_id}"
             return Outcome(request.workflow_id, "queued", text)
         return self.outcome(request, with_engine=with_engine)
 
     def _carry_out_here(self) -> None:
         """Be the engine for the moment that commands without agents take."""
+        from perles.domain.commands import WITHOUT_ENGINE
         from perles.engine.process import run_errand
 
-        run_errand(self.paths, self.engine_config(), _WITHOUT_ENGINE)
+        run_errand(self.paths, self.engine_config(), WITHOUT_ENGINE)
 
 
 def _new_id() -> str:

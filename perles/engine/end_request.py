@@ -4,11 +4,12 @@ from typing import Final
 
 from sqlalchemy import select
 
+from perles.domain.commands import Complete, Fail
 from perles.store.database import Tx
-from perles.store.events import journal
 from perles.store.schema.engine import Command
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import WORKFLOW_ID, Sql
+from perles.workflows.commands import append_by_engine
 
 NEXT_CLOSING: Final = Sql(
     select(Command.id).where(
@@ -19,8 +20,7 @@ NEXT_CLOSING: Final = Sql(
 )
 
 
-def request_end(tx: Tx, workflow: Workflow, kind: str, reason: str | None) -> None:
-    """Queue the command that ends a workflow (`complete` or `fail`), unless one is under way."""
+def request_end(tx: Tx, workflow: Workflow, asked: Complete | Fail) -> None:
+    """Queue the command that ends a workflow, unless one is under way."""
     if tx.row(NEXT_CLOSING, workflow_id=workflow.id) is None:
-        args = journal.encode({"reason": reason})
-        tx.insert(Command, workflow_id=workflow.id, kind=kind, args=args, source="engine")
+        append_by_engine(tx, workflow.id, asked)

@@ -2,27 +2,29 @@
 
 from typing import Any
 
-from perles.domain.errors import UsageError, WrongStateError
+from msgspec.structs import asdict
+
+from perles.domain.commands import Set
+from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
 from perles.domain.plain import LARGEST
-from perles.domain.states import PRIORITIES, WORKFLOW
+from perles.domain.states import PRIORITIES
 from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.workflows import Workflow
 
 
-def check_change(workflow: Workflow, args: dict[str, Any]) -> None:
+def check_change(workflow: Workflow, new: Set) -> None:
     """Raise `UsageError` for values that cannot be, `WrongStateError` when it has ended."""
-    if workflow.state in WORKFLOW.terminal:
-        raise WrongStateError("workflow", workflow.id, workflow.state, "set")
-    priority = args.get("priority")
+    new.check_state(workflow.state, workflow.id)
+    priority = new.priority
     if priority is not None and priority not in PRIORITIES:
         raise UsageError(
             f"cannot use priority {priority!r}{nearest(priority, PRIORITIES)}; "
             f"it is one of {', '.join(PRIORITIES)}"
         )
-    _check_budget("token budget", args.get("token_budget"), workflow.tokens_used)
-    _check_budget("cost budget", args.get("cost_budget"), workflow.cost_usd)
+    _check_budget("token budget", new.token_budget, workflow.tokens_used)
+    _check_budget("cost budget", new.cost_budget, workflow.cost_usd)
 
 
 def _check_budget(what: str, budget: float | None, used: float) -> None:
@@ -38,11 +40,11 @@ def _check_budget(what: str, budget: float | None, used: float) -> None:
         )
 
 
-def change(tx: Tx, workflow_id: str, args: dict[str, Any]) -> dict[str, Any]:
-    """Change what `args` names, with an event that tells what it was; the new values."""
+def change(tx: Tx, workflow_id: str, wanted: Set) -> dict[str, Any]:
+    """Change what `wanted` names, with an event that tells what it was; the new values."""
     workflow = tx.need(Workflow, workflow_id)
-    check_change(workflow, args)
-    new = {name: value for name, value in args.items() if value is not None}
+    check_change(workflow, wanted)
+    new = {name: value for name, value in asdict(wanted).items() if value is not None}
     before: dict[str, Any] = {
         "priority": PRIORITIES[workflow.priority],
         "token_budget": workflow.token_budget,

@@ -17,6 +17,7 @@ from perles.agents.provider import AgentEvent, Kind, Launch, Outcome
 from perles.config.home import Paths
 from perles.config.model import Config, ResourcePolicy
 from perles.domain.clock import ManualClock, from_text
+from perles.domain.commands import Set
 from perles.domain.errors import NoWorkerSlotError, PerlesError
 from perles.domain.priority import Waiting
 from perles.engine.commands import queue as command_queue
@@ -147,7 +148,7 @@ class World:
 
     def set_priority(self, id: str, priority: str) -> None:
         """A person re-orders the line."""
-        self.write(lambda tx: change(tx, id, {"priority": priority}))
+        self.write(lambda tx: change(tx, id, Set(priority=priority)))
 
     def spawn(self, id: str) -> bool:
         """A coordinator asks for a worker; whether it got one."""

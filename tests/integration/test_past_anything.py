@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from perles.access.origin import Origin
+from perles.domain.commands import Stop
 from perles.domain.errors import DatabaseError, UsageError
 from perles.domain.text import clean, settled
 from perles.maintenance.backup import backup
@@ -81,11 +82,9 @@ def test_a_grace_that_is_no_time_is_refused_before_it_is_queued(
     database = Database(path)
     about = {"template_id": "t", "name": "n", "state": "running", "work_dir": "/"}
     database.write(lambda tx: tx.insert(Workflow, id="wf-1", **about))
-    args = {"reason": None, "force": False, "grace": grace}
-
     with pytest.raises(UsageError, match="grace"):
         database.write(
-            lambda tx: append_command(tx, "wf-1", "stop", args, Origin(0, 1, None, None))
+            lambda tx: append_command(tx, "wf-1", Stop(grace=grace), Origin(0, 1, None, None))
         )
     database.dispose()
 

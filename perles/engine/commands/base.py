@@ -84,4 +84,5 @@ async def once(
 
 
 Tool = Callable[[ToolCall], dict[str, Any]]
-Action = Callable[[Services, Command, dict[str, Any]], Awaitable[dict[str, Any]]]
+Action = Callable[[Services, Command, Any], Awaitable[dict[str, Any]]]
+"""Its third argument is the row's command, decoded: the class of the table for this kind."""

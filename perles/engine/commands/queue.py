@@ -7,16 +7,19 @@ other workflow. Tool calls pass through the same lane.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from sqlalchemy import bindparam, select
 
+from perles.domain import commands
 from perles.domain.errors import (
     DatabaseError,
     NoWorkerSlotError,
     PerlesError,
     ToolError,
+    UsageError,
     WrongStateError,
 )
 from perles.domain.states import COMMAND
@@ -39,7 +42,7 @@ from perles.tasks.reports import Printed, printed_by
 
 REPORT: Final = "report_implementation_complete"
 _Settle = Callable[[Tx], None]
-_CLOSING: Final = frozenset({"complete", "fail", "stop"})
+_CLOSING: Final = frozenset(kind for kind, one in commands.COMMANDS.items() if one.ends)
 
 QUEUED_COMMANDS: Final = Sql(
     select(Command.id).where(Command.status == "queued").order_by(Command.id)
@@ -98,7 +101,7 @@ class Commands:
         self._in_hand.add(command.id)
         if command.workflow_id is not None and command.kind in _CLOSING:
             self._context.closing.add(command.workflow_id)
-            if journal.decode(command.args).get("force"):
+            if _is_forced(command):
                 self._context.turns.cut_grace_short(command.workflow_id)
         task = asyncio.ensure_future(self._carry_out(command))
         self._tasks.add(task)
@@ -133,8 +136,8 @@ class Commands:
             )
         crash_points.at("command.taken")
         try:
-            args = journal.decode(command.args)
-            result = await ACTIONS[command.kind](self._context, command, args)
+            asked = commands.from_row(command.kind, command.args)
+            result = await ACTIONS[command.kind](self._context, command, asked)
         except WrongStateError as error:
             settle = _refuse(command, "reject", error)
         except DatabaseError:
@@ -199,6 +202,14 @@ class Commands:
         crash_points.at("tool.after-commit")
         context.kick()
         return result
+
+
+def _is_forced(command: Command) -> bool:
+    """Whether agents get no time; a row that cannot be read is told of when its turn comes."""
+    with suppress(UsageError):
+        asked = commands.from_row(command.kind, command.args)
+        return isinstance(asked, commands.Stop) and asked.force
+    return False
 
 
 def _answer_of(command: Command, kind: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from perles.config.model import Price, ResourcePolicy
 from perles.domain.bounds import MAX_TOTAL_COST, MAX_TOTAL_TOKENS
+from perles.domain.commands import from_mapping
 from perles.domain.errors import LimitReachedError
 from perles.store import usage as store_usage
 from perles.store.database import Reader, Tx
@@ -23,6 +24,7 @@ from perles.store.schema.engine import Command
 from perles.store.schema.resources import Totals
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import WORKFLOW_ID, Sql
+from perles.workflows.commands import append_by_engine
 
 WARN_AT: Final = 0.8
 WAY_ON: Final = "raise token_budget or cost_budget in the configuration, then perles config reload"
@@ -263,6 +265,5 @@ def _end(tx: Tx, policy: ResourcePolicy, workflow: Workflow, reason: str) -> Non
     """Queue the command that ends or pauses the workflow at once, unless one is under way."""
     if workflow.state != "running" or tx.row(NEXT_ENDING, workflow_id=workflow.id):
         return
-    args = journal.encode({"reason": reason, "now": True})
-    kind = policy.on_budget_exhausted
-    tx.insert(Command, workflow_id=workflow.id, kind=kind, args=args, source="engine")
+    asked = from_mapping(policy.on_budget_exhausted, {"reason": reason, "now": True})
+    append_by_engine(tx, workflow.id, asked)

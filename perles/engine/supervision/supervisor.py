@@ -10,8 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from perles.domain.errors import LimitReachedError, PerlesError, WrongStateError
-from perles.domain.states import WORKFLOW, WorkflowState
+from perles.domain import commands
+from perles.domain.errors import LimitReachedError, PerlesError
+from perles.domain.states import WorkflowState
 from perles.engine import crash_points
 from perles.engine.context import Context, log
 from perles.engine.resources import ports
@@ -58,6 +59,7 @@ class Supervisor:
         workflow = self._context.reader.need(Workflow, workflow_id)
         if workflow.state == WorkflowState.RUNNING and self._context.is_open(workflow_id):
             return {"status": "running"}
+        commands.Start.check_state(workflow.state, workflow_id)
         if not work_dir_exists(workflow):
             reason = f"its work dir is gone: {workflow.work_dir}"
             await self._write(lambda tx: fail_unstarted(tx, workflow_id, reason))
@@ -93,8 +95,7 @@ class Supervisor:
         it would have to wait and must not.
         """
         workflow = self._context.reader.need(Workflow, workflow_id)
-        if workflow.state != WorkflowState.PAUSED:
-            raise WrongStateError("workflow", workflow_id, workflow.state, "resume")
+        commands.Resume.check_state(workflow.state, workflow_id)
         if not work_dir_exists(workflow):
             await self._write(lambda tx: leave_line(tx, workflow_id))
             raise PerlesError(
@@ -142,8 +143,7 @@ class Supervisor:
         if workflow.state == WorkflowState.PAUSED and workflow.start_requested_at is not None:
             await self._write(lambda tx: leave_line(tx, workflow_id))
             return {"status": "paused"}
-        if workflow.state != WorkflowState.RUNNING:
-            raise WrongStateError("workflow", workflow_id, workflow.state, "pause")
+        commands.Pause.check_state(workflow.state, workflow_id)
         self._context.served.discard(workflow_id)
         turns = self._turns
         await turns.interrupt(turns.of(workflow_id), Ending("interrupt", "pause"), grace=STOP_GRACE)
@@ -167,8 +167,7 @@ class Supervisor:
         """
         context = self._context
         state = context.reader.need(Workflow, workflow_id).state
-        if state in WORKFLOW.terminal:
-            raise WrongStateError("workflow", workflow_id, state, trigger)
+        commands.command_of(trigger).check_state(state, workflow_id)
         context.closing.add(workflow_id)
         try:
             if patient and trigger != "stop":

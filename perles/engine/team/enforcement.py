@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import bindparam, exists, select
 
 from perles.agents.provider import Outcome
+from perles.domain.commands import Complete, Fail
 from perles.domain.provider_choice import BUILTIN
 from perles.domain.quoting import in_line, quoted
 from perles.engine.end_request import request_end
@@ -174,14 +175,14 @@ def _give_up(
     elif plan.is_done:
         reason = f"{plan.count()} done; its coordinator did not call signal_workflow_complete"
         _tell(tx, "agent.silent", coordinator, {**about, "then": "the workflow is completed"})
-        request_end(tx, workflow, "complete", reason)
+        request_end(tx, workflow, Complete(reason=reason))
     else:
         reason = (
             f"its coordinator ended {MOST_IDLE} turns in a row with nothing under way: "
             f"{plan.in_short()}{_refused(tx, coordinator, turn)}{_words(said)}"
         )
         _tell(tx, "agent.silent", coordinator, {**about, "then": "the workflow has failed"})
-        request_end(tx, workflow, "fail", reason)
+        request_end(tx, workflow, Fail(reason=reason))
 
 
 def _refused(tx: Tx, coordinator: Agent, turn: Turn | None) -> str:

@@ -4,6 +4,7 @@ import asyncio
 from typing import Final
 
 from perles.agents.provider import Outcome
+from perles.domain.commands import Fail
 from perles.domain.errors import DatabaseError
 from perles.engine import crash_points
 from perles.engine.bulkhead import unhandled
@@ -91,7 +92,7 @@ class TurnFinisher(OutputReader):
         reason = unhandled(error).error
 
         def fail(tx: Tx) -> None:
-            request_end(tx, tx.need(Workflow, workflow_id), "fail", reason)
+            request_end(tx, tx.need(Workflow, workflow_id), Fail(reason=reason))
 
         await self._context.writer.write(fail)
 

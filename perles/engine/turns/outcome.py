@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import bindparam, func, select
 
 from perles.agents.provider import Outcome
+from perles.domain.commands import Fail
 from perles.domain.provider_choice import BUILTIN
 from perles.domain.quoting import quoted
 from perles.domain.states import AGENT, LIVE_TURNS, TURN
@@ -138,7 +139,7 @@ def _close(
 def _give_up_hopeless(tx: Tx, workflow_id: str, error: str | None) -> None:
     """Fail a workflow whose turns we cannot handle, time after time."""
     if error and error.startswith(UNHANDLED) and has_failed_so_again(tx, workflow_id):
-        request_end(tx, tx.need(Workflow, workflow_id), "fail", error)
+        request_end(tx, tx.need(Workflow, workflow_id), Fail(reason=error))
 
 
 def _free_what_waited(tx: Tx, agent: Agent, turn: Turn) -> None:
@@ -259,7 +260,7 @@ def _tell_of_failure(tx: Tx, agent: Agent, failures: int, error: str) -> None:
     elif failures >= MAX_COORDINATOR_FAILURES:
         times = f"{agent.failures + 1} times in a row" if agent.failures else "at its first try"
         reason = f"the coordinator failed {times}: {error}"
-        request_end(tx, tx.need(Workflow, agent.workflow_id), "fail", reason)
+        request_end(tx, tx.need(Workflow, agent.workflow_id), Fail(reason=reason))
 
 
 def retry_coordinators(tx: Tx, due_before: str) -> int:

@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-STOP_GRACE: Final = 10.0
+from perles.domain.duration import GRACE
+
+STOP_GRACE: Final = GRACE
 """Seconds between TERM and KILL for the agents of a workflow that is stopped or paused."""
 REPLACED_GRACE: Final = 5.0
 """For an agent that is replaced, stopped by itself, or beyond a limit of its turn."""

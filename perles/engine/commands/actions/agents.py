@@ -6,8 +6,15 @@ back into the plan, and the attempt does not count against its retries: nobody f
 
 from typing import Any
 
+from perles.domain.commands import (
+    OnAgent,
+    ReplaceAgent,
+    ResumeAgent,
+    RetireAgent,
+    SpawnAgent,
+    StopAgent,
+)
 from perles.domain.errors import UsageError
-from perles.domain.machine import need_running
 from perles.domain.states import AGENT, TASK
 from perles.engine.commands.base import ToolCall, agent_named, once
 from perles.engine.commands.tools import spawn_worker
@@ -20,7 +27,7 @@ from perles.engine.turns.ending import Ending
 from perles.executor.local.termination import REPLACED_GRACE
 from perles.fabric import messages
 from perles.store import statements
-from perles.store.database import Tx
+from perles.store.database import Reader, Tx
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.engine import Command
 from perles.store.schema.tasks import Task
@@ -29,21 +36,21 @@ from perles.store.transition import fire
 from perles.tasks import attempts
 from perles.tasks.reports import has_report
 
-Args = dict[str, Any]
+Result = dict[str, Any]
 
 
-async def spawn(context: Context, command: Command, args: Args) -> Args:
+async def spawn(context: Context, command: Command, asked: SpawnAgent) -> Result:
     """One worker more, also beyond what the workflow was made with. Raises `ToolError`."""
 
-    def add(tx: Tx) -> Args:
-        workflow = _running(tx, command, "add a worker to")
+    def add(tx: Tx) -> Result:
+        workflow = _running(tx, command, asked)
         coordinator = tx.first(Agent, statements.COORDINATOR_OF, workflow_id=workflow.id)
         assert coordinator is not None, "who runs has one"
         live = tx.value(statements.COUNT_LIVE_WORKERS, workflow_id=workflow.id)
         if live >= workflow.max_workers:
             tx.update(Workflow, workflow.id, max_workers=live + 1)
             workflow = tx.need(Workflow, workflow.id)
-        call = ToolCall(tx, context, workflow, coordinator, {"provider": args.get("provider")})
+        call = ToolCall(tx, context, workflow, coordinator, {"provider": asked.provider})
         name = spawn_worker.handle(call)["worker_id"]
         _tell(tx, workflow.id, f"the user added {name}: it can take a task")
         return {"status": "spawned", "agent": name}
@@ -51,29 +58,29 @@ async def spawn(context: Context, command: Command, args: Args) -> Args:
     return await once(context, command, add)
 
 
-async def stop(services: Services, command: Command, args: Args) -> Args:
+async def stop(services: Services, command: Command, asked: StopAgent) -> Result:
     """End an agent's turn; it gets no other one until it is resumed."""
-    await _cut_off(services, command, args, Ending("interrupt", "stop"))
+    await _cut_off(services, command, asked, Ending("interrupt", "stop"))
 
-    def halt(tx: Tx) -> Args:
-        agent = _agent(tx, command, args, "stop an agent of")
+    def halt(tx: Tx) -> Result:
+        agent = _agent(tx, command, asked)
         if agent.status != "stopped":
             fire(tx, AGENT, agent.id, "stop")
         note = _take_from(tx, agent)
-        _tell_of(tx, agent, f"the user stopped {agent.name}{_why(args)}{note}")
+        _tell_of(tx, agent, f"the user stopped {agent.name}{_why(asked)}{note}")
         return {"status": "stopped", "agent": agent.name}
 
     return await once(services, command, halt)
 
 
-async def resume(context: Context, command: Command, args: Args) -> Args:
+async def resume(context: Context, command: Command, asked: ResumeAgent) -> Result:
     """Let an agent that was stopped, or that failed, take turns again.
 
     Raises `ToolError` where no worker slot is free.
     """
 
-    def go_on(tx: Tx) -> Args:
-        agent = _agent(tx, command, args, "resume an agent of")
+    def go_on(tx: Tx) -> Result:
+        agent = _agent(tx, command, asked)
         workflow, policy = tx.need(Workflow, agent.workflow_id), context.config.resource_policy
         if agent.role == "worker" and not leases.holds(tx, agent.id, "worker"):
             live = tx.value(statements.COUNT_LIVE_WORKERS, workflow_id=workflow.id)
@@ -86,54 +93,61 @@ async def resume(context: Context, command: Command, args: Args) -> Args:
     return await once(context, command, go_on)
 
 
-async def retire(services: Services, command: Command, args: Args) -> Args:
+async def retire(services: Services, command: Command, asked: RetireAgent) -> Result:
     """Let a worker go for good. Raises `UsageError` for the coordinator."""
-    found = agent_named(services.reader, command.workflow_id or "", args["agent"])
+    found = _found(services.reader, command, asked)
     if found.role == "coordinator":
         raise UsageError(f"cannot retire {found.name}: a workflow needs it; replace it instead")
-    await _cut_off(services, command, args, Ending("interrupt", "pause"))
+    await _cut_off(services, command, asked, Ending("interrupt", "pause"))
 
-    def let_go(tx: Tx) -> Args:
-        agent = _agent(tx, command, args, "retire a worker of")
+    def let_go(tx: Tx) -> Result:
+        agent = _agent(tx, command, asked)
         note = _take_from(tx, agent)
-        succession.retire(tx, tx.need(Agent, agent.id), args.get("reason") or "by the user")
+        succession.retire(tx, tx.need(Agent, agent.id), asked.reason or "by the user")
         for message in tx.rows(statements.QUEUED_MESSAGES, agent_id=agent.id):
             messages.drop(tx, message["id"])
-        _tell_of(tx, agent, f"the user retired {agent.name}{_why(args)}{note}")
+        _tell_of(tx, agent, f"the user retired {agent.name}{_why(asked)}{note}")
         return {"status": "retired", "agent": agent.name}
 
     return await once(services, command, let_go)
 
 
-async def replace(services: Services, command: Command, args: Args) -> Args:
+async def replace(services: Services, command: Command, asked: ReplaceAgent) -> Result:
     """Put a fresh agent in one's place, with a handover; its task goes with it."""
-    await _cut_off(services, command, args, Ending("interrupt", "pause"))
+    await _cut_off(services, command, asked, Ending("interrupt", "pause"))
 
-    def renew(tx: Tx) -> Args:
-        agent = _agent(tx, command, args, "replace an agent of")
-        why = f"the user replaced it{_why(args)}"
+    def renew(tx: Tx) -> Result:
+        agent = _agent(tx, command, asked)
+        why = f"the user replaced it{_why(asked)}"
         fresh = succession.put_fresh(tx, services, agent.id, why=why)
-        _tell_of(tx, agent, f"the user replaced {agent.name} by {fresh.name}{_why(args)}")
+        _tell_of(tx, agent, f"the user replaced {agent.name} by {fresh.name}{_why(asked)}")
         return {"status": "replaced", "agent": agent.name, "by": fresh.name}
 
     return await once(services, command, renew)
 
 
-async def _cut_off(services: Services, command: Command, args: Args, ending: Ending) -> None:
+async def _cut_off(services: Services, command: Command, asked: OnAgent, ending: Ending) -> None:
     """End the turn that the agent is in."""
-    agent = agent_named(services.reader, command.workflow_id or "", args["agent"])
-    grace = 0.0 if args.get("force") else REPLACED_GRACE
+    agent = _found(services.reader, command, asked)
+    grace = 0.0 if asked.force else REPLACED_GRACE
     await replacement.cut_off(services, services.turns, agent.id, ending, grace=grace)
 
 
-def _running(tx: Tx, command: Command, step: str) -> Workflow:
-    workflow = tx.need(Workflow, command.workflow_id or "")
-    need_running(workflow.state, step, name=workflow.id)
+def _found(reader: Reader, command: Command, asked: OnAgent) -> Agent:
+    """The agent, in any state of the workflow where the command is repeated: it may be done."""
+    if command.status == "queued":
+        _running(reader, command, asked)
+    return agent_named(reader, command.workflow_id or "", asked.agent)
+
+
+def _running(reader: Reader, command: Command, asked: OnAgent) -> Workflow:
+    workflow = reader.need(Workflow, command.workflow_id or "")
+    asked.check_state(workflow.state, workflow.id)
     return workflow
 
 
-def _agent(tx: Tx, command: Command, args: Args, step: str) -> Agent:
-    return agent_named(tx, _running(tx, command, step).id, args["agent"])
+def _agent(reader: Reader, command: Command, asked: OnAgent) -> Agent:
+    return agent_named(reader, _running(reader, command, asked).id, asked.agent)
 
 
 def _take_from(tx: Tx, agent: Agent) -> str:
@@ -167,5 +181,5 @@ def _tell_of(tx: Tx, agent: Agent, body: str) -> None:
         _tell(tx, agent.workflow_id, body)
 
 
-def _why(args: Args) -> str:
-    return f" ({args['reason']})" if args.get("reason") else ""
+def _why(asked: OnAgent) -> str:
+    return f" ({asked.reason})" if asked.reason else ""

@@ -1,7 +1,9 @@
 """approve, deny: the person answers a task that waits for them."""
 
+from collections.abc import Callable
 from typing import Any
 
+from perles.domain.commands import Answer, Approve, Deny
 from perles.domain.errors import WrongStateError
 from perles.engine.commands.base import origin_of
 from perles.engine.context import Context
@@ -9,33 +11,40 @@ from perles.store.database import Tx
 from perles.store.schema.engine import Command
 from perles.tasks import answers
 
-Args = dict[str, Any]
+Result = dict[str, Any]
 
 
-async def approve(context: Context, command: Command, args: Args) -> Args:
+async def approve(context: Context, command: Command, asked: Approve) -> Result:
     """Approve a task. Raises `NotFoundError`, `WrongStateError`."""
-    return await _answer(context, command, args, "approve")
+    workflow_id, by = command.workflow_id or "", origin_of(command)
+
+    def say_yes(tx: Tx) -> Result:
+        return answers.approve(tx, workflow_id, asked.task, asked.message, by=by)
+
+    return await _answer(context, command, asked, say_yes)
 
 
-async def deny(context: Context, command: Command, args: Args) -> Args:
+async def deny(context: Context, command: Command, asked: Deny) -> Result:
     """Deny a task, with the reason. Raises `NotFoundError`, `WrongStateError`."""
-    return await _answer(context, command, args, "deny")
+    workflow_id, by = command.workflow_id or "", origin_of(command)
+
+    def say_no(tx: Tx) -> Result:
+        return answers.deny(tx, workflow_id, asked.task, asked.message, by=by)
+
+    return await _answer(context, command, asked, say_no)
 
 
-async def _answer(context: Context, command: Command, args: Args, step: str) -> Args:
-    workflow_id, key, text = command.workflow_id or "", args["task"], args["message"]
-    by = origin_of(command)
-
-    def answer(tx: Tx) -> Args:
-        if step == "approve":
-            return answers.approve(tx, workflow_id, key, text, by=by)
-        return answers.deny(tx, workflow_id, key, text, by=by)
-
+async def _answer(
+    context: Context, command: Command, asked: Answer, answer: Callable[[Tx], Result]
+) -> Result:
     try:
         return await context.writer.write(answer)
     except WrongStateError as error:
-        if command.status == "running" and error.state == _DONE[step]:
-            return {"status": "answered", "task": key}  # an engine that died had done it already
+        if command.status == "running" and error.state == _DONE[asked.kind]:
+            return {
+                "status": "answered",
+                "task": asked.task,
+            }  # an engine that died had done it already
         raise
 
 

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from perles.domain.machine import need_ended
-from perles.domain.states import WORKFLOW
+from perles.domain.commands import Archive
 from perles.engine.context import Context
 from perles.store.database import Tx
 from perles.store.events import journal
@@ -11,7 +10,7 @@ from perles.store.schema.engine import Command
 from perles.store.schema.workflows import Workflow
 
 
-async def archive(context: Context, command: Command, _args: dict[str, Any]) -> dict[str, Any]:
+async def archive(context: Context, command: Command, _asked: Archive) -> dict[str, Any]:
     """Mark the workflow. Raises `WrongStateError` for one that has not ended."""
     workflow_id = command.workflow_id or ""
     await context.writer.write(lambda tx: _mark(tx, workflow_id))
@@ -20,7 +19,7 @@ async def archive(context: Context, command: Command, _args: dict[str, Any]) -> 
 
 def _mark(tx: Tx, workflow_id: str) -> None:
     workflow = tx.need(Workflow, workflow_id)
-    need_ended(WORKFLOW, workflow.state, "archive", name=workflow_id)
+    Archive.check_state(workflow.state, workflow_id)
     if workflow.archived_at is None:
         tx.update(Workflow, workflow_id, archived_at=tx.now)
         journal.append(tx, "workflow.archived", {}, workflow_id=workflow_id)

@@ -2,64 +2,61 @@
 
 from typing import Any
 
+from perles.domain.commands import Complete, Fail, Pause, Resume, Start, Stop
+from perles.domain.duration import GRACE
 from perles.domain.states import WORKFLOW
 from perles.engine.context import Context
 from perles.engine.services import Services
-from perles.store.events import journal
 from perles.store.schema.engine import Command
 from perles.store.schema.workflows import Workflow
 
-Args = dict[str, Any]
+Result = dict[str, Any]
+Ending = Complete | Fail | Stop
 
 
-async def start(services: Services, command: Command, args: Args) -> Args:
+async def start(services: Services, command: Command, asked: Start) -> Result:
     """Start a pending workflow, or let it wait for room."""
-    wait = not args.get("no_wait")
-    return await services.supervisor.start(_workflow_id(command), wait=wait)
+    return await services.supervisor.start(_workflow_id(command), wait=not asked.no_wait)
 
 
-async def pause(services: Services, command: Command, args: Args) -> Args:
+async def pause(services: Services, command: Command, asked: Pause) -> Result:
     """Interrupt a running workflow; nothing is lost."""
     if _is(services, command, "paused") and command.status == "running":
         return {"status": "paused"}  # an engine that died had done it already
-    return await services.supervisor.pause(_workflow_id(command), reason=args.get("reason"))
+    return await services.supervisor.pause(_workflow_id(command), reason=asked.reason)
 
 
-async def resume(services: Services, command: Command, args: Args) -> Args:
+async def resume(services: Services, command: Command, asked: Resume) -> Result:
     """Go on with a paused workflow, or let it wait for room."""
     if _is(services, command, "running") and command.status == "running":
         return {"status": "running"}
-    wait = not args.get("no_wait")
-    return await services.supervisor.resume(_workflow_id(command), wait=wait)
+    return await services.supervisor.resume(_workflow_id(command), wait=not asked.no_wait)
 
 
-async def stop(services: Services, command: Command, args: Args) -> Args:
+async def stop(services: Services, command: Command, asked: Stop) -> Result:
     """End a workflow for good, whatever it does; `force` leaves agents no time."""
-    grace = 0.0 if args.get("force") else float(args.get("grace", 10.0))
-    return await _end(services, command, "stop", args.get("reason"), grace)
+    return await _end(services, command, asked, 0.0 if asked.force else asked.grace)
 
 
-async def complete(services: Services, command: Command, args: Args) -> Args:
+async def complete(services: Services, command: Command, asked: Complete) -> Result:
     """End a workflow whose work is done."""
-    return await _end(services, command, "complete", args.get("reason"))
+    return await _end(services, command, asked)
 
 
-async def fail(services: Services, command: Command, args: Args) -> Args:
+async def fail(services: Services, command: Command, asked: Fail) -> Result:
     """End a workflow that cannot be finished."""
-    return await _end(services, command, "fail", args.get("reason"))
+    return await _end(services, command, asked)
 
 
-async def _end(
-    services: Services, command: Command, trigger: str, reason: str | None, grace: float = 10.0
-) -> Args:
+async def _end(services: Services, command: Command, asked: Ending, grace: float = GRACE) -> Result:
     workflow_id = _workflow_id(command)
     state = services.reader.need(Workflow, workflow_id).state
     if state in WORKFLOW.terminal and command.status == "running":
         return {"status": state}
-    asked = command.source in ("user", "agent") or journal.decode(command.args).get("now")
+    at_once = command.source in ("user", "agent") or asked.now is True
     try:
         return await services.supervisor.end(
-            workflow_id, trigger, reason=reason, grace=grace, patient=not asked
+            workflow_id, asked.kind, reason=asked.reason, grace=grace, patient=not at_once
         )
     finally:
         services.closing.discard(workflow_id)

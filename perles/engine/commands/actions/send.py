@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from perles.domain.errors import PerlesError, WrongStateError
-from perles.domain.states import WORKFLOW
+from perles.domain.commands import Send
+from perles.domain.errors import PerlesError
 from perles.engine.commands.base import agent_named, once, origin_of
 from perles.engine.context import Context
 from perles.fabric import messages
@@ -12,22 +12,21 @@ from perles.store.schema.engine import Command
 from perles.store.schema.workflows import Workflow
 
 
-async def send(context: Context, command: Command, args: dict[str, Any]) -> dict[str, Any]:
+async def send(context: Context, command: Command, asked: Send) -> dict[str, Any]:
     """Queue the message. Raises `NotFoundError`, and `WrongStateError` when nobody will read it."""
     workflow_id = command.workflow_id or ""
-    return await once(context, command, lambda tx: _queue(tx, workflow_id, args, command))
+    return await once(context, command, lambda tx: _queue(tx, workflow_id, asked, command))
 
 
-def _queue(tx: Tx, workflow_id: str, args: dict[str, Any], command: Command) -> dict[str, Any]:
+def _queue(tx: Tx, workflow_id: str, asked: Send, command: Command) -> dict[str, Any]:
     workflow = tx.need(Workflow, workflow_id)
-    if workflow.state in WORKFLOW.terminal:
-        raise WrongStateError("workflow", workflow_id, workflow.state, "send to")
-    found = agent_named(tx, workflow_id, args["to"])
+    asked.check_state(workflow.state, workflow_id)
+    found = agent_named(tx, workflow_id, asked.to)
     to = found.name
     if found.retired_at is not None:
         raise PerlesError(f"cannot send to {to}: it is retired; send to the coordinator")
     sender, kind = _sender(command)
-    messages.post(tx, found, sender=sender, kind=kind, body=args["text"])
+    messages.post(tx, found, sender=sender, kind=kind, body=asked.text)
     return {"status": "sent", "sent": to, "agent": found.status}
 
 

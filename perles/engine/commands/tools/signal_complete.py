@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from sqlalchemy import func, select
 
+from perles.domain.commands import Complete, Fail
 from perles.domain.errors import ToolError
 from perles.domain.states import OPEN_TASK_STATES
 from perles.engine.commands.base import ToolCall
@@ -36,5 +37,5 @@ def handle(call: ToolCall) -> dict[str, Any]:
             raise ToolError(
                 f"cannot end with success: {', '.join(failed)} failed; signal partial instead"
             )
-    request_end(tx, call.workflow, "complete" if status == "success" else "fail", summary)
+    request_end(tx, call.workflow, (Complete if status == "success" else Fail)(reason=summary))
     return {"status": status, "workflow_id": workflow_id}

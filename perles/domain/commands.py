@@ -1,0 +1,304 @@
+"""The table of commands: what can be asked of a workflow, when, and what is said when it is done.
+
+Each command is one class: its fields are the arguments as its row keeps them, its class
+variables tell the rules. The façade, the engine, the command line and the dashboard read
+them here. A new command needs its class, its handler in `engine/commands/registry.py`, a
+method of `ControlPlane`, and its file in `cli/`.
+
+The module imports msgspec: read commands and the dashboard's start import it lazily, or not.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from perles.domain.duration import GRACE, LONGEST
+from perles.domain.errors import UsageError, WrongStateError
+from perles.domain.states import WORKFLOW, WorkflowState
+
+_States = frozenset[str]
+ANY_STATE: Final[_States] = frozenset(WORKFLOW.states)
+OPEN: Final[_States] = ANY_STATE - WORKFLOW.terminal
+
+
+def _edge(trigger: str) -> _States:
+    """The states from which the machine of workflows has this edge."""
+    return frozenset(WORKFLOW.states_with(trigger))
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """A command with its arguments. Keys that a row does not have are the defaults here."""
+
+    kind: ClassVar[str]
+    """The name in the column `commands.kind`."""
+    states: ClassVar[_States]
+    """The states of the workflow that allow it; none for a command to the engine itself."""
+    states_in_line: ClassVar[_States] = frozenset()
+    """States that allow it, too, while the workflow waits in line for room."""
+    step: ClassVar[str]
+    """How a refusal calls it: "cannot STEP workflow wf-1"."""
+    done: ClassVar[str] = ""
+    """What a person is told: `{workflow}` and the keys of the handler's result are filled in."""
+    needs_engine: ClassVar[bool] = True
+    """False: where no engine runs, the client carries it out at once."""
+    for_maker: ClassVar[bool] = False
+    """Whether an agent may ask it of a workflow that it created; otherwise only a person may."""
+    ends: ClassVar[bool] = False
+    """Whether the workflow ends by it: tool calls are refused meanwhile."""
+
+    @classmethod
+    def check_state(cls, state: str, workflow_id: str, *, in_line: bool = False) -> None:
+        """Raise `WrongStateError` unless a workflow in `state` allows this command."""
+        if state not in cls.states and not (in_line and state in cls.states_in_line):
+            raise WrongStateError(WORKFLOW.kind, workflow_id, state, cls.step)
+
+
+class Admission(Command, frozen=True, omit_defaults=True):
+    """A workflow is to run; it waits in line for room from this moment, but with `no_wait`."""
+
+    for_maker = True
+    no_wait: bool = False
+
+
+class Start(Admission, frozen=True):
+    """A pending workflow is to run."""
+
+    kind = step = "start"
+    states = _edge("start")
+    done = "started {workflow}"
+
+
+class Resume(Admission, frozen=True):
+    """A paused workflow is to go on."""
+
+    kind = step = "resume"
+    states = _edge("resume")
+    done = "resumed {workflow}"
+
+
+class _Halt(Command, frozen=True):
+    """Work is to cease. `now`: the engine asks, and no agent may finish its turn before."""
+
+    needs_engine = False
+    for_maker = True
+    reason: str | None = None
+    now: bool | UnsetType = UNSET
+
+
+class Pause(_Halt, frozen=True):
+    """Agents are interrupted; a workflow that waits in line to go on leaves the line."""
+
+    kind = step = "pause"
+    states = _edge("pause")
+    states_in_line = frozenset({WorkflowState.PAUSED})
+    done = "paused {workflow}"
+
+
+class Stop(_Halt, frozen=True):
+    """The end for good. Agents have `grace` seconds between TERM and KILL, none with `force`."""
+
+    kind = step = "stop"
+    states = _edge("stop")
+    done = "stopped {workflow}"
+    ends = True
+    force: bool = False
+    grace: float = GRACE
+
+    def __post_init__(self) -> None:
+        """Raise `UsageError` for no number of seconds that agents can be given."""
+        if not 0 <= self.grace <= LONGEST:  # which no NaN is
+            raise UsageError(
+                f"cannot give agents a grace of {self.grace:g} seconds; "
+                f"0 to {LONGEST:.0f} are possible"
+            )
+
+
+class Complete(_Halt, frozen=True):
+    """The work is done: only the engine asks this."""
+
+    kind = step = "complete"
+    states = _edge("complete")
+    done = "completed {workflow}"
+    needs_engine = True
+    for_maker = False
+    ends = True
+
+
+class Fail(_Halt, frozen=True):
+    """The work cannot be done."""
+
+    kind = step = "fail"
+    states = _edge("fail")
+    done = "failed {workflow}"
+    ends = True
+
+
+class Archive(Command, frozen=True):
+    """Out of sight."""
+
+    kind = step = "archive"
+    states = WORKFLOW.terminal
+    done = "archived {workflow}"
+    needs_engine = False
+    for_maker = True
+
+
+class Set(Command, frozen=True):
+    """Other priority or budgets; None leaves one as it is, a budget of 0 means no limit."""
+
+    kind = step = "set"
+    states = OPEN
+    done = "changed {workflow}"
+    needs_engine = False
+    priority: str | None = None
+    token_budget: int | None = None
+    cost_budget: float | None = None
+
+
+class Send(Command, frozen=True):
+    """A message to the agent `to`."""
+
+    kind = "send"
+    step = "send to"
+    states = OPEN
+    done = "sent to {sent} of {workflow}"
+    needs_engine = False
+    for_maker = True
+    text: str
+    to: str
+
+
+class Answer(Command, frozen=True):
+    """A person's answer to the task of this key: the task's state allows it, or not."""
+
+    states = ANY_STATE
+    needs_engine = False
+    task: str
+
+
+class Approve(Answer, frozen=True):
+    """Yes."""
+
+    kind = step = "approve"
+    done = "approved {task} of {workflow}"
+    message: str | None = None
+
+
+class Deny(Answer, frozen=True):
+    """No, with the reason as the message."""
+
+    kind = step = "deny"
+    done = "denied {task} of {workflow}"
+    message: str
+
+
+class OnAgent(Command, frozen=True):
+    """Something is done with one agent. `force` leaves its turn no time to end."""
+
+    states = frozenset({WorkflowState.RUNNING})
+    for_maker = True
+    agent: str = ""
+    reason: str = ""
+    provider: str | None = None
+    force: bool = False
+
+
+class SpawnAgent(OnAgent, frozen=True):
+    """A worker more, of `provider` where one is named."""
+
+    kind = "agent.spawn"
+    step = "spawn agents of"
+    done = "spawned {agent} of {workflow}"
+
+
+class StopAgent(OnAgent, frozen=True):
+    """It takes no turn until it is resumed."""
+
+    kind = "agent.stop"
+    step = "stop agents of"
+    done = "stopped {agent} of {workflow}"
+
+
+class ResumeAgent(OnAgent, frozen=True):
+    """It takes turns again."""
+
+    kind = "agent.resume"
+    step = "resume agents of"
+    done = "resumed {agent} of {workflow}"
+
+
+class RetireAgent(OnAgent, frozen=True):
+    """A worker goes for good."""
+
+    kind = "agent.retire"
+    step = "retire agents of"
+    done = "retired {agent} of {workflow}"
+
+
+class ReplaceAgent(OnAgent, frozen=True):
+    """A fresh one goes on in its place."""
+
+    kind = "agent.replace"
+    step = "replace agents of"
+    done = "replaced {agent} of {workflow} by {by}"
+
+
+class ToEngine(Command, frozen=True):
+    """To the engine itself."""
+
+    states = frozenset()
+
+
+class Reload(ToEngine, frozen=True):
+    """The configuration is read again."""
+
+    kind = step = "reload"
+
+
+class Stay(ToEngine, frozen=True):
+    """An engine that would end when idle serves on."""
+
+    kind = step = "stay"
+
+
+ON_AGENTS: Final[Mapping[str, type[OnAgent]]] = {
+    "spawn": SpawnAgent,
+    "stop": StopAgent,
+    "resume": ResumeAgent,
+    "retire": RetireAgent,
+    "replace": ReplaceAgent,
+}
+"""By the verb of `perles agent`."""
+_ALL: Final[tuple[type[Command], ...]] = (
+    *(Start, Pause, Resume, Stop, Complete, Fail, Archive),
+    *(Set, Send, Approve, Deny),
+    *ON_AGENTS.values(),
+    *(Reload, Stay),
+)
+COMMANDS: Final[Mapping[str, type[Command]]] = {command.kind: command for command in _ALL}
+WITHOUT_ENGINE: Final = frozenset(kind for kind, one in COMMANDS.items() if not one.needs_engine)
+
+
+def command_of(kind: str) -> type[Command]:
+    """The command of this name. Raises `UsageError`."""
+    if kind not in COMMANDS:
+        raise UsageError(f"cannot {kind}: it is none of {', '.join(COMMANDS)}")
+    return COMMANDS[kind]
+
+
+def from_mapping(kind: str, given: Mapping[str, Any]) -> Command:
+    """The command of this name with these arguments. Raises `UsageError`."""
+    try:
+        return msgspec.convert(given, command_of(kind))
+    except msgspec.ValidationError as error:
+        raise UsageError(f"cannot {kind}: {error}") from error
+
+
+def from_row(kind: str, args: str) -> Command:
+    """The command that a row keeps. Raises `UsageError`."""
+    try:
+        return msgspec.json.decode(args, type=command_of(kind))
+    except msgspec.MsgspecError as error:
+        raise UsageError(f"cannot {kind}: {error}") from error

@@ -1,8 +1,8 @@
 """start, pause, resume, stop, fail, archive, retry: several workflows at once, a line each."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -11,9 +11,10 @@ from perles.cli.output import print_outcome, warn
 from perles.cli.selection import Selection
 from perles.controlplane.outcomes import Outcome
 from perles.controlplane.plane import ControlPlane
-from perles.domain.duration import parse_duration
+from perles.domain.commands import Archive, Command, Fail, Pause, Resume, Start, Stop
+from perles.domain.duration import GRACE, format_duration, parse_duration
 from perles.domain.errors import PerlesError, UsageError
-from perles.domain.states import WORKFLOW
+from perles.domain.states import RETRIABLE
 
 T = TypeVar("T")
 NoWait = Annotated[
@@ -29,21 +30,19 @@ def start(
     json: Json = False,
 ) -> None:
     """Start pending workflows. When a limit is reached they wait in line."""
-    args = {"no_wait": True} if no_wait else {}
-    request(selection, "start", args, json)
+    request(selection, Start(no_wait=no_wait), json)
 
 
 @options(Selection.of)
 def pause(selection: Selection, json: Json = False) -> None:
     """Pause running workflows: agents are interrupted, nothing is lost."""
-    request(selection, "pause", {}, json)
+    request(selection, Pause(), json)
 
 
 @options(Selection.of)
 def resume(selection: Selection, no_wait: NoWait = False, json: Json = False) -> None:
     """Resume paused workflows. When a limit is reached they wait in line, still paused."""
-    args = {"no_wait": True} if no_wait else {}
-    request(selection, "resume", args, json)
+    request(selection, Resume(no_wait=no_wait), json)
 
 
 @options(Selection.of)
@@ -55,12 +54,12 @@ def stop(
     ] = False,
     grace: Annotated[
         str, typer.Option(metavar="TIME", help="How long agents have to exit, such as 30s.")
-    ] = "10s",
+    ] = format_duration(GRACE),
     json: Json = False,
 ) -> None:
     """Stop workflows for good: none of their processes is left."""
-    args = {"reason": reason, "force": force, "grace": parse_duration(grace)}
-    request(selection, "stop", args, json)
+    asked = Stop(reason=reason, force=force, grace=parse_duration(grace))
+    request(selection, asked, json)
 
 
 @options(Selection.of)
@@ -72,13 +71,13 @@ def fail(
     """End workflows as failed: none of their processes is left."""
     if not reason.strip():
         raise UsageError("cannot fail a workflow without a reason: --reason TEXT")
-    request(selection, "fail", {"reason": reason}, json)
+    request(selection, Fail(reason=reason), json)
 
 
 @options(Selection.of)
 def archive(selection: Selection, json: Json = False) -> None:
     """Archive ended workflows; list --all still shows them."""
-    request(selection, "archive", {}, json)
+    request(selection, Archive(), json)
 
 
 @options(Selection.of)
@@ -99,12 +98,12 @@ def retry(
     so that one can go on elsewhere and later; --reconfigure takes what holds now.
     """
     plane = ControlPlane()
-    chosen = selection.resolve(plane, ("failed", "stopped"))
+    chosen = selection.resolve(plane, RETRIABLE)
 
     def again(ref: str) -> Callable[[], Outcome]:
         new_id = plane.retry(ref, reconfigure=reconfigure)
         if start:
-            asked = plane.request(new_id, "start", {})
+            asked = plane.ask(new_id, Start())
             return lambda: plane.outcome(asked)
         text = f"retried {ref} as {new_id}; start it: perles start {new_id}"
         return lambda: Outcome(new_id, "succeeded", text)
@@ -112,25 +111,15 @@ def retry(
     _each(chosen, again, json)
 
 
-def request(selection: Selection, kind: str, args: dict[str, Any], as_json: bool) -> None:
+def request(selection: Selection, command: Command, as_json: bool) -> None:
     """Ask for one thing to be done to all that are selected, and tell what became of each."""
     plane = ControlPlane()
-    possible = _states_for(kind)
 
     def ask(ref: str) -> Callable[[], Outcome]:
-        asked = plane.request(ref, kind, args)
+        asked = plane.ask(ref, command)
         return lambda: plane.outcome(asked)
 
-    _each(selection.resolve(plane, sorted(possible)), ask, as_json)
-
-
-def _states_for(kind: str) -> Collection[str]:
-    """The states of workflows to which this can be done."""
-    if kind == "archive":
-        return WORKFLOW.terminal
-    if kind == "set":
-        return [state for state in WORKFLOW.states if state not in WORKFLOW.terminal]
-    return WORKFLOW.states_with(kind)
+    _each(selection.resolve(plane, sorted(command.states)), ask, as_json)
 
 
 def _each(refs: Sequence[str], ask: Callable[[str], Callable[[], Outcome]], as_json: bool) -> None:

@@ -14,8 +14,9 @@ from perles.cli.options import options
 from perles.cli.output import on_terminal, print_json, print_line, say, span, spent, warn
 from perles.cli.show import print_failures
 from perles.controlplane.plane import ControlPlane
+from perles.domain.commands import Pause
 from perles.domain.errors import CommandFailedError, NotFoundError, PerlesError, WrongStateError
-from perles.domain.states import WORKFLOW
+from perles.domain.states import RETRIABLE, WORKFLOW
 from perles.domain.text import clean
 from perles.store.reads.connection import Json
 from perles.store.reads.engine import advice
@@ -204,7 +205,7 @@ class Runner:
             return self._code()
         warn(f"pausing {self._id} …; Ctrl-C again kills its agents and stops it")
         try:
-            asked = self._plane.request(self._id, "pause", {"reason": None})
+            asked = self._plane.ask(self._id, Pause())
             outcome = self._plane.outcome(asked, give_up=self._is_hopeless)
         except PerlesError as error:
             warn(f"perles: {error}")
@@ -245,5 +246,5 @@ def _say_end(shown: Json) -> None:
         f"{counts['done']}/{counts['total']} tasks in {span(shown['uptime_s'])}{spent(shown)}"
     )
     say(f"look: perles show {shown['id']} · perles events {shown['id']}")
-    if shown["state"] in ("failed", "stopped"):
+    if shown["state"] in RETRIABLE:
         say(f"go on where it ended: perles retry {shown['id']} --start")

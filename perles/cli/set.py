@@ -7,6 +7,7 @@ import typer
 from perles.cli.lifecycle import Json, request
 from perles.cli.options import options
 from perles.cli.selection import Selection
+from perles.domain.commands import Set
 from perles.domain.errors import UsageError
 
 
@@ -29,7 +30,7 @@ def command(
     json: Json = False,
 ) -> None:
     """Change priority or budgets; the waiting line is reordered at once."""
-    args = {"priority": priority, "token_budget": token_budget, "cost_budget": cost_budget}
-    if all(value is None for value in args.values()):
+    asked = Set(priority=priority, token_budget=token_budget, cost_budget=cost_budget)
+    if asked == Set():
         raise UsageError("cannot set nothing: give --priority, --token-budget or --cost-budget")
-    request(selection, "set", args, json)
+    request(selection, asked, json)

@@ -298,6 +298,8 @@ COMMAND: Final = Rules(
 )
 
 ALL_RULES: Final = (WORKFLOW, AGENT, TURN, PHASE, TASK, COMMAND)
+RETRIABLE: Final = (_W.FAILED, _W.STOPPED)
+"""The ends from which a new workflow can go on."""
 LIVE_TURNS: Final = (_T.STARTING, _T.RUNNING)
 LIVE_AGENTS: Final = (_A.PENDING, _A.READY, _A.WORKING, _A.PAUSED)
 

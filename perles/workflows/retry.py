@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from perles.access.origin import Origin
 from perles.domain.errors import WrongStateError
-from perles.domain.states import TASK, TaskStatus, WorkflowState
+from perles.domain.states import RETRIABLE, TASK, TaskStatus, WorkflowState
 from perles.store import statements
 from perles.store.database import Tx
 from perles.store.events import journal
@@ -15,7 +15,6 @@ from perles.store.schema.workflows import Workflow, WorkflowLabel
 from perles.store.sql import WORKFLOW_ID, Sql
 from perles.tasks.graph import unblock
 
-RETRIABLE: Final = (WorkflowState.FAILED, WorkflowState.STOPPED)
 _WORKFLOW_COLUMNS: Final = (
     *("template_id", "name", "priority", "work_dir", "goal", "args", "definition", "provider"),
     *("model", "worker_provider", "worker_model", "surroundings"),

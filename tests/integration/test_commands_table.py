@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from perles.access.origin import Origin
+from perles.cli import agent
+from perles.cli.root import ENTRIES
 from perles.controlplane.outcomes import Outcome, Request, outcome_of
 from perles.controlplane.plane import ControlPlane
+from perles.dashboard.model import slash, verbs
 from perles.domain import commands
 from perles.domain.commands import COMMANDS
 from perles.domain.duration import GRACE
@@ -143,6 +147,21 @@ def test_every_command_has_a_method_of_the_control_plane(tmp_path: Path) -> None
         plane.agent("wf-1", verb, "worker-1")
 
     assert {one.kind for one in plane.asked} == COMMANDS.keys() - BY_ENGINE_ONLY
+
+
+def test_every_command_that_a_person_gives_is_on_the_command_line() -> None:
+    names = {kind for kind in COMMANDS.keys() - BY_ENGINE_ONLY if "." not in kind}
+    on_agents = set(typer.main.get_command(agent.app).commands)  # type: ignore[attr-defined]
+
+    assert names <= ENTRIES.keys()
+    assert on_agents == commands.ON_AGENTS.keys()
+
+
+def test_the_dashboard_has_the_verbs_of_the_table() -> None:
+    assert {name.removeprefix("/") for name in slash.ON_AGENTS} == commands.ON_AGENTS.keys()
+    assert verbs.states_for("start") == {"pending", "paused"}
+    for verb in set(verbs.KEYS.values()) - {"start", "retry"}:
+        assert verbs.states_for(verb) == COMMANDS[verb].states
 
 
 @pytest.mark.parametrize("kind", [kind for kind in COMMANDS if COMMANDS[kind].states])

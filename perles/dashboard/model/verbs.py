@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from perles.dashboard.model.state import Notice, View
-from perles.domain.states import WORKFLOW
+from perles.domain.states import RETRIABLE, WORKFLOW
 
 KEYS: Final = {"s": "start", "p": "pause", "x": "stop", "r": "retry", "a": "archive"}
-FROM: Final[Mapping[str, tuple[str, ...]]] = {
-    "start": ("pending", "paused"),
-    "pause": ("running",),
-    "stop": ("pending", "running", "paused"),
-    "retry": ("failed", "stopped"),
-    "archive": tuple(sorted(WORKFLOW.terminal)),
-}
+
+
+def states_for(verb: str) -> frozenset[str]:
+    """The states of a workflow in which the key of this verb acts on it."""
+    from perles.domain.commands import COMMANDS  # not before a key needs it: start-up is a feature
+
+    if verb == "retry":
+        return frozenset(RETRIABLE)
+    if verb == "start":  # the same key goes on with a paused one
+        return COMMANDS["start"].states | COMMANDS["resume"].states
+    return COMMANDS[verb].states
+
+
 WHY_NOT: Final = {
     ("start", "running"): "it runs already",
     ("pause", "paused"): "it is paused already; s goes on with it",

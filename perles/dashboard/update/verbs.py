@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from perles.dashboard.model.state import Effect, Notice, Question, Result, State, View, selected_id
-from perles.dashboard.model.verbs import FROM, KEYS, WHY_NOT
+from perles.dashboard.model.verbs import KEYS, WHY_NOT, states_for
 from perles.domain.states import PRIORITIES, WORKFLOW
 
 RANKS: Final = {"+": 1, "=": 1, "-": -1}
@@ -20,7 +20,8 @@ def press(state: State, name: str, view: View) -> Result:
     ids = _meant(state, view)
     if not ids:
         return replace(state, notice=Notice(f"nothing to {verb}: no workflow is selected")), ()
-    able = [i for i in ids if i not in view.rows or view.rows[i]["state"] in FROM[verb]]
+    possible = states_for(verb)
+    able = [i for i in ids if i not in view.rows or view.rows[i]["state"] in possible]
     if not able:
         return replace(state, notice=_refusal(verb, ids, view.rows)), ()
     if verb == "stop":

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-agents soak soak-hostile soak-many lint docs bench format clean
+.PHONY: help demo test test-unit test-agents soak soak-hostile soak-many lint docs bench format clean
 
 help:  ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ demo: $(READY)  ## run a pipeline over this repository, in a home folder of its 
 
 test: $(READY)  ## run the tests
 	$(BIN)/python -m pytest -q -n 4 --dist worksteal
+
+test-unit: $(READY)  ## run the quick tests, on PYTHON=python3.13 with VENV=.venv-3.13
+	$(BIN)/python -m pytest -q -n 2 tests/unit
 
 soak: $(READY)  ## kill engines, agents and launchers, N=200 times
 	$(BIN)/python -m tests.crash.soak $(or $(N),200) $(SEED)
@@ -53,5 +56,5 @@ format: $(READY)  ## bring the style in order
 	$(BIN)/ruff format .
 
 clean:  ## remove everything that was made
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .dev.db
+	rm -rf $(VENV) .venv-* dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .dev.db
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,12 +1,12 @@
 """The `transitions` machines: one shared rule table per kind, and a pure `decide`."""
 
 from functools import cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from transitions import Machine, MachineError
 
 from perles.domain.errors import WrongStateError
-from perles.domain.states import ALL_RULES, Rules, WorkflowState
+from perles.domain.states import ALL_RULES, Rules, T, WorkflowState
 
 
 class Decision(NamedTuple):
@@ -27,7 +27,7 @@ class _Proxy:
 
 
 @cache
-def machine_of(rules: Rules) -> Machine:
+def machine_of(rules: Rules[Any]) -> Machine:
     """The one machine of this kind. It holds no model: states live in the database."""
     return Machine(
         model=None,
@@ -57,7 +57,7 @@ _DECIDED: Final[dict[tuple[str, str, str], Decision | None]] = {}
 """What machines have said before: they are pure, small, and slow to ask."""
 
 
-def decide(rules: Rules, state: str, trigger: str, *, name: str = "") -> Decision:
+def decide(rules: Rules[T], state: str, trigger: T, *, name: str = "") -> Decision:
     """What `trigger` does in `state`. Pure: no row is read or changed.
 
     `name` is how the row is called in the error. Raises `WrongStateError` for an
@@ -72,7 +72,7 @@ def decide(rules: Rules, state: str, trigger: str, *, name: str = "") -> Decisio
     return decision
 
 
-def _decide(rules: Rules, state: str, trigger: str) -> Decision | None:
+def _decide(rules: Rules[T], state: str, trigger: T) -> Decision | None:
     """What the machine says; None for an edge that is not there."""
     if state not in rules.states:
         raise KeyError(f"no state {state!r} in the machine of {rules.kind}")
@@ -85,12 +85,12 @@ def _decide(rules: Rules, state: str, trigger: str) -> Decision | None:
     return Decision(state, proxy.state, _EVENTS[rules.kind, state, trigger])
 
 
-def triggers_from(rules: Rules, state: str) -> list[str]:
+def triggers_from(rules: Rules[T], state: str) -> list[T]:
     """The triggers that are allowed in `state`, in the order of the table."""
     return [edge.trigger for edge in rules.edges if state in edge.sources]
 
 
-def need_ended(rules: Rules, state: str, step: str, *, name: str) -> None:
+def need_ended(rules: Rules[Any], state: str, step: str, *, name: str) -> None:
     """Raise `WrongStateError` unless `state` is terminal: `step` is only for what has ended."""
     if state not in rules.terminal:
         raise WrongStateError(rules.kind, name, state, step)
@@ -102,7 +102,7 @@ def need_running(state: str, step: str, *, name: str) -> None:
         raise WrongStateError("workflow", name, state, step)
 
 
-def need_open(rules: Rules, state: str, step: str, *, name: str) -> None:
+def need_open(rules: Rules[Any], state: str, step: str, *, name: str) -> None:
     """Raise `WrongStateError` where `state` is terminal: `step` is only for what goes on."""
     if state in rules.terminal:
         raise WrongStateError(rules.kind, name, state, step)

@@ -51,7 +51,7 @@ Command::
 """
 
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
 
 class WorkflowState(StrEnum):
@@ -135,25 +135,53 @@ class MessageStatus(StrEnum):
     DONE = "done"
 
 
-class Edge(NamedTuple):
+WorkflowTrigger = Literal["start", "pause", "resume", "complete", "fail", "stop"]
+AgentTrigger = Literal[
+    "spawn", "deliver", "turn_ended", "turn_failed", "retry", "pause", "resume", "stop", "retire"
+]
+TurnTrigger = Literal["start", "run", "succeed", "fail", "time_out", "interrupt", "lose"]
+PhaseTrigger = Literal[
+    "implement", "report", "approve", "deny", "finish", "review", "verdict", "cancel"
+]
+TaskTrigger = Literal[
+    "unblock",
+    "assign",
+    "retry",
+    "review",
+    "approve",
+    "deny",
+    "rework",
+    "commit",
+    "complete",
+    "ask",
+    "fail",
+    "skip",
+    "reopen",
+]
+CommandTrigger = Literal["run", "succeed", "fail", "reject"]
+T = TypeVar("T", bound=str)
+"""The triggers of one machine."""
+
+
+class Edge(NamedTuple, Generic[T]):
     """One allowed step: `trigger` takes a row from any of `sources` to `dest`.
 
     `event` is the type of the event that commits with the step; `{role}` in it
     stands for the role of the agent concerned.
     """
 
-    trigger: str
+    trigger: T
     sources: tuple[str, ...]
     dest: str
     event: str
 
 
-class Rules(NamedTuple):
+class Rules(NamedTuple, Generic[T]):
     """The states and edges of one kind of row, and how people call that kind."""
 
     kind: str
     states: tuple[str, ...]
-    edges: tuple[Edge, ...]
+    edges: tuple[Edge[T], ...]
     terminal: frozenset[str]
 
     def states_with(self, trigger: str) -> tuple[str, ...]:
@@ -171,7 +199,7 @@ def _states(enum: type[StrEnum]) -> tuple[str, ...]:
 
 _W, _A, _T, _P, _K, _C = WorkflowState, AgentStatus, TurnStatus, Phase, TaskStatus, CommandStatus
 
-WORKFLOW: Final = Rules(
+WORKFLOW: Final[Rules[WorkflowTrigger]] = Rules(
     "workflow",
     _states(_W),
     (
@@ -186,7 +214,7 @@ WORKFLOW: Final = Rules(
 )
 
 _STATUS_CHANGED = "agent.status_changed"
-AGENT: Final = Rules(
+AGENT: Final[Rules[AgentTrigger]] = Rules(
     "agent",
     _states(_A),
     (
@@ -208,7 +236,7 @@ AGENT: Final = Rules(
     frozenset({_A.RETIRED}),
 )
 
-TURN: Final = Rules(
+TURN: Final[Rules[TurnTrigger]] = Rules(
     "turn",
     _states(_T),
     (
@@ -224,7 +252,7 @@ TURN: Final = Rules(
 )
 
 _PHASE_CHANGED = "agent.phase_changed"
-PHASE: Final = Rules(
+PHASE: Final[Rules[PhaseTrigger]] = Rules(
     "phase",
     _states(_P),
     (
@@ -263,7 +291,7 @@ OPEN_TASK_STATES: Final = (
     _K.COMMITTING,
     _K.WAITING_FOR_USER,
 )
-TASK: Final = Rules(
+TASK: Final[Rules[TaskTrigger]] = Rules(
     "task",
     _states(_K),
     (
@@ -285,7 +313,7 @@ TASK: Final = Rules(
     frozenset({_K.DONE}),
 )
 
-COMMAND: Final = Rules(
+COMMAND: Final[Rules[CommandTrigger]] = Rules(
     "command",
     _states(_C),
     (
@@ -297,7 +325,7 @@ COMMAND: Final = Rules(
     frozenset({_C.SUCCEEDED, _C.FAILED, _C.REJECTED}),
 )
 
-ALL_RULES: Final = (WORKFLOW, AGENT, TURN, PHASE, TASK, COMMAND)
+ALL_RULES: Final[tuple[Rules[Any], ...]] = (WORKFLOW, AGENT, TURN, PHASE, TASK, COMMAND)
 RETRIABLE: Final = (_W.FAILED, _W.STOPPED)
 """The ends from which a new workflow can go on."""
 LIVE_TURNS: Final = (_T.STARTING, _T.RUNNING)

@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, select, update
 
 from perles.domain.errors import StaleError
 from perles.domain.machine import Decision, decide
-from perles.domain.states import AGENT, COMMAND, PHASE, TASK, TURN, WORKFLOW, Rules
+from perles.domain.states import AGENT, COMMAND, PHASE, TASK, TURN, WORKFLOW, Rules, T
 from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent, Turn
@@ -57,9 +57,9 @@ _PLACES: Final = {
 
 def fire(
     tx: Tx,
-    rules: Rules,
+    rules: Rules[T],
     id: int | str,
-    trigger: str,
+    trigger: T,
     *,
     expect_version: int | None = None,
     changes: Mapping[str, Any] | None = None,

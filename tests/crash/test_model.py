@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from perles.domain.errors import PerlesError, WrongStateError
 from perles.domain.machine import decide, triggers_from
-from perles.domain.states import WORKFLOW
+from perles.domain.states import WORKFLOW, WorkflowTrigger
 from perles.store import migrate
 from tests.crash.world import World, world
 from tests.integration.cli import Home
@@ -40,7 +40,7 @@ class Life(RuleBasedStateMachine):
         self.expected = "pending"
 
     @rule(kind=st.sampled_from(COMMANDS), kill=st.booleans())
-    def command(self, kind: str, kill: bool) -> None:
+    def command(self, kind: WorkflowTrigger, kill: bool) -> None:
         """A command does what the machine says, also when the engine dies under it."""
         possible = kind in triggers_from(WORKFLOW, self.expected)
         code = self._carry_out(kind, kill)

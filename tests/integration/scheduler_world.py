@@ -20,6 +20,7 @@ from perles.domain.clock import ManualClock, from_text
 from perles.domain.commands import Set
 from perles.domain.errors import NoWorkerSlotError, PerlesError
 from perles.domain.priority import Waiting
+from perles.domain.states import AgentTrigger, TurnTrigger, WorkflowTrigger
 from perles.engine.commands import queue as command_queue
 from perles.engine.commands.base import ToolCall
 from perles.engine.commands.tools import spawn_worker
@@ -144,7 +145,9 @@ class World:
 
     async def end(self, id: str, trigger: str) -> None:
         """A workflow ends."""
-        await self.context.supervisor.end(id, trigger, reason=None, patient=False)
+        await self.context.supervisor.end(
+            id, cast(WorkflowTrigger, trigger), reason=None, patient=False
+        )
 
     def set_priority(self, id: str, priority: str) -> None:
         """A person re-orders the line."""
@@ -182,9 +185,9 @@ class World:
 
     async def finish(self, live: LiveTurn, trigger: str) -> None:
         """A turn's process ends."""
-        agent = {"succeed": "turn_ended", "fail": "turn_failed"}[trigger]
+        agent: AgentTrigger = "turn_ended" if trigger == "succeed" else "turn_failed"
         outcome = Outcome(trigger == "succeed", None, None if trigger == "succeed" else "broken")
-        await self.turns.end(live, Ending(trigger, agent), outcome)
+        await self.turns.end(live, Ending(cast(TurnTrigger, trigger), agent), outcome)
 
     def crash(self) -> None:
         """The engine dies and another one comes: memory is new, rows are what they were."""

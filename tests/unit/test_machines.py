@@ -1,5 +1,7 @@
 """Every edge of every machine is there, and every one that is not there is refused."""
 
+from typing import Any
+
 import pytest
 
 from perles.domain.errors import WrongStateError
@@ -15,7 +17,7 @@ PAIRS = [
 ]
 
 
-def _edge(rules: Rules, state: str, trigger: str) -> Edge | None:
+def _edge(rules: Rules[Any], state: str, trigger: str) -> Edge[Any] | None:
     for edge in rules.edges:
         if edge.trigger == trigger and state in edge.sources:
             return edge
@@ -23,7 +25,9 @@ def _edge(rules: Rules, state: str, trigger: str) -> Edge | None:
 
 
 @pytest.mark.parametrize(("rules", "state", "trigger"), PAIRS)
-def test_a_trigger_takes_its_edge_or_is_refused(rules: Rules, state: str, trigger: str) -> None:
+def test_a_trigger_takes_its_edge_or_is_refused(
+    rules: Rules[Any], state: str, trigger: str
+) -> None:
     edge = _edge(rules, state, trigger)
 
     if edge is None:
@@ -38,14 +42,14 @@ def test_a_trigger_takes_its_edge_or_is_refused(rules: Rules, state: str, trigge
 
 
 @pytest.mark.parametrize("rules", ALL_RULES, ids=lambda rules: rules.kind)
-def test_terminal_states_are_those_that_nothing_leaves(rules: Rules) -> None:
+def test_terminal_states_are_those_that_nothing_leaves(rules: Rules[Any]) -> None:
     left = {source for edge in rules.edges for source in edge.sources}
 
     assert rules.terminal == set(rules.states) - left
 
 
 @pytest.mark.parametrize("rules", ALL_RULES, ids=lambda rules: rules.kind)
-def test_every_state_can_be_reached(rules: Rules) -> None:
+def test_every_state_can_be_reached(rules: Rules[Any]) -> None:
     reached = {rules.states[0]} | {edge.dest for edge in rules.edges}
 
     assert reached == set(rules.states)

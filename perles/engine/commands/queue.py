@@ -22,7 +22,7 @@ from perles.domain.errors import (
     UsageError,
     WrongStateError,
 )
-from perles.domain.states import COMMAND
+from perles.domain.states import COMMAND, CommandTrigger
 from perles.engine import crash_points
 from perles.engine.commands.base import ToolCall, origin_of
 from perles.engine.commands.call_allowances import MAX_REFUSED, CallAllowances, shortened
@@ -284,7 +284,7 @@ def _succeed(command: Command, result: dict[str, Any]) -> _Settle:
     return settle
 
 
-def _refuse(command: Command, trigger: str, error: PerlesError) -> _Settle:
+def _refuse(command: Command, trigger: CommandTrigger, error: PerlesError) -> _Settle:
     def settle(tx: Tx) -> None:
         changes = {
             "finished_at": tx.now,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from perles.domain import commands
 from perles.domain.errors import LimitReachedError, PerlesError
-from perles.domain.states import WorkflowState
+from perles.domain.states import WorkflowState, WorkflowTrigger
 from perles.engine import crash_points
 from perles.engine.context import Context, log
 from perles.engine.resources import ports
@@ -155,7 +155,7 @@ class Supervisor:
     async def end(
         self,
         workflow_id: str,
-        trigger: str,
+        trigger: WorkflowTrigger,
         *,
         reason: str | None,
         grace: float = STOP_GRACE,

@@ -7,7 +7,15 @@ from sqlalchemy import bindparam, func, select
 
 from perles.agents import prompts
 from perles.domain.clock import seconds_between
-from perles.domain.states import AGENT, OPEN_TASK_STATES, PHASE, TASK, WORKFLOW, WorkflowState
+from perles.domain.states import (
+    AGENT,
+    OPEN_TASK_STATES,
+    PHASE,
+    TASK,
+    WORKFLOW,
+    WorkflowState,
+    WorkflowTrigger,
+)
 from perles.engine.context import Context
 from perles.engine.resources import leases, worker_slots
 from perles.engine.resources.scheduler import need_room
@@ -154,7 +162,7 @@ def paused(tx: Tx, workflow_id: str, reason: str | None) -> None:
     leases.release_all(tx, workflow_id, keep=frozenset({"ai_call"}))
 
 
-def ended(tx: Tx, workflow_id: str, trigger: str, reason: str | None) -> None:
+def ended(tx: Tx, workflow_id: str, trigger: WorkflowTrigger, reason: str | None) -> None:
     """End the workflow by `trigger` with its agents and open tasks, and release what it held."""
     changes = {
         "ended_at": tx.now,

@@ -7,11 +7,12 @@ old one waits for it, its task and its lease are its own from then on.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from perles.domain.errors import WrongStateError
 from perles.domain.machine import need_running
-from perles.domain.states import AGENT, PHASE
+from perles.domain.states import AGENT, PHASE, PhaseTrigger
 from perles.engine.resources import leases
 from perles.engine.team.spawn import add_agent
 from perles.fabric import messages
@@ -29,7 +30,7 @@ from perles.tasks.handover import handover
 if TYPE_CHECKING:
     from perles.engine.context import Context
 
-_PHASES: Final = {
+_PHASES: Final[Mapping[str, tuple[PhaseTrigger, ...]]] = {
     "idle": (),
     "implementing": ("implement",),
     "awaiting_review": ("implement", "report"),

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from perles.agents.provider import Outcome
+from perles.domain.states import AgentTrigger, TurnTrigger
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
     """How a turn ends: the trigger of the turn, and that of its agent."""
 
-    turn: str
-    agent: str
+    turn: TurnTrigger
+    agent: AgentTrigger
 
     @classmethod
     def of(cls, outcome: Outcome) -> Ending:

@@ -1,5 +1,7 @@
 """What all rows have in common."""
 
+from typing import Any
+
 from sqlalchemy import BigInteger, CheckConstraint, Integer, MetaData, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped
 
@@ -39,7 +41,7 @@ def one_of(column: str, words: tuple[str, ...], *, null: bool = False) -> CheckC
     return CheckConstraint(f"{column} IS NULL OR {rule}" if null else rule, name=column)
 
 
-def state_of(rules: Rules, column: str) -> CheckConstraint:
+def state_of(rules: Rules[Any], column: str) -> CheckConstraint:
     """A constraint: the column holds a state of these rules."""
     return one_of(column, rules.states)
 

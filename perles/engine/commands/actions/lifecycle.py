@@ -4,7 +4,7 @@ from typing import Any
 
 from perles.domain.commands import Complete, Fail, Pause, Resume, Start, Stop
 from perles.domain.duration import GRACE
-from perles.domain.states import WORKFLOW
+from perles.domain.states import WORKFLOW, WorkflowTrigger
 from perles.engine.context import Context
 from perles.engine.services import Services
 from perles.store.schema.engine import Command
@@ -35,20 +35,26 @@ async def resume(services: Services, command: Command, asked: Resume) -> Result:
 
 async def stop(services: Services, command: Command, asked: Stop) -> Result:
     """End a workflow for good, whatever it does; `force` leaves agents no time."""
-    return await _end(services, command, asked, 0.0 if asked.force else asked.grace)
+    return await _end(services, command, asked, "stop", 0.0 if asked.force else asked.grace)
 
 
 async def complete(services: Services, command: Command, asked: Complete) -> Result:
     """End a workflow whose work is done."""
-    return await _end(services, command, asked)
+    return await _end(services, command, asked, "complete")
 
 
 async def fail(services: Services, command: Command, asked: Fail) -> Result:
     """End a workflow that cannot be finished."""
-    return await _end(services, command, asked)
+    return await _end(services, command, asked, "fail")
 
 
-async def _end(services: Services, command: Command, asked: Ending, grace: float = GRACE) -> Result:
+async def _end(
+    services: Services,
+    command: Command,
+    asked: Ending,
+    trigger: WorkflowTrigger,
+    grace: float = GRACE,
+) -> Result:
     workflow_id = _workflow_id(command)
     state = services.reader.need(Workflow, workflow_id).state
     if state in WORKFLOW.terminal and command.status == "running":
@@ -56,7 +62,7 @@ async def _end(services: Services, command: Command, asked: Ending, grace: float
     at_once = command.source in ("user", "agent") or asked.now is True
     try:
         return await services.supervisor.end(
-            workflow_id, asked.kind, reason=asked.reason, grace=grace, patient=not at_once
+            workflow_id, trigger, reason=asked.reason, grace=grace, patient=not at_once
         )
     finally:
         services.closing.discard(workflow_id)

@@ -7,10 +7,8 @@ import typer
 
 from perles.cli.output import print_json, print_table, say
 from perles.config.home import Paths, home
+from perles.controlplane.quick import Json, Reads
 from perles.domain.provider_choice import label
-from perles.store.reads.agents import Json, list_agents
-from perles.store.reads.connection import reading
-from perles.store.reads.references import resolve
 
 HEADERS = ("WORKFLOW", "AGENT", "PROVIDER", "STATUS", "TASK", "TURNS", "TOKENS", "COST", "CONTEXT")
 
@@ -23,9 +21,7 @@ def command(
     json: Annotated[bool, typer.Option("--json", help="An array of objects.")] = False,
 ) -> None:
     """List the agents of one workflow, or of all running and paused ones."""
-    with reading(Paths(home(os.environ)).database_path()) as connection:
-        workflow_id = None if id is None else resolve(connection, id)
-        found = list_agents(connection, workflow_id)
+    found = Reads(Paths(home(os.environ))).agents(id)
     if json:
         print_json(found)
         return

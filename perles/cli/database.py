@@ -15,32 +15,26 @@ app = typer.Typer(help="Look at the database file.", no_args_is_help=True)
 @app.command()
 def upgrade(json: Json = False) -> None:
     """Create the database, or migrate it to this version's schema (a backup is kept)."""
-    from perles.store import migrate
-    from perles.store.version import HEAD
-
     plane = ControlPlane()
-    plane.paths.ensure_home()
-    upgraded = migrate.ensure(plane.database_path)
+    upgraded = plane.migrate()
+    schema = plane.schemas().program
     if json:
-        found = {"path": str(plane.database_path), "schema": HEAD, "upgraded": bool(upgraded)}
+        found = {"path": str(plane.database_path), "schema": schema, "upgraded": upgraded}
         print_json(found, line=True)
     elif upgraded:
-        say(f"upgraded {plane.database_path} to schema {HEAD}")
+        say(f"upgraded {plane.database_path} to schema {schema}")
     else:
-        say(f"{plane.database_path} has schema {HEAD} already")
+        say(f"{plane.database_path} has schema {schema} already")
 
 
 @app.command()
 def current(json: Json = False) -> None:
     """Show the schema of the database and of this program."""
-    from perles.store import migrate
-    from perles.store.version import HEAD
-
-    found = migrate.current(ControlPlane().database_path)
+    found = ControlPlane().schemas()
     if json:
-        print_json({"database": found, "program": HEAD}, line=True)
+        print_json(found._asdict(), line=True)
     else:
-        say(f"database {found or 'none'}, program {HEAD}")
+        say(f"database {found.database or 'none'}, program {found.program}")
 
 
 @app.command()

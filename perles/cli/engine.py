@@ -9,9 +9,9 @@ from perles.cli.options import Json
 from perles.cli.output import age, print_json, say
 from perles.controlplane.plane import ControlPlane
 from perles.domain.errors import NoEngineError, NotFoundError
+from perles.domain.explanations import advice
 from perles.engine import watchdog
 from perles.executor.local.output import follow_lines, tail_of
-from perles.store.reads.engine import advice
 
 MAX_TAIL: Final = 4 * 1024 * 1024
 

@@ -4,12 +4,10 @@ from typing import NamedTuple
 
 from perles.cli.output import print_json, print_line, warn
 from perles.config.home import Paths
+from perles.controlplane.quick import Json, Reads
 from perles.domain.errors import UsageError
 from perles.domain.plain import LARGEST
 from perles.domain.text import clean, cut
-from perles.store.events.reads import EventFilter, last_seq, read_events
-from perles.store.reads.connection import Json, reading
-from perles.store.reads.references import resolve
 
 DEFAULT_LIMIT = 1000
 MAX_LINE = 200
@@ -35,32 +33,26 @@ def run(options: EventOptions, paths: Paths) -> None:
             "cannot use these bounds: --since is 0 or more, --limit 1 or more, at most 2^63 - 1"
         )
     limit = options.limit or (None if options.since is not None else DEFAULT_LIMIT)
-    with reading(paths.database_path()) as connection:
-        id = None if options.id is None else resolve(connection, options.id)
-        found = read_events(
-            connection,
-            since=options.since or 0,
-            wanted=EventFilter(types=options.type, workflows=() if id is None else (id,)),
-            limit=limit,
-            newest=options.since is None,
-        )
-        last = last_seq(connection)
-    for event in found:
+    reads = Reads(paths)
+    page = reads.read_events(
+        options.id,
+        types=options.type,
+        since=options.since or 0,
+        limit=limit,
+        newest=options.since is None,
+    )
+    for event in page.events:
         _print(event, options.json)
-    if not (found or options.json or options.follow):
-        warn("no events fit" if last else "no events yet: perles run FILE")
+    if not (page.events or options.json or options.follow):
+        warn("no events fit" if page.last else "no events yet: perles run FILE")
     if options.follow:
-        since = found[-1]["seq"] if found else max(options.since or 0, last)
-        _follow(options, paths, id, since)
-
-
-def _follow(options: EventOptions, paths: Paths, id: str | None, since: int) -> None:
-    from perles.store.events.bus import CrossWorkflowEventBus
-
-    bus = CrossWorkflowEventBus(paths.database_path())
-    workflows = () if id is None else (id,)
-    for event in bus.subscribe_filtered(types=options.type, workflows=workflows, since=since):
-        _print(event, options.json)
+        since = page.events[-1]["seq"] if page.events else max(options.since or 0, page.last)
+        workflows = () if page.workflow_id is None else (page.workflow_id,)
+        following = reads.events.subscribe_filtered(
+            types=options.type, workflows=workflows, since=since
+        )
+        for event in following:
+            _print(event, options.json)
 
 
 def _print(event: Json, as_json: bool) -> None:

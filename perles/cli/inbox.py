@@ -8,7 +8,7 @@ from perles.cli.options import Json
 from perles.cli.output import print_json, print_table, say, warn
 from perles.controlplane.plane import ControlPlane
 from perles.domain.errors import UsageError
-from perles.store.reads.inbox import moment
+from perles.domain.explanations import moment
 
 app = typer.Typer(help="Show what waits for you, over all workflows.")
 HEADERS = ("N", "AT", "KIND", "WORKFLOW", "TASK", "NOTE")

@@ -6,13 +6,12 @@ from typing import NamedTuple
 
 from perles.cli.output import print_json, print_table, span, warn
 from perles.config.home import Paths
+from perles.controlplane.quick import Json, Reads
 from perles.domain.errors import UsageError
+from perles.domain.explanations import why
 from perles.domain.states import PRIORITIES, WORKFLOW
 from perles.domain.text import clean
-from perles.store.reads.connection import Json
-from perles.store.reads.current_work import why
-from perles.store.reads.filters import DEFAULT_LIMIT, WorkflowFilter
-from perles.store.reads.registry import Registry
+from perles.domain.workflow_filter import DEFAULT_LIMIT, WorkflowFilter
 
 HEADERS = ("ID", "NAME", "STATE", "TASKS", "WORKERS", "UPTIME", "TOKENS", "TEMPLATE", "NOTE")
 
@@ -41,7 +40,7 @@ def run(options: ListOptions, paths: Paths) -> None:
         from perles.cli.list_changes import tell
 
         def read() -> list[Json]:
-            return Registry(paths.database_path()).list(wanted).rows
+            return Reads(paths).registry.list(wanted).rows
 
         tell(read, why)
     elif options.watch:
@@ -51,7 +50,7 @@ def run(options: ListOptions, paths: Paths) -> None:
 
 
 def _print(wanted: WorkflowFilter, options: ListOptions, paths: Paths) -> None:
-    found = Registry(paths.database_path()).list(wanted)
+    found = Reads(paths).registry.list(wanted)
     if options.json:
         print_json(found.rows)
     elif found.rows:
@@ -68,7 +67,7 @@ def warn_unattended(rows: list[Json]) -> None:
     """Say on standard error that work waits for an engine, and what to do about it."""
     waiting = [row["unattended"] for row in rows if row["unattended"]]
     if waiting:
-        from perles.store.reads.engine import advice
+        from perles.domain.explanations import advice
 
         what = "1 workflow waits" if len(waiting) == 1 else f"{len(waiting)} workflows wait"
         warn(f"perles: {waiting[0]}, and {what} for it; {advice(waiting[0])}")

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+from perles.controlplane.quick import Json
 from perles.domain.text import clean
-from perles.store.reads.connection import Json
 
 LOOK_SECONDS: Final = 1.0
 

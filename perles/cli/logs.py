@@ -3,9 +3,9 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -16,15 +16,15 @@ from perles.cli.transcript import lines_of
 from perles.config.home import Paths, home
 from perles.config.load import load
 from perles.config.provider_settings import Providers, secrets_handed_out
+from perles.controlplane.quick import Reads
 from perles.domain.errors import UsageError
+from perles.domain.explanations import first_line
 from perles.domain.secrecy import longest_first, masked
 from perles.domain.text import clean, settled
-from perles.store.reads.connection import reading
-from perles.store.reads.current_work import first_line
-from perles.store.reads.references import resolve
-from perles.store.reads.registry import Registry
-from perles.store.reads.turns import TurnOutput, secrets_of, turns_of
 from perles.workspace import door
+
+if TYPE_CHECKING:
+    from perles.controlplane.quick import TurnOutput
 
 LOOK_SECONDS: Final = 0.1
 PIECE: Final = 256 * 1024
@@ -53,31 +53,29 @@ def command(
     """Print the output of agents, turn by turn."""
     if turn is not None and turn < 1:
         raise UsageError(f"cannot show turn {turn}: turns are numbered from 1")
-    path = Paths(home(os.environ)).database_path()
-    with reading(path) as connection:
-        workflow_id = resolve(connection, id)
-        secrets = secrets_of(connection, workflow_id)
+    reads = Reads(Paths(home(os.environ)))
+    workflow_id = reads.registry.resolve(id)
+    secrets = reads.secrets_of(workflow_id)
 
-    def turns() -> list[TurnOutput]:
-        with reading(path) as connection:
-            return turns_of(connection, workflow_id, agent=agent, number=turn)
+    def turns() -> "Sequence[TurnOutput]":
+        return reads.logs(workflow_id, agent=agent, turn=turn)
 
     printer = _Printer(stderr=stderr, raw=raw, as_json=json, secrets=secrets)
     found = turns()
     for one in found:
         printer.show(one)
     if follow:
-        _follow(printer, turns, lambda: _is_running(path, workflow_id))
+        _follow(printer, turns, lambda: _is_running(reads, workflow_id))
     elif not found:
         warn(f"no agent of {workflow_id} has had a turn yet")
 
 
-def _is_running(path: Path, workflow_id: str) -> bool:
-    return Registry(path).state_of(workflow_id) in ("pending", "running", "paused")
+def _is_running(reads: Reads, workflow_id: str) -> bool:
+    return reads.state_of(workflow_id) in ("pending", "running", "paused")
 
 
 def _follow(
-    printer: "_Printer", turns: Callable[[], list[TurnOutput]], running: Callable[[], bool]
+    printer: "_Printer", turns: Callable[[], "Sequence[TurnOutput]"], running: Callable[[], bool]
 ) -> None:
     """Print what comes until the workflow has ended and everything is shown."""
     while True:
@@ -103,7 +101,7 @@ class _Printer:
         self._last: int | None = None
         self._unknown: set[str] = set()
 
-    def show(self, turn: TurnOutput) -> None:
+    def show(self, turn: "TurnOutput") -> None:
         """Print what this turn printed since the last time."""
         if turn.id in self._ended:
             return
@@ -113,10 +111,10 @@ class _Printer:
         if not turn.is_open:
             self._ended.add(turn.id)
 
-    def _file(self, turn: TurnOutput) -> Path:
+    def _file(self, turn: "TurnOutput") -> Path:
         return Path(turn.stderr if self._stderr else turn.stdout)
 
-    def _parser(self, turn: TurnOutput) -> Parser | None:
+    def _parser(self, turn: "TurnOutput") -> Parser | None:
         if self._raw or self._stderr:
             return None
         try:
@@ -128,7 +126,7 @@ class _Printer:
             return None
         return None if provider.prints_text_only and not self._json else provider.parser()
 
-    def _print(self, turn: TurnOutput, piece: bytes, parser: Parser | None) -> None:
+    def _print(self, turn: "TurnOutput", piece: bytes, parser: Parser | None) -> None:
         if self._raw and not (self._json or sys.stdout.isatty()):
             sys.stdout.flush()
             sys.stdout.buffer.write(piece)
@@ -145,7 +143,7 @@ class _Printer:
         elif shown := list(_shown(settled(text), parser)):
             print(masked("\n".join(shown), self._secrets))
 
-    def _object(self, turn: TurnOutput, line: str, parser: Parser | None) -> None:
+    def _object(self, turn: "TurnOutput", line: str, parser: Parser | None) -> None:
         about = {"agent": turn.agent, "turn": turn.number}
         if parser is None:
             found = {**about, "kind": "line", "text": line}
@@ -155,7 +153,7 @@ class _Printer:
             found = {**about, "kind": str(event.kind), "text": event.text, "data": dict(event.data)}
             print_json(masked(found, self._secrets), line=True)
 
-    def _head(self, turn: TurnOutput) -> None:
+    def _head(self, turn: "TurnOutput") -> None:
         first = "" if self._last is None else "\n"
         self._last = turn.id
         how = f"{first_line(turn.ending)}, {age(turn.started_at)}"

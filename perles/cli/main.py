@@ -191,9 +191,9 @@ def _database_failed(error: Exception) -> int:
     if type(cause).__module__.partition(".")[0] not in _DRIVERS:
         return 0
     from perles.config.home import Paths, home
-    from perles.store.sqlite.errors import database_error
+    from perles.controlplane.quick import Reads
 
-    told = database_error(Paths(home(os.environ)).database_path(), cause)
+    told = Reads(Paths(home(os.environ))).database_error(cause)
     print(f"perles: {clean(str(told))}", file=sys.stderr)
     return told.exit_code
 

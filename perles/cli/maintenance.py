@@ -7,7 +7,6 @@ import typer
 
 from perles.cli.output import print_json, say
 from perles.controlplane.plane import ControlPlane
-from perles.maintenance.lock import alone
 
 app = typer.Typer(
     help="Maintain the database, by hand or by cron: quiet when all is well.", no_args_is_help=True
@@ -19,9 +18,7 @@ def check(
     json: Annotated[bool, typer.Option("--json", help="An array of what is wrong.")] = False,
 ) -> None:
     """Report inconsistencies without repair: exit 1 when there is one."""
-    plane = ControlPlane()
-    with alone(plane.database_path):
-        _tell(plane.check(), json)
+    _tell(ControlPlane().check(alone=True), json)
 
 
 @app.command()
@@ -29,11 +26,7 @@ def reconcile(
     json: Annotated[bool, typer.Option("--json", help="An array of what is still wrong.")] = False,
 ) -> None:
     """Repair what check finds. A running engine does so itself when it starts."""
-    plane = ControlPlane()
-    with alone(plane.database_path):
-        if plane.check() and not plane.engine_runs():
-            plane.reconcile()
-        _tell(plane.check(), json)
+    _tell(ControlPlane().repair(), json)
 
 
 def _tell(found: Sequence[str], as_json: bool) -> None:

@@ -7,9 +7,8 @@ import typer
 
 from perles.cli.output import print_json, print_table, say
 from perles.controlplane.plane import ControlPlane
-from perles.controlplane.provider_trial import trial
 from perles.domain.errors import PerlesError
-from perles.store.reads.current_work import NEAR
+from perles.domain.explanations import NEAR
 
 MOST = 200
 """Characters of why a provider sleeps."""
@@ -41,7 +40,7 @@ def try_one(
     json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Run one real turn of a provider, which must call a tool. It may cost a little."""
-    tried = trial(ControlPlane(), name)
+    tried = ControlPlane().try_provider(name)
     if json:
         found = {"provider": name, "works": tried.problem is None, "id": tried.id}
         print_json({**found, "reason": tried.problem})

@@ -7,10 +7,8 @@ from typing import NamedTuple
 
 from perles.cli.output import age, print_json, print_table, warn
 from perles.config.home import Paths
+from perles.controlplane.quick import Json, Reads
 from perles.domain.errors import UsageError
-from perles.store.reads import resources
-from perles.store.reads.connection import reading
-from perles.store.reads.resources import Json
 
 HEADERS = ("RESOURCE", "USED", "LIMIT", "WAITING", "HELD BY")
 MAX_NAMED = 8
@@ -41,8 +39,7 @@ def history(hours: int, as_json: bool, paths: Paths) -> None:
     if not 1 <= hours <= MAX_HOURS:
         raise UsageError(f"cannot go {hours} hours back: it must be 1 to {MAX_HOURS}")
     now = datetime.now(UTC)
-    with reading(paths.database_path()) as connection:
-        rows = resources.history(connection, now - timedelta(hours=hours - 1), now)
+    rows = Reads(paths).resource_history(now - timedelta(hours=hours - 1), now)
     if as_json:
         print_json(rows)
     elif rows:
@@ -56,8 +53,7 @@ def history(hours: int, as_json: bool, paths: Paths) -> None:
 
 
 def _print(as_json: bool, paths: Paths) -> None:
-    with reading(paths.database_path()) as connection:
-        found = resources.resources(connection)
+    found = Reads(paths).resources()
     if as_json:
         print_json(found)
     elif found:

@@ -14,12 +14,12 @@ from perles.cli.options import options
 from perles.cli.output import on_terminal, print_json, print_line, say, span, spent, warn
 from perles.cli.show import print_failures
 from perles.controlplane.plane import ControlPlane
+from perles.controlplane.quick import Json
 from perles.domain.commands import Pause
 from perles.domain.errors import CommandFailedError, NotFoundError, PerlesError, WrongStateError
+from perles.domain.explanations import advice
 from perles.domain.states import RETRIABLE, WORKFLOW
 from perles.domain.text import clean
-from perles.store.reads.connection import Json
-from perles.store.reads.engine import advice
 
 QUIET = (
     *("command.", "resource.lease", "agent.status_changed", "agent.phase_changed", "turn.starting"),

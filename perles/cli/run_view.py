@@ -13,8 +13,8 @@ from rich.text import Text
 
 from perles.cli.output import between, span, spent
 from perles.controlplane.plane import ControlPlane
+from perles.controlplane.quick import Json
 from perles.domain.text import clean
-from perles.store.reads.connection import Json
 
 FRAMES_PER_SECOND: Final = 8
 LOOK_SECONDS: Final = 0.1

@@ -5,10 +5,9 @@ from typing import NamedTuple
 from perles.cli.list import warn_unattended
 from perles.cli.output import between, print_json, print_table, say, span
 from perles.config.home import Paths
+from perles.controlplane.quick import Json, Reads
+from perles.domain.explanations import why
 from perles.domain.text import clean
-from perles.store.reads.connection import Json
-from perles.store.reads.current_work import why
-from perles.store.reads.registry import Registry
 
 TASK_HEADERS = ("TASK", "STATUS", "ASSIGNEE", "ATTEMPT", "EXIT", "TIME", "NOTE")
 AGENT_HEADERS = ("AGENT", "STATUS", "PHASE", "TASK", "PID", "QUEUED")
@@ -24,7 +23,7 @@ class ShowOptions(NamedTuple):
 
 def run(options: ShowOptions, paths: Paths) -> None:
     """Print the workflow."""
-    shown = Registry(paths.database_path()).get(options.id)
+    shown = Reads(paths).get(options.id)
     warn_unattended([shown])
     if options.json:
         print_json(shown)

@@ -8,7 +8,7 @@ from perles.cli.options import WorkflowId
 from perles.cli.output import print_json, print_outcome, print_table, warn
 from perles.controlplane.plane import ControlPlane
 from perles.domain.errors import UsageError
-from perles.store.reads.inbox import moment
+from perles.domain.explanations import moment
 
 HEADERS = ("TASK", "STATUS", "WORKFLOW", "SINCE", "NOTE")
 

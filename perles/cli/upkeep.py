@@ -10,9 +10,7 @@ from perles.cli.options import Json
 from perles.cli.output import print_json, say
 from perles.controlplane.plane import ControlPlane
 from perles.domain.duration import parse_duration
-from perles.domain.errors import NotFoundError
 from perles.domain.size import format_size
-from perles.maintenance.lock import alone
 
 
 @app.command()
@@ -32,15 +30,8 @@ def prune(
     json: Annotated[bool, typer.Option("--json", help="An object: pruned, spared.")] = False,
 ) -> None:
     """Remove workflows that ended long ago, with their events and session folders."""
-    from perles.maintenance.prune import prune as work
-
-    plane = ControlPlane()
     seconds = parse_duration(older_than)
-    plane.paths.refuse_shared()
-    if not dry_run:
-        plane.need_person("prune workflows")
-    with alone(plane.database_path):
-        found = work(plane.paths, older_than=seconds, keep=keep, dry_run=dry_run)
+    found = ControlPlane().prune(older_than=seconds, keep=keep, dry_run=dry_run)
     if json:
         print_json(found)
         return
@@ -68,44 +59,17 @@ def backup(
     json: Json = False,
 ) -> None:
     """Copy the live database to a file and verify the copy."""
-    from perles.maintenance.backup import backup as work
-    from perles.maintenance.backup import backup_in_home
-
-    plane = ControlPlane()
-    if not plane.database_path.exists():
-        raise NotFoundError("database", str(plane.database_path))
-    plane.paths.refuse_shared()
-    with alone(plane.database_path):
-        if file is None:
-            file = backup_in_home(plane.paths, keep=keep)
-        else:
-            work(plane.database_path, file)
+    path = ControlPlane().backup(file, keep=keep)
     if json:
-        print_json({"path": str(file)}, line=True)
+        print_json({"path": str(path)}, line=True)
     else:
-        say(str(file))
+        say(str(path))
 
 
 @app.command()
 def vacuum() -> None:
     """Give the space of removed rows back to the disk; writers wait meanwhile."""
-    from perles.store.sqlite.driver import BUSY_TIMEOUT, dbapi
-    from perles.store.sqlite.errors import database_errors
-
-    plane = ControlPlane()
-    if not plane.database_path.exists():
-        return
-    plane.paths.refuse_shared()
-    with alone(plane.database_path), database_errors(plane.database_path):
-        connection = dbapi.connect(
-            str(plane.database_path), timeout=BUSY_TIMEOUT, isolation_level=None
-        )
-        try:
-            connection.execute("VACUUM")
-            # What was written anew stands in the log: the file shrinks when the log is taken over.
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        finally:
-            connection.close()
+    ControlPlane().vacuum()
 
 
 @app.command()
@@ -113,9 +77,7 @@ def stats(
     json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Show the size of the home: database, rows, sessions, backups, and workflows by state."""
-    from perles.maintenance.stats import stats as work
-
-    found = work(ControlPlane().paths)
+    found = ControlPlane().stats()
     if json:
         print_json(found)
         return

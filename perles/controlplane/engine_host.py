@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from perles.config.home import Paths, home
 from perles.controlplane import isolated
+from perles.controlplane.quick import Reads
 from perles.domain.errors import EngineRunsError, NoEngineError, PerlesError, UsageError
+from perles.domain.explanations import NO_ENGINE
 from perles.domain.marks import MARKS
 from perles.engine import single_instance, watchdog
 from perles.executor.local.identity import Identity, is_alive
@@ -36,11 +38,11 @@ _KILL_SECONDS: Final = 20.0
 """How long an engine has to end after it was told to kill its agents."""
 
 
-class EngineHost:
+class EngineHost(Reads):
     """One home folder, and the engine of its database."""
 
     def __init__(self, home_dir: Path | None = None, *, config_file: Path | None = None) -> None:
-        self.paths = Paths(home_dir or home(os.environ))
+        super().__init__(Paths(home_dir or home(os.environ)))
         self._config_file = config_file
 
     @property
@@ -155,7 +157,7 @@ class EngineHost:
         """
         with reading(self.database_path) as connection:
             found = None if connection is None else engine.trouble(connection)
-        return None if found == engine.NO_ENGINE else found
+        return None if found == NO_ENGINE else found
 
     def reconcile(self) -> None:
         """Do what an engine does when it starts, where none runs: adopt, finish, lose, clean up."""

@@ -14,24 +14,22 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from perles.controlplane.engine_host import POLL, EngineHost
+from perles.controlplane.engine_host import POLL
 from perles.controlplane.outcomes import Outcome, Request, failure_of, outcome_of, waits_for_engine
+from perles.controlplane.subscriptions import Subscriptions
+from perles.controlplane.upkeep import Upkeep
 from perles.domain.duration import GRACE
 from perles.domain.errors import NoEngineError, UsageError
-from perles.store.events import reads
-from perles.store.events.bus import CrossWorkflowEventBus
 from perles.store.reads import engine
-from perles.store.reads import resources as reads_resources
 from perles.store.reads import workflow as reads_workflow
 from perles.store.reads.connection import reading
 from perles.store.reads.references import resolve
-from perles.store.reads.registry import Registry
 
 if TYPE_CHECKING:
+    from perles.controlplane.provider_trial import Trial
     from perles.doctor.finding import Finding
     from perles.domain.commands import Command
     from perles.domain.specs import WorkflowSpec
-    from perles.store.events.bus import Subscription
     from perles.templates.catalog import Catalog
 
 _ID_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz23456789"
@@ -43,18 +41,8 @@ _MAX_ERRANDS: Final = 3
 """Tries to carry out a command here; another engine may come up and take it, and end."""
 
 
-class ControlPlane(EngineHost):
+class ControlPlane(Subscriptions, Upkeep):
     """Everything that can be done with the workflows of one home folder."""
-
-    @property
-    def registry(self) -> Registry:
-        """The reads of workflow instances."""
-        return Registry(self.database_path)
-
-    @property
-    def events(self) -> CrossWorkflowEventBus:
-        """The events of all workflows."""
-        return CrossWorkflowEventBus(self.database_path, lambda work: self._database.write(work))
 
     def create(self, spec: WorkflowSpec) -> str:
         """Create a pending workflow with all its tasks in one transaction; its id.
@@ -95,11 +83,6 @@ class ControlPlane(EngineHost):
 
         asked = Set(priority=priority, token_budget=token_budget, cost_budget=cost_budget)
         return self._request(ref, asked)
-
-    def resources(self) -> list[dict[str, Any]]:
-        """Every limit with what is used, who waits and who holds it: `resources --json`."""
-        with reading(self.database_path) as connection:
-            return reads_resources.resources(connection)
 
     def reload_config(self) -> dict[str, list[str]]:
         """Have the engine take up the configuration; by key, what was and what is.
@@ -276,99 +259,14 @@ class ControlPlane(EngineHost):
         self._database.write(lambda tx: insert_retry(tx, old_id, new_id, asker, providers))
         return new_id
 
-    def get(self, ref: str) -> dict[str, Any]:
-        """One workflow, as `show --json` has it. Raises `NotFoundError`, `AmbiguousIdError`."""
-        return self.registry.get(ref)
-
     def list(self, **filters: Any) -> list[dict[str, Any]]:
         """Workflows in the shape of `list --json`, newest first; filters as in `WorkflowFilter`.
 
         `states` may be one text, `"running,paused"`, and `labels` a mapping. Raises `UsageError`.
         """
-        from perles.store.reads.filters import filter_of
+        from perles.domain.workflow_filter import filter_of
 
         return self.registry.list(filter_of(**filters)).rows
-
-    def state_of(self, workflow_id: str) -> str:
-        """The state of a workflow, by its id. Raises `NotFoundError`."""
-        return self.registry.state_of(workflow_id)
-
-    def last_seq(self) -> int:
-        """The seq of the newest event; 0 where there is none."""
-        with reading(self.database_path) as connection:
-            return reads.last_seq(connection)
-
-    def subscribe(
-        self,
-        *,
-        since: int | None = None,
-        workflow: str | None = None,
-        types: str | Sequence[str] = (),
-        cursor: str | None = None,
-        stop: Callable[[], bool] = lambda: False,
-    ) -> Subscription:
-        """Events in order, each once, as they are committed; from now on, or after seq `since`.
-
-        `types` are globs, several of them also in one text, `"task.*,turn.*"`. A named
-        `cursor` keeps how far you are: the next subscription of that name goes on there, in
-        another process too (`Subscription` tells when an event counts as handled). Ends when
-        `stop` says so, which is asked at each look.
-        """
-        workflows = () if workflow is None else (self.registry.resolve(workflow),)
-        return self.events.subscribe_filtered(
-            types=types, workflows=workflows, since=since, cursor=cursor, stop=stop
-        )
-
-    def subscribe_workflow(
-        self,
-        ref: str,
-        *,
-        types: str | Sequence[str] = (),
-        since: int | None = None,
-        cursor: str | None = None,
-        stop: Callable[[], bool] = lambda: False,
-    ) -> Subscription:
-        """`subscribe` to one workflow. Raises `NotFoundError`, `AmbiguousIdError`."""
-        return self.events.subscribe_workflow(
-            self.registry.resolve(ref), types=types, since=since, cursor=cursor, stop=stop
-        )
-
-    def subscribe_filtered(
-        self,
-        *,
-        types: str | Sequence[str] = (),
-        exclude: str | Sequence[str] = (),
-        workflows: str | Sequence[str] = (),
-        labels: Mapping[str, str] | Sequence[tuple[str, str]] = (),
-        since: int | None = None,
-        cursor: str | None = None,
-        stop: Callable[[], bool] = lambda: False,
-    ) -> Subscription:
-        """`subscribe` to the events that fit each filter that is given.
-
-        `exclude` are globs of types, `labels` what the event's workflow must have, all of
-        them. Raises `NotFoundError`, `AmbiguousIdError`.
-        """
-        refs = (workflows,) if isinstance(workflows, str) else workflows
-        return self.events.subscribe_filtered(
-            types=types,
-            exclude=exclude,
-            workflows=[self.registry.resolve(ref) for ref in refs],
-            labels=labels,
-            since=since,
-            cursor=cursor,
-            stop=stop,
-        )
-
-    def forget_cursor(self, name: str) -> bool:
-        """Remove a subscriber's cursor, so that it begins anew; whether there was one."""
-        return self.events.forget(name)
-
-    def check(self) -> Sequence[str]:
-        """What is wrong with database, processes and files, a line each; fixes nothing."""
-        from perles.maintenance.check import check
-
-        return check(self.paths)
 
     def doctor(self, ref: str | None = None) -> Sequence[Finding]:
         """What is wrong with a workflow, or with this machine, and what to do about it.
@@ -413,6 +311,15 @@ class ControlPlane(EngineHost):
             provider["held_by"] = hold.get("said_by")
             provider["windows"] = limits.get(provider["name"], [])
         return found
+
+    def try_provider(self, choice: str) -> Trial:
+        """Run one real turn of a provider, `name` or `name:model`; how it went.
+
+        Raises `UsageError` for one that is unknown or not installed.
+        """
+        from perles.controlplane.provider_trial import trial
+
+        return trial(self, choice)
 
     def resume_provider(self, name: str) -> str:
         """Let a provider that is on hold be asked again; what its hold was for.

@@ -3,18 +3,18 @@
 import json
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from perles.agents.provider import find
-from perles.controlplane.plane import ControlPlane
+from perles.config.model import Config
+from perles.controlplane.outcomes import Outcome
+from perles.controlplane.quick import EventPage
 from perles.domain.errors import CommandFailedError
 from perles.domain.provider_choice import split_choice
 from perles.domain.specs import WorkflowSpec
 from perles.domain.states import WORKFLOW
-from perles.store.events.reads import EventFilter, read_events
-from perles.store.reads.agents import list_agents
-from perles.store.reads.connection import reading
 
 GOAL: Final = (
     "This only tests that you can reach the tools. Create no task and spawn no worker. Call the "
@@ -38,7 +38,47 @@ class Trial(NamedTuple):
     problem: str | None
 
 
-def trial(plane: ControlPlane, choice: str) -> Trial:
+class Tried(Protocol):
+    """What of the façade a trial uses."""
+
+    def config(self) -> Config:
+        """The configuration as it holds here."""
+        ...
+
+    def create(self, spec: WorkflowSpec) -> str:
+        """Create a workflow; its id."""
+        ...
+
+    def start(self, ref: str, *, with_engine: bool = False) -> Outcome:
+        """Start it, with an engine."""
+        ...
+
+    def stop(self, ref: str, *, reason: str | None = None, force: bool = False) -> Outcome:
+        """End it."""
+        ...
+
+    def archive(self, ref: str) -> Outcome:
+        """Put it out of sight."""
+        ...
+
+    def get(self, ref: str) -> dict[str, Any]:
+        """It, with tasks and agents."""
+        ...
+
+    def state_of(self, workflow_id: str) -> str:
+        """Its state."""
+        ...
+
+    def agents(self, ref: str | None = None) -> list[dict[str, Any]]:
+        """Its agents."""
+        ...
+
+    def read_events(self, ref: str | None = None, *, types: Sequence[str] = ()) -> EventPage:
+        """Its events."""
+        ...
+
+
+def trial(plane: Tried, choice: str) -> Trial:
     """Run a workflow of one turn, in a folder that is gone afterwards.
 
     Raises `UsageError` for a provider that is unknown or not installed.
@@ -58,7 +98,7 @@ def trial(plane: ControlPlane, choice: str) -> Trial:
     return Trial(id, by_tool, time.monotonic() - began, problem)
 
 
-def _give_up(plane: ControlPlane, id: str) -> None:
+def _give_up(plane: Tried, id: str) -> None:
     """End a workflow that goes on, so that nothing is left of it."""
     if plane.state_of(id) not in WORKFLOW.terminal:
         try:
@@ -82,7 +122,7 @@ def _spec(choice: str, by_tool: bool, folder: str) -> WorkflowSpec:
     return WorkflowSpec(template_id="pipeline", args={"file": str(file)}, **common)
 
 
-def _problem(plane: ControlPlane, id: str) -> str | None:
+def _problem(plane: Tried, id: str) -> str | None:
     """What it fails for; None once the workflow is completed."""
     now = busy = time.monotonic()
     deadline = now + SECONDS
@@ -101,10 +141,8 @@ def _problem(plane: ControlPlane, id: str) -> str | None:
     return f"no end after {SECONDS:.0f} s"
 
 
-def _was_silent(plane: ControlPlane, id: str) -> bool:
-    wanted = EventFilter(types=("agent.silent",), workflows=(id,))
-    with reading(plane.database_path) as connection:
-        return bool(read_events(connection, wanted=wanted))
+def _was_silent(plane: Tried, id: str) -> bool:
+    return bool(plane.read_events(id, types=("agent.silent",)).events)
 
 
 def _why(shown: dict[str, Any]) -> str:
@@ -112,10 +150,9 @@ def _why(shown: dict[str, Any]) -> str:
     return str(next(iter(failures), None) or shown["reason"] or shown["state"])
 
 
-def _stands(plane: ControlPlane, id: str) -> str | None:
+def _stands(plane: Tried, id: str) -> str | None:
     """Why nothing will happen soon, though the workflow still runs."""
-    with reading(plane.database_path) as connection:
-        agents = [a for a in list_agents(connection, id) if a["provider"] != "builtin"]
+    agents = [agent for agent in plane.agents(id) if agent["provider"] != "builtin"]
     for agent in agents:
         if agent["held_until"] and agent["pid"] is None:
             return f"it is limited until {agent['held_until']}: {agent['error'] or 'see providers'}"

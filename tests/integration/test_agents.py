@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from perles.domain.explanations import moment
 from perles.executor.local.processes import family
-from perles.store.reads.inbox import moment
 from tests.integration.cli import Home
 from tests.integration.scripted_cli import cli, configure, program, prompted, task_of
 

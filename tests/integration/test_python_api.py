@@ -1,11 +1,20 @@
 """The façade, as a script uses it."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from perles import ControlPlane, WorkflowSpec
-from perles.domain.errors import AmbiguousIdError, NotFoundError, UsageError, WrongStateError
+from perles.domain.errors import (
+    AmbiguousIdError,
+    MaintenanceRunsError,
+    NotFoundError,
+    UsageError,
+    WrongStateError,
+)
+from perles.maintenance.lock import alone
 from tests.integration.cli import Home
 
 
@@ -161,3 +170,79 @@ def test_a_spec_of_a_wrong_type_names_the_field(
         plane.create(_spec(home, **{field: value}))
 
     assert plane.list() == []
+
+
+def test_upkeep_by_the_facade(plane: ControlPlane, home: Home, tmp_path: Path) -> None:
+    new = ControlPlane(tmp_path / "new")
+    with pytest.raises(NotFoundError, match="database"):
+        new.backup()
+    new.vacuum()
+    assert new.schemas().database is None
+    assert new.migrate()
+    assert not new.migrate()
+    assert new.schemas().database == new.schemas().program
+    id = plane.create(_spec(home))
+    plane.stop(id)
+
+    assert plane.stats()["workflows"]["stopped"] == 1
+    assert plane.check(alone=True) == []
+    assert plane.repair() == []
+    copy = plane.backup(tmp_path / "copy.db")
+    assert copy.stat().st_size > 0
+    for _ in range(3):
+        kept = plane.backup(keep=2)
+    assert len(list(kept.parent.glob("*.db"))) == 2
+    assert plane.prune(older_than=0, dry_run=True)["pruned"] == [id]
+    assert plane.state_of(id) == "stopped"
+    assert plane.prune(older_than=0)["pruned"] == [id]
+    plane.vacuum()
+    assert plane.list() == []
+
+
+def test_upkeep_runs_one_at_a_time(plane: ControlPlane, home: Home, tmp_path: Path) -> None:
+    plane.create(_spec(home))
+    runs: list[Callable[[], object]] = [
+        lambda: plane.check(alone=True),
+        plane.repair,
+        lambda: plane.prune(older_than=0),
+        lambda: plane.backup(tmp_path / "copy.db"),
+        plane.vacuum,
+    ]
+    with alone(plane.database_path):
+        for run in runs:
+            with pytest.raises(MaintenanceRunsError):
+                run()
+        assert plane.check() == []
+
+
+def test_waiting_for_the_end_of_a_workflow(plane: ControlPlane, home: Home) -> None:
+    id = plane.create(_spec(home))
+    assert plane.wait(id, timeout=0)["state"] == "pending"
+
+    plane.start(id, with_engine=True)
+
+    assert plane.wait(id, timeout=60)["state"] == "completed"
+    assert plane.wait(id)["state"] == "completed"
+    assert [turn.status for turn in plane.logs(id) if turn.agent != "coordinator"] == ["succeeded"]
+    with pytest.raises(NotFoundError):
+        plane.wait("wf-nope")
+
+
+def test_filtered_subscriptions_and_their_cursor(plane: ControlPlane, home: Home) -> None:
+    one = plane.create(_spec(home, name="one", labels={"team": "core"}))
+    plane.create(_spec(home, name="two"))
+
+    def created(**wanted: Any) -> list[str | None]:
+        events = plane.subscribe_filtered(
+            types="workflow.created", since=0, stop=lambda: True, **wanted
+        )
+        return [event["workflow_id"] for event in events]
+
+    assert created(labels={"team": "core"}) == created(workflows="one") == [one]
+    assert len(created()) == len(created(workflows=["one", "two"])) == 2
+    assert created(exclude="workflow.*") == []
+    assert created(labels={"team": "core"}, cursor="c") == [one]
+    assert created(labels={"team": "core"}, cursor="c") == []
+    assert plane.forget_cursor("c")
+    types = {event["type"] for event in plane.subscribe_workflow("one", since=0, stop=lambda: True)}
+    assert "workflow.created" in types

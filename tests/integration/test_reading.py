@@ -34,6 +34,8 @@ TASK_KEYS = {"key", "name", "status", "assignee", "attempt", "exit_code", "start
 AGENT_KEYS = {"name", "role", "provider", "status", "phase", "task", "pid"}
 EVENT_KEYS = ["seq", "at", "type", "workflow_id", "agent", "task", "turn", "payload"]
 HEAVY = ("sqlalchemy", "alembic", "pydantic", "asyncio", "mcp", "typer", "rich", "yaml")
+MODULES_OF_A_LIST = 37
+"""Modules of Perles that a list may import: each costs its share of 30 ms."""
 
 
 def _create(home: Home, name: str, *options: str) -> str:
@@ -251,3 +253,24 @@ def test_sqlite3_sees_the_same_truth(home: Home) -> None:
     )
 
     assert result.stdout.strip() == "[('p', 'completed', 1)]"
+
+
+def test_a_list_imports_the_quick_reads_and_no_more(home: Home) -> None:
+    _create(home, "one")
+    script = (
+        "import sys; sys.argv = ['perles', 'list']\n"
+        "from perles.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(*[name for name in sys.modules if name.startswith('perles')], file=sys.stderr)"
+    )
+
+    result = subprocess.run(
+        [sys.executable, "-c", script], env=home.environ, capture_output=True, text=True, check=True
+    )
+
+    found = result.stderr.split()
+    facade = [name for name in found if name.startswith("perles.controlplane")]
+    assert facade == ["perles.controlplane", "perles.controlplane.quick"]
+    assert not [name for name in found if name.startswith(("perles.engine", "perles.agents"))]
+    assert len(found) <= MODULES_OF_A_LIST, found

@@ -9,6 +9,7 @@ import pytest
 
 from perles.cli.run import Runner
 from perles.controlplane.plane import ControlPlane
+from perles.domain.explanations import advice
 from perles.store.reads import engine
 from perles.store.schema.engine import Engine
 from perles.store.sqlite.engine_lock import EngineLock
@@ -76,7 +77,7 @@ def test_a_full_disk_is_the_reason_and_told_early(
         found = engine.trouble(connection, silent.now)
 
     assert found == f"the engine gives no sign for 30s: the disk of {silent.path.parent} is full"
-    assert engine.advice(found) == "make room there"
+    assert advice(found) == "make room there"
 
 
 def test_run_says_once_that_the_engine_cannot_go_on_and_ctrl_c_waits_for_nobody(

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from perles.domain.workflow_filter import WorkflowFilter
 from perles.store.reads import resources
 from perles.store.reads.current_work import waits_for
-from perles.store.reads.filters import WorkflowFilter
 from perles.store.reads.inbox import inbox
 from perles.store.reads.overviews import list_workflows
 from perles.store.reads.workflow import show_workflow

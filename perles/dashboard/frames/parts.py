@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from perles.dashboard.model.keymap import Binding
 from perles.dashboard.terminal.segments import MAX_MEASURED, Line, Segment, columns_of, fit, line
+from perles.domain.explanations import why
 from perles.domain.text import clean, cut, width
-from perles.store.reads.current_work import why
 
 if TYPE_CHECKING:
     from perles.store.reads.current_work import Wait

@@ -6,8 +6,8 @@ from typing import Final
 from perles.doctor.finding import NOTE, OK, PROBLEM, Finding
 from perles.doctor.workflow.case import Case
 from perles.doctor.workflow.pending import workers
+from perles.domain.explanations import moment
 from perles.store.reads import resources
-from perles.store.reads.inbox import moment
 
 WAY_ON: Final = "raise token_budget or cost_budget below resource_policy, then perles config reload"
 

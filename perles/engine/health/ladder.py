@@ -5,6 +5,7 @@ from typing import Any
 
 from perles.domain.clock import from_text
 from perles.domain.errors import PerlesError
+from perles.domain.explanations import first_line
 from perles.engine.context import Context
 from perles.engine.health import queries
 from perles.engine.health.rules import Finding
@@ -14,7 +15,7 @@ from perles.fabric import messages
 from perles.store import statements
 from perles.store.database import Tx
 from perles.store.events import journal
-from perles.store.reads.current_work import age, first_line
+from perles.store.reads.current_work import age
 from perles.store.schema.agents import Agent
 from perles.store.schema.workflows import Workflow
 

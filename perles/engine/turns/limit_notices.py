@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from perles.agents.provider import AgentEvent, Kind
 from perles.domain.clock import from_text, to_text
+from perles.domain.explanations import NEAR
 from perles.store.database import Tx
 from perles.store.events import journal
-from perles.store.reads.current_work import NEAR
 from perles.store.schema.agents import Agent, ProviderLimit
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.domain.clock import to_text
-from perles.store.reads.inbox import moment
+from perles.domain.explanations import NEAR, first_line, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-_LONGEST: Final = 80
-"""Characters of a command that are shown."""
 _LAST_EVENTS: Final = 64
 """How many of a workflow's last events are searched for a tool that has not answered."""
 
@@ -50,8 +48,6 @@ _NEARLY_USED: Final = (
     "WHERE l.used >= ? AND l.resets_at > ? AND a.status IN ('ready', 'working') "
     "ORDER BY l.used DESC"
 )
-NEAR: Final = 0.9
-"""The share of a quota from which on a person is told."""
 _BUDGETS: Final = (
     (
         "SELECT r.value, t.tokens FROM resource_limits r, totals t WHERE r.resource = 'tokens'",
@@ -251,27 +247,6 @@ def _slots(connection: Connection, wanted: Mapping[str, Any]) -> Iterator[tuple[
     for row in connection.execute(query):
         if row["id"] in wanted:
             yield row["id"], Wait("waiting for a worker slot", row["worker_requested_at"])
-
-
-def why(row: Mapping[str, Any]) -> str:
-    """Why a workflow stands where it stands, with its place in line where it waits."""
-    reason: str = row["reason"] or ""
-    if row["queue_place"] is None:
-        return reason
-    return f"{reason or 'waiting'}, {ordinal(row['queue_place'])} in line"
-
-
-def ordinal(number: int) -> str:
-    """1st, 2nd, 3rd, 4th, 11th, …"""
-    if number % 100 not in (11, 12, 13):
-        return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"
-    return f"{number}th"
-
-
-def first_line(text: str) -> str:
-    """The first line of a command or a title, cut."""
-    first = (text.strip().splitlines() or [""])[0]
-    return first if len(first) <= _LONGEST else first[: _LONGEST - 1] + "…"
 
 
 def age(since: str, now: datetime) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from perles.domain.errors import NotFoundError
+from perles.domain.explanations import NO_ENGINE
 from perles.store.reads.connection import Json
 from perles.store.reads.current_work import age
 from perles.store.sqlite.engine_lock import EngineLock
@@ -19,7 +20,6 @@ from perles.store.sqlite.engine_lock import EngineLock
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-NO_ENGINE: Final = "no engine runs"
 SILENT_SECONDS: Final = 60.0
 """How old the heartbeat of an engine, one every 5 s, may be without a word about it."""
 FULL_SECONDS: Final = 15.0
@@ -48,13 +48,6 @@ def trouble(connection: Connection, now: datetime | None = None) -> str | None:
         return None
     why = f": the disk of {path.parent} is full" if full else ""
     return f"the engine gives no sign for {age(row['heartbeat_at'], now)}{why}"
-
-
-def advice(found: str) -> str:
-    """What to do about a trouble."""
-    if found == NO_ENGINE:
-        return "start one: perles serve --detach"
-    return "make room there" if found.endswith("is full") else "look: perles doctor"
 
 
 def is_full(folder: Path) -> bool:

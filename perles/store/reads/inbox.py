@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+
+from perles.domain.explanations import moment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -184,11 +185,3 @@ def waiting_texts(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
             since = moment(first["started_at"])
             found[workflow_id] = f"waiting for you since {since}: {question}{more}"
     return found
-
-
-def moment(at: str | None) -> str:
-    """The time of day of a stored time (UTC), with its date where that is not today."""
-    if at is None:
-        return "-"
-    today = datetime.now(UTC).strftime("%Y-%m-%d")
-    return at[11:16] if at.startswith(today) else f"{at[:10]} {at[11:16]}"

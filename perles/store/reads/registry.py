@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from perles.domain.errors import NotFoundError
+from perles.domain.workflow_filter import WorkflowFilter
 from perles.store.reads.connection import Json, reading
-from perles.store.reads.filters import WorkflowFilter
 from perles.store.reads.overviews import Listing, list_workflows
 
 if TYPE_CHECKING:

@@ -20,11 +20,8 @@ from perles.engine.context import log
 from perles.engine.health.monitor import HealthMonitor
 from perles.engine.recovery.reconcile import reconcile
 from perles.engine.reload import hide_secrets, reload, tell_limits
-from perles.engine.resources import leases
-from perles.engine.resources.ai_calls import held_back
 from perles.engine.resources.audit import audit_leases
-from perles.engine.resources.priority_queue import first_in_line
-from perles.engine.resources.worker_slots import offer_workers, offers_due
+from perles.engine.resources.scheduler import ResourceScheduler
 from perles.engine.services import Services
 from perles.engine.subscribers.notify import Notifier
 from perles.engine.supervision.supervisor import Supervisor
@@ -271,7 +268,7 @@ class Engine:
         try:
             await self._apart("starting turns", context.turns.deliver)
             await self._apart("retrying coordinators", lambda: self._retry(context))
-            await self._apart("offering workers", lambda: _offer(context))
+            await self._apart("offering workers", ResourceScheduler(context).offer_workers)
             await self._apart("admitting workflows", lambda: self._admit(context, commands))
         except DatabaseError as error:
             log.error("%s", error)
@@ -301,12 +298,7 @@ class Engine:
 
     async def _admit(self, context: Services, commands: Commands) -> None:
         """Start workflows that wait for room, in their order, until one must go on waiting."""
-        limit = context.policy().max_workflows_running
-        free = limit - int(context.reader.value(leases.COUNT_LEASES, kind="workflow"))
-        if free <= 0:
-            return
-        held = held_back(context, context.reader)
-        line, passed = first_in_line(context.reader, context.policy(), free, held)
+        line, passed = ResourceScheduler(context).line()
         # Those that are passed are told what they wait for.
         for workflow in [*passed, *line]:
             async with commands.lane(workflow.id):
@@ -364,11 +356,6 @@ class Engine:
 
         running = context.reader.all(Workflow, statements.RUNNING_WORKFLOWS)
         await asyncio.gather(*(pause(workflow.id) for workflow in running))
-
-
-async def _offer(context: Services) -> None:
-    if offers_due(context.reader, context.policy()):
-        await context.writer.write(lambda tx: offer_workers(tx, context.policy()))
 
 
 def _is_idle(context: Services, commands: Commands) -> bool:

@@ -1,28 +1,82 @@
-"""Whether a workflow can run now: a slot, its workers' slots, and budgets."""
+"""The resource scheduler: decides on every slot, worker, AI call, port and budget."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from perles.domain.errors import LimitReachedError
 from perles.domain.states import WorkflowState
 from perles.engine.context import Context
-from perles.engine.resources import ai_calls, budgets, priority_queue
-from perles.store.database import Reader
+from perles.engine.resources import ai_calls, budgets, leases, priority_queue, worker_slots
+from perles.store.database import Reader, Tx
+from perles.store.schema.agents import Agent
 from perles.store.schema.workflows import Workflow
 
 
-def need_room(reader: Reader, context: Context, workflow: Workflow) -> None:
-    """Raise `LimitReachedError` unless the workflow can run now."""
-    policy = context.config.resource_policy
-    current = reader.need(Workflow, workflow.id)
-    priority_queue.need_slot(reader, policy, current, ai_calls.held_back(context, reader))
-    if current.state == WorkflowState.PAUSED:
-        priority_queue.need_slot_of_paused(reader, policy, current)
-    if ai_calls.spends(context, reader, current):
-        budgets.need_some(reader, policy, current)
+class Line(NamedTuple):
+    """Who may start next, in order; and the workflows that these pass, which go on waiting."""
+
+    next: list[Workflow]
+    passed: list[Workflow]
 
 
-def has_spent_its_own(context: Context, workflow: Workflow) -> bool:
-    """Whether no waiting helps: the workflow's own budget is used up."""
-    try:
-        budgets.need_own(context.reader, context.policy(), workflow)
-    except LimitReachedError:
-        return ai_calls.spends(context, context.reader, workflow)
-    return False
+class ResourceScheduler:
+    """Decides who runs, who waits, and who is next.
+
+    It promises: no limit of the policy is exceeded, because a decision that takes something is
+    made and its lease is written in one transaction; who waits is served by priority, then
+    age, and age outweighs priority in the end. It keeps no state of its own: what is used and
+    who waits are rows, so a new engine decides alike.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def line(self) -> Line:
+        """The waiting workflows for which there is room now, the next one first."""
+        reader, policy = self._context.reader, self._context.config.resource_policy
+        used = int(reader.value(leases.COUNT_LEASES, kind="workflow"))
+        free = policy.max_workflows_running - used
+        if free <= 0:
+            return Line([], [])
+        held = ai_calls.held_back(self._context, reader)
+        return Line(*priority_queue.first_in_line(reader, policy, free, held))
+
+    def need_room(self, workflow: Workflow, reader: Reader) -> None:
+        """Raise `LimitReachedError` unless the workflow can run now, as `reader` sees it."""
+        policy = self._context.config.resource_policy
+        current = reader.need(Workflow, workflow.id)
+        held = ai_calls.held_back(self._context, reader)
+        priority_queue.need_slot(reader, policy, current, held)
+        if current.state == WorkflowState.PAUSED:
+            priority_queue.need_slot_of_paused(reader, policy, current)
+        if ai_calls.spends(self._context, reader, current):
+            budgets.need_some(reader, policy, current)
+
+    def has_spent_its_own(self, workflow: Workflow) -> bool:
+        """Whether no waiting helps: the workflow's own budget is used up."""
+        reader = self._context.reader
+        try:
+            budgets.need_own(reader, self._context.config.resource_policy, workflow)
+        except LimitReachedError:
+            return ai_calls.spends(self._context, reader, workflow)
+        return False
+
+    async def offer_workers(self) -> None:
+        """Tell coordinators that wait for a worker that a slot is free, the next one first."""
+        policy = self._context.config.resource_policy
+        if worker_slots.offers_due(self._context.reader, policy):
+            await self._context.writer.write(lambda tx: worker_slots.offer_workers(tx, policy))
+
+    def need_worker_slot(self, tx: Tx, workflow: Workflow, live: int) -> None:
+        """Raise `NoWorkerSlotError` unless a worker may be added to the `live` ones now."""
+        worker_slots.need_worker_slot(tx, self._context.config.resource_policy, workflow, live)
+
+    def with_worker_slots(self, agents: Sequence[Agent]) -> list[Agent]:
+        """Those of the agents that can have a turn: not workers for whom no slot is free."""
+        return worker_slots.with_slots(
+            self._context.reader, self._context.config.resource_policy, agents
+        )
+
+    def take_turn(self, tx: Tx, workflow: Workflow, agent: Agent) -> budgets.Reservation | None:
+        """What the turn that starts now may use, its leases taken; None when it must wait."""
+        return ai_calls.take(tx, self._context, workflow, agent)

@@ -16,7 +16,7 @@ from perles.domain.states import WorkflowState, WorkflowTrigger
 from perles.engine import crash_points
 from perles.engine.context import Context, log
 from perles.engine.resources import ports
-from perles.engine.resources.scheduler import has_spent_its_own, need_room
+from perles.engine.resources.scheduler import ResourceScheduler
 from perles.engine.supervision.transitions import (
     ended,
     fail_unstarted,
@@ -105,7 +105,7 @@ class Supervisor:
         try:
             await self._take_and_open(workflow, resumed)
         except LimitReachedError as error:
-            if wait and not has_spent_its_own(self._context, workflow):
+            if wait and not ResourceScheduler(self._context).has_spent_its_own(workflow):
                 reason = f"waiting: {error}"
                 await self._write(lambda tx: join_line(tx, workflow_id, reason))
                 return {"status": "waiting", "reason": reason}
@@ -207,7 +207,7 @@ class Supervisor:
         self, workflow: Workflow, enter: Callable[[Tx, Context, Workflow, int], None]
     ) -> None:
         context = self._context
-        need_room(context.reader, context, workflow)
+        ResourceScheduler(context).need_room(workflow, context.reader)
         listener = self._bind(workflow)
         port = int(listener.getsockname()[1])
         try:

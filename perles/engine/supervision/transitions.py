@@ -18,7 +18,7 @@ from perles.domain.states import (
 )
 from perles.engine.context import Context
 from perles.engine.resources import leases, worker_slots
-from perles.engine.resources.scheduler import need_room
+from perles.engine.resources.scheduler import ResourceScheduler
 from perles.engine.team.spawn import add_agent
 from perles.engine.turns import queue
 from perles.fabric import messages
@@ -47,7 +47,7 @@ COUNT_WAITING_FOR: Final = Sql(
 def started(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
     """Take what a running workflow needs, and start it with its first message."""
     policy = context.config.resource_policy
-    need_room(tx, context, workflow)
+    ResourceScheduler(context).need_room(workflow, tx)
     leases.acquire(tx, "workflow", policy.max_workflows_running, workflow.id)
     leases.acquire_port(tx, port, workflow.id)
     session = session_folder(
@@ -80,7 +80,7 @@ def started(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
 def resumed(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
     """Take what a running workflow needs again, and let its agents go on."""
     policy = context.config.resource_policy
-    need_room(tx, context, workflow)
+    ResourceScheduler(context).need_room(workflow, tx)
     leases.acquire(tx, "workflow", policy.max_workflows_running, workflow.id)
     leases.acquire_port(tx, port, workflow.id)
     worker_slots.take_worker_slots(tx, policy, workflow.id)

@@ -11,7 +11,7 @@ from perles.domain.priority import Waiting, choose
 from perles.engine.context import Context
 from perles.engine.resources import budgets, leases
 from perles.engine.resources.ai_calls import costs, give_up
-from perles.engine.resources.worker_slots import with_slots
+from perles.engine.resources.scheduler import ResourceScheduler
 from perles.executor.local.launcher import TurnFiles
 from perles.store import statements
 from perles.store.database import Tx
@@ -38,7 +38,7 @@ CALLS_BY_WORKFLOW: Final = Sql(
 
 async def admitted(context: Context, agents: Sequence[Agent]) -> list[Agent]:
     """Those of the agents with messages that can start a turn now; the others are queued."""
-    agents = with_slots(context.reader, context.config.resource_policy, agents)
+    agents = ResourceScheduler(context).with_worker_slots(agents)
     reader, policy = context.reader, context.config.resource_policy
     ids = {agent.workflow_id for agent in agents}
     workflows = {workflow_id: reader.need(Workflow, workflow_id) for workflow_id in ids}

@@ -13,7 +13,8 @@ from perles.agents.provider import Letter, Provider, TurnContext
 from perles.domain.states import AGENT, TURN
 from perles.engine import crash_points
 from perles.engine.context import Context
-from perles.engine.resources import ai_calls, budgets, provider_holds
+from perles.engine.resources import budgets, provider_holds
+from perles.engine.resources.scheduler import ResourceScheduler
 from perles.engine.turns import queue
 from perles.executor.local.identity import Identity
 from perles.store import statements
@@ -58,7 +59,7 @@ def begin(
     assert workflow.session_dir is not None
     if provider_holds.forbids(tx, agent):
         return None
-    reserved = ai_calls.take(tx, context, workflow, agent)
+    reserved = ResourceScheduler(context).take_turn(tx, workflow, agent)
     if reserved is None:
         return None
     if token is not None and token != agent.token:

@@ -19,7 +19,8 @@ from perles.domain.states import AGENT, TASK
 from perles.engine.commands.base import ToolCall, agent_named, once
 from perles.engine.commands.tools import spawn_worker
 from perles.engine.context import Context
-from perles.engine.resources import ai_calls, leases, worker_slots
+from perles.engine.resources import ai_calls, leases
+from perles.engine.resources.scheduler import ResourceScheduler
 from perles.engine.services import Services
 from perles.engine.supervision import replacement
 from perles.engine.team import succession
@@ -84,7 +85,7 @@ async def resume(context: Context, command: Command, asked: ResumeAgent) -> Resu
         workflow, policy = tx.need(Workflow, agent.workflow_id), context.config.resource_policy
         if agent.role == "worker" and not leases.holds(tx, agent.id, "worker"):
             live = tx.value(statements.COUNT_LIVE_WORKERS, workflow_id=workflow.id)
-            worker_slots.need_worker_slot(tx, policy, workflow, live)
+            ResourceScheduler(context).need_worker_slot(tx, workflow, live)
             leases.acquire(tx, "worker", policy.max_workers, workflow.id, agent.id)
         fire(tx, AGENT, agent.id, "retry" if agent.status == "failed" else "resume")
         _tell_of(tx, agent, f"the user resumed {agent.name}: it can take a task")

@@ -10,6 +10,7 @@ from perles.domain.provider_choice import label, split_choice, worker_for
 from perles.domain.states import AGENT
 from perles.engine.commands.base import ToolCall
 from perles.engine.resources import leases, worker_slots
+from perles.engine.resources.scheduler import ResourceScheduler
 from perles.engine.team.spawn import add_agent
 from perles.store import statements
 from perles.store.schema.agents import Agent
@@ -40,7 +41,7 @@ def handle(call: ToolCall) -> dict[str, Any]:
             "live; go on with those"
         )
     policy = call.context.config.resource_policy
-    worker_slots.need_worker_slot(tx, policy, workflow, live)
+    ResourceScheduler(call.context).need_worker_slot(tx, workflow, live)
     number = tx.value(COUNT_WORKERS_EVER, workflow_id=workflow.id) + 1
     session = call.context.paths.found(workflow.session_dir or "")
     agent_type = call.args.get("agent_type") or ""

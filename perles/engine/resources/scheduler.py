@@ -1,4 +1,7 @@
-"""The resource scheduler: decides on every slot, worker, AI call, port and budget."""
+"""The resource scheduler: grants or refuses every slot, worker and AI call within the limits.
+
+Which of the waiting turns asks next for an AI call is `engine/turns/queue.py`'s to choose.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple

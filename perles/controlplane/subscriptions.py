@@ -38,8 +38,8 @@ class Subscriptions(EngineHost):
         another process too (`Subscription` tells when an event counts as handled). Ends when
         `stop` says so, which is asked at each look.
         """
-        workflows = () if workflow is None else (self.registry.resolve(workflow),)
-        return self.events.subscribe_filtered(
+        workflows = () if workflow is None else (workflow,)
+        return self.subscribe_filtered(
             types=types, workflows=workflows, since=since, cursor=cursor, stop=stop
         )
 

@@ -90,19 +90,7 @@ def triggers_from(rules: Rules[T], state: str) -> list[T]:
     return [edge.trigger for edge in rules.edges if state in edge.sources]
 
 
-def need_ended(rules: Rules[Any], state: str, step: str, *, name: str) -> None:
-    """Raise `WrongStateError` unless `state` is terminal: `step` is only for what has ended."""
-    if state not in rules.terminal:
-        raise WrongStateError(rules.kind, name, state, step)
-
-
 def need_running(state: str, step: str, *, name: str) -> None:
     """Raise `WrongStateError` unless the workflow runs: `step` is only for live agents."""
     if state != WorkflowState.RUNNING:
         raise WrongStateError("workflow", name, state, step)
-
-
-def need_open(rules: Rules[Any], state: str, step: str, *, name: str) -> None:
-    """Raise `WrongStateError` where `state` is terminal: `step` is only for what goes on."""
-    if state in rules.terminal:
-        raise WrongStateError(rules.kind, name, state, step)

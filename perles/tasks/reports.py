@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import bindparam, select
 
@@ -16,9 +16,6 @@ from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.tasks import Task
 from perles.store.sql import Sql
 from perles.store.transition import fire
-
-if TYPE_CHECKING:
-    pass
 
 MAX_OUTPUT: Final = 16 * 1024
 """Characters of a task's output that later tasks may be given."""

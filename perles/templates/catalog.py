@@ -97,11 +97,6 @@ def check_arguments(template: Template, given: Mapping[str, str]) -> dict[str, s
     }
 
 
-def looks_like_file(text: str) -> bool:
-    """Whether somebody who typed this meant a file rather than a template's key."""
-    return "/" in text or text.endswith((".yaml", ".yml"))
-
-
 def _checked(argument: Argument, value: str, template: str) -> str:
     if not value.strip():
         if argument.required:

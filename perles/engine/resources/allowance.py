@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 
 from perles.domain.size import format_size
 from perles.store.database import Tx
 from perles.store.events import journal
-
-if TYPE_CHECKING:
-    pass
 
 OUTPUT_ROWS: Final = 10_000
 OUTPUT_BYTES: Final = 6 * 1024 * 1024

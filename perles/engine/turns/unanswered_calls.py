@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from perles.agents.clis.errors import classify
 from perles.agents.clis.json_lines import REPORT
 from perles.agents.provider import AgentEvent, Kind, Outcome, Parser
 from perles.domain.errors import ToolError
 from perles.mcp.tools import TOOLS_BY_ROLE
-
-if TYPE_CHECKING:
-    pass
 
 _OURS: Final = frozenset(name for tools in TOOLS_BY_ROLE.values() for name in tools)
 UNSERVED: Final = Outcome(False, "lost", "no engine of Perles answered its calls")

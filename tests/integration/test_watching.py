@@ -11,7 +11,8 @@ from sqlite3 import Connection
 import pytest
 
 from perles.store import migrate, statements
-from perles.store.database import Reader
+from perles.store.database import Database, Reader
+from perles.store.events import journal
 from perles.store.events.reads import read_events
 from perles.store.reads.connection import reading
 from perles.store.sqlite import watch
@@ -88,6 +89,21 @@ def test_it_looks_often_after_a_write_and_seldom_when_nothing_comes(
         seen.hear()
 
         assert seen.patience() == POLL
+
+
+def test_it_looks_often_as_long_as_commits_come(
+    path: Path, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("perles.store.sqlite.watch.time.monotonic", lambda: now)
+    database = Database(path)
+    with closing(Watch(connection, path)) as seen:
+        for _ in range(50):
+            database.write(lambda tx: journal.append(tx, "engine.started", {}))
+            now += seen.patience()
+
+            assert seen.changed()
+            assert seen.patience() == POLL
 
 
 def test_without_the_kernel_it_never_stops_looking_often(

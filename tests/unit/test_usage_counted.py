@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -267,3 +268,24 @@ def test_a_turn_is_counted_from_its_beginning_by_the_engine_that_adopts_it(tmp_p
 
 def _totals(tokens: int) -> str:
     return json.dumps({"input_tokens": tokens, "cached_input_tokens": 0, "output_tokens": 0})
+
+
+def test_what_a_turn_used_is_the_sum_of_its_messages_told_in_any_order() -> None:
+    """Each message counts once, by the most that was told of it."""
+    seeded = random.Random(15)
+    parser, most = ClaudeParser(), dict[str, tuple[int, int]]()
+    last: Mapping[str, Any] = {}
+
+    for _ in range(500):
+        name = f"msg_{seeded.randrange(80)}"
+        told = seeded.randrange(1000), seeded.randrange(1000)
+        before = most.get(name, (0, 0))
+        most[name] = max(before[0], told[0]), max(before[1], told[1])
+        used = {"input_tokens": told[0], "output_tokens": told[1]}
+        message = {"id": name, "model": "claude-opus-4-5", "usage": used, "content": []}
+        for event in parser.feed(json.dumps({"type": "assistant", "message": message})):
+            last = event.data
+
+    given, out = (sum(column) for column in zip(*most.values(), strict=True))
+    assert (last["tokens_in"], last["tokens_out"]) == (given, out)
+    assert last["cost_usd"] == pytest.approx((given + 5 * out) * 5 / 1e6)

@@ -147,13 +147,14 @@ class ClaudeParser(JsonLineParser):
         return [AgentEvent(Kind.ERROR, said, {**data, "again_in": seconds})]
 
     def _assistant(self, line: dict[str, Any]) -> list[AgentEvent]:
-        context = of_message(get(line, "message", "usage")).all
+        message = line.get("message")
+        context = of_message(get(message, "usage")).all
         inside = line.get("parent_tool_use_id") is not None
         if context and not inside:
             self._context = context
-        heard = self._meter.heard(line.get("message"))
+        heard = self._meter.heard(message)
         events = [] if heard is None else [self._with_context(heard)]
-        for block in items(get(line, "message", "content")):
+        for block in items(get(message, "content")):
             if get(block, "type") == "text" and not line.get("error"):
                 events += self._said(block.get("text"))
             elif get(block, "type") == "tool_use":

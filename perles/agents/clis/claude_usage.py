@@ -40,6 +40,14 @@ class Counts:
             self.written + other.written,
         )
 
+    def __sub__(self, other: "Counts") -> "Counts":
+        return Counts(
+            self.given - other.given,
+            self.out - other.out,
+            self.cached - other.cached,
+            self.written - other.written,
+        )
+
     def most(self, other: "Counts") -> "Counts":
         """The larger of each."""
         return Counts(
@@ -65,20 +73,24 @@ NOTHING: Final = Counts()
 
 def of_message(used: Any) -> Counts:
     """The `usage` of a message, or of a result."""
+    if not isinstance(used, dict):
+        return NOTHING
     return Counts(
-        count(get(used, "input_tokens")),
-        count(get(used, "output_tokens")),
-        count(get(used, "cache_read_input_tokens")),
-        count(get(used, "cache_creation_input_tokens")),
+        count(used.get("input_tokens")),
+        count(used.get("output_tokens")),
+        count(used.get("cache_read_input_tokens")),
+        count(used.get("cache_creation_input_tokens")),
     )
 
 
 def _of_model(used: Any) -> Counts:
+    if not isinstance(used, dict):
+        return NOTHING
     return Counts(
-        count(get(used, "inputTokens")),
-        count(get(used, "outputTokens")),
-        count(get(used, "cacheReadInputTokens")),
-        count(get(used, "cacheCreationInputTokens")),
+        count(used.get("inputTokens")),
+        count(used.get("outputTokens")),
+        count(used.get("cacheReadInputTokens")),
+        count(used.get("cacheCreationInputTokens")),
     )
 
 
@@ -117,6 +129,9 @@ class Meter:
             if name.startswith(_RATE)
         }
         self._messages: dict[str, tuple[str, Counts]] = {}
+        # Sums, kept up to date: to add up all messages at each one would take ever longer.
+        self._heard = NOTHING
+        self._by_list = 0.0
         self._results = NOTHING
         self._paid = 0.0
 
@@ -129,27 +144,20 @@ class Meter:
         if most == before or (before == NOTHING and len(self._messages) >= MAX_MESSAGES):
             return None
         self._messages[name] = (model, most)
+        more = most - before
+        self._heard += more
+        if self._has_prices:
+            self._by_list += (price_of(model, self._prices) or 0.0) * more.weight
         return self._so_far()
 
     def _so_far(self) -> AgentEvent:
-        all_of_it = self._heard()
+        all_of_it = self._heard
         return usage(
             of_turn=True,
             tokens_in=all_of_it.given + all_of_it.written,
             tokens_out=all_of_it.out,
             tokens_cached=all_of_it.cached,
-            cost_usd=self._by_list(),
-        )
-
-    def _heard(self) -> Counts:
-        return sum((counts for _, counts in self._messages.values()), NOTHING)
-
-    def _by_list(self) -> float:
-        if not self._has_prices:
-            return 0.0
-        return sum(
-            (price_of(model, self._prices) or 0.0) * counts.weight
-            for model, counts in self._messages.values()
+            cost_usd=self._by_list,
         )
 
     def settled(self, line: Mapping[str, Any], **context: int) -> AgentEvent | None:
@@ -159,7 +167,7 @@ class Meter:
         # The models name what agents inside the agent used, too; the usage does not.
         self._results += own if own.all >= told.all else told
         self._paid += spent
-        used = self._results if self._results.all else self._heard()
+        used = self._results if self._results.all else self._heard
         if not used.all and not self._paid:
             return None
         event = usage(
@@ -168,7 +176,7 @@ class Meter:
             tokens_in=used.given + used.written,
             tokens_out=used.out,
             tokens_cached=used.cached,
-            cost_usd=self._paid or self._by_list(),
+            cost_usd=self._paid or self._by_list,
             list_usd=self._listed(line),
             **context,
         )
@@ -190,7 +198,7 @@ class Meter:
         """Whether a total goes on from the session's last one."""
         if not self._last_cost or spent < self._last_cost or now.all < self._last.all:
             return False
-        own = max(told.all, self._heard().all)
+        own = max(told.all, self._heard.all)
         if not now.all or not own:
             return True
         return abs(now.all - self._last.all - own) <= abs(now.all - own)

@@ -33,6 +33,10 @@ side by side, so they must not edit the same files.
 itself, is told what was done before, and reports to you.
 - mark_task_complete or mark_task_failed: after a report, once you are content or not.
 - reopen_task: try a failed task again, by whom you like.
+- get_task_status: all of one task. update_task: change one that nobody has yet.
+- send_to_worker: tell a worker something, such as the answer to what blocks it.
+- replace_worker, retire_worker, stop_worker: when a worker is confused, not needed any more, or \
+does harm.
 - notify_user: tell the person something that needs their eyes.
 - signal_workflow_complete: the end. Status success when all is done, partial when some of it \
 failed, aborted when it makes no sense to go on. The summary is what the person reads first.

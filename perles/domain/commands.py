@@ -238,11 +238,12 @@ class RetireAgent(OnAgent, frozen=True):
 
 
 class ReplaceAgent(OnAgent, frozen=True):
-    """A fresh one goes on in its place."""
+    """A fresh one goes on in its place, with the name `successor` where one was promised."""
 
     kind = "agent.replace"
     step = "replace agents of"
     done = "replaced {agent} of {workflow} by {by}"
+    successor: str = ""
 
 
 class ToEngine(Command, frozen=True):

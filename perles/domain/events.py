@@ -41,6 +41,7 @@ _OTHER_TYPES: Final = {
     "provider.resumed",
     "resource.reset",
     "task.created",
+    "task.changed",
     "task.reported",
     "fabric.posted",
     "user.notification",

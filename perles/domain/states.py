@@ -36,6 +36,7 @@ Phase (a worker's place in the task cycle)::
 Task::
 
     pending --unblock--> ready --assign--> in_progress --complete--> done
+    ready --block--> pending
     in_progress --retry--> ready
     in_progress --review--> in_review --approve--> approved --commit--> committing
     committing --complete--> done
@@ -145,6 +146,7 @@ PhaseTrigger = Literal[
 ]
 TaskTrigger = Literal[
     "unblock",
+    "block",
     "assign",
     "retry",
     "review",
@@ -296,6 +298,7 @@ TASK: Final[Rules[TaskTrigger]] = Rules(
     _states(_K),
     (
         Edge("unblock", (_K.PENDING,), _K.READY, "task.ready"),
+        Edge("block", (_K.READY,), _K.PENDING, "task.blocked"),
         Edge("assign", (_K.READY,), _K.IN_PROGRESS, "task.assigned"),
         Edge("retry", (_K.IN_PROGRESS,), _K.READY, "task.retried"),
         Edge("review", (_K.IN_PROGRESS,), _K.IN_REVIEW, "task.in_review"),

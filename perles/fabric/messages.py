@@ -6,10 +6,21 @@ from perles.store.events import journal
 from perles.store.schema.agents import Agent, Message
 
 
-def post(tx: Tx, agent: Agent, *, sender: str, kind: str, body: str) -> int:
-    """Queue `body` for an agent; the message's id. Delivered at the agent's next turn."""
+def post(
+    tx: Tx, agent: Agent, *, sender: str, kind: str, body: str, task_id: int | None = None
+) -> int:
+    """Queue `body` for an agent; the message's id. Delivered at the agent's next turn.
+
+    `task_id` is the task that it gives to the agent, where it gives one.
+    """
     message_id = tx.insert(
-        Message, agent_id=agent.id, sender=sender, sender_kind=kind, body=body, status="queued"
+        Message,
+        agent_id=agent.id,
+        sender=sender,
+        sender_kind=kind,
+        body=body,
+        status="queued",
+        task_id=task_id,
     )
     journal.append(
         tx,

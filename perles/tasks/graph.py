@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import bindparam, exists, select
+from sqlalchemy import bindparam, delete, exists, select
 
 from perles.domain.states import OPEN_TASK_STATES, TASK
 from perles.store.database import Tx
@@ -24,6 +24,7 @@ NEWLY_READY: Final = Sql(
     )
     .order_by(Task.id)
 )
+_REMOVE: Final = Sql(delete(TaskDependency).where(TaskDependency.task_id == bindparam("task_id_")))
 DEPENDENTS: Final = Sql(
     select(Task.id, Task.key, Task.status)
     .join(TaskDependency, TaskDependency.task_id == Task.id)
@@ -40,6 +41,11 @@ def unblock(tx: Tx, workflow_id: str) -> list[str]:
         keys.append(tx.need(Task, row["id"]).key)
     questions.ask_people(tx, workflow_id)
     return keys
+
+
+def remove_dependencies(tx: Tx, task_id: int) -> None:
+    """The task waits for no other one."""
+    tx.run(_REMOVE, task_id_=task_id)
 
 
 def skip_dependents(tx: Tx, failed: Task) -> list[str]:

@@ -4,6 +4,7 @@ from perles.access.origin import Origin
 from perles.domain import commands
 from perles.store.database import Tx
 from perles.store.events import journal
+from perles.store.schema.agents import Agent
 from perles.store.schema.engine import Command
 from perles.store.schema.workflows import Workflow
 from perles.tasks import answers
@@ -39,6 +40,18 @@ def append_for_engine(tx: Tx, command: commands.ToEngine, origin: Origin | None 
     """Queue a command for the engine itself; its id."""
     by = None if origin is None else journal.encode(origin.payload())
     return tx.insert(Command, kind=command.kind, source="user", origin=by, status="queued")
+
+
+def append_by_agent(tx: Tx, agent: Agent, command: commands.Command) -> int:
+    """Queue what an agent asked for by a tool and no transaction can do; its id."""
+    return tx.insert(
+        Command,
+        workflow_id=agent.workflow_id,
+        agent_id=agent.id,
+        kind=command.kind,
+        args=journal.encode(command),
+        source="mcp",
+    )
 
 
 def append_by_engine(tx: Tx, workflow_id: str, command: commands.Command) -> int:

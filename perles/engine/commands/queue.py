@@ -30,6 +30,7 @@ from perles.engine.commands.registry import ACTIONS, TOOLS
 from perles.engine.context import Context, log
 from perles.engine.resources.worker_slots import ask_for_worker
 from perles.engine.services import Services
+from perles.fabric import messages
 from perles.mcp.host import Caller
 from perles.store.database import Tx
 from perles.store.events import journal
@@ -291,7 +292,10 @@ def _refuse(command: Command, trigger: CommandTrigger, error: PerlesError) -> _S
             "error": str(error),
             "result": journal.encode({"exit_code": error.exit_code}),
         }
-        payload = {"kind": command.kind, "error": str(error)}
-        fire(tx, COMMAND, command.id, trigger, changes=changes, payload=payload)
+        told = {"kind": command.kind, "error": str(error)}
+        fire(tx, COMMAND, command.id, trigger, changes=changes, payload=told)
+        if command.source == "mcp":  # who asked by a tool was answered before, and learns it so
+            about = {"sender": "perles", "kind": "system", "body": str(error)}
+            messages.tell_coordinator(tx, command.workflow_id or "", **about)
 
     return settle

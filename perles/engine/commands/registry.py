@@ -24,9 +24,12 @@ from perles.engine.commands.tools import (
     notify_user,
     reopen_task,
     report,
+    send_to_worker,
     signal_complete,
     signal_ready,
     spawn_worker,
+    team,
+    update_task,
 )
 
 ACTIONS: Final[dict[str, Action]] = {
@@ -51,8 +54,13 @@ ACTIONS: Final[dict[str, Action]] = {
 }
 TOOLS: Final[dict[str, Tool]] = {
     "spawn_worker": spawn_worker.handle,
+    "replace_worker": team.replace,
+    "retire_worker": team.retire,
+    "stop_worker": team.stop,
+    "send_to_worker": send_to_worker.handle,
     "assign_task": assign_task.handle,
     "create_task": create_task.handle,
+    "update_task": update_task.handle,
     "mark_task_complete": mark_task.complete,
     "mark_task_failed": mark_task.fail,
     "reopen_task": reopen_task.handle,

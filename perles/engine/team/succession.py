@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Final
 from perles.domain.errors import WrongStateError
 from perles.domain.machine import need_running
 from perles.domain.states import AGENT, PHASE, PhaseTrigger
-from perles.engine.resources import leases
+from perles.engine.resources import ai_calls, leases
+from perles.engine.team.names import next_name
 from perles.engine.team.spawn import add_agent
 from perles.fabric import messages
 from perles.store import statements
 from perles.store.database import Tx
 from perles.store.events import journal
-from perles.store.schema.agents import Agent, Message
+from perles.store.schema.agents import Agent, Message, Turn
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.transition import fire
@@ -41,8 +42,10 @@ _PHASES: Final[Mapping[str, tuple[PhaseTrigger, ...]]] = {
 """The edges that bring a fresh worker to where the old one stood."""
 
 
-def put_fresh(tx: Tx, context: Context, agent_id: int, *, why: str) -> Agent:
+def put_fresh(tx: Tx, context: Context, agent_id: int, *, why: str, name: str = "") -> Agent:
     """Retire an agent that has no turn, and spawn the one that goes on; that one.
+
+    `name` is the fresh one's where somebody was promised it, else the next one.
 
     Raises `WrongStateError` when it works, is retired, or its workflow does not run.
     """
@@ -55,7 +58,7 @@ def put_fresh(tx: Tx, context: Context, agent_id: int, *, why: str) -> Agent:
     waiting = tx.all(Message, statements.QUEUED_MESSAGES, agent_id=old.id)
     phase, task_id = old.phase, old.task_id
     retire(tx, old, why)
-    fresh = _spawn(tx, context, workflow, old)
+    fresh = _spawn(tx, context, workflow, old, name or next_name(tx, workflow.id, old.role))
     body = handover(tx, old, why, last_words=words)
     messages.post(tx, fresh, sender="perles", kind="system", body=body)
     for message in waiting:
@@ -67,6 +70,7 @@ def put_fresh(tx: Tx, context: Context, agent_id: int, *, why: str) -> Agent:
             sender_kind=message.sender_kind,
             body=message.body,
             status="queued",
+            task_id=message.task_id,
         )
     if task_id is not None:
         _take_over_task(tx, context, old, fresh, task_id, phase, waiting)
@@ -75,6 +79,9 @@ def put_fresh(tx: Tx, context: Context, agent_id: int, *, why: str) -> Agent:
 
 def retire(tx: Tx, old: Agent, why: str) -> None:
     """Let an agent without a turn go for good; its lease and its messages are its caller's."""
+    waiting = tx.first(Turn, statements.QUEUED_TURN_OF, agent_id=old.id)
+    if waiting is not None:
+        ai_calls.give_up(tx, waiting)
     if old.phase != "idle":
         fire(tx, PHASE, old.id, "cancel", payload={"instead_of": old.name})
     payload = {"name": old.name, "why": why}
@@ -82,13 +89,8 @@ def retire(tx: Tx, old: Agent, why: str) -> None:
     tx.update(Agent, old.id, task_id=None)
 
 
-def _spawn(tx: Tx, context: Context, workflow: Workflow, old: Agent) -> Agent:
-    count = sum(
-        agent.role == old.role
-        for agent in tx.all(Agent, statements.AGENTS_OF, workflow_id=workflow.id)
-    )
+def _spawn(tx: Tx, context: Context, workflow: Workflow, old: Agent, name: str) -> Agent:
     session = context.paths.found(workflow.session_dir or "")
-    name = f"{old.role}-{count + 1}"
     fresh = add_agent(
         tx,
         workflow,
@@ -142,5 +144,5 @@ def _take_over_task(
     brief = task_brief(tx, task, attempt=task.attempt)
     workflow = tx.need(Workflow, task.workflow_id)
     body = context.provider(fresh.provider, fresh.role, workflow).task_message(brief)
-    if task.status == "in_progress" and body not in [message.body for message in waiting]:
-        messages.post(tx, fresh, sender="perles", kind="coordinator", body=body)
+    if task.status == "in_progress" and task.id not in [message.task_id for message in waiting]:
+        messages.post(tx, fresh, sender="perles", kind="coordinator", body=body, task_id=task.id)

@@ -5,6 +5,7 @@ from typing import Any, Final
 from sqlalchemy import bindparam, func, select
 
 from perles.domain.provider_choice import label, worker_for
+from perles.domain.states import OPEN_TASK_STATES
 from perles.mcp.host import Caller
 from perles.store.database import Reader
 from perles.store.events import journal
@@ -26,6 +27,24 @@ _DEPENDENCIES: Final = Sql(
     .where(_blocker.c.workflow_id == bindparam("workflow_id"))
     .order_by(_blocker.c.id)
 )
+_implementer = Agent.__table__.alias("implementer")
+_reviewer = Agent.__table__.alias("reviewer")
+_ASSIGNED: Final = Sql(
+    select(
+        Task.key,
+        Task.status,
+        Task.started_at,
+        _implementer.c.name.label("implementer"),
+        _reviewer.c.name.label("reviewer"),
+    )
+    .join(_implementer, _implementer.c.id == Task.implementer_id)
+    .outerjoin(_reviewer, _reviewer.c.id == Task.reviewer_id)
+    .where(
+        Task.workflow_id == bindparam("workflow_id"),
+        Task.status.in_([str(status) for status in OPEN_TASK_STATES]),
+    )
+    .order_by(Task.id)
+)
 _WORKERS: Final = Sql(
     select(
         Agent.name,
@@ -41,12 +60,21 @@ _WORKERS: Final = Sql(
         .scalar_subquery()
         .label("error"),
         Task.key,
+        Agent.provider_session_id.label("session_id"),
+        Agent.context_used,
+        Agent.context_window,
+        Agent.created_at,
+        Agent.retired_at,
+        Task.status.label("task_status"),
+        Task.started_at.label("task_started"),
+        _reviewer.c.name.label("reviewer_id"),
         select(func.count())
         .where(Message.agent_id == Agent.id, Message.status == "queued")
         .scalar_subquery()
         .label("queued"),
     )
     .outerjoin(Task, Task.id == Agent.task_id)
+    .outerjoin(_reviewer, _reviewer.c.id == Task.reviewer_id)
     .where(Agent.workflow_id == bindparam("workflow_id"), Agent.role == "worker")
     .order_by(Agent.id)
 )
@@ -113,6 +141,13 @@ def query_worker_state(reader: Reader, caller: Caller, arguments: Any) -> dict[s
                 "queue_size": row["queued"],
                 "provider": label(row["provider"], row["model"]),
                 "error": row["error"],
+                "session_id": row["session_id"],
+                "context_usage": _usage(row["context_used"], row["context_window"]),
+                "started_at": row["created_at"],
+                "retired_at": row["retired_at"],
+                "task_status": row["task_status"],
+                "task_started": row["task_started"],
+                "reviewer_id": row["reviewer_id"],
             }
             for row in rows
             if arguments.worker_id in (None, row["name"])
@@ -121,7 +156,24 @@ def query_worker_state(reader: Reader, caller: Caller, arguments: Any) -> dict[s
         "ready_workers": [row["name"] for row in rows if _can_take(row)],
         "failed_workers": [row["name"] for row in rows if row["status"] == "failed"],
         "retired_workers": [row["name"] for row in rows if row["status"] == "retired"],
+        "tasks": {
+            row["key"]: {
+                "task_id": row["key"],
+                "implementer": row["implementer"],
+                "reviewer": row["reviewer"],
+                "status": row["status"],
+                "started_at": row["started_at"],
+            }
+            for row in reader.rows(_ASSIGNED, workflow_id=caller.workflow_id)
+        },
     }
+
+
+def _usage(used: int | None, window: int | None) -> str | None:
+    """`27k/200k (13%)`, as far as its CLI told it."""
+    if not used or not window:
+        return None
+    return f"{used // 1000}k/{window // 1000}k ({100 * used // window}%)"
 
 
 def _can_take(row: Any) -> bool:

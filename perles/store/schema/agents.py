@@ -110,6 +110,7 @@ class Message(Dated, Base):
     body: Mapped[str]
     status: Mapped[str] = mapped_column(server_default="queued")
     turn_id: Mapped[int | None] = mapped_column(ForeignKey("turns.id", ondelete="SET NULL"))
+    task_id: Mapped[int | None]  # the task that it gives to the agent; as `Agent.task_id`
 
 
 class ProviderHold(Dated, Base):

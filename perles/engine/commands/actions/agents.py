@@ -1,7 +1,7 @@
-"""What a person does with one agent: add a worker; stop, resume, retire or replace an agent.
+"""What is done with one agent: a worker is added; one is stopped, resumed, retired or replaced.
 
-The coordinator is told, for it plans with who is there. A task that is taken from a worker goes
-back into the plan, and the attempt does not count against its retries: nobody failed.
+A person asks it, or the coordinator by a tool, where a turn must end first. The coordinator is
+told, for it plans with who is there.
 """
 
 from typing import Any
@@ -15,27 +15,24 @@ from perles.domain.commands import (
     StopAgent,
 )
 from perles.domain.errors import UsageError
-from perles.domain.states import AGENT, TASK
+from perles.domain.states import AGENT
 from perles.engine.commands.base import ToolCall, agent_named, once
 from perles.engine.commands.tools import spawn_worker
 from perles.engine.context import Context
-from perles.engine.resources import ai_calls, leases
+from perles.engine.resources import leases
 from perles.engine.resources.scheduler import ResourceScheduler
 from perles.engine.services import Services
 from perles.engine.supervision import replacement
-from perles.engine.team import succession
+from perles.engine.team import leaving, succession
 from perles.engine.turns.ending import Ending
 from perles.executor.local.termination import REPLACED_GRACE
 from perles.fabric import messages
 from perles.store import statements
 from perles.store.database import Reader, Tx
-from perles.store.schema.agents import Agent, Turn
+from perles.store.schema.agents import Agent
 from perles.store.schema.engine import Command
-from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.transition import fire
-from perles.tasks import attempts
-from perles.tasks.reports import has_report
 
 Result = dict[str, Any]
 
@@ -65,10 +62,8 @@ async def stop(services: Services, command: Command, asked: StopAgent) -> Result
 
     def halt(tx: Tx) -> Result:
         agent = _agent(tx, command, asked)
-        if agent.status != "stopped":
-            fire(tx, AGENT, agent.id, "stop")
-        note = _take_from(tx, agent)
-        _tell_of(tx, agent, f"the user stopped {agent.name}{_why(asked)}{note}")
+        note = leaving.stop(tx, agent, by=_who(command))
+        _tell_of(tx, agent, f"{_who(command)} stopped {agent.name}{_why(asked)}{note}")
         return {"status": "stopped", "agent": agent.name}
 
     return await once(services, command, halt)
@@ -103,11 +98,9 @@ async def retire(services: Services, command: Command, asked: RetireAgent) -> Re
 
     def let_go(tx: Tx) -> Result:
         agent = _agent(tx, command, asked)
-        note = _take_from(tx, agent)
-        succession.retire(tx, tx.need(Agent, agent.id), asked.reason or "by the user")
-        for message in tx.rows(statements.QUEUED_MESSAGES, agent_id=agent.id):
-            messages.drop(tx, message["id"])
-        _tell_of(tx, agent, f"the user retired {agent.name}{_why(asked)}{note}")
+        who = _who(command)
+        note = leaving.retire(tx, agent, why=asked.reason or f"by {who}", by=who)
+        _tell_of(tx, agent, f"{who} retired {agent.name}{_why(asked)}{note}")
         return {"status": "retired", "agent": agent.name}
 
     return await once(services, command, let_go)
@@ -119,9 +112,10 @@ async def replace(services: Services, command: Command, asked: ReplaceAgent) -> 
 
     def renew(tx: Tx) -> Result:
         agent = _agent(tx, command, asked)
-        why = f"the user replaced it{_why(asked)}"
-        fresh = succession.put_fresh(tx, services, agent.id, why=why)
-        _tell_of(tx, agent, f"the user replaced {agent.name} by {fresh.name}{_why(asked)}")
+        who = _who(command)
+        why = f"{who} replaced it{_why(asked)}"
+        fresh = succession.put_fresh(tx, services, agent.id, why=why, name=asked.successor)
+        _tell_of(tx, agent, f"{who} replaced {agent.name} by {fresh.name}{_why(asked)}")
         return {"status": "replaced", "agent": agent.name, "by": fresh.name}
 
     return await once(services, command, renew)
@@ -151,27 +145,6 @@ def _agent(reader: Reader, command: Command, asked: OnAgent) -> Agent:
     return agent_named(reader, _running(reader, command, asked).id, asked.agent)
 
 
-def _take_from(tx: Tx, agent: Agent) -> str:
-    """Take a worker's slot, queued turn and task from it; what to say of the task."""
-    waiting = tx.first(Turn, statements.QUEUED_TURN_OF, agent_id=agent.id)
-    if waiting is not None:
-        ai_calls.give_up(tx, waiting)
-    if agent.role != "worker":
-        return ""
-    leases.release_agent(tx, agent.id, "worker")
-    task = None if agent.task_id is None else tx.need(Task, agent.task_id)
-    if task is None or task.status != "in_progress" or has_report(task):
-        return ""
-    for message in tx.rows(statements.QUEUED_MESSAGES, agent_id=agent.id):
-        if message["sender_kind"] == "coordinator":
-            messages.drop(tx, message["id"])  # it asks for this task
-    attempts.take_from_worker(tx, task, "a person took it back")
-    changes = {"retries": task.retries + 1, "assignee": None, "implementer_id": None}
-    payload = {"key": task.key, "attempt": task.attempt, "reason": f"taken from {agent.name}"}
-    fire(tx, TASK, task.id, "retry", changes=changes, payload=payload)
-    return f"; its task {task.key} is ready again"
-
-
 def _tell(tx: Tx, workflow_id: str, body: str) -> None:
     messages.tell_coordinator(tx, workflow_id, sender="perles", kind="system", body=body)
 
@@ -180,6 +153,10 @@ def _tell_of(tx: Tx, agent: Agent, body: str) -> None:
     """Tell the coordinator of another one: of itself it is told by its handover."""
     if agent.role != "coordinator":
         _tell(tx, agent.workflow_id, body)
+
+
+def _who(command: Command) -> str:
+    return "the coordinator" if command.source == "mcp" else "the user"
 
 
 def _why(asked: OnAgent) -> str:

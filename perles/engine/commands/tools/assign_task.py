@@ -56,7 +56,8 @@ def handle(call: ToolCall) -> dict[str, Any]:
     fire(tx, PHASE, worker.id, "implement")
     brief = task_brief(tx, task, attempt=task.attempt + 1, note=call.args.get("summary") or "")
     body = call.context.provider(worker.provider, worker.role, call.workflow).task_message(brief)
-    messages.post(tx, worker, sender=call.agent.name, kind="coordinator", body=body)
+    sender = call.agent.name
+    messages.post(tx, worker, sender=sender, kind="coordinator", body=body, task_id=task.id)
     return {"status": "assigned", "task_id": task.key, "worker_id": worker.name}
 
 

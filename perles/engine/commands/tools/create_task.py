@@ -25,7 +25,7 @@ def handle(call: ToolCall) -> dict[str, Any]:
         raise ToolError(f"cannot create task {key}: there is one; list_tasks shows it")
     if len(there) >= MAX_TASKS:
         raise ToolError(f"cannot create task {key}: {MAX_TASKS} tasks are the limit")
-    after = _after(call, there)
+    after = tasks_to_wait_for(call, there)
     task_id = tx.insert(
         Task,
         workflow_id=workflow.id,
@@ -49,7 +49,8 @@ def handle(call: ToolCall) -> dict[str, Any]:
     return {"task_id": key, "status": "ready" if ready else "pending"}
 
 
-def _after(call: ToolCall, there: dict[str, Task]) -> list[Task]:
+def tasks_to_wait_for(call: ToolCall, there: dict[str, Task]) -> list[Task]:
+    """Those that the argument `after` names, of all that are there. Raises `ToolError`."""
     found = []
     for name in dict.fromkeys(call.args.get("after") or ()):
         task = there.get(name)

@@ -1,8 +1,6 @@
 """spawn_worker: one more worker, as far as the limits allow."""
 
-from typing import Any, Final
-
-from sqlalchemy import func, select
+from typing import Any
 
 from perles.agents.builtin.words import NEVER
 from perles.domain.errors import PerlesError, ToolError
@@ -11,18 +9,12 @@ from perles.domain.states import AGENT
 from perles.engine.commands.base import ToolCall
 from perles.engine.resources import leases, worker_slots
 from perles.engine.resources.scheduler import ResourceScheduler
+from perles.engine.team.names import next_name
 from perles.engine.team.spawn import add_agent
 from perles.store import statements
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
-from perles.store.sql import WORKFLOW_ID, Sql
 from perles.store.transition import fire
-
-COUNT_WORKERS_EVER: Final = Sql(
-    select(func.count())
-    .select_from(Agent)
-    .where(Agent.workflow_id == WORKFLOW_ID, Agent.role == "worker")
-)
 
 
 def handle(call: ToolCall) -> dict[str, Any]:
@@ -42,13 +34,12 @@ def handle(call: ToolCall) -> dict[str, Any]:
         )
     policy = call.context.config.resource_policy
     ResourceScheduler(call.context).need_worker_slot(tx, workflow, live)
-    number = tx.value(COUNT_WORKERS_EVER, workflow_id=workflow.id) + 1
     session = call.context.paths.found(workflow.session_dir or "")
     agent_type = call.args.get("agent_type") or ""
     worker = add_agent(
         tx,
         workflow,
-        f"worker-{number}",
+        next_name(tx, workflow.id, "worker"),
         "worker",
         session,
         agent_type,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -317,3 +318,33 @@ def test_a_loop_that_gemini_stops_at_is_no_success() -> None:
     outcome = parser.outcome(0, "")
 
     assert (outcome.succeeded, outcome.error) == (False, said)
+
+
+GEMINI_FAILED = (
+    "MCP tool 'report_implementation_complete' reported tool error for function call: %s with "
+    'response: [{"functionResponse":{"name":"report_implementation_complete","response":'
+    '{"error":%s}}}]'
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        ({"message": "fetch failed", "isError": True}, "failed: fetch failed"),
+        (
+            {"content": [{"type": "text", "text": "cannot report: no task"}], "isError": True},
+            "failed: cannot report: no task",
+        ),
+    ],
+)
+def test_a_call_of_gemini_that_failed_tells_why_and_not_what_it_asked(
+    error: dict[str, Any], shown: str
+) -> None:
+    """As 0.61.0 prints it: the arguments, which may be long and say anything, stand first."""
+    asked = {"summary": "not connected, says the summary. " * 100}
+    message = GEMINI_FAILED % (json.dumps({"args": asked}), json.dumps(error))
+    line = {"type": "tool_result", "tool_id": "one", "status": "error"}
+
+    (event,) = GeminiParser().feed(json.dumps({**line, "error": {"message": message}}))
+
+    assert event.text == shown

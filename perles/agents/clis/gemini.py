@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from perles.agents.clis.base import SERVER, TOOL_SECONDS, CliProvider, as_json, bearer, with_system
 from perles.agents.clis.gemini_usage import GeminiLog
 from perles.agents.clis.json_lines import (
@@ -20,6 +22,8 @@ from perles.domain.errors import UsageError
 
 MAX_TOOLS: Final = 1000
 MAX_PIECE: Final = 64 * 1024
+_ANSWERED: Final = " with response: "
+"""What stands before the answer to a call of a tool that failed."""
 
 
 class GeminiProvider(CliProvider):
@@ -93,6 +97,19 @@ def _has_key_and_address(environ: Mapping[str, str]) -> bool:
     return "GOOGLE_GEMINI_BASE_URL" in environ and "GEMINI_API_KEY" in environ
 
 
+def _reason(message: Any) -> Any:
+    """Why a call failed. What it prints repeats the call's arguments first: those tell nothing."""
+    _, told, response = text(message).partition(_ANSWERED)
+    if not told:
+        return message
+    try:
+        (part, *_) = msgspec.json.decode(response)
+    except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
+        return response
+    error = get(part, "functionResponse", "response", "error")
+    return get(error, "message") or get(error, "content") or error or response
+
+
 class GeminiParser(JsonLineParser):
     """Its texts come in pieces."""
 
@@ -114,7 +131,7 @@ class GeminiParser(JsonLineParser):
         if kind == "tool_result":
             name = self._tools.pop(text(line.get("tool_id"), 200), "tool")
             failed = line.get("status") in ("error", "failed")
-            answer = get(line, "error", "message") if failed else None
+            answer = _reason(get(line, "error", "message")) if failed else None
             return [tool_ended(name, answer or line.get("output"), failed=failed)]
         if kind == "error":
             said = text(line.get("message"), 2000) or text(get(line, "error", "message"), 2000)

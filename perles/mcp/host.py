@@ -1,5 +1,6 @@
 """What the tools need of whoever hosts them. The engine implements it; tests can too."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -35,6 +36,10 @@ class ToolHost(Protocol):
         A request with a `key` that this agent used before gets the answer of then.
         Raises `PerlesError` when it is rejected or fails; the text is for the agent.
         """
+        ...
+
+    def seen(self, caller: Caller, post_ids: Sequence[int]) -> None:
+        """This agent was shown these posts: it need not be told of them."""
         ...
 
     def rejected(self, workflow_id: str, status: int, count: int, why: str) -> None:

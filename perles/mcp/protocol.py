@@ -110,7 +110,10 @@ class Protocol:
     ) -> Json:
         checked = tool.check(arguments)
         if tool.read is not None:
-            return tool.read(self._host.reader(), caller, checked)
+            found = tool.read(self._host.reader(), caller, checked)
+            if tool.shows is not None:
+                self._host.seen(caller, tool.shows(found))
+            return found
         given = {field: getattr(checked, field) for field in checked.__struct_fields__}
         return await self._host.command(caller, tool.name, given, key and key[:MAX_KEY])
 

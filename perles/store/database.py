@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -72,6 +72,14 @@ class Reader:
         """The first column of the first row, or None."""
         found = self.row(sql, **params)
         return None if found is None else found[0]
+
+    def execute(self, sql: str, params: Sequence[Any] = (), /) -> list[Any]:
+        """All rows of a statement that is plain text, as the modules of `store.reads` write it."""
+        try:
+            found: list[Any] = self._connection.execute(sql, params).fetchall()
+        except dbapi.Error as error:
+            raise self._told(error) from error
+        return found
 
     def pragma(self, name: str) -> Any:
         """The value of a PRAGMA, such as `data_version`: it changes when others commit."""

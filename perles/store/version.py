@@ -10,7 +10,7 @@ from perles.domain.errors import DatabaseError
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-HEAD: Final = "0018"
+HEAD: Final = "0019"
 """The newest revision in `migrations/`; a test holds it to that."""
 
 

@@ -9,7 +9,8 @@ from sqlalchemy import bindparam, select
 from perles.config.home import Paths
 from perles.domain.states import LIVE_TURNS, PHASE
 from perles.executor.local.output import tail_of
-from perles.fabric import messages
+from perles.fabric import messages, posts
+from perles.fabric.posts import Author
 from perles.store.database import Reader, Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent, Turn
@@ -83,6 +84,8 @@ def record(
     how = "" if exit_code is None else f" (exit {exit_code})"
     body = f"{agent.name} reports on task {task.key}{how}: {summary}"
     messages.tell_coordinator(tx, agent.workflow_id, sender=agent.name, kind="worker", body=body)
+    kind = "completion" if exit_code in (None, 0) else "error"
+    posts.in_task_thread(tx, task, Author.of(agent), f"reported{how}: {summary}", kind)
     return task
 
 

@@ -31,14 +31,14 @@ class ReplacedError(OSError):
         super().__init__(errno.EINVAL, f"it was replaced: {what} stands there", str(path))
 
 
-def open_to_read(path: str | Path, *, foreign: bool = False) -> int:
+def open_to_read(path: str | Path, *, foreign: bool = False, below: int | None = None) -> int:
     """A descriptor of a regular file. Raises `ReplacedError`, and `OSError` where there is none.
 
     A `foreign` one is a person's own, a configuration in the work dir: it may be a link, and
-    belong to anybody.
+    belong to anybody. A relative path begins in the folder whose descriptor is `below`.
     """
     try:
-        fd = os.open(path, _READ if foreign else _READ | os.O_NOFOLLOW)
+        fd = os.open(path, _READ if foreign else _READ | os.O_NOFOLLOW, dir_fd=below)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENXIO):
             kind = "a link" if error.errno == errno.ELOOP else "a socket"
@@ -49,6 +49,22 @@ def open_to_read(path: str | Path, *, foreign: bool = False) -> int:
         return fd
     os.close(fd)
     raise ReplacedError(path, what)
+
+
+def open_below(folder: Path, relative: Path) -> int:
+    """A descriptor of a regular file below a folder, to which no link leads from there on.
+
+    Raises as `open_to_read`, and `OSError` where a link stands in the place of a folder.
+    """
+    at = os.open(folder, _FOLDER & ~os.O_NOFOLLOW)
+    try:
+        for name in relative.parts[:-1]:
+            below = os.open(name, _FOLDER, dir_fd=at)
+            os.close(at)
+            at = below
+        return open_to_read(relative.name, below=at)
+    finally:
+        os.close(at)
 
 
 @contextmanager

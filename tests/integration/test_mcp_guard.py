@@ -14,6 +14,7 @@ import pytest
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from perles.mcp.tools import TOOLS_BY_ROLE
 from tests.integration.cli import Home
 
 
@@ -209,7 +210,8 @@ def test_any_mcp_client_can_list_the_tools_of_its_role(shared: Running) -> None:
         for name, token in shared.tokens.items()
     }
 
-    assert by_role["worker-1"] == {"signal_ready", "report_implementation_complete"}
+    assert by_role["worker-1"] == set(TOOLS_BY_ROLE["worker"])
+    assert {"signal_ready", "report_implementation_complete", "fabric_send"} <= by_role["worker-1"]
     assert {"list_tasks", "spawn_worker", "assign_task"} <= by_role["coordinator"]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from perles.domain.errors import NotFoundError, ToolError
+from perles.engine.commands.outside import NOTHING, Outside
 from perles.engine.context import Context
 from perles.engine.services import Services
 from perles.store import statements
@@ -13,13 +14,12 @@ from perles.store.schema.agents import Agent
 from perles.store.schema.engine import Command
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
-from perles.tasks.reports import Printed
 
 
 class ToolCall(NamedTuple):
     """An agent's tool call inside its transaction. `args` passed the tool's schema.
 
-    `printed` is what the agent's turn printed, for a report.
+    `outside` is what was looked up for it before: no transaction opens a file.
     """
 
     tx: Tx
@@ -27,7 +27,7 @@ class ToolCall(NamedTuple):
     workflow: Workflow
     agent: Agent
     args: dict[str, Any]
-    printed: Printed | None = None
+    outside: Outside = NOTHING
 
     def task(self) -> Task:
         """The task that the argument `task_id` names. Raises `ToolError`."""

@@ -24,8 +24,10 @@ from perles.domain.errors import (
 )
 from perles.domain.states import COMMAND, CommandTrigger
 from perles.engine import crash_points
+from perles.engine.commands import outside
 from perles.engine.commands.base import ToolCall, origin_of
 from perles.engine.commands.call_allowances import MAX_REFUSED, CallAllowances, shortened
+from perles.engine.commands.outside import Outside
 from perles.engine.commands.registry import ACTIONS, TOOLS
 from perles.engine.context import Context, log
 from perles.engine.resources.worker_slots import ask_for_worker
@@ -39,9 +41,7 @@ from perles.store.schema.engine import Command
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
 from perles.store.transition import fire
-from perles.tasks.reports import Printed, printed_by
 
-REPORT: Final = "report_implementation_complete"
 _Settle = Callable[[Tx], None]
 _CLOSING: Final = frozenset(kind for kind, one in commands.COMMANDS.items() if one.ends)
 
@@ -175,12 +175,10 @@ class Commands:
                 raise ToolError(allowance.refusal(kind))
             if caller.workflow_id in context.closing:
                 raise ToolError("cannot do this any more: the workflow is ending; end your turn")
-            printed = None
-            if kind == REPORT and args.get("exit_code") is not None:
-                printed = printed_by(context.reader, context.paths, caller.agent_id)
             try:
+                found = await outside.look(context, caller, kind, args)
                 result = await context.writer.write(
-                    lambda tx: _call(tx, context, caller, kind, args, key, printed)
+                    lambda tx: _call(tx, context, caller, kind, args, key, found)
                 )
             except DatabaseError:
                 raise
@@ -233,7 +231,7 @@ def _call(
     kind: str,
     args: dict[str, Any],
     key: str | None,
-    printed: Printed | None,
+    found: Outside,
 ) -> dict[str, Any]:
     workflow = tx.need(Workflow, caller.workflow_id)
     agent = tx.need(Agent, caller.agent_id)
@@ -244,7 +242,7 @@ def _call(
     args = tx.secrets.mask(tx, caller.workflow_id, args)
     command_id = _record(tx, caller, kind, args, key)
     fire(tx, COMMAND, command_id, "run", changes={"started_at": tx.now})
-    result = TOOLS[kind](ToolCall(tx, context, workflow, agent, args, printed))
+    result = TOOLS[kind](ToolCall(tx, context, workflow, agent, args, found))
     changes = {"finished_at": tx.now, "result": journal.encode(result)}
     fire(tx, COMMAND, command_id, "succeed", changes=changes, payload={"kind": kind})
     crash_points.at("tool.before-commit")

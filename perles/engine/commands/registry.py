@@ -20,6 +20,11 @@ from perles.engine.commands.base import Action, Tool
 from perles.engine.commands.tools import (
     assign_task,
     create_task,
+    fabric_ack,
+    fabric_attach,
+    fabric_reply,
+    fabric_send,
+    fabric_subscribe,
     mark_task,
     notify_user,
     reopen_task,
@@ -68,4 +73,10 @@ TOOLS: Final[dict[str, Tool]] = {
     "signal_workflow_complete": signal_complete.handle,
     "signal_ready": signal_ready.handle,
     "report_implementation_complete": report.handle,
+    "fabric_send": fabric_send.handle,
+    "fabric_reply": fabric_reply.handle,
+    "fabric_ack": fabric_ack.handle,
+    "fabric_subscribe": fabric_subscribe.subscribe,
+    "fabric_unsubscribe": fabric_subscribe.unsubscribe,
+    "fabric_attach": fabric_attach.handle,
 }

@@ -1,15 +1,18 @@
 """The engine as the MCP tools see it."""
 
 import time
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import bindparam, select
 
 from perles.engine.commands.queue import Commands
 from perles.engine.context import Context
+from perles.fabric import inbox
 from perles.mcp.host import Caller
 from perles.store.database import Reader, Tx
 from perles.store.events import journal
+from perles.store.reads import fabric as reads
 from perles.store.schema.agents import Agent
 from perles.store.sql import Sql
 from perles.workspace.session import token_hash
@@ -49,6 +52,12 @@ class EngineToolHost:
     ) -> dict[str, Any]:
         """Carry out a command for this agent; raises `PerlesError` with a text for it."""
         return await self._commands.call(caller, kind, args, key)
+
+    def seen(self, caller: Caller, post_ids: Sequence[int]) -> None:
+        """This agent was shown these posts: where it was to be told of some, it is not any more."""
+        fresh = reads.untold(self._context.reader, caller.agent_id, post_ids)
+        if fresh:
+            self._context.writer.post(lambda tx: inbox.seen(tx, caller.agent_id, fresh))
 
     def rejected(self, workflow_id: str, status: int, count: int, why: str) -> None:
         """Record refused requests; a flood becomes one event a second, with a count."""

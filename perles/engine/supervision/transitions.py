@@ -21,7 +21,7 @@ from perles.engine.resources import leases, worker_slots
 from perles.engine.resources.scheduler import ResourceScheduler
 from perles.engine.team.spawn import add_agent
 from perles.engine.turns import queue
-from perles.fabric import messages
+from perles.fabric import channels, messages
 from perles.store import statements
 from perles.store.database import Tx
 from perles.store.events import journal
@@ -70,6 +70,7 @@ def started(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
         },
         payload={"port": port},
     )
+    channels.ensure(tx, workflow.id)
     questions.ask_people(tx, workflow.id)
     body = f"start: work off the tasks of {workflow.name}"
     if workflow.goal:
@@ -99,6 +100,7 @@ def resumed(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
     for agent in sorted(agents, key=lambda agent: agent.role == "coordinator"):
         if agent.status == "paused":
             fire(tx, AGENT, agent.id, "resume")
+    channels.ensure(tx, workflow.id)
     messages.tell_coordinator(
         tx,
         workflow.id,

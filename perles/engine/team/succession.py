@@ -16,7 +16,7 @@ from perles.domain.states import AGENT, PHASE, PhaseTrigger
 from perles.engine.resources import ai_calls, leases
 from perles.engine.team.names import next_name
 from perles.engine.team.spawn import add_agent
-from perles.fabric import messages
+from perles.fabric import inbox, messages, posts
 from perles.store import statements
 from perles.store.database import Tx
 from perles.store.events import journal
@@ -59,6 +59,7 @@ def put_fresh(tx: Tx, context: Context, agent_id: int, *, why: str, name: str = 
     phase, task_id = old.phase, old.task_id
     retire(tx, old, why)
     fresh = _spawn(tx, context, workflow, old, name or next_name(tx, workflow.id, old.role))
+    inbox.hand_over(tx, old, fresh)
     body = handover(tx, old, why, last_words=words)
     messages.post(tx, fresh, sender="perles", kind="system", body=body)
     for message in waiting:
@@ -141,6 +142,8 @@ def _take_over_task(
         agent_id=fresh.id,
         task_id=task.id,
     )
+    text = f"{fresh.name} goes on in the place of {old.name}"
+    posts.in_task_thread(tx, tx.need(Task, task.id), posts.PERLES, text)
     brief = task_brief(tx, task, attempt=task.attempt)
     workflow = tx.need(Workflow, task.workflow_id)
     body = context.provider(fresh.provider, fresh.role, workflow).task_message(brief)

@@ -29,12 +29,16 @@ class NoArguments(Arguments):
 
 @dataclass(frozen=True)
 class Tool:
-    """One tool. `read` answers from the database at once; without it a command is carried out."""
+    """One tool. `read` answers from the database at once; without it a command is carried out.
+
+    `shows` tells the ids of the posts in an answer of `read`.
+    """
 
     name: str
     description: str
     arguments: type[Arguments] = NoArguments
     read: Read | None = None
+    shows: Callable[[dict[str, Any]], list[int]] | None = None
 
     @cached_property
     def schema(self) -> dict[str, Any]:

@@ -47,6 +47,8 @@ class Agent(Dated, Base):
     holds: Mapped[int] = mapped_column(server_default="0")
     silences: Mapped[int] = mapped_column(server_default="0")
     """Turns in a row that ended in words, where a tool call was due."""
+    successor_id: Mapped[int | None]
+    """The agent that took its place, by its id."""
 
 
 class Turn(Dated, Base):

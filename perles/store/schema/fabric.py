@@ -1,6 +1,6 @@
 """Channels, and what is posted in them."""
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from perles.store.schema.base import IDS_ONCE, Base, Dated, Key, one_of
@@ -14,6 +14,8 @@ class Channel(Dated, Base):
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     workflow_id: Mapped[str] = mapped_column(ForeignKey("workflows.id", ondelete="CASCADE"))
     slug: Mapped[str]
+    threads: Mapped[int] = mapped_column(server_default="0")
+    """How many posts there are in it that are no replies."""
 
 
 class Post(Dated, Base):
@@ -24,6 +26,7 @@ class Post(Dated, Base):
         one_of("kind", ("info", "request", "response", "completion", "error")),
         Index(None, "channel_id"),
         Index(None, "parent_id"),
+        Index("ix_posts_threads", "channel_id", sqlite_where=text("parent_id IS NULL")),
         IDS_ONCE,
     )
     id: Mapped[int] = mapped_column(Key, primary_key=True)
@@ -32,6 +35,7 @@ class Post(Dated, Base):
     author: Mapped[str]
     kind: Mapped[str] = mapped_column(server_default="info")
     body: Mapped[str]
+    replies: Mapped[int] = mapped_column(server_default="0")
 
 
 class PostMention(Dated, Base):
@@ -58,6 +62,46 @@ class Subscription(Dated, Base):
         ForeignKey("channels.id", ondelete="CASCADE"), primary_key=True
     )
     mode: Mapped[str]
+
+
+class ThreadMember(Dated, Base):
+    """An agent that wrote in a thread, was named in it, or works on its task."""
+
+    __tablename__ = "thread_members"
+    post_id: Mapped[int] = mapped_column(
+        ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True
+    )
+    agent_id: Mapped[int] = mapped_column(
+        ForeignKey("agents.id", ondelete="CASCADE"), primary_key=True
+    )
+
+
+class InboxItem(Dated, Base):
+    """A post that concerns an agent and waits for its ack."""
+
+    __tablename__ = "inbox_items"
+    __table_args__ = (
+        Index("ix_inbox_items_untold", "agent_id", sqlite_where=text("told_at IS NULL")),
+        Index(None, "post_id"),
+    )
+    agent_id: Mapped[int] = mapped_column(
+        ForeignKey("agents.id", ondelete="CASCADE"), primary_key=True
+    )
+    post_id: Mapped[int] = mapped_column(
+        ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True
+    )
+    told_at: Mapped[str | None]
+    """When the agent was told of it, or saw it by itself."""
+
+
+class ChannelRead(Dated, Base):
+    """Up to which post the person has read a channel."""
+
+    __tablename__ = "channel_reads"
+    channel_id: Mapped[int] = mapped_column(
+        ForeignKey("channels.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    last_post_id: Mapped[int]
 
 
 class Ack(Dated, Base):

@@ -6,7 +6,8 @@ from perles.domain.errors import ToolError
 from perles.domain.provider_choice import label, split_choice, worker_for
 from perles.domain.states import PHASE, TASK
 from perles.engine.commands.base import ToolCall
-from perles.fabric import messages
+from perles.fabric import messages, posts
+from perles.fabric.posts import Author
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.transition import fire
@@ -58,7 +59,23 @@ def handle(call: ToolCall) -> dict[str, Any]:
     body = call.context.provider(worker.provider, worker.role, call.workflow).task_message(brief)
     sender = call.agent.name
     messages.post(tx, worker, sender=sender, kind="coordinator", body=body, task_id=task.id)
-    return {"status": "assigned", "task_id": task.key, "worker_id": worker.name}
+    thread = _post(call, task, worker)
+    return {
+        "status": "assigned",
+        "task_id": task.key,
+        "worker_id": worker.name,
+        "thread_id": thread,
+    }
+
+
+def _post(call: ToolCall, task: Task, worker: Agent) -> int:
+    """Tell of it in the task's thread in #tasks; the id of the thread."""
+    attempt = f", attempt {task.attempt + 1}" if task.attempt else ""
+    text = f"{task.key}: {task.title}\nassigned to {worker.name}{attempt}"
+    if call.args.get("summary"):
+        text = f"{text}\n\n{call.args['summary']}"
+    current = call.tx.need(Task, task.id)
+    return posts.in_task_thread(call.tx, current, Author.of(call.agent), text, "request").thread
 
 
 def _taken_back(call: ToolCall, task: Task) -> Task:

@@ -17,7 +17,7 @@ def handle(call: ToolCall) -> dict[str, Any]:
     exit_code = call.args.get("exit_code")
     turn = tx.first(Turn, reports.OPEN_TURN_OF, agent_id=agent.id)
     # What the task printed stands in its file: no agent can tell us otherwise.
-    printed = None if exit_code is None else call.printed
+    printed = None if exit_code is None else call.outside.printed
     task = reports.record(tx, agent, call.args["summary"], exit_code, printed)
     if turn is not None:
         # Whatever becomes of the process now, nobody is to be asked for this again.

@@ -3,8 +3,11 @@
 from typing import Any
 
 from perles.engine.commands.base import ToolCall
-from perles.fabric import messages
+from perles.fabric import messages, posts
+from perles.fabric.posts import Author
+from perles.store import statements
 from perles.store.events import journal
+from perles.store.schema.agents import Agent
 
 
 def handle(call: ToolCall) -> dict[str, Any]:
@@ -16,4 +19,7 @@ def handle(call: ToolCall) -> dict[str, Any]:
         messages.tell_coordinator(
             tx, agent.workflow_id, sender=agent.name, kind="worker", body=body
         )
+        lead = tx.first(Agent, statements.COORDINATOR_OF, workflow_id=agent.workflow_id)
+        told = () if lead is None else (lead.id,)
+        posts.post(tx, agent.workflow_id, "system", Author.of(agent), body, told=told)
     return {"status": "acknowledged", "worker_id": agent.name}

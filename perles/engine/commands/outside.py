@@ -1,0 +1,45 @@
+"""What a tool call needs to know of files: looked up before its transaction, which waits for none.
+
+What an agent can reach may be slow, gone or a trap: it is opened here, in a thread of its own.
+"""
+
+import asyncio
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from perles.engine.context import Context
+from perles.fabric import artifacts
+from perles.mcp.host import Caller
+from perles.store.schema.workflows import Workflow
+from perles.tasks.reports import Printed, printed_by
+
+REPORT: Final = "report_implementation_complete"
+ATTACH: Final = "fabric_attach"
+
+
+class Outside(NamedTuple):
+    """`printed` is what the agent's turn printed, for a report; `file` the one to attach."""
+
+    printed: Printed | None = None
+    file: artifacts.File | None = None
+
+
+NOTHING: Final = Outside()
+
+
+async def look(context: Context, caller: Caller, kind: str, args: dict[str, Any]) -> Outside:
+    """What there is for this call. Raises `ToolError` where it cannot be done because of it."""
+    if kind == REPORT and args.get("exit_code") is not None:
+        return Outside(printed=printed_by(context.reader, context.paths, caller.agent_id))
+    if kind == ATTACH:
+        folders = _folders(context, context.reader.need(Workflow, caller.workflow_id))
+        return Outside(file=await asyncio.to_thread(artifacts.look, args["path"], folders))
+    return NOTHING
+
+
+def _folders(context: Context, workflow: Workflow) -> list[Path]:
+    """Where a workflow's files may lie, as it knows the folders and as they really are."""
+    given = [Path(workflow.work_dir)]
+    if workflow.session_dir is not None:
+        given.append(context.paths.found(workflow.session_dir))
+    return list(dict.fromkeys([*given, *(folder.resolve() for folder in given)]))

@@ -9,6 +9,7 @@ from perles.access import origin
 from perles.access.origin import Origin
 from perles.domain.errors import DatabaseError, PersonNeededError
 from perles.store.reads.connection import reading
+from perles.store.sqlite.backend import field
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 MAX_TOLD: Final = 5
 """Refusals that are told for one turn: a loop of them must not fill the inbox."""
 _TOLD: Final = (
-    "SELECT count(*) FROM events WHERE workflow_id = ? AND type = 'security.rejected' "
-    "AND json_extract(payload, '$.by.turn') IS ?"
+    "SELECT count(*) FROM events WHERE workflow_id = ? AND type = 'security.rejected' "  # noqa: S608 - constants
+    f"AND {field('payload', 'by.turn')} IS ?"
 )
 
 Write = Callable[[Callable[["Tx"], None]], Any]

@@ -34,12 +34,12 @@ def rank(since: float, priority: int) -> float:
     return since - priority * AGEING
 
 
-def rank_sql(since: str) -> str:
-    """`rank` in days, as SQL over the column `since` and `priority`.
+def rank_sql(days: str) -> str:
+    """`rank` as SQL over the column `priority` and an expression for `since` in days.
 
     Written as the generated column of the database has it, so that its index serves.
     """
-    return f"julianday({since}) - priority * {AGEING / 60} / 1440"
+    return f"{days} - priority * {AGEING / 60} / 1440"
 
 
 def choose(waiting: Sequence[Waiting], held: Mapping[str, int], limit: int) -> list[Waiting]:

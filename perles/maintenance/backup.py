@@ -2,8 +2,6 @@
 
 import os
 import stat
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -12,11 +10,9 @@ from perles.config.home import Paths
 from perles.domain.clock import Clock, SystemClock
 from perles.domain.errors import DatabaseError
 from perles.domain.text import clean, cut
-from perles.store.sqlite.driver import dbapi, open_readonly
+from perles.store.sqlite.copying import copy, is_ours
 from perles.store.sqlite.errors import database_errors
 
-PATIENCE: Final = 30.0
-"""Seconds in a row that the copy may find one of the two files locked."""
 _STAMP: Final = "%Y%m%dT%H%M%S%fZ"
 
 
@@ -28,7 +24,7 @@ def backup(source: Path, target: Path) -> None:
         os.close(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         try:
             with database_errors(target):
-                _copy(source, half)
+                copy(source, half)
             half.replace(target)
         finally:
             half.unlink(missing_ok=True)
@@ -91,45 +87,4 @@ def _is_backup(target: Path) -> bool:
     """Whether a regular file holds a database of ours; a pipe is not even opened."""
     if not stat.S_ISREG(os.lstat(target).st_mode):
         return False
-    try:
-        connection = open_readonly(str(target))
-    except dbapi.Error:
-        return False
-    try:
-        query = "SELECT count(*) FROM sqlite_master WHERE name IN ('workflows', 'events', 'leases')"
-        return bool(connection.execute(query).fetchone()[0] == 3)
-    except dbapi.Error:
-        return False
-    finally:
-        connection.close()
-
-
-def _copy(source: Path, half: Path) -> None:
-    reading, writing = dbapi.connect(str(source)), dbapi.connect(str(half))
-    try:
-        reading.backup(writing, progress=_patient(source, time.monotonic), sleep=0.1)
-        writing.execute("PRAGMA journal_mode=DELETE")
-        found = writing.execute("PRAGMA integrity_check").fetchone()[0]
-        if found != "ok":
-            raise DatabaseError(f"cannot keep this backup: {found}; perles maintenance check")
-    finally:
-        writing.close()
-        reading.close()
-
-
-def _patient(source: Path, now: Callable[[], float]) -> Callable[[int, int, int], None]:
-    """The driver asks again for ever while a file is locked: this ends it after a time."""
-    since: list[float] = []
-
-    def look(status: int, _remaining: int, _total: int) -> None:
-        if status not in (dbapi.SQLITE_BUSY, dbapi.SQLITE_LOCKED):
-            since.clear()
-        elif not since:
-            since.append(now())
-        elif now() - since[0] > PATIENCE:
-            raise DatabaseError(
-                f"cannot read database {source}: another process holds it for {PATIENCE:.0f} s; "
-                "try again, or find it: perles engine status"
-            )
-
-    return look
+    return is_ours(target)

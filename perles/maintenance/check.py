@@ -18,6 +18,7 @@ from perles.store.reads.consistency import (
     turn_files,
     workflow_states,
 )
+from perles.store.sqlite.backend import damages
 from perles.store.sqlite.engine_lock import EngineLock
 
 if TYPE_CHECKING:
@@ -53,8 +54,7 @@ def _look(paths: Paths) -> list[str]:
 
 
 def _damage(connection: "Connection") -> list[str]:
-    rows = connection.execute("PRAGMA quick_check(5)").fetchall()
-    return [f"damaged database: {row[0]}" for row in rows if row[0] != "ok"]
+    return [f"damaged database: {found}" for found in damages(connection, 5)]
 
 
 def _orphans(connection: "Connection") -> list[str]:

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from perles.store.database import ask_often, begin, roll_back
-from perles.store.sqlite.driver import BUSY_TIMEOUT, dbapi
+from perles.store.sqlite.backend import take_over_log
 from perles.store.sqlite.errors import database_errors
+from perles.store.sqlite.transactions import ask_often, begin, connect, roll_back
 
 ENDED: Final = (
     "state IN ('completed', 'failed', 'stopped') AND NOT EXISTS (SELECT 1 FROM commands c "
@@ -73,7 +73,7 @@ class Remover:
         """A transaction goes on for `seconds`, with `piece` rows a statement."""
         self._path = path
         self._piece, self._seconds = piece, seconds
-        self._connection = dbapi.connect(str(path), timeout=BUSY_TIMEOUT, isolation_level=None)
+        self._connection = connect(path)
         ask_often(self._connection)
 
     def close(self) -> None:
@@ -114,7 +114,7 @@ class Remover:
             raise
         took = time.monotonic() - begun
         # Else the next writer would have to move our pages from the log to the database.
-        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        take_over_log(connection)
         time.sleep(max(_LEAST_IDLE, _IDLE * took))
         return done
 

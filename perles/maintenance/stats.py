@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from perles.config.home import Paths
 from perles.maintenance.backup import backups
 from perles.store.reads.connection import reading
+from perles.store.sqlite import backend
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -44,19 +45,13 @@ def _nothing() -> dict[str, Any]:
 
 
 def _inside(connection: "Connection") -> dict[str, Any]:
-    pages, size = (
-        connection.execute(f"PRAGMA {name}").fetchone()[0]
-        for name in ("freelist_count", "page_size")
-    )
-    query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-    tables = sorted(str(row[0]) for row in connection.execute(query))
     states = connection.execute("SELECT state, count(*) FROM workflows GROUP BY state")
     oldest = connection.execute("SELECT min(created_at), min(ended_at) FROM workflows").fetchone()
     return {
-        "free_bytes": pages * size,
+        "free_bytes": backend.free_bytes(connection),
         "rows": {
             table: connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0]  # noqa: S608
-            for table in tables
+            for table in backend.tables(connection)
         },
         "workflows": {row[0]: row[1] for row in states},
         "oldest": oldest[0],

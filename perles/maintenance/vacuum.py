@@ -1,18 +1,14 @@
 """Give the space of removed rows back to the disk."""
 
+from contextlib import closing
 from pathlib import Path
 
-from perles.store.sqlite.driver import BUSY_TIMEOUT, dbapi
+from perles.store.sqlite import backend
 from perles.store.sqlite.errors import database_errors
+from perles.store.sqlite.transactions import connect
 
 
 def vacuum(database: Path) -> None:
     """Rewrite the database file without free pages; writers wait. Raises `DatabaseError`."""
-    with database_errors(database):
-        connection = dbapi.connect(str(database), timeout=BUSY_TIMEOUT, isolation_level=None)
-        try:
-            connection.execute("VACUUM")
-            # What was written anew stands in the log: the file shrinks when the log is taken over.
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        finally:
-            connection.close()
+    with database_errors(database), closing(connect(database)) as connection:
+        backend.vacuum(connection)

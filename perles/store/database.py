@@ -5,9 +5,7 @@ busy timeout, and BEGIN IMMEDIATE for each transaction, so that a read inside it
 is never stale when the write comes.
 """
 
-import logging
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,18 +21,15 @@ from perles.domain.states import ALL_RULES
 from perles.store.schema.base import Base
 from perles.store.secrets import Secrets
 from perles.store.sql import Sql, by_id, insert_of, names, plain, update_of
+from perles.store.sqlite import backend
 from perles.store.sqlite.driver import BUSY_TIMEOUT, dbapi
-from perles.store.sqlite.errors import database_error, is_locked, is_unusable
+from perles.store.sqlite.errors import database_error, is_unusable
+from perles.store.sqlite.transactions import ask_often, begin, roll_back
 from perles.store.sqlite.watch import Watch
-
-log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Base)
 
-_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY")
-_ASK_MS = 4
-"""What SQLite sleeps before it says that the database is locked: 1, 2 and 1 ms."""
 _MACHINE_COLUMNS = frozenset({"state", "status", "phase"})
 _HELD_BY_MACHINES = frozenset(
     {"workflows", "agents", "turns", "tasks", "commands"},
@@ -81,10 +76,10 @@ class Reader:
             raise self._told(error) from error
         return found
 
-    def pragma(self, name: str) -> Any:
-        """The value of a PRAGMA, such as `data_version`: it changes when others commit."""
+    def take_over_log(self) -> None:
+        """Move what is committed from the write-ahead log to the database."""
         try:
-            return self._connection.execute(f"PRAGMA {name}").fetchone()[0]
+            backend.take_over_log(self._connection)
         except dbapi.Error as error:
             raise self._told(error) from error
 
@@ -275,36 +270,6 @@ class Database:
         self.engine.dispose()
 
 
-def ask_often(connection: Any) -> None:
-    """Have `begin` on this connection ask for the lock every millisecond or two.
-
-    SQLite's own waiting sleeps longer and longer, up to 0.1 s at a time: beside a busy
-    writer it misses one gap after the other.
-    """
-    connection.execute(f"PRAGMA busy_timeout={_ASK_MS}")
-
-
-def begin(connection: Any, path: Path, patience: float = BUSY_TIMEOUT) -> None:
-    """BEGIN IMMEDIATE, asking again for `patience` seconds while another process writes."""
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            return
-        except dbapi.OperationalError as error:
-            if not is_locked(error) or time.monotonic() >= deadline:
-                raise database_error(path, error) from error
-
-
-def roll_back(connection: Any) -> None:
-    """End a failed transaction without hiding why it failed."""
-    if connection.in_transaction:
-        try:
-            connection.execute("ROLLBACK")
-        except dbapi.Error as error:
-            log.error("a transaction could not be rolled back: %s", error)
-
-
 def _engine(path: Path) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(path)),  # not read as text: a name may hold ? % #
@@ -316,11 +281,10 @@ def _engine(path: Path) -> Engine:
     def _connected(connection: Any, _record: object) -> None:
         connection.isolation_level = None
         connection.row_factory = dbapi.Row
-        for pragma in _PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}")
+        backend.prepare(connection)
 
     @event.listens_for(engine, "begin")
     def _begun(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql(backend.BEGIN)
 
     return engine

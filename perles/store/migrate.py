@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perles.domain.errors import DatabaseError, EngineRunsError
+from perles.store.sqlite import backend, copying
 from perles.store.sqlite.driver import dbapi, open_readonly
 from perles.store.sqlite.engine_lock import EngineLock
 from perles.store.sqlite.errors import database_errors
@@ -92,8 +93,7 @@ def _upgrade(path: Path) -> None:
         engine = _migration_engine(path)
         try:
             with engine.connect() as connection:
-                connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                connection.exec_driver_sql(backend.BEGIN)
                 config = alembic_config()
                 config.attributes["connection"] = connection
                 try:
@@ -103,11 +103,11 @@ def _upgrade(path: Path) -> None:
                         f"cannot upgrade database {path}: its schema {version} is unknown to this "
                         "perles; restore a backup, or move the file away"
                     ) from error
-                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+                broken = backend.lost_parents(connection.connection.driver_connection)
                 if broken:
                     connection.exec_driver_sql("ROLLBACK")
                     raise DatabaseError(
-                        f"cannot upgrade database {path}: {len(broken)} rows lost their parent; "
+                        f"cannot upgrade database {path}: {broken} rows lost their parent; "
                         "nothing was changed"
                     )
                 connection.exec_driver_sql("COMMIT")
@@ -119,13 +119,7 @@ def _upgrade(path: Path) -> None:
 def backup(source: Path, target: Path) -> None:
     """Copy a database, live or not, to `target` in one consistent piece."""
     with database_errors(target):
-        reading = dbapi.connect(str(source))
-        writing = dbapi.connect(str(target))
-        try:
-            reading.backup(writing)
-        finally:
-            writing.close()
-            reading.close()
+        copying.copy_as_it_is(source, target)
     target.chmod(0o600)
 
 
@@ -147,7 +141,6 @@ def _migration_engine(path: Path) -> Any:
     @event.listens_for(engine, "connect")
     def _connected(connection: Any, _record: object) -> None:
         connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
+        backend.prepare_migration(connection)
 
     return engine

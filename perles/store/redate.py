@@ -19,8 +19,8 @@ from perles.store.schema.engine import Engine
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
+from perles.store.sqlite.backend import shifted
 
-_FORM: Final = "%Y-%m-%dT%H:%M:%fZ"
 _NOW: Final[BindParameter[str]] = bindparam("now_")
 
 
@@ -31,7 +31,7 @@ def _is_fresh(column: SQLColumnExpression[Any]) -> ColumnElement[bool]:
 
 def _moved(column: ColumnElement[Any]) -> ColumnElement[Any]:
     """The time in the new clock's terms, which is never to come."""
-    moved = func.coalesce(func.strftime(_FORM, column, bindparam("by")), column)
+    moved = func.coalesce(shifted(column, bindparam("by")), column)
     return case((_is_fresh(column), column), else_=func.min(moved, _NOW))
 
 
@@ -75,14 +75,14 @@ _HOLDS: Final = (
     Sql(
         update(Agent)
         .where(Agent.held_until > _NOW)
-        .values(held_until=func.strftime(_FORM, Agent.held_until, bindparam("by")))
+        .values(held_until=shifted(Agent.held_until, bindparam("by")))
     ),
     Sql(
         update(ProviderHold)
         .where(ProviderHold.until > _NOW)
         .values(
-            until=func.strftime(_FORM, ProviderHold.until, bindparam("by")),
-            probe_at=func.strftime(_FORM, ProviderHold.probe_at, bindparam("by")),
+            until=shifted(ProviderHold.until, bindparam("by")),
+            probe_at=shifted(ProviderHold.probe_at, bindparam("by")),
         )
     ),
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from perles.domain.errors import DatabaseError
+from perles.store.sqlite.backend import has_table
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -19,10 +20,7 @@ def schema_version(connection: Connection) -> str | None:
 
     Raises the driver's own error when the file is not a database.
     """
-    found = connection.execute(
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
-    ).fetchone()
-    if found is None:
+    if not has_table(connection, "alembic_version"):
         return None
     row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return None if row is None else str(row[0])

@@ -20,6 +20,7 @@ from perles.store.schema.engine import Command
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import RANK, Workflow
 from perles.store.sql import WORKFLOW_ID, Sql
+from perles.store.sqlite.backend import values_of
 
 # The line: pending workflows in their index, and the few that are paused and were told to go on.
 _rank: ColumnElement[float] = literal_column(RANK)
@@ -41,10 +42,9 @@ _asks_an_agent = (
     & Task.run.is_(None)
     & (Task.assignee.is_(None) | (Task.assignee != "human"))
 )
-_held = func.json_each(bindparam("held", "[]")).table_valued("value")
+_held = values_of(bindparam("held", "[]"))
 _may_run = (bindparam("held", "[]") == "[]") | (
-    Workflow.provider.not_in(select(_held.c.value))
-    & ~exists().where(_asks_an_agent, _worker_provider.in_(select(_held.c.value)))
+    Workflow.provider.not_in(_held) & ~exists().where(_asks_an_agent, _worker_provider.in_(_held))
 )
 # A workflow that asked just now is answered by its own command.
 _was_told = exists().where(

@@ -15,9 +15,10 @@ from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
 from perles.domain.errors import DatabaseError
-from perles.store.database import Database, Tx, ask_often, begin, roll_back
+from perles.store.database import Database, Tx
 from perles.store.sqlite.driver import dbapi
 from perles.store.sqlite.errors import database_error, is_unusable
+from perles.store.sqlite.transactions import ask_often, begin, roll_back
 
 T = TypeVar("T")
 

@@ -38,11 +38,12 @@ from perles.executor.local.identity import Identity
 from perles.executor.local.output import Batch
 from perles.fabric import messages
 from perles.store import statements
-from perles.store.database import Database, Reader, Tx, begin, roll_back
+from perles.store.database import Database, Reader, Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.engine import Command
 from perles.store.schema.workflows import Workflow
+from perles.store.sqlite.transactions import begin, roll_back
 from perles.workflows.settings import change
 from tests.integration.scripted_provider import ScriptedProvider
 

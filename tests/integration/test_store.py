@@ -21,6 +21,7 @@ from perles.store.events.reads import EventFilter, read_events
 from perles.store.events.tail import tail
 from perles.store.reads.connection import reading
 from perles.store.schema.workflows import Workflow
+from perles.store.sqlite import backend
 from perles.store.sqlite.driver import dbapi, dbapi_is_safe
 from perles.store.transition import fire
 from perles.store.writer import Writer
@@ -235,9 +236,8 @@ def test_a_follower_can_choose_a_workflow_and_types(database: Database) -> None:
 
 def test_every_writing_connection_is_durable_and_checks_keys(database: Database) -> None:
     with database.reader() as reader:
-        assert reader.pragma("journal_mode") == "wal"
-        assert reader.pragma("synchronous") == 2
-        assert reader.pragma("foreign_keys") == 1
+        rules = backend.rules(reader._connection)
+    assert (rules["journal_mode"], rules["synchronous"], rules["foreign_keys"]) == ("wal", 2, 1)
 
 
 def test_the_sqlite_of_this_process_is_free_of_the_wal_race_where_a_wheel_exists() -> None:

@@ -32,6 +32,7 @@ from perles.store.schema.journal import InboxAck
 from perles.store.schema.resources import Lease
 from perles.store.schema.tables import METADATA
 from perles.store.schema.workflows import WorkflowLabel
+from perles.store.sqlite import copying
 from perles.store.sqlite.driver import dbapi
 from tests.integration.cli import Home
 from tests.integration.crew import Crew
@@ -308,8 +309,8 @@ def test_a_backup_over_an_older_backup_is_what_one_wants(crew: Crew, tmp_path: P
 
 
 def test_a_backup_of_a_database_that_stays_locked_ends(crew: Crew) -> None:
-    times = iter([0.0, backups.PATIENCE / 2, backups.PATIENCE + 1])
-    look = backups._patient(crew.path, lambda: next(times))
+    times = iter([0.0, copying.PATIENCE / 2, copying.PATIENCE + 1])
+    look = copying.patient(crew.path, lambda: next(times))
 
     look(dbapi.SQLITE_BUSY, 0, 0)
     look(dbapi.SQLITE_BUSY, 0, 0)

@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from perles.config.home import found
 from perles.doctor.finding import PROBLEM, Finding
 from perles.doctor.workflow.case import Case
 from perles.domain.secrecy import longest_first, masked
 from perles.executor.local.output import tail_of
-from perles.store.places import located
 from perles.store.reads.turns import secrets_of
+from perles.store.sqlite.backend import home_of
 
 LINES = 10
 
@@ -77,7 +78,7 @@ def _coordinator(case: Case) -> Iterator[Finding]:
     if row is None:
         return
     code = "" if row["exit_code"] is None else f", exit code {row['exit_code']}"
-    files = (located(case.connection, row[name]) for name in ("stderr_path", "stdout_path"))
+    files = (found(home_of(case.connection), row[name]) for name in ("stderr_path", "stdout_path"))
     lines = next(filter(None, (tail_of(Path(file), lines=LINES) for file in files)), [])
     lines = masked(lines, longest_first(secrets_of(case.connection, case.id)))
     text = f"the coordinator's turn {row['number']} ended with: {row['error']}{code}"

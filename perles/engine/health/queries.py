@@ -22,6 +22,7 @@ from perles.store.schema.journal import Event
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
+from perles.store.sqlite.backend import field_of
 
 _LIFE = Event.type.in_(["workflow.started", "workflow.resumed"])
 _PROGRESS = or_(
@@ -29,7 +30,7 @@ _PROGRESS = or_(
     and_(
         or_(Event.type.like("task.%"), Event.type == "agent.phase_changed"),
         # That a task is in other hands is our doing, and no sign that it goes on.
-        func.json_extract(Event.payload, "$.instead_of").is_(None),
+        field_of(Event.payload, "instead_of").is_(None),
     ),
     Event.type == "worker.output",
     and_(Event.type == "turn.succeeded", Agent.role == "worker"),

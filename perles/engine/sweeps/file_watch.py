@@ -36,7 +36,7 @@ class FileWatch:
             self._end(f"the database {self._database} was deleted, moved or replaced", _WORKED_ON)
         elif self._written is not None and _file(self._wal) != self._written:
             # What is in it goes into the database while we are the ones who have it.
-            self._context.reader.pragma("wal_checkpoint(PASSIVE)")
+            self._context.reader.take_over_log()
             self._end(f"{self._wal}, a part of the database, was deleted or replaced", _SAVED)
         else:
             self._written = _file(self._wal)

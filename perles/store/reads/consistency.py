@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from perles.config.home import found as found_at
 from perles.store.lost_leases import LOST
-from perles.store.places import home_of
+from perles.store.sqlite.backend import home_of
 
 if TYPE_CHECKING:
     from sqlite3 import Connection

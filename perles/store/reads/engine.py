@@ -15,6 +15,7 @@ from perles.domain.errors import NotFoundError
 from perles.domain.explanations import NO_ENGINE
 from perles.store.reads.connection import Json
 from perles.store.reads.current_work import age
+from perles.store.sqlite.backend import file_of
 from perles.store.sqlite.engine_lock import EngineLock
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def trouble(connection: Connection, now: datetime | None = None) -> str | None:
 
     None where one is at work, or is just coming up.
     """
-    path = _path_of(connection)
+    path = Path(file_of(connection))
     lock = EngineLock(path)
     if not lock.is_held():
         return NO_ENGINE
@@ -66,10 +67,6 @@ def asked_for(connection: Connection) -> set[str]:
         "AND kind IN ('start', 'resume')"
     )
     return {row[0] for row in connection.execute(query)}
-
-
-def _path_of(connection: Connection) -> Path:
-    return Path(connection.execute("PRAGMA database_list").fetchone()[2])
 
 
 def has_work(connection: Connection | None) -> bool:

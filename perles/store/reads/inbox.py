@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from perles.domain.explanations import moment
+from perles.store.sqlite.backend import field
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,11 +93,11 @@ def _approvals(connection: Connection) -> list[Json]:
     ]
 
 
-_IS_OVER: Final = """CASE e.type
+_IS_OVER: Final = f"""CASE e.type
     WHEN 'workflow.failed' THEN
         e.workflow_id IN (SELECT retried_from FROM workflows WHERE retried_from IS NOT NULL)
     WHEN 'resource.budget_warning' THEN
-        w.ended_at IS NOT NULL AND json_extract(e.payload, '$.scope') = 'workflow'
+        w.ended_at IS NOT NULL AND {field("e.payload", "scope")} = 'workflow'
     WHEN 'health.stuck' THEN w.ended_at IS NOT NULL OR CASE WHEN e.agent_id IS NULL
         THEN w.health != 'stuck' OR EXISTS (SELECT 1 FROM events n
             WHERE n.workflow_id = e.workflow_id AND n.seq > e.seq
@@ -104,7 +105,7 @@ _IS_OVER: Final = """CASE e.type
         ELSE NOT EXISTS (SELECT 1 FROM turns t JOIN agents g ON g.id = t.agent_id
             WHERE t.id = e.turn_id AND t.status IN ('starting', 'running')
             AND coalesce(g.last_activity_at, '') <= e.created_at) END
-    ELSE 0 END"""
+    ELSE 0 END"""  # noqa: S608 - constants
 """Whether an event needs nobody any more: it was retried, has ended, or moves again."""
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from perles.domain.priority import Waiting, rank_sql
 from perles.store.reads.agents import provider_limits
 from perles.store.reads.current_work import nudges
+from perles.store.sqlite.backend import days
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -101,7 +102,7 @@ _WAITING: Final = (
     "SELECT id, name, start_requested_at FROM workflows WHERE state IN ('pending', 'paused') "
     "AND start_requested_at IS NOT NULL"
 )
-_LINE: Final = f"{_WAITING} ORDER BY {rank_sql('start_requested_at')}, id"
+_LINE: Final = f"{_WAITING} ORDER BY {rank_sql(days('start_requested_at'))}, id"
 _MAX_QUEUE: Final = 100
 """How many of those that wait are listed."""
 
@@ -125,7 +126,7 @@ def _worker_queue(connection: Connection) -> list[Json]:
         "SELECT id, name, NULL, worker_requested_at FROM workflows WHERE state = 'running' "
         "AND worker_requested_at IS NOT NULL"
     )
-    ordered = f"{query} ORDER BY {rank_sql('worker_requested_at')}, id"
+    ordered = f"{query} ORDER BY {rank_sql(days('worker_requested_at'))}, id"
     found = [*connection.execute(without), *connection.execute(ordered)]
     return [_waiter(*row) for row in found]
 

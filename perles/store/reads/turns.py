@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from perles.config.home import found as found_at
 from perles.domain.errors import NotFoundError
 from perles.domain.secrecy import texts_of
-from perles.store.places import home_of
+from perles.store.sqlite.backend import field, home_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 OPEN: Final = ("queued", "starting", "running")
 _FAILED: Final = (
-    "SELECT agent_id, created_at, json_extract(args, '$.summary') FROM commands "
+    f"SELECT agent_id, created_at, {field('args', 'summary')} FROM commands "  # noqa: S608 - constants
     "WHERE workflow_id = ? AND kind = 'report_implementation_complete' AND status = 'succeeded' "
-    "AND json_extract(args, '$.exit_code') != 0"
+    f"AND {field('args', 'exit_code')} != 0"
 )
 
 

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from perles.domain.priority import rank_sql
 from perles.domain.states import WORKFLOW
 from perles.store.schema.base import Base, Dated, not_negative, one_of, state_of
+from perles.store.sqlite.backend import days
 
-RANK = rank_sql("start_requested_at")
+RANK = rank_sql(days("start_requested_at"))
 START_RANK = f"CASE WHEN state = 'pending' THEN {RANK} END"
 """Who starts next: the smallest; NULL waits for nothing. Ten minutes outweigh one priority."""
 WAITS_TO_START = "start_rank IS NOT NULL"

@@ -16,6 +16,8 @@ from ctypes import CDLL
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+from perles.store.sqlite.backend import data_version
+
 if TYPE_CHECKING:
     from pathlib import Path
     from sqlite3 import Connection
@@ -86,7 +88,7 @@ class Watch:
         calm = self._is_calm()
         if calm:
             self.hear()  # else it is looked often enough whatever the kernel tells
-        version = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        version = data_version(self._connection)
         if version == self._version:
             return False
         self._version = version

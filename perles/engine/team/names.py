@@ -2,20 +2,21 @@
 
 from typing import Final
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, select
 
 from perles.store import statements
 from perles.store.database import Reader
 from perles.store.schema.agents import Agent
 from perles.store.schema.engine import Command
 from perles.store.sql import WORKFLOW_ID, Sql
+from perles.store.sqlite.backend import field_of
 
 _PROMISED: Final = Sql(
-    select(func.json_extract(Command.args, "$.successor").label("name")).where(
+    select(field_of(Command.args, "successor").label("name")).where(
         Command.workflow_id == WORKFLOW_ID,
         Command.kind == "agent.replace",
         Command.status.in_(["queued", "running"]),
-        func.json_extract(Command.args, "$.successor") != bindparam("none", ""),
+        field_of(Command.args, "successor") != bindparam("none", ""),
     )
 )
 """Names that somebody was told of: their agents come as soon as a turn has ended."""

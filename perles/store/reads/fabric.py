@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from perles.domain.channels import CHANNELS, POSTABLE
 from perles.domain.errors import NotFoundError
+from perles.store.sqlite.backend import in_array
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -160,7 +161,7 @@ def artifacts(connection: Connection, post_ids: Sequence[int]) -> list[Json]:
     """The files that these posts refer to."""
     query = (
         "SELECT id, post_id, name, path, media_type, size_bytes, author, created_at "
-        "FROM artifacts WHERE post_id IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?"
+        f"FROM artifacts WHERE post_id IN {in_array()} ORDER BY id LIMIT ?"
     )
     return [dict(row) for row in connection.execute(query, (_list(post_ids), MAX_COUNTED))]
 
@@ -189,10 +190,7 @@ def unacked(connection: Connection, agent_id: int) -> dict[str, int]:
 
 def acked(connection: Connection, agent_id: int, post_ids: Sequence[int]) -> set[int]:
     """Those of the posts that an agent has acknowledged."""
-    query = (
-        "SELECT post_id FROM acks WHERE agent_id = ? "
-        "AND post_id IN (SELECT value FROM json_each(?))"
-    )
+    query = f"SELECT post_id FROM acks WHERE agent_id = ? AND post_id IN {in_array()}"
     return {int(row["post_id"]) for row in connection.execute(query, (agent_id, _list(post_ids)))}
 
 
@@ -200,7 +198,7 @@ def untold(connection: Connection, agent_id: int, post_ids: Sequence[int]) -> li
     """Those of the posts that an agent is still to be told of."""
     query = (
         "SELECT post_id FROM inbox_items WHERE agent_id = ? AND told_at IS NULL "
-        "AND post_id IN (SELECT value FROM json_each(?))"
+        f"AND post_id IN {in_array()}"
     )
     return [int(row["post_id"]) for row in connection.execute(query, (agent_id, _list(post_ids)))]
 

@@ -147,6 +147,11 @@ def field(column: str, name: str) -> str:
     return f"json_extract({column}, '$.{name}')"
 
 
+def in_array() -> str:
+    """The right side of IN: a JSON array that is a parameter, a list of any length."""
+    return "(SELECT value FROM json_each(?))"
+
+
 def field_of(column: SQLColumnExpression[Any], name: str) -> ColumnElement[Any]:
     """`field` as an expression."""
     from sqlalchemy import func
@@ -155,7 +160,7 @@ def field_of(column: SQLColumnExpression[Any], name: str) -> ColumnElement[Any]:
 
 
 def values_of(array: BindParameter[str]) -> Select[Any]:
-    """The values of a JSON array that is a parameter: a list of any length in one statement."""
+    """`in_array` as an expression."""
     from sqlalchemy import func, select
 
     return select(func.json_each(array).table_valued("value").c.value)

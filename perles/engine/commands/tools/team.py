@@ -6,7 +6,7 @@ command that a person would give, and the coordinator is told when it was carrie
 
 from typing import Any, Final
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, select
 
 from perles.domain.commands import OnAgent, ReplaceAgent, RetireAgent, StopAgent
 from perles.domain.errors import ToolError
@@ -16,6 +16,7 @@ from perles.engine.team.names import next_name
 from perles.store.schema.agents import Agent
 from perles.store.schema.engine import Command
 from perles.store.sql import WORKFLOW_ID, Sql
+from perles.store.sqlite.backend import field_of
 from perles.workflows.commands import append_by_agent
 
 MAX_REASON: Final = 1000
@@ -27,7 +28,7 @@ _UNDER_WAY: Final = Sql(
         Command.workflow_id == WORKFLOW_ID,
         Command.kind.like("agent.%"),
         Command.status.in_(["queued", "running"]),
-        func.json_extract(Command.args, "$.agent") == bindparam("name"),
+        field_of(Command.args, "agent") == bindparam("name"),
     )
 )
 

@@ -38,6 +38,8 @@ itself, is told what was done before, and reports to you.
 - replace_worker, retire_worker, stop_worker: when a worker is confused, not needed any more, or \
 does harm.
 - notify_user: tell the person something that needs their eyes.
+- ask_user: ask the person what only they can decide. The answer comes as a message, perhaps much \
+later; go on with what needs no answer.
 - signal_workflow_complete: the end. Status success when all is done, partial when some of it \
 failed, aborted when it makes no sense to go on. The summary is what the person reads first.
 
@@ -53,7 +55,9 @@ message gives you a task, do all of it yourself, now, in this turn. Look at what
 you change it, and check your work as the task says. Then call report_implementation_complete \
 of the server `perles` with a summary: what you did and what you found, in a few sentences; if \
 others build on the result, put the result itself into it. Give exit_code 0 when the task is \
-done, 1 when you could not do it. Do not end a turn with a task in hand and no report.
+done, 1 when you could not do it. Do not end a turn with a task in hand and no report, unless you \
+asked the user something with ask_user that you cannot go on without: then end it, and the answer \
+comes as a message.
 """
 
 _WORKER_WITHOUT_TOOLS: Final = """\

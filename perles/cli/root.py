@@ -94,6 +94,7 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
         Entry(
             "resources", "resources_app", "app", "Show limits: use, holders, and the waiting line."
         ),
+        Entry("questions", "questions", "questions", "List questions of agents that wait for you."),
         Entry("inbox", "inbox", "app", "Show what waits for you, over all workflows."),
         Entry(
             "doctor",
@@ -120,6 +121,12 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "tasks",
             "deny",
             "Deny a task that waits for you: it fails, and tasks that depend on it are skipped.",
+        ),
+        Entry(
+            "answer",
+            "questions",
+            "answer",
+            "Answer an agent's question; it gets the answer as a message.",
         ),
         Entry(
             "send",

@@ -77,6 +77,7 @@ class Notify:
     timeout: float = 10.0
     events: tuple[str, ...] = (
         "task.waiting_for_user",
+        "question.asked",
         "user.notification",
         "health.stuck",
         "workflow.failed",

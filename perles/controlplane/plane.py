@@ -221,6 +221,26 @@ class ControlPlane(Subscriptions, Upkeep):
             raise UsageError("cannot deny a task without a reason")
         return self._request(ref, Deny(task=task, message=message))
 
+    def answer(self, ref: str, text: str, question: int | None = None) -> Outcome:
+        """Answer an agent's question by its number, or the only one that waits in the workflow.
+
+        The agent gets the answer as a message. "" is the question's default answer, a number one
+        of its options. Raises `NotFoundError`, `UsageError`, and `WrongStateError` for one that
+        was answered before.
+        """
+        from perles.domain.commands import AnswerQuestion
+
+        if question is None:
+            waiting = [found["question"] for found in self.questions(ref)]
+            if len(waiting) != 1:
+                numbers = ", ".join(str(number) for number in waiting) or "none"
+                raise UsageError(
+                    f"cannot tell which question of {ref} is answered: {numbers} wait; "
+                    "give a number"
+                )
+            (question,) = waiting
+        return self._request(ref, AnswerQuestion(question=question, text=text))
+
     def inbox(self, *, everything: bool = False) -> Sequence[dict[str, Any]]:
         """What waits for a person, newest first, as `inbox --json` has it."""
         from perles.store.reads import inbox
@@ -234,7 +254,9 @@ class ControlPlane(Subscriptions, Upkeep):
 
         origin = self.need_person("acknowledge inbox entries")
         if everything:
-            numbers = [item["seq"] for item in self.inbox() if item["kind"] != "approval"]
+            numbers = [
+                item["seq"] for item in self.inbox() if item["kind"] not in ("approval", "question")
+            ]
         return self._database.write(lambda tx: insert_acks(tx, numbers, origin))
 
     def retry(self, ref: str, *, reconfigure: bool = False) -> str:

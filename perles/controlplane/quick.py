@@ -75,6 +75,19 @@ class Reads:
             workflow_id = None if ref is None else resolve(connection, ref)
             return list_agents(connection, workflow_id)
 
+    def questions(self, ref: str | None = None, *, everything: bool = False) -> list[Json]:
+        """Questions of agents that wait for a person: `questions --json`.
+
+        Of one workflow or of all; `everything` adds those that were answered or closed.
+        """
+        from perles.store.reads import questions
+        from perles.store.reads.connection import reading
+        from perles.store.reads.references import resolve
+
+        with reading(self.paths.database_path()) as connection:
+            workflow_id = None if ref is None else resolve(connection, ref)
+            return questions.questions(connection, workflow_id, everything=everything)
+
     def resources(self) -> list[Json]:
         """Every limit with what is used, who waits and who holds it: `resources --json`."""
         from perles.store.reads import resources

@@ -194,6 +194,18 @@ class Deny(Answer, frozen=True):
     message: str
 
 
+class AnswerQuestion(Command, frozen=True):
+    """A person's answer to an agent's question of this number; "" is the default answer."""
+
+    kind = "answer"
+    step = "answer questions of"
+    states = frozenset({WorkflowState.RUNNING, WorkflowState.PAUSED})
+    done = "answered question {question} of {workflow}"
+    needs_engine = False
+    question: int
+    text: str
+
+
 class OnAgent(Command, frozen=True):
     """Something is done with one agent. `force` leaves its turn no time to end."""
 
@@ -274,7 +286,7 @@ ON_AGENTS: Final[Mapping[str, type[OnAgent]]] = {
 """By the verb of `perles agent`."""
 _ALL: Final[tuple[type[Command], ...]] = (
     *(Start, Pause, Resume, Stop, Complete, Fail, Archive),
-    *(Set, Send, Approve, Deny),
+    *(Set, Send, Approve, Deny, AnswerQuestion),
     *ON_AGENTS.values(),
     *(Reload, Stay),
 )

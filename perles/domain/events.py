@@ -48,6 +48,7 @@ _OTHER_TYPES: Final = {
     "fabric.subscribed",
     "fabric.attached",
     "user.notification",
+    "question.asked",
     "health.degraded",
     "health.recovered",
     "health.stuck",

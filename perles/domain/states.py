@@ -49,6 +49,10 @@ Command::
 
     queued --run--> running --succeed--> succeeded
     running --fail--> failed          queued | running --reject--> rejected
+
+Question (of an agent to the person)::
+
+    open --answer--> answered         open --close--> closed
 """
 
 from enum import StrEnum
@@ -128,6 +132,14 @@ class CommandStatus(StrEnum):
     REJECTED = "rejected"
 
 
+class QuestionStatus(StrEnum):
+    """Where a question to the person stands; it is closed with its workflow."""
+
+    OPEN = "open"
+    ANSWERED = "answered"
+    CLOSED = "closed"
+
+
 class MessageStatus(StrEnum):
     """Where a message stands. It has no machine: a turn carries it from queued to done, or back."""
 
@@ -161,6 +173,7 @@ TaskTrigger = Literal[
     "reopen",
 ]
 CommandTrigger = Literal["run", "succeed", "fail", "reject"]
+QuestionTrigger = Literal["answer", "close"]
 T = TypeVar("T", bound=str)
 """The triggers of one machine."""
 
@@ -328,7 +341,17 @@ COMMAND: Final[Rules[CommandTrigger]] = Rules(
     frozenset({_C.SUCCEEDED, _C.FAILED, _C.REJECTED}),
 )
 
-ALL_RULES: Final[tuple[Rules[Any], ...]] = (WORKFLOW, AGENT, TURN, PHASE, TASK, COMMAND)
+QUESTION: Final[Rules[QuestionTrigger]] = Rules(
+    "question",
+    _states(QuestionStatus),
+    (
+        Edge("answer", (QuestionStatus.OPEN,), QuestionStatus.ANSWERED, "question.answered"),
+        Edge("close", (QuestionStatus.OPEN,), QuestionStatus.CLOSED, "question.closed"),
+    ),
+    frozenset({QuestionStatus.ANSWERED, QuestionStatus.CLOSED}),
+)
+
+ALL_RULES: Final[tuple[Rules[Any], ...]] = (WORKFLOW, AGENT, TURN, PHASE, TASK, COMMAND, QUESTION)
 RETRIABLE: Final = (_W.FAILED, _W.STOPPED)
 """The ends from which a new workflow can go on."""
 LIVE_TURNS: Final = (_T.STARTING, _T.RUNNING)

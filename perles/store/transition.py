@@ -13,12 +13,23 @@ from sqlalchemy import bindparam, select, update
 
 from perles.domain.errors import StaleError
 from perles.domain.machine import Decision, decide
-from perles.domain.states import AGENT, COMMAND, PHASE, TASK, TURN, WORKFLOW, Rules, T
+from perles.domain.states import (
+    AGENT,
+    COMMAND,
+    PHASE,
+    QUESTION,
+    TASK,
+    TURN,
+    WORKFLOW,
+    Rules,
+    T,
+)
 from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.base import Base
 from perles.store.schema.engine import Command
+from perles.store.schema.questions import Question
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql, names, plain
@@ -51,6 +62,12 @@ _PLACES: Final = {
     TASK.kind: _Place(Task, "status", "key", {"workflow_id": "workflow_id", "task_id": "id"}),
     COMMAND.kind: _Place(
         Command, "status", "kind", {"workflow_id": "workflow_id", "agent_id": "agent_id"}
+    ),
+    QUESTION.kind: _Place(
+        Question,
+        "status",
+        "id",
+        {"workflow_id": "workflow_id", "agent_id": "agent_id", "task_id": "task_id"},
     ),
 }
 

@@ -1,9 +1,10 @@
-"""Tasks that wait for a person: asked as soon as they are ready."""
+"""Tasks that wait for a person: asked as soon as they are ready. Whether anything waits for one."""
 
 from sqlalchemy import bindparam, select
 
 from perles.domain.states import TASK
 from perles.store.database import Tx
+from perles.store.schema.questions import Question
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
@@ -17,6 +18,13 @@ _OF_STATUS = Sql(
         Task.assignee == "human",
     )
     .order_by(Task.id)
+)
+
+
+_ASKED = Sql(
+    select(Question.id)
+    .where(Question.workflow_id == bindparam("workflow_id"), Question.status == "open")
+    .limit(1)
 )
 
 
@@ -36,7 +44,8 @@ def question_of(task: Task) -> str:
 
 
 def note_waiting(tx: Tx, workflow_id: str) -> None:
-    """Keep on the workflow's row whether a task of it waits for a person."""
-    waits = int(bool(tx.rows(_OF_STATUS, workflow_id=workflow_id, status="waiting_for_user")))
+    """Keep on the workflow's row whether a task, or an agent of it, waits for a person."""
+    tasks = tx.rows(_OF_STATUS, workflow_id=workflow_id, status="waiting_for_user")
+    waits = int(bool(tasks) or tx.row(_ASKED, workflow_id=workflow_id) is not None)
     if tx.need(Workflow, workflow_id).waiting_for_user != waits:
         tx.update(Workflow, workflow_id, waiting_for_user=waits)

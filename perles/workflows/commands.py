@@ -7,7 +7,7 @@ from perles.store.events import journal
 from perles.store.schema.agents import Agent
 from perles.store.schema.engine import Command
 from perles.store.schema.workflows import Workflow
-from perles.tasks import answers
+from perles.tasks import answers, ask_user
 from perles.workflows.settings import check_change
 
 
@@ -21,6 +21,8 @@ def append_command(tx: Tx, workflow_id: str, command: commands.Command, origin: 
     command.check_state(workflow.state, workflow_id, in_line=in_line)
     if isinstance(command, commands.Answer):
         answers.waiting_task(tx, workflow_id, command.task, command.kind)
+    elif isinstance(command, commands.AnswerQuestion):
+        ask_user.said(ask_user.open_question(tx, workflow_id, command.question), command.text)
     elif isinstance(command, commands.Set):
         check_change(workflow, command)
     elif isinstance(command, commands.Admission) and not command.no_wait and not in_line:

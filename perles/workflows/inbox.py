@@ -23,6 +23,10 @@ def insert_acks(tx: Tx, numbers: Sequence[int], origin: Origin) -> int:
             raise UsageError(
                 f"cannot acknowledge {seq}: it waits for an answer; perles approve, perles deny"
             )
+        if event is not None and event.type == "question.asked":
+            raise UsageError(
+                f"cannot acknowledge {seq}: it waits for an answer; perles questions, perles answer"
+            )
         if event is None or event.type not in KINDS:
             raise NotFoundError("inbox entry", str(seq), "perles inbox shows the numbers")
         if tx.get(InboxAck, seq) is None:

@@ -21,8 +21,11 @@ from perles.domain.errors import UsageError, WrongStateError
 from perles.domain.states import WORKFLOW
 from perles.engine.commands.queue import Commands
 from perles.engine.commands.registry import ACTIONS
+from perles.store import statements
 from perles.store.events import journal
+from perles.store.schema.agents import Agent
 from perles.store.schema.engine import Command
+from perles.store.schema.questions import Question
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.workflows.commands import append_by_engine, append_command
@@ -37,6 +40,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "send": {"text": "hi", "to": "coordinator"},
     "approve": {"task": "ok"},
     "deny": {"task": "ok", "message": "no"},
+    "answer": {"question": 1, "text": "yes"},
     "agent.stop": {"agent": "worker-1"},
     "agent.resume": {"agent": "worker-1"},
     "agent.retire": {"agent": "worker-1"},
@@ -64,6 +68,10 @@ async def _workflow_in(world: World, state: str) -> str:
         assert world.spawn(id)
     gate = {"key": "ok", "title": "ok", "status": "waiting_for_user", "assignee": "human"}
     world.write(lambda tx: tx.insert(Task, workflow_id=id, **gate))
+    worker = world.reader.first(Agent, statements.COORDINATOR_OF, workflow_id=id)
+    if worker is not None:
+        asks = {"agent_id": worker.id, "asked_by": worker.name, "text": "why?"}
+        world.write(lambda tx: tx.insert(Question, workflow_id=id, **asks))
     if state.startswith("paused"):
         await world.pause(id)
     if state == IN_LINE:
@@ -143,6 +151,7 @@ def test_every_command_has_a_method_of_the_control_plane(tmp_path: Path) -> None
     plane.send("wf-1", "hi")
     plane.approve("wf-1", "ok")
     plane.deny("wf-1", "ok", "no")
+    plane.answer("wf-1", "yes", 1)
     for verb in commands.ON_AGENTS:
         plane.agent("wf-1", verb, "worker-1")
 
@@ -167,6 +176,7 @@ def test_the_dashboard_has_the_verbs_of_the_table() -> None:
 @pytest.mark.parametrize("kind", [kind for kind in COMMANDS if COMMANDS[kind].states])
 def test_every_command_says_what_was_done(kind: str) -> None:
     result = {"status": "x", "sent": "worker-1", "task": "ok", "agent": "worker-1", "by": "{}"}
+    result["question"] = "1"
 
     assert "wf-1" in outcome_of("wf-1", kind, result).text
 

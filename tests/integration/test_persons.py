@@ -56,6 +56,7 @@ def test_an_agent_decides_nothing_that_is_a_persons(home: Home) -> None:
         "inbox ack --all",
         "config init",
         "engine stop",
+        "answer $PERLES_WORKFLOW 1 yes",
     ]
     lines = [f"{PERLES} {one}" for one in tries]
     lines += [f"{BARE} setsid -w {PERLES} approve $PERLES_WORKFLOW ok", f"{PERLES} list"]

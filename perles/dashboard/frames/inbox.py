@@ -12,7 +12,8 @@ from perles.dashboard.terminal.segments import Line, Segment, cell, fit, line, s
 
 _KINDS: Final = {
     "approval": ("? task", "warn"),
-    "notification": ("▲ asks", "warn"),
+    "question": ("? asks", "warn"),
+    "notification": ("▲ says", "warn"),
     "failed": ("✗ failed", "bad"),
     "stuck": ("‼ stuck", "bad"),
     "budget": ("$ budget", "warn"),

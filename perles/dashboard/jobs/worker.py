@@ -82,6 +82,8 @@ def _do(plane: ControlPlane, kind: str, args: dict[str, Any]) -> Any:
     if kind == "ack":
         plane.ack([args["seq"]])
         return "took note of it"
+    if kind == "reply":
+        return _call(plane, "answer", args["id"], args["text"], args["question"])
     if kind == "find":
         return search.find(plane.database_path, args)
     if kind == "judge":

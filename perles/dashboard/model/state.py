@@ -164,7 +164,7 @@ class Attention(NamedTuple):
 
 
 NOBODY: Final = Attention()
-QUESTIONS: Final = ("approval", "notification")
+QUESTIONS: Final = ("approval", "question", "notification")
 """Kinds of the inbox that ask a person something."""
 
 

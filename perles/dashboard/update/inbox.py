@@ -70,6 +70,8 @@ def _begin(state: State, verb: str, view: View) -> State:
         return replace(state, notice=Notice(f"nothing to {verb}: nothing waits"))
     if row["workflow_id"] is None:
         return replace(state, notice=Notice(f"nothing to {verb}: it is of no workflow", "warn"))
+    if row["kind"] == "question" and verb != "answer":
+        return replace(state, notice=Notice("a question wants an answer in words: m", "warn"))
     if verb != "answer" and row["kind"] != "approval":
         keys = "m answers, a takes note, Enter opens it"
         return replace(state, notice=Notice(f"nothing to {verb}: this is no task; {keys}", "warn"))
@@ -81,6 +83,8 @@ def _take_note(state: State, view: View) -> Result:
     row = waiting_row(state, view)
     if row is None:
         return replace(state, notice=Notice("nothing to take note of: nothing waits")), ()
+    if row["kind"] == "question":
+        return replace(state, notice=Notice("a question wants an answer: m", "warn")), ()
     if row["kind"] == "approval":
         return replace(state, notice=Notice("a task wants an answer: y or d", "warn")), ()
     return replace(state, notice=Notice("taking note …")), (Effect("ack", {"seq": row["seq"]}),)
@@ -103,6 +107,9 @@ def _send(state: State, inbox: Inbox, view: View) -> Result:
     closed = replace(state, inbox=replace(inbox, answer=None))
     if row is None:
         return replace(closed, notice=_GONE), ()
+    if row["kind"] == "question" and (text or row["default"] is not None):
+        args = {"id": row["workflow_id"], "question": row["question"], "text": text}
+        return replace(closed, notice=Notice("answering …")), (Effect("reply", args),)
     if not text and inbox.verb != "approve":
         notice = Notice("say why, in a word or two" if inbox.verb == "deny" else "say something")
         return replace(state, notice=notice), ()

@@ -16,6 +16,7 @@ _MEANS_NOTHING: Final = frozenset(
     {
         "workflow.paused",
         "task.waiting_for_user",
+        "question.asked",
         "agent.rate_limited",
         "agent.offline",
         "turn.queued",

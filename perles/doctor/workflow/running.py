@@ -6,8 +6,8 @@ from typing import Final
 from perles.doctor.finding import NOTE, OK, PROBLEM, Finding
 from perles.doctor.workflow.case import Case
 from perles.doctor.workflow.pending import workers
-from perles.domain.explanations import moment
-from perles.store.reads import resources
+from perles.domain.explanations import first_line, moment
+from perles.store.reads import questions, resources
 
 WAY_ON: Final = "raise token_budget or cost_budget below resource_policy, then perles config reload"
 
@@ -25,8 +25,9 @@ def check(case: Case) -> Iterator[Finding]:
     yield from _health(case)
     yield from _workers(case)
     yield from _questions(case)
-    questions = any(text.startswith("waiting for you") for text in case.shown["waits_for"])
-    rest = case.shown["waits_for"][1 if questions else 0 :]
+    yield from _asked(case)
+    asked = any(text.startswith("waiting for you") for text in case.shown["waits_for"])
+    rest = case.shown["waits_for"][1 if asked else 0 :]
     for text in rest:
         waits = text.startswith(("waiting", "rate limited", "offline"))
         advice = WAY_ON if "budget exhausted" in text else ""
@@ -80,6 +81,15 @@ def _questions(case: Case) -> Iterator[Finding]:
                 f"or perles deny {case.id} {task['key']} -m WHY"
             )
             yield Finding("now", NOTE, text, advice)
+
+
+def _asked(case: Case) -> Iterator[Finding]:
+    for found in questions.questions(case.connection, case.id):
+        text = (
+            f"waiting for you since {moment(found['asked_at'])}: {found['asked_by']} asks: "
+            f"{first_line(found['text'])}"
+        )
+        yield Finding("now", NOTE, text, f"perles answer {case.id} {found['question']} TEXT")
 
 
 def _question(case: Case, task: dict[str, str]) -> str:

@@ -11,6 +11,7 @@ from perles.engine.commands.actions import (
     answer,
     archive,
     lifecycle,
+    question,
     reload,
     send,
     set,
@@ -18,6 +19,7 @@ from perles.engine.commands.actions import (
 )
 from perles.engine.commands.base import Action, Tool
 from perles.engine.commands.tools import (
+    ask_user,
     assign_task,
     create_task,
     fabric_ack,
@@ -47,6 +49,7 @@ ACTIONS: Final[dict[str, Action]] = {
     "archive": archive.archive,
     "approve": answer.approve,
     "deny": answer.deny,
+    "answer": question.answer,
     "set": set.set_,
     "reload": reload.reload,
     "stay": stay.stay,
@@ -70,6 +73,7 @@ TOOLS: Final[dict[str, Tool]] = {
     "mark_task_failed": mark_task.fail,
     "reopen_task": reopen_task.handle,
     "notify_user": notify_user.handle,
+    "ask_user": ask_user.handle,
     "signal_workflow_complete": signal_complete.handle,
     "signal_ready": signal_ready.handle,
     "report_implementation_complete": report.handle,

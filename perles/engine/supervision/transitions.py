@@ -30,7 +30,7 @@ from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import WORKFLOW_ID, Sql
 from perles.store.transition import fire
-from perles.tasks import questions
+from perles.tasks import ask_user, questions
 from perles.workspace.session import new_token, session_folder
 
 COUNT_WAITING_FOR: Final = Sql(
@@ -166,6 +166,7 @@ def paused(tx: Tx, workflow_id: str, reason: str | None) -> None:
 
 def ended(tx: Tx, workflow_id: str, trigger: WorkflowTrigger, reason: str | None) -> None:
     """End the workflow by `trigger` with its agents and open tasks, and release what it held."""
+    ask_user.close_all(tx, workflow_id, f"the workflow ended ({trigger})")
     changes = {
         "ended_at": tx.now,
         "reason": reason,

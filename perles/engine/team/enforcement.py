@@ -24,9 +24,11 @@ from perles.store.database import Reader, Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent, Message, Turn
 from perles.store.schema.engine import Command
+from perles.store.schema.questions import Question
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import WORKFLOW_ID, Sql
+from perles.tasks import ask_user
 from perles.tasks.last_words import last_words
 from perles.tasks.progress import Plan
 from perles.tasks.reports import REPORTING
@@ -69,11 +71,14 @@ UNDER_WAY: Final = Sql(
         )
         | exists().where(
             Command.workflow_id == WORKFLOW_ID,
-            Command.kind.in_(["complete", "fail", "pause", "stop", "send", "approve", "deny"])
+            Command.kind.in_(
+                ["complete", "fail", "pause", "stop", "send", "approve", "deny", "answer"]
+            )
             | Command.kind.like("agent.%"),
             Command.status.in_(["queued", "running"]),
         )
         | exists().where(Task.workflow_id == WORKFLOW_ID, Task.status == "waiting_for_user")
+        | exists().where(Question.workflow_id == WORKFLOW_ID, Question.status == "open")
         | exists().where(Workflow.id == WORKFLOW_ID, Workflow.worker_requested_at.is_not(None))
     )
 )
@@ -83,6 +88,8 @@ UNDER_WAY: Final = Sql(
 def owes_report(reader: Reader, agent: Agent) -> bool:
     """Whether a worker has a task in hand that nobody told us the end of, and will not go on."""
     if agent.role != "worker" or agent.phase not in REPORTING:
+        return False
+    if ask_user.waits(reader, agent):
         return False
     return not reader.rows(statements.QUEUED_MESSAGES, agent_id=agent.id)
 

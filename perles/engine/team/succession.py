@@ -24,7 +24,7 @@ from perles.store.schema.agents import Agent, Message, Turn
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.transition import fire
-from perles.tasks import last_words
+from perles.tasks import ask_user, last_words
 from perles.tasks.briefs import task_brief
 from perles.tasks.handover import handover
 
@@ -60,6 +60,7 @@ def put_fresh(tx: Tx, context: Context, agent_id: int, *, why: str, name: str = 
     retire(tx, old, why)
     fresh = _spawn(tx, context, workflow, old, name or next_name(tx, workflow.id, old.role))
     inbox.hand_over(tx, old, fresh)
+    ask_user.hand_on(tx, old, fresh)
     body = handover(tx, old, why, last_words=words)
     messages.post(tx, fresh, sender="perles", kind="system", body=body)
     for message in waiting:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from perles.mcp.tools.ask_user import ASK_USER
 from perles.mcp.tools.coordinator import COORDINATOR_TOOLS
 from perles.mcp.tools.fabric import FABRIC_TOOLS, OBSERVER_TOOLS
 from perles.mcp.tools.task_status import TASK_TOOLS
@@ -9,10 +10,11 @@ from perles.mcp.tools.team import TEAM_TOOLS
 from perles.mcp.tools.tool import Tool
 from perles.mcp.tools.worker import WORKER_TOOLS
 
+_OF_ROLE: Final[dict[str, tuple[Tool, ...]]] = {
+    "coordinator": (*COORDINATOR_TOOLS, *TEAM_TOOLS, *TASK_TOOLS, ASK_USER, *FABRIC_TOOLS),
+    "worker": (*WORKER_TOOLS, ASK_USER, *FABRIC_TOOLS),
+    "observer": OBSERVER_TOOLS,
+}
 TOOLS_BY_ROLE: Final[dict[str, dict[str, Tool]]] = {
-    "coordinator": {
-        tool.name: tool for tool in (*COORDINATOR_TOOLS, *TEAM_TOOLS, *TASK_TOOLS, *FABRIC_TOOLS)
-    },
-    "worker": {tool.name: tool for tool in (*WORKER_TOOLS, *FABRIC_TOOLS)},
-    "observer": {tool.name: tool for tool in OBSERVER_TOOLS},
+    role: {tool.name: tool for tool in tools} for role, tools in _OF_ROLE.items()
 }

@@ -10,6 +10,7 @@ from perles.mcp.host import Caller
 from perles.store.database import Reader
 from perles.store.events import journal
 from perles.store.schema.agents import Agent, Message, Turn
+from perles.store.schema.questions import Question
 from perles.store.schema.tasks import Task, TaskDependency
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
@@ -68,6 +69,10 @@ _WORKERS: Final = Sql(
         Task.status.label("task_status"),
         Task.started_at.label("task_started"),
         _reviewer.c.name.label("reviewer_id"),
+        select(func.count())
+        .where(Question.agent_id == Agent.id, Question.status == "open")
+        .scalar_subquery()
+        .label("questions"),
         select(func.count())
         .where(Message.agent_id == Agent.id, Message.status == "queued")
         .scalar_subquery()
@@ -139,6 +144,7 @@ def query_worker_state(reader: Reader, caller: Caller, arguments: Any) -> dict[s
                 "agent_type": row["agent_type"] or None,
                 "task_id": row["key"],
                 "queue_size": row["queued"],
+                "waits_for_user": bool(row["questions"]),
                 "provider": label(row["provider"], row["model"]),
                 "error": row["error"],
                 "session_id": row["session_id"],

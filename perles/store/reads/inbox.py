@@ -62,7 +62,13 @@ def inbox(connection: Connection | None, *, everything: bool = False) -> list[Js
     """
     if connection is None:
         return []
-    found = [*_approvals(connection), *_notes(connection, everything)]
+    from perles.store.reads import questions  # `list` is done without it
+
+    found = [
+        *_approvals(connection),
+        *questions.as_inbox(connection),
+        *_notes(connection, everything),
+    ]
     return sorted(found, key=lambda item: item["seq"], reverse=True)
 
 
@@ -174,15 +180,17 @@ def waiting_texts(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
     """`waiting for you since 10:14: approve deploy?` for each of these workflows that waits."""
     found: dict[str, str] = {}
     query = (
-        "SELECT started_at, key, title, body FROM tasks WHERE workflow_id = ? "
-        "AND status = 'waiting_for_user' ORDER BY started_at, id"
+        "SELECT started_at AS since, coalesce(nullif(body, ''), title) AS text FROM tasks "
+        "WHERE workflow_id = :id AND status = 'waiting_for_user' UNION ALL "
+        "SELECT created_at, asked_by || ' asks: ' || text FROM questions "
+        "WHERE workflow_id = :id AND status = 'open' ORDER BY 1"
     )
     for workflow_id in ids:
-        rows = connection.execute(query, (workflow_id,)).fetchall()
+        rows = connection.execute(query, {"id": workflow_id}).fetchall()
         if rows:
             first = rows[0]
             more = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
-            question = (first["body"] or first["title"]).strip().splitlines()[0]
-            since = moment(first["started_at"])
+            question = next(iter(first["text"].strip().splitlines()), "")
+            since = moment(first["since"])
             found[workflow_id] = f"waiting for you since {since}: {question}{more}"
     return found

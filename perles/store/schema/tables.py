@@ -4,9 +4,18 @@ from typing import Final
 
 from sqlalchemy import MetaData
 
-from perles.store.schema import agents, engine, fabric, journal, resources, tasks, workflows
+from perles.store.schema import (
+    agents,
+    engine,
+    fabric,
+    journal,
+    questions,
+    resources,
+    tasks,
+    workflows,
+)
 from perles.store.schema.base import Base
 
-ROOMS: Final = (agents, engine, fabric, journal, resources, tasks, workflows)
+ROOMS: Final = (agents, engine, fabric, journal, questions, resources, tasks, workflows)
 """The modules whose rows make up the database: importing them makes their tables known."""
 METADATA: Final[MetaData] = Base.metadata

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from perles.agents.provider import Letter, TaskBrief
+from perles.agents.speciality import speciality
 from perles.domain.quoting import in_line, quoted
 
 _COMMON: Final = """\
@@ -32,6 +33,13 @@ side by side, so they must not edit the same files.
 - assign_task: give a ready task, or one whose worker failed, to a free worker. It starts by \
 itself, is told what was done before, and reports to you.
 - mark_task_complete or mark_task_failed: after a report, once you are content or not.
+- assign_task_review: have reported work looked at by a worker that did not do it. Use it for \
+changes to code that others rely on, or where the goal asks for a review; complex for what is \
+large or risky, simple else. Not for research or for tasks whose result you can judge yourself.
+- assign_review_feedback: after the verdict DENIED, tell the task's worker what to change. When \
+it reports again, have it reviewed again.
+- approve_commit: after the verdict APPROVED, have the task's worker commit. When it has reported \
+the commit, call mark_task_complete.
 - reopen_task: try a failed task again, by whom you like.
 - get_task_status: all of one task. update_task: change one that nobody has yet.
 - send_to_worker: tell a worker something, such as the answer to what blocks it.
@@ -55,9 +63,14 @@ message gives you a task, do all of it yourself, now, in this turn. Look at what
 you change it, and check your work as the task says. Then call report_implementation_complete \
 of the server `perles` with a summary: what you did and what you found, in a few sentences; if \
 others build on the result, put the result itself into it. Give exit_code 0 when the task is \
-done, 1 when you could not do it. Do not end a turn with a task in hand and no report, unless you \
-asked the user something with ask_user that you cannot go on without: then end it, and the answer \
-comes as a message.
+done, 1 when you could not do it. When you cannot go on without help, call report_blocked with \
+the reason, or ask_user when only the user can help, and end the turn; the answer comes as a \
+message. Do not end a turn with a task in hand and none of the three.
+
+A message may give you a task of another worker to review: then change nothing, and call \
+report_review_verdict with APPROVED or DENIED and your comments, as the last thing in that turn. \
+A message may tell you to commit, or what to change after a review: do that, then call \
+report_implementation_complete again, with the ids of your commits in commits.
 """
 
 _WORKER_WITHOUT_TOOLS: Final = """\
@@ -79,7 +92,9 @@ _WHO: Final = {
 }
 
 
-def system_prompt(role: str, *, agent: str, work_dir: str, has_mcp: bool = True) -> str:
+def system_prompt(
+    role: str, *, agent: str, work_dir: str, has_mcp: bool = True, agent_type: str = ""
+) -> str:
     """Who an agent is and how it works here."""
     if role == "coordinator":
         part = _COORDINATOR
@@ -87,6 +102,7 @@ def system_prompt(role: str, *, agent: str, work_dir: str, has_mcp: bool = True)
         part = _OBSERVER
     else:
         part = _WORKER if has_mcp else _WORKER_WITHOUT_TOOLS
+        part += speciality(agent_type) and f"\n{speciality(agent_type)}"
     return (_COMMON + "\n" + part).format(work_dir=work_dir, agent=agent)
 
 

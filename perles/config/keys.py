@@ -108,7 +108,10 @@ TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]
     ),
     "limits": (
         "orchestration.limits",
-        {"turn_output": (Node.size, "bytes that a turn may print, or like 1GiB")},
+        {
+            "turn_output": (Node.size, "bytes that a turn may print, or like 1GiB"),
+            "max_review_rounds": (_int(1), "denials of a task after which you are asked"),
+        },
     ),
     "environment": (
         "orchestration",

@@ -57,9 +57,10 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one turn may print, in bytes."""
+    """What one turn may print, in bytes; denials of a task after which a person is asked."""
 
     turn_output: int = 2**30
+    max_review_rounds: int = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,8 @@ _OTHER_TYPES: Final = {
     "task.created",
     "task.changed",
     "task.reported",
+    "task.receipt",
+    "worker.blocked",
     "fabric.posted",
     "fabric.acked",
     "fabric.subscribed",

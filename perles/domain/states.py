@@ -37,11 +37,12 @@ Task::
 
     pending --unblock--> ready --assign--> in_progress --complete--> done
     ready --block--> pending
-    in_progress --retry--> ready
     in_progress --review--> in_review --approve--> approved --commit--> committing
-    committing --complete--> done
+    approved | committing --complete--> done
     in_review --deny--> denied --rework--> in_progress
+    in_progress | in_review | denied | approved | committing --retry--> ready
     ready --ask--> waiting_for_user --approve--> done, --deny--> denied
+    denied --ask--> waiting_for_user --overrule--> approved
     every open state --fail--> failed, --skip--> skipped
     failed | skipped --reopen--> pending
 
@@ -168,6 +169,7 @@ TaskTrigger = Literal[
     "commit",
     "complete",
     "ask",
+    "overrule",
     "fail",
     "skip",
     "reopen",
@@ -306,6 +308,8 @@ OPEN_TASK_STATES: Final = (
     _K.COMMITTING,
     _K.WAITING_FOR_USER,
 )
+BEGUN_TASK_STATES: Final = (_K.IN_PROGRESS, _K.IN_REVIEW, _K.DENIED, _K.APPROVED, _K.COMMITTING)
+"""States of a task that a worker has in hand."""
 TASK: Final[Rules[TaskTrigger]] = Rules(
     "task",
     _states(_K),
@@ -313,15 +317,16 @@ TASK: Final[Rules[TaskTrigger]] = Rules(
         Edge("unblock", (_K.PENDING,), _K.READY, "task.ready"),
         Edge("block", (_K.READY,), _K.PENDING, "task.blocked"),
         Edge("assign", (_K.READY,), _K.IN_PROGRESS, "task.assigned"),
-        Edge("retry", (_K.IN_PROGRESS,), _K.READY, "task.retried"),
+        Edge("retry", BEGUN_TASK_STATES, _K.READY, "task.retried"),
         Edge("review", (_K.IN_PROGRESS,), _K.IN_REVIEW, "task.in_review"),
         Edge("approve", (_K.IN_REVIEW,), _K.APPROVED, "task.approved"),
         Edge("deny", (_K.IN_REVIEW, _K.WAITING_FOR_USER), _K.DENIED, "task.denied"),
         Edge("rework", (_K.DENIED,), _K.IN_PROGRESS, "task.assigned"),
         Edge("commit", (_K.APPROVED,), _K.COMMITTING, "task.committing"),
-        Edge("complete", (_K.IN_PROGRESS, _K.COMMITTING), _K.DONE, "task.completed"),
-        Edge("ask", (_K.READY,), _K.WAITING_FOR_USER, "task.waiting_for_user"),
+        Edge("complete", (_K.IN_PROGRESS, _K.APPROVED, _K.COMMITTING), _K.DONE, "task.completed"),
+        Edge("ask", (_K.READY, _K.DENIED), _K.WAITING_FOR_USER, "task.waiting_for_user"),
         Edge("approve", (_K.WAITING_FOR_USER,), _K.DONE, "task.approved"),
+        Edge("overrule", (_K.WAITING_FOR_USER,), _K.APPROVED, "task.approved"),
         Edge("fail", OPEN_TASK_STATES, _K.FAILED, "task.failed"),
         Edge("skip", OPEN_TASK_STATES, _K.SKIPPED, "task.skipped"),
         Edge("reopen", (_K.FAILED, _K.SKIPPED), _K.PENDING, "task.reopened"),

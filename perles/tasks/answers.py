@@ -10,7 +10,7 @@ from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.tasks import Task
 from perles.store.transition import fire
-from perles.tasks import graph
+from perles.tasks import attempts, comments, graph
 from perles.tasks.questions import note_waiting
 
 Asker = dict[str, Any] | None
@@ -30,8 +30,13 @@ def waiting_task(tx: Tx, workflow_id: str, key: str, step: str) -> Task:
 def approve(
     tx: Tx, workflow_id: str, key: str, message: str | None, *, by: Asker = None
 ) -> dict[str, Any]:
-    """The person says yes: the task is done, and what waited for it may be ready now."""
+    """The person says yes: the task is done, and what waited for it may be ready now.
+
+    A task that its reviewers denied is approved in their place: it can be committed.
+    """
     task = waiting_task(tx, workflow_id, key, "approve")
+    if task.assignee != "human":
+        return _overrule(tx, task, message, by)
     outputs = journal.encode({"summary": message or "approved"})
     payload = {"key": task.key, "text": message, "by": by}
     changes = {"ended_at": tx.now, "outputs": outputs}
@@ -45,6 +50,9 @@ def approve(
 def deny(tx: Tx, workflow_id: str, key: str, reason: str, *, by: Asker = None) -> dict[str, Any]:
     """The person says no: the task failed, and whatever depends on it is skipped."""
     task = waiting_task(tx, workflow_id, key, "deny")
+    if task.assignee != "human":
+        comments.add(tx, task, "user", "answer", reason)
+        attempts.take_from_worker(tx, task, f"the user denied it: {reason}")
     payload = {"key": task.key, "reason": reason, "by": by}
     fire(tx, TASK, task.id, "deny", payload=payload)
     changes = {"failure": f"denied: {reason}", "ended_at": tx.now}
@@ -53,6 +61,20 @@ def deny(tx: Tx, workflow_id: str, key: str, reason: str, *, by: Asker = None) -
     note_waiting(tx, workflow_id)
     _tell(tx, workflow_id, f"the user denied task {task.key}", reason)
     return {"status": "denied", "task": task.key, "skipped": skipped}
+
+
+def _overrule(tx: Tx, task: Task, message: str | None, by: Asker) -> dict[str, Any]:
+    """The person takes a task as it is that its reviewers denied."""
+    payload = {"key": task.key, "text": message, "by": by}
+    fire(tx, TASK, task.id, "overrule", changes={"verdict": "approved"}, payload=payload)
+    comments.add(tx, task, "user", "answer", message or "approved")
+    note_waiting(tx, task.workflow_id)
+    what = (
+        f"the user approved task {task.key} as it is; call approve_commit, or mark_task_complete "
+        "where nothing is to be committed"
+    )
+    _tell(tx, task.workflow_id, what, message)
+    return {"status": "approved", "task": task.key, "now_ready": []}
 
 
 def _tell(tx: Tx, workflow_id: str, what: str, message: str | None) -> None:

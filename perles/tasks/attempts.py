@@ -7,9 +7,11 @@ from typing import Final
 
 from perles.domain.quoting import quoted
 from perles.domain.states import PHASE
+from perles.fabric import messages
+from perles.store import statements
 from perles.store.database import Tx
 from perles.store.events import journal
-from perles.store.schema.agents import Agent
+from perles.store.schema.agents import Agent, Message
 from perles.store.schema.tasks import Task
 from perles.store.transition import fire
 from perles.tasks.last_words import last_words
@@ -20,6 +22,7 @@ MAX_WHY: Final = 500
 
 def take_from_worker(tx: Tx, task: Task, why: str) -> None:
     """The attempt has ended: keep what its worker did and said, and free it for another task."""
+    free_reviewer(tx, task)
     if task.implementer_id is None:
         return
     worker = tx.need(Agent, task.implementer_id)
@@ -36,15 +39,33 @@ def take_from_worker(tx: Tx, task: Task, why: str) -> None:
 
 
 def free_worker(tx: Tx, task: Task) -> None:
-    """The worker of an ended attempt can take another task."""
-    if task.implementer_id is None:
-        return
-    worker = tx.need(Agent, task.implementer_id)
+    """Who worked on an ended attempt, or reviewed it, can take another task."""
+    free_reviewer(tx, task)
+    if task.implementer_id is not None:
+        _free(tx, task, tx.need(Agent, task.implementer_id))
+
+
+def free_reviewer(tx: Tx, task: Task) -> Agent | None:
+    """Whoever reviews the task does not any more, and is not asked to; that worker."""
+    if task.reviewer_id is None:
+        return None
+    reviewer = tx.need(Agent, task.reviewer_id)
+    if reviewer.task_id != task.id or reviewer.phase != "reviewing":
+        return None
+    _free(tx, task, reviewer)
+    for message in tx.all(Message, statements.QUEUED_MESSAGES, agent_id=reviewer.id):
+        if message.task_id == task.id:
+            messages.drop(tx, message.id)
+    return reviewer
+
+
+def _free(tx: Tx, task: Task, worker: Agent) -> None:
     if worker.task_id != task.id:
         return
     if worker.phase != "idle":
-        fire(tx, PHASE, worker.id, "cancel")
-    tx.update(Agent, worker.id, task_id=None)
+        done = worker.phase == "committing" and tx.need(Task, task.id).status == "done"
+        fire(tx, PHASE, worker.id, "finish" if done else "cancel")
+    tx.update(Agent, worker.id, task_id=None, blocked=None)
 
 
 def of_earlier(task: Task) -> str:

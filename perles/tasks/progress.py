@@ -21,6 +21,10 @@ class Plan:
 
     ready: Sequence[str]
     reported: Sequence[str]
+    unreviewed: Sequence[str]
+    denied: Sequence[str]
+    approved: Sequence[str]
+    blocked: Sequence[str]
     left: Sequence[str]
     waiting: Sequence[str]
     failed: Sequence[str]
@@ -33,13 +37,22 @@ class Plan:
         """The plan as it is now. Tasks that are `left` are in nobody's hands any more."""
         tasks = reader.all(Task, statements.TASKS_OF, workflow_id=workflow_id)
         going = [task for task in tasks if task.status in OPEN_TASK_STATES]
-        begun = [task for task in going if task.status not in ("pending", "ready")]
         agents = reader.all(Agent, statements.AGENTS_OF, workflow_id=workflow_id)
         workers = [agent for agent in agents if agent.role == "worker"]
+        stuck = {agent.task_id for agent in workers if agent.blocked is not None}
+        begun = [task for task in going if task.status in ("in_progress", "committing")]
+        reported = [task.key for task in begun if has_report(task)]
+        blocked = [task.key for task in going if task.id in stuck]
         return cls(
             ready=[task.key for task in going if task.status == "ready"],
-            reported=[task.key for task in begun if has_report(task)],
-            left=[task.key for task in begun if not has_report(task)],
+            reported=reported,
+            unreviewed=[
+                task.key for task in going if task.status == "in_review" and task.id not in stuck
+            ],
+            denied=[task.key for task in going if task.status == "denied"],
+            approved=[task.key for task in going if task.status == "approved"],
+            blocked=blocked,
+            left=[task.key for task in begun if task.key not in (*reported, *blocked)],
             waiting=[task.key for task in going if task.status == "pending"],
             failed=[task.key for task in tasks if task.status == "failed"],
             total=len(tasks),
@@ -54,7 +67,29 @@ class Plan:
 
     @property
     def _has_open(self) -> bool:
-        return bool(self.ready or self.reported or self.left or self.waiting)
+        return any(keys for keys, _, _ in self._open)
+
+    @property
+    def _open(self) -> Sequence[tuple[Sequence[str], str, str]]:
+        """The open tasks: which, what they are, and which calls bring them on."""
+        return (
+            (
+                self.reported,
+                "reported on",
+                "assign_task_review or mark_task_complete; if it failed mark_task_failed",
+            ),
+            (self.approved, "approved in their review", "approve_commit"),
+            (self.denied, "denied in their review", "assign_review_feedback"),
+            (self.unreviewed, "in a review that nobody does any more", "assign_task_review"),
+            (
+                self.blocked,
+                "in the hands of a worker that cannot go on",
+                "send_to_worker with an answer, or give it to another; list_tasks tells why",
+            ),
+            (self.ready, "ready", "assign_task to a free worker, spawn_worker where there is none"),
+            (self.left, "in nobody's hands", "assign_task to another worker"),
+            (self.waiting, "waiting", ""),
+        )
 
     def count(self) -> str:
         """`3 tasks`."""
@@ -77,13 +112,9 @@ class Plan:
                 f"signal_workflow_complete with status {status} now{again}."
             ]
         said = [f"{self.done} of {self.count()} done. Open are:"]
-        for keys, what in (
-            (self.reported, "reported on: mark_task_complete or mark_task_failed"),
-            (self.ready, "ready: assign_task to a free worker, spawn_worker where there is none"),
-            (self.left, "in nobody's hands any more: assign_task to another worker"),
-            (self.waiting, "waiting for others to be done"),
-        ):
-            said += [f"- {_keys(keys)} ({what})"] if keys else []
+        for keys, what, call in self._open:
+            if keys:
+                said.append(f"- {_keys(keys)} ({what}{': ' if call else ''}{call})")
         return said
 
     def in_short(self) -> str:
@@ -92,13 +123,7 @@ class Plan:
             return "it made no task"
         parts = [
             f"{_keys(keys)} {what}"
-            for keys, what in (
-                (self.ready, "ready"),
-                (self.reported, "reported on"),
-                (self.left, "in nobody's hands"),
-                (self.waiting, "waiting"),
-                (self.failed, "failed"),
-            )
+            for keys, what, _ in (*self._open, (self.failed, "failed", ""))
             if keys
         ]
         return f"{self.done} of {self.count()} done, {', '.join(parts)}"

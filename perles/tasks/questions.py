@@ -10,14 +10,19 @@ from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
 from perles.store.transition import fire
 
-_OF_STATUS = Sql(
+_READY = Sql(
     select(Task.id)
     .where(
         Task.workflow_id == bindparam("workflow_id"),
-        Task.status == bindparam("status"),
+        Task.status == "ready",
         Task.assignee == "human",
     )
     .order_by(Task.id)
+)
+_WAITING = Sql(
+    select(Task.id).where(
+        Task.workflow_id == bindparam("workflow_id"), Task.status == "waiting_for_user"
+    )
 )
 
 
@@ -31,7 +36,7 @@ _ASKED = Sql(
 def ask_people(tx: Tx, workflow_id: str) -> None:
     """Put every ready human task to the person, once the workflow has started."""
     if tx.need(Workflow, workflow_id).state in ("running", "paused"):
-        for row in tx.rows(_OF_STATUS, workflow_id=workflow_id, status="ready"):
+        for row in tx.rows(_READY, workflow_id=workflow_id):
             task = tx.need(Task, row["id"])
             payload = {"key": task.key, "question": question_of(task)}
             fire(tx, TASK, task.id, "ask", changes={"started_at": tx.now}, payload=payload)
@@ -40,12 +45,12 @@ def ask_people(tx: Tx, workflow_id: str) -> None:
 
 def question_of(task: Task) -> str:
     """What the person is asked."""
-    return task.body or task.title
+    return task.question or task.body or task.title
 
 
 def note_waiting(tx: Tx, workflow_id: str) -> None:
     """Keep on the workflow's row whether a task, or an agent of it, waits for a person."""
-    tasks = tx.rows(_OF_STATUS, workflow_id=workflow_id, status="waiting_for_user")
+    tasks = tx.rows(_WAITING, workflow_id=workflow_id)
     waits = int(bool(tasks) or tx.row(_ASKED, workflow_id=workflow_id) is not None)
     if tx.need(Workflow, workflow_id).waiting_for_user != waits:
         tx.update(Workflow, workflow_id, waiting_for_user=waits)

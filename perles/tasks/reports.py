@@ -17,10 +17,12 @@ from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.tasks import Task
 from perles.store.sql import Sql
 from perles.store.transition import fire
+from perles.tasks import comments
 
 MAX_OUTPUT: Final = 16 * 1024
 """Characters of a task's output that later tasks may be given."""
-REPORTING: Final = ("implementing", "addressing_feedback")
+REPORTING: Final = ("implementing", "addressing_feedback", "committing")
+"""Phases of a worker that is to tell how far its task is."""
 
 OPEN_TURN_OF: Final = Sql(
     select(Turn).where(
@@ -49,30 +51,45 @@ def printed_by(reader: Reader, paths: Paths, agent_id: int) -> Printed | None:
     return Printed(tail_of(path), "\n".join(tail_of(path, lines=1000, limit=MAX_OUTPUT)))
 
 
+def may_report(reader: Reader, agent: Agent) -> bool:
+    """Whether the agent has a task in hand that it has not reported on."""
+    if agent.role != "worker" or agent.task_id is None or agent.phase not in REPORTING:
+        return False
+    return agent.phase != "committing" or not has_report(reader.need(Task, agent.task_id))
+
+
+def has_duty(reader: Reader, agent: Agent) -> bool:
+    """Whether a worker is to report on a task, or to decide a review."""
+    return agent.phase == "reviewing" or may_report(reader, agent)
+
+
 def record(
     tx: Tx,
     agent: Agent,
     summary: str,
     exit_code: int | None,
     printed: Printed | None,
+    *,
+    shown: str = "",
     **more: Any,
 ) -> Task:
     """Record the report on the task that the agent has in hand, and tell the coordinator.
 
-    `printed` is what the task's command printed, where it had one; `more` is told with the event.
+    `printed` is what the task's command printed, where it had one; `shown` is what git shows of
+    the task, for the coordinator; `more` is told with the event.
     """
     assert agent.task_id is not None
     task = tx.need(Task, agent.task_id)
-    outputs: dict[str, Any] = {"summary": summary, "reported_attempt": task.attempt}
-    outputs["output"] = summary[:MAX_OUTPUT]
-    if printed is not None:
-        printed = Printed(*tx.secrets.mask(tx, task.workflow_id, tuple(printed)))
-        outputs["tail"] = printed.tail
-        if task.run:
-            outputs["output"] = printed.output
+    outputs = _outputs(tx, task, summary, printed)
+    if agent.phase == "committing":
+        # What later tasks are given is what the work came to, not that it was committed.
+        outputs = {**journal.decode(task.outputs), "reported_attempt": task.attempt}
+        comments.add(tx, task, agent.name, "commit", summary)
+    else:
+        fire(tx, PHASE, agent.id, "report")
+        comments.add(tx, task, agent.name, "report", summary)
     tx.update(Task, task.id, exit_code=exit_code, outputs=journal.encode(outputs))
-    fire(tx, PHASE, agent.id, "report")
-    tx.update(Agent, agent.id, silences=0)
+    tx.update(Agent, agent.id, silences=0, blocked=None)
     journal.append(
         tx,
         "task.reported",
@@ -82,11 +99,25 @@ def record(
         task_id=task.id,
     )
     how = "" if exit_code is None else f" (exit {exit_code})"
-    body = f"{agent.name} reports on task {task.key}{how}: {summary}"
+    what = "the commit of " if agent.phase == "committing" else ""
+    body = f"{agent.name} reports on {what}task {task.key}{how}: {summary}{shown}"
     messages.tell_coordinator(tx, agent.workflow_id, sender=agent.name, kind="worker", body=body)
+    said = "reported its commit" if agent.phase == "committing" else "reported"
     kind = "completion" if exit_code in (None, 0) else "error"
-    posts.in_task_thread(tx, task, Author.of(agent), f"reported{how}: {summary}", kind)
+    posts.in_task_thread(tx, task, Author.of(agent), f"{said}{how}: {summary}", kind)
     return task
+
+
+def _outputs(tx: Tx, task: Task, summary: str, printed: Printed | None) -> dict[str, Any]:
+    """What the work came to, for people and for later tasks."""
+    outputs: dict[str, Any] = {"summary": summary, "reported_attempt": task.attempt}
+    outputs["output"] = summary[:MAX_OUTPUT]
+    if printed is not None:
+        printed = Printed(*tx.secrets.mask(tx, task.workflow_id, tuple(printed)))
+        outputs["tail"] = printed.tail
+        if task.run:
+            outputs["output"] = printed.output
+    return outputs
 
 
 def has_report(task: Task) -> bool:
@@ -96,5 +127,5 @@ def has_report(task: Task) -> bool:
 
 def by_text(tx: Tx, agent: Agent, said: str) -> None:
     """The report of a worker without tools, whose process ended well: the last it said."""
-    if agent.role == "worker" and agent.task_id is not None and agent.phase in REPORTING:
+    if may_report(tx, agent):
         record(tx, agent, said.strip() or "done, without a word", 0, None)

@@ -37,9 +37,9 @@ class ToolCall(NamedTuple):
             raise ToolError(f"cannot find task {key!r}: list_tasks shows the keys")
         return found
 
-    def worker(self) -> Agent:
-        """The worker that the argument `worker_id` names. Raises `ToolError`."""
-        name = self.args["worker_id"]
+    def worker(self, argument: str = "worker_id") -> Agent:
+        """The worker that this argument names. Raises `ToolError`."""
+        name = self.args[argument]
         found = self.tx.first(
             Agent, statements.AGENT_NAMED, workflow_id=self.workflow.id, name=name
         )

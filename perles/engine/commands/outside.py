@@ -7,21 +7,26 @@ import asyncio
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from perles.engine.commands import evidence
+from perles.engine.commands.evidence import REPORT
 from perles.engine.context import Context
 from perles.fabric import artifacts
 from perles.mcp.host import Caller
 from perles.store.schema.workflows import Workflow
 from perles.tasks.reports import Printed, printed_by
+from perles.workspace.commits import Look
 
-REPORT: Final = "report_implementation_complete"
 ATTACH: Final = "fabric_attach"
 
 
 class Outside(NamedTuple):
-    """`printed` is what the agent's turn printed, for a report; `file` the one to attach."""
+    """`printed` is what the agent's turn printed, for a report; `file` the one to attach; `look`
+    what git shows of the task that the call is about, None where its folder is in no repository.
+    """
 
     printed: Printed | None = None
     file: artifacts.File | None = None
+    look: Look | None = None
 
 
 NOTHING: Final = Outside()
@@ -29,8 +34,12 @@ NOTHING: Final = Outside()
 
 async def look(context: Context, caller: Caller, kind: str, args: dict[str, Any]) -> Outside:
     """What there is for this call. Raises `ToolError` where it cannot be done because of it."""
-    if kind == REPORT and args.get("exit_code") is not None:
-        return Outside(printed=printed_by(context.reader, context.paths, caller.agent_id))
+    if kind in evidence.ABOUT_WORK:
+        printed = None
+        if kind == REPORT and args.get("exit_code") is not None:
+            printed = printed_by(context.reader, context.paths, caller.agent_id)
+        seen = await evidence.gathered(context.reader, caller, kind, args)
+        return Outside(printed=printed, look=seen)
     if kind == ATTACH:
         folders = _folders(context, context.reader.need(Workflow, caller.workflow_id))
         return Outside(file=await asyncio.to_thread(artifacts.look, args["path"], folders))

@@ -19,8 +19,11 @@ from perles.engine.commands.actions import (
 )
 from perles.engine.commands.base import Action, Tool
 from perles.engine.commands.tools import (
+    approve_commit,
     ask_user,
+    assign_review_feedback,
     assign_task,
+    assign_task_review,
     create_task,
     fabric_ack,
     fabric_attach,
@@ -31,6 +34,8 @@ from perles.engine.commands.tools import (
     notify_user,
     reopen_task,
     report,
+    report_blocked,
+    report_review_verdict,
     send_to_worker,
     signal_complete,
     signal_ready,
@@ -83,4 +88,9 @@ TOOLS: Final[dict[str, Tool]] = {
     "fabric_subscribe": fabric_subscribe.subscribe,
     "fabric_unsubscribe": fabric_subscribe.unsubscribe,
     "fabric_attach": fabric_attach.handle,
+    "assign_task_review": assign_task_review.handle,
+    "assign_review_feedback": assign_review_feedback.handle,
+    "approve_commit": approve_commit.handle,
+    "report_review_verdict": report_review_verdict.handle,
+    "report_blocked": report_blocked.handle,
 }

@@ -31,7 +31,7 @@ from perles.store.sql import WORKFLOW_ID, Sql
 from perles.tasks import ask_user
 from perles.tasks.last_words import last_words
 from perles.tasks.progress import Plan
-from perles.tasks.reports import REPORTING
+from perles.tasks.reports import has_duty
 
 if TYPE_CHECKING:
     from perles.engine.context import Context
@@ -86,8 +86,11 @@ UNDER_WAY: Final = Sql(
 
 
 def owes_report(reader: Reader, agent: Agent) -> bool:
-    """Whether a worker has a task in hand that nobody told us the end of, and will not go on."""
-    if agent.role != "worker" or agent.phase not in REPORTING:
+    """Whether a worker has a task or review in hand that nobody told us the end of.
+
+    One that waits for an answer, or for a message that is queued, owes nothing now.
+    """
+    if agent.role != "worker" or agent.blocked is not None or not has_duty(reader, agent):
         return False
     if ask_user.waits(reader, agent):
         return False
@@ -126,12 +129,28 @@ def look_at_worker(tx: Tx, context: Context, agent: Agent, said: str) -> None:
 
 
 def _to_worker(tx: Tx, agent: Agent, task: Task, said: str) -> str:
+    words = _quoted(said or _last_said(tx, agent))
+    if agent.phase == "reviewing":
+        return (
+            f"Your turn has ended without a verdict on task {task.key}. You said last:\n{words}\n"
+            "If you have seen enough, call report_review_verdict now. If you have not, go on, and "
+            "call it before you end the turn. If you cannot, call report_blocked. Without any of "
+            "them a fresh worker gets the review."
+        )
+    if agent.phase == "committing":
+        return (
+            f"Your turn has ended without a report on the commit of task {task.key}. You said "
+            f"last:\n{words}\nLook with git log whether it is committed; commit it if it is not. "
+            "Then call report_implementation_complete with the ids in commits, and exit_code 0, "
+            "or 1 where you could not commit. Without a report a fresh worker gets the task."
+        )
     return (
         f"Your turn has ended without a report, so nobody knows how far task {task.key} is. "
-        f"You said last:\n{_quoted(said or _last_said(tx, agent))}\n"
+        f"You said last:\n{words}\n"
         "If the task is done, or cannot be done, call report_implementation_complete now with a "
         "summary, and exit_code 0 or 1. If it is not done, go on, and report before you end the "
-        "turn. Without a report a fresh worker gets the task."
+        "turn. If you cannot go on without help, call report_blocked. Without any of them a fresh "
+        "worker gets the task."
     )
 
 

@@ -43,6 +43,12 @@ def _take_from(tx: Tx, agent: Agent, by: str) -> str:
     task = None if agent.task_id is None else tx.need(Task, agent.task_id)
     if task is None:
         return ""
+    if agent.phase == "reviewing":
+        attempts.free_reviewer(tx, task)
+        tx.update(Task, task.id, reviewer_id=None)
+        return f"; assign_task_review gives its review of task {task.key} to another worker"
+    if task.status in ("in_review", "denied", "approved", "committing"):
+        return f"; its task {task.key} is {task.status}: assign_task gives it to another worker"
     if task.status != "in_progress" or task.implementer_id != agent.id:
         return ""
     if has_report(task):

@@ -24,9 +24,10 @@ from perles.store.schema.agents import Agent, Message, Turn
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.transition import fire
-from perles.tasks import ask_user, last_words
+from perles.tasks import ask_user, last_words, reviews
 from perles.tasks.briefs import task_brief
 from perles.tasks.handover import handover
+from perles.tasks.reports import has_duty
 
 if TYPE_CHECKING:
     from perles.engine.context import Context
@@ -88,7 +89,7 @@ def retire(tx: Tx, old: Agent, why: str) -> None:
         fire(tx, PHASE, old.id, "cancel", payload={"instead_of": old.name})
     payload = {"name": old.name, "why": why}
     fire(tx, AGENT, old.id, "retire", changes={"retired_at": tx.now}, payload=payload)
-    tx.update(Agent, old.id, task_id=None)
+    tx.update(Agent, old.id, task_id=None, blocked=None)
 
 
 def _spawn(tx: Tx, context: Context, workflow: Workflow, old: Agent, name: str) -> Agent:
@@ -145,8 +146,22 @@ def _take_over_task(
     )
     text = f"{fresh.name} goes on in the place of {old.name}"
     posts.in_task_thread(tx, tx.need(Task, task.id), posts.PERLES, text)
-    brief = task_brief(tx, task, attempt=task.attempt)
-    workflow = tx.need(Workflow, task.workflow_id)
-    body = context.provider(fresh.provider, fresh.role, workflow).task_message(brief)
-    if task.status == "in_progress" and task.id not in [message.task_id for message in waiting]:
+    _tell_task(tx, context, tx.need(Agent, fresh.id), tx.need(Task, task.id), waiting)
+
+
+def _tell_task(tx: Tx, context: Context, fresh: Agent, task: Task, waiting: list[Message]) -> None:
+    """Tell the fresh worker what it has in hand, unless that waited for the old one."""
+    if not has_duty(tx, fresh) or task.id in [message.task_id for message in waiting]:
+        return
+    letter = reviews.letter_for(tx, fresh, task)
+    told = [] if letter is None else [letter]
+    if fresh.phase not in ("reviewing", "committing"):
+        told.insert(0, _brief(tx, context, fresh, task))
+    for body in told:
         messages.post(tx, fresh, sender="perles", kind="coordinator", body=body, task_id=task.id)
+
+
+def _brief(tx: Tx, context: Context, fresh: Agent, task: Task) -> str:
+    workflow = tx.need(Workflow, task.workflow_id)
+    brief = task_brief(tx, task, attempt=task.attempt)
+    return context.provider(fresh.provider, fresh.role, workflow).task_message(brief)

@@ -9,7 +9,7 @@ from perles.engine.turns.unanswered_calls import checked
 from perles.store import statements
 from perles.store.database import Tx
 from perles.store.schema.agents import Agent, Turn
-from perles.tasks.reports import REPORTING, record
+from perles.tasks.reports import may_report, record
 
 if TYPE_CHECKING:
     from perles.engine.turns.live import LiveTurn
@@ -21,7 +21,7 @@ def by_output(tx: Tx, agent: Agent, live: LiveTurn) -> None:
     One that an engine refused is none: the worker was told why.
     """
     args = live.unanswered.report and checked(live.unanswered.report)
-    if not args or agent.role != "worker" or agent.phase not in REPORTING or not agent.task_id:
+    if not args or not may_report(tx, agent):
         return
     about = {"workflow_id": live.workflow_id, "agent_id": agent.id, "kind": REPORT}
     turn = tx.need(Turn, live.turn_id)

@@ -99,6 +99,8 @@ def _deliver(
     number = tx.need(Turn, turn_id).number
     payload = {"number": number, "messages": messages}
     fire(tx, TURN, turn_id, "start", changes=changes, payload=payload)
+    if agent.blocked is not None:
+        tx.update(Agent, agent_id, blocked=None)  # it was told something: it owes a report again
     if agent.held_until is not None:
         tx.update(Agent, agent_id, held_until=None)
         tx.run(DROP_PAST_HOLD, provider_=agent.provider, now_=tx.now)
@@ -159,7 +161,11 @@ def turn_context(
     session = context.paths.found(workflow.session_dir or "")
     task = None if agent.task_id is None else context.reader.get(Task, agent.task_id)
     role = system_prompt(
-        agent.role, agent=agent.name, work_dir=workflow.work_dir, has_mcp=provider.has_mcp
+        agent.role,
+        agent=agent.name,
+        work_dir=workflow.work_dir,
+        has_mcp=provider.has_mcp,
+        agent_type=agent.agent_type,
     )
     return TurnContext(
         workflow_id=workflow.id,

@@ -91,7 +91,8 @@ COORDINATOR_TOOLS: Final = (
     Tool(
         "list_tasks",
         "All tasks of this workflow in plan order, with status, assignee, what each waits for "
-        "(after), attempts, exit code, and whether its worker has reported on this attempt.",
+        "(after), attempts, exit code, whether its worker has reported on this attempt, who "
+        "reviews it, how often it was denied, and why a worker cannot go on (blocked).",
         ListTasks,
         list_tasks,
     ),
@@ -117,7 +118,8 @@ COORDINATOR_TOOLS: Final = (
     ),
     Tool(
         "assign_task",
-        "Give a task that is ready, or whose worker failed, to a worker that has none. The worker "
+        "Give a task that is ready, or whose worker failed or is blocked, to a worker that has "
+        "none. The worker "
         "is told what was done before, starts by itself and reports to you; end your turn when "
         "there is nothing else to assign.",
         AssignTask,
@@ -125,7 +127,8 @@ COORDINATOR_TOOLS: Final = (
     Tool(
         "mark_task_complete",
         "The task is done: frees its worker and makes tasks ready that waited for it "
-        "(now_ready in the answer).",
+        "(now_ready in the answer). Not while it is reviewed or after a denial; once approved, "
+        "only where nothing is left to commit.",
         MarkTaskComplete,
     ),
     Tool(

@@ -1,5 +1,6 @@
 """Tools that only look: answered from the database, past the command queue."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sqlalchemy import bindparam, func, select
@@ -14,6 +15,7 @@ from perles.store.schema.questions import Question
 from perles.store.schema.tasks import Task, TaskDependency
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
+from perles.store.statements import AGENTS_OF
 
 MAX_SUMMARY: Final = 2000
 """Characters of a task's report in the list."""
@@ -54,6 +56,7 @@ _WORKERS: Final = Sql(
         Agent.agent_type,
         Agent.provider,
         Agent.model,
+        Agent.blocked,
         select(Turn.error)
         .where(Turn.agent_id == Agent.id)
         .order_by(Turn.id.desc())
@@ -92,6 +95,7 @@ def list_tasks(reader: Reader, caller: Caller, arguments: Any) -> dict[str, Any]
     for row in reader.rows(_DEPENDENCIES, workflow_id=workflow.id):
         after.setdefault(row[0], []).append(row[1])
     tasks = reader.all(Task, _TASKS, workflow_id=workflow.id)
+    agents = {agent.id: agent for agent in reader.all(Agent, AGENTS_OF, workflow_id=workflow.id)}
     return {
         "workflow": {
             "id": workflow.id,
@@ -100,14 +104,16 @@ def list_tasks(reader: Reader, caller: Caller, arguments: Any) -> dict[str, Any]
             "max_workers": workflow.max_workers,
         },
         "tasks": [
-            _task(task, after.get(task.id, []), workflow)
+            _task(task, after.get(task.id, []), workflow, agents)
             for task in tasks
             if arguments.status in (None, task.status)
         ],
     }
 
 
-def _task(task: Task, after: list[str], workflow: Workflow) -> dict[str, Any]:
+def _task(
+    task: Task, after: list[str], workflow: Workflow, agents: Mapping[int, Agent]
+) -> dict[str, Any]:
     outputs = journal.decode(task.outputs)
     reported = outputs.get("reported_attempt") == task.attempt
     worker = worker_for(
@@ -125,11 +131,29 @@ def _task(task: Task, after: list[str], workflow: Workflow) -> dict[str, Any]:
         "attempt": task.attempt,
         "retries": task.retries,
         "exit_code": task.exit_code,
-        "reported": task.status == "in_progress" and reported,
+        "reported": task.status in ("in_progress", "committing") and reported,
+        "reviewer": _reviews_it(task, agents),
+        "denials": task.denials,
+        "blocked": _blocked(task, agents),
         "failure": task.failure,
         "worker": worker,
         "summary": str(outputs.get("summary", ""))[:MAX_SUMMARY],
     }
+
+
+def _reviews_it(task: Task, agents: Mapping[int, Agent]) -> str | None:
+    """Who reviews the task now."""
+    found = agents.get(task.reviewer_id or 0)
+    return None if found is None or found.task_id != task.id else found.name
+
+
+def _blocked(task: Task, agents: Mapping[int, Agent]) -> str | None:
+    """Why a worker that has the task cannot go on."""
+    for id in (task.implementer_id, task.reviewer_id):
+        found = agents.get(id or 0)
+        if found is not None and found.task_id == task.id and found.blocked is not None:
+            return found.blocked[:MAX_SUMMARY]
+    return None
 
 
 def query_worker_state(reader: Reader, caller: Caller, arguments: Any) -> dict[str, Any]:
@@ -154,6 +178,7 @@ def query_worker_state(reader: Reader, caller: Caller, arguments: Any) -> dict[s
                 "task_status": row["task_status"],
                 "task_started": row["task_started"],
                 "reviewer_id": row["reviewer_id"],
+                "blocked": row["blocked"] and row["blocked"][:MAX_SUMMARY],
             }
             for row in rows
             if arguments.worker_id in (None, row["name"])

@@ -4,14 +4,18 @@ from typing import Annotated, Final
 
 import msgspec
 
-from perles.mcp.tools.tool import Arguments, Prose, Tool
+from perles.mcp.tools.tool import Arguments, Prose, Tool, Word
 
 
 class ReportImplementationComplete(Arguments):
-    """`exit_code` is that of the task's command, where it had one."""
+    """`exit_code` is that of the task's command, where it had one.
+
+    `commits` are the ids of commits that you made for the task; git is asked whether they are.
+    """
 
     summary: Prose
     exit_code: Annotated[int, msgspec.Meta(ge=-255, le=255)] | None = None
+    commits: Annotated[list[Word], msgspec.Meta(max_length=20)] | None = None
 
 
 WORKER_TOOLS: Final = (

@@ -49,10 +49,21 @@ def _task(row: Row) -> Json:
         "workflow_id": row["workflow_id"],
         "workflow": row["workflow"],
         "assignee": row["assignee"],
-        "question": (row["body"] or row["title"]) if row["assignee"] == "human" else None,
-        "waiting_since": row["started_at"] if waits else None,
+        "question": _question(row) if waits or row["assignee"] == "human" else None,
+        "waiting_since": _since(row) if waits else None,
         "failure": row["failure"],
     }
+
+
+def _question(row: Row) -> str:
+    """What a person is asked: the task's own text, or what its reviews came to."""
+    return str(row["question"] or row["body"] or row["title"])
+
+
+def _since(row: Row) -> str | None:
+    """Since when a task waits for a person: from its start, or from its last denial."""
+    found: str | None = row["updated_at"] if row["question"] else row["started_at"]
+    return found
 
 
 def inbox(connection: Connection | None, *, everything: bool = False) -> list[Json]:
@@ -85,11 +96,11 @@ def _approvals(connection: Connection) -> list[Json]:
         {
             "seq": connection.execute(seq, (row["workflow_id"], row["id"])).fetchone()[0] or 0,
             "kind": "approval",
-            "at": row["started_at"],
+            "at": _since(row),
             "workflow_id": row["workflow_id"],
             "workflow": row["workflow"],
             "task": row["key"],
-            "text": row["body"] or row["title"],
+            "text": _question(row),
             "acknowledged": False,
             "acknowledged_at": None,
             "acknowledged_by": None,
@@ -180,7 +191,8 @@ def waiting_texts(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
     """`waiting for you since 10:14: approve deploy?` for each of these workflows that waits."""
     found: dict[str, str] = {}
     query = (
-        "SELECT started_at AS since, coalesce(nullif(body, ''), title) AS text FROM tasks "
+        "SELECT CASE WHEN question IS NULL THEN started_at ELSE updated_at END AS since, "
+        "coalesce(question, nullif(body, ''), title) AS text FROM tasks "
         "WHERE workflow_id = :id AND status = 'waiting_for_user' UNION ALL "
         "SELECT created_at, asked_by || ' asks: ' || text FROM questions "
         "WHERE workflow_id = :id AND status = 'open' ORDER BY 1"

@@ -49,6 +49,8 @@ class Agent(Dated, Base):
     """Turns in a row that ended in words, where a tool call was due."""
     successor_id: Mapped[int | None]
     """The agent that took its place, by its id."""
+    blocked: Mapped[str | None]
+    """Why it said that it cannot go on, until its next turn."""
 
 
 class Turn(Dated, Base):

@@ -41,6 +41,17 @@ class Task(Dated, Base):
     ended_at: Mapped[str | None]
     version: Mapped[int] = mapped_column(server_default="0")
     worker: Mapped[str | None]
+    verdict: Mapped[str | None]
+    """That of the attempt's last review: approved or denied."""
+    denials: Mapped[int] = mapped_column(server_default="0")
+    """Reviews of the attempt that ended with a denial."""
+    review_type: Mapped[str | None]
+    question: Mapped[str | None]
+    """What a person is asked, where that is not the task's own text."""
+    base_commit: Mapped[str | None]
+    """Where the branch stood when the attempt began; "" before its first commit."""
+    receipt: Mapped[str] = mapped_column(server_default="{}")
+    """What git shows of the attempt: branch, commits and their files."""
 
 
 class TaskDependency(Dated, Base):
@@ -65,3 +76,7 @@ class TaskComment(Dated, Base):
     task_id: Mapped[int] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"))
     author: Mapped[str]
     body: Mapped[str]
+    kind: Mapped[str] = mapped_column(server_default="note")
+    attempt: Mapped[int] = mapped_column(server_default="0")
+    round: Mapped[int] = mapped_column(server_default="0")
+    """The review that it belongs to, counted from 1 in each attempt."""

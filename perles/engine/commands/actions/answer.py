@@ -40,7 +40,7 @@ async def _answer(
     try:
         return await context.writer.write(answer)
     except WrongStateError as error:
-        if command.status == "running" and error.state == _DONE[asked.kind]:
+        if command.status == "running" and error.state in _DONE[asked.kind]:
             return {
                 "status": "answered",
                 "task": asked.task,
@@ -48,4 +48,4 @@ async def _answer(
         raise
 
 
-_DONE = {"approve": "done", "deny": "failed"}
+_DONE = {"approve": ("done", "approved", "committing"), "deny": ("failed",)}

@@ -1,11 +1,12 @@
 """assign_task: a task that is ready, or whose worker is gone, goes to a worker that has none."""
 
-from typing import Any, Final
+from typing import Any
 
 from perles.domain.errors import ToolError
 from perles.domain.provider_choice import label, split_choice, worker_for
-from perles.domain.states import PHASE, TASK
+from perles.domain.states import BEGUN_TASK_STATES, PHASE, TASK
 from perles.engine.commands.base import ToolCall
+from perles.engine.commands.tools.people import GONE, need_free
 from perles.fabric import messages, posts
 from perles.fabric.posts import Author
 from perles.store.schema.agents import Agent
@@ -15,23 +16,16 @@ from perles.tasks import attempts
 from perles.tasks.briefs import task_brief
 from perles.tasks.reports import has_report
 
-GONE: Final = ("failed", "stopped", "retired")
-"""States of a worker that will not go on with its task."""
-
 
 def handle(call: ToolCall) -> dict[str, Any]:
     """Give the task to the worker; it learns of it at its next turn. Raises `ToolError`."""
-    tx, task, worker = call.tx, call.task(), call.worker()
-    task = _taken_back(call, task)
+    tx, task = call.tx, _taken_back(call, call.task())
+    worker = call.worker()  # whom the task may just have been taken from
     if task.status != "ready":
         raise ToolError(
             f"cannot assign task {task.key}: it is {task.status}, not ready{_way_on(task)}"
         )
-    if worker.status not in ("ready", "working") or worker.phase != "idle" or worker.task_id:
-        raise ToolError(
-            f"cannot assign task {task.key} to {worker.name}: it is {worker.status}, its phase "
-            f"{worker.phase}; choose one of ready_workers in query_worker_state"
-        )
+    need_free(worker, f"cannot assign task {task.key} to {worker.name}")
     kind = worker_for(
         run=task.run,
         worker=task.worker,
@@ -50,6 +44,14 @@ def handle(call: ToolCall) -> dict[str, Any]:
         "started_at": task.started_at or tx.now,
         "exit_code": None,
         "failure": None,
+        "reviewer_id": None,
+        "verdict": None,
+        "denials": 0,
+        "question": None,
+        "base_commit": None
+        if call.outside.look is None or call.outside.look.error
+        else call.outside.look.head,
+        "receipt": "{}",
     }
     payload = {"key": task.key, "worker": worker.name, "attempt": task.attempt + 1}
     fire(tx, TASK, task.id, "assign", changes=changes, payload=payload)
@@ -79,13 +81,15 @@ def _post(call: ToolCall, task: Task, worker: Agent) -> int:
 
 
 def _taken_back(call: ToolCall, task: Task) -> Task:
-    """The task, ready again where its worker is gone: that costs none of its retries."""
-    if task.status != "in_progress" or task.implementer_id is None or has_report(task):
+    """The task, ready again where its worker is gone or blocked: that costs none of its retries."""
+    if task.status not in BEGUN_TASK_STATES or task.implementer_id is None:
         return task
     tx, old = call.tx, call.tx.need(Agent, task.implementer_id)
-    if old.status not in GONE:
+    is_blocked = old.task_id == task.id and old.blocked is not None
+    is_reported = task.status == "in_progress" and has_report(task)
+    if not is_blocked and (old.status not in GONE or is_reported):
         return task
-    why = f"{old.name} is {old.status}"
+    why = f"{old.name} is blocked: {old.blocked}" if is_blocked else f"{old.name} is {old.status}"
     attempts.take_from_worker(tx, task, why)
     payload = {"key": task.key, "attempt": task.attempt, "reason": why}
     fire(tx, TASK, task.id, "retry", changes={"retries": task.retries + 1}, payload=payload)
@@ -98,5 +102,10 @@ def _way_on(task: Task) -> str:
         "failed": "; reopen_task makes it ready again",
         "skipped": "; reopen_task, for it or for the failed one that it waits for",
         "in_progress": f"; {task.assignee} works on it: mark_task_failed takes it back",
+        "in_review": "; wait for the verdict",
+        "denied": f"; assign_review_feedback gives it back to {task.assignee}",
+        "approved": "; approve_commit has it committed",
+        "committing": f"; {task.assignee} commits it: wait for its report",
+        "waiting_for_user": "; the user is asked",
         "pending": "; the tasks that it waits for must be done first",
     }.get(task.status, "")

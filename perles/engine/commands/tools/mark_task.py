@@ -3,30 +3,68 @@
 from typing import Any
 
 from perles.domain.errors import ToolError
-from perles.domain.states import OPEN_TASK_STATES, TASK
+from perles.domain.provider_choice import BUILTIN
+from perles.domain.states import BEGUN_TASK_STATES, OPEN_TASK_STATES, TASK
 from perles.engine.commands.base import ToolCall
 from perles.store.database import Tx
+from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.transition import fire
-from perles.tasks import questions
+from perles.tasks import questions, receipts
 from perles.tasks.attempts import free_worker, take_from_worker
 from perles.tasks.graph import skip_dependents, unblock
+from perles.tasks.reports import has_report
 
 
 def complete(call: ToolCall) -> dict[str, Any]:
     """The task is done: its worker is free, and what waited for it may be ready now."""
     tx, task = call.tx, call.task()
-    if task.status not in ("in_progress", "committing"):
-        raise ToolError(f"cannot complete task {task.key}: it is {task.status}, nobody works on it")
+    _may_be_completed(call, task)
     if task.exit_code not in (None, 0):
         raise ToolError(
             f"cannot complete task {task.key}: its command ended with exit {task.exit_code}; "
             "use mark_task_failed"
         )
     payload = {"key": task.key, "attempt": task.attempt}
+    receipts.keep(tx, task, call.outside.look)
     fire(tx, TASK, task.id, "complete", changes={"ended_at": tx.now}, payload=payload)
     free_worker(tx, task)
     return {"status": "done", "task_id": task.key, "now_ready": unblock(tx, call.workflow.id)}
+
+
+def _may_be_completed(call: ToolCall, task: Task) -> None:
+    """Raise `ToolError` for a task that has no worker, or whose review is not at its end."""
+    what = f"cannot complete task {task.key}: it is {task.status}"
+    if task.status == "in_review":
+        raise ToolError(f"{what}; wait for the verdict")
+    if task.status == "denied":
+        raise ToolError(f"{what}; assign_review_feedback, and a review after that")
+    if task.status == "in_progress" and task.verdict == "denied":
+        raise ToolError(f"{what} after a denial; assign_task_review once it is reported on")
+    if task.status == "committing" and not has_report(task):
+        raise ToolError(f"{what}; wait for {task.assignee} to report its commit")
+    if task.status == "approved":
+        _need_nothing_to_commit(call, task, what)
+    elif task.status not in ("in_progress", "committing"):
+        raise ToolError(f"{what}, nobody works on it")
+
+
+def _need_nothing_to_commit(call: ToolCall, task: Task, what: str) -> None:
+    """Raise `ToolError` where an approved task has changes that are not committed.
+
+    Those of a worker that only runs commands stay as they are: it cannot commit.
+    """
+    look = call.outside.look
+    runs_only = task.implementer_id and call.tx.need(Agent, task.implementer_id).provider == BUILTIN
+    if look is None or runs_only:
+        return
+    if look.error is not None:
+        raise ToolError(f"{what}, and {look.error}; approve_commit has it committed")
+    if look.dirty:
+        raise ToolError(
+            f"{what}, and changes in {call.workflow.work_dir} are not committed; approve_commit "
+            "has its worker commit them"
+        )
 
 
 def fail(call: ToolCall) -> dict[str, Any]:
@@ -43,8 +81,9 @@ def fail(call: ToolCall) -> dict[str, Any]:
         "exit_code": task.exit_code,
         "reason": reason,
     }
+    receipts.keep(tx, task, call.outside.look)
     take_from_worker(tx, task, reason)
-    if task.status == "in_progress" and task.attempt <= task.retries:
+    if task.status in BEGUN_TASK_STATES and task.attempt <= task.retries:
         fire(tx, TASK, task.id, "retry", changes={"failure": reason}, payload=payload)
         return {
             "status": "retrying",

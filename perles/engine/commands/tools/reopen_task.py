@@ -48,7 +48,8 @@ def _may_be_reopened(task: Task) -> None:
             f"cannot reopen task {task.key}: it is {task.status}; only one that failed or was "
             "skipped can be"
         )
-    if task.assignee == "human" and task.status == TaskStatus.FAILED:
+    is_asked = task.assignee == "human" or task.question is not None
+    if is_asked and task.status == TaskStatus.FAILED:
         raise ToolError(f"cannot reopen task {task.key}: the user denied it")
     if task.attempt >= MAX_ATTEMPTS:
         raise ToolError(f"cannot reopen task {task.key}: it was tried {task.attempt} times already")

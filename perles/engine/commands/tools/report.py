@@ -1,25 +1,61 @@
-"""report_implementation_complete: a worker says how its task went."""
+"""report_implementation_complete: a worker says how its task, or the commit of it, went."""
 
 from typing import Any
 
 from perles.domain.errors import ToolError
 from perles.engine.commands.base import ToolCall
 from perles.store import statements
-from perles.store.schema.agents import Turn
-from perles.tasks import reports
+from perles.store.database import Tx
+from perles.store.schema.agents import Agent, Turn
+from perles.tasks import receipts, reports
 
 
 def handle(call: ToolCall) -> dict[str, Any]:
     """Record the report, tell the coordinator. The worker is working until its process ends."""
     tx, agent = call.tx, call.agent
-    if agent.task_id is None or agent.phase not in reports.REPORTING:
-        raise ToolError(f"cannot report: you have no task in hand (your phase is {agent.phase})")
+    if not reports.may_report(tx, agent):
+        raise ToolError(
+            f"cannot report: you have no task in hand that waits for a report (your phase is "
+            f"{agent.phase})"
+        )
+    _check_commits(call)
     exit_code = call.args.get("exit_code")
-    turn = tx.first(Turn, reports.OPEN_TURN_OF, agent_id=agent.id)
     # What the task printed stands in its file: no agent can tell us otherwise.
     printed = None if exit_code is None else call.outside.printed
-    task = reports.record(tx, agent, call.args["summary"], exit_code, printed)
-    if turn is not None:
-        # Whatever becomes of the process now, nobody is to be asked for this again.
-        tx.run(statements.SETTLE_MESSAGES, turn_id_=turn.id, status_="done", now_=tx.now)
+    look = call.outside.look
+    shown = receipts.told(look) if agent.phase == "committing" else ""
+    task = reports.record(tx, agent, call.args["summary"], exit_code, printed, shown=shown)
+    receipts.keep(tx, task, look)
+    settle_turn(tx, agent)
     return {"status": "reported", "task_id": task.key}
+
+
+def _check_commits(call: ToolCall) -> None:
+    """Raise `ToolError` for a commit that the worker names and git does not know of this task."""
+    named = call.args.get("commits") or []
+    look = call.outside.look
+    if named and look is None:
+        raise ToolError(
+            "cannot report these commits: your folder was in no git repository when the task "
+            "began; leave commits out"
+        )
+    if look is None or look.error is not None:
+        return
+    folder = call.workflow.work_dir
+    if look.missing:
+        raise ToolError(
+            f"cannot report commit {look.missing[0]!r}: it is not in the repository of "
+            f"{folder}; git log shows the ids"
+        )
+    if look.earlier:
+        raise ToolError(
+            f"cannot report commit {look.earlier[0]!r}: it was there before your task began; "
+            "name those that you made"
+        )
+
+
+def settle_turn(tx: Tx, agent: Agent) -> None:
+    """Whatever becomes of the process now, nobody is to be asked again for what it was told."""
+    turn = tx.first(Turn, reports.OPEN_TURN_OF, agent_id=agent.id)
+    if turn is not None:
+        tx.run(statements.SETTLE_MESSAGES, turn_id_=turn.id, status_="done", now_=tx.now)

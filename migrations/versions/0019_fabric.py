@@ -34,7 +34,7 @@ _TABLES = (
     CONSTRAINT fk_inbox_items_post_id_posts
         FOREIGN KEY(post_id) REFERENCES posts (id) ON DELETE CASCADE
 )""",
-    "CREATE INDEX ix_inbox_items_untold ON inbox_items (agent_id) WHERE told_at IS NULL",
+    "CREATE INDEX ix_inbox_items_untold ON inbox_items (agent_id, post_id) WHERE told_at IS NULL",
     "CREATE INDEX ix_inbox_items_post_id ON inbox_items (post_id)",
     """CREATE TABLE channel_reads (
     channel_id INTEGER NOT NULL,

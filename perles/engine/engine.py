@@ -30,6 +30,7 @@ from perles.engine.sweeps.clock_watch import ClockWatch
 from perles.engine.sweeps.file_watch import FileWatch
 from perles.engine.sweeps.retention import RetentionSweep
 from perles.engine.sweeps.sweeps import HEARTBEAT_SECONDS, Sweep, Sweeps
+from perles.engine.team.nudges import Nudges
 from perles.engine.turns import outcome
 from perles.engine.turns.outcome import retry_coordinators
 from perles.engine.turns.runner import Turns
@@ -166,6 +167,7 @@ class Engine:
         servers = McpServers(EngineToolHost(context, commands), self._paths.root)
         context.turns = self._turns = turns = Turns(context)
         context.supervisor = Supervisor(context, turns, servers)
+        self._nudges = Nudges(context)
         self._sweeps = sweeps = Sweeps(context, look_again=self._kick)
         self._notifier = notifier = Notifier(context)
         health = HealthMonitor(context, commands)
@@ -253,6 +255,7 @@ class Engine:
             if step_at is not None and time.monotonic() >= step_at:
                 step_at = None
                 await self._step(context, commands)
+                step_at = self._next_nudge()
             await self._apart("reading output", context.turns.read_all)
             if self._exit_when_idle and not _is_idle(context, commands):
                 idle_since = time.monotonic() + IDLE_SECONDS
@@ -266,6 +269,7 @@ class Engine:
     async def _step(self, context: Services, commands: Commands) -> None:
         """One look at what can be done now. A database that cannot be written is asked again."""
         try:
+            await self._apart("nudging", self._nudges.look)
             await self._apart("starting turns", context.turns.deliver)
             await self._apart("retrying coordinators", lambda: self._retry(context))
             await self._apart("offering workers", ResourceScheduler(context).offer_workers)
@@ -285,6 +289,11 @@ class Engine:
             raise
         except Exception as error:  # noqa: BLE001 - the bulkhead around all that is left
             self._troubles.tell(what, error)
+
+    def _next_nudge(self) -> float | None:
+        """When the next agent is to be told of posts, as a monotonic time."""
+        left = self._nudges.seconds_left()
+        return None if left is None else time.monotonic() + left
 
     async def _look_for_news(self) -> None:
         self._notifier.look()

@@ -10,12 +10,12 @@ from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent
 from perles.store.schema.fabric import Ack, Channel, InboxItem, Post
-from perles.store.sql import Sql
+from perles.store.sql import WORKFLOW_ID, Sql
 
 _AGENT: Final = InboxItem.agent_id == bindparam("agent_id_")
 _POST: Final = InboxItem.post_id == bindparam("post_id_")
 UNTOLD: Final = Sql(
-    select(InboxItem.post_id, Channel.slug, Post.author)
+    select(InboxItem.post_id, Channel.slug, Post.author, Post.body)
     .join(Post, Post.id == InboxItem.post_id)
     .join(Channel, Channel.id == Post.channel_id)
     .where(_AGENT, InboxItem.told_at.is_(None))
@@ -29,6 +29,14 @@ SET_ALL_TOLD: Final = Sql(
 SET_TOLD: Final = Sql(
     update(InboxItem)
     .where(_AGENT, _POST, InboxItem.told_at.is_(None))
+    .values(told_at=bindparam("now_"), updated_at=bindparam("now_"))
+)
+SETTLE: Final = Sql(
+    update(InboxItem)
+    .where(
+        InboxItem.agent_id.in_(select(Agent.id).where(Agent.workflow_id == WORKFLOW_ID)),
+        InboxItem.told_at.is_(None),
+    )
     .values(told_at=bindparam("now_"), updated_at=bindparam("now_"))
 )
 LEAVE: Final = Sql(delete(InboxItem).where(_AGENT, _POST))
@@ -67,6 +75,11 @@ def seen(tx: Tx, agent_id: int, post_ids: Sequence[int]) -> int:
     return sum(
         tx.run(SET_TOLD, agent_id_=agent_id, post_id_=post_id, now_=tx.now) for post_id in post_ids
     )
+
+
+def settle(tx: Tx, workflow_id: str) -> None:
+    """The workflow has ended: nobody is to be told of anything any more."""
+    tx.run(SETTLE, workflow_id=workflow_id, now_=tx.now)
 
 
 def hand_over(tx: Tx, old: Agent, fresh: Agent) -> None:

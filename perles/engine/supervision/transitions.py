@@ -21,7 +21,7 @@ from perles.engine.resources import leases, worker_slots
 from perles.engine.resources.scheduler import ResourceScheduler
 from perles.engine.team.spawn import add_agent
 from perles.engine.turns import queue
-from perles.fabric import channels, messages
+from perles.fabric import channels, inbox, messages
 from perles.store import statements
 from perles.store.database import Tx
 from perles.store.events import journal
@@ -184,6 +184,7 @@ def ended(tx: Tx, workflow_id: str, trigger: WorkflowTrigger, reason: str | None
         if task.status in OPEN_TASK_STATES:
             failure = f"the workflow ended ({trigger}) before it was done"
             fire(tx, TASK, task.id, "skip", changes={"failure": failure, "ended_at": tx.now})
+    inbox.settle(tx, workflow_id)
     queue.drop_queued(tx, workflow_id)
     worker_slots.leave_worker_line(tx, workflow_id)
     leases.release_all(tx, workflow_id, keep=frozenset({"ai_call"}))

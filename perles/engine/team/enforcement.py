@@ -24,6 +24,7 @@ from perles.store.database import Reader, Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent, Message, Turn
 from perles.store.schema.engine import Command
+from perles.store.schema.fabric import InboxItem
 from perles.store.schema.questions import Question
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
@@ -68,6 +69,12 @@ UNDER_WAY: Final = Sql(
             Agent.status.in_(["pending", "ready"]),
             Message.agent_id == Agent.id,
             Message.status == "queued",
+        )
+        | exists().where(
+            _is_of_workflow,
+            Agent.status.in_(["pending", "ready"]),
+            InboxItem.agent_id == Agent.id,
+            InboxItem.told_at.is_(None),
         )
         | exists().where(
             Command.workflow_id == WORKFLOW_ID,

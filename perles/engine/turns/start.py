@@ -15,6 +15,7 @@ from perles.engine import crash_points
 from perles.engine.context import Context
 from perles.engine.resources import budgets, provider_holds
 from perles.engine.resources.scheduler import ResourceScheduler
+from perles.engine.team import nudges
 from perles.engine.turns import queue
 from perles.executor.local.identity import Identity
 from perles.store import statements
@@ -64,6 +65,8 @@ def begin(
         return None
     if token is not None and token != agent.token:
         tx.update(Agent, agent.id, token=token)
+    if nudges.tell(tx, context, agent):
+        messages = tx.all(Message, statements.QUEUED_MESSAGES, agent_id=agent_id)
     letters = [Letter(item.sender, item.sender_kind, item.body) for item in messages]
     changes = {
         "prompt": context.provider(agent.provider, agent.role, workflow).prompt(letters),

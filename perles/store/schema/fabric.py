@@ -81,7 +81,7 @@ class InboxItem(Dated, Base):
 
     __tablename__ = "inbox_items"
     __table_args__ = (
-        Index("ix_inbox_items_untold", "agent_id", sqlite_where=text("told_at IS NULL")),
+        Index("ix_inbox_items_untold", "agent_id", "post_id", sqlite_where=text("told_at IS NULL")),
         Index(None, "post_id"),
     )
     agent_id: Mapped[int] = mapped_column(

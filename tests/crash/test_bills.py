@@ -1,4 +1,4 @@
-"""Whatever befalls agents that spend, the journal has their bill to the token.
+"""Whatever befalls agents that spend, the journal has their bill: tokens, and money to 0.0001 USD.
 
 Stand-ins for claude and codex write each call to their session's file, as the real ones do,
 and that is the bill. What befalls them is drawn from a seed: pauses, kills of the CLI and of
@@ -28,6 +28,9 @@ AT_ONCE = 4
 CALL = 1020
 """Tokens of one call: 1000 in, 20 out."""
 ENDED = ("completed", "failed", "stopped")
+PRICE = 0.0022
+"""USD of one call of claude: 2 for a million of tokens given, 10 for a million said."""
+PAID = "SELECT cost_usd FROM workflows WHERE id = ?"
 USED = "SELECT tokens_used FROM workflows WHERE id = ?"
 TOLD = """
 SELECT coalesce(sum(coalesce(json_extract(payload, '$.tokens_in'), 0)
@@ -79,9 +82,17 @@ for _ in range(drawn.randrange(1, 30)):
 if drawn.random() < 0.3:
     time.sleep(600)
 if kind == "claude":
-    all_of_it = used(count - first)
+    own = count - first
+    # Newer versions tell the total of the session, of what was not killed; older ones their own.
+    told, totals = own, path + ".total"
+    if int(session[-1], 16) % 2:
+        told += int(open(totals).read()) if os.path.exists(totals) else 0
+        open(totals, "w").write(str(told))
+    cost = told * {price}
+    of_model = {{"inputTokens": 1000 * told, "outputTokens": 20 * told, "costUSD": cost}}
     say({{"type": "result", "subtype": "success", "is_error": False, "result": "so far",
-         "session_id": session, "usage": all_of_it}})
+         "session_id": session, "usage": used(own), "total_cost_usd": cost,
+         "modelUsage": {{"claude-sonnet-5-5": of_model}}}})
 else:
     say({{"type": "turn.completed", "usage": used(count)}})
 """
@@ -93,7 +104,9 @@ def spenders(home: Home) -> Iterator[World]:
     own = home.work.parent / "cli-home"
     own.mkdir()
     programs = {
-        kind: program(home, f"{kind}-stand-in", SOURCE.format(kind=kind, home=str(own)))
+        kind: program(
+            home, f"{kind}-stand-in", SOURCE.format(kind=kind, home=str(own), price=PRICE)
+        )
         for kind in ("claude", "codex")
     }
     clis = {
@@ -109,10 +122,19 @@ def spenders(home: Home) -> Iterator[World]:
 
 def _billed(spenders: World, id: str) -> int:
     """The tokens of all calls that the workflow's agents made."""
+    return CALL * sum(_calls(spenders, id).values())
+
+
+def _price(spenders: World, id: str) -> float:
+    """What they cost in USD: those of codex tell no price."""
+    return PRICE * sum(n for path, n in _calls(spenders, id).items() if ".claude" in path)
+
+
+def _calls(spenders: World, id: str) -> dict[str, int]:
+    """How many calls each session of the workflow has made, by its file."""
     file = spenders.home.work.parent / "cli-home" / id
     paths = set(file.read_text().splitlines()) if file.exists() else set()
-    lines = [Path(path).read_text().count("\n") for path in paths if Path(path).exists()]
-    return CALL * sum(lines)
+    return {path: Path(path).read_text().count("\n") for path in paths if Path(path).exists()}
 
 
 def _begin(spenders: World, drawn: Random, number: int) -> str:
@@ -178,3 +200,5 @@ def test_the_journal_has_the_bill(spenders: World, first: int) -> None:
     bills = {id: _billed(spenders, id) for id in ids}
     assert {id: spenders.value(USED, id) for id in ids} == bills
     assert {id: spenders.value(TOLD, id) for id in ids} == bills
+    paid = {id: spenders.value(PAID, id) for id in ids}
+    assert paid == pytest.approx({id: _price(spenders, id) for id in ids}, abs=0.0001)

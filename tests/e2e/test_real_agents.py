@@ -5,6 +5,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -232,17 +233,25 @@ CALLS = 60
 PRICEY = Reply(tokens_in=1000)
 
 
+class Looping:
+    """A worker that calls a tool again and again: never twice in a row with the same words, for
+    a CLI may stop such a loop by itself."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, asked: Asked) -> Reply | None:
+        if self.calls >= CALLS:
+            return None
+        self.calls += 1
+        arguments = {"channel": "general", "limit": self.calls}
+        return replace(PRICEY, call="fabric_history", arguments=arguments, wait=0.5)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_budget_cuts_a_turn_that_never_ends(scripted: Scripted, name: str) -> None:
-    """A worker that calls one tool again and again, under a budget of twelve such calls."""
-
-    def loop(asked: Asked) -> Reply | None:
-        calls = [reply for _, reply in agents.model.asked if reply.tokens_in == PRICEY.tokens_in]
-        if len(calls) >= CALLS:
-            return None
-        return Reply(call="signal_ready", wait=0.5, tokens_in=PRICEY.tokens_in)
-
-    agents = scripted(worker_is(loop))
+    """A worker that would make sixty calls, under a budget of twelve."""
+    agents = scripted(worker_is(Looping()))
     agents.use(name)
     id = agents.begin(name, name, "--token-budget", "12000")
 
@@ -251,6 +260,19 @@ def test_a_budget_cuts_a_turn_that_never_ends(scripted: Scripted, name: str) -> 
     billed = agents.model.billed["in"] + agents.model.billed["out"]
     assert shown["reason"] == "token budget exhausted"
     assert 12_000 <= shown["tokens_used"] <= billed <= 1.2 * 12_000
+
+
+@pytest.mark.parametrize("name", PRICED)
+def test_a_budget_of_money_cuts_a_turn_that_never_ends(scripted: Scripted, name: str) -> None:
+    """The CLI, where it was told what is left, or else the engine ends the turn."""
+    agents = scripted(worker_is(Looping()))
+    agents.use(name)
+    id = agents.begin(name, name, "--cost-budget", "0.05")
+
+    assert agents.ended(id) == "failed"
+    shown = agents.json("show", id, "--json")
+    assert shown["reason"] == "cost budget exhausted"
+    assert 0.05 <= shown["cost_usd"] <= 1.2 * 0.05
 
 
 @pytest.mark.parametrize("name", NAMES)

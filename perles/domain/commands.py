@@ -79,7 +79,7 @@ class Resume(Admission, frozen=True):
 
 
 class _Halt(Command, frozen=True):
-    """Work is to cease. `now`: the engine asks, and no agent may finish its turn before."""
+    """Work is to cease. `now`: a budget is used up, and no agent may finish its turn before."""
 
     needs_engine = False
     for_maker = True

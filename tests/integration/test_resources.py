@@ -109,6 +109,24 @@ def test_a_workflow_paused_for_its_budget_goes_on_when_the_budget_is_raised(
     assert _ended(scripted, id)["state"] == "completed"
 
 
+@pytest.mark.parametrize("then", ["fail", "pause"])
+def test_an_agent_that_does_not_heed_its_end_spends_no_more_for_long(
+    scripted: Home, then: str
+) -> None:
+    """Beyond its budget it goes on for a second, not for the ten that work may have to end."""
+    _limit(scripted, on_budget_exhausted=then)
+    run = "trap '' TERM; for i in $(seq 99); do echo @usage 50 50; sleep 0.2; done"
+    file = scripted.pipeline("spend", [{"key": "a", "run": run}])
+    scripted.perles("serve", "--detach")
+    id = _create(scripted, file, "--token-budget", "1000", provider="scripted")
+    scripted.perles("start", id)
+
+    wanted = {"fail": "failed", "pause": "paused"}[then]
+    scripted.wait_for("the end", lambda: _states(scripted)["spend"] == wanted)
+
+    assert 1000 <= scripted.json("show", id, "--json")["tokens_used"] < 3000
+
+
 def test_a_price_table_tells_the_cost_of_a_model_whose_cli_does_not(scripted: Home) -> None:
     scripted.config_file.write_text(
         "orchestration: {control_plane: {resource_policy: "

@@ -137,7 +137,9 @@ class Supervisor:
         self._serve(workflow.id, port)
         return True
 
-    async def pause(self, workflow_id: str, *, reason: str | None = None) -> dict[str, Any]:
+    async def pause(
+        self, workflow_id: str, *, reason: str | None = None, grace: float = STOP_GRACE
+    ) -> dict[str, Any]:
         """Interrupt the workflow's turns and let its messages wait."""
         workflow = self._context.reader.need(Workflow, workflow_id)
         if workflow.state == WorkflowState.PAUSED and workflow.start_requested_at is not None:
@@ -146,7 +148,7 @@ class Supervisor:
         commands.Pause.check_state(workflow.state, workflow_id)
         self._context.served.discard(workflow_id)
         turns = self._turns
-        await turns.interrupt(turns.of(workflow_id), Ending("interrupt", "pause"), grace=STOP_GRACE)
+        await turns.interrupt(turns.of(workflow_id), Ending("interrupt", "pause"), grace=grace)
         await self._end_strays(workflow_id)
         await self._servers.close(workflow_id)
         await self._write(lambda tx: paused(tx, workflow_id, reason))

@@ -10,6 +10,8 @@ from perles.domain.duration import GRACE
 
 STOP_GRACE: Final = GRACE
 """Seconds between TERM and KILL for the agents of a workflow that is stopped or paused."""
+SPENDING_GRACE: Final = 1.0
+"""Where a budget is used up: some CLIs go on asking their model until KILL."""
 REPLACED_GRACE: Final = 5.0
 """For an agent that is replaced, stopped by itself, or beyond a limit of its turn."""
 ORPHANS_GRACE: Final = 2.0

@@ -3,10 +3,10 @@
 from typing import Any
 
 from perles.domain.commands import Complete, Fail, Pause, Resume, Start, Stop
-from perles.domain.duration import GRACE
 from perles.domain.states import WORKFLOW, WorkflowTrigger
 from perles.engine.context import Context
 from perles.engine.services import Services
+from perles.executor.local.termination import SPENDING_GRACE, STOP_GRACE
 from perles.store.schema.engine import Command
 from perles.store.schema.workflows import Workflow
 
@@ -23,7 +23,8 @@ async def pause(services: Services, command: Command, asked: Pause) -> Result:
     """Interrupt a running workflow; nothing is lost."""
     if _is(services, command, "paused") and command.status == "running":
         return {"status": "paused"}  # an engine that died had done it already
-    return await services.supervisor.pause(_workflow_id(command), reason=asked.reason)
+    grace = SPENDING_GRACE if asked.now is True else STOP_GRACE
+    return await services.supervisor.pause(_workflow_id(command), reason=asked.reason, grace=grace)
 
 
 async def resume(services: Services, command: Command, asked: Resume) -> Result:
@@ -45,7 +46,8 @@ async def complete(services: Services, command: Command, asked: Complete) -> Res
 
 async def fail(services: Services, command: Command, asked: Fail) -> Result:
     """End a workflow that cannot be finished."""
-    return await _end(services, command, asked, "fail")
+    grace = SPENDING_GRACE if asked.now is True else STOP_GRACE
+    return await _end(services, command, asked, "fail", grace)
 
 
 async def _end(
@@ -53,7 +55,7 @@ async def _end(
     command: Command,
     asked: Ending,
     trigger: WorkflowTrigger,
-    grace: float = GRACE,
+    grace: float = STOP_GRACE,
 ) -> Result:
     workflow_id = _workflow_id(command)
     state = services.reader.need(Workflow, workflow_id).state

@@ -92,6 +92,12 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
         Entry("events", "read", "events", "Print events in order."),
         Entry("logs", "logs", "command", "Print the output of agents, turn by turn."),
         Entry(
+            "posts",
+            "posts",
+            "posts",
+            "Print what agents and people post in the channels of a workflow, in order.",
+        ),
+        Entry(
             "resources", "resources_app", "app", "Show limits: use, holders, and the waiting line."
         ),
         Entry("questions", "questions", "questions", "List questions of agents that wait for you."),
@@ -133,6 +139,12 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "send",
             "command",
             "Send a message to an agent, which reads it in its next turn.",
+        ),
+        Entry(
+            "post",
+            "posts",
+            "post",
+            "Post in a channel of a workflow; agents that it names with @ are told, by @here all.",
         ),
         Entry(
             "agent", "agent", "app", "Add, stop, resume, retire or replace one agent of a workflow."

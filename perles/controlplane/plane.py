@@ -172,6 +172,39 @@ class ControlPlane(Subscriptions, Upkeep):
             raise UsageError(f"cannot send this: it is over {MAX_MESSAGE} characters; use a file")
         return self._request(ref, Send(text=text, to=to), wait=wait)
 
+    def post(
+        self,
+        ref: str,
+        text: str,
+        *,
+        channel: str = "general",
+        reply: int | None = None,
+        wait: bool = True,
+    ) -> Outcome:
+        """Post in a channel as the user, or with `reply` in the thread that this post is in.
+
+        Idle agents that it concerns are started with it: those that it names (`@worker-1`,
+        `@here`), those that follow the channel, those in the thread. Raises `UsageError` for an
+        empty or too long text, `NotFoundError` for a channel or post that is not there,
+        `WrongStateError` for a workflow that has ended.
+        """
+        from perles.domain.channels import MAX_POST
+        from perles.domain.commands import Post
+
+        if not text.strip():
+            raise UsageError("cannot post nothing: give a text")
+        if len(text) > MAX_POST:
+            raise UsageError(f"cannot post this: it is over {MAX_POST} characters; use a file")
+        return self._request(ref, Post(text=text, channel=channel, reply=reply), wait=wait)
+
+    def mark_read(self, ref: str, channel: str, up_to: int) -> None:
+        """The person has read a channel up to this post. Raises `NotFoundError`."""
+        from perles.fabric.channels import mark_read
+
+        self.need_person("mark a channel as read")
+        workflow_id = self.registry.resolve(ref)
+        self._database.write(lambda tx: mark_read(tx, workflow_id, channel, up_to))
+
     def agent(
         self,
         ref: str,

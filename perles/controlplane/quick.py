@@ -88,6 +88,42 @@ class Reads:
             workflow_id = None if ref is None else resolve(connection, ref)
             return questions.questions(connection, workflow_id, everything=everything)
 
+    def channels(self, ref: str) -> list[Json]:
+        """The channels of a workflow, with how much of each the person has not read."""
+        from perles.store.reads import fabric
+        from perles.store.reads.connection import reading
+        from perles.store.reads.references import resolve
+
+        with reading(self.paths.database_path()) as connection:
+            workflow_id = resolve(connection, ref)
+            assert connection is not None
+            return fabric.channels(connection, workflow_id)
+
+    def posts(
+        self,
+        ref: str,
+        *,
+        channel: str | None = None,
+        thread: int | None = None,
+        after: int = 0,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> list[Json]:
+        """The newest posts of a workflow, of a channel or of a thread, in order: `posts --json`.
+
+        Those between the ids `after` and `before`. Raises `NotFoundError` for no such channel
+        or post.
+        """
+        from perles.store.reads import fabric
+        from perles.store.reads.connection import reading
+        from perles.store.reads.references import resolve
+
+        with reading(self.paths.database_path()) as connection:
+            workflow_id = resolve(connection, ref)
+            assert connection is not None
+            wanted = fabric.Wanted(channel, thread, after, before, limit)
+            return fabric.shown(connection, workflow_id, wanted)
+
     def resources(self) -> list[Json]:
         """Every limit with what is used, who waits and who holds it: `resources --json`."""
         from perles.store.reads import resources

@@ -170,6 +170,20 @@ class Send(Command, frozen=True):
     to: str
 
 
+class Post(Command, frozen=True):
+    """A post in a channel, or, with `reply`, in the thread that this post is in."""
+
+    kind = "post"
+    step = "post in"
+    states = OPEN
+    done = "posted {post} in #{channel} of {workflow}{aside}"
+    needs_engine = False
+    for_maker = True
+    text: str
+    channel: str = "general"
+    reply: int | None = None
+
+
 class Answer(Command, frozen=True):
     """A person's answer to the task of this key: the task's state allows it, or not."""
 
@@ -286,7 +300,7 @@ ON_AGENTS: Final[Mapping[str, type[OnAgent]]] = {
 """By the verb of `perles agent`."""
 _ALL: Final[tuple[type[Command], ...]] = (
     *(Start, Pause, Resume, Stop, Complete, Fail, Archive),
-    *(Set, Send, Approve, Deny, AnswerQuestion),
+    *(Set, Send, Post, Approve, Deny, AnswerQuestion),
     *ON_AGENTS.values(),
     *(Reload, Stay),
 )

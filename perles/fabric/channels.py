@@ -10,7 +10,7 @@ from perles.store import statements
 from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent
-from perles.store.schema.fabric import Channel, Subscription
+from perles.store.schema.fabric import Channel, ChannelRead, Subscription
 from perles.store.sql import WORKFLOW_ID, Sql
 
 CHANNEL: Final = Sql(
@@ -92,6 +92,16 @@ def unsubscribe(tx: Tx, agent: Agent, slug: str) -> Subscribed:
     if tx.run(UNSUBSCRIBE, agent_id_=agent.id, channel_id_=channel.id):
         _tell(tx, agent, channel, None)
     return Subscribed(channel, None)
+
+
+def mark_read(tx: Tx, workflow_id: str, slug: str, up_to: int) -> None:
+    """The person has read a channel up to this post. Raises `NotFoundError`."""
+    channel = channel_named(tx, workflow_id, slug)
+    found = tx.get(ChannelRead, channel.id)
+    if found is None:
+        tx.insert(ChannelRead, channel_id=channel.id, last_post_id=up_to)
+    elif found.last_post_id < up_to:
+        tx.update(ChannelRead, channel.id, last_post_id=up_to)
 
 
 def hand_over(tx: Tx, old: Agent, fresh: Agent) -> None:

@@ -38,6 +38,7 @@ BY_ENGINE_ONLY = {"complete", "reload", "stay"}
 IN_LINE = "paused, in line"
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "send": {"text": "hi", "to": "coordinator"},
+    "post": {"text": "hi"},
     "approve": {"task": "ok"},
     "deny": {"task": "ok", "message": "no"},
     "answer": {"question": 1, "text": "yes"},
@@ -149,6 +150,7 @@ def test_every_command_has_a_method_of_the_control_plane(tmp_path: Path) -> None
         method("wf-1")
     plane.fail("wf-1", "why")
     plane.send("wf-1", "hi")
+    plane.post("wf-1", "hi")
     plane.approve("wf-1", "ok")
     plane.deny("wf-1", "ok", "no")
     plane.answer("wf-1", "yes", 1)
@@ -176,7 +178,7 @@ def test_the_dashboard_has_the_verbs_of_the_table() -> None:
 @pytest.mark.parametrize("kind", [kind for kind in COMMANDS if COMMANDS[kind].states])
 def test_every_command_says_what_was_done(kind: str) -> None:
     result = {"status": "x", "sent": "worker-1", "task": "ok", "agent": "worker-1", "by": "{}"}
-    result["question"] = "1"
+    result |= {"question": "1", "post": "1", "channel": "general", "aside": ""}
 
     assert "wf-1" in outcome_of("wf-1", kind, result).text
 

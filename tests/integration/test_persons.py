@@ -53,6 +53,7 @@ def test_an_agent_decides_nothing_that_is_a_persons(home: Home) -> None:
         "set $PERLES_WORKFLOW --token-budget 0",
         f"stop {other}",
         f"send {other} hello",
+        "post $PERLES_WORKFLOW hello",
         "inbox ack --all",
         "config init",
         "engine stop",

@@ -79,7 +79,7 @@ UNDER_WAY: Final = Sql(
         | exists().where(
             Command.workflow_id == WORKFLOW_ID,
             Command.kind.in_(
-                ["complete", "fail", "pause", "stop", "send", "approve", "deny", "answer"]
+                ["complete", "fail", "pause", "stop", "send", "post", "approve", "deny", "answer"]
             )
             | Command.kind.like("agent.%"),
             Command.status.in_(["queued", "running"]),

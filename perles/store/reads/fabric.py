@@ -5,7 +5,7 @@ What a function returns is bounded: `limit` posts, and `MAX_COUNTED` where somet
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from perles.domain.channels import CHANNELS, POSTABLE
 from perles.domain.errors import NotFoundError
@@ -113,24 +113,57 @@ def history(
     return [_post(row) for row in rows]
 
 
-def newest(
-    connection: Connection,
-    workflow_id: str,
-    *,
-    slug: str | None = None,
-    after: int = 0,
-    limit: int = 50,
-) -> list[Json]:
-    """The newest posts and replies of a channel, or of all, after an id, in their order."""
-    wanted = [slug] if slug else list(POSTABLE)
+class Wanted(NamedTuple):
+    """Which posts a person wants to see: the newest `limit` between two ids, those left out."""
+
+    channel: str | None = None
+    thread: int | None = None
+    after: int = 0
+    before: int | None = None
+    limit: int = 50
+
+
+def shown(connection: Connection, workflow_id: str, wanted: Wanted) -> list[Json]:
+    """Posts in their order, in the shape of `posts --json`. Raises `NotFoundError`."""
+    if wanted.thread is None:
+        found = _newest(connection, workflow_id, wanted)
+    else:
+        least, most = wanted.after, wanted.before or _LAST
+        whole = thread(connection, workflow_id, wanted.thread)
+        found = [one for one in whole if least < one["id"] < most][-wanted.limit :]
+    files: dict[int, list[Json]] = {}
+    for file in artifacts(connection, [one["id"] for one in found if one["has_artifact"]]):
+        shape = {key: file[key] for key in ("name", "path", "media_type", "size_bytes", "author")}
+        files.setdefault(file["post_id"], []).append(shape)
+    return [
+        {
+            "id": one["id"],
+            "workflow_id": workflow_id,
+            "channel": one["channel"],
+            "thread": one["thread"],
+            "author": one["author"],
+            "kind": one["kind"],
+            "at": one["at"],
+            "text": one["text"],
+            "mentions": one["mentions"],
+            "replies": one["replies"],
+            "artifacts": files.get(one["id"], []),
+        }
+        for one in found
+    ]
+
+
+def _newest(connection: Connection, workflow_id: str, wanted: Wanted) -> list[Json]:
+    slugs = POSTABLE if wanted.channel is None else (channel_slug(wanted.channel),)
+    query = f"{_POST}WHERE p.channel_id = ? AND p.id > ? AND p.id < ? ORDER BY p.id DESC LIMIT ?"
+    bounds = (wanted.after, wanted.before or _LAST, wanted.limit)
     found: list[Json] = []
-    for name in wanted:
-        id = channel_id(connection, workflow_id, name)
+    for slug in slugs:
+        id = channel_id(connection, workflow_id, slug)
         if id is not None:
-            query = f"{_POST}WHERE p.channel_id = ? AND p.id > ? ORDER BY p.id DESC LIMIT ?"
-            found += [_post(row) for row in connection.execute(query, (id, after, limit))]
+            found += [_post(row) for row in connection.execute(query, (id, *bounds))]
     found.sort(key=lambda one: int(one["id"]), reverse=True)
-    return found[:limit][::-1]
+    return found[: wanted.limit][::-1]
 
 
 def post(connection: Connection, workflow_id: str, post_id: int) -> Json:

@@ -25,12 +25,12 @@ def _queue(tx: Tx, workflow_id: str, asked: Send, command: Command) -> dict[str,
     to = found.name
     if found.retired_at is not None:
         raise PerlesError(f"cannot send to {to}: it is retired; send to the coordinator")
-    sender, kind = _sender(command)
+    sender, kind = sender_of(command)
     messages.post(tx, found, sender=sender, kind=kind, body=asked.text)
     return {"status": "sent", "sent": to, "agent": found.status}
 
 
-def _sender(command: Command) -> tuple[str, str]:
+def sender_of(command: Command) -> tuple[str, str]:
     """Who speaks: the person, or the agent that made this workflow, in its own name."""
     by = origin_of(command)
     if command.source != "agent" or by is None:

@@ -1,0 +1,127 @@
+"""`perles posts`, `post`: what is said in the channels of a workflow, by agents and people."""
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from perles.cli.options import Json, WorkflowId
+from perles.cli.output import print_json, print_line, print_outcome, warn
+from perles.config.home import Paths, home
+from perles.controlplane.plane import ControlPlane
+from perles.controlplane.quick import Reads
+from perles.domain.channels import MAX_POST, POSTABLE
+from perles.domain.errors import UsageError
+from perles.domain.explanations import moment
+from perles.domain.text import clean
+
+MAX_LIMIT = 1000
+TOLD = ("fabric.posted", "workflow.completed", "workflow.failed", "workflow.stopped")
+
+Channel = Annotated[
+    str | None, typer.Option("--channel", "-c", help=f"One of {', '.join(POSTABLE)}.")
+]
+
+
+def posts(
+    id: WorkflowId,
+    channel: Channel = None,
+    thread: Annotated[
+        int | None, typer.Option(metavar="N", help="Only the thread that post N is in.")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(metavar="N", min=1, max=MAX_LIMIT, help="At most so many, the newest.")
+    ] = 50,
+    before: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Only posts older than post N.")
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Keep printing new posts until the end.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Print what agents and people post in the channels of a workflow, in order."""
+    if channel is not None and thread is not None:
+        raise UsageError("cannot show a channel and a thread at once: a thread is in one channel")
+    reads = Reads(Paths(home(os.environ)))
+    workflow_id = reads.registry.resolve(id)
+    since = reads.last_seq()  # before the posts: what comes between is read below
+    wanted: dict[str, Any] = {"channel": channel, "thread": thread}
+    found = reads.posts(workflow_id, **wanted, limit=limit, before=before)
+    if json and not follow:
+        print_json(found)
+        return
+    _print(found, json)
+    if not (found or follow):
+        warn("no posts")
+    if follow:
+        _follow(reads, workflow_id, wanted, since, found[-1]["id"] if found else 0, json)
+
+
+def _follow(
+    reads: Reads, workflow_id: str, wanted: dict[str, Any], since: int, last: int, as_json: bool
+) -> None:
+    if reads.state_of(workflow_id) not in ("pending", "running", "paused"):
+        return
+    events = reads.events.subscribe_filtered(types=TOLD, workflows=(workflow_id,), since=since)
+    for event in events:
+        while found := reads.posts(workflow_id, **wanted, after=last, limit=MAX_LIMIT):
+            _print(found, as_json)
+            last = found[-1]["id"]
+        if event["type"] != "fabric.posted":
+            return
+
+
+def _print(found: list[dict[str, Any]], as_json: bool) -> None:
+    for post in found:
+        if as_json:
+            print_json(post, line=True)
+        else:
+            print_line("\n".join(lines_of(post)))
+
+
+def lines_of(post: dict[str, Any]) -> list[str]:
+    """A post as lines: its id, time, channel and author, then its text, indented where it is long.
+
+    A reply names its thread.
+    """
+    thread = "" if post["thread"] == post["id"] else f" ↳{post['thread']}"
+    kind = "" if post["kind"] in ("info", "response") else f" ({post['kind']})"
+    head = (
+        f"{post['id']:>5}  {moment(post['at'])}  #{post['channel']}{thread}  "
+        f"{clean(post['author'])}{kind}:"
+    )
+    text = clean(post["text"], lines=True).split("\n")
+    lines = [f"{head} {text[0]}"] if len(text) == 1 else [head, *(f"       {one}" for one in text)]
+    for file in post["artifacts"]:
+        lines.append(clean(f"       file {file['path']} ({file['size_bytes']} bytes)"))
+    return lines
+
+
+def post(
+    id: WorkflowId,
+    text: Annotated[
+        list[str] | None,
+        typer.Argument(help="The post; - or nothing reads it from standard input."),
+    ] = None,
+    channel: Channel = None,
+    reply: Annotated[
+        int | None, typer.Option(metavar="N", help="Answer in the thread that post N is in.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help='Print {"id": …, "status": …}.')] = False,
+) -> None:
+    """Post in a channel of a workflow; agents that it names with @ are told, by @here all."""
+    if channel is not None and reply is not None:
+        raise UsageError("cannot choose a channel for a reply: it stands where its thread is")
+    plane = ControlPlane()
+    outcome = plane.post(id, _body(text), channel=channel or "general", reply=reply)
+    print_outcome(outcome, json)
+
+
+def _body(text: list[str] | None) -> str:
+    if text and text != ["-"]:
+        return " ".join(text)
+    if sys.stdin.isatty():
+        raise UsageError("cannot post nothing: give a text, or pipe one in")
+    return sys.stdin.buffer.read(4 * MAX_POST + 4).decode(errors="replace")

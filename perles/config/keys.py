@@ -123,6 +123,16 @@ TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]
             ),
         },
     ),
+    "team": (
+        "orchestration",
+        {
+            "observer_enabled": (
+                Node.boolean,
+                "an observer in each workflow of AI agents: it sees all, answers in #observer, and "
+                "changes nothing",
+            ),
+        },
+    ),
     "notify": (
         "notify",
         {
@@ -159,7 +169,7 @@ IGNORED: Final = frozenset(
     | {
         f"orchestration.{name}"
         for name in (
-            *("observer_enabled", "api_port", "templates", "session_storage", "workflows"),
+            *("api_port", "templates", "session_storage", "workflows"),
             *("tracing", "sound"),  # the original writes sound there, and reads it at the top
         )
     }

@@ -26,6 +26,7 @@ from perles.config.model import (
     Price,
     ResourcePolicy,
     Retention,
+    Team,
     Timeouts,
 )
 from perles.config.provider_settings import Providers
@@ -105,7 +106,7 @@ def explain(
             rendering.shown(found[key].node.plain()) if key in found else "-",
             found[key].origin if key in found else "default",
         )
-        for key in (f"orchestration.{name}" for name in rendering.WHO)
+        for key in _who(found)
     ]
     return who + [
         Setting(
@@ -115,6 +116,12 @@ def explain(
         )
         for key, option in OPTIONS.items()
     ]
+
+
+def _who(found: Mapping[str, _Found]) -> list[str]:
+    """The keys that say who runs agents: those of a file to start with, and what is set."""
+    first = [f"orchestration.{name}" for name in rendering.WHO]
+    return first + sorted(key for key in found if key in providers.KEYS and key not in first)
 
 
 def ignored_keys(paths: list[Path]) -> list[str]:
@@ -259,6 +266,7 @@ def _build(found: Mapping[str, _Found], repository: Repository | None = None) ->
         timeouts=Timeouts(**values["timeouts"]),
         limits=Limits(**values["limits"]),
         environment=Environment(**values["environment"]),
+        team=Team(**values["team"]),
         notify=Notify(**values["notify"]),
         retention=Retention(**values["retention"]),
         theme=Theme(**values["theme"]),

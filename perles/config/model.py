@@ -71,6 +71,13 @@ class Environment:
 
 
 @dataclass(frozen=True, slots=True)
+class Team:
+    """Who is there beside the coordinator and its workers."""
+
+    observer_enabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Notify:
     """A command that is told of events, and of which. None where `command` is empty."""
 
@@ -106,6 +113,7 @@ class Config:
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
     environment: Environment = Environment()
+    team: Team = Team()
     notify: Notify = Notify()
     retention: Retention = Retention()
     theme: Theme = field(default_factory=Theme)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from perles.domain.errors import UsageError
+from perles.domain.provider_choice import layers
 from perles.domain.secrecy import texts_of
 
 DEFAULT_CLIENT: Final = "claude"
@@ -72,22 +73,35 @@ class Providers:
         return bool(self.clients.get(role) or self.client)
 
     def of(self, name: str, role: str = "") -> ProviderSettings:
-        """The settings of a provider; `claude_worker` and its like go over the general ones."""
-        general = self.settings.get(name, ProviderSettings(name))
-        special = self.role_settings.get(f"{name}_{role}")
-        if special is None:
-            return general
-        return replace(
-            general,
-            model=special.model or general.model,
-            env={**general.env, **special.env},
-            args=special.args or general.args,
-            silent=general.silent if special.silent is None else special.silent,
-        )
+        """The settings of a provider; `claude_worker` and its like go over the general ones.
+
+        `role` may be a type of worker, too: `claude_reviewer` goes over `claude_worker`.
+        """
+        found = self.settings.get(name, ProviderSettings(name))
+        for seat in layers(role):
+            special = self.role_settings.get(f"{name}_{seat}")
+            if special is not None:
+                found = _over(special, found)
+        return found
+
+    def key_of(self, name: str, role: str) -> str:
+        """What of these settings `of` uses last: the same key means the same settings."""
+        special = [f"{name}_{seat}" for seat in layers(role)]
+        return next((key for key in reversed(special) if key in self.role_settings), name)
 
     def sandbox_of(self, role: str) -> str:
         """`bubblewrap` or `none`."""
         return self.sandbox.get(role, "none")
+
+
+def _over(special: ProviderSettings, general: ProviderSettings) -> ProviderSettings:
+    return replace(
+        general,
+        model=special.model or general.model,
+        env={**general.env, **special.env},
+        args=special.args or general.args,
+        silent=general.silent if special.silent is None else special.silent,
+    )
 
 
 def _expanded(name: str, variable: Variable, environ: Mapping[str, str], provider: str) -> str:

@@ -5,6 +5,7 @@ orchestration:
   worker_client: mycli
   claude: {model: opus, env: {ANTHROPIC_API_KEY: "${MY_KEY}"}}
   claude_worker: {model: sonnet}
+  claude_reviewer: {model: opus}  # workers that review
   providers:
     mycli: {type: command, argv: [mycli, run], prompt: stdin, output: text}
 """
@@ -17,11 +18,13 @@ from typing import Any, Final
 
 from perles.config.provider_settings import Providers, ProviderSettings, Variable
 from perles.config.yamlfile import Node, parse
-from perles.domain.provider_choice import NAME
+from perles.domain.provider_choice import NAME, ROLES, SEATS
 from perles.domain.secrecy import is_secret
 
 CLIS: Final = ("claude", "codex", "gemini", "opencode", "amp")
-ROLES: Final = ("coordinator", "worker", "observer")
+SPECIAL: Final = tuple(f"{cli}_{seat}" for cli in CLIS for seat in SEATS)
+"""Settings of a CLI for a role, or for a type of worker: `claude_reviewer`."""
+_CLIENTS: Final = tuple(f"{seat}_client" for seat in SEATS)
 PLACEHOLDERS: Final = ("model", "prompt_file", "mcp_config", "session_id", "work_dir")
 PATHS: Final = (
     *("session_id", "text", "tokens", "tokens_in", "tokens_out", "cost", "error", "tool"),
@@ -130,17 +133,12 @@ def _sandbox(node: Node) -> dict[str, str]:
 
 KEYS: Final = frozenset(
     f"orchestration.{name}"
-    for name in (
-        *("client", "coordinator_client", "worker_client", "observer_client"),
-        *(*CLIS, "claude_worker", "claude_observer", "providers", "sandbox"),
-    )
+    for name in (*("client", *_CLIENTS, *CLIS, *SPECIAL, "providers", "sandbox"),)
 )
 """The keys of the file that are read here, each with all that stands below it."""
 
 
-SECTIONS: Final = frozenset(
-    f"orchestration.{name}" for name in (*CLIS, "claude_worker", "claude_observer", "providers")
-)
+SECTIONS: Final = frozenset(f"orchestration.{name}" for name in (*CLIS, *SPECIAL, "providers"))
 """Those of the keys whose entries go over weaker files' one by one."""
 
 
@@ -215,12 +213,12 @@ def build(found: Mapping[str, Node]) -> Providers:
     providers = Providers(
         client=_client(nodes["client"]) if "client" in nodes else None,
         clients={
-            role: _client(nodes[f"{role}_client"]) for role in ROLES if f"{role}_client" in nodes
+            seat: _client(nodes[f"{seat}_client"]) for seat in SEATS if f"{seat}_client" in nodes
         },
         settings=settings,
         role_settings={
-            name: _settings(nodes[name], "claude", _CLI_KEYS)
-            for name in ("claude_worker", "claude_observer")
+            name: _settings(nodes[name], name.partition("_")[0], _CLI_KEYS)
+            for name in SPECIAL
             if name in nodes
         },
         sandbox=_sandbox(nodes["sandbox"]) if "sandbox" in nodes else {},
@@ -231,6 +229,6 @@ def build(found: Mapping[str, Node]) -> Providers:
 
 def _check_clients(nodes: Mapping[str, Node], providers: Providers) -> None:
     known = {*CLIS, "builtin", *providers.settings}
-    for key in ("client", *(f"{role}_client" for role in ROLES)):
+    for key in ("client", *_CLIENTS):
         if key in nodes:
             nodes[key].word(sorted(known))

@@ -17,12 +17,19 @@ WHO: Final[dict[str, tuple[str, str]]] = {
     "coordinator_client": ("claude", "provider of the coordinator; overrides client"),
     "worker_client": ("codex", "provider of the workers; overrides client"),
     "observer_client": ("claude", "provider of the observer; overrides client"),
+    "implementer_client": ("claude", "provider of workers that implement; overrides worker_client"),
+    "reviewer_client": ("codex", "provider of workers that review; overrides worker_client"),
+    "researcher_client": ("gemini", "provider of workers that find out; overrides worker_client"),
     **dict.fromkeys(CLIS, _CLI),
     "claude_worker": (
         "{model: some-model}",
         "overrides of claude for workers: model, env, args, silent",
     ),
     "claude_observer": ("{model: some-model}", "overrides of claude for observers"),
+    "claude_reviewer": (
+        "{model: some-model}",
+        "overrides of claude_worker for reviewers; so for each CLI and role: codex_implementer",
+    ),
     "providers": (
         "{mycli: {type: command, argv: [mycli, run], prompt: stdin, output: text}}",
         "any other CLI, by a name of yours: docs/agents.md",

@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from perles.config.keys import ENGINE_SECTIONS, OPTIONS, Option
-from perles.config.providers import CLIS, ROLES
+from perles.config.providers import CLIS, SPECIAL
 from perles.config.yamlfile import Node, read_bytes
 from perles.domain.errors import UsageError
+from perles.domain.provider_choice import SEATS
 
 _PREFIX: Final = "orchestration."
-CLIENTS: Final = frozenset(f"{_PREFIX}{role}client" for role in ("", *(f"{r}_" for r in ROLES)))
-_SECTIONS: Final = frozenset(_PREFIX + name for name in (*CLIS, "claude_worker", "claude_observer"))
+CLIENTS: Final = frozenset(
+    f"{_PREFIX}{role}client" for role in ("", *(f"{seat}_" for seat in SEATS))
+)
+_SECTIONS: Final = frozenset(_PREFIX + name for name in (*CLIS, *SPECIAL))
 _HARMLESS: Final = ("model", "mode")
 """What a repository may say of an agent CLI without being asked."""
 

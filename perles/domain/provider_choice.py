@@ -6,6 +6,11 @@ from typing import Final
 from perles.domain.errors import UsageError
 
 BUILTIN = "builtin"
+ROLES: Final = ("coordinator", "worker", "observer")
+AGENT_TYPES: Final = ("implementer", "reviewer", "researcher")
+"""What a worker can be good at."""
+SEATS: Final = (*ROLES, *AGENT_TYPES)
+"""Each can have a provider, a model and settings of its own."""
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
@@ -13,6 +18,11 @@ NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
 def label(provider: str, model: str | None) -> str:
     """`claude:opus`, or `claude` where no model is named."""
     return f"{provider}:{model}" if model else provider
+
+
+def layers(seat: str) -> tuple[str, ...]:
+    """The seats whose settings hold for one, the general one first: a reviewer is a worker."""
+    return ("worker", seat) if seat in AGENT_TYPES else (seat,)
 
 
 def worker_for(

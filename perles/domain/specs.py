@@ -59,7 +59,8 @@ class Plan:
     """What a template makes of its arguments: everything that is stored when a workflow is created.
 
     `definition` is the source it was read from, kept with the workflow so that a
-    later edit of the file changes nothing. `provider` names who runs the agents.
+    later edit of the file changes nothing. `provider` names who runs the agents, `roles` who is
+    the observer and who are the workers of a type, written `claude:opus`.
     """
 
     template_id: str
@@ -69,3 +70,4 @@ class Plan:
     provider: str = "builtin"
     goal: str = ""
     definition: Mapping[str, Any] = field(default_factory=dict)
+    roles: Mapping[str, str] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from perles.config.provider_settings import Providers
 from perles.config.providers import restored
 from perles.store.database import Database, Reader
 from perles.store.events.journal import decode
+from perles.store.schema.agents import Agent
 from perles.store.schema.workflows import Workflow
 from perles.store.writer import Writer
 from perles.workspace.surroundings import environment_of, umask_of
@@ -81,10 +82,13 @@ class Context:
     def provider(self, name: str, role: str = "", workflow: Workflow | None = None) -> Provider:
         """The provider of this name as set up for a role, loaded once. Raises `UsageError`."""
         providers = self.providers_of(workflow)
-        special = f"{name}_{role}"
-        key = special if special in providers.role_settings else name
+        key = providers.key_of(name, role)
         if (providers.text, key) not in self.providers:
             if len(self.providers) >= MAX_KEPT:
                 self.providers.clear()
             self.providers[providers.text, key] = find(name, providers.of(name, role))
         return self.providers[providers.text, key]
+
+    def provider_of(self, agent: Agent, workflow: Workflow | None = None) -> Provider:
+        """The provider of an agent, as set up for its role and its type. Raises `UsageError`."""
+        return self.provider(agent.provider, agent.agent_type or agent.role, workflow)

@@ -32,6 +32,15 @@ COORDINATOR_OF: Final = Sql(
     )
     .order_by(Agent.id.desc())
 )
+NOW_IN_ROLE: Final = Sql(
+    select(Agent)
+    .where(
+        Agent.workflow_id == WORKFLOW_ID,
+        Agent.role == bindparam("role"),
+        Agent.retired_at.is_(None),
+    )
+    .order_by(Agent.id.desc())
+)
 COUNT_LIVE_WORKERS: Final = Sql(
     select(func.count())
     .select_from(Agent)

@@ -29,7 +29,7 @@ from perles.config.yamlfile import Node
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
 from perles.domain.plain import is_one_line
-from perles.domain.provider_choice import split_choice
+from perles.domain.provider_choice import AGENT_TYPES, split_choice
 from perles.domain.secrecy import masked
 from perles.domain.specs import Plan, TaskSpec
 from perles.templates.outputs import check_command, references
@@ -40,7 +40,7 @@ MAX_TASKS: Final = 10_000
 MAX_TEXT: Final = 200
 DEFAULT_WORKERS: Final = 2
 
-_ROOT: Final = ("name", "workers", "worker", "env", "tasks")
+_ROOT: Final = ("name", "workers", "worker", "roles", "env", "tasks")
 _TASK: Final = (
     *("key", "name", "run", "prompt", "worker", "assignee", "question"),
     *("after", "timeout", "retries", "env"),
@@ -63,6 +63,7 @@ def read_pipeline(path: Path) -> Plan:
         name=short_text(entries["name"]),
         tasks=tasks,
         workers=entries["workers"].integer(1, 99) if "workers" in entries else DEFAULT_WORKERS,
+        roles=roles(entries["roles"]) if "roles" in entries else {},
         definition={
             "source": str(path.absolute()),
             "sha256": hashlib.sha256(text.encode()).hexdigest(),
@@ -123,6 +124,11 @@ def choice(node: Node) -> str:
     except UsageError as error:
         raise node.error(str(error)) from None
     return node.text()
+
+
+def roles(node: Node) -> dict[str, str]:
+    """Who is the observer, and who the workers of a type are: provider, or provider:model."""
+    return {name: choice(one) for name, one in node.mapping(("observer", *AGENT_TYPES)).items()}
 
 
 def _check_kind(item: Node, entries: dict[str, Node]) -> None:

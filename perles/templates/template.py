@@ -14,12 +14,13 @@ from perles.templates.pipeline import (
     environment,
     find_circle,
     positive_duration,
+    roles,
     short_text,
     task_key,
 )
 
 _TEMPLATE_KEYS: Final = (
-    *("namespace", "key", "version", "name", "description", "labels", "workers"),
+    *("namespace", "key", "version", "name", "description", "labels", "workers", "roles"),
     *("arguments", "nodes", "epic_template", "system_prompt", "path", "template", "instructions"),
 )
 _FILE_KEYS: Final = ("epic_template", "system_prompt", "template", "instructions")
@@ -74,6 +75,7 @@ class Template:
     version: str = ""
     labels: tuple[str, ...] = ()
     workers: int = 2
+    roles: dict[str, str] = field(default_factory=dict)
     arguments: tuple[Argument, ...] = ()
     nodes: tuple[TaskNode, ...] = ()
     error: str | None = None
@@ -113,6 +115,7 @@ def _template(item: Node, path: Path, source: str) -> Template | None:
         version=entries["version"].text(),
         labels=tuple(n.text() for n in entries["labels"].items()) if "labels" in entries else (),
         workers=entries["workers"].integer(1, 99) if "workers" in entries else 2,
+        roles=roles(entries["roles"]) if "roles" in entries else {},
         arguments=_arguments(entries.get("arguments")),
         nodes=_nodes(entries.get("nodes"), path.parent),
     )

@@ -69,11 +69,12 @@ def prepare(
         plan = catalog(paths, work_dir).plan(spec.template_id, spec.args, name=spec.name)
     else:
         plan = goal_plan(spec.goal)
-    staff = choose(spec, plan, (config or Config()).providers, environ)
+    config = config or Config()
+    observer = config.team.observer_enabled
+    staff = choose(spec, plan, config.providers, environ, observer=observer)
     workers = plan.workers if spec.workers is None else spec.workers
     if not 1 <= workers <= 99:
         raise UsageError(f"cannot use {workers} workers: it must be 1 to 99")
-    config = config or Config()
     surroundings = capture(environ, config.environment.env_capture)
     surroundings["providers"] = config.providers.text or None
     name = _name(spec.name or plan.name)
@@ -123,6 +124,7 @@ def insert_workflow(tx: Tx, workflow_id: str, prepared: Prepared, origin: Origin
         model=prepared.staff.coordinator_model,
         worker_provider=prepared.staff.worker,
         worker_model=prepared.staff.worker_model,
+        roles=journal.encode(dict(prepared.staff.roles)),
         max_workers=prepared.workers,
         token_budget=spec.token_budget,
         cost_budget=spec.cost_budget,

@@ -17,7 +17,7 @@ from perles.tasks.graph import unblock
 
 _WORKFLOW_COLUMNS: Final = (
     *("template_id", "name", "priority", "work_dir", "goal", "args", "definition", "provider"),
-    *("model", "worker_provider", "worker_model", "surroundings"),
+    *("model", "worker_provider", "worker_model", "surroundings", "roles"),
     *("max_workers", "worktree_enabled", "base_branch", "branch", "worktree_path", "token_budget"),
     "cost_budget",
 )

@@ -9,7 +9,7 @@ from perles.agents.discovery import default_client
 from perles.agents.provider import find
 from perles.config.provider_settings import Providers
 from perles.domain.errors import UsageError
-from perles.domain.provider_choice import BUILTIN, split_choice
+from perles.domain.provider_choice import AGENT_TYPES, BUILTIN, label, layers, split_choice
 from perles.domain.specs import Plan, WorkflowSpec
 
 GOAL: Final = "goal"
@@ -26,6 +26,8 @@ class Staff(NamedTuple):
     coordinator_model: str | None
     worker: str
     worker_model: str | None
+    roles: Mapping[str, str] = {}
+    """By role or type of worker, as `claude:opus`, where it is said."""
 
 
 def choose(
@@ -35,10 +37,12 @@ def choose(
     environ: Mapping[str, str],
     *,
     here: bool = True,
+    observer: bool = False,
 ) -> Staff:
     """Who leads and who works: as asked, else as configured. Raises `UsageError`.
 
-    With `here` also where one of them cannot be started on this machine.
+    With `here` also where one of them cannot be started on this machine. `observer` wants one
+    where AI agents work.
     """
     coordinator, coordinator_model = _coordinator(spec, plan, providers, environ)
     if coordinator == BUILTIN and plan.goal and not plan.tasks:
@@ -53,13 +57,37 @@ def choose(
         worker, worker_model = BUILTIN, None
     else:
         worker, worker_model = _worker(spec, coordinator, coordinator_model, providers, environ)
-    staff = Staff(coordinator, coordinator_model, worker, worker_model)
+    leader = label(coordinator, coordinator_model)
+    roles = _roles(plan, providers, environ, leader, worker, observer)
+    staff = Staff(coordinator, coordinator_model, worker, worker_model, roles)
     for name, role in _used(staff, plan):
         found = find(name, providers.of(name, role))
         if here:
             found.check(environ)
-            sandbox.check(providers.sandbox_of(role), environ)
+            sandbox.check(providers.sandbox_of(layers(role)[0]), environ)
     return staff
+
+
+def _roles(
+    plan: Plan,
+    providers: Providers,
+    environ: Mapping[str, str],
+    coordinator: str,
+    worker: str,
+    observer: bool,
+) -> dict[str, str]:
+    """Who is what: as the template says, else as configured; only where AI agents take part."""
+    found = dict(plan.roles)
+    if coordinator != BUILTIN:
+        named = {seat: providers.clients[seat] for seat in AGENT_TYPES if seat in providers.clients}
+        found = {**named, **found}
+    if observer and "observer" not in found and not coordinator == worker == BUILTIN:
+        leader = coordinator if coordinator != BUILTIN else worker
+        chosen = providers.names("observer")
+        found["observer"] = default_client(providers, "observer", environ) if chosen else leader
+    if BUILTIN in (split_choice(one)[0] for one in found.values()):
+        raise UsageError("cannot give a role to builtin agents: they only run commands")
+    return found
 
 
 def _coordinator(
@@ -91,6 +119,8 @@ def _used(staff: Staff, plan: Plan) -> Iterator[tuple[str, str]]:
     used = {(staff.coordinator, "coordinator"): None}
     if staff.coordinator != BUILTIN:
         used[staff.worker, "worker"] = None
+    for seat, choice in staff.roles.items():
+        used[split_choice(choice)[0], seat] = None
     for task in plan.tasks:
         if task.run is None and task.assignee is None:
             name = split_choice(task.worker)[0] if task.worker else staff.worker

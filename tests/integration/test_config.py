@@ -64,6 +64,7 @@ orchestration:
   claude: {model: claude-opus-4-5, env: {A: b}}
   claude_worker: {model: x, env: {A: b}}
   claude_observer: {model: x}
+  codex_reviewer: {model: x}
   amp: {model: opus, mode: smart}
   codex: {model: x}
   gemini: {model: x}
@@ -187,7 +188,7 @@ def test_every_key_of_the_original_is_accepted(tmp_path: Path) -> None:
     told = {text.rpartition(" ")[2] for text in load.ignored_keys([path])}
     assert told == {
         *("auto_refresh", "views", "ui", "theme.mode", "beads_dir", "sound", "flags"),
-        *(f"orchestration.{name}" for name in ("observer_enabled", "api_port", "templates")),
+        *(f"orchestration.{name}" for name in ("api_port", "templates")),
         *(f"orchestration.{name}" for name in ("session_storage", "workflows", "tracing", "sound")),
         *(f"orchestration.timeouts.{name}" for name in ("worktree_creation", "max_total")),
         *(f"orchestration.timeouts.{name}" for name in ("coordinator_start", "workspace_setup")),

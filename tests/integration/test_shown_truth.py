@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from perles.agents import prompts
+from perles.domain.provider_choice import AGENT_TYPES
 from perles.engine.health import ladder, worker_ladder
 from perles.engine.resources.worker_slots import worker_line
 from perles.mcp.tools import TOOLS_BY_ROLE
@@ -183,10 +184,13 @@ def test_notify_that_comes_later_tells_nothing_old(home: Home, tmp_path: Path) -
     assert seqs == [failed[1], task[2], failed[2]]
 
 
-@pytest.mark.parametrize("role", ["coordinator", "worker"])
+@pytest.mark.parametrize("role", ["coordinator", "worker", "observer"])
 def test_agents_are_told_of_no_tool_that_they_do_not_have(role: str) -> None:
     texts = [
-        prompts.system_prompt(role, agent=role, work_dir="/w"),
+        *(
+            prompts.system_prompt(role, agent=role, work_dir="/w", agent_type=kind)
+            for kind in AGENT_TYPES
+        ),
         *(tool.description for tool in TOOLS_BY_ROLE[role].values()),
     ]
     if role == "coordinator":
@@ -202,5 +206,7 @@ def test_agents_are_told_of_no_tool_that_they_do_not_have(role: str) -> None:
     }
     assert named
     assert named <= set(TOOLS_BY_ROLE[role])
-    for verb in re.findall(r"(\w+) a worker", " ".join(texts[-2:]) if role != "worker" else ""):
+    for verb in re.findall(
+        r"(\w+) a worker", " ".join(texts[-2:]) if role == "coordinator" else ""
+    ):
         assert f"{verb}_worker" in tools or verb == "add"

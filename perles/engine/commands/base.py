@@ -49,10 +49,13 @@ class ToolCall(NamedTuple):
 
 
 def agent_named(reader: Reader, workflow_id: str, name: str) -> Agent:
-    """An agent of the workflow; `coordinator` is the one it has now. Raises `NotFoundError`."""
+    """An agent of the workflow; `coordinator` and `observer` are those it has now.
+
+    Raises `NotFoundError`.
+    """
     found = None
-    if name == "coordinator":
-        found = reader.first(Agent, statements.COORDINATOR_OF, workflow_id=workflow_id)
+    if name in ("coordinator", "observer"):
+        found = reader.first(Agent, statements.NOW_IN_ROLE, workflow_id=workflow_id, role=name)
     if found is None:
         found = reader.first(Agent, statements.AGENT_NAMED, workflow_id=workflow_id, name=name)
     if found is None:

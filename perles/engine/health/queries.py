@@ -63,17 +63,17 @@ _provider_until = func.coalesce(
     select(ProviderHold.until).where(ProviderHold.provider == Agent.provider).scalar_subquery(), ""
 )
 _limited_until = func.max(func.coalesce(Agent.held_until, ""), _provider_until)
-_works = Agent.status == "working"
+_takes_part = Agent.role != "observer"
+_is_ready = (Agent.status == "ready") & _takes_part
+_works = (Agent.status == "working") & _takes_part
 _has_mail = exists().where(Message.agent_id == Agent.id, Message.status == "queued")
 # All that is asked of agents in one pass: by their status, a lookup would meet those of everybody.
 _agents = (
     select(
         Agent.workflow_id,
         func.max(_works).label("works"),
-        func.max(case((Agent.status == "ready", _has_mail), else_=0)).label("queues"),
-        func.max(case((Agent.status.in_(["ready", "working"]), _limited_until), else_="")).label(
-            "limited_until"
-        ),
+        func.max(case((_is_ready, _has_mail), else_=0)).label("queues"),
+        func.max(case((_is_ready | _works, _limited_until), else_="")).label("limited_until"),
         func.min(case((_works & (Agent.role == "worker"), _active))).label("quietest"),
     )
     .join(Workflow, Workflow.id == Agent.workflow_id)

@@ -102,7 +102,7 @@ async def _settle(services: Services, turn: Turn) -> str:
     """See what became of a turn."""
     agent = services.reader.need(Agent, turn.agent_id)
     workflow = services.reader.need(Workflow, agent.workflow_id)
-    provider = services.provider(agent.provider, agent.role, workflow)
+    provider = services.provider_of(agent, workflow)
     environ = services.environ_of(workflow)
     live = LiveTurn.of(turn, agent, provider, services, environ)
     left = launcher.left_status(live.files.status)

@@ -46,13 +46,18 @@ def costs(
         return False  # its start says what is wrong with it
 
 
+def is_ai_call(context: Context, agent: Agent, workflow: Workflow) -> bool:
+    """Whether a turn of this agent is an AI call."""
+    return costs(context, agent.provider, agent.agent_type or agent.role, workflow)
+
+
 def take(tx: Tx, context: Context, workflow: Workflow, agent: Agent) -> budgets.Reservation | None:
     """What the turn that starts now may use, its leases taken; None when it must wait."""
     policy = context.config.resource_policy
     try:
         if agent.role == "worker" and not leases.holds(tx, agent.id, "worker"):
             leases.acquire(tx, "worker", policy.max_workers, workflow.id, agent.id)
-        if not context.provider(agent.provider, agent.role, workflow).is_ai_call:
+        if not context.provider_of(agent, workflow).is_ai_call:
             return budgets.NOTHING
         reserved = budgets.room(tx, policy, workflow, agent.role)
         if reserved is not None:

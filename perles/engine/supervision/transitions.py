@@ -19,6 +19,7 @@ from perles.domain.states import (
 from perles.engine.context import Context
 from perles.engine.resources import leases, worker_slots
 from perles.engine.resources.scheduler import ResourceScheduler
+from perles.engine.team import observers
 from perles.engine.team.spawn import add_agent
 from perles.engine.turns import queue
 from perles.fabric import channels, inbox, messages
@@ -71,6 +72,7 @@ def started(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
         payload={"port": port},
     )
     channels.ensure(tx, workflow.id)
+    observers.add(tx, workflow, session)
     questions.ask_people(tx, workflow.id)
     body = f"start: work off the tasks of {workflow.name}"
     if workflow.goal:

@@ -59,7 +59,8 @@ LAST_REFUSAL: Final = Sql(
     .order_by(Command.id.desc())
     .limit(1)
 )
-_is_of_workflow = Agent.workflow_id == WORKFLOW_ID
+# An observer only looks on: whatever it does, nothing goes on by it.
+_is_of_workflow = (Agent.workflow_id == WORKFLOW_ID) & (Agent.role != "observer")
 UNDER_WAY: Final = Sql(
     select(
         exists().where(_is_of_workflow, Agent.status == "working")
@@ -168,6 +169,8 @@ def look_at_workflow(tx: Tx, workflow_id: str, turn: Turn, said: str) -> None:
     if workflow.state != "running" or coordinator is None:
         return
     mine = coordinator.id == turn.agent_id
+    if tx.need(Agent, turn.agent_id).role == "observer":
+        return
     if coordinator.status != "ready" or tx.value(UNDER_WAY, workflow_id=workflow_id):
         if mine and coordinator.silences:
             tx.update(Agent, coordinator.id, silences=0)

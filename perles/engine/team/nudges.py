@@ -104,7 +104,7 @@ def tell(tx: Tx, context: Context, agent: Agent) -> bool:
     if not rows:
         return False
     workflow = tx.need(Workflow, agent.workflow_id)
-    has_tools = context.provider(agent.provider, agent.role, workflow).has_mcp
+    has_tools = context.provider_of(agent, workflow).has_mcp
     messages.post(tx, agent, sender="perles", kind="system", body=_body(rows, has_tools))
     tx.run(inbox.SET_ALL_TOLD, agent_id_=agent.id, now_=tx.now)
     return True

@@ -164,4 +164,4 @@ def _tell_task(tx: Tx, context: Context, fresh: Agent, task: Task, waiting: list
 def _brief(tx: Tx, context: Context, fresh: Agent, task: Task) -> str:
     workflow = tx.need(Workflow, task.workflow_id)
     brief = task_brief(tx, task, attempt=task.attempt)
-    return context.provider(fresh.provider, fresh.role, workflow).task_message(brief)
+    return context.provider_of(fresh, workflow).task_message(brief)

@@ -33,7 +33,7 @@ async def base(context: Context, agent: Agent) -> dict[str, Any] | None:
     """What the agent's session had used before the turn that begins now."""
     try:
         workflow = context.reader.need(Workflow, agent.workflow_id)
-        provider = context.provider(agent.provider, agent.role, workflow)
+        provider = context.provider_of(agent, workflow)
         found = log_of(provider, context.environ_of(workflow))
     except UsageError:
         return None  # the turn's launch says what is wrong with it

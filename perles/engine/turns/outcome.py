@@ -18,7 +18,7 @@ from perles.engine.end_request import request_end
 from perles.engine.resources import provider_holds, worker_slots
 from perles.engine.resources.allowance import tell_left_out
 from perles.engine.resources.leases import release_agent
-from perles.engine.team import enforcement
+from perles.engine.team import enforcement, observers
 from perles.engine.turns import missed_report
 from perles.engine.turns.ending import Ending
 from perles.engine.turns.ingest import about_turn, apply_batch
@@ -257,6 +257,8 @@ def _tell_of_failure(tx: Tx, agent: Agent, failures: int, error: str) -> None:
             kind="system",
             body=f"the turn of {agent.name} failed:\n{quoted(error)}",
         )
+    elif agent.role == "observer":
+        observers.tell_of_failure(tx, agent, error)
     elif failures >= MAX_COORDINATOR_FAILURES:
         times = f"{agent.failures + 1} times in a row" if agent.failures else "at its first try"
         reason = f"the coordinator failed {times}: {error}"

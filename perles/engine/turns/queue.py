@@ -10,7 +10,7 @@ from perles.domain.clock import from_text
 from perles.domain.priority import Waiting, choose
 from perles.engine.context import Context
 from perles.engine.resources import budgets, leases
-from perles.engine.resources.ai_calls import costs, give_up
+from perles.engine.resources.ai_calls import give_up, is_ai_call
 from perles.engine.resources.scheduler import ResourceScheduler
 from perles.executor.local.launcher import TurnFiles
 from perles.store import statements
@@ -43,9 +43,7 @@ async def admitted(context: Context, agents: Sequence[Agent]) -> list[Agent]:
     ids = {agent.workflow_id for agent in agents}
     workflows = {workflow_id: reader.need(Workflow, workflow_id) for workflow_id in ids}
     calling = [
-        agent
-        for agent in agents
-        if costs(context, agent.provider, agent.role, workflows[agent.workflow_id])
+        agent for agent in agents if is_ai_call(context, agent, workflows[agent.workflow_id])
     ]
     if not calling:
         return list(agents)

@@ -127,7 +127,7 @@ class Turns(TurnFinisher):
         live = LiveTurn.of(
             turn,
             agent,
-            context.provider(agent.provider, agent.role, workflow),
+            context.provider_of(agent, workflow),
             context,
             context.environ_of(workflow),
         )
@@ -148,7 +148,7 @@ class Turns(TurnFinisher):
     async def _launch(self, live: LiveTurn, turn: Turn, agent: Agent, workflow: Workflow) -> bool:
         """Start the process; where that cannot be, the turn is concluded."""
         context = self._context
-        provider = context.provider(agent.provider, agent.role, workflow)
+        provider = context.provider_of(agent, workflow)
         try:
             prepared = turn_context(context, provider, turn, agent, workflow)
             environ = allowed(prepared.environ, provider.variables)

@@ -69,7 +69,7 @@ def begin(
         messages = tx.all(Message, statements.QUEUED_MESSAGES, agent_id=agent_id)
     letters = [Letter(item.sender, item.sender_kind, item.body) for item in messages]
     changes = {
-        "prompt": context.provider(agent.provider, agent.role, workflow).prompt(letters),
+        "prompt": context.provider_of(agent, workflow).prompt(letters),
         "tokens_reserved": reserved.tokens,
         "cost_reserved": reserved.cost,
     }

@@ -11,6 +11,8 @@ from perles.mcp.tools.team import TEAM_TOOLS
 from perles.mcp.tools.tool import Tool
 from perles.mcp.tools.worker import WORKER_TOOLS
 
+_LOOKING: Final = tuple(tool for tool in (*COORDINATOR_TOOLS, *TASK_TOOLS) if tool.read is not None)
+"""What changes nothing."""
 _OF_ROLE: Final[dict[str, tuple[Tool, ...]]] = {
     "coordinator": (
         *COORDINATOR_TOOLS,
@@ -21,7 +23,7 @@ _OF_ROLE: Final[dict[str, tuple[Tool, ...]]] = {
         *FABRIC_TOOLS,
     ),
     "worker": (*WORKER_TOOLS, *WORKER_REVIEW_TOOLS, ASK_USER, *FABRIC_TOOLS),
-    "observer": OBSERVER_TOOLS,
+    "observer": (*OBSERVER_TOOLS, *_LOOKING),
 }
 TOOLS_BY_ROLE: Final[dict[str, dict[str, Tool]]] = {
     role: {tool.name: tool for tool in tools} for role, tools in _OF_ROLE.items()

@@ -95,7 +95,8 @@ def staff(connection: Connection | None, workflow_id: str) -> frozenset[str]:
         "SELECT worker_provider FROM workflows w WHERE id = ? AND worker_provider IS NOT NULL "
         "AND (provider != 'builtin' OR EXISTS (SELECT 1 FROM tasks t WHERE t.workflow_id = w.id "
         "AND t.run IS NULL AND t.worker IS NULL AND t.assignee IS NOT 'human')) UNION "
-        "SELECT worker FROM tasks WHERE workflow_id = ? AND worker IS NOT NULL"
+        "SELECT worker FROM tasks WHERE workflow_id = ? AND worker IS NOT NULL UNION "
+        "SELECT r.value FROM workflows w, json_each(w.roles) r WHERE w.id = ?"
     )
-    rows = connection.execute(query, (workflow_id,) * 3)
+    rows = connection.execute(query, (workflow_id,) * 4)
     return frozenset(str(row[0]).partition(":")[0] for row in rows)

@@ -82,6 +82,8 @@ class Workflow(Dated, Base):
     paused_s: Mapped[float] = mapped_column(server_default="0")
     """Seconds since `started_at` that are no uptime: pauses, and by how much the clock was set."""
     surroundings: Mapped[str] = mapped_column(server_default="{}")
+    roles: Mapped[str] = mapped_column(server_default="{}")
+    """Who is the observer, and who the workers of a type are, where that is said: JSON."""
 
 
 class WorkflowLabel(Dated, Base):

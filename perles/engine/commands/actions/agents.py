@@ -150,8 +150,8 @@ def _tell(tx: Tx, workflow_id: str, body: str) -> None:
 
 
 def _tell_of(tx: Tx, agent: Agent, body: str) -> None:
-    """Tell the coordinator of another one: of itself it is told by its handover."""
-    if agent.role != "coordinator":
+    """Tell the coordinator of a worker: of itself it is told by its handover."""
+    if agent.role == "worker":
         _tell(tx, agent.workflow_id, body)
 
 

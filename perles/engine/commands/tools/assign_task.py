@@ -9,6 +9,7 @@ from perles.engine.commands.base import ToolCall
 from perles.engine.commands.tools.people import GONE, need_free
 from perles.fabric import messages, posts
 from perles.fabric.posts import Author
+from perles.store.events import journal
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.transition import fire
@@ -32,7 +33,7 @@ def handle(call: ToolCall) -> dict[str, Any]:
         coordinator=call.workflow.provider,
         default=label(call.workflow.worker_provider or call.workflow.provider, None),
     )
-    if split_choice(kind)[0] != worker.provider:
+    if worker.provider not in (split_choice(kind)[0], _of_type(call, task, worker)):
         raise ToolError(
             f"cannot assign task {task.key} to {worker.name}: it needs a worker of {kind}, "
             f"and {worker.name} is {worker.provider}; spawn_worker with provider={kind!r}"
@@ -58,7 +59,7 @@ def handle(call: ToolCall) -> dict[str, Any]:
     tx.update(Agent, worker.id, task_id=task.id, silences=0)
     fire(tx, PHASE, worker.id, "implement")
     brief = task_brief(tx, task, attempt=task.attempt + 1, note=call.args.get("summary") or "")
-    body = call.context.provider(worker.provider, worker.role, call.workflow).task_message(brief)
+    body = call.context.provider_of(worker, call.workflow).task_message(brief)
     sender = call.agent.name
     messages.post(tx, worker, sender=sender, kind="coordinator", body=body, task_id=task.id)
     thread = _post(call, task, worker)
@@ -78,6 +79,13 @@ def _post(call: ToolCall, task: Task, worker: Agent) -> int:
         text = f"{text}\n\n{call.args['summary']}"
     current = call.tx.need(Task, task.id)
     return posts.in_task_thread(call.tx, current, Author.of(call.agent), text, "request").thread
+
+
+def _of_type(call: ToolCall, task: Task, worker: Agent) -> str | None:
+    """The provider of workers of this type, where the task names no other one."""
+    roles: dict[str, str] = journal.decode(call.workflow.roles)
+    found = roles.get(worker.agent_type) if task.worker is None and task.run is None else None
+    return None if found is None else split_choice(found)[0]
 
 
 def _taken_back(call: ToolCall, task: Task) -> Task:

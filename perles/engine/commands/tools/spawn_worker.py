@@ -4,7 +4,7 @@ from typing import Any
 
 from perles.agents.builtin.words import NEVER
 from perles.domain.errors import PerlesError, ToolError
-from perles.domain.provider_choice import label, split_choice, worker_for
+from perles.domain.provider_choice import AGENT_TYPES, label, split_choice, worker_for
 from perles.domain.states import AGENT
 from perles.engine.commands.base import ToolCall
 from perles.engine.resources import leases, worker_slots
@@ -12,6 +12,7 @@ from perles.engine.resources.scheduler import ResourceScheduler
 from perles.engine.team.names import next_name
 from perles.engine.team.spawn import add_agent
 from perles.store import statements
+from perles.store.events import journal
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.transition import fire
@@ -20,10 +21,11 @@ from perles.store.transition import fire
 def handle(call: ToolCall) -> dict[str, Any]:
     """Add worker-N. Raises `ToolError` that names the limit which is reached."""
     tx, workflow = call.tx, call.workflow
-    kind = _kind(call)
+    agent_type = call.args.get("agent_type") or ""
+    kind = _kind(call, agent_type)
     provider, model = split_choice(kind)
     try:
-        call.context.provider(provider, "worker", workflow)
+        call.context.provider(provider, agent_type or "worker", workflow)
     except PerlesError as error:
         raise ToolError(f"{NEVER} a worker of {kind}: {error}") from error
     live = tx.value(statements.COUNT_LIVE_WORKERS, workflow_id=workflow.id)
@@ -35,7 +37,6 @@ def handle(call: ToolCall) -> dict[str, Any]:
     policy = call.context.config.resource_policy
     ResourceScheduler(call.context).need_worker_slot(tx, workflow, live)
     session = call.context.paths.found(workflow.session_dir or "")
-    agent_type = call.args.get("agent_type") or ""
     worker = add_agent(
         tx,
         workflow,
@@ -51,14 +52,15 @@ def handle(call: ToolCall) -> dict[str, Any]:
     return {"worker_id": worker.name, "provider": kind}
 
 
-def _kind(call: ToolCall) -> str:
-    """The kind of worker that is asked for: the workflow's own, or one that a task names."""
+def _kind(call: ToolCall, agent_type: str) -> str:
+    """The kind of worker that is asked for: that of its type, the workflow's, or a task's."""
     workflow = call.workflow
     default = label(workflow.worker_provider or workflow.provider, workflow.worker_model)
+    roles: dict[str, str] = journal.decode(workflow.roles)
     wanted = call.args.get("provider")
     if wanted is None:
-        return default
-    kinds = {default}
+        return roles.get(agent_type) or default
+    kinds = {default, *(one for role, one in roles.items() if role in AGENT_TYPES)}
     for task in call.tx.all(Task, statements.TASKS_OF, workflow_id=workflow.id):
         kinds.add(
             worker_for(

@@ -80,7 +80,7 @@ def decide(tx: Tx, task: Task, reviewer: Agent, *, verdict: str, text: str, limi
     payload = {"key": task.key, "reviewer": reviewer.name, "review": task.denials + 1, "text": text}
     fire(tx, TASK, task.id, "deny" if denied else "approve", changes=changes, payload=payload)
     fire(tx, PHASE, reviewer.id, "verdict")
-    tx.update(Agent, reviewer.id, task_id=None, silences=0)
+    tx.update(Agent, reviewer.id, task_id=None, silences=0, blocked=None)
     way_on = "call approve_commit, or mark_task_complete where nothing is to be committed"
     if denied and denials >= limit:
         _ask_person(tx, tx.need(Task, task.id), reviewer, text)

@@ -2,9 +2,10 @@
 
 import asyncio
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from perles.config.home import Paths
 from perles.config.model import Config, Limits
@@ -26,10 +27,12 @@ from perles.store.reads.connection import reading
 from perles.store.schema.agents import Agent, Message
 from perles.store.schema.tasks import Task, TaskComment
 from perles.store.schema.workflows import Workflow
+from perles.store.sqlite.transactions import begin, roll_back
 from perles.store.transition import fire
 from perles.tasks.comments import COMMENTS_OF
 from perles.tasks.graph import unblock
 
+T = TypeVar("T")
 ID = "wf-aaaaaaaa"
 
 
@@ -40,6 +43,8 @@ class ReviewWorld:
         self.root, self.work = root, root / "work"
         self.work.mkdir()
         self.database = Database(root / "perles.db", ManualClock())
+        self.connection = self.database.connect()
+        self.connection.execute("PRAGMA synchronous=OFF")  # no power is cut here
         self.context = Services(
             paths=Paths(root),
             config=Config(limits=Limits(max_review_rounds=max_review_rounds)),
@@ -50,10 +55,21 @@ class ReviewWorld:
             kick=lambda: None,
             reload=cast(Any, None),
         )
-        self.database.write(lambda tx: self._set(tx, workers))
+        self.write(lambda tx: self._set(tx, workers))
 
     async def _write(self, work: Any) -> Any:
-        return self.database.write(work)
+        return self.write(work)
+
+    def write(self, work: Callable[[Tx], T]) -> T:
+        """One transaction."""
+        begin(self.connection, self.database.path)
+        try:
+            result = work(Tx(self.connection, self.database.now(), self.database.secrets))
+            self.connection.execute("COMMIT")
+        except BaseException:
+            roll_back(self.connection)
+            raise
+        return result
 
     def _set(self, tx: Tx, workers: int) -> None:
         values = {"template_id": "t", "name": "n", "state": "pending", "provider": "claude"}
@@ -132,7 +148,7 @@ class ReviewWorld:
             for message in found:
                 tx.update(Message, message.id, status="done")
 
-        self.database.write(read)
+        self.write(read)
         return found[-1].body if found else ""
 
     def events(self, kind: str) -> list[dict[str, Any]]:
@@ -155,7 +171,7 @@ class ReviewWorld:
                 ToolCall(tx, self.context, workflow, tx.need(Agent, agent.id), given, seen)
             )
 
-        return self.database.write(work)
+        return self.write(work)
 
     def lead(self, tool: str, **args: Any) -> dict[str, Any]:
         """The coordinator calls a tool."""
@@ -164,7 +180,7 @@ class ReviewWorld:
     def create(self, key: str = "a", retries: int = 0) -> None:
         """A task that is ready."""
         self.lead("create_task", key=key, title=key, body=f"do {key}", retries=retries)
-        self.database.write(lambda tx: unblock(tx, ID))
+        self.write(lambda tx: unblock(tx, ID))
 
     def implemented(self, key: str = "a", worker: str = "worker-1", **args: Any) -> None:
         """A task that its worker has reported on."""
@@ -192,8 +208,9 @@ class ReviewWorld:
     def replace(self, name: str) -> Agent:
         """A fresh worker takes the place of one."""
         agent = self.agent(name)
-        return self.database.write(lambda tx: put_fresh(tx, self.context, agent.id, why="x"))
+        return self.write(lambda tx: put_fresh(tx, self.context, agent.id, why="x"))
 
     def close(self) -> None:
         """Let go of the file."""
+        self.connection.close()
         self.database.dispose()

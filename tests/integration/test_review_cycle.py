@@ -52,7 +52,7 @@ def leave(team: ReviewWorld, name: str, how: str) -> None:
         else:
             fire(tx, AGENT, agent.id, "stop")
 
-    team.database.write(go)
+    team.write(go)
 
 
 def test_a_task_is_denied_mended_approved_committed_and_done(team: ReviewWorld) -> None:
@@ -334,11 +334,11 @@ def test_after_too_many_denials_the_person_decides(team: ReviewWorld) -> None:
         team.feedback()
     with refused("the user is asked"):
         team.release()
-    team.database.write(lambda tx: answers.approve(tx, ID, "a", "good enough"))
+    team.write(lambda tx: answers.approve(tx, ID, "a", "good enough"))
     assert team.state() == ("approved", {"worker-1": "awaiting_review"})
     assert "the user approved task a as it is; call approve_commit" in team.told("coordinator")
     with pytest.raises(WrongStateError):
-        team.database.write(lambda tx: answers.approve(tx, ID, "a", None))
+        team.write(lambda tx: answers.approve(tx, ID, "a", None))
     team.release()
 
 
@@ -348,7 +348,7 @@ def test_a_person_who_denies_too_ends_the_task(team: ReviewWorld) -> None:
     team.call("worker-1", "report_implementation_complete", summary="mended", exit_code=0)
     team.ask()
     team.decide("DENIED")
-    team.database.write(lambda tx: answers.deny(tx, ID, "a", "forget it"))
+    team.write(lambda tx: answers.deny(tx, ID, "a", "forget it"))
 
     assert team.state() == ("failed", {})
     assert {agent.phase for agent in team.agents()} == {"idle"}
@@ -405,9 +405,7 @@ def test_a_reviewer_owes_a_verdict_and_a_committer_a_report(team: ReviewWorld) -
     team.release()
     assert owes("worker-1")
     for number in range(1, 3):
-        team.database.write(
-            lambda tx: enforcement.look_at_worker(tx, team.context, tx.need(Agent, 2), "hm")
-        )
+        team.write(lambda tx: enforcement.look_at_worker(tx, team.context, tx.need(Agent, 2), "hm"))
         assert "without a report on the commit of task a" in team.told("worker-1"), number
     team.call("worker-1", "report_implementation_complete", summary="committed", exit_code=0)
     assert not owes("worker-1")

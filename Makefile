@@ -19,8 +19,11 @@ $(READY): pyproject.toml
 demo: $(READY)  ## run a pipeline over this repository, in a home folder of its own
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
-test: $(READY)  ## run the tests
-	$(BIN)/python -m pytest -q -n 4 --dist worksteal
+test: $(READY)  ## run the tests, and print which share of the core they reach
+	rm -rf .coverage
+	$(BIN)/coverage run -m pytest -q -n 4 --dist worksteal
+	$(BIN)/coverage combine -q
+	$(BIN)/python -m tests.coverage_by_package
 
 test-unit: $(READY)  ## run the quick tests, on PYTHON=python3.13 with VENV=.venv-3.13
 	$(BIN)/python -m pytest -q -n 2 tests/unit
@@ -56,5 +59,5 @@ format: $(READY)  ## bring the style in order
 	$(BIN)/ruff format .
 
 clean:  ## remove everything that was made
-	rm -rf $(VENV) .venv-* dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .dev.db
+	rm -rf $(VENV) .venv-* .coverage dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .dev.db
 	find . -name __pycache__ -prune -exec rm -rf {} +

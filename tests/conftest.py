@@ -1,5 +1,6 @@
 """How all tests run."""
 
+import os
 import signal
 from collections.abc import Iterator
 
@@ -23,6 +24,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 @pytest.fixture(scope="session", autouse=True)
 def _forks() -> Iterator[None]:
     """Short commands are forks of one process for each worker of the session."""
+    # Coverage is measured of what runs in this process: loading it takes the programs that
+    # tests start as long as most of them run.
+    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
     Home.forks = Forks()
     yield
     Home.forks.close()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from perles.store.sqlite.backend import field
+
 if TYPE_CHECKING:
     from sqlite3 import Connection, Row
 
@@ -16,8 +18,8 @@ _ALL: Final = (
     "LEFT JOIN tasks k ON k.id = q.task_id"
 )
 _SEQ: Final = (
-    "SELECT max(seq) FROM events WHERE agent_id = ? AND type = 'question.asked' "
-    "AND json_extract(payload, '$.question') = ?"
+    "SELECT max(seq) FROM events WHERE agent_id = ? AND type = 'question.asked' "  # noqa: S608
+    f"AND {field('payload', 'question')} = ?"
 )
 
 

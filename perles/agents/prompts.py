@@ -79,6 +79,14 @@ report: say what you did and what you found; if others build on the result, put 
 itself into it.
 """
 
+_CHANNELS: Final = """
+The agents of this workflow, and the user, talk in the channels #tasks (a thread for each task), \
+#planning and #general: fabric_send begins a thread, fabric_reply answers in one. Name an agent \
+with @ to tell it, as in @worker-1 or @coordinator; @here tells all. You are told of posts that \
+concern you, so never poll: answer those that ask you something, and fabric_ack what you have \
+dealt with. Post what others need to know, and nothing else.
+"""
+
 _OBSERVER: Final = """\
 You are the observer. You look on and answer the user's questions about the workflow; you take no \
 part in it. Change no file, start nothing, and give no agent orders.
@@ -106,11 +114,12 @@ def system_prompt(
 ) -> str:
     """Who an agent is and how it works here."""
     if role == "coordinator":
-        part = _COORDINATOR
+        part = _COORDINATOR + _CHANNELS
     elif role == "observer":
         part = _OBSERVER
     else:
         part = _WORKER if has_mcp else _WORKER_WITHOUT_TOOLS
+        part += _CHANNELS if has_mcp else ""
         part += speciality(agent_type) and f"\n{speciality(agent_type)}"
     return (_COMMON + "\n" + part).format(work_dir=work_dir, agent=agent)
 
@@ -141,6 +150,8 @@ def task(brief: TaskBrief, *, by_tool: bool) -> str:
         lines += ["", "The coordinator adds:", quoted(brief.note)]
     if brief.run:
         lines += ["", "Check your work with this command:", quoted(brief.run)]
+    if by_tool and brief.thread is not None:
+        lines += ["", f"Its thread in #tasks is post {brief.thread}."]
     if by_tool:
         lines += ["", "When you are done, call report_implementation_complete."]
     return "\n".join(lines)

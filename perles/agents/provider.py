@@ -25,7 +25,8 @@ class TaskBrief:
 
     `env` is what it knows of earlier tasks; of its own `variables` it has the names: their
     values, which may be secrets, reach its process by `TurnContext`. `earlier` tells what
-    became of the attempt before this one, "" where there was none.
+    became of the attempt before this one, "" where there was none. `thread` is the post in
+    #tasks under which it is talked about.
     """
 
     key: str
@@ -38,6 +39,7 @@ class TaskBrief:
     note: str = ""
     earlier: str = ""
     variables: Sequence[str] = ()
+    thread: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,4 +33,5 @@ def task_brief(tx: Tx, task: Task, *, attempt: int, note: str = "") -> TaskBrief
         note=note,
         earlier=of_earlier(task),
         variables=sorted(journal.decode(task.env)),
+        thread=tx.need(Task, task.id).thread_post_id,
     )

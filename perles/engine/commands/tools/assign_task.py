@@ -58,11 +58,11 @@ def handle(call: ToolCall) -> dict[str, Any]:
     fire(tx, TASK, task.id, "assign", changes=changes, payload=payload)
     tx.update(Agent, worker.id, task_id=task.id, silences=0)
     fire(tx, PHASE, worker.id, "implement")
+    thread = _post(call, task, worker)
     brief = task_brief(tx, task, attempt=task.attempt + 1, note=call.args.get("summary") or "")
     body = call.context.provider_of(worker, call.workflow).task_message(brief)
     sender = call.agent.name
     messages.post(tx, worker, sender=sender, kind="coordinator", body=body, task_id=task.id)
-    thread = _post(call, task, worker)
     return {
         "status": "assigned",
         "task_id": task.key,

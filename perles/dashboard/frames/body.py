@@ -47,7 +47,12 @@ def body_lines(detail: Detail, view: View, inside: Inside, columns: int) -> list
     found = lines_of(inside.body, columns, detail.whole)
     if found:
         return found
-    text = {"messages": "no message yet", "log": "no output yet"}.get(detail.tab, "nothing yet")
+    empty = {
+        "messages": "no message yet",
+        "log": "no output yet",
+        "channels": f"no post in #{detail.channel} yet",
+    }
+    text = empty.get(detail.tab, "nothing yet")
     return [line(Segment(text, "muted"))]
 
 

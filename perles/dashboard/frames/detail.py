@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from typing import Any, Final
 
+from perles.dashboard.frames import channels
 from perles.dashboard.frames.body import SIDE, body_lines, columns_beside
 from perles.dashboard.frames.matches import marked, settled
 from perles.dashboard.frames.parts import (
@@ -60,6 +61,8 @@ def draw(
         return detail, [line(Segment(text, "warn"))], 0, None
     field, cursor = _field(detail, view, inside)
     head = [*_head(inside.row, view), _tabs(detail, view, inside, new)]
+    if detail.tab == "channels":
+        head.append(channels.bar(detail, inside, columns))
     height = max(1, rows - 2 - len(head) - len(field))
     detail = settled(detail, view, columns_beside(columns), height)
     body, reach = _body(detail, view, inside, columns, height)
@@ -231,6 +234,7 @@ def _field(detail: Detail, view: View, inside: Inside) -> tuple[list[Line], tupl
         return [line(Segment("─" * columns, "border")), line(Segment(text, "muted"))], None
     orders = model_slash.fitting(detail.input.text)
     help = f"{'  '.join(orders)} · Tab completes" if orders else "Tab for another"
+    help = channels.hint(detail, view) or help if not orders else help
     title = f"─ to {clean(detail.to)}{waits} · {help} "
     head = line(Segment(cut(title, columns) + "─" * max(0, columns - width(title)), "focus"))
     room = max(1, columns - 3)

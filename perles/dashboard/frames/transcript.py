@@ -150,6 +150,26 @@ def _message(record: Record, columns: int) -> list[Line]:
     return [lead, *body, ()]
 
 
+def _post(record: Record, columns: int) -> list[Line]:
+    return [(), *_posted(record, columns, "")]
+
+
+def _answer(record: Record, columns: int) -> list[Line]:
+    return _posted(record, columns, "  ↳ ")
+
+
+def _posted(record: Record, columns: int, lead: str) -> list[Line]:
+    head = line(
+        Segment(f"{lead}{record.key}  ", "muted"),
+        Segment(clean(record.who), agent_style(record.who)),
+        Segment(f"  {clock(record.at)}", "muted"),
+        Segment(f"  {record.note}" if record.note else "", "key"),
+    )
+    indent = " " * (len(lead) + 2)
+    room = max(1, columns - len(indent))
+    return [head, *((Segment(indent), *given) for given in markdown(record.text, room))]
+
+
 def _event(record: Record, columns: int) -> list[Line]:
     lead = f"{clock(record.at)} {record.key:>6} "
     who = f"{clean(record.who)} " if record.who else ""
@@ -191,6 +211,8 @@ _DRAW: Final[dict[str, Callable[[Record, int], list[Line]]]] = {
     "usage": _usage,
     "notice": _notice,
     "message": _message,
+    "post": _post,
+    "answer": _answer,
     "event": _event,
     "file": _file,
     "more": _more,

@@ -76,6 +76,11 @@ def _do(plane: ControlPlane, kind: str, args: dict[str, Any]) -> Any:
         return _act(plane, args)
     if kind == "send":
         return _call(plane, "send", args["id"], args["text"], to=args["to"])
+    if kind == "post":
+        where = {"channel": args["to"][1:], "reply": args["reply"]}
+        return _call(plane, "post", args["id"], args["body"], **where)
+    if kind == "read":
+        return plane.mark_read(args["id"], args["channel"], args["up_to"])
     if kind == "agent":
         given = {key: value for key, value in args.items() if key not in ("id", "with_engine")}
         return _call(plane, "agent", args["id"], **given)

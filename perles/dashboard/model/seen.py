@@ -31,9 +31,13 @@ def on_screen(state: State, view: View) -> State:
 
 
 def new_tabs(state: State, inside: Inside) -> set[str]:
-    """The agents that said something since their tabs were looked at."""
+    """The agents that said something since their tabs were looked at; channels with new posts."""
     id = inside.row["id"]
-    return {
+    unread = any(
+        one["unread"] and state.read.get((id, one["channel"]), 0) < one["last_post"]
+        for one in inside.channels
+    )
+    return ({"channels"} if unread else set()) | {
         agent["name"]
         for agent in inside.agents
         if (id, agent["name"]) in state.heard

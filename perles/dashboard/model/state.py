@@ -101,6 +101,9 @@ class Detail:
     searching: bool = False
     typing: bool = False
     to: str = "coordinator"
+    """Whom one writes to: an agent, or `#general`."""
+    channel: str = "general"
+    """The channel that the tab of channels shows."""
     input: Editor = field(default_factory=Editor)
     recalled: int = 0
 
@@ -151,6 +154,8 @@ class State:
     """Up to where the inbox was looked at, by workflow."""
     heard: Mapping[tuple[str, str], str | None] = field(default_factory=dict)
     """Up to when an agent's tab was looked at, by workflow and agent."""
+    read: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Up to which post a channel was looked at here, by workflow and channel."""
     engine_wanted: bool = True
     mouse: bool = True
     """Whether clicks and the wheel come here, rather than to who selects text."""
@@ -192,6 +197,8 @@ class Inside(NamedTuple):
     """The newest event of all, when this was read."""
     more: bool = False
     """Whether older records may be there than `body` has."""
+    channels: Sequence[Mapping[str, Any]] = ()
+    """The channels, with how much of each was not read."""
     below: int = 0
     """How many records came since one scrolled back; `dashboard_views.MANY` at most."""
 
@@ -219,7 +226,7 @@ class View(NamedTuple):
 
 Result = tuple[State, tuple[Effect, ...]]
 
-TABS_AFTER: Final = ("messages", "tasks", "timeline", "events", "log")
+TABS_AFTER: Final = ("messages", "channels", "tasks", "timeline", "events", "log")
 SHALLOW: Final = frozenset(TABS_AFTER) - {"events"}
 """Tabs that are no window on the journal: all they have is read."""
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from perles.dashboard.model.state import Detail, Inside
+from perles.dashboard.reading import channels
+from perles.dashboard.reading.record import Record as Record
 from perles.domain.secrecy import longest_first, masked
 from perles.store.events.reads import last_seq
 from perles.store.reads import dashboard
@@ -30,17 +32,6 @@ _WHOLE: Final = ("tasks", "timeline", "log")
 _READS_ON: Final = "… older than this is not held: k reads on, g goes to the beginning"
 
 
-class Record(NamedTuple):
-    """Something that stands in a transcript; equal records look alike, so they are drawn once."""
-
-    key: int
-    at: str
-    kind: str
-    who: str
-    text: str
-    note: str = ""
-
-
 def read_inside(
     connection: Connection, detail: Detail, row: Mapping[str, Any] | None
 ) -> Inside | None:
@@ -55,8 +46,17 @@ def read_inside(
     more = detail.tab not in _WHOLE and (
         len(read) >= detail.limit or (bool(read) and read[0].kind == "more")
     )
-    below = _below(connection, detail, agents)
-    return Inside(row, agents, tasks, detail.tab, body, last_seq(connection), more, below)
+    return Inside(
+        row,
+        agents,
+        tasks,
+        detail.tab,
+        body,
+        last_seq(connection),
+        more,
+        channels.channels(connection, workflow_id),
+        _below(connection, detail, agents),
+    )
 
 
 def _below(connection: Connection, detail: Detail, agents: Sequence[Mapping[str, Any]]) -> int:
@@ -73,6 +73,9 @@ def _body(connection: Connection, detail: Detail, agents: Sequence[Mapping[str, 
         return []
     if detail.tab == "messages":
         return _messages(connection, workflow_id, detail.limit)
+    if detail.tab == "channels":
+        found = channels.posts(connection, workflow_id, detail.channel, detail.limit)
+        return _within(reversed(found), "… older than this: perles posts has it")
     if detail.tab == "events":
         rows = dashboard.events(connection, workflow_id, detail.limit, detail.until)
         return _within(event(row) for row in rows)

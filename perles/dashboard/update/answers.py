@@ -26,6 +26,8 @@ def take(state: State, answer: Answer) -> Result:
         return search.take(state, answer)
     if answer.error is not None:
         return _failed(state, answer), ()
+    if answer.kind == "read":
+        return state, ()
     if answer.kind == "do":
         return _done(state, answer), ()
     if answer.kind == "engine":
@@ -39,7 +41,7 @@ def take(state: State, answer: Answer) -> Result:
 def _failed(state: State, answer: Answer) -> State:
     """Say why; a text that could not be sent is put back where it was typed."""
     state = replace(state, notice=Notice(str(answer.error), "bad"))
-    if answer.kind == "send":
+    if answer.kind in ("send", "post"):
         return _put_back(state, answer.args["id"], answer.args["to"], answer.args["text"])
     return state
 

@@ -8,6 +8,7 @@ from perles.dashboard.frames.detail import tab_at
 from perles.dashboard.model import editor
 from perles.dashboard.model import slash as model_slash
 from perles.dashboard.model import verbs as model_verbs
+from perles.dashboard.model.names import is_channel
 from perles.dashboard.model.state import (
     FIRST,
     HISTORY,
@@ -25,15 +26,20 @@ from perles.dashboard.model.state import (
     tabs_of,
 )
 from perles.dashboard.terminal.keys import Key
-from perles.dashboard.update import search, slash, verbs
+from perles.dashboard.update import channels, search, slash, verbs
 from perles.dashboard.update.table import next_attention, open_detail
 
 
 def press(state: State, key: Key, view: View) -> Result:
     """The state after a key on the inside of a workflow."""
-    detail = state.detail
-    if detail is None:
-        return replace(state, screen="table"), ()
+    state, first = channels.looked_at(state, view)
+    if state.detail is None:
+        return replace(state, screen="table"), first
+    state, effects = _press(state, state.detail, key, view)
+    return state, (*first, *effects)
+
+
+def _press(state: State, detail: Detail, key: Key, view: View) -> Result:
     if detail.typing:
         return _write(state, detail, key, view)
     if detail.searching:
@@ -59,7 +65,8 @@ def press(state: State, key: Key, view: View) -> Result:
     beyond = _beyond(detail, key, view)
     if beyond is not None:
         return search.begin(state, detail, beyond)
-    changed = _tab(detail, key, view) or _scroll(detail, key, view)
+    changed = channels.press(detail, key.name)
+    changed = changed or _tab(detail, key, view) or _scroll(detail, key, view)
     if changed is not None:
         return replace(state, detail=changed), ()
     if len(key.name) == 1:
@@ -103,6 +110,8 @@ def _next_attention(state: State, detail: Detail, view: View) -> Result:
 
 
 def _whom(detail: Detail, view: View) -> str:
+    if detail.tab == channels.TAB:
+        return f"#{detail.channel}"
     names = [agent["name"] for agent in view.inside.agents] if view.inside else []
     return detail.tab if detail.tab in names else detail.to
 
@@ -199,6 +208,8 @@ def _write(state: State, detail: Detail, key: Key, view: View) -> Result:
     if key.name == "tab" and model_slash.fitting(detail.input.text):
         text = model_slash.completed(detail.input.text) or detail.input.text
         return replace(state, detail=replace(detail, input=editor.of(text))), ()
+    if is_channel(detail.to) and key.name in ("tab", "shift-tab"):
+        return _other_channel(state, detail, key, view), ()
     if key.name in ("tab", "shift-tab"):
         agents = view.inside.agents if view.inside else ()
         names = [agent["name"] for agent in agents if agent["status"] != "retired"]
@@ -219,6 +230,17 @@ def _write(state: State, detail: Detail, key: Key, view: View) -> Result:
     return state, ()
 
 
+def _other_channel(state: State, detail: Detail, key: Key, view: View) -> State:
+    """A name that is begun is completed; else the text goes to another channel, which is shown."""
+    completed = channels.completed(detail, view) if key.name == "tab" else None
+    if completed is not None:
+        return replace(state, detail=completed)
+    to = channels.next_channel(detail, 1 if key.name == "tab" else -1)
+    if detail.tab == channels.TAB:
+        detail = channels.showing(detail, to[1:])
+    return _address(state, detail, to, along=True)
+
+
 def _recall(state: State, detail: Detail, step: int) -> Detail:
     place = max(0, min(len(state.history), detail.recalled + step))
     text = "" if place == 0 else state.history[-place]
@@ -231,11 +253,13 @@ def _send(state: State, detail: Detail, view: View) -> Result:
         return replace(state, notice=Notice("nothing to send yet")), ()
     history = (*state.history, text)[-HISTORY:]
     cleared = replace(detail, input=editor.Editor(), recalled=0)
-    if detail.to == detail.tab:  # what is sent is to be seen
+    if detail.to in (detail.tab, f"#{detail.channel}"):  # what is sent is to be seen
         cleared = scrolled(replace(cleared, slid=False, limit=FIRST), 0, view.inside)
     sent = replace(state, history=history, detail=cleared)
     ordered = slash.order(sent, text, view)
     if ordered is not None:
         return ordered
+    if is_channel(detail.to):
+        return channels.send(sent, detail, text)
     effect = Effect("send", {"id": detail.workflow_id, "text": text, "to": detail.to})
     return replace(sent, notice=Notice(f"sending to {detail.to} …")), (effect,)

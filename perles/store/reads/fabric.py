@@ -48,8 +48,11 @@ def channel_slug(given: str) -> str:
     return slug
 
 
-def channels(connection: Connection, workflow_id: str) -> list[Json]:
-    """The channels that can be posted in, with what the person has not read of each."""
+def channels(connection: Connection, workflow_id: str, *, most: int = MAX_COUNTED) -> list[Json]:
+    """The channels that can be posted in, with how much of each the person has not read.
+
+    What is unread is counted up to `most`.
+    """
     rows = {
         row["slug"]: row
         for row in connection.execute(
@@ -60,7 +63,7 @@ def channels(connection: Connection, workflow_id: str) -> list[Json]:
             "LIMIT ?)) AS unread "
             "FROM channels c LEFT JOIN channel_reads r ON r.channel_id = c.id "
             "WHERE c.workflow_id = ?",
-            (MAX_COUNTED, workflow_id),
+            (most, workflow_id),
         )
     }
     return [

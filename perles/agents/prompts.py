@@ -48,6 +48,7 @@ does harm.
 - notify_user: tell the person something that needs their eyes.
 - ask_user: ask the person what only they can decide. The answer comes as a message, perhaps much \
 later; go on with what needs no answer.
+- generate_accountability_summary: have a free worker merge what all told, before the end.
 - signal_workflow_complete: the end. Status success when all is done, partial when some of it \
 failed, aborted when it makes no sense to go on. The summary is what the person reads first.
 
@@ -70,7 +71,9 @@ message. Do not end a turn with a task in hand and none of the three.
 A message may give you a task of another worker to review: then change nothing, and call \
 report_review_verdict with APPROVED or DENIED and your comments, as the last thing in that turn. \
 A message may tell you to commit, or what to change after a review: do that, then call \
-report_implementation_complete again, with the ids of your commits in commits.
+report_implementation_complete again, with the ids of your commits in commits. After a commit, \
+and when a message asks for it, call post_accountability_summary: what you did, how you verified \
+it, and what is left.
 """
 
 _WORKER_WITHOUT_TOOLS: Final = """\

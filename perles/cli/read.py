@@ -68,9 +68,13 @@ def list_(
 def show(
     id: WorkflowId,
     json: Json = False,
+    summary: Annotated[
+        bool,
+        typer.Option("--summary", help="What it came to: facts first, then its agents' words."),
+    ] = False,
 ) -> None:
     """Show one workflow: its tasks, its agents, and the reason for its state."""
-    show_command.run(show_command.ShowOptions(id=id, json=json), _paths())
+    show_command.run(show_command.ShowOptions(id=id, json=json, summary=summary), _paths())
 
 
 def events(

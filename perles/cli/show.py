@@ -19,10 +19,14 @@ class ShowOptions(NamedTuple):
 
     id: str
     json: bool = False
+    summary: bool = False
 
 
 def run(options: ShowOptions, paths: Paths) -> None:
     """Print the workflow."""
+    if options.summary:
+        _summary(options, paths)
+        return
     shown = Reads(paths).get(options.id)
     warn_unattended([shown])
     if options.json:
@@ -35,6 +39,17 @@ def run(options: ShowOptions, paths: Paths) -> None:
         print()
         print_table(AGENT_HEADERS, [_agent_row(agent) for agent in shown["agents"]], state=1)
     print_failures(shown)
+
+
+def _summary(options: ShowOptions, paths: Paths) -> None:
+    """What it came to."""
+    found = Reads(paths).summary(options.id)
+    if options.json:
+        print_json(found)
+        return
+    from perles.domain.summary_text import summary_text
+
+    say(summary_text(found).rstrip("\n"))
 
 
 def _print_head(shown: Json) -> None:

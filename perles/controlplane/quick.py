@@ -75,6 +75,15 @@ class Reads:
             workflow_id = None if ref is None else resolve(connection, ref)
             return list_agents(connection, workflow_id)
 
+    def summary(self, ref: str) -> Json:
+        """What a workflow came to, facts first, then its agents' words: `show --summary --json`."""
+        from perles.store.reads.connection import reading
+        from perles.store.reads.references import resolve
+        from perles.store.reads.summary import summary
+
+        with reading(self.paths.database_path()) as connection:
+            return summary(connection, resolve(connection, ref))
+
     def questions(self, ref: str | None = None, *, everything: bool = False) -> list[Json]:
         """Questions of agents that wait for a person: `questions --json`.
 

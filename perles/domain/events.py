@@ -43,6 +43,7 @@ _OTHER_TYPES: Final = {
     "task.created",
     "task.changed",
     "task.reported",
+    "worker.accounted",
     "task.receipt",
     "worker.blocked",
     "fabric.posted",

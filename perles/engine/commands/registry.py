@@ -20,6 +20,7 @@ from perles.engine.commands.actions import (
 )
 from perles.engine.commands.base import Action, Tool
 from perles.engine.commands.tools import (
+    accounts,
     approve_commit,
     ask_user,
     assign_review_feedback,
@@ -81,6 +82,8 @@ TOOLS: Final[dict[str, Tool]] = {
     "reopen_task": reopen_task.handle,
     "notify_user": notify_user.handle,
     "ask_user": ask_user.handle,
+    "post_accountability_summary": accounts.post,
+    "generate_accountability_summary": accounts.generate,
     "signal_workflow_complete": signal_complete.handle,
     "signal_ready": signal_ready.handle,
     "report_implementation_complete": report.handle,

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from perles.mcp.tools.accounts import GENERATE_ACCOUNT, POST_ACCOUNT
 from perles.mcp.tools.ask_user import ASK_USER
 from perles.mcp.tools.coordinator import COORDINATOR_TOOLS
 from perles.mcp.tools.fabric import FABRIC_TOOLS, OBSERVER_TOOLS
@@ -20,9 +21,10 @@ _OF_ROLE: Final[dict[str, tuple[Tool, ...]]] = {
         *TEAM_TOOLS,
         *TASK_TOOLS,
         ASK_USER,
+        GENERATE_ACCOUNT,
         *FABRIC_TOOLS,
     ),
-    "worker": (*WORKER_TOOLS, *WORKER_REVIEW_TOOLS, ASK_USER, *FABRIC_TOOLS),
+    "worker": (*WORKER_TOOLS, *WORKER_REVIEW_TOOLS, ASK_USER, POST_ACCOUNT, *FABRIC_TOOLS),
     "observer": (*OBSERVER_TOOLS, *_LOOKING),
 }
 TOOLS_BY_ROLE: Final[dict[str, dict[str, Tool]]] = {

@@ -42,9 +42,10 @@ class Tool:
 
     @cached_property
     def schema(self) -> dict[str, Any]:
-        """The JSON Schema of the arguments."""
+        """The JSON Schema of the arguments; types in types stand in their places."""
         _, components = msgspec.json.schema_components([self.arguments])
-        return dict(components[self.arguments.__name__])
+        found: dict[str, Any] = _in_place(components[self.arguments.__name__], components)
+        return found
 
     def check(self, given: dict[str, Any] | None) -> Arguments:
         """The arguments as given, typed. Raises `ToolError` that names the wrong one."""
@@ -55,3 +56,14 @@ class Tool:
                 f"cannot call {self.name}: {error}; its arguments are "
                 f"{', '.join(self.arguments.__struct_fields__) or 'none'}"
             ) from error
+
+
+def _in_place(schema: Any, components: dict[str, Any]) -> Any:
+    """The schema without references: not every CLI follows them."""
+    if isinstance(schema, list):
+        return [_in_place(item, components) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _in_place(components[schema["$ref"].rpartition("/")[2]], components)
+    return {key: _in_place(item, components) for key, item in schema.items()}

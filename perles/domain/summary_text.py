@@ -1,0 +1,124 @@
+"""A workflow's summary as Markdown: what stands in its session folder, and on a terminal."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from perles.domain.duration import format_duration
+from perles.domain.provider_choice import label
+from perles.domain.text import clean
+
+_LISTS: Final = {
+    "commits": "Commits",
+    "verification_points": "Verified",
+    "issues_discovered": "Found beside it",
+    "issues_closed": "Closed",
+}
+_RETRO: Final = {
+    "went_well": "Went well",
+    "friction": "Was hard",
+    "patterns": "Came again",
+    "takeaways": "To take along",
+}
+MAX_COMMITS: Final = 200
+
+
+def summary_text(found: Mapping[str, Any]) -> str:
+    """The summary, as `perles.store.reads.summary` has it, in Markdown, cleaned."""
+    lines = [f"# {_line(found['name'])}", ""]
+    lines += _facts(found)
+    lines += ["", "## Agents", ""]
+    for agent in found["agents"]:
+        lines += _agent(agent)
+    if found["tasks"]:
+        lines += ["", "## Tasks", ""]
+    for task in found["tasks"]:
+        lines += _task(task)
+    if found["commits"]:
+        lines += ["", "## Commits", ""]
+        lines += [_commit(commit) for commit in found["commits"][:MAX_COMMITS]]
+    if found["questions"]:
+        lines += ["", "## Asked of the user", ""]
+    for one in found["questions"]:
+        answer = _line(one["answer"]) if one["answer"] else f"({one['status']})"
+        lines.append(f"- {one['asked_by']}: {_line(one['text'])} — {answer}")
+    if found["accounts"]:
+        lines += ["", "## In the agents' own words", ""]
+    for account in found["accounts"]:
+        lines += account_text(account)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _facts(found: Mapping[str, Any]) -> Iterator[str]:
+    reason = f": {_line(found['reason'])}" if found["reason"] else ""
+    yield f"{found['id']} {found['state']}{reason}"
+    if found["goal"]:
+        yield ""
+        yield from (f"> {line}" for line in clean(found["goal"], lines=True).splitlines())
+        yield ""
+    counts = ", ".join(f"{n} {status}" for status, n in found["task_counts"].items())
+    yield f"- tasks: {counts}"
+    took = found["duration_s"]
+    if took is not None:
+        yield f"- from {found['started_at']} on, {format_duration(round(took))}"
+    yield f"- {found['turns']} turns, {found['tokens_used']} tokens, {found['cost_usd']:.2f} USD"
+    yield f"- {found['review_rounds']} reviews, {len(found['commits'])} commits, " + (
+        f"{len(found['files'])} files"
+    )
+    yield f"- folder: {_line(found['work_dir'])}"
+
+
+def _agent(agent: Mapping[str, Any]) -> Iterator[str]:
+    who = label(agent["provider"], agent["model"])
+    kind = agent["agent_type"] or agent["role"]
+    failed = f" ({agent['failed_turns']} failed)" if agent["failed_turns"] else ""
+    tokens = agent["tokens_in"] + agent["tokens_out"]
+    yield (
+        f"- **{agent['name']}** ({kind}, {_line(who)}, {agent['status']}): {agent['turns']} "
+        f"turns{failed}, {format_duration(round(agent['busy_s']))}, {tokens} tokens, "
+        f"{agent['cost_usd']:.2f} USD"
+    )
+    done = [f"tasks {', '.join(agent['tasks'])}"] if agent["tasks"] else []
+    done += [f"{agent['reviews']} reviews"] if agent["reviews"] else []
+    done += [f"{len(agent['commits'])} commits"] if agent["commits"] else []
+    done += [f"{key}: exit {code}" for key, code in agent["exit_codes"].items() if code]
+    if done:
+        yield f"  {'; '.join(done)}"
+
+
+def _task(task: Mapping[str, Any]) -> Iterator[str]:
+    denied = f", denied {task['denials']} times" if task["denials"] else ""
+    tries = f", attempt {task['attempt']}" if task["attempt"] > 1 else ""
+    who = f" by {task['assignee']}" if task["assignee"] else ""
+    yield f"- **{task['key']}** {_line(task['name'])}: {task['status']}{who}{tries}{denied}"
+    said = task["failure"] or task["report"]
+    if said:
+        yield f"  {_line(said)[:2000]}"
+
+
+def _commit(commit: Mapping[str, Any]) -> str:
+    subject = _line(str(commit.get("subject", "")))
+    return f"- {str(commit.get('id', ''))[:12]} {subject}"
+
+
+def account_text(account: Mapping[str, Any]) -> Iterator[str]:
+    """What one agent told, in Markdown."""
+    of = "all of it" if account["task_id"] == "workflow" else f"task {account['task_id']}"
+    yield f"### {account['worker']} of {of}"
+    yield ""
+    yield from clean(account["summary"], lines=True).splitlines()
+    for name, title in _LISTS.items():
+        if account.get(name):
+            yield from ("", f"{title}:")
+            yield from (f"- {_line(one)}" for one in account[name])
+    for name, title in _RETRO.items():
+        said = (account.get("retro") or {}).get(name)
+        if said:
+            yield from ("", f"{title}: {_line(said)}")
+    if account.get("next_steps"):
+        yield from ("", f"Next: {_line(account['next_steps'])}")
+    yield ""
+
+
+def _line(text: str) -> str:
+    """A text of others, on one line."""
+    return " ".join(clean(text).split())

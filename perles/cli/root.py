@@ -88,7 +88,9 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "command",
             "List the agents of one workflow, or of all running and paused ones.",
         ),
-        Entry("tasks", "tasks", "tasks", "List the tasks of one workflow, or of all."),
+        Entry(
+            "tasks", "tasks", "tasks", "List the tasks of one workflow, or of all; tell all of one."
+        ),
         Entry("events", "read", "events", "Print events in order."),
         Entry("logs", "logs", "command", "Print the output of agents, turn by turn."),
         Entry(

@@ -1,14 +1,16 @@
 """`perles tasks`, `approve`, `deny`: what waits for a person, and their answer."""
 
+from collections.abc import Collection
 from typing import Annotated
 
 import typer
 
 from perles.cli.options import WorkflowId
-from perles.cli.output import print_json, print_outcome, print_table, warn
+from perles.cli.output import print_json, print_outcome, print_table, say, warn
 from perles.controlplane.plane import ControlPlane
-from perles.domain.errors import UsageError
+from perles.domain.errors import NotFoundError, UsageError
 from perles.domain.explanations import moment
+from perles.domain.task_story import branches, story
 
 HEADERS = ("TASK", "STATUS", "WORKFLOW", "SINCE", "NOTE")
 
@@ -18,15 +20,30 @@ Json = Annotated[bool, typer.Option("--json", help="JSON, as docs/json.md descri
 
 def tasks(
     id: Annotated[str | None, typer.Argument(help="Only this workflow.")] = None,
+    task: Annotated[
+        str | None, typer.Argument(metavar="[TASK]", help="All of this one task.")
+    ] = None,
+    tree: Annotated[
+        bool,
+        typer.Option("--tree", help="All of each task, under the one that it waits for."),
+    ] = False,
     waiting: Annotated[
         bool, typer.Option("--waiting", help="Only tasks that wait for you.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """List the tasks of one workflow, or of all."""
+    """List the tasks of one workflow, or of all; tell all of one."""
+    if tree and id is None:
+        raise UsageError("cannot show a tree of all workflows: perles tasks ID --tree")
     found = ControlPlane().tasks(id, waiting=waiting)
+    if task is not None:
+        found = [one for one in found if one["key"] == task]
+        if not found:
+            raise NotFoundError("task", task, f"perles tasks {id} shows the keys")
     if json:
         print_json(found)
+    elif tree or task is not None:
+        _print_stories(id or "", {one["key"] for one in found})
     elif found:
         rows = [
             [
@@ -41,6 +58,19 @@ def tasks(
         print_table(HEADERS, rows, state=1)
     else:
         warn("no task waits for you" if waiting else "no tasks")
+
+
+def _print_stories(id: str, keys: Collection[str]) -> None:
+    """All of these tasks, each under the one that it waits for."""
+    for one, lead, below in branches(ControlPlane().get(id)["tasks"]):
+        if one["key"] not in keys:
+            continue
+        whole = len(keys) > 1
+        who = f", {one['assignee']}" if one["assignee"] else ""
+        name = f"  {one['name']}" if one["name"] != one["key"] else ""
+        say(f"{lead if whole else ''}{one['key']}: {one['status']}{who}{name}")
+        for line in [*([f"failed: {one['failure']}"] if one["failure"] else []), *story(one)]:
+            say(f"{below if whole else ''}  {line}")
 
 
 def approve(

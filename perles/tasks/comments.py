@@ -9,7 +9,7 @@ from perles.store.schema.tasks import Task, TaskComment
 from perles.store.sql import Sql
 
 CommentKind = Literal[
-    "report", "review", "verdict", "feedback", "approval", "commit", "blocked", "answer"
+    "report", "review", "approved", "denied", "feedback", "approval", "commit", "blocked", "answer"
 ]
 
 COMMENTS_OF: Final = Sql(

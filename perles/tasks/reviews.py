@@ -50,7 +50,7 @@ def review_letter(reader: Reader, task: Task) -> str:
     """What the reviewer of the task is told."""
     reports = comments.of_kind(reader, task, "report")
     asked = comments.of_kind(reader, task, "review")
-    verdicts = comments.of_kind(reader, task, "verdict")
+    denials = comments.of_kind(reader, task, "denied")
     said = journal.decode(task.outputs).get("summary", "")
     return review_words(
         ReviewBrief(
@@ -62,7 +62,7 @@ def review_letter(reader: Reader, task: Task) -> str:
             note=asked[-1].body if asked else "",
             review_type=task.review_type or "complex",
             number=task.denials + 1,
-            denials=[verdict.body for verdict in verdicts],
+            denials=[denial.body for denial in denials],
             base=task.base_commit,
         )
     )
@@ -73,8 +73,8 @@ def decide(tx: Tx, task: Task, reviewer: Agent, *, verdict: str, text: str, limi
 
     The reviewer is free; the implementer keeps the task and waits.
     """
-    comments.add(tx, task, reviewer.name, "verdict", text)
     denied = verdict == "DENIED"
+    comments.add(tx, task, reviewer.name, "denied" if denied else "approved", text)
     denials = task.denials + denied
     changes = {"verdict": verdict.lower(), "denials": denials}
     payload = {"key": task.key, "reviewer": reviewer.name, "review": task.denials + 1, "text": text}
@@ -132,12 +132,12 @@ def rework(tx: Tx, task: Task, implementer: Agent, *, by: Agent, text: str) -> N
 
 def feedback_letter(reader: Reader, task: Task) -> str:
     """What the implementer of a denied task is told."""
-    verdicts = comments.of_kind(reader, task, "verdict")
+    denials = comments.of_kind(reader, task, "denied")
     said = comments.of_kind(reader, task, "feedback")
     return feedback_words(
         task.key,
-        verdicts[-1].author if verdicts else "its reviewer",
-        verdicts[-1].body if verdicts else "",
+        denials[-1].author if denials else "its reviewer",
+        denials[-1].body if denials else "",
         said[-1].body if said else "",
     )
 

@@ -29,8 +29,8 @@ def test_the_cycle_ends_well_although_no_engine_lives_long(storm: World, fault: 
     assert storm.query("SELECT name FROM agents WHERE phase != 'idle'") == []
     kinds = [row[0] for row in storm.query("SELECT kind FROM task_comments ORDER BY id")]
     assert kinds == [
-        *("report", "review", "verdict", "feedback"),
-        *("report", "review", "verdict", "approval", "commit"),
+        *("report", "review", "denied", "feedback"),
+        *("report", "review", "approved", "approval", "commit"),
     ]
 
 

@@ -107,11 +107,11 @@ def test_a_task_is_denied_mended_approved_committed_and_done(team: ReviewWorld) 
     assert team.comments() == [
         ("report", "worker-1", 1),
         ("review", "coordinator", 1),
-        ("verdict", "worker-2", 1),
+        ("denied", "worker-2", 1),
         ("feedback", "coordinator", 2),
         ("report", "worker-1", 2),
         ("review", "coordinator", 2),
-        ("verdict", "worker-2", 2),
+        ("approved", "worker-2", 2),
         ("approval", "coordinator", 2),
         ("commit", "worker-1", 2),
     ]

@@ -7,6 +7,7 @@ from typing import Any
 
 from perles.dashboard.frames.parts import TASK_GLYPHS, moment, short_span
 from perles.dashboard.terminal.segments import Line, Segment, line
+from perles.domain.task_story import branches
 from perles.domain.text import clean, cut, width
 
 Task = Mapping[str, Any]
@@ -14,32 +15,12 @@ Task = Mapping[str, Any]
 
 def tree(tasks: Sequence[Task], columns: int, now: float, *, full: bool = True) -> list[Line]:
     """A line a task, with what it waits for; `full` adds failures beneath."""
-    children = _children(tasks)
     found: list[Line] = []
-    stack = [(task, "", "") for task in reversed(children.get("", []))]
-    while stack:
-        task, lead, below = stack.pop()
+    for task, lead, below in branches(tasks):
         found.append(_line(task, lead, columns, now))
         if full and task["failure"]:
             text = cut(clean(str(task["failure"])), max(1, columns - width(below) - 4))
             found.append(line(Segment(f"{below}    {text}", "bad")))
-        inner = children.get(task["key"], [])
-        for index in range(len(inner) - 1, -1, -1):
-            last = index == len(inner) - 1
-            stack.append(
-                (inner[index], below + ("└─" if last else "├─"), below + ("  " if last else "│ "))
-            )
-    return found
-
-
-def _children(tasks: Sequence[Task]) -> dict[str, list[Task]]:
-    """Tasks by the one they hang on: the last they wait for, in the order of the plan."""
-    order = {task["key"]: index for index, task in enumerate(tasks)}
-    found: dict[str, list[Task]] = {}
-    for task in tasks:
-        known = [key for key in task["after"] if order.get(key, len(order)) < order[task["key"]]]
-        parent = max(known, key=lambda key: order[key], default="")
-        found.setdefault(parent, []).append(task)
     return found
 
 

@@ -37,7 +37,13 @@ def tasks(
         terms.append("t.status = 'waiting_for_user'")
     query = f"{_TASKS} WHERE {' AND '.join(terms)} ORDER BY w.created_at DESC, w.id, t.id"
     params = () if workflow_id is None else (workflow_id,)
-    return [_task(row) for row in connection.execute(query, params)]
+    found = [_task(row) for row in connection.execute(query, params)]
+    if workflow_id is None:
+        return found
+    from perles.store.reads.tasks import details  # `list` reads the inbox, too, and needs none
+
+    more = details(connection, workflow_id)
+    return [task | more[task["key"]] for task in found]
 
 
 def _task(row: Row) -> Json:

@@ -10,6 +10,7 @@ from perles.store.reads.agents import agent_of
 from perles.store.reads.connection import Json
 from perles.store.reads.current_work import nudges
 from perles.store.reads.overviews import overviews
+from perles.store.reads.tasks import details
 
 if TYPE_CHECKING:
     from sqlite3 import Connection, Row
@@ -27,7 +28,8 @@ def show_workflow(connection: Connection | None, workflow_id: str) -> Json:
     shown["nudges"] = nudges(connection, workflow_id)
     counts = shown.pop("tasks")
     shown["task_counts"] = counts
-    shown["tasks"] = show_tasks(connection, workflow_id)
+    more = details(connection, workflow_id)
+    shown["tasks"] = [task | more[task["key"]] for task in show_tasks(connection, workflow_id)]
     query = "SELECT * FROM agent_overview WHERE workflow_id = ? ORDER BY id"
     shown["agents"] = [
         agent_of(row) | {"turn_status": row["turn_status"]}

@@ -1,0 +1,110 @@
+"""All of one task in lines for people: what was asked, reported, said in its reviews, committed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from perles.domain.explanations import moment
+
+Task = Mapping[str, Any]
+
+INDENT: Final = "  "
+MAX_FILES: Final = 5
+"""Files of a commit that are named."""
+_SAID: Final = {
+    "report": "reported",
+    "review": "asked for a review",
+    "approved": "APPROVED",
+    "denied": "DENIED",
+    "feedback": "said what to change",
+    "approval": "approved a commit",
+    "commit": "reported the commit",
+    "blocked": "could not go on",
+    "answer": "answered",
+    "note": "noted",
+}
+
+
+def story(task: Task) -> list[str]:
+    """The lines; texts of agents stand in them as they are, so clean them before they are shown."""
+    return [
+        *_text("asked", task["body"]),
+        *_state(task),
+        *_report(task),
+        *(line for comment in task["comments"] for line in _comment(comment)),
+        *_receipt(task["receipt"]),
+    ]
+
+
+def _report(task: Task) -> list[str]:
+    """The report, where no comment has it: it is older than the comments, or came as text."""
+    if any(comment["kind"] == "report" for comment in task["comments"]):
+        return []
+    return _text("reported", task["report"])
+
+
+def _state(task: Task) -> Iterator[str]:
+    if task["blocked"]:
+        yield from _text("blocked", task["blocked"])
+    if task["status"] == "in_review" and task["reviewer"]:
+        yield f"reviewed by {task['reviewer']}"
+    if task["denials"]:
+        yield f"denied {task['denials']} {'time' if task['denials'] == 1 else 'times'}"
+
+
+def _comment(comment: Mapping[str, Any]) -> list[str]:
+    said = _SAID.get(comment["kind"], comment["kind"])
+    of_review = comment["kind"] in ("review", "approved", "denied")
+    where = f" (review {comment['round']})" if of_review else ""
+    head = f"{moment(comment['at'])} {comment['author']} {said}{where}"
+    return _text(head, comment["text"] or "-")
+
+
+def _receipt(receipt: Mapping[str, Any] | None) -> Iterator[str]:
+    if receipt is None:
+        return
+    yield f"committed on {receipt['branch'] or 'no branch'}:"
+    for commit in receipt["commits"]:
+        aside = "" if commit["on_branch"] else " (not on this branch)"
+        yield f"{INDENT}{commit['id'][:12]} {commit['subject']}{aside}"
+        names = ", ".join(commit["files"][:MAX_FILES])
+        more = commit["changed"] - min(len(commit["files"]), MAX_FILES)
+        yield f"{INDENT * 2}{names}{f' and {more} more' if more > 0 else ''}"
+
+
+def _text(head: str, text: str | None) -> list[str]:
+    """A head with its text beneath; on one line where it is short."""
+    lines = (text or "").strip().splitlines()
+    if not lines:
+        return []
+    if len(lines) == 1:
+        return [f"{head}: {lines[0]}"]
+    return [f"{head}:", *(f"{INDENT}{line}" for line in lines)]
+
+
+def branches(tasks: Sequence[Task]) -> Iterator[tuple[Task, str, str]]:
+    """The tasks as a tree: each under the last of those it waits for, in the order of the plan.
+
+    With each stand what leads to its line, and what leads to lines beneath it.
+    """
+    children = _children(tasks)
+    stack = [(task, "", "") for task in reversed(children.get("", []))]
+    while stack:
+        task, lead, below = stack.pop()
+        yield task, lead, below
+        inner = children.get(task["key"], [])
+        for index in range(len(inner) - 1, -1, -1):
+            last = index == len(inner) - 1
+            stack.append(
+                (inner[index], below + ("└─" if last else "├─"), below + ("  " if last else "│ "))
+            )
+
+
+def _children(tasks: Sequence[Task]) -> dict[str, list[Task]]:
+    """Tasks by the one they hang on: the last they wait for, in the order of the plan."""
+    order = {task["key"]: index for index, task in enumerate(tasks)}
+    found: dict[str, list[Task]] = {}
+    for task in tasks:
+        known = [key for key in task["after"] if order.get(key, len(order)) < order[task["key"]]]
+        parent = max(known, key=lambda key: order[key], default="")
+        found.setdefault(parent, []).append(task)
+    return found

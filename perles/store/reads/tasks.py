@@ -1,0 +1,72 @@
+"""All of a task: text, report, reviews, comments, and what it committed. By the driver alone."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from perles.store.reads.connection import Json
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection, Row
+
+_TASKS: Final = (
+    "SELECT t.*, r.name AS reviewer, r.task_id AS reviews, "
+    "(SELECT b.blocked FROM agents b WHERE b.task_id = t.id AND b.blocked IS NOT NULL LIMIT 1) "
+    "AS blocked FROM tasks t LEFT JOIN agents r ON r.id = t.reviewer_id "
+)
+_COMMENTS: Final = (
+    "SELECT c.* FROM task_comments c JOIN tasks t ON t.id = c.task_id "
+    "WHERE t.workflow_id = ? ORDER BY c.id"
+)
+
+
+def details(connection: Connection, workflow_id: str) -> dict[str, Json]:
+    """What `show` and `tasks` tell of each task of a workflow beside its state, by key."""
+    said: dict[int, list[Json]] = {}
+    for row in connection.execute(_COMMENTS, (workflow_id,)):
+        said.setdefault(row["task_id"], []).append(_comment(row))
+    rows = connection.execute(f"{_TASKS} WHERE t.workflow_id = ?", (workflow_id,))
+    return {row["key"]: _details(row, said.get(row["id"], [])) for row in rows}
+
+
+def _details(row: Row, comments: list[Json]) -> Json:
+    outputs = json.loads(row["outputs"])
+    return {
+        "body": row["body"],
+        "report": outputs.get("summary"),
+        "reviewer": row["reviewer"],
+        "verdict": row["verdict"],
+        "denials": row["denials"],
+        "blocked": row["blocked"],
+        "comments": comments,
+        "receipt": _receipt(json.loads(row["receipt"])),
+    }
+
+
+def _comment(row: Row) -> Json:
+    return {
+        "at": row["created_at"],
+        "author": row["author"],
+        "kind": row["kind"],
+        "attempt": row["attempt"],
+        "round": row["round"],
+        "text": row["body"],
+    }
+
+
+def _receipt(kept: Json) -> Json | None:
+    """What git showed of the task; None where there is nothing."""
+    if not kept.get("commits"):
+        return None
+    commits = [
+        {
+            "id": commit["id"],
+            "subject": commit["subject"],
+            "files": commit["files"],
+            "changed": commit["changed"],
+            "on_branch": commit["on_branch"],
+        }
+        for commit in kept["commits"]
+    ]
+    return {"branch": kept["branch"], "base": kept["base"], "commits": commits}

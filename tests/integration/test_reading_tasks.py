@@ -1,0 +1,80 @@
+"""Tasks that one can read: text, report, reviews, comments and commits, for people and programs."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.cli import Home
+from tests.integration.review_world import ID, ReviewWorld
+
+
+@pytest.fixture
+def told(home: Home, migrated: Path) -> Home:
+    """A home with a workflow in which task a was denied, mended and committed; b waits for a."""
+    shutil.rmtree(home.root)
+    home.root.mkdir(mode=0o700)
+    shutil.copy(migrated, home.database)
+    world = ReviewWorld(home.root)
+    world.repository()
+    world.implemented()
+    world.lead("create_task", key="b", title="B", body="do b\nand more", after=["a"])
+    world.ask()
+    world.decide("DENIED", comments="no test\nno docs")
+    world.feedback(text="write them")
+    world.call("worker-1", "report_implementation_complete", summary="mended", exit_code=0)
+    world.ask()
+    world.decide("APPROVED", comments="fine \x1b[31m")
+    world.release(commit_message="Do a")
+    id = world.commit("Do a", "test_a")
+    report: dict[str, Any] = {"summary": "committed", "exit_code": 0, "commits": [id]}
+    world.call("worker-1", "report_implementation_complete", **report)
+    world.lead("mark_task_complete", task_id="a")
+    world.close()
+    return home
+
+
+def test_a_tree_tells_all_of_each_task(told: Home) -> None:
+    lines = told.perles("tasks", ID, "--tree").stdout.splitlines()
+
+    text = "\n".join(lines)
+    assert lines[0] == "a: done, worker-1"
+    assert lines[1] == "  asked: do a"
+    assert "worker-1 reported: it is done" in text
+    assert "worker-2 DENIED (review 1):" in text
+    assert "    no docs" in lines
+    assert "coordinator said what to change: write them" in text
+    assert "worker-2 APPROVED (review 2): fine" in text
+    assert "\x1b" not in text
+    assert "  committed on main:" in lines
+    assert "      test_a" in lines
+    at = lines.index("└─b: ready  B")
+    assert lines[at + 1 :] == ["    asked:", "      do b", "      and more"]
+
+
+def test_one_task_is_told_alone(told: Home) -> None:
+    lines = told.perles("tasks", ID, "b").stdout.splitlines()
+
+    assert lines[0] == "b: ready  B"
+    missing = told.perles("tasks", ID, "nothing")
+    assert (missing.returncode, missing.stdout) == (3, "")
+    assert told.perles("tasks", "--tree").returncode == 2
+
+
+@pytest.mark.parametrize("command", ["tasks", "show"])
+def test_programs_read_the_same(told: Home, command: str) -> None:
+    found = json.loads(told.perles(command, ID, "--json").stdout)
+    tasks = found if command == "tasks" else found["tasks"]
+    task = next(one for one in tasks if one["key"] == "a")
+
+    assert task["body"] == "do a"
+    assert (task["report"], task["denials"], task["verdict"]) == ("mended", 1, "approved")
+    said = [(one["kind"], one["author"], one["round"]) for one in task["comments"]]
+    assert ("denied", "worker-2", 1) in said
+    assert ("approved", "worker-2", 2) in said
+    (commit,) = task["receipt"]["commits"]
+    assert (commit["subject"], commit["files"], commit["on_branch"]) == ("Do a", ["test_a"], True)
+    assert task["receipt"]["branch"] == "main"
+    assert next(one for one in tasks if one["key"] == "b")["receipt"] is None

@@ -27,7 +27,7 @@ _TURNS: Final = "SELECT agent_id, status, started_at, ended_at FROM turns WHERE 
 _TASKS: Final = "SELECT * FROM tasks WHERE workflow_id = ? ORDER BY id"
 _VERDICTS: Final = (
     "SELECT c.author, count(*) AS verdicts FROM task_comments c JOIN tasks t ON t.id = c.task_id "
-    "WHERE t.workflow_id = ? AND c.kind = 'verdict' GROUP BY c.author"
+    "WHERE t.workflow_id = ? AND c.kind IN ('approved', 'denied') GROUP BY c.author"
 )
 _ACCOUNTS: Final = (
     "SELECT payload, created_at FROM events WHERE workflow_id = ? AND type = 'worker.accounted' "

@@ -31,7 +31,10 @@ def _own_task(call: ToolCall) -> Task:
 
 
 def _gave_verdict(call: ToolCall, task: Task) -> bool:
-    verdicts = comments.of_kind(call.tx, task, "verdict")
+    verdicts = (
+        *comments.of_kind(call.tx, task, "approved"),
+        *comments.of_kind(call.tx, task, "denied"),
+    )
     return any(one.author == call.agent.name for one in verdicts)
 
 

@@ -262,7 +262,7 @@ class Engine:
             elif self._exit_when_idle and time.monotonic() > idle_since:
                 return
             if self._exit_when_idle or context.turns.any_live():
-                await self._wait(TICK)
+                await self._wait(_until(step_at, TICK))
             else:
                 await self._wait_for_a_write(watch, step_at)
 
@@ -339,9 +339,7 @@ class Engine:
             loop.add_reader(fd, hear)
         try:
             seconds = watch.patience()
-            if until is not None:
-                seconds = min(seconds, max(0.0, until - time.monotonic()))
-            await self._wait(seconds)
+            await self._wait(_until(until, seconds))
         finally:
             if fd is not None:
                 loop.remove_reader(fd)
@@ -365,6 +363,11 @@ class Engine:
 
         running = context.reader.all(Workflow, statements.RUNNING_WORKFLOWS)
         await asyncio.gather(*(pause(workflow.id) for workflow in running))
+
+
+def _until(moment: float | None, most: float) -> float:
+    """Seconds to a monotonic time, at most so many; `most` for none."""
+    return most if moment is None else min(most, max(0.0, moment - time.monotonic()))
 
 
 def _is_idle(context: Services, commands: Commands) -> bool:

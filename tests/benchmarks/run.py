@@ -5,6 +5,7 @@ import sys
 from tests.benchmarks import (
     agents,
     dashboard,
+    fabric,
     health,
     reading,
     real_agents,
@@ -25,6 +26,7 @@ PARTS = {
     "dashboard": dashboard,
     "upkeep": upkeep,
     "health": health,
+    "fabric": fabric,
 }
 ON_DEMAND = {"real-agents": real_agents}
 """What is measured only when it is named."""

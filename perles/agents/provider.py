@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from perles.config.provider_settings import ProviderSettings
 from perles.domain.errors import UsageError
+from perles.domain.execution import Execution
 from perles.domain.nearest import nearest
 
 ENTRY_POINTS = "perles.providers"
@@ -26,7 +27,7 @@ class TaskBrief:
     `env` is what it knows of earlier tasks; of its own `variables` it has the names: their
     values, which may be secrets, reach its process by `TurnContext`. `earlier` tells what
     became of the attempt before this one, "" where there was none. `thread` is the post in
-    #tasks under which it is talked about.
+    #tasks under which it is talked about. `execution` is how the command is run.
     """
 
     key: str
@@ -40,6 +41,7 @@ class TaskBrief:
     earlier: str = ""
     variables: Sequence[str] = ()
     thread: int | None = None
+    execution: Execution = field(default_factory=Execution)
 
 
 @dataclass(frozen=True, slots=True)

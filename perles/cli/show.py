@@ -64,6 +64,7 @@ def _print_head(shown: Json) -> None:
             f"{shown['template_id']}  ({shown['provider']}, {shown['priority']} priority)",
         ),
         ("work dir", shown["work_dir"]),
+        ("shell", _shells(shown["tasks"])),
         ("labels", " ".join(f"{key}={value}" for key, value in shown["labels"].items())),
         ("created", shown["created_at"]),
         ("started", _started(shown)),
@@ -74,6 +75,11 @@ def _print_head(shown: Json) -> None:
     for name, value in lines:
         if value:
             say(f"{name:<9} {clean(value)}")
+
+
+def _shells(tasks: list[Json]) -> str:
+    """What runs the commands, each program with its flags once."""
+    return ", ".join(dict.fromkeys(clean(" ".join(t["shell"])) for t in tasks if t["shell"]))
 
 
 def _waits(shown: Json) -> list[tuple[str, str]]:

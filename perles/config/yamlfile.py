@@ -25,7 +25,8 @@ from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
 from perles.domain.size import parse_size
 
-MAX_BYTES: Final = 1024 * 1024
+MIB: Final = 1024 * 1024
+MAX_BYTES: Final = MIB
 MAX_NODES: Final = 200_000
 """Nodes of one document, aliases counted as often as they are used."""
 MAX_DEPTH: Final = 50
@@ -179,17 +180,17 @@ def read_bytes(path: Path, limit: int = MAX_BYTES, *, pipes: bool = False) -> by
         return file.read(limit)
 
 
-def read_text(path: Path, *, pipes: bool = False) -> str:
+def read_text(path: Path, limit: int = MAX_BYTES, *, pipes: bool = False) -> str:
     """The text of a file. Raises `UsageError` when it is missing, too large, or not UTF-8.
 
     `pipes` as for `read_bytes`.
     """
     try:
-        content = read_bytes(path, MAX_BYTES + 1, pipes=pipes)
+        content = read_bytes(path, limit + 1, pipes=pipes)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}; check the name") from error
-    if len(content) > MAX_BYTES:
-        raise UsageError(f"cannot use {path}: it is over 1 MiB; split it")
+    if len(content) > limit:
+        raise UsageError(f"cannot use {path}: it is over {limit // MIB} MiB; split it")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

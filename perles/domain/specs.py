@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from perles.domain.execution import Execution
+
 PRIORITY_NORMAL: Final = "normal"
 
 
@@ -39,7 +41,7 @@ class WorkflowSpec:
 class TaskSpec:
     """One task of a plan: `run` is a command, `body` a prompt, `worker` who is to do it.
 
-    `timeout` is in seconds, None means no limit.
+    `timeout` is in seconds, None means no limit. `execution` tells how its command is run.
     """
 
     key: str
@@ -52,6 +54,7 @@ class TaskSpec:
     retries: int = 0
     env: Mapping[str, str] = field(default_factory=dict)
     worker: str | None = None
+    execution: Execution = field(default_factory=Execution)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """A task as its worker is told of it."""
 
 from perles.agents.provider import TaskBrief
+from perles.domain.execution import Execution
 from perles.store import statements
 from perles.store.database import Tx
 from perles.store.events import journal
@@ -16,12 +17,13 @@ def task_brief(tx: Tx, task: Task, *, attempt: int, note: str = "") -> TaskBrief
     """
     body, run = task.body, task.run
     env: dict[str, str] = {}
+    execution = Execution.of(journal.decode(task.execution))
     if "{{" in body or needs_outputs(run or ""):
         tasks = tx.all(Task, statements.TASKS_OF, workflow_id=task.workflow_id)
         said = {one.key: str(journal.decode(one.outputs).get("output", "")) for one in tasks}
         body = fill(body, said)
         if run:
-            run, env = fill_command(run, said)
+            run, env = fill_command(run, said, execution.language)
     return TaskBrief(
         key=task.key,
         title=task.title,
@@ -34,4 +36,5 @@ def task_brief(tx: Tx, task: Task, *, attempt: int, note: str = "") -> TaskBrief
         earlier=of_earlier(task),
         variables=sorted(journal.decode(task.env)),
         thread=tx.need(Task, task.id).thread_post_id,
+        execution=execution,
     )

@@ -123,7 +123,8 @@ def _checked(argument: Argument, value: str, template: str) -> str:
 
 
 def _task(node: TaskNode, context: Mapping[str, Any], folder: Path) -> TaskSpec:
-    run = node.run and render(node.run, context, source=node.source, for_shell=True)
+    written_in = node.execution.language
+    run = node.run and render(node.run, context, source=node.source, written_in=written_in)
     body = ""
     if node.body_file is not None:
         path = folder / node.body_file
@@ -141,6 +142,7 @@ def _task(node: TaskNode, context: Mapping[str, Any], folder: Path) -> TaskSpec:
         timeout=node.timeout,
         retries=node.retries,
         env=node.env,
+        execution=node.execution,
     )
 
 

@@ -5,11 +5,12 @@ A prompt gets the text. A command gets a reference to a variable, so that no tex
 
 import re
 import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
+from perles.domain.execution import Language
 from perles.domain.quoting import quoted
-from perles.templates.shell import splice
+from perles.templates import python_script, shell
 from perles.templates.shell_reader import OUTPUT, PLAIN, WORD, Place, UnsafeError
 
 _REFERENCE: Final = re.compile(r"\{\{-?\s*tasks\.([A-Za-z0-9_-]+)\.(\w+)\s*-?\}\}")
@@ -40,16 +41,21 @@ def fill(text: str, outputs: Mapping[str, str]) -> str:
     return _REFERENCE.sub(value, text)
 
 
-def fill_command(script: str, outputs: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+def fill_command(
+    script: str, outputs: Mapping[str, str], written_in: Language = Language.SHELL
+) -> tuple[str, dict[str, str]]:
     """A command that reads outputs from variables, and these.
 
-    Where no variable can stand, the command says so and fails, and nothing of it is run.
+    Where no variable can stand, the command says so and fails, and nothing of it is run. A script
+    that neither a shell nor Python reads stays as it is, and has the variables.
     """
     names = _names({*outputs, *(key for key, _ in references(script))})
-    places = _places(script, names)
+    places = _places(script, names) if written_in is not Language.OTHER else []
     try:
-        filled = splice(script, places)
+        filled = _splice(script, places, written_in)
     except UnsafeError as error:
+        if written_in is Language.PYTHON:
+            return f"raise SystemExit({_refusal(script, error)!r})", {}
         return f"printf '%s\\n' {shlex.quote(_refusal(script, error))} >&2; exit 2", {}
     by_name = {names[key]: output for key, output in outputs.items()}
     variables = {}
@@ -62,13 +68,22 @@ def fill_command(script: str, outputs: Mapping[str, str]) -> tuple[str, dict[str
     return filled, variables
 
 
-def check_command(script: str) -> str | None:
+def check_command(script: str, written_in: Language = Language.SHELL) -> str | None:
     """Why a command cannot have outputs where it wants them; None where it can."""
     try:
-        splice(script, _places(script, _names({key for key, _ in references(script)})))
+        places = _places(script, _names({key for key, _ in references(script)}))
+        if places and written_in is Language.OTHER:
+            raise UnsafeError("only scripts of sh, bash and python can have it in their text")
+        _splice(script, places, written_in)
     except UnsafeError as error:
         return _refusal(script, error)
     return None
+
+
+def _splice(script: str, places: Sequence[Place], written_in: Language) -> str:
+    if written_in is Language.PYTHON:
+        return python_script.splice(script, places)
+    return shell.splice(script, places)
 
 
 def _names(keys: Collection[str]) -> dict[str, str]:

@@ -32,6 +32,8 @@ from perles.domain.plain import is_one_line
 from perles.domain.provider_choice import AGENT_TYPES, split_choice
 from perles.domain.secrecy import masked
 from perles.domain.specs import Plan, TaskSpec
+from perles.templates import execution
+from perles.templates.execution import Defaults
 from perles.templates.outputs import check_command, references
 
 KEY: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
@@ -40,16 +42,20 @@ MAX_TASKS: Final = 10_000
 MAX_TEXT: Final = 200
 DEFAULT_WORKERS: Final = 2
 
-_ROOT: Final = ("name", "workers", "worker", "roles", "env", "tasks")
+MAX_BYTES: Final = 8 * 1024 * 1024
+"""Of a file: its scripts stand in it."""
+
+_ROOT: Final = ("name", "workers", "worker", "roles", "env", "tasks", *execution.KEYS)
 _TASK: Final = (
     *("key", "name", "run", "prompt", "worker", "assignee", "question"),
     *("after", "timeout", "retries", "env"),
+    *execution.KEYS,
 )
 
 
 def read_pipeline(path: Path) -> Plan:
     """The plan of a pipeline file. Raises `UsageError` that names file, line and key."""
-    text = yamlfile.read_text(path, pipes=True)
+    text = yamlfile.read_text(path, MAX_BYTES, pipes=True)
     root = yamlfile.parse(text, str(path))
     entries = root.mapping(_ROOT)
     for needed in ("name", "tasks"):
@@ -57,7 +63,7 @@ def read_pipeline(path: Path) -> Plan:
             raise root.error(f"{needed} is missing; a pipeline needs name and tasks")
     env = environment(entries["env"]) if "env" in entries else {}
     worker = choice(entries["worker"]) if "worker" in entries else None
-    tasks = _tasks(entries["tasks"], env, worker)
+    tasks = _tasks(entries["tasks"], env, worker, execution.defaults(entries))
     return Plan(
         template_id="pipeline",
         name=short_text(entries["name"]),
@@ -72,7 +78,9 @@ def read_pipeline(path: Path) -> Plan:
     )
 
 
-def _tasks(node: Node, env: dict[str, str], worker: str | None) -> tuple[TaskSpec, ...]:
+def _tasks(
+    node: Node, env: dict[str, str], worker: str | None, above: Defaults
+) -> tuple[TaskSpec, ...]:
     items = node.items()
     if not items:
         raise node.error("a pipeline needs at least one task")
@@ -80,7 +88,7 @@ def _tasks(node: Node, env: dict[str, str], worker: str | None) -> tuple[TaskSpe
         raise node.error(f"{len(items)} tasks are too many; {MAX_TASKS} at most")
     tasks: dict[str, TaskSpec] = {}
     for item in items:
-        task = _task(item, env, worker)
+        task = _task(item, env, worker, above)
         if task.key in tasks:
             raise item.mapping()["key"].error(f"two tasks have the key {task.key!r}; rename one")
         tasks[task.key] = task
@@ -88,7 +96,7 @@ def _tasks(node: Node, env: dict[str, str], worker: str | None) -> tuple[TaskSpe
     return tuple(tasks.values())
 
 
-def _task(item: Node, env: dict[str, str], worker: str | None) -> TaskSpec:
+def _task(item: Node, env: dict[str, str], worker: str | None, above: Defaults) -> TaskSpec:
     entries = item.mapping(_TASK)
     _check_kind(item, entries)
     key = task_key(entries["key"])
@@ -106,6 +114,7 @@ def _task(item: Node, env: dict[str, str], worker: str | None) -> TaskSpec:
         timeout=positive_duration(entries["timeout"]) if "timeout" in entries else None,
         retries=entries["retries"].integer(0, 100) if "retries" in entries else 0,
         env={**env, **own} if "run" in entries else {},
+        execution=execution.execution(entries, above),
     )
 
 
@@ -204,7 +213,7 @@ def _check_references(nodes: dict[str, Node], tasks: dict[str, TaskSpec]) -> Non
                     f"{{{{ tasks.{key}.output }}}}: {task.key} does not wait for {key!r}; "
                     "name it in after"
                 )
-        refused = check_command(task.run) if task.run else None
+        refused = check_command(task.run, task.execution.language) if task.run else None
         if refused is not None:
             raise node.error(refused)
 

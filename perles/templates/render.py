@@ -2,27 +2,39 @@
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from jinja2 import TemplateError, meta, nodes
 
 from perles.domain.errors import UsageError
+from perles.domain.execution import Language
 from perles.domain.nearest import nearest
 from perles.templates.bounds import BoundedEnvironment
 
 _ACTION: Final = re.compile(r"\{\{(-?)\s*(\.[^{}]*?)\s*(-?)\}\}")
+_QUOTED: Final[Mapping[Language | None, Callable[[Any], Any]]] = {
+    None: lambda value: value,
+    Language.SHELL: lambda value: shlex.quote(str(value)),
+    Language.PYTHON: lambda value: ascii(str(value)),
+    Language.OTHER: lambda value: value,
+}
 _FIELD: Final = re.compile(r"\.[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 
 
-def render(text: str, values: Mapping[str, Any], *, source: str, for_shell: bool = False) -> str:
-    """`text` with its `{{ … }}` filled in; for the shell, each value is quoted as one word.
+def render(
+    text: str, values: Mapping[str, Any], *, source: str, written_in: Language | None = None
+) -> str:
+    """`text` with its `{{ … }}` filled in; in a script, each value is one quoted word or text.
 
     `{{.Args.goal}}` means `{{ Args.goal }}`. Raises `UsageError` that names `source`.
     """
-    environment = BoundedEnvironment(
-        shown=(lambda value: shlex.quote(str(value))) if for_shell else lambda value: value
-    )
+    if written_in is Language.OTHER and ("{{" in text or "{%" in text):
+        raise UsageError(
+            f"cannot render {source}: only scripts of sh, bash and python can have {{{{ … }}}}; "
+            "use one of these"
+        )
+    environment = BoundedEnvironment(shown=_QUOTED[written_in])
     try:
         return environment.render(_translated(text, source), dict(values))
     except TemplateError as error:

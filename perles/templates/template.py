@@ -8,7 +8,10 @@ from typing import Final
 from perles.config import yamlfile
 from perles.config.yamlfile import Node
 from perles.domain.errors import UsageError
+from perles.domain.execution import Execution
 from perles.domain.nearest import nearest
+from perles.templates import execution
+from perles.templates.execution import Defaults
 from perles.templates.pipeline import (
     command,
     environment,
@@ -21,6 +24,7 @@ from perles.templates.pipeline import (
 
 _TEMPLATE_KEYS: Final = (
     *("namespace", "key", "version", "name", "description", "labels", "workers", "roles"),
+    *execution.KEYS,
     *("arguments", "nodes", "epic_template", "system_prompt", "path", "template", "instructions"),
 )
 _FILE_KEYS: Final = ("epic_template", "system_prompt", "template", "instructions")
@@ -28,6 +32,7 @@ _ARGUMENT_KEYS: Final = ("key", "label", "type", "description", "required", "def
 _NODE_KEYS: Final = (
     *("key", "name", "run", "template", "assignee", "after", "timeout", "retries", "env"),
     *("inputs", "outputs"),
+    *execution.KEYS,
 )
 _WITHOUT_EFFECT: Final = (*_FILE_KEYS, "path")
 _ASSIGNEE: Final = re.compile(r"human|worker-[1-9][0-9]?")
@@ -61,6 +66,7 @@ class TaskNode:
     timeout: float | None = None
     retries: int = 0
     env: dict[str, str] = field(default_factory=dict)
+    execution: Execution = field(default_factory=Execution)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +123,7 @@ def _template(item: Node, path: Path, source: str) -> Template | None:
         workers=entries["workers"].integer(1, 99) if "workers" in entries else 2,
         roles=roles(entries["roles"]) if "roles" in entries else {},
         arguments=_arguments(entries.get("arguments")),
-        nodes=_nodes(entries.get("nodes"), path.parent),
+        nodes=_nodes(entries.get("nodes"), path.parent, execution.defaults(entries)),
     )
 
 
@@ -149,11 +155,11 @@ def _arguments(node: Node | None) -> tuple[Argument, ...]:
     return tuple(found.values())
 
 
-def _nodes(node: Node | None, folder: Path) -> tuple[TaskNode, ...]:
+def _nodes(node: Node | None, folder: Path, above: Defaults) -> tuple[TaskNode, ...]:
     found: dict[str, TaskNode] = {}
     items = node.items() if node is not None and node.value is not None else []
     for item in items:
-        read = _node(item, folder)
+        read = _node(item, folder, above)
         if read.key in found:
             raise item.error(f"two nodes have the key {read.key!r}; rename one")
         found[read.key] = read
@@ -170,7 +176,7 @@ def _nodes(node: Node | None, folder: Path) -> tuple[TaskNode, ...]:
     return tuple(found.values())
 
 
-def _node(item: Node, folder: Path) -> TaskNode:
+def _node(item: Node, folder: Path, above: Defaults) -> TaskNode:
     entries = item.mapping(_NODE_KEYS)
     if "key" not in entries:
         raise item.error("key is missing; a node needs one")
@@ -187,6 +193,7 @@ def _node(item: Node, folder: Path) -> TaskNode:
         timeout=positive_duration(entries["timeout"]) if "timeout" in entries else None,
         retries=entries["retries"].integer(0, 100) if "retries" in entries else 0,
         env=environment(entries["env"]) if "env" in entries else {},
+        execution=execution.execution(entries, above),
     )
 
 

@@ -159,6 +159,7 @@ def _insert_tasks(tx: Tx, workflow_id: str, plan: Plan) -> None:
             timeout=task.timeout,
             retries=task.retries,
             worker=task.worker,
+            execution=journal.encode(task.execution.stored()),
         )
         journal.append(
             tx,

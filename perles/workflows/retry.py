@@ -31,6 +31,7 @@ _TASK_COLUMNS: Final = (
     "retries",
     "inputs",
     "worker",
+    "execution",
 )
 
 LABELS_OF: Final = Sql(

@@ -45,17 +45,18 @@ def test_a_place_where_no_text_is_safe_is_refused_with_its_line(home: Home) -> N
     assert f"{path}:" in refused.stderr
 
 
-def test_a_script_and_a_value_beyond_the_limits_of_an_argument_run(home: Home) -> None:
-    script = (
-        "echo begin\n" + ": of no use\n" * 20_000 + "echo ${#LARGE} $SMALL $0; ls /proc/self/fd\n"
-    )
+def test_a_script_of_a_mebibyte_and_a_value_beyond_the_limits_run(home: Home) -> None:
+    script = "echo begin\n" + ": of no use\n" * 90_000 + "echo ${#LARGE} $SMALL; ls /proc/self/fd\n"
+    assert len(script) > 1024 * 1024
     env = {"LARGE": "it's " * 28_000, "SMALL": "small"}
-    path = home.pipeline("p", [{"key": "a", "run": script, "env": env}])
-    result = home.perles("run", path)
-    assert result.returncode == 0, result.stdout
-    lines = home.perles("logs", home.only(), "--agent", "worker-1").stdout.splitlines()
-    assert "140000 small sh" in [line.strip() for line in lines]
-    assert {"0", "1", "2", "3"} >= {line.strip() for line in lines if line.strip().isdigit()}
+    for shell in ("bash", "sh"):
+        task = {"key": "a", "run": script, "env": env, "shell": shell}
+        result = home.perles("run", home.pipeline(shell, [task]))
+        assert result.returncode == 0, result.stdout
+        (id,) = [one["id"] for one in home.json("list", "--all", "--json") if one["name"] == shell]
+        lines = home.perles("logs", id, "--agent", "worker-1").stdout.splitlines()
+        assert "140000 small" in [line.strip() for line in lines]
+        assert {"0", "1", "2", "3"} >= {line.strip() for line in lines if line.strip().isdigit()}
 
 
 def test_a_large_script_tells_how_it_ended(home: Home) -> None:

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from perles.domain.execution import Language
 from perles.templates.outputs import check_command, fill_command
 
 X = "{{ tasks.a.output }}"
-SHELLS = [shell for shell in ("sh", "bash") if shutil.which(shell)]
+SHELLS = [shell for shell in ("sh", "sh -e", "bash -eo pipefail") if shutil.which(shell.split()[0])]
 
 SAME = {
     "bare": f"printf %s {X}",
@@ -98,16 +99,19 @@ TEXTS = st.lists(st.sampled_from(_PIECES), max_size=6).map("".join)
 def _run(shell: str, script: str, output: str) -> tuple[int, str, str, bool]:
     """The script with an output filled in, run as a worker does; whether the text became code."""
     filled, variables = fill_command(script, {"a": output})
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as parent:
+        (Path(parent) / "script").write_text(filled, newline="")
+        folder = Path(parent) / "work"
+        folder.mkdir()
         done = subprocess.run(
-            [shell, "-c", filled],
+            [*shell.split(), f"{parent}/script"],
             cwd=folder,
             env={"PATH": os.environ["PATH"], **variables},
             capture_output=True,
             timeout=60,
             check=False,
         )
-        became_code = (Path(folder) / "pwned").exists()
+        became_code = (folder / "pwned").exists()
     return done.returncode, done.stdout.decode(), done.stderr.decode(), became_code
 
 
@@ -181,3 +185,62 @@ def test_nul_and_half_letters_are_dropped_and_keys_do_not_mix() -> None:
 def test_a_command_without_outputs_stays_as_it_is() -> None:
     script = "echo \"$(date)\" '{{ x }}' <<'EOF'\n$HOME \\\nEOF\n"
     assert fill_command(script, {"a": "1"}) == (script, {})
+
+
+PYTHON = {
+    "argument": f"said.append({X})",
+    "of a method": f"said.append({X}.replace('', ''))",
+    "at the beginning": f"{X}\nsaid.append({X})",
+    "assignment": f"v={X}\nsaid.append(v)",
+    "in a block": f"if True:\n    said.append({X})",
+    "beside a comment": f"said.append({X})  # {X}",
+    "over lines": f"said.append((\n{X}\n))",
+}
+_PYTHON_PIECES = (
+    *('"); said.append("pwned"); ("', "'''", '"', "'", "\n", "\\", "{", "}", "#", "\n  x = 1\n"),
+    *("__import__('os').abort()", "exit()", "\r", "a", "\u2028", X),
+)
+
+
+@settings(max_examples=200)
+@given(
+    st.sampled_from(sorted(PYTHON)),
+    st.lists(st.sampled_from(_PYTHON_PIECES), max_size=6).map("".join),
+)
+def test_a_text_in_python_comes_out_as_it_is(context: str, text: str) -> None:
+    filled, variables = fill_command(PYTHON[context], {"a": text}, Language.PYTHON)
+    assert check_command(PYTHON[context], Language.PYTHON) is None
+    assert filled == fill_command(PYTHON[context], {"a": "other"}, Language.PYTHON)[0]
+    said: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        exec(filled, {"said": said})
+    assert said == [text]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        f'print("{X}")',
+        f"print(f'{{{X}}}')",
+        f"print('''\n{X}\n''')",
+        f"print(b'{X}')",
+        f"v{X} = 1",
+        f"print({X}",
+    ],
+)
+def test_in_python_a_place_within_a_string_or_a_word_is_refused(script: str) -> None:
+    assert "cannot fill in an output safely" in (check_command(script, Language.PYTHON) or "")
+    filled, _ = fill_command(script, {"a": "x"}, Language.PYTHON)
+    with pytest.raises(SystemExit, match="cannot fill in an output safely"):
+        exec(filled)
+
+
+def test_a_script_of_another_program_has_outputs_in_variables_alone() -> None:
+    assert "only scripts of sh, bash and python" in (check_command(X, Language.OTHER) or "")
+    script = "console.log(process.env.PERLES_OUTPUT_a)"
+    assert check_command(script, Language.OTHER) is None
+    filled, variables = fill_command(script, {"a": "1"}, Language.OTHER)
+    assert filled == script
+    assert variables["PERLES_OUTPUT_a"] == "1"

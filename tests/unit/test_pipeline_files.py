@@ -106,7 +106,7 @@ def test_a_wrong_file_is_refused_with_its_line(tmp_path: Path, name: str) -> Non
     ("content", "said"),
     [
         (b"name: \xff", "is not UTF-8"),
-        (b"a" * (1024 * 1024 + 1), "over 1 MiB"),
+        (b"a" * (8 * 1024 * 1024 + 1), "over 8 MiB"),
         (b"\x00\x01", "not YAML"),
         (b"[" * 5000, "too deep|not YAML|too many"),
         (

@@ -3,6 +3,7 @@
 import pytest
 
 from perles.domain.errors import UsageError
+from perles.domain.execution import Language
 from perles.templates.render import render
 
 VALUES = {"Args": {"goal": "it's; rm -rf /", "n": "3"}, "Name": "x"}
@@ -16,7 +17,7 @@ def test_jinja_and_the_older_syntax_mean_the_same() -> None:
 
 def test_a_value_is_one_word_of_the_shell() -> None:
     assert (
-        render("echo {{ Args.goal }}", VALUES, source="t", for_shell=True)
+        render("echo {{ Args.goal }}", VALUES, source="t", written_in=Language.SHELL)
         == "echo 'it'\"'\"'s; rm -rf /'"
     )
 

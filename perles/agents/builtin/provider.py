@@ -4,7 +4,9 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from perles.agents.builtin import scripts
 from perles.agents.clis.json_lines import ended
 from perles.agents.provider import AgentEvent, Kind, Launch, Letter, Outcome, TaskBrief, TurnContext
 from perles.config.provider_settings import ProviderSettings
@@ -31,10 +33,12 @@ class BuiltinProvider:
     def launch(self, turn: TurnContext) -> Launch:
         """The agent's process: no site packages, no user settings, no secret in argv.
 
-        What its task's variables hold stands in its input alone, a file that is ours.
+        What its task's variables hold stands in its input alone, and where they are too large
+        for an environment in the script: files that are ours.
         """
-        given = {"from": "perles", "kind": "variables", "task": turn.task}
-        variables = json.dumps({**given, "env": dict(turn.variables)}) + "\n"
+        given: dict[str, Any] = {"from": "perles", "kind": "variables", "task": turn.task}
+        files, script = scripts.written(turn)
+        variables = json.dumps({**given, "env": dict(turn.variables), **script}) + "\n"
         return Launch(
             argv=[sys.executable, "-I", "-S", _MAIN, turn.role],
             env={
@@ -42,7 +46,8 @@ class BuiltinProvider:
                 "PERLES_MCP_TOKEN": turn.token,
                 "PERLES_TURN_NUMBER": str(turn.number),
             },
-            stdin=((variables if turn.variables else "") + turn.prompt).encode(errors="replace"),
+            stdin=((variables if turn.task else "") + turn.prompt).encode(errors="replace"),
+            files=files,
         )
 
     def parser(self, _totals: Mapping[str, float] | None = None) -> "TextParser":
@@ -56,6 +61,7 @@ class BuiltinProvider:
                 "task": task.key,
                 "attempt": task.attempt,
                 "run": task.run,
+                "shell": list(task.execution.program),
                 "env": dict(task.env),
                 "variables": list(task.variables),
                 "timeout": task.timeout,

@@ -11,16 +11,29 @@ import time
 from perles.agents.builtin.client import CallFailed, Client
 from perles.agents.builtin.light import loads, signal
 
+TYPE_CHECKING = False  # `typing` costs more than all else here; type checkers know the name
+if TYPE_CHECKING:
+    from perles.agents.builtin.client import Json
+
 TIMED_OUT = 124
 STOPPED = 143
 UNPREPARED = 126
+NOT_FOUND = 127
 GRACE = 5.0
 """Seconds between TERM and KILL for the command's processes."""
 _LOOK = 0.01
 _LARGEST = 128 * 1024
 """Bytes, with the NUL at its end, that Linux allows one argument or variable."""
-_SCRIPT = 3
-"""The descriptor from which the shell reads a script that is larger."""
+_RUN_FILE = """\
+import sys
+sys.argv = sys.argv[1:]
+__file__ = sys.argv[0]
+with open(__file__, "rb") as file:
+    code = compile(file.read(), __file__, "exec")
+del file
+exec(code)
+"""
+"""Has Python run a file, and find modules in the work dir, not beside the file."""
 
 
 class Stopped(BaseException):
@@ -28,16 +41,16 @@ class Stopped(BaseException):
 
 
 def run() -> int:
-    """Work off the tasks of the prompt on stdin; the exit status."""
+    """Work off the task of the prompt on stdin; the exit status."""
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
-    tasks, variables = _read(sys.stdin.buffer.read())
+    task, given = _read(sys.stdin.buffer.read())
     client = Client.from_environment()
     try:
         if os.environ.get("PERLES_TURN_NUMBER") == "1":
             client.call("signal_ready")
-        for task in tasks:
-            code, summary = _carry_out(task, variables)
+        if task is not None:
+            code, summary = _carry_out(task, given)
             client.call("report_implementation_complete", summary=summary, exit_code=code)
     except CallFailed as error:
         print(error, file=sys.stderr)
@@ -47,38 +60,49 @@ def run() -> int:
     return 0
 
 
-def _read(prompt: bytes) -> tuple[list[dict[str, object]], dict[str, dict[str, str]]]:
-    """The task messages of a prompt, the last one of each key, in order, and variables by task."""
-    found: dict[str, dict[str, object]] = {}
-    variables: dict[str, dict[str, str]] = {}
+def _read(prompt: bytes) -> "tuple[Json | None, Json]":
+    """The last message that gives the task in hand, and what the engine adds to it.
+
+    One that gives another task is of the past: that was taken back before it was read.
+    """
+    task, given = None, {}
     for line in prompt.splitlines():
         message = loads(line)
-        if message["kind"] == "coordinator":
-            task = loads(message["body"])
-            found[task["task"]] = task
-        elif message["kind"] == "variables":
-            variables[message["task"]] = message["env"]
-    return list(found.values()), variables
+        if message["kind"] == "variables":
+            given = message
+        elif message["kind"] == "coordinator":
+            found = loads(message["body"])
+            if found["task"] == given.get("task"):
+                task = found
+    return task, given
 
 
-def _carry_out(task: dict[str, object], variables: dict[str, dict[str, str]]) -> tuple[int, str]:
+def _carry_out(task: "Json", given: "Json") -> tuple[int, str]:
     """Run one command to its end; its exit code and a sentence about it."""
-    timeout = task["timeout"]
-    own = variables.get(str(task["task"]), {})
-    names = task.get("variables") or []
-    missing = [name for name in names if name not in own] if isinstance(names, list) else []
+    timeout, own = task["timeout"], dict(given["env"])
+    for name in given["set"]:
+        del own[name]  # the script sets it
+    missing = [name for name in task["variables"] if name not in given["env"]]
     if missing:
         return UNPREPARED, f"cannot run it without its variables: {', '.join(missing)}"
-    outputs = task["env"] if isinstance(task["env"], dict) else {}
-    pid = _start(str(task["run"]), {**own, **outputs})
+    large = [name for name in own if len(os.fsencode(f"{name}={own[name]}")) >= _LARGEST]
+    if large:
+        return UNPREPARED, f"cannot run it: {large[0]} is over 128 KiB, which only sh and bash take"
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("PERLES_MCP_")}
+    environ.update({**own, **task["env"]})
+    shell = task.get("shell") or ["sh"]
     try:
-        status = _wait(pid, None if timeout is None else float(str(timeout)))
+        pid = _start([*shell, given["script"]], environ)
+    except OSError as error:
+        return NOT_FOUND, f"cannot run it by {shell[0]}: {error.strerror}"
+    try:
+        status = _wait(pid, None if timeout is None else float(timeout))
     except Stopped:
         _end_group(pid)
         raise
     _end_group(pid)
     if status is None:
-        return TIMED_OUT, f"timed out after {float(str(timeout)):g}s"
+        return TIMED_OUT, f"timed out after {float(timeout):g}s"
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
         return 128 - code, f"killed by {_name(-code)}"
@@ -95,57 +119,37 @@ def _name(number: int) -> str:
     return f"signal {number}"
 
 
-def _start(command: str, own: dict[str, str]) -> int:
-    environ = {k: v for k, v in os.environ.items() if not k.startswith("PERLES_MCP_")}
-    large = {name: value for name, value in own.items() if _is_large(f"{name}={value}")}
-    environ.update(own)
-    for name in large:
-        del environ[name]
-    script = None
-    if large or _is_large(command):
-        script, command = _in_memory(command, large), f". /proc/self/fd/{_SCRIPT}"
+def _start(command: list[str], environ: dict[str, str]) -> int:
+    """Start a program in a process group of its own; its pid. Raises `OSError`."""
+    if command[0] == "python":
+        names = ["python3", "python"]
+        command = [command[0], "-u", "-c", _RUN_FILE, *command[1:]]
+    else:
+        names = [command[0]]
     nowhere = os.open(os.devnull, os.O_RDONLY)
-    actions = [(os.POSIX_SPAWN_DUP2, nowhere, 0), (os.POSIX_SPAWN_DUP2, 1, 2)]
-    if script is not None:
-        actions.append((os.POSIX_SPAWN_DUP2, script, _SCRIPT))
     try:
         return os.posix_spawn(
-            "/bin/sh",
-            ["sh", "-c", command],
+            _find(names, environ),
+            command,
             environ,
-            file_actions=actions,
+            file_actions=[(os.POSIX_SPAWN_DUP2, nowhere, 0), (os.POSIX_SPAWN_DUP2, 1, 2)],
             setpgroup=0,
             setsigdef=[signal.SIGTERM, signal.SIGINT, signal.SIGPIPE],
         )
     finally:
-        for fd in (nowhere, script):
-            if fd is not None:
-                os.close(fd)
+        os.close(nowhere)
 
 
-def _is_large(text: str) -> bool:
-    return len(os.fsencode(text)) >= _LARGEST
-
-
-def _in_memory(command: str, variables: dict[str, str]) -> int:
-    """A script too large for an argument, as a file without a name; its descriptor.
-
-    Variables too large for an environment are set in it: the script has them, programs do not.
-    """
-    quoted = {name: value.replace("'", "'\"'\"'") for name, value in variables.items()}
-    setting = "".join(f"{name}='{value}'; " for name, value in quoted.items())
-    written = os.memfd_create("task")
-    try:
-        with open(written, "wb", closefd=False) as file:
-            file.write(os.fsencode(f"exec {_SCRIPT}<&-; {setting}{command}\n"))
-        if written > _SCRIPT:
-            return written
-        higher = os.dup(written)  # a number of its own, which the child's is not
-        os.close(written)
-    except BaseException:
-        os.close(written)
-        raise
-    return higher
+def _find(names: list[str], environ: dict[str, str]) -> str:
+    """Where the first of these programs is that is there; as it stands where none is."""
+    for name in names:
+        if "/" in name:
+            return name
+        for folder in environ.get("PATH", os.defpath).split(":"):
+            path = f"{folder or '.'}/{name}"
+            if os.access(path, os.X_OK) and not os.path.isdir(path):
+                return path
+    return "/bin/sh" if names[0] == "sh" else names[0]
 
 
 def _wait(pid: int, timeout: float | None) -> int | None:

@@ -69,7 +69,15 @@ def _task(row: Row, after: list[str]) -> Json:
         "output_tail": outputs.get("tail", []),
         "started_at": row["started_at"],
         "ended_at": row["ended_at"],
+        "shell": shell_of(row),
     }
+
+
+def shell_of(row: Row) -> list[str] | None:
+    """The program that runs a task's command; None for a task without one."""
+    if row["run"] is None:
+        return None
+    return list(json.loads(row["execution"]).get("shell", ["sh"]))
 
 
 def _transitions(connection: Connection, workflow_id: str) -> list[Json]:

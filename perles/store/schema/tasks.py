@@ -52,6 +52,8 @@ class Task(Dated, Base):
     """Where the branch stood when the attempt began; "" before its first commit."""
     receipt: Mapped[str] = mapped_column(server_default="{}")
     """What git shows of the attempt: branch, commits and their files."""
+    execution: Mapped[str] = mapped_column(server_default="{}")
+    """How its command is run; {} is by sh without flags."""
 
 
 class TaskDependency(Dated, Base):

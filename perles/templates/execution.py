@@ -1,0 +1,78 @@
+"""The keys that say how a command is run, for a file and for one task: shell, strict."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from perles.config.yamlfile import Node
+from perles.domain.execution import PLAIN_SH, Execution, Language, language, named_by
+
+KEYS: Final = ("shell", "strict")
+_NAMED: Final[Mapping[str, tuple[str, ...]]] = {
+    "sh": PLAIN_SH,
+    "bash": ("bash", "-eo", "pipefail"),
+    "python": ("python",),
+}
+MAX_WORDS: Final = 50
+
+
+class Defaults(NamedTuple):
+    """What a file says for all of its tasks; `shell` is () where it does not say."""
+
+    shell: tuple[str, ...] = ()
+    strict: bool = False
+
+
+def defaults(entries: Mapping[str, Node]) -> Defaults:
+    """What the top of a file says. Raises `UsageError` that names file, line and key."""
+    shell = _shell(entries["shell"]) if "shell" in entries else ()
+    strict = entries["strict"].boolean() if "strict" in entries else False
+    if strict and shell and language(shell) is not Language.SHELL:
+        raise entries["strict"].error("is for sh and bash")
+    return Defaults(shell, strict)
+
+
+def execution(entries: Mapping[str, Node], above: Defaults) -> Execution:
+    """How one task is run. Raises `UsageError` that names file, line and key.
+
+    What a script's own first line names goes before what the file says, and what the task itself
+    says before both.
+    """
+    for key in KEYS:
+        if key in entries and "run" not in entries:
+            raise entries[key].error("is for commands; this task has no run")
+    script = entries["run"].text() if "run" in entries else ""
+    strict = entries["strict"].boolean() if "strict" in entries else above.strict
+    if "shell" in entries:
+        shell = _shell(entries["shell"])
+    else:
+        shell = named_by(script)
+        if shell:
+            strict = strict and "strict" in entries
+        shell = shell or above.shell or _best()
+    if not strict:
+        return Execution(program=shell)
+    if language(shell) is not Language.SHELL:
+        if "strict" in entries:
+            raise entries["strict"].error("is for sh and bash")
+        return Execution(program=shell)
+    return Execution(program=(*shell, "-u"))
+
+
+def _best() -> tuple[str, ...]:
+    """What runs a script where nobody says: the first command that fails ends it."""
+    found = shutil.which("bash", path=os.environ.get("PATH", os.defpath))
+    return _NAMED["bash"] if found else ("sh", "-e")
+
+
+def _shell(node: Node) -> tuple[str, ...]:
+    """A word that is known, or a program with its arguments."""
+    if not isinstance(node.value, list):
+        return _NAMED[node.word(_NAMED)]
+    words = tuple(word.text() for word in node.items())
+    if not words or not words[0].strip():
+        raise node.error("is empty; name a program, such as [node] or [bash, -eux]")
+    if len(words) > MAX_WORDS:
+        raise node.error(f"{len(words)} words are too many; {MAX_WORDS} at most")
+    return words

@@ -114,7 +114,7 @@ class Protocol:
             if tool.shows is not None:
                 self._host.seen(caller, tool.shows(found))
             return found
-        given = {field: getattr(checked, field) for field in checked.__struct_fields__}
+        given = tool.plain(checked)
         return await self._host.command(caller, tool.name, given, key and key[:MAX_KEY])
 
 

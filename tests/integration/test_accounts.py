@@ -64,7 +64,7 @@ def test_the_latest_account_of_a_worker_of_a_task_counts(stage: Stage) -> None:
         ({"task_id": "a", "summary": "too short"}, "length >= 20"),
         ({"task_id": "x"}, "cannot find task 'x'"),
         ({"task_id": "b"}, "tell of your own task"),
-        ({"task_id": "a", "commits": ["x"] * 101}, "length <= 100"),
+        ({"task_id": "a", "commits": ["x"] * 51}, "length <= 50"),
         ({"task_id": "a", "retro": {"mood": "fine"}}, "mood"),
     ],
 )

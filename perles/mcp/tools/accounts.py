@@ -6,8 +6,8 @@ import msgspec
 
 from perles.mcp.tools.tool import Arguments, Tool, Word
 
-Line = Annotated[str, msgspec.Meta(min_length=1, max_length=1_000)]
-Lines = Annotated[list[Line], msgspec.Meta(max_length=100)]
+Line = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+Lines = Annotated[list[Line], msgspec.Meta(max_length=50)]
 Text = Annotated[str, msgspec.Meta(max_length=8_000)]
 LEAST: Final = 20
 """Characters of a summary that says something."""

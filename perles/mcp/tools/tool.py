@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -11,6 +11,8 @@ from perles.domain.errors import ToolError
 from perles.mcp.host import Caller
 from perles.store.database import Reader
 
+MAX_WHY: Final = 500
+"""Characters of what is wrong with arguments: it may quote them."""
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 """A name or key."""
 Prose = Annotated[str, msgspec.Meta(min_length=1, max_length=100_000)]
@@ -47,13 +49,20 @@ class Tool:
         found: dict[str, Any] = _in_place(components[self.arguments.__name__], components)
         return found
 
+    @staticmethod
+    def plain(checked: Arguments) -> dict[str, Any]:
+        """Checked arguments as JSON has them, with None for each that was not given."""
+        return {
+            name: msgspec.to_builtins(getattr(checked, name)) for name in checked.__struct_fields__
+        }
+
     def check(self, given: dict[str, Any] | None) -> Arguments:
         """The arguments as given, typed. Raises `ToolError` that names the wrong one."""
         try:
             return msgspec.convert(given or {}, self.arguments)
         except msgspec.ValidationError as error:
             raise ToolError(
-                f"cannot call {self.name}: {error}; its arguments are "
+                f"cannot call {self.name}: {str(error)[:MAX_WHY]}; its arguments are "
                 f"{', '.join(self.arguments.__struct_fields__) or 'none'}"
             ) from error
 

@@ -68,7 +68,10 @@ def summary(connection: Connection | None, workflow_id: str) -> Json:
         "commits": [commit for task in tasks for commit in task["commits"]],
         "files": _files(tasks),
         "agents": agents,
-        "tasks": tasks,
+        "tasks": [
+            {name: value for name, value in task.items() if name != "implementer_id"}
+            for task in tasks
+        ],
         "questions": [
             {key: one[key] for key in ("question", "asked_by", "task", "text", "answer", "status")}
             for one in questions(connection, workflow_id, everything=True)

@@ -12,7 +12,8 @@ from perles.tasks import accounts, comments
 
 def post(call: ToolCall) -> dict[str, Any]:
     """Keep a worker's account of its task, or of all. Raises `ToolError`."""
-    account = {name: value for name, value in call.args.items() if name != "task_id"}
+    told = {name: value for name, value in call.args.items() if name != "task_id"}
+    account = {name: value for name, value in told.items() if value is not None}
     task = None if call.args["task_id"] == accounts.WHOLE else _own_task(call)
     accounts.tell(call.tx, call.agent, task, account)
     return {"status": "kept", "task_id": call.args["task_id"], "worker_id": call.agent.name}

@@ -15,6 +15,8 @@ from perles.store.sql import WORKFLOW_ID, Sql
 
 OBSERVER: Final = "observer"
 """The channel, and the role, of the one agent that its posts concern."""
+USER: Final = "user"
+"""Who posts as a person."""
 PEOPLE: Final = Sql(
     select(
         Agent.id, Agent.name, Agent.role, Agent.provider, Agent.retired_at, Agent.successor_id
@@ -139,8 +141,14 @@ def _unless(
     return [id for id in agent_ids if modes.get(id) not in muted]
 
 
+def _unknown(name: str) -> str:
+    if name == USER:
+        return "the user reads the channels now and then: ask_user asks at once"
+    return f"nobody is called {name}"
+
+
 def _notes(crowd: Crowd, found: Mentions, channel: Channel, author_id: int | None) -> list[str]:
-    notes = [f"nobody is called {name}" for name in found.unknown]
+    notes = [_unknown(name) for name in found.unknown]
     for agent_id in crowd.named(found):
         name, reader = crowd.name(agent_id), crowd.living(agent_id)
         if agent_id == author_id:

@@ -50,7 +50,7 @@ class Author(NamedTuple):
         return cls(agent.name, agent.id)
 
 
-USER: Final = Author("user")
+USER: Final = Author(audience.USER)
 PERLES: Final = Author("perles")
 
 
@@ -123,12 +123,12 @@ def in_task_thread(tx: Tx, task: Task, author: Author, text: str, kind: str = "i
     members = sorted({id for id in (task.implementer_id, task.reviewer_id, lead) if id})
     text = text if len(text) <= MAX_POST else f"{text[: MAX_POST - 20]}… [cut]"
     with_crew: dict[str, Any] = {"kind": kind, "told": members, "members": members}
-    current = tx.need(Task, task.id)  # the caller's may be older than an assignment
-    if current.thread_post_id is None:
+    thread = tx.need(Task, task.id).thread_post_id  # the caller's may be older than an assignment
+    if thread is None or tx.get(Post, thread) is None:
         posted = post(tx, task.workflow_id, "tasks", author, text, **with_crew)
         tx.update(Task, task.id, thread_post_id=posted.id)
         return posted
-    return reply(tx, task.workflow_id, current.thread_post_id, author, text, **with_crew)
+    return reply(tx, task.workflow_id, thread, author, text, **with_crew)
 
 
 def post_of(tx: Tx, workflow_id: str, post_id: int) -> Post:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from perles.dashboard.frames.task import page
 from perles.dashboard.frames.timeline import timeline
 from perles.dashboard.frames.transcript import lines_of, record_lines
 from perles.dashboard.frames.tree import tree
@@ -40,7 +41,10 @@ def body_lines(detail: Detail, view: View, inside: Inside, columns: int) -> list
     if not is_read(detail, inside):
         return [line(Segment("…", "muted"))]  # what is wanted could not be read yet
     if detail.tab == "tasks":
-        found = tree(inside.tasks, columns, view.now)
+        shown = next((one for one in inside.tasks if one["key"] == detail.task), None)
+        if detail.opened and shown is not None:
+            return page(shown, columns)
+        found = tree(inside.tasks, columns, view.now, selected=detail.task)
         return found or [line(Segment("no tasks", "muted"))]
     if detail.tab == "timeline":
         return timeline(inside.body, columns, view.now)

@@ -13,15 +13,36 @@ from perles.domain.text import clean, cut, width
 Task = Mapping[str, Any]
 
 
-def tree(tasks: Sequence[Task], columns: int, now: float, *, full: bool = True) -> list[Line]:
+def tree(
+    tasks: Sequence[Task],
+    columns: int,
+    now: float,
+    *,
+    full: bool = True,
+    selected: str | None = None,
+) -> list[Line]:
     """A line a task, with what it waits for; `full` adds failures beneath."""
     found: list[Line] = []
     for task, lead, below in branches(tasks):
-        found.append(_line(task, lead, columns, now))
+        drawn = _line(task, lead, columns, now)
+        found.append(_marked(drawn) if task["key"] == selected else drawn)
         if full and task["failure"]:
             text = cut(clean(str(task["failure"])), max(1, columns - width(below) - 4))
             found.append(line(Segment(f"{below}    {text}", "bad")))
     return found
+
+
+def place(tasks: Sequence[Task], selected: str | None) -> tuple[int, int]:
+    """On which line of the full tree a task stands, and how many lines there are."""
+    line_of, count = 0, 0
+    for task, _, _ in branches(tasks):
+        line_of = count if task["key"] == selected else line_of
+        count += 2 if task["failure"] else 1
+    return line_of, count
+
+
+def _marked(drawn: Line) -> Line:
+    return tuple(Segment(one.text, "reverse") for one in drawn)
 
 
 def _line(task: Task, lead: str, columns: int, now: float) -> Line:

@@ -45,6 +45,7 @@ DETAIL: Final = (
     Binding("/ then n N", "search all of it; older, newer match", "search"),
     Binding("t", "tool calls and results whole; folded"),
     Binding("m Enter", "write to an agent, or in a channel", "write"),
+    Binding("j k Enter", "in the tab tasks: select one; all of it, and back"),
     Binding("c C", "next, previous channel, in the tab channels"),
     Binding("s p x r a", "start, pause, stop, retry, archive"),
     Binding("+ -", "raise, lower the priority"),

@@ -104,6 +104,9 @@ class Detail:
     """Whom one writes to: an agent, or `#general`."""
     channel: str = "general"
     """The channel that the tab of channels shows."""
+    task: str | None = None
+    opened: bool = False
+    """The task that is selected in the tab of tasks, and whether all of it is shown."""
     input: Editor = field(default_factory=Editor)
     recalled: int = 0
 

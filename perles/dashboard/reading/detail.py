@@ -13,6 +13,7 @@ from perles.dashboard.reading.record import Record as Record
 from perles.domain.secrecy import longest_first, masked
 from perles.store.events.reads import last_seq
 from perles.store.reads import dashboard
+from perles.store.reads.tasks import details
 from perles.store.reads.turns import secrets_of
 from perles.store.reads.workflow import show_tasks
 from perles.workspace import door
@@ -41,6 +42,9 @@ def read_inside(
     workflow_id = detail.workflow_id
     agents = [dict(found) for found in dashboard.agents(connection, workflow_id)]
     tasks = show_tasks(connection, workflow_id)
+    if detail.tab == "tasks" and detail.opened:
+        whole = details(connection, workflow_id)
+        tasks = [task | whole[task["key"]] for task in tasks]
     read = _body(connection, detail, agents)
     body = _joined(read) if detail.tab in (agent["name"] for agent in agents) else read
     more = detail.tab not in _WHOLE and (

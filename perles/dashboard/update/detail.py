@@ -26,7 +26,7 @@ from perles.dashboard.model.state import (
     tabs_of,
 )
 from perles.dashboard.terminal.keys import Key
-from perles.dashboard.update import channels, search, slash, verbs
+from perles.dashboard.update import channels, search, slash, tasks, verbs
 from perles.dashboard.update.table import next_attention, open_detail
 
 
@@ -46,6 +46,9 @@ def _press(state: State, detail: Detail, key: Key, view: View) -> Result:
         return _search(state, detail, key)
     if key.name == "esc" and detail.seek is not None and detail.seek.text:
         return search.cancel(state, detail), ()
+    chosen = tasks.press(detail, key.name, view)
+    if chosen is not None:
+        return replace(state, detail=chosen), ()
     if key.name == "esc":
         return leave(state, detail), ()
     if key.name in model_verbs.KEYS:
@@ -131,7 +134,7 @@ def _tab(detail: Detail, key: Key, view: View) -> Detail | None:
 
 def _opened(detail: Detail, tab: str) -> Detail:
     fresh = replace(detail, slid=False, seek=None, found=None, anchor=None)
-    return replace(fresh, tab=tab, up=0, until=None, limit=FIRST)
+    return replace(fresh, tab=tab, opened=False, up=0, until=None, limit=FIRST)
 
 
 def _click(state: State, detail: Detail, key: Key, view: View) -> State:

@@ -59,29 +59,31 @@ def wrapped(
     session: Path,
     state: Path,
     environ: Mapping[str, str],
+    repository: Path | None = None,
 ) -> Launch:
     """The launch inside the sandbox, or as it is for `none`. Raises `UsageError`.
 
     `session` is the agent's own folder, of which it sees no more than it may read; `state`
-    is the home folder of Perles, of which it sees nothing else.
+    is the home folder of Perles, of which it sees nothing else. In a worktree of `repository`
+    it can commit, for which it needs that one's `.git`.
     """
     if kind == "none":
         return launch
     check(kind, environ)
     seen = {**environ, **launch.env}
-    argv = [bubblewrap(environ) or PROGRAM, *_mounts(seen, work_dir, session, state)]
+    argv = [bubblewrap(environ) or PROGRAM, *_mounts(seen, work_dir, session, state, repository)]
     return replace(launch, argv=[*argv, "--", *launch.argv])
 
 
 def _mounts(
-    environ: Mapping[str, str], work_dir: Path, session: Path, state: Path
+    environ: Mapping[str, str], work_dir: Path, session: Path, state: Path, repository: Path | None
 ) -> Sequence[str]:
     home = Path(environ.get("HOME") or "/root")
     secrets = [home / name for name in SECRETS]
     _refuse_hidden(work_dir, secrets, state)
     own = session / "cli"
     own.mkdir(mode=0o700, exist_ok=True)
-    work = ["--bind", str(work_dir), str(work_dir), *_unchangeable(work_dir / ".perles", own)]
+    work = [*_worktree(work_dir, state, repository), *_unchangeable(work_dir / ".perles", own)]
     argv = ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
     argv += ["--die-with-parent", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
     argv += ["--cap-drop", "ALL"]  # root keeps the right to unmount what hides things, else
@@ -97,6 +99,15 @@ def _mounts(
         argv += work  # a worktree of ours
     argv += ["--ro-bind", str(session), str(session), *_without_sockets(environ)]
     return [*argv, "--chdir", str(work_dir)]
+
+
+def _worktree(work_dir: Path, state: Path, repository: Path | None) -> list[str]:
+    """Where it works: the folder, or the whole worktree and what that shares with others."""
+    if repository is None:
+        return ["--bind", str(work_dir), str(work_dir)]
+    name = work_dir.relative_to(state / "worktrees").parts[0]
+    top, shared = str(state / "worktrees" / name), str(repository / ".git")
+    return ["--bind", top, top, "--bind", shared, shared]
 
 
 def _refuse_hidden(work_dir: Path, secrets: Sequence[Path], state: Path) -> None:

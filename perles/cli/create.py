@@ -66,6 +66,26 @@ Worker = Annotated[
     typer.Option(metavar="PROVIDER[:MODEL]", help="Provider of the workers, such as codex."),
 ]
 
+InWorktree = Annotated[
+    bool | None,
+    typer.Option(
+        "--worktree/--no-worktree",
+        help="Work in a git worktree, on a branch of its own (default: as the template says).",
+    ),
+]
+Base = Annotated[
+    str | None,
+    typer.Option(
+        "--base", metavar="BRANCH", help="Begin the worktree's branch there (default: HEAD)."
+    ),
+]
+Branch = Annotated[
+    str | None,
+    typer.Option(
+        "--branch", metavar="NAME", help="Name of the worktree's branch; one that exists is used."
+    ),
+]
+
 
 class SpecOptions(NamedTuple):
     """How a workflow is to be, as far as options say it."""
@@ -80,6 +100,9 @@ class SpecOptions(NamedTuple):
     cost_budget: float
     coordinator: str | None
     worker: str | None
+    worktree: bool | None
+    base: str | None
+    branch: str | None
 
     @classmethod
     def of(
@@ -94,6 +117,9 @@ class SpecOptions(NamedTuple):
         cost_budget: CostBudget = 0,
         coordinator: Coordinator = None,
         worker: Worker = None,
+        worktree: InWorktree = None,
+        base: Base = None,
+        branch: Branch = None,
     ) -> "SpecOptions":
         """What these options mean. Raises `UsageError`."""
         return cls(
@@ -107,6 +133,9 @@ class SpecOptions(NamedTuple):
             cost_budget,
             coordinator,
             worker,
+            worktree,
+            base,
+            branch,
         )
 
     def spec(self, target: str) -> WorkflowSpec:
@@ -137,6 +166,9 @@ class SpecOptions(NamedTuple):
             goal=goal,
             coordinator=self.coordinator,
             worker=self.worker,
+            worktree=self.worktree,
+            git_branch=self.branch,
+            base_branch=self.base,
         )
 
 

@@ -179,6 +179,12 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "app",
             "Maintain the database, by hand or by cron: quiet when all is well.",
         ),
+        Entry(
+            "worktrees",
+            "worktrees",
+            "app",
+            "Look at worktrees of workflows, and remove those that are done.",
+        ),
         Entry("db", "database", "app", "Look at the database file."),
     ),
 }

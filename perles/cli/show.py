@@ -65,6 +65,7 @@ def _print_head(shown: Json) -> None:
         ),
         ("work dir", shown["work_dir"]),
         ("shell", _shells(shown["tasks"])),
+        ("branch", _branch(shown["worktree"])),
         ("labels", " ".join(f"{key}={value}" for key, value in shown["labels"].items())),
         ("created", shown["created_at"]),
         ("started", _started(shown)),
@@ -80,6 +81,15 @@ def _print_head(shown: Json) -> None:
 def _shells(tasks: list[Json]) -> str:
     """What runs the commands, each program with its flags once."""
     return ", ".join(dict.fromkeys(clean(" ".join(t["shell"])) for t in tasks if t["shell"]))
+
+
+def _branch(worktree: Json | None) -> str:
+    if worktree is None:
+        return ""
+    base = f" from {worktree['base_branch']}" if worktree["base_branch"] else ""
+    merged = worktree["merged"]
+    done = f", merged into {merged['into']} as {merged['commit'][:12]}" if merged else ""
+    return f"{worktree['branch']}{base}{done}"
 
 
 def _waits(shown: Json) -> list[tuple[str, str]]:

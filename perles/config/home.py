@@ -125,6 +125,10 @@ class Paths:
         """Where sessions lie."""
         return self.root / "sessions"
 
+    def worktrees_dir(self) -> Path:
+        """Where worktrees of workflows lie."""
+        return self.root / "worktrees"
+
     def user_workflows_dir(self) -> Path:
         """The user's own templates."""
         return self.root / "workflows"

@@ -58,6 +58,7 @@ _ON_BUDGET: Final = ("fail", "pause")
 
 ENGINE_SECTIONS: Final = frozenset(
     {"resource_policy", "health_policy", "timeouts", "limits", "notify", "retention"}
+    | {"worktree_space"}
 )
 """What belongs to the engine: it counts only in the user's own file."""
 TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]] = {
@@ -148,6 +149,23 @@ TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]
             "keep": (_int(0), "keep the newest N ended workflows"),
             "backup_every": (Node.duration, "time between backups of the database; 0s means never"),
             "backup_keep": (_int(1), "keep the newest N backups"),
+        },
+    ),
+    "worktrees": (
+        "worktrees",
+        {
+            "copy": (_words, "files and folders that git ignores, copied into each new worktree"),
+            "link": (_words, "the same, linked: [node_modules]"),
+            "setup": (Node.text, "command that prepares a worktree, before all other tasks"),
+        },
+    ),
+    "worktree_space": (
+        "worktrees",
+        {
+            "max_bytes": (
+                lambda node: 0 if node.value == "0" else node.size(),
+                "bytes of all worktrees, or like 20GB, from which on workflows wait; 0: no limit",
+            ),
         },
     ),
     "theme": (

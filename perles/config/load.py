@@ -28,6 +28,8 @@ from perles.config.model import (
     Retention,
     Team,
     Timeouts,
+    Worktrees,
+    WorktreeSpace,
 )
 from perles.config.provider_settings import Providers
 from perles.config.theme import Theme
@@ -269,6 +271,8 @@ def _build(found: Mapping[str, _Found], repository: Repository | None = None) ->
         team=Team(**values["team"]),
         notify=Notify(**values["notify"]),
         retention=Retention(**values["retention"]),
+        worktrees=Worktrees(**values["worktrees"]),
+        worktree_space=WorktreeSpace(**values["worktree_space"]),
         theme=Theme(**values["theme"]),
         providers=_providers(found, repository),
     )
@@ -289,7 +293,7 @@ def _written(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_entry(entry)}" for key, entry in value.items()) + "}"
-    return format_duration(value) if isinstance(value, float) else str(value)
+    return format_duration(value) if isinstance(value, float) else str(value) or '""'
 
 
 def _entry(price: Price | str) -> str:

@@ -105,6 +105,22 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
+class Worktrees:
+    """What comes along into a worktree that git ignores, and the command that prepares it."""
+
+    copy: tuple[str, ...] = ()
+    link: tuple[str, ...] = ()
+    setup: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorktreeSpace:
+    """How many bytes all worktrees may use together; 0 means no limit."""
+
+    max_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The configuration as it holds."""
 
@@ -116,5 +132,7 @@ class Config:
     team: Team = Team()
     notify: Notify = Notify()
     retention: Retention = Retention()
+    worktrees: Worktrees = Worktrees()
+    worktree_space: WorktreeSpace = WorktreeSpace()
     theme: Theme = field(default_factory=Theme)
     providers: Providers = field(default_factory=Providers)

@@ -6,7 +6,8 @@ from typing import Final
 from perles.domain.errors import UsageError
 
 _UNITS: Final = {"": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
-_FORM: Final = re.compile(r"(\d+) ?([KMGT]iB|B|)", re.ASCII)
+_UNITS_OF_TEN: Final = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_FORM: Final = re.compile(r"(\d+) ?([KMGT]i?B|B|)", re.ASCII)
 
 
 def parse_size(text: str) -> int:
@@ -14,7 +15,7 @@ def parse_size(text: str) -> int:
     found = _FORM.fullmatch(text)
     if found is None:
         raise UsageError(f"{text!r} is no size; write it like 1GiB, 512MiB or 100000")
-    return int(found[1]) * _UNITS[found[2]]
+    return int(found[1]) * (_UNITS | _UNITS_OF_TEN)[found[2]]
 
 
 def format_size(size: int) -> str:

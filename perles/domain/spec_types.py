@@ -20,6 +20,7 @@ class _Kind(NamedTuple):
 _TEXT: Final = _Kind((str,), "text, in UTF-8")
 _NUMBER: Final = _Kind((int,), "a whole number, at most 2^63 - 1")
 _AMOUNT: Final = _Kind((int, float, Decimal), "a number")
+_FLAG: Final = _Kind((bool,), "True or False")
 _FOLDER: Final = _Kind((str, os.PathLike), "a folder's path, in UTF-8")
 _TEXTS: Final = _Kind((Mapping,), "a mapping of texts to texts")
 _KINDS: Final = {
@@ -30,7 +31,9 @@ _KINDS: Final = {
     "token_budget": _NUMBER,
     "cost_budget": _AMOUNT,
     "work_dir": _FOLDER,
+    "worktree": _FLAG,
     "git_branch": _TEXT,
+    "base_branch": _TEXT,
     "workers": _NUMBER,
     "args": _TEXTS,
     "goal": _TEXT,
@@ -51,8 +54,8 @@ def check_types(spec: WorkflowSpec) -> None:
 
 
 def _fits(value: Any, kind: _Kind) -> bool:
-    if not isinstance(value, kind.types) or isinstance(value, bool):
-        return False
+    if isinstance(value, bool) or not isinstance(value, kind.types):
+        return kind is _FLAG and isinstance(value, bool)
     if isinstance(value, int):
         return abs(value) <= LARGEST
     if isinstance(value, Mapping):

@@ -14,8 +14,10 @@ class WorkflowSpec:
     """What to create.
 
     `args` are the template's arguments as text, as they stand on a command line.
-    `work_dir` is where agents work (default: the current folder); `git_branch` is refused
-    as long as there are no worktrees. `workers` caps the live workers of this workflow
+    `work_dir` is where agents work (default: the current folder). With `worktree` they work in
+    a git worktree of it, on `git_branch` (default: a new one), which begins at `base_branch`
+    (default: what is checked out); None leaves it to the template, and a branch or base means
+    a worktree, too. `workers` caps the live workers of this workflow
     (default: what the template says).
     `token_budget` and `cost_budget` (USD): 0 means no limit.
     `coordinator` and `worker` choose who does it,
@@ -29,12 +31,28 @@ class WorkflowSpec:
     token_budget: int = 0
     cost_budget: float = 0.0
     work_dir: str | None = None
+    worktree: bool | None = None
     git_branch: str | None = None
+    base_branch: str | None = None
     workers: int | None = None
     args: Mapping[str, str] = field(default_factory=dict)
     goal: str | None = None
     coordinator: str | None = None
     worker: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worktree:
+    """A worktree as somebody wants it: `copy` and `link` are paths that git ignores.
+
+    `setup` is a command that prepares it.
+    """
+
+    base: str | None = None
+    branch: str | None = None
+    copy: tuple[str, ...] = ()
+    link: tuple[str, ...] = ()
+    setup: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,3 +92,4 @@ class Plan:
     goal: str = ""
     definition: Mapping[str, Any] = field(default_factory=dict)
     roles: Mapping[str, str] = field(default_factory=dict)
+    worktree: Worktree | None = None

@@ -23,6 +23,8 @@ POINTS: Final = (
     "command.after-commit",
     "tool.before-commit",
     "tool.after-commit",
+    "worktree.before-make",
+    "worktree.after-make",
     "start.after-commit",
     "end.before-commit",
     "end.after-commit",

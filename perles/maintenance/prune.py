@@ -1,5 +1,6 @@
 """Remove workflows that ended long ago. Safe, and hardly felt, beside a busy engine."""
 
+import json
 import os
 import stat
 from datetime import timedelta
@@ -24,6 +25,8 @@ class Due(NamedTuple):
     id: str
     session: str | None
     worktree: str | None
+    brought: tuple[str, ...] = ()
+    merged: "dict[str, Any] | None" = None
 
 
 def prune(
@@ -49,7 +52,7 @@ def prune(
     try:
         for due in found:
             worktree = due.worktree if due.worktree and os.path.lexists(due.worktree) else None
-            why = _spare(worktree, remove=not dry_run)
+            why = _spare(due, worktree, remove=not dry_run)
             if why is None and not dry_run:
                 why = _remove(remover, paths, due)
             if why is None:
@@ -62,18 +65,21 @@ def prune(
     return done
 
 
-def _spare(worktree: str | None, *, remove: bool) -> str | None:
+def _spare(due: Due, worktree: str | None, *, remove: bool) -> str | None:
     """Why a workflow with this worktree stays; None where its worktree is, or may be, gone."""
     if worktree is None:
         return None
-    why = unmerged(Path(worktree))
+    why = unmerged(Path(worktree), due.brought, due.merged)
     return remove_worktree(Path(worktree)) if why is None and remove else why
 
 
 def _due(paths: Paths, before: str, keep: int) -> list[Due]:
     query = (
-        f"SELECT id, session_dir, worktree_path, ended_at FROM workflows WHERE {ENDED} "  # noqa: S608
-        "ORDER BY ended_at DESC, id DESC LIMIT -1 OFFSET ?"
+        # A worktree belongs to the last workflow that has it: a retry goes on in the old one's.
+        "SELECT id, session_dir, CASE WHEN EXISTS (SELECT 1 FROM workflows o "  # noqa: S608
+        "WHERE o.worktree_path = workflows.worktree_path AND o.rowid > workflows.rowid) "
+        "THEN NULL ELSE worktree_path END, ended_at, worktree_files, merged "
+        f"FROM workflows WHERE {ENDED} ORDER BY ended_at DESC, id DESC LIMIT -1 OFFSET ?"
     )
     with reading(paths.database_path()) as connection:
         rows = [] if connection is None else connection.execute(query, (keep,)).fetchall()
@@ -82,7 +88,9 @@ def _due(paths: Paths, before: str, keep: int) -> list[Due]:
 
 def _located(paths: Paths, row: "Row") -> Due:
     session, worktree = (text and str(paths.found(text)) for text in row[1:3])
-    return Due(row[0], session, worktree)
+    files = json.loads(row["worktree_files"] or "{}")
+    brought = (*files.get("copy", ()), *files.get("link", ()))
+    return Due(row[0], session, worktree, brought, json.loads(row["merged"] or "null"))
 
 
 def _remove(remover: Remover, paths: Paths, due: Due) -> str | None:

@@ -77,6 +77,7 @@ def plan_of(template: Template, args: Mapping[str, str], *, name: str | None = N
         tasks=tasks,
         workers=template.workers,
         roles=template.roles,
+        worktree=template.worktree,
         provider="builtin" if all(_needs_no_ai(task) for task in tasks) else "claude",
         definition={"source": str(template.path), "version": template.version},
     )

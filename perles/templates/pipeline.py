@@ -35,6 +35,7 @@ from perles.domain.specs import Plan, TaskSpec
 from perles.templates import execution
 from perles.templates.execution import Defaults
 from perles.templates.outputs import check_command, references
+from perles.templates.worktree import worktree
 
 KEY: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
 ENV_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -45,7 +46,7 @@ DEFAULT_WORKERS: Final = 2
 MAX_BYTES: Final = 8 * 1024 * 1024
 """Of a file: its scripts stand in it."""
 
-_ROOT: Final = ("name", "workers", "worker", "roles", "env", "tasks", *execution.KEYS)
+_ROOT: Final = ("name", "workers", "worker", "roles", "env", "worktree", "tasks", *execution.KEYS)
 _TASK: Final = (
     *("key", "name", "run", "prompt", "worker", "assignee", "question"),
     *("after", "timeout", "retries", "env"),
@@ -70,6 +71,7 @@ def read_pipeline(path: Path) -> Plan:
         tasks=tasks,
         workers=entries["workers"].integer(1, 99) if "workers" in entries else DEFAULT_WORKERS,
         roles=roles(entries["roles"]) if "roles" in entries else {},
+        worktree=worktree(entries["worktree"]) if "worktree" in entries else None,
         definition={
             "source": str(path.absolute()),
             "sha256": hashlib.sha256(text.encode()).hexdigest(),

@@ -10,6 +10,7 @@ from perles.config.yamlfile import Node
 from perles.domain.errors import UsageError
 from perles.domain.execution import Execution
 from perles.domain.nearest import nearest
+from perles.domain.specs import Worktree
 from perles.templates import execution
 from perles.templates.execution import Defaults
 from perles.templates.pipeline import (
@@ -21,9 +22,11 @@ from perles.templates.pipeline import (
     short_text,
     task_key,
 )
+from perles.templates.worktree import worktree
 
 _TEMPLATE_KEYS: Final = (
     *("namespace", "key", "version", "name", "description", "labels", "workers", "roles"),
+    "worktree",
     *execution.KEYS,
     *("arguments", "nodes", "epic_template", "system_prompt", "path", "template", "instructions"),
 )
@@ -82,6 +85,7 @@ class Template:
     labels: tuple[str, ...] = ()
     workers: int = 2
     roles: dict[str, str] = field(default_factory=dict)
+    worktree: Worktree | None = None
     arguments: tuple[Argument, ...] = ()
     nodes: tuple[TaskNode, ...] = ()
     error: str | None = None
@@ -122,6 +126,7 @@ def _template(item: Node, path: Path, source: str) -> Template | None:
         labels=tuple(n.text() for n in entries["labels"].items()) if "labels" in entries else (),
         workers=entries["workers"].integer(1, 99) if "workers" in entries else 2,
         roles=roles(entries["roles"]) if "roles" in entries else {},
+        worktree=worktree(entries["worktree"]) if "worktree" in entries else None,
         arguments=_arguments(entries.get("arguments")),
         nodes=_nodes(entries.get("nodes"), path.parent, execution.defaults(entries)),
     )

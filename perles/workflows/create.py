@@ -22,6 +22,7 @@ from perles.store.schema.tasks import Task, TaskDependency
 from perles.store.schema.workflows import Workflow, WorkflowLabel
 from perles.tasks.graph import unblock
 from perles.templates.catalog import Catalog
+from perles.workflows import worktree
 from perles.workflows.roles import Staff, choose, goal_plan
 from perles.workspace.surroundings import capture
 
@@ -39,6 +40,8 @@ class Prepared(NamedTuple):
     workers: int
     staff: Staff
     surroundings: Mapping[str, Any]
+    paths: Paths
+    own: worktree.Choice | None
 
 
 def prepare(
@@ -59,17 +62,15 @@ def prepare(
         raise UsageError("cannot use a token budget below 0; 0 means no limit")
     if not 0 <= spec.cost_budget < float("inf"):
         raise UsageError("cannot use this cost budget: it is in USD, 0 or more; 0 means no limit")
-    if spec.git_branch is not None:
-        raise UsageError(
-            "cannot work on a branch of its own: there are no worktrees yet, agents work in "
-            f"{work_dir} as it is; check the branch out there, and leave git_branch out"
-        )
     _check_labels(spec.labels)
     if spec.goal is None:
         plan = catalog(paths, work_dir).plan(spec.template_id, spec.args, name=spec.name)
     else:
         plan = goal_plan(spec.goal)
     config = config or Config()
+    own = worktree.chosen(spec, plan, config.worktrees, work_dir)
+    if own is not None:
+        plan = worktree.with_setup(plan, own.wish)
     observer = config.team.observer_enabled
     staff = choose(spec, plan, config.providers, environ, observer=observer)
     workers = plan.workers if spec.workers is None else spec.workers
@@ -78,7 +79,7 @@ def prepare(
     surroundings = capture(environ, config.environment.env_capture)
     surroundings["providers"] = config.providers.text or None
     name = _name(spec.name or plan.name)
-    return Prepared(spec, plan, name, work_dir, workers, staff, surroundings)
+    return Prepared(spec, plan, name, work_dir, workers, staff, surroundings, paths, own)
 
 
 def preview(spec: WorkflowSpec, paths: Paths, config: Config) -> list[dict[str, Any]]:
@@ -116,7 +117,6 @@ def insert_workflow(tx: Tx, workflow_id: str, prepared: Prepared, origin: Origin
         name=prepared.name,
         state="pending",
         priority=PRIORITIES.index(spec.priority),
-        work_dir=str(prepared.work_dir),
         goal=plan.goal,
         args=journal.encode(dict(spec.args)),
         definition=journal.encode(dict(plan.definition)),
@@ -129,6 +129,7 @@ def insert_workflow(tx: Tx, workflow_id: str, prepared: Prepared, origin: Origin
         token_budget=spec.token_budget,
         cost_budget=spec.cost_budget,
         surroundings=journal.encode(prepared.surroundings),
+        **_where(prepared, workflow_id),
     )
     for key, value in spec.labels.items():
         tx.insert(WorkflowLabel, workflow_id=workflow_id, key=key, value=value)
@@ -141,6 +142,24 @@ def insert_workflow(tx: Tx, workflow_id: str, prepared: Prepared, origin: Origin
     journal.append(tx, "workflow.created", payload, workflow_id=workflow_id)
     _insert_tasks(tx, workflow_id, plan)
     tx.secrets.forget(workflow_id)  # from now on its rows tell
+
+
+def _where(prepared: Prepared, workflow_id: str) -> dict[str, Any]:
+    """The columns that say where agents work: as it is, or in a worktree made at the start."""
+    own = prepared.own
+    if own is None:
+        return {"work_dir": str(prepared.work_dir)}
+    path = own.path(prepared.paths, workflow_id)
+    return {
+        "work_dir": str(path / own.ground.subfolder),
+        "worktree_enabled": 1,
+        "worktree_path": prepared.paths.stored(path),
+        "repository": str(own.ground.top),
+        "branch": own.branch(workflow_id),
+        "base_branch": own.ground.base,
+        "base_commit": own.ground.commit,
+        "worktree_files": journal.encode({"copy": own.wish.copy, "link": own.wish.link}),
+    }
 
 
 def _insert_tasks(tx: Tx, workflow_id: str, plan: Plan) -> None:

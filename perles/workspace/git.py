@@ -8,14 +8,18 @@ import re
 import select
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 SECONDS: Final = 60.0
 MAX_BYTES: Final = 64 * 1024 * 1024
 """What git may print."""
-_SAFE: Final = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
+_SAFE: Final = (
+    *("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"),
+    *("-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "submodule.recurse=false"),
+)
 """What an agent wrote into the repository's configuration starts no program."""
 _ENVIRON: Final = {
     "GIT_OPTIONAL_LOCKS": "0",
@@ -23,7 +27,11 @@ _ENVIRON: Final = {
     "GIT_ALLOW_PROTOCOL": "none",  # no remote is asked for objects that are not here
     "GIT_NO_LAZY_FETCH": "1",
 }
-_FILTER: Final = re.compile(r"filter\..*\.(?:clean|smudge|process|required)", re.DOTALL)
+_FILTER: Final = re.compile(
+    r"filter\..*\.(?:clean|smudge|process|required)|merge\..*\.driver", re.DOTALL
+)
+_REFUSING: Final = ("required", ".driver")
+"""Keys that are switched off by `false`: a driver of merges that fails leaves a conflict."""
 _MOST_FILTERS: Final = 200
 _CHUNK: Final = 64 * 1024
 
@@ -41,22 +49,56 @@ def filters(folder: Path, *, seconds: float = SECONDS) -> list[str]:
     return found
 
 
-def git(folder: Path, *args: str, off: Sequence[str] = (), seconds: float = SECONDS) -> str:
-    """What git prints. Raises `GitError`. The keys `off` of its configuration are empty.
+class Answer(NamedTuple):
+    """How git ended: its exit code, all that it printed, and the last line of what it said."""
 
-    They go by the environment: on a command line, a key may not hold a `=`.
+    code: int
+    out: str
+    said: str
+
+
+def git(folder: Path, *args: str, off: Sequence[str] = (), seconds: float = SECONDS) -> str:
+    """What git prints. Raises `GitError`. The keys `off` of its configuration are empty."""
+    return need(folder, *args, off=off, seconds=seconds).strip()
+
+
+def need(
+    folder: Path,
+    *args: str,
+    off: Sequence[str] = (),
+    seconds: float = SECONDS,
+    env: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """All that git prints, as it is. Raises `GitError` where it does not succeed."""
+    answer = ask(folder, *args, off=off, seconds=seconds, env=env)
+    if answer.code:
+        raise GitError(answer.said or f"exit code {answer.code}")
+    return answer.out
+
+
+def ask(
+    folder: Path,
+    *args: str,
+    off: Sequence[str] = (),
+    seconds: float = SECONDS,
+    env: Mapping[str, str] = MappingProxyType({}),
+) -> Answer:
+    """Run git to its end, whatever its exit code is. Raises `GitError` where it has none.
+
+    The keys `off` of its configuration are empty. They go by the environment: on a command
+    line, a key may not hold a `=`. `env` is over the environment of this process.
     """
     environ = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     if off:
         environ["GIT_CONFIG_COUNT"] = str(len(off))
         for number, key in enumerate(off):
             environ[f"GIT_CONFIG_KEY_{number}"] = key
-            environ[f"GIT_CONFIG_VALUE_{number}"] = "" if not key.endswith("required") else "false"
+            environ[f"GIT_CONFIG_VALUE_{number}"] = "false" if key.endswith(_REFUSING) else ""
     try:
         process = subprocess.Popen(
             ["git", *_SAFE, *args],
             cwd=folder,
-            env=environ | _ENVIRON,
+            env={**environ, **_ENVIRON, **env},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -70,10 +112,8 @@ def git(folder: Path, *args: str, off: Sequence[str] = (), seconds: float = SECO
         except (GitError, subprocess.TimeoutExpired) as error:
             process.kill()
             raise GitError(str(error)) from error
-    if code:
-        lines = said.decode(errors="replace").strip().splitlines()
-        raise GitError(lines[-1] if lines else f"exit code {code}")
-    return out.decode(errors="replace").strip()
+    lines = said.decode(errors="replace").strip().splitlines()
+    return Answer(code, out.decode(errors="replace"), lines[-1] if lines else "")
 
 
 def _read(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, bytes]:

@@ -20,8 +20,11 @@ WHEN = dict.fromkeys(POINTS, 1) | {
 }
 """For the how many-th time: the first is the coordinator's, most later ones are the workers'."""
 
+ELSEWHERE = ("reconcile.adopted", "worktree.before-make", "worktree.after-make")
+"""Points to which this workflow does not come."""
 
-@pytest.mark.parametrize("point", [point for point in POINTS if point != "reconcile.adopted"])
+
+@pytest.mark.parametrize("point", [point for point in POINTS if point not in ELSEWHERE])
 def test_an_engine_that_dies_at_a_point_leaves_all_to_the_next(storm: World, point: str) -> None:
     id = storm.create(tasks(4))
 

@@ -57,8 +57,8 @@ def test_what_was_asked_for_is_what_is_stored(plane: ControlPlane, home: Home) -
     assert (shown["token_budget"], shown["work_dir"]) == (1000, str(home.work))
 
 
-def test_a_branch_of_its_own_is_refused(plane: ControlPlane, home: Home) -> None:
-    with pytest.raises(UsageError, match="there are no worktrees yet"):
+def test_a_branch_of_its_own_needs_a_repository(plane: ControlPlane, home: Home) -> None:
+    with pytest.raises(UsageError, match=r"cannot make a worktree of .*not a git repository"):
         plane.create(_spec(home, git_branch="feature/x"))
 
     assert plane.list() == []

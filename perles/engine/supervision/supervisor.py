@@ -8,7 +8,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from perles.domain import commands
 from perles.domain.errors import LimitReachedError, PerlesError
@@ -27,12 +27,14 @@ from perles.engine.supervision.transitions import (
     resumed,
     started,
 )
+from perles.engine.supervision.worktrees import Worktrees
 from perles.engine.turns.ending import Ending
 from perles.engine.turns.runner import Turns
 from perles.executor.local import processes, termination
 from perles.executor.local.termination import STOP_GRACE
 from perles.store.database import Tx
 from perles.store.schema.workflows import Workflow
+from perles.workspace.allocation import WorktreeError
 
 if TYPE_CHECKING:
     from perles.mcp.server import McpServers
@@ -49,6 +51,7 @@ class Supervisor:
         self._turns = turns
         self._servers = servers
         self._unheld: dict[str, socket.socket] = {}
+        self._worktrees = Worktrees(context)
 
     async def start(self, workflow_id: str, *, wait: bool = True) -> dict[str, Any]:
         """Start a pending workflow, or leave it waiting with the reason that `show` tells.
@@ -60,12 +63,13 @@ class Supervisor:
         if workflow.state == WorkflowState.RUNNING and self._context.is_open(workflow_id):
             return {"status": "running"}
         commands.Start.check_state(workflow.state, workflow_id)
-        if not work_dir_exists(workflow):
-            reason = f"its work dir is gone: {workflow.work_dir}"
-            await self._write(lambda tx: fail_unstarted(tx, workflow_id, reason))
-            raise PerlesError(f"cannot start workflow {workflow_id}: {reason}")
+        if not place_exists(workflow):
+            place = workflow.repository or workflow.work_dir
+            await self._never_starts(workflow_id, f"its work dir is gone: {place}")
         try:
             await self._take_and_open(workflow, started)
+        except WorktreeError as error:
+            await self._never_starts(workflow_id, str(error))
         except LimitReachedError as error:
             if not wait:
                 raise LimitReachedError(
@@ -76,6 +80,10 @@ class Supervisor:
             await self._write(lambda tx: join_line(tx, workflow_id, reason))
             return {"status": "waiting", "reason": reason}
         return {"status": "running"}
+
+    async def _never_starts(self, workflow_id: str, reason: str) -> NoReturn:
+        await self._write(lambda tx: fail_unstarted(tx, workflow_id, reason))
+        raise PerlesError(f"cannot start workflow {workflow_id}: {reason}")
 
     async def admit(self, workflow_id: str) -> dict[str, Any]:
         """Start or resume a workflow that waits in line, or leave it waiting. Raises `PerlesError`.
@@ -213,11 +221,17 @@ class Supervisor:
         listener = self._bind(workflow)
         port = int(listener.getsockname()[1])
         try:
+            undo = await self._worktrees.ready(workflow)
+        except BaseException:
+            listener.close()
+            raise
+        try:
             await self._servers.ports.hold(workflow.id, listener)
             await self._write(lambda tx: enter(tx, context, workflow, port))
             crash_points.at("start.after-commit")
         except BaseException:
             await self._servers.ports.drop(workflow.id)
+            await asyncio.to_thread(undo)
             raise
         self._serve(workflow.id, port)
 
@@ -251,6 +265,11 @@ class Supervisor:
 
     async def _write(self, work: Callable[[Tx], None]) -> None:
         await self._context.writer.write(work)
+
+
+def place_exists(workflow: Workflow) -> bool:
+    """Whether there is a folder to work in, or the repository to make one of."""
+    return Path(workflow.repository or workflow.work_dir).is_dir()
 
 
 def work_dir_exists(workflow: Workflow) -> bool:

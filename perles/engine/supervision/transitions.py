@@ -51,9 +51,8 @@ def started(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
     ResourceScheduler(context).need_room(workflow, tx)
     leases.acquire(tx, "workflow", policy.max_workflows_running, workflow.id)
     leases.acquire_port(tx, port, workflow.id)
-    session = session_folder(
-        context.paths.sessions_dir(), Path(workflow.work_dir), workflow.created_at, workflow.id
-    )
+    place = Path(workflow.repository or workflow.work_dir)
+    session = session_folder(context.paths.sessions_dir(), place, workflow.created_at, workflow.id)
     coordinator = add_agent(tx, workflow, "coordinator", "coordinator", session)
     fire(
         tx,

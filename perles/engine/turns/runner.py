@@ -166,6 +166,7 @@ class Turns(TurnFinisher):
                 session=prepared.folder,
                 state=context.paths.root,
                 environ=environ,
+                repository=(workflow.repository and Path(workflow.repository)) or None,
             )
             environ = without_proxied_loopback({**environ, **launch.env})
             launch = replace(launch, env=environ)

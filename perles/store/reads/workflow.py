@@ -11,6 +11,7 @@ from perles.store.reads.connection import Json
 from perles.store.reads.current_work import nudges
 from perles.store.reads.overviews import overviews
 from perles.store.reads.tasks import details
+from perles.store.reads.worktrees import worktree_of
 
 if TYPE_CHECKING:
     from sqlite3 import Connection, Row
@@ -26,6 +27,7 @@ def show_workflow(connection: Connection | None, workflow_id: str) -> Json:
         raise NotFoundError("workflow", workflow_id)
     (shown,) = overviews(connection, [row])
     shown["nudges"] = nudges(connection, workflow_id)
+    shown["worktree"] = worktree_of(connection, workflow_id)
     counts = shown.pop("tasks")
     shown["task_counts"] = counts
     more = details(connection, workflow_id)

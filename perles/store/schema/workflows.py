@@ -84,6 +84,14 @@ class Workflow(Dated, Base):
     surroundings: Mapped[str] = mapped_column(server_default="{}")
     roles: Mapped[str] = mapped_column(server_default="{}")
     """Who is the observer, and who the workers of a type are, where that is said: JSON."""
+    repository: Mapped[str | None]
+    """The folder of the repository that the worktree belongs to."""
+    base_commit: Mapped[str | None]
+    """Where the branch left its base."""
+    worktree_files: Mapped[str | None]
+    """What comes along that git ignores: JSON, `copy` and `link`."""
+    merged: Mapped[str | None]
+    """The last merge: JSON, `into`, `commit`, `tip` of the branch, `squash`, `at`."""
 
 
 class WorkflowLabel(Dated, Base):

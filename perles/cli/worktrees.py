@@ -1,0 +1,78 @@
+"""`perles worktrees list|clean|du`: folders in which workflows work on their own branches."""
+
+from typing import Annotated
+
+import typer
+
+from perles.cli.options import Json
+from perles.cli.output import print_json, print_table, say, warn
+from perles.controlplane.plane import ControlPlane
+from perles.domain.size import format_size
+from perles.domain.text import clean as cleaned
+
+app = typer.Typer(
+    no_args_is_help=True, help="Look at worktrees of workflows, and remove those that are done."
+)
+HEADERS = ("ID", "STATE", "BRANCH", "SIZE", "NOTE", "PATH")
+
+
+@app.command(name="list")
+def list_(json: Json = False) -> None:
+    """List worktrees: of which workflow and branch, how large, and what is not merged."""
+    found = ControlPlane().worktrees()
+    if json:
+        print_json(found)
+        return
+    if not found:
+        warn("no worktrees: perles run FILE --worktree makes one")
+        return
+    rows = [
+        [
+            one["id"],
+            one["state"],
+            cleaned(one["branch"] or ""),
+            format_size(one["bytes"]),
+            one["why"] or "nothing that is not elsewhere",
+            one["path"],
+        ]
+        for one in found
+    ]
+    print_table(HEADERS, rows, state=1)
+
+
+@app.command()
+def clean(
+    ids: Annotated[
+        list[str] | None, typer.Argument(help="Workflows; default: all that have ended.")
+    ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Remove those named with uncommitted and unmerged work."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be removed.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="An object: removed, spared.")] = False,
+) -> None:
+    """Remove worktrees of ended workflows, but none with work that is nowhere else."""
+    found = ControlPlane().clean_worktrees(ids or (), force=force, dry_run=dry_run)
+    if json:
+        print_json(found)
+    else:
+        for one in found["removed"]:
+            say(f"{'would remove' if dry_run else 'removed'} {one['path']}")
+        for one in found["spared"]:
+            say(f"spared {one['path']} of {one['workflow_id']}: {cleaned(one['why'])}")
+    if ids and found["spared"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def du(json: Annotated[bool, typer.Option("--json", help="Bytes and limit.")] = False) -> None:
+    """Show how much all worktrees use, and the limit."""
+    plane = ControlPlane()
+    used, limit = plane.worktree_bytes()
+    if json:
+        print_json({"bytes": used, "max_bytes": limit})
+    else:
+        say(f"{format_size(used)}" + (f" of {format_size(limit)}" if limit else ", no limit"))

@@ -45,7 +45,10 @@ class Subscribed(NamedTuple):
 
 
 def ensure(tx: Tx, workflow_id: str) -> None:
-    """Make the channels of a workflow that it has not; its coordinator follows #system."""
+    """Make the channels of a workflow that has none: one that an earlier Perles started.
+
+    A coordinator that it has already follows #system from now on.
+    """
     made = False
     for slug in CHANNELS:
         if tx.first(Channel, CHANNEL, workflow_id=workflow_id, slug=slug) is None:
@@ -54,6 +57,13 @@ def ensure(tx: Tx, workflow_id: str) -> None:
     coordinator = tx.first(Agent, statements.COORDINATOR_OF, workflow_id=workflow_id)
     if made and coordinator is not None:
         _set(tx, coordinator.id, channel_named(tx, workflow_id, "system").id, "all")
+
+
+def begin(tx: Tx, coordinator: Agent) -> None:
+    """A workflow starts: it has its channels, and its coordinator follows #system."""
+    ensure(tx, coordinator.workflow_id)
+    channel = channel_named(tx, coordinator.workflow_id, "system")
+    _set(tx, coordinator.id, channel.id, "all")
 
 
 def channel_named(tx: Tx, workflow_id: str, slug: str) -> Channel:

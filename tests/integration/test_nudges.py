@@ -29,11 +29,12 @@ class Team:
     def __init__(self, root: Path) -> None:
         self.world = World(root, ports.SCHEDULER)
         self.nudges = Nudges(self.world.context)
+        self.id = ""
 
     async def start(self, workers: int = 2) -> None:
         """The workflow runs; a task waits for the person, so that nobody is reminded of it."""
         self.world.limit(max_workers=20, max_ai_calls=20)
-        self.id = self.world.request(1)
+        self.id = self.id or self.world.request(1)
         self.world.write(
             lambda tx: tx.insert(
                 Task, workflow_id=self.id, key="t", title="T", status="waiting_for_user"
@@ -120,6 +121,20 @@ async def test_an_idle_agent_is_told_a_second_after_the_last_post(team: Team) ->
     assert "two @worker-2" in prompt
     await team.finish()
     assert await team.after(10) == []
+
+
+async def test_a_coordinator_hears_of_all_in_system_whatever_was_posted_before_it_began(
+    team: Team,
+) -> None:
+    team.id = team.world.request(1)
+    team.post("user", "an early word")
+    await team.start()
+    team.post("worker-1", "up", "system")
+    await team.after(0)
+
+    (prompt,) = await team.after(1.0)
+
+    assert "worker-1 in #system:\n> up" in prompt
 
 
 async def test_constant_posting_holds_a_nudge_up_for_five_seconds_at_most(team: Team) -> None:

@@ -70,7 +70,7 @@ def started(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
         },
         payload={"port": port},
     )
-    channels.ensure(tx, workflow.id)
+    channels.begin(tx, coordinator)
     observers.add(tx, workflow, session)
     questions.ask_people(tx, workflow.id)
     body = f"start: work off the tasks of {workflow.name}"

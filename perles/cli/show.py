@@ -6,7 +6,7 @@ from perles.cli.list import warn_unattended
 from perles.cli.output import between, print_json, print_table, say, span
 from perles.config.home import Paths
 from perles.controlplane.quick import Json, Reads
-from perles.domain.explanations import why
+from perles.domain.explanations import moment, why
 from perles.domain.text import clean
 
 TASK_HEADERS = ("TASK", "STATUS", "ASSIGNEE", "ATTEMPT", "EXIT", "TIME", "NOTE")
@@ -122,6 +122,8 @@ def _tokens(shown: Json) -> str:
 def _task_row(task: Json) -> list[str]:
     tries = f"{task['attempt']}/{task['retries'] + 1}" if task["attempt"] else "-"
     note = task["failure"] or ("after " + ", ".join(task["after"]) if task["after"] else "")
+    if task["held_until"]:
+        note = f"again {moment(task['held_until'])}, after {note}"
     return [
         task["key"],
         task["status"],

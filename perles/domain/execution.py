@@ -1,14 +1,16 @@
-"""How a task's command is run: the program that reads its script. No I/O."""
+"""How a task is carried out: what reads its script, and when it is tried again. No I/O."""
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Self
 
 PLAIN_SH: Final = ("sh",)
 """What runs a script where nothing else was stored: sh without flags, which goes on after a
 command that failed."""
+MAX_DELAY: Final = 86_400.0
+"""Seconds that a task waits for its next attempt, at most."""
 _PYTHON: Final = re.compile(r"python[0-9.]*")
 _SHELLS: Final = frozenset({"sh", "bash", "dash", "ash"})
 _FLAG: Final = re.compile(r"-[aefuvxo]+|pipefail|errexit|nounset|xtrace|--norc|--noprofile|--posix")
@@ -47,11 +49,31 @@ def _base(program: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """When a failed attempt is followed by another one: `delay` seconds later, and `backoff` times
+    as late after each further one; only after the exit codes in `on`, where it has any."""
+
+    delay: float = 0.0
+    backoff: float = 1.0
+    on: tuple[int, ...] = ()
+
+    def allows(self, exit_code: int | None) -> bool:
+        """Whether an attempt that ended so may be followed by another one."""
+        return not self.on or exit_code in self.on
+
+    def seconds(self, attempt: int) -> float:
+        """How long to wait after the attempt with this number, counted from 1."""
+        return min(self.delay * self.backoff ** min(attempt - 1, 100), MAX_DELAY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
     """How the command of a task is run. `program`, with its flags, is given the
-    script as a file."""
+    script as a file. `grace` is the seconds between TERM and KILL, None means the usual ones."""
 
     program: tuple[str, ...] = PLAIN_SH
+    grace: float | None = None
+    retry: Retry = field(default_factory=Retry)
 
     @property
     def language(self) -> Language:
@@ -60,9 +82,23 @@ class Execution:
 
     def stored(self) -> dict[str, Any]:
         """As it is kept with the task: only what is not as it would be without."""
-        return {} if self.program == PLAIN_SH else {"shell": list(self.program)}
+        found: dict[str, Any] = {}
+        if self.program != PLAIN_SH:
+            found["shell"] = list(self.program)
+        if self.grace is not None:
+            found["grace"] = self.grace
+        if self.retry != Retry():
+            retry = self.retry
+            found["retry"] = {"delay": retry.delay, "backoff": retry.backoff, "on": list(retry.on)}
+        return found
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Self:
         """What `stored` made."""
-        return cls(program=tuple(stored.get("shell", PLAIN_SH)))
+        retry = dict(stored.get("retry", {}))
+        retry["on"] = tuple(retry.get("on", ()))
+        return cls(
+            program=tuple(stored.get("shell", PLAIN_SH)),
+            grace=stored.get("grace"),
+            retry=Retry(**retry),
+        )

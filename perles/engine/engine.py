@@ -27,6 +27,7 @@ from perles.engine.subscribers.notify import Notifier
 from perles.engine.supervision.supervisor import Supervisor
 from perles.engine.sweeps import heartbeat, retention
 from perles.engine.sweeps.clock_watch import ClockWatch
+from perles.engine.sweeps.delays import Delays
 from perles.engine.sweeps.file_watch import FileWatch
 from perles.engine.sweeps.retention import RetentionSweep
 from perles.engine.sweeps.sweeps import HEARTBEAT_SECONDS, Sweep, Sweeps
@@ -168,6 +169,7 @@ class Engine:
         context.turns = self._turns = turns = Turns(context)
         context.supervisor = Supervisor(context, turns, servers)
         self._nudges = Nudges(context)
+        self._delays = Delays(self._clock)
         self._sweeps = sweeps = Sweeps(context, look_again=self._kick)
         self._notifier = notifier = Notifier(context)
         health = HealthMonitor(context, commands)
@@ -255,7 +257,7 @@ class Engine:
             if step_at is not None and time.monotonic() >= step_at:
                 step_at = None
                 await self._step(context, commands)
-                step_at = self._next_nudge()
+                step_at = self._next_step()
             await self._apart("reading output", context.turns.read_all)
             if self._exit_when_idle and not _is_idle(context, commands):
                 idle_since = time.monotonic() + IDLE_SECONDS
@@ -270,6 +272,7 @@ class Engine:
         """One look at what can be done now. A database that cannot be written is asked again."""
         try:
             await self._apart("nudging", self._nudges.look)
+            await self._apart("retrying tasks", lambda: self._release(context))
             await self._apart("starting turns", context.turns.deliver)
             await self._apart("retrying coordinators", lambda: self._retry(context))
             await self._apart("offering workers", ResourceScheduler(context).offer_workers)
@@ -290,10 +293,13 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - the bulkhead around all that is left
             self._troubles.tell(what, error)
 
-    def _next_nudge(self) -> float | None:
-        """When the next agent is to be told of posts, as a monotonic time."""
-        left = self._nudges.seconds_left()
-        return None if left is None else time.monotonic() + left
+    def _next_step(self) -> float | None:
+        """When the next agent is to be told of posts, or task tried again, as a monotonic time."""
+        left = [self._nudges.seconds_left(), self._delays.seconds_left()]
+        return min((time.monotonic() + one for one in left if one is not None), default=None)
+
+    async def _release(self, context: Services) -> None:
+        await self._delays.look(context)
 
     async def _look_for_news(self) -> None:
         self._notifier.look()

@@ -78,6 +78,11 @@ _HOLDS: Final = (
         .values(held_until=shifted(Agent.held_until, bindparam("by")))
     ),
     Sql(
+        update(Task)
+        .where(Task.held_until > _NOW)
+        .values(held_until=shifted(Task.held_until, bindparam("by")))
+    ),
+    Sql(
         update(ProviderHold)
         .where(ProviderHold.until > _NOW)
         .values(

@@ -17,6 +17,7 @@ NEWLY_READY: Final = Sql(
     .where(
         Task.workflow_id == WORKFLOW_ID,
         Task.status == "pending",
+        Task.held_until.is_(None),
         ~exists()
         .where(TaskDependency.task_id == Task.id)
         .where(TaskDependency.depends_on_id == _upstream.c.id)

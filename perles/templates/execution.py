@@ -1,4 +1,7 @@
-"""The keys that say how a command is run, for a file and for one task: shell, strict."""
+"""The keys that say how a command is run, for a file and for one task: shell, strict.
+
+What else belongs to it, how long and how often, is read by `tries`.
+"""
 
 import os
 import shutil
@@ -7,6 +10,7 @@ from typing import Final, NamedTuple
 
 from perles.config.yamlfile import Node
 from perles.domain.execution import PLAIN_SH, Execution, Language, language, named_by
+from perles.templates import tries
 
 KEYS: Final = ("shell", "strict")
 _NAMED: Final[Mapping[str, tuple[str, ...]]] = {
@@ -39,10 +43,17 @@ def execution(entries: Mapping[str, Node], above: Defaults) -> Execution:
     What a script's own first line names goes before what the file says, and what the task itself
     says before both.
     """
-    for key in KEYS:
-        if key in entries and "run" not in entries:
-            raise entries[key].error("is for commands; this task has no run")
-    script = entries["run"].text() if "run" in entries else ""
+    retry, grace = tries.retry(entries), tries.grace(entries)
+    if "run" not in entries:
+        for key in KEYS:
+            if key in entries:
+                raise entries[key].error("is for commands; this task has no run")
+        return Execution(retry=retry)
+    return Execution(program=_program(entries, above), grace=grace, retry=retry)
+
+
+def _program(entries: Mapping[str, Node], above: Defaults) -> tuple[str, ...]:
+    script = entries["run"].text()
     strict = entries["strict"].boolean() if "strict" in entries else above.strict
     if "shell" in entries:
         shell = _shell(entries["shell"])
@@ -52,12 +63,12 @@ def execution(entries: Mapping[str, Node], above: Defaults) -> Execution:
             strict = strict and "strict" in entries
         shell = shell or above.shell or _best()
     if not strict:
-        return Execution(program=shell)
+        return shell
     if language(shell) is not Language.SHELL:
         if "strict" in entries:
             raise entries["strict"].error("is for sh and bash")
-        return Execution(program=shell)
-    return Execution(program=(*shell, "-u"))
+        return shell
+    return (*shell, "-u")
 
 
 def _best() -> tuple[str, ...]:

@@ -32,7 +32,7 @@ from perles.domain.plain import is_one_line
 from perles.domain.provider_choice import AGENT_TYPES, split_choice
 from perles.domain.secrecy import masked
 from perles.domain.specs import Plan, TaskSpec
-from perles.templates import execution
+from perles.templates import execution, tries
 from perles.templates.execution import Defaults
 from perles.templates.outputs import check_command, references
 from perles.templates.worktree import worktree
@@ -113,8 +113,8 @@ def _task(item: Node, env: dict[str, str], worker: str | None, above: Defaults) 
         if "prompt" in entries
         else None,
         after=_after(entries["after"]) if "after" in entries else (),
-        timeout=positive_duration(entries["timeout"]) if "timeout" in entries else None,
-        retries=entries["retries"].integer(0, 100) if "retries" in entries else 0,
+        timeout=tries.seconds(entries),
+        retries=tries.most(entries),
         env={**env, **own} if "run" in entries else {},
         execution=execution.execution(entries, above),
     )
@@ -274,14 +274,6 @@ def command(node: Node) -> str:
     if not text.strip():
         raise node.error("is empty; give a shell command")
     return _without_nul(node)
-
-
-def positive_duration(node: Node) -> float:
-    """Seconds above 0."""
-    seconds = node.duration()
-    if seconds <= 0:
-        raise node.error("must be above 0")
-    return seconds
 
 
 def environment(node: Node) -> dict[str, str]:

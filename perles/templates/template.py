@@ -11,13 +11,12 @@ from perles.domain.errors import UsageError
 from perles.domain.execution import Execution
 from perles.domain.nearest import nearest
 from perles.domain.specs import Worktree
-from perles.templates import execution
+from perles.templates import execution, tries
 from perles.templates.execution import Defaults
 from perles.templates.pipeline import (
     command,
     environment,
     find_circle,
-    positive_duration,
     roles,
     short_text,
     task_key,
@@ -195,8 +194,8 @@ def _node(item: Node, folder: Path, above: Defaults) -> TaskNode:
         body_file=_file(entries["template"], folder) if "template" in entries else None,
         assignee=entries["assignee"].text() if "assignee" in entries else None,
         after=tuple(n.text() for n in entries["after"].items()) if "after" in entries else (),
-        timeout=positive_duration(entries["timeout"]) if "timeout" in entries else None,
-        retries=entries["retries"].integer(0, 100) if "retries" in entries else 0,
+        timeout=tries.seconds(entries),
+        retries=tries.most(entries),
         env=environment(entries["env"]) if "env" in entries else {},
         execution=execution.execution(entries, above),
     )

@@ -63,7 +63,7 @@ async def test_what_is_heard_before_the_first_sweep_counts(world: HealthWorld) -
     [
         ("sleep 30", "200ms", "timed out after 0.2s"),
         ("kill -SEGV $$", None, "killed by SIGSEGV"),
-        ("sh -c 'kill -KILL $$'; exit $?", None, "exit 137, as after SIGKILL"),
+        ("sh -c 'kill -KILL $$'; exit $?", None, "exit 137: killed by SIGKILL"),
         ("exit 3", None, "exit 3"),
     ],
 )

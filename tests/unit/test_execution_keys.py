@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from perles.domain.errors import UsageError
-from perles.domain.execution import Language, language
+from perles.domain.execution import Execution, Language, Retry, language
 from perles.templates.pipeline import read_pipeline
 from perles.templates.template import read_templates
 
@@ -74,6 +74,22 @@ def test_strict_refuses_variables_that_are_not_set(tmp_path: Path) -> None:
         ("tasks:\n- key: a\n  run: x\n  shell: 3", 5, "unknown word"),
         ("tasks:\n- key: a\n  run: x\n  shell: [node]\n  strict: true", 6, "sh and bash"),
         ("tasks:\n- key: a\n  prompt: x\n  shell: sh", 5, "is for commands"),
+        ("tasks:\n- key: a\n  run: x\n  timeout: {}", 5, "is empty"),
+        ("tasks:\n- key: a\n  run: x\n  timeout: {rum: 1m}", 5, "did you mean 'run'"),
+        ("tasks:\n- key: a\n  run: x\n  timeout: {run: 0s}", 5, "above 0"),
+        ("tasks:\n- key: a\n  run: x\n  timeout: {grace: 2h}", 5, "over 1h"),
+        ("tasks:\n- key: a\n  run: x\n  timeout: [1m]", 5, "expected text"),
+        ("tasks:\n- key: a\n  prompt: x\n  timeout: {grace: 1s}", 5, "is for commands"),
+        ("tasks:\n- key: a\n  run: x\n  retries: {delay: 1s}", 5, "max is missing"),
+        ("tasks:\n- key: a\n  run: x\n  retries: {max: 101}", 5, "out of range"),
+        ("tasks:\n- key: a\n  run: x\n  retries: {max: 1, delay: 25h}", 5, "over 1 day"),
+        ("tasks:\n- key: a\n  run: x\n  retries: {max: 1, delay: 5}", 5, "delay"),
+        ("tasks:\n- key: a\n  run: x\n  retries: {max: 1, backoff: 0.5}", 5, "must be 1 to"),
+        ("tasks:\n- key: a\n  run: x\n  retries: {max: 1, backoff: 1e9}", 5, "must be 1 to"),
+        ("tasks:\n- key: a\n  run: x\n  retries: {max: 1, on: 3}", 5, "expected a list"),
+        ("tasks:\n- key: a\n  run: x\n  retries: {max: 1, on: []}", 5, "is empty"),
+        ("tasks:\n- key: a\n  run: x\n  retries: {max: 1, on: [0]}", 5, "out of range"),
+        ("tasks:\n- key: a\n  prompt: x\n  retries: {max: 1, on: [1]}", 5, "is for commands"),
         (
             "shell: python\ntasks:\n- {key: a, run: print()}\n- key: b\n  after: [a]\n"
             '  run: print("{{ tasks.a.output }}")',
@@ -118,3 +134,30 @@ def test_what_a_program_reads_is_told_by_its_name(
     program: tuple[str, ...], expected: Language
 ) -> None:
     assert language(program) is expected
+
+
+def test_timeout_and_retries_are_a_word_or_all_that_belongs_to_them(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(
+        "name: x\ntasks:\n"
+        "- {key: a, run: x, timeout: 5m, retries: 2}\n"
+        "- {key: b, run: x, timeout: {run: 10m, grace: 0s},"
+        " retries: {max: 3, delay: 10s, backoff: 2, on: [75, 1]}}\n"
+        "- {key: c, prompt: x, retries: {max: 1, delay: 1m}}\n"
+    )
+    a, b, c = read_pipeline(path).tasks
+
+    assert (a.timeout, a.retries, a.execution.grace, a.execution.retry) == (300, 2, None, Retry())
+    assert (b.timeout, b.retries, b.execution.grace) == (600, 3, 0)
+    assert b.execution.retry == Retry(delay=10, backoff=2, on=(75, 1))
+    assert c.execution == Execution(retry=Retry(delay=60))
+    assert [Execution.of(task.execution.stored()) for task in (a, b, c)] == [
+        task.execution for task in (a, b, c)
+    ]
+
+
+def test_each_delay_is_longer_but_never_over_a_day() -> None:
+    retry = Retry(delay=10, backoff=2)
+
+    assert [retry.seconds(attempt) for attempt in (1, 2, 3)] == [10, 20, 40]
+    assert Retry(delay=86_400, backoff=100).seconds(10_000) == 86_400

@@ -65,6 +65,7 @@ class BuiltinProvider:
                 "env": dict(task.env),
                 "variables": list(task.variables),
                 "timeout": task.timeout,
+                "grace": task.execution.grace,
             }
         )
 

@@ -10,6 +10,7 @@ import time
 
 from perles.agents.builtin.client import CallFailed, Client
 from perles.agents.builtin.light import loads, signal
+from perles.agents.builtin.memory import oom_kills
 
 TYPE_CHECKING = False  # `typing` costs more than all else here; type checkers know the name
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _carry_out(task: "Json", given: "Json") -> tuple[int, str]:
         return UNPREPARED, f"cannot run it: {large[0]} is over 128 KiB, which only sh and bash take"
     environ = {k: v for k, v in os.environ.items() if not k.startswith("PERLES_MCP_")}
     environ.update({**own, **task["env"]})
-    shell = task.get("shell") or ["sh"]
+    shell, before = task.get("shell") or ["sh"], oom_kills()
     try:
         pid = _start([*shell, given["script"]], environ)
     except OSError as error:
@@ -98,17 +99,25 @@ def _carry_out(task: "Json", given: "Json") -> tuple[int, str]:
     try:
         status = _wait(pid, None if timeout is None else float(timeout))
     except Stopped:
-        _end_group(pid)
+        _end_group(pid, GRACE)
         raise
-    _end_group(pid)
+    _end_group(pid, GRACE if task.get("grace") is None else float(task["grace"]))
     if status is None:
         return TIMED_OUT, f"timed out after {float(timeout):g}s"
-    code = os.waitstatus_to_exitcode(status)
+    kills = oom_kills()
+    is_short = kills is not None and before is not None and kills > before
+    return _told(os.waitstatus_to_exitcode(status), is_short=is_short)
+
+
+def _told(code: int, *, is_short: bool) -> tuple[int, str]:
+    """An exit code as a shell has it, and in words; `is_short`: memory ran out meanwhile."""
+    number = -code if code < 0 else code - 128
+    name = _name(number) if 0 < number < 32 else ""
+    why = ": out of memory" if is_short and name == "SIGKILL" else ""
     if code < 0:
-        return 128 - code, f"killed by {_name(-code)}"
-    if 128 < code < 160:  # what a shell makes of a command that a signal ended
-        return code, f"exit {code}, as after {_name(code - 128)}"
-    return code, f"exit {code}"
+        return 128 - code, f"killed by {name or f'signal {number}'}{why}"
+    # A shell makes such a code of a command that a signal ended.
+    return code, f"exit {code}: killed by {name}{why}" if name else f"exit {code}"
 
 
 def _name(number: int) -> str:
@@ -167,11 +176,11 @@ def _wait(pid: int, timeout: float | None) -> int | None:
     return None
 
 
-def _end_group(pid: int) -> None:
+def _end_group(pid: int, grace: float) -> None:
     """End whatever the command left in its process group: TERM, after a while KILL."""
     if not _signal(pid, signal.SIGTERM):
         return
-    deadline = time.monotonic() + GRACE
+    deadline = time.monotonic() + grace
     _reap(pid)
     while _signal(pid, 0) and _lives(pid):
         if time.monotonic() > deadline:

@@ -229,6 +229,8 @@ def _waits(row: Any, now: str) -> str | None:
         return None
     if row["waiting_for_user"]:
         return "waiting for you"
+    if row["delayed_until"] and row["delayed_until"] > now:
+        return f"a task is tried again at {row['delayed_until']}"
     return "waiting for an AI call" if row["queues"] else None
 
 

@@ -81,6 +81,12 @@ _agents = (
     .group_by(Workflow.id)
     .subquery()
 )
+_delayed_until = (
+    select(func.max(Task.held_until))
+    .where(Task.workflow_id == Workflow.id, Task.held_until.is_not(None), Task.status == "pending")
+    .scalar_subquery()
+)
+"""Until when a task waits for its next attempt."""
 NEWEST: Final = Sql(select(func.coalesce(func.max(Event.seq), 0)))
 SWEEP: Final = Sql(
     select(
@@ -97,6 +103,7 @@ SWEEP: Final = Sql(
         _agents.c.works,
         _agents.c.queues,
         _agents.c.limited_until,
+        _delayed_until.label("delayed_until"),
         _agents.c.quietest,
         select(func.max(Event.seq)).scalar_subquery().label("newest"),
     )

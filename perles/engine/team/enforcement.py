@@ -86,11 +86,16 @@ UNDER_WAY: Final = Sql(
             Command.status.in_(["queued", "running"]),
         )
         | exists().where(Task.workflow_id == WORKFLOW_ID, Task.status == "waiting_for_user")
+        | exists().where(
+            Task.workflow_id == WORKFLOW_ID,
+            Task.status == "pending",
+            Task.held_until.is_not(None),
+        )
         | exists().where(Question.workflow_id == WORKFLOW_ID, Question.status == "open")
         | exists().where(Workflow.id == WORKFLOW_ID, Workflow.worker_requested_at.is_not(None))
     )
 )
-"""Whether something goes on in a workflow, waits for its turn, or waits for a person."""
+"""Whether something goes on in a workflow, waits for its turn or a time, or for a person."""
 
 
 def owes_report(reader: Reader, agent: Agent) -> bool:

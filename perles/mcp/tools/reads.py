@@ -136,6 +136,7 @@ def _task(
         "denials": task.denials,
         "blocked": _blocked(task, agents),
         "failure": task.failure,
+        "waits_until": task.held_until,
         "worker": worker,
         "summary": str(outputs.get("summary", ""))[:MAX_SUMMARY],
     }

@@ -71,6 +71,10 @@ _LAST_OUTPUT: Final = (
     "LIMIT 1"
 )
 
+_DELAYED: Final = (
+    "SELECT workflow_id, key, held_until FROM tasks "
+    "WHERE held_until IS NOT NULL AND status = 'pending' ORDER BY held_until"
+)
 _NUDGES: Final = (
     "SELECT t.id AS turn_id, t.tokens_in + t.tokens_out + t.tokens_cached AS tokens, t.cost_usd "
     "FROM workflows w JOIN agents a ON a.workflow_id = w.id JOIN messages m ON m.agent_id = a.id "
@@ -113,7 +117,7 @@ def doings(connection: Connection, ids: Sequence[str], now: datetime) -> dict[st
     found: dict[str, list[Wait]] = {id: [] for id in ids}
     if found:
         sources = (_turns(connection, found, now), _held(connection, found, now))
-        for id, wait in chain(*sources, _slots(connection, found)):
+        for id, wait in chain(*sources, _slots(connection, found), _delays(connection, found)):
             found[id].append(wait)
         for id, wait in _quotas(connection, now):
             if found.get(id):  # said beside what is done, of which it may soon be the end
@@ -247,6 +251,13 @@ def _slots(connection: Connection, wanted: Mapping[str, Any]) -> Iterator[tuple[
     for row in connection.execute(query):
         if row["id"] in wanted:
             yield row["id"], Wait("waiting for a worker slot", row["worker_requested_at"])
+
+
+def _delays(connection: Connection, wanted: Mapping[str, Any]) -> Iterator[tuple[str, Wait]]:
+    """Tasks that wait for their next attempt."""
+    for row in connection.execute(_DELAYED):
+        if row["workflow_id"] in wanted:
+            yield row["workflow_id"], Wait(f"{row['key']}: again {moment(row['held_until'])}")
 
 
 def age(since: str, now: datetime) -> str:

@@ -72,6 +72,7 @@ def _task(row: Row, after: list[str]) -> Json:
         "started_at": row["started_at"],
         "ended_at": row["ended_at"],
         "shell": shell_of(row),
+        "held_until": row["held_until"] if row["status"] == "pending" else None,
     }
 
 

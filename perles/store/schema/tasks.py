@@ -1,6 +1,6 @@
 """Tasks, what they wait for, and comments on them."""
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from perles.domain.states import TASK
@@ -16,6 +16,12 @@ class Task(Dated, Base):
         state_of(TASK, "status"),
         not_negative("retries"),
         not_negative("attempt"),
+        Index(
+            "ix_tasks_held",
+            "workflow_id",
+            "held_until",
+            sqlite_where=text("held_until IS NOT NULL"),
+        ),
         IDS_ONCE,
     )
     id: Mapped[int] = mapped_column(Key, primary_key=True)
@@ -54,6 +60,8 @@ class Task(Dated, Base):
     """What git shows of the attempt: branch, commits and their files."""
     execution: Mapped[str] = mapped_column(server_default="{}")
     """How its command is run; {} is by sh without flags."""
+    held_until: Mapped[str | None]
+    """Until when it waits, pending, for its next attempt."""
 
 
 class TaskDependency(Dated, Base):

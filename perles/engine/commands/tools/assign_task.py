@@ -106,6 +106,8 @@ def _taken_back(call: ToolCall, task: Task) -> Task:
 
 def _way_on(task: Task) -> str:
     """What makes the task ready."""
+    if task.held_until is not None and task.status == "pending":
+        return f"; it waits until {task.held_until} for its next attempt"
     return {
         "failed": "; reopen_task makes it ready again",
         "skipped": "; reopen_task, for it or for the failed one that it waits for",

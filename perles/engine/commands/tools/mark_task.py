@@ -4,13 +4,13 @@ from typing import Any
 
 from perles.domain.errors import ToolError
 from perles.domain.provider_choice import BUILTIN
-from perles.domain.states import BEGUN_TASK_STATES, OPEN_TASK_STATES, TASK
+from perles.domain.states import OPEN_TASK_STATES, TASK
 from perles.engine.commands.base import ToolCall
 from perles.store.database import Tx
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.transition import fire
-from perles.tasks import questions, receipts
+from perles.tasks import questions, receipts, retrying
 from perles.tasks.attempts import free_worker, take_from_worker
 from perles.tasks.graph import skip_dependents, unblock
 from perles.tasks.reports import has_report
@@ -83,15 +83,16 @@ def fail(call: ToolCall) -> dict[str, Any]:
     }
     receipts.keep(tx, task, call.outside.look)
     take_from_worker(tx, task, reason)
-    if task.status in BEGUN_TASK_STATES and task.attempt <= task.retries:
-        fire(tx, TASK, task.id, "retry", changes={"failure": reason}, payload=payload)
+    if retrying.may_follow(task):
+        until = retrying.follow(tx, task, reason, payload)
         return {
             "status": "retrying",
             "task_id": task.key,
             "attempt": task.attempt,
             "retries": task.retries,
+            "waits_until": until,
         }
-    changes = {"failure": reason, "ended_at": tx.now}
+    changes = {"failure": reason, "ended_at": tx.now, "held_until": None}
     fire(tx, TASK, task.id, "fail", changes=changes, payload=payload)
     return {
         "status": "failed",

@@ -64,6 +64,8 @@ def _of_task(tx: Tx, agent: Agent) -> list[str]:
     if agent.task_id is None:
         return ["You have no task in hand."]
     task = tx.need(Task, agent.task_id)
+    if agent.phase == "reviewing":
+        return [f"You review the task {task.key} ({in_line(task.title)}): a message tells how."]
     return [
         f"You have the task {task.key} ({in_line(task.title)}) in hand:",
         quoted(task.body or task.title),

@@ -97,8 +97,9 @@ class _Questions:
 
 
 def _look(ask: _Questions, base: str | None, named: Sequence[str], *, status: bool) -> Look:
-    ask("rev-parse", "--git-dir")  # raises where git does not take the folder for a repository
     head = ask.maybe("rev-parse", "--verify", "-q", "HEAD^{commit}") or ""
+    if not head:
+        ask("rev-parse", "--git-dir")  # raises where git does not take it for a repository
     branch = ask.maybe("symbolic-ref", "-q", "--short", "HEAD")
     since, more = _since(ask, base, head)
     found, missing, earlier = _named(ask, named, base)

@@ -5,6 +5,7 @@ Each looks at what is there before it does anything, as an agent whose turn was 
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from tests.integration.cli import Home
 from tests.integration.scripted_cli import with_tools
@@ -57,7 +58,11 @@ def commit():
     tools.call("report_implementation_complete", **report)
 
 def review():
-    if os.path.exists("test_a"):
+    if STRICT:
+        tools.call("report_review_verdict", verdict="DENIED", comments="I never like it")
+    elif SILENT and "without a verdict" not in prompt:
+        print("it looks fine to me")
+    elif os.path.exists("test_a"):
         tools.call("report_review_verdict", verdict="APPROVED", comments="it is tested")
     else:
         tools.call("report_review_verdict", verdict="DENIED", comments="there is no test_a")
@@ -68,7 +73,7 @@ def implement(name):
 
 if os.environ["PERLES_AGENT"].startswith("coordinator"):
     lead()
-elif "Review task a" in prompt:
+elif "Review task a" in prompt or "without a verdict" in prompt:
     review()
 elif "Commit your work now" in prompt:
     commit()
@@ -79,8 +84,12 @@ else:
 '''
 
 
-def team(home: Home) -> None:
-    """A work dir that is a git repository, and a provider `mycli` that is this team."""
+def team(home: Home, *, strict: bool = False, silent: bool = False, **orchestration: Any) -> None:
+    """A work dir that is a git repository, and a provider `mycli` that is this team.
+
+    Its reviewer denies all that it sees where it is `strict`, and forgets to decide where it is
+    `silent`, until it is reminded.
+    """
     for args in (
         ("init", "-q", "-b", "main"),
         ("config", "user.email", "a@example.org"),
@@ -88,7 +97,7 @@ def team(home: Home) -> None:
         ("commit", "-q", "--allow-empty", "-m", "first"),
     ):
         git(home.work, *args)
-    with_tools(home, AGENTS)
+    with_tools(home, f"STRICT, SILENT = {strict}, {silent}\n{AGENTS}", **orchestration)
 
 
 def git(folder: Path, *args: str) -> str:

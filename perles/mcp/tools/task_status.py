@@ -32,7 +32,7 @@ _BEHIND: Final = Sql(
     .order_by(_other.c.id)
 )
 _COMMENTS: Final = Sql(
-    select(TaskComment.author, TaskComment.body, TaskComment.created_at)
+    select(TaskComment)
     .where(TaskComment.task_id == bindparam("task_id"))
     .order_by(TaskComment.id.desc())
     .limit(MAX_COMMENTS)
@@ -87,8 +87,18 @@ def get_task_status(reader: Reader, caller: Caller, arguments: Any) -> dict[str,
         "report": outputs.get("summary"),
         "reported": outputs.get("reported_attempt") == task.attempt,
         "earlier": outputs.get("earlier"),
+        "verdict": task.verdict,
+        "denials": task.denials,
+        "receipt": journal.decode(task.receipt) or None,
         "comments": [
-            {"author": row["author"], "body": row["body"], "at": row["created_at"]}
+            {
+                "author": row["author"],
+                "kind": row["kind"],
+                "attempt": row["attempt"],
+                "review": row["round"],
+                "body": row["body"],
+                "at": row["created_at"],
+            }
             for row in reversed(comments)
         ],
         "created_at": task.created_at,
@@ -101,7 +111,7 @@ TASK_TOOLS: Final = (
     Tool(
         "get_task_status",
         "All of one task: body, report, what it waits for and what waits for it, attempts, who "
-        "had it before, comments.",
+        "had it before, its reviews, what it committed, comments.",
         GetTaskStatus,
         get_task_status,
     ),

@@ -17,7 +17,8 @@ from perles.domain.errors import EngineRunsError, NoEngineError, PerlesError, Us
 from perles.domain.explanations import NO_ENGINE
 from perles.domain.marks import MARKS
 from perles.engine import single_instance, watchdog
-from perles.executor.local.identity import Identity, is_alive
+from perles.executor.contract import Identity
+from perles.executor.local.identity import is_alive
 from perles.store.reads import engine
 from perles.store.reads.connection import reading
 from perles.store.sqlite.engine_lock import EngineLock

@@ -12,6 +12,7 @@ from perles.config.home import Paths
 from perles.config.model import Config, ResourcePolicy
 from perles.config.provider_settings import Providers
 from perles.config.providers import restored
+from perles.executor.contract import Executor
 from perles.store.database import Database, Reader
 from perles.store.events.journal import decode
 from perles.store.schema.agents import Agent
@@ -38,6 +39,8 @@ class Context:
     writer: Writer
     reader: Reader
     environ: dict[str, str]
+    executor: Executor
+    """Where turns run."""
     reload: Callable[[], Awaitable[dict[str, list[str]]]]
     """Take up the configuration as it stands now; by key, what was and what is."""
     kick: Callable[[], None]

@@ -35,8 +35,7 @@ from perles.engine.team.nudges import Nudges
 from perles.engine.turns import outcome
 from perles.engine.turns.outcome import retry_coordinators
 from perles.engine.turns.runner import Turns
-from perles.executor.local import watermark
-from perles.executor.local.launcher import take_open_files
+from perles.executor.contract import Executor
 from perles.mcp.server import McpServers
 from perles.store import migrate, statements
 from perles.store.database import Database, Reader
@@ -72,9 +71,11 @@ class Engine:
         config: Config,
         clock: Clock | None = None,
         *,
+        executor: Executor,
         load_config: Callable[[], Config] | None = None,
     ) -> None:
         self._paths = paths
+        self._executor = executor
         self._config = config
         self._load_config = load_config or (lambda: config)
         self._running: Services | None = None
@@ -130,8 +131,7 @@ class Engine:
         path = self._paths.database_path()
         self._paths.refuse_shared()
         refuse_network(path)
-        take_open_files()
-        watermark.take_off()
+        self._executor.prepare()
         with self._lock:
             single_instance.refuse_second(path)
             migrate.ensure(path, self._lock)
@@ -156,6 +156,7 @@ class Engine:
             writer=writer,
             reader=reader,
             environ=shared(os.environ, self._paths.root),
+            executor=self._executor,
             reload=self.reload,
             stay=self.stay,
             kick=self._kick,

@@ -10,6 +10,7 @@ from perles.config.model import Config
 from perles.domain.errors import EngineRunsError, PerlesError
 from perles.engine.context import log
 from perles.engine.engine import Engine
+from perles.executor.local.executor import LocalExecutor
 
 
 def serve(
@@ -29,7 +30,7 @@ def serve(
     _log_quietly()
 
     async def main() -> None:
-        engine = Engine(paths, config, load_config=load_config)
+        engine = Engine(paths, config, executor=LocalExecutor(), load_config=load_config)
         _obey_signals(engine)
         await engine.run(exit_when_idle=exit_when_idle)
 
@@ -76,7 +77,7 @@ def run_errand(paths: Paths, config: Config, kinds: frozenset[str]) -> None:
     When another engine comes up at this moment, it carries them out instead.
     """
     try:
-        asyncio.run(Engine(paths, config).run(errand=kinds))
+        asyncio.run(Engine(paths, config, executor=LocalExecutor()).run(errand=kinds))
     except EngineRunsError:
         log.info("another engine came up; it takes the commands")
 

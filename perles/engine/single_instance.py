@@ -5,7 +5,8 @@ import signal
 from pathlib import Path
 
 from perles.domain.errors import EngineRunsError
-from perles.executor.local.identity import Identity, hold, is_alive, release
+from perles.executor.contract import Identity
+from perles.executor.local.identity import hold, is_alive, release
 from perles.store.reads.connection import reading
 
 

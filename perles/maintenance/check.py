@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from perles.config.home import Paths
+from perles.executor.contract import Identity
 from perles.executor.local import processes
-from perles.executor.local.identity import Identity, is_alive
+from perles.executor.local.identity import is_alive
 from perles.store.reads.connection import reading
 from perles.store.reads.consistency import (
     OpenTurn,

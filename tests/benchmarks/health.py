@@ -13,6 +13,7 @@ from perles.engine.commands.queue import Commands
 from perles.engine.health.monitor import HealthMonitor
 from perles.engine.services import Services
 from perles.engine.turns.runner import Turns
+from perles.executor.local.executor import LocalExecutor
 from perles.store.database import Database, Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent
@@ -56,6 +57,7 @@ async def _sweeps(home: Bench) -> tuple[float, float]:
             writer=writer,
             reader=reader,
             environ={},
+            executor=LocalExecutor(),
             reload=_no_reload,
             kick=lambda: None,
         )

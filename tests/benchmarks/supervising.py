@@ -14,8 +14,8 @@ import yaml
 
 from perles.agents.provider import Launch
 from perles.domain.clock import SystemClock, from_text, to_text
+from perles.executor.contract import TurnFiles
 from perles.executor.local import launcher, processes
-from perles.executor.local.launcher import TurnFiles
 from perles.store.database import Tx
 from perles.store.reads.connection import reading
 from perles.store.schema.agents import Agent, Turn

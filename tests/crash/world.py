@@ -16,8 +16,8 @@ from threading import Thread
 from typing import Any
 
 from perles import ControlPlane, WorkflowSpec
+from perles.executor.contract import Identity
 from perles.executor.local import processes
-from perles.executor.local.identity import Identity
 from perles.store.reads.connection import reading
 from perles.store.sqlite.driver import dbapi
 from tests.integration.cli import Home

@@ -12,6 +12,7 @@ from perles.engine.commands.outside import Outside, look
 from perles.engine.commands.registry import TOOLS
 from perles.engine.services import Services
 from perles.engine.team.spawn import add_agent
+from perles.executor.local.executor import LocalExecutor
 from perles.fabric import channels, inbox
 from perles.mcp.host import Caller
 from perles.mcp.tools import TOOLS_BY_ROLE
@@ -48,6 +49,7 @@ class Stage:
             writer=Writer(self.database),
             reader=self.reader,
             environ={},
+            executor=LocalExecutor(),
             kick=lambda: None,
             reload=_no_reload,
         )

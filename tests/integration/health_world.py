@@ -16,8 +16,7 @@ from perles.engine.health.process_activity import Effort
 from perles.engine.turns.ending import Ending
 from perles.engine.turns.ingest import apply_batch
 from perles.engine.turns.live import LiveTurn
-from perles.executor.local.output import Batch
-from perles.executor.local.usage import Tree, Used
+from perles.executor.contract import Batch, Process, Used
 from perles.store import statements
 from perles.store.database import Tx
 from perles.store.events import journal
@@ -51,7 +50,7 @@ class HealthWorld(World):
         self.used: dict[int, Used] = {}
         self.computing: set[int] = set()
         self.copying: set[int] = set()
-        self.looks: list[Sequence[Tree]] = []
+        self.looks: list[Sequence[Process]] = []
         self.restart()
 
     def policy_of_health(self, policy: HealthPolicy) -> None:
@@ -63,9 +62,10 @@ class HealthWorld(World):
         self.crash()
         self.monitor = HealthMonitor(self.context, Commands(self.context), Effort(self._look))
 
-    def _look(self, trees: Sequence[Tree]) -> dict[int, Used]:
-        self.looks.append(trees)
-        return {tree.turn_id: self.used.get(tree.turn_id, Used()) for tree in trees}
+    def _look(self, which: Sequence[Process]) -> dict[int, Used]:
+        self.looks.append(which)
+        ids = [one.turn.turn_id for one in which]
+        return {id: self.used.get(id, Used()) for id in ids}
 
     async def begin(self, id: str | None = None) -> str:
         """A workflow runs, and its coordinator works."""

@@ -18,6 +18,7 @@ from perles.engine.resources import leases
 from perles.engine.services import Services
 from perles.engine.team.spawn import add_agent
 from perles.engine.team.succession import put_fresh
+from perles.executor.local.executor import LocalExecutor
 from perles.mcp.host import Caller
 from perles.mcp.tools import TOOLS_BY_ROLE
 from perles.store import statements
@@ -52,6 +53,7 @@ class ReviewWorld:
             writer=cast(Any, SimpleNamespace(write=self._write)),
             reader=Reader(self.database.connect()),
             environ={},
+            executor=LocalExecutor(),
             kick=lambda: None,
             reload=cast(Any, None),
         )

@@ -33,9 +33,9 @@ from perles.engine.turns.ingest import apply_batch
 from perles.engine.turns.live import LiveTurn
 from perles.engine.turns.runner import Turns
 from perles.engine.turns.start import begin as begin_turn
+from perles.executor.contract import Batch, Identity
 from perles.executor.local import processes
-from perles.executor.local.identity import Identity
-from perles.executor.local.output import Batch
+from perles.executor.local.executor import LocalExecutor
 from perles.fabric import messages
 from perles.store import statements
 from perles.store.database import Database, Reader, Tx
@@ -71,6 +71,7 @@ class World:
             writer=cast(Any, SimpleNamespace(write=self._write)),
             reader=Reader(self.connection),
             environ={},
+            executor=LocalExecutor(),
             reload=self._no_reload,
             kick=lambda: None,
         )
@@ -384,8 +385,8 @@ class StillTurns(Turns):
         """The live turns."""
         return self._live
 
-    def _spawn(self, live: LiveTurn, launch: Launch, workflow: Workflow) -> Identity:
-        return Identity(2**22 + live.turn_id, 1, "another boot")
+    def _spawn(self, live: LiveTurn, launch: Launch, workflow: Workflow) -> None:
+        live.process.identity = Identity(2**22 + live.turn_id, 1, "another boot")
 
     def watch(self, live: LiveTurn) -> None:
         """Nothing ends by itself."""

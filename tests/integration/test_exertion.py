@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from perles.agents.provider import Launch
+from perles.executor.contract import TurnFiles, Used
 from perles.executor.local import launcher, processes, usage
-from perles.executor.local.launcher import TurnFiles
-from perles.executor.local.usage import Tree, Used
+from perles.executor.local.usage import Tree
 from tests.integration.cli import Home
 from tests.integration.test_sandbox import no_sandbox
 

@@ -7,7 +7,7 @@ import pytest
 
 from perles.agents.provider import Kind
 from perles.config.model import HealthPolicy
-from perles.executor.local.usage import Used
+from perles.executor.contract import Used
 from perles.store.schema.engine import Command
 from perles.tasks import answers, questions
 from tests.integration.health_world import SWEEP, HealthWorld
@@ -215,7 +215,7 @@ def test_processes_are_looked_at_only_under_suspicion(world: HealthWorld) -> Non
         world.say(*(world.live(id) for id in ids[1:]))
         await world.pass_(20)
         (trees, *_) = world.looks
-        assert [tree.turn_id for tree in trees] == [world.live(ids[0]).turn_id]
+        assert [tree.turn.turn_id for tree in trees] == [world.live(ids[0]).turn_id]
 
     asyncio.run(run())
 

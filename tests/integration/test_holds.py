@@ -17,7 +17,7 @@ from perles.domain.errors import NotFoundError
 from perles.engine.resources import provider_holds
 from perles.engine.turns.ending import Ending
 from perles.engine.turns.ingest import apply_batch
-from perles.executor.local.output import Batch
+from perles.executor.contract import Batch
 from perles.store.events import journal
 from perles.store.schema.agents import ProviderHold, ProviderLimit
 from tests import ports

@@ -13,6 +13,7 @@ from perles.agents.builtin.provider import TextParser
 from perles.config.home import Paths
 from perles.config.model import Config, ResourcePolicy
 from perles.engine.engine import Engine
+from perles.executor.local.executor import LocalExecutor
 from perles.executor.local.output_file import Source
 from perles.store.reads.connection import reading
 from tests import ports
@@ -108,6 +109,6 @@ def test_after_many_workflows_no_file_is_open_and_nothing_is_remembered(
         port_range_start=ports.HOME,
         port_range_end=ports.HOME + 99,
     )
-    engine = Engine(Paths(home.root), Config(resource_policy=policy))
+    engine = Engine(Paths(home.root), Config(resource_policy=policy), executor=LocalExecutor())
 
     asyncio.run(_run_all(home, engine, ControlPlane()))

@@ -16,6 +16,7 @@ from perles.engine.resources import leases as resources_leases
 from perles.engine.services import Services
 from perles.engine.team.spawn import add_agent
 from perles.engine.team.succession import put_fresh
+from perles.executor.local.executor import LocalExecutor
 from perles.fabric import messages as fabric_messages
 from perles.store import migrate, statements
 from perles.store.database import Database, Reader, Tx
@@ -49,6 +50,7 @@ class Stage:
             writer=Writer(self.database),
             reader=Reader(self.database.connect()),
             environ={},
+            executor=LocalExecutor(),
             kick=lambda: None,
             reload=_no_reload,
         )

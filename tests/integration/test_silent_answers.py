@@ -12,7 +12,7 @@ from perles.agents.provider import find
 from perles.config.model import HealthPolicy
 from perles.config.provider_settings import ProviderSettings
 from perles.engine.turns.live import LiveTurn
-from perles.executor.local.usage import Used
+from perles.executor.contract import Used
 from tests.integration.cli import Home
 from tests.integration.health_world import SWEEP, HealthWorld
 from tests.integration.scripted_cli import program

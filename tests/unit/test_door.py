@@ -12,9 +12,9 @@ import pytest
 from perles.agents.builtin.provider import TextParser
 from perles.agents.clis import other_servers
 from perles.agents.provider import Launch
+from perles.executor.contract import TurnFiles
 from perles.executor.local import launcher, output
 from perles.executor.local.identity import identify
-from perles.executor.local.launcher import TurnFiles
 from perles.executor.local.output_file import Source
 from perles.workspace import door, session
 

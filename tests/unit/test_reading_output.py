@@ -7,8 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from perles.agents.builtin.provider import TextParser
+from perles.executor.contract import Batch
 from perles.executor.local import output
-from perles.executor.local.output import JOURNAL_LIMIT, MAX_SHOWN, Batch, read_batch, tail_of
+from perles.executor.local.output import JOURNAL_LIMIT, MAX_SHOWN, read_batch, tail_of
 
 
 def _all(path: Path, *, ended: bool = True) -> tuple[str, Batch]:

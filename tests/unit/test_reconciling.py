@@ -15,8 +15,9 @@ from perles.agents.provider import Launch
 from perles.engine.recovery.reconcile import reconcile
 from perles.engine.supervision.supervisor import Supervisor
 from perles.engine.turns.runner import Turns
+from perles.executor.contract import Identity, TurnFiles
 from perles.executor.local import launcher, processes
-from perles.executor.local.identity import Identity, is_alive
+from perles.executor.local.identity import is_alive
 from perles.store import statements
 from perles.store.events import journal
 from perles.store.schema.agents import Turn
@@ -80,8 +81,8 @@ def _turn(world: HealthWorld, id: str) -> Turn:
     return world.reader.need(Turn, world.live(id).turn_id)
 
 
-def _files(world: HealthWorld, turn: Turn) -> launcher.TurnFiles:
-    files = launcher.TurnFiles.at(world.context.paths.found(turn.stdout_path))
+def _files(world: HealthWorld, turn: Turn) -> TurnFiles:
+    files = TurnFiles.at(world.context.paths.found(turn.stdout_path))
     files.stdout.parent.mkdir(parents=True, exist_ok=True)
     files.stdout.touch()
     files.stderr.touch()

@@ -7,8 +7,9 @@ import pytest
 from perles.agents.provider import AgentEvent, Outcome
 from perles.domain.errors import UsageError
 from perles.domain.size import parse_size
+from perles.executor.contract import Identity
 from perles.executor.local import launcher, output
-from perles.executor.local.identity import Identity, hold, identify, is_known
+from perles.executor.local.identity import hold, identify, is_known
 from perles.executor.local.output import replay
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from perles.agents.builtin.provider import TextParser
-from perles.executor.local.identity import Identity, identify
+from perles.executor.contract import Identity
+from perles.executor.local.identity import identify
 from perles.executor.local.output_file import Source
 
 SLOWLY = "echo begins; read line; echo ends"

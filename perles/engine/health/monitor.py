@@ -42,7 +42,7 @@ class HealthMonitor:
     ) -> None:
         self._context = services
         self._commands = commands
-        self._effort = effort or Effort()
+        self._effort = effort or Effort(services.executor.used)
         self._workers = StuckWorkers(services)
         # What the engine itself does on its way up is heard, too: agents may be quick.
         self._seen_seq = int(services.reader.value(queries.NEWEST))

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from perles.engine.turns.live import LiveTurn
-from perles.executor.local.usage import Tree, Used, look
+from perles.executor.contract import Process, Used
 
 CPU_SHARE: Final = 0.01
 """Share of a core above which what a CLI started counts as working."""
@@ -25,7 +25,7 @@ IO_RATE: Final = 10_000
 OWN_SHARE: Final = 0.5
 """Share of a core above which a CLI that may compute by itself counts as working."""
 
-Look = Callable[[Sequence[Tree]], dict[int, Used]]
+Look = Callable[[Sequence[Process]], dict[int, Used]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class _Seen:
 class Effort:
     """Remembers what turns had used when they were last looked at."""
 
-    def __init__(self, look: Look = look) -> None:
+    def __init__(self, look: Look) -> None:
         self._look = look
         self._before: dict[int, _Seen] = {}
 
@@ -53,13 +53,9 @@ class Effort:
         that was `heard` so lately that its CLI may be about to print an answer.
         """
         known = {live.turn_id: live for live in lives if live.identity is not None}
-        trees = [
-            Tree(live.turn_id, live.marker, live.sessions(), live.since())
-            for live in known.values()
-        ]
-        if not trees:
+        if not known:
             return {}
-        used = await asyncio.to_thread(self._look, trees)
+        used = await asyncio.to_thread(self._look, [live.process for live in known.values()])
         seen = {id: _Seen(now, used[id], _grown(live)) for id, live in known.items()}
         works = {}
         for id, live in known.items():

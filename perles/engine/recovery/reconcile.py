@@ -18,9 +18,7 @@ from perles.engine.services import Services
 from perles.engine.turns.ending import Ending
 from perles.engine.turns.live import LiveTurn
 from perles.engine.turns.start import ran, running
-from perles.executor.local import launcher, processes
-from perles.executor.local.identity import is_alive
-from perles.executor.local.termination import STOP_GRACE
+from perles.executor.contract import STOP_GRACE
 from perles.store import statements
 from perles.store.database import Tx
 from perles.store.events import journal
@@ -105,27 +103,17 @@ async def _settle(services: Services, turn: Turn) -> str:
     provider = services.provider_of(agent, workflow)
     environ = services.environ_of(workflow)
     live = LiveTurn.of(turn, agent, provider, services, environ)
-    left = launcher.left_status(live.files.status)
-    if left is None and not _is_right(live):
-        # The engine died between spawn and commit, or somebody changed the row.
-        live.identity = launcher.find_launcher(live.marker, live.files)
+    left = live.process.status()
+    # The engine may have died between spawn and commit, or somebody changed the row.
+    live.process.attach()
     await _commit_start(services, turn, live, began=left is not None)
-    if not _is_right(live):
-        live.identity, live.ended_unserved = None, True
+    if not live.process.lives():
+        live.process.identity, live.ended_unserved = None, True
         await services.turns.finish(live)
         return "lost" if left is None else "finished"
     services.turns.watch(live)
     crash_points.at("reconcile.adopted")
     return "adopted"
-
-
-def _is_right(live: LiveTurn) -> bool:
-    """Whether the process that the row names lives, and is this turn's."""
-    return (
-        live.identity is not None
-        and is_alive(live.identity)
-        and processes.carries(live.identity, live.marker)
-    )
 
 
 async def _commit_start(services: Services, turn: Turn, live: LiveTurn, *, began: bool) -> None:

@@ -6,8 +6,7 @@ from perles.engine.context import Context
 from perles.engine.team.succession import put_fresh
 from perles.engine.turns.ending import Ending
 from perles.engine.turns.runner import Turns
-from perles.executor.local import processes
-from perles.executor.local.termination import REPLACED_GRACE
+from perles.executor.contract import REPLACED_GRACE
 from perles.store.schema.agents import Agent
 
 
@@ -32,4 +31,4 @@ async def cut_off(
     lives = [live for live in turns.of(workflow_id) if live.agent_id == agent_id]
     await turns.interrupt(lives, ending, grace=grace)
     if lives:
-        processes.signal_family(signal.SIGKILL, [live.marker for live in lives])
+        context.executor.signal([live.process for live in lives], signal.SIGKILL)

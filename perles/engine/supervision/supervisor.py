@@ -30,8 +30,7 @@ from perles.engine.supervision.transitions import (
 from perles.engine.supervision.worktrees import Worktrees
 from perles.engine.turns.ending import Ending
 from perles.engine.turns.runner import Turns
-from perles.executor.local import processes, termination
-from perles.executor.local.termination import STOP_GRACE
+from perles.executor.contract import LEFTOVERS_GRACE, STOP_GRACE
 from perles.store.database import Tx
 from perles.store.schema.workflows import Workflow
 from perles.workspace.allocation import WorktreeError
@@ -255,13 +254,9 @@ class Supervisor:
 
     async def _end_strays(self, workflow_id: str) -> None:
         """End every process that carries the workflow's marker, whatever started it."""
-        markers = [f"PERLES_WORKFLOW={workflow_id}"]
-        if not await termination.end(
-            lambda number: processes.signal_family(number, markers),
-            lambda: processes.family(markers),
-            grace=termination.LEFTOVERS_GRACE,
-        ):
-            log.error("processes of %s outlive SIGKILL: %s", workflow_id, processes.family(markers))
+        left = await self._context.executor.end_workflow(workflow_id, grace=LEFTOVERS_GRACE)
+        if left:
+            log.error("processes of %s outlive SIGKILL: %s", workflow_id, left)
 
     async def _write(self, work: Callable[[Tx], None]) -> None:
         await self._context.writer.write(work)

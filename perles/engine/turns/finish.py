@@ -1,6 +1,5 @@
 """The end of a turn: its process has ended, or it raised what nobody expected."""
 
-import asyncio
 from typing import Final
 
 from perles.agents.provider import Outcome
@@ -15,10 +14,7 @@ from perles.engine.turns.ending import Ending
 from perles.engine.turns.live import LiveTurn
 from perles.engine.turns.outcome import LOST, conclude
 from perles.engine.turns.output_reader import OutputReader
-from perles.executor.local import launcher
-from perles.executor.local.identity import hold, release
-from perles.executor.local.output import Batch, tail_of
-from perles.executor.local.termination import LEFTOVERS_GRACE
+from perles.executor.contract import LEFTOVERS_GRACE, Batch
 from perles.store.database import Tx
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.workflows import Workflow
@@ -34,19 +30,7 @@ class TurnFinisher(OutputReader):
         """See the turn to its end: its process may be our child or one that we adopted."""
         self._live[live.turn_id] = live
         live.is_watched = True
-        loop = asyncio.get_running_loop()
-        fd = None if live.identity is None else hold(live.identity)
-        if fd is None:
-            self._spawn_task(self.finish(live))
-            return
-        held = fd
-
-        def _on_end() -> None:
-            loop.remove_reader(held)
-            release(held)
-            self._spawn_task(self.finish(live))
-
-        loop.add_reader(held, _on_end)
+        live.process.when_ended(lambda: self._spawn_task(self.finish(live)))
 
     async def finish(self, live: LiveTurn) -> None:
         """The process has ended: end what it left, drain its output, decide the outcome."""
@@ -97,20 +81,19 @@ class TurnFinisher(OutputReader):
         await self._context.writer.write(fail)
 
     async def _finish(self, live: LiveTurn) -> None:
-        code = launcher.left_status(live.files.status)
+        code = live.process.status()
         if code != 0:
             await self._end_family(live, grace=LEFTOVERS_GRACE)
         is_known = code is not None
-        if live.is_child and live.identity is not None:
-            reaped = launcher.reap(live.identity.pid)
-            if code is None and reaped is not None:
-                code, is_known = reaped
+        reaped = live.process.reap()
+        if code is None and reaped is not None:
+            code, is_known = reaped
         async with live.reading:
             if live.is_broken and live.verdict is not None:
                 await self._conclude(live, live.ending or BROKEN, live.verdict, code)
                 return
             last = await metering.at_end(live, await self._drain(live))
-            outcome = live.outcome(code, "\n".join(tail_of(live.files.stderr)))
+            outcome = live.outcome(code, live.process.complaint())
             ending = Ending.of(outcome)
             if not is_known and not outcome.succeeded:
                 ending, outcome = Ending("lose", "turn_ended"), LOST

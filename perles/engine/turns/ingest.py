@@ -12,7 +12,7 @@ from perles.engine import crash_points
 from perles.engine.resources import budgets
 from perles.engine.turns.limit_notices import heed
 from perles.engine.turns.usage import Account
-from perles.executor.local.output import Batch
+from perles.executor.contract import Batch
 from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent, Turn

@@ -7,7 +7,7 @@ import asyncio
 from typing import Final
 
 from perles.engine.turns.live import LiveTurn
-from perles.executor.local import processes
+from perles.executor.contract import Executor
 
 GATHER: Final = 0.01
 """Seconds that the first who asks waits for others."""
@@ -16,7 +16,8 @@ GATHER: Final = 0.01
 class Census:
     """Looks at the processes of turns that have just ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
         self._asking: list[LiveTurn] = []
         self._look: asyncio.Task[bool] | None = None
 
@@ -30,10 +31,4 @@ class Census:
     async def _at_all(self) -> bool:
         await asyncio.sleep(GATHER)
         lives, self._asking, self._look = self._asking, [], None
-        return bool(
-            processes.family(
-                [live.marker for live in lives],
-                [session for live in lives for session in live.sessions()],
-                since=min(live.since() for live in lives),
-            )
-        )
+        return self._executor.remains([live.process for live in lives])

@@ -11,8 +11,6 @@ from perles.agents.provider import Outcome
 from perles.config.model import Config
 from perles.domain.duration import format_duration
 from perles.engine.turns.live import LiveTurn
-from perles.executor.local.identity import age
-from perles.workspace import door
 
 LOOK_SECONDS: Final = 1.0
 """How often one turn is looked at: limits are minutes, and gigabytes."""
@@ -38,7 +36,7 @@ class TurnLimits:
                 f"it printed {live.written} bytes, the limit is {config.limits.turn_output} "
                 "(orchestration.limits.turn_output)",
             )
-        if config.timeouts.turn and age(live.identity) > config.timeouts.turn:
+        if config.timeouts.turn and live.process.age() > config.timeouts.turn:
             return _timed_out("it took longer than", config.timeouts.turn, "turn")
         if config.timeouts.silence and silent_for > config.timeouts.silence:
             return _timed_out("it printed nothing for", config.timeouts.silence, "silence")
@@ -47,25 +45,12 @@ class TurnLimits:
     def _listen(self, live: LiveTurn) -> float:
         """How long the turn has printed nothing."""
         now = time.monotonic()
-        written = live.source.size(live.identity) + door.size_of(live.files.stderr)
+        written = live.process.written()
         if written != live.written:
             first = live.written < 0
             live.written = written
-            live.heard_at = now - (_silence_before(live) if first else 0.0)
+            live.heard_at = now - (live.process.silence() if first else 0.0)
         return now - live.heard_at
-
-
-def _silence_before(live: LiveTurn) -> float:
-    """How long a turn had been silent when we first looked: never longer than it lives."""
-    assert live.identity is not None
-    times = []
-    for path in (live.files.stdout, live.files.stderr):
-        found = door.look_at(path)
-        if found is not None:
-            times.append(found.st_mtime)
-    if not times:
-        return 0.0
-    return min(max(0.0, time.time() - max(times)), age(live.identity))
 
 
 def _timed_out(what: str, seconds: float, key: str) -> Outcome:

@@ -15,10 +15,7 @@ from perles.engine.resources.allowance import Allowance
 from perles.engine.turns import session_files
 from perles.engine.turns.ending import Ending
 from perles.engine.turns.unanswered_calls import Listening, Unanswered
-from perles.executor.local.identity import Identity, is_known
-from perles.executor.local.launcher import TurnFiles
-from perles.executor.local.output import Batch
-from perles.executor.local.output_file import Source
+from perles.executor.contract import Batch, Identity, Process, TurnFiles, TurnKey
 from perles.store.events import journal
 from perles.store.schema.agents import Agent, Turn
 
@@ -40,12 +37,10 @@ class LiveTurn:
     agent: str
     role: str
     number: int
-    files: TurnFiles
-    source: Source
+    process: Process
     parser: Parser
     policy: Callable[[], ResourcePolicy]
     offset: int = 0
-    identity: Identity | None = None
     ending: Ending | None = None
     verdict: Outcome | None = None
     pending: Batch | None = None
@@ -55,7 +50,6 @@ class LiveTurn:
     session_id: str | None = None
     log: SessionReader | None = None
     log_due_at: float = -math.inf
-    is_child: bool = False
     is_watched: bool = False
     is_broken: bool = False
     troubled: bool = False
@@ -92,7 +86,7 @@ class LiveTurn:
         made = cls._of_rows(turn, agent, parser, context, text_only=text_only)
         if not text_only and turn.stdout_offset:
             listening = Listening(parser, made.unanswered)
-            made.source.replay(turn.stdout_offset, listening, made.identity)
+            made.process.replay(turn.stdout_offset, listening)
         made.has_mcp = provider.has_mcp
         made.silent, made.computes = silent_seconds(provider), computes(provider)
         made.log = session_files.reader(provider, environ, base)
@@ -126,33 +120,23 @@ class LiveTurn:
             agent=agent.name,
             role=agent.role,
             number=turn.number,
-            files=files,
-            source=Source(files.stdout, text_only=text_only),
+            process=context.executor.process(
+                TurnKey(turn.workflow_id, turn.id), files, identity, text_only=text_only
+            ),
             parser=parser,
             policy=context.policy,
             offset=turn.stdout_offset,
-            identity=identity,
             session_id=agent.provider_session_id,
         )
 
     @property
-    def marker(self) -> str:
-        """What every process of this turn carries in its environment."""
-        return f"PERLES_TURN={self.workflow_id}/{self.turn_id}"
-
-    def sessions(self) -> list[int]:
-        """The number of the process's session, as long as it can be no other's."""
-        return [self.identity.pid] if self.identity and is_known(self.identity) else []
-
-    def since(self) -> int:
-        """The tick before which no process of this turn was started."""
-        if self.identity is None or not is_known(self.identity):
-            return 0
-        return self.identity.start_ticks
+    def identity(self) -> Identity | None:
+        """Which process it is; None where that is not known."""
+        return self.process.identity
 
     def has_grown(self) -> bool:
         """Whether there is output to read, or the file is not the one it was."""
-        return self.source.size(self.identity) != self.offset
+        return self.process.size() != self.offset
 
     def outcome(self, code: int | None, complaint: str) -> Outcome:
         """How the turn ended, as its parser understood it."""
@@ -161,4 +145,4 @@ class LiveTurn:
     def read(self, *, ended: bool) -> Batch:
         """What the process printed since the last time."""
         parser = Listening(self.parser, self.unanswered)
-        return self.source.read(self.offset, parser, self.identity, ended=ended)
+        return self.process.read(self.offset, parser, ended=ended)

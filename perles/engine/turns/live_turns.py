@@ -9,7 +9,6 @@ from perles.engine.context import Context, log
 from perles.engine.turns.ending import Ending
 from perles.engine.turns.leftovers import Census
 from perles.engine.turns.live import LiveTurn
-from perles.executor.local import processes, termination
 
 
 class LiveTurns:
@@ -17,7 +16,7 @@ class LiveTurns:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._census = Census()
+        self._census = Census(context.executor)
         self._live: dict[int, LiveTurn] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._hurried: set[str] = set()
@@ -48,14 +47,13 @@ class LiveTurns:
             live.ending = live.ending or ending
         if not lives:
             return
-        self._signal(lives, signal.SIGTERM)
         hurried = any(live.workflow_id in self._hurried for live in lives)
-        if await _all_done(lives, 0.0 if hurried else grace):
-            return
-        remaining = [live for live in lives if not live.done.is_set()]
-        self._signal(remaining, signal.SIGKILL)
-        if not await _all_done(remaining, termination.KILL_PATIENCE):
-            names = ", ".join(live.agent for live in remaining if not live.done.is_set())
+        if not await self._context.executor.end(
+            lambda: [live.process for live in lives if not live.done.is_set()],
+            grace=0.0 if hurried else grace,
+            gone=lambda seconds: _all_done(lives, seconds),
+        ):
+            names = ", ".join(live.agent for live in lives if not live.done.is_set())
             log.error("processes of %s outlive SIGKILL; they are still watched", names)
 
     def cut_grace_short(self, workflow_id: str) -> None:
@@ -63,7 +61,7 @@ class LiveTurns:
         self._hurried.add(workflow_id)
         dying = [live for live in self.of(workflow_id) if live.ending is not None]
         if dying:
-            self._signal(dying, signal.SIGKILL)
+            self._context.executor.signal([live.process for live in dying], signal.SIGKILL)
 
     def cut_every_grace_short(self) -> None:
         """`cut_grace_short` for every workflow with a live turn."""
@@ -87,27 +85,15 @@ class LiveTurns:
 
     def _let_go(self, live: LiveTurn) -> None:
         self._live.pop(live.turn_id, None)
-        live.source.close()
+        live.process.close()
         live.done.set()
 
     async def _end_family(self, live: LiveTurn, *, grace: float) -> None:
         """End what an agent's process left behind when it was cut off: nothing of it runs on."""
         if not await self._census.has_left_something(live):
             return
-        if not await termination.end(
-            lambda number: self._signal([live], number),
-            lambda: processes.family([live.marker], live.sessions(), since=live.since()),
-            grace=grace,
-        ):
+        if not await self._context.executor.end(lambda: [live.process], grace=grace):
             log.error("what %s left behind outlives SIGKILL", live.agent)
-
-    def _signal(self, lives: list[LiveTurn], number: signal.Signals) -> int:
-        return processes.signal_family(
-            number,
-            [live.marker for live in lives],
-            [session for live in lives for session in live.sessions()],
-            since=min(live.since() for live in lives),
-        )
 
 
 async def _all_done(lives: list[LiveTurn], seconds: float) -> bool:

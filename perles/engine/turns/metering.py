@@ -17,7 +17,7 @@ from perles.agents.provider import AgentEvent, Kind
 from perles.domain.errors import UsageError
 from perles.engine.context import Context, log
 from perles.engine.turns.session_files import log_of
-from perles.executor.local.output import Batch
+from perles.executor.contract import Batch
 from perles.store.events import journal
 from perles.store.schema.agents import Agent
 from perles.store.schema.workflows import Workflow

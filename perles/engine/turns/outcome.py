@@ -24,7 +24,7 @@ from perles.engine.turns.ending import Ending
 from perles.engine.turns.ingest import about_turn, apply_batch
 from perles.engine.turns.retries import HOPELESS, LIMITS, LOST_SESSIONS, explained, setback
 from perles.engine.turns.unanswered_calls import UNSERVED
-from perles.executor.local.output import Batch
+from perles.executor.contract import Batch
 from perles.fabric import messages
 from perles.store import statements
 from perles.store.database import Tx

@@ -9,8 +9,7 @@ from perles.engine.turns.ingest import apply_batch
 from perles.engine.turns.limits import OUTPUT_LIMIT
 from perles.engine.turns.live import LiveTurn
 from perles.engine.turns.live_turns import LiveTurns
-from perles.executor.local.output import Batch
-from perles.executor.local.termination import REPLACED_GRACE
+from perles.executor.contract import REPLACED_GRACE, Batch
 
 
 class OutputReader(LiveTurns):
@@ -43,7 +42,7 @@ class OutputReader(LiveTurns):
         its limit is not read: its file keeps it.
         """
         try:
-            end = live.source.size(live.identity)
+            end = live.process.size()
             if live.verdict is not None and live.verdict.error_class == OUTPUT_LIMIT:
                 end = min(end, self._context.config.limits.turn_output)
             while not await self._ingest(live) and live.offset < end:

@@ -12,7 +12,7 @@ from perles.engine.context import Context
 from perles.engine.resources import budgets, leases
 from perles.engine.resources.ai_calls import give_up, is_ai_call
 from perles.engine.resources.scheduler import ResourceScheduler
-from perles.executor.local.launcher import TurnFiles
+from perles.executor.contract import TurnFiles
 from perles.store import statements
 from perles.store.database import Tx
 from perles.store.events import journal

@@ -29,10 +29,7 @@ from perles.engine.turns.finish import TurnFinisher
 from perles.engine.turns.limits import TurnLimits
 from perles.engine.turns.live import LiveTurn
 from perles.engine.turns.start import begin, kept_token, refused, running, turn_context
-from perles.executor.local import launcher
-from perles.executor.local.identity import Identity
-from perles.executor.local.launcher import SpawnError
-from perles.executor.local.output import Batch
+from perles.executor.contract import Batch, SpawnError
 from perles.store.schema.agents import Agent, Message, ProviderHold, Turn
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
@@ -170,7 +167,7 @@ class Turns(TurnFinisher):
             )
             environ = without_proxied_loopback({**environ, **launch.env})
             launch = replace(launch, env=environ)
-            live.identity = self._spawn(live, launch, workflow)
+            self._spawn(live, launch, workflow)
         except (PerlesError, OSError) as error:
             ending = Ending("fail", "turn_failed")
             if _may_pass(error):
@@ -179,22 +176,16 @@ class Turns(TurnFinisher):
                 self._hold_until = time.monotonic() + HOLD_SECONDS
             await self._conclude(live, ending, _not_started(error), None)
             return False
-        live.is_child = True
         return True
 
-    def _spawn(self, live: LiveTurn, launch: Launch, workflow: Workflow) -> Identity:
+    def _spawn(self, live: LiveTurn, launch: Launch, workflow: Workflow) -> None:
         environ = {
             "PERLES_WORKFLOW": live.workflow_id,
             "PERLES_AGENT": live.agent,
             "PERLES_TURN": f"{live.workflow_id}/{live.turn_id}",
         }
-        return launcher.spawn(
-            launch,
-            cwd=Path(workflow.work_dir),
-            env=environ,
-            files=live.files,
-            umask=self._context.umask_of(workflow),
-        )
+        umask = self._context.umask_of(workflow)
+        live.process.start(launch, cwd=Path(workflow.work_dir), env=environ, umask=umask)
 
     async def read_all(self) -> None:
         """Journal what live turns printed, and end those that went too far.

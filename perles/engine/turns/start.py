@@ -17,7 +17,7 @@ from perles.engine.resources import budgets, provider_holds
 from perles.engine.resources.scheduler import ResourceScheduler
 from perles.engine.team import nudges
 from perles.engine.turns import queue
-from perles.executor.local.identity import Identity
+from perles.executor.contract import Identity
 from perles.store import statements
 from perles.store.database import Tx
 from perles.store.events import journal

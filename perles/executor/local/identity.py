@@ -5,21 +5,13 @@ A pid that was used again has other ticks.
 
 import os
 import time
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
 
+from perles.executor.contract import Identity
+
 _PROC_PIECE: Final = 65_536
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Which process: enough to never mistake another one for it."""
-
-    pid: int
-    start_ticks: int
-    boot_id: str
 
 
 @cache

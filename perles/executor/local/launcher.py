@@ -10,14 +10,13 @@ import re
 import resource
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from perles.agents.provider import Launch
-from perles.domain.errors import PerlesError
+from perles.executor.contract import Exit, Identity, SpawnError, TurnFiles
 from perles.executor.local import watermark
-from perles.executor.local.identity import Identity, boot_id, look, read_proc
+from perles.executor.local.identity import boot_id, look, read_proc
 from perles.executor.local.processes import members
 from perles.workspace import door
 
@@ -47,26 +46,6 @@ def take_open_files() -> None:
     hard = _OPEN_FILES[1]
     most = _ENOUGH_FILES if hard == resource.RLIM_INFINITY else min(hard, _ENOUGH_FILES)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(most, _OPEN_FILES[0]), hard))
-
-
-class SpawnError(PerlesError):
-    """An agent's process could not be started."""
-
-
-@dataclass(frozen=True, slots=True)
-class TurnFiles:
-    """Where one turn's process reads and writes."""
-
-    stdin: Path
-    stdout: Path
-    stderr: Path
-    status: Path
-
-    @classmethod
-    def at(cls, stdout: Path) -> "TurnFiles":
-        """The files of the turn whose output is at `stdout`: they lie beside it."""
-        stem = stdout.with_suffix("")
-        return cls(*(stem.with_suffix(end) for end in (".in", ".out", ".err", ".status")))
 
 
 def spawn(
@@ -120,14 +99,7 @@ def _launcher(umask: int | None) -> str:
     return _LAUNCHER if umask is None else f"umask {umask:04o}; {_LAUNCHER}"
 
 
-class Reaped(NamedTuple):
-    """How the launcher ended: with the agent's exit code, or killed, with a code of its own."""
-
-    code: int
-    is_agents: bool
-
-
-def reap(pid: int) -> Reaped | None:
+def reap(pid: int) -> Exit | None:
     """Take the status of the launcher, our own ended child; None where it is not ours."""
     try:
         ended, status = os.waitpid(pid, os.WNOHANG)
@@ -135,7 +107,7 @@ def reap(pid: int) -> Reaped | None:
         return None
     if ended == 0:
         return None
-    return Reaped(_from_shell(os.waitstatus_to_exitcode(status)), not os.WIFSIGNALED(status))
+    return Exit(_from_shell(os.waitstatus_to_exitcode(status)), not os.WIFSIGNALED(status))
 
 
 def left_status(status: Path) -> int | None:
@@ -167,6 +139,9 @@ def launched(pid: int) -> list[bytes]:
 def find_launcher(marker: str, files: TurnFiles) -> Identity | None:
     """The launcher of the turn with this marker and these files, if it lives."""
     for identity in members([marker]):
+        stat = look(identity.pid)
+        if stat is None or stat[1] != identity.pid:
+            continue  # what a launcher has just forked looks like it, but leads no session
         try:
             with Path(f"/proc/{identity.pid}/cmdline").open("rb") as file:
                 words = file.read().split(b"\0")

@@ -4,13 +4,13 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
 from perles.agents import bounds
 from perles.agents.provider import AgentEvent, Kind, Parser
 from perles.domain.text import settled
+from perles.executor.contract import Batch
 from perles.workspace import door
 
 PIECE: Final = 256 * 1024
@@ -21,15 +21,6 @@ MAX_SHOWN: Final = 12 * 1024
 MAX_REPLAY: Final = 16 * 1024 * 1024
 JOURNAL_LIMIT: Final = 4 * 1024 * 1024
 """Bytes of a turn's output that go to the journal. The file keeps all of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What was read: events in order, and the offset from which to read on."""
-
-    events: list[AgentEvent]
-    offset: int
-    at_end: bool
 
 
 def read_batch(path: Path, offset: int, parser: Parser, *, ended: bool, text_only: bool) -> Batch:

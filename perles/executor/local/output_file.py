@@ -11,8 +11,9 @@ import os
 from pathlib import Path
 
 from perles.agents.provider import AgentEvent, Kind, Parser
-from perles.executor.local.identity import Identity, is_alive
-from perles.executor.local.output import Batch, read_batch, replay
+from perles.executor.contract import Batch, Identity
+from perles.executor.local.identity import is_alive
+from perles.executor.local.output import read_batch, replay
 from perles.workspace import door
 
 log = logging.getLogger("perles.executor")

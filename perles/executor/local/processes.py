@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from perles.executor.contract import Identity
 from perles.executor.local import watermark
-from perles.executor.local.identity import Identity, boot_id, hold, look, read_proc
+from perles.executor.local.identity import boot_id, hold, look, read_proc
 
 MAX_DIGITS: Final = 19
 """An id of a turn has fewer: it is an integer of SQLite."""

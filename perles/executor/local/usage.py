@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from perles.executor.contract import Used
 from perles.executor.local import processes
 from perles.executor.local.identity import read_proc, stat_fields
 from perles.executor.local.launcher import launched
@@ -26,21 +27,6 @@ class Tree(NamedTuple):
     marker: str
     sessions: Sequence[int]
     since: int
-
-
-class Used(NamedTuple):
-    """What processes have used: seconds, and bytes read and written.
-
-    `own` are the seconds of the agent's CLI itself, the others those of what it started.
-    """
-
-    cpu: float = 0.0
-    io: int = 0
-    own: float = 0.0
-
-    def __add__(self, other: object) -> "Used":
-        assert isinstance(other, Used)
-        return Used(self.cpu + other.cpu, self.io + other.io, self.own + other.own)
 
 
 class _Process(NamedTuple):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from perles.store.sqlite.backend import each
+
 if TYPE_CHECKING:
     from sqlite3 import Connection, Row
 
@@ -96,7 +98,7 @@ def staff(connection: Connection | None, workflow_id: str) -> frozenset[str]:
         "AND (provider != 'builtin' OR EXISTS (SELECT 1 FROM tasks t WHERE t.workflow_id = w.id "
         "AND t.run IS NULL AND t.worker IS NULL AND t.assignee IS NOT 'human')) UNION "
         "SELECT worker FROM tasks WHERE workflow_id = ? AND worker IS NOT NULL UNION "
-        "SELECT r.value FROM workflows w, json_each(w.roles) r WHERE w.id = ?"
+        f"SELECT r.value FROM workflows w, {each('w.roles')} r WHERE w.id = ?"
     )
     rows = connection.execute(query, (workflow_id,) * 4)
     return frozenset(str(row[0]).partition(":")[0] for row in rows)

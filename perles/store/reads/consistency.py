@@ -16,7 +16,7 @@ LEASES_WITHOUT_HOLDER: Final = f"""
     FROM leases JOIN workflows w ON w.id = leases.workflow_id
     LEFT JOIN agents a ON a.id = leases.agent_id
     WHERE {LOST} ORDER BY leases.id
-"""  # noqa: S608 - the rule is a constant
+"""
 
 
 class OpenTurn(NamedTuple):

@@ -128,7 +128,7 @@ _IS_OVER: Final = f"""CASE e.type
         ELSE NOT EXISTS (SELECT 1 FROM turns t JOIN agents g ON g.id = t.agent_id
             WHERE t.id = e.turn_id AND t.status IN ('starting', 'running')
             AND coalesce(g.last_activity_at, '') <= e.created_at) END
-    ELSE 0 END"""  # noqa: S608 - constants
+    ELSE 0 END"""
 """Whether an event needs nobody any more: it was retried, has ended, or moves again."""
 
 

@@ -18,7 +18,7 @@ _ALL: Final = (
     "LEFT JOIN tasks k ON k.id = q.task_id"
 )
 _SEQ: Final = (
-    "SELECT max(seq) FROM events WHERE agent_id = ? AND type = 'question.asked' "  # noqa: S608
+    "SELECT max(seq) FROM events WHERE agent_id = ? AND type = 'question.asked' "
     f"AND {field('payload', 'question')} = ?"
 )
 

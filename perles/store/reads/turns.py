@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 OPEN: Final = ("queued", "starting", "running")
 _FAILED: Final = (
-    f"SELECT agent_id, created_at, {field('args', 'summary')} FROM commands "  # noqa: S608 - constants
+    f"SELECT agent_id, created_at, {field('args', 'summary')} FROM commands "
     "WHERE workflow_id = ? AND kind = 'report_implementation_complete' AND status = 'succeeded' "
     f"AND {field('args', 'exit_code')} != 0"
 )

@@ -20,7 +20,7 @@ _COLUMNS: Final = (
 
 def worktree_of(connection: Connection, workflow_id: str) -> Json | None:
     """The worktree of a workflow; None where it has none."""
-    query = f"SELECT {_COLUMNS} FROM workflows WHERE id = ? AND worktree_path IS NOT NULL"  # noqa: S608
+    query = f"SELECT {_COLUMNS} FROM workflows WHERE id = ? AND worktree_path IS NOT NULL"
     row = connection.execute(query, (workflow_id,)).fetchone()
     return None if row is None else _worktree(home_of(connection), row)
 
@@ -30,7 +30,7 @@ def worktrees(connection: Connection | None) -> list[Json]:
     if connection is None:
         return []
     query = (
-        f"SELECT {_COLUMNS} FROM workflows WHERE worktree_path IS NOT NULL "  # noqa: S608
+        f"SELECT {_COLUMNS} FROM workflows WHERE worktree_path IS NOT NULL "
         "ORDER BY created_at DESC, rowid DESC"
     )
     found: dict[str, Json] = {}

@@ -147,6 +147,11 @@ def field(column: str, name: str) -> str:
     return f"json_extract({column}, '$.{name}')"
 
 
+def each(column: str) -> str:
+    """The JSON array or object in a column as rows with `key` and `value`, to stand after FROM."""
+    return f"json_each({column})"
+
+
 def in_array() -> str:
     """The right side of IN: a JSON array that is a parameter, a list of any length."""
     return "(SELECT value FROM json_each(?))"

@@ -25,7 +25,7 @@ from perles.engine.services import Services
 from perles.engine.supervision import replacement
 from perles.engine.team import leaving, succession
 from perles.engine.turns.ending import Ending
-from perles.executor.local.termination import REPLACED_GRACE
+from perles.executor.contract import REPLACED_GRACE
 from perles.fabric import messages
 from perles.store import statements
 from perles.store.database import Reader, Tx

@@ -6,7 +6,7 @@ from perles.domain.commands import Complete, Fail, Pause, Resume, Start, Stop
 from perles.domain.states import WORKFLOW, WorkflowTrigger
 from perles.engine.context import Context
 from perles.engine.services import Services
-from perles.executor.local.termination import SPENDING_GRACE, STOP_GRACE
+from perles.executor.contract import SPENDING_GRACE, STOP_GRACE
 from perles.store.schema.engine import Command
 from perles.store.schema.workflows import Workflow
 

@@ -3,8 +3,9 @@
 import json
 import sqlite3
 import statistics
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
 
@@ -20,12 +21,35 @@ from perles.store.schema.agents import Agent
 from perles.store.schema.fabric import InboxItem, Post, PostMention
 from tests.benchmarks.bench import Bench, Row, bench, fill, percentile
 from tests.benchmarks.running import engine_of
+from tests.integration.scripted_cli import TOOLS
 
 POSTS = 100_000
 READS = 50
 WORKERS = 4
 ROUNDS = 10
 ID = "wf-00000000"
+TALKERS = 50
+SECONDS = 15
+TALKER = f"""#!{sys.executable}
+{TOOLS}
+import time
+tools = client(sys.argv[1])
+me = os.environ["PERLES_AGENT"]
+other = f"worker-{{int(me.split('-')[1]) % {TALKERS} + 1}}"
+open(f"here-{{me}}", "w").close()
+while not os.path.exists("go"):
+    time.sleep(0.1)
+time.sleep(int(me.split('-')[1]) / {TALKERS})
+took = []
+for number in range({SECONDS}):
+    began = time.perf_counter()
+    tools.call("fabric_send", channel="general", content=f"@{{other}} post {{number}}")
+    took.append(1000 * (time.perf_counter() - began))
+    time.sleep(max(0, 1 - took[-1] / 1000))
+with open(f"took-{{me}}", "w") as file:
+    json.dump(took, file)
+"""
+"""Posts once a second; what each call took is kept in a file."""
 CLI = "#!/bin/sh\ncat > /dev/null\necho fine\n"
 
 
@@ -46,6 +70,41 @@ def rows() -> Iterator[Row]:
         waited = _nudges(home)
     yield Row("post to turn of an idle agent, p50", percentile(waited, 0.5), "ms", "<= 15")
     yield Row("post to turn of an idle agent, p99", percentile(waited, 0.99), "ms", "<= 60")
+
+    with bench() as home:
+        share, calls = _talking(home)
+    yield Row("engine's CPU, 50 agents, a post a second each", share, "% of a core", "<= 12")
+    yield Row("MCP tool call, 50 agents at once, p50", percentile(calls, 0.5), "ms", "<= 10")
+    yield Row("MCP tool call, 50 agents at once, p99", percentile(calls, 0.99), "ms", "<= 60")
+
+
+def _talking(home: Bench) -> tuple[float, list[float]]:
+    """What the engine uses of a core while agents post, and what their calls took in ms."""
+    config = _provider(home, TALKER, argv=["{mcp_config}"], mcp="json-file")
+    tasks = [{"key": f"t{n}", "prompt": "Talk.", "worker": "mycli"} for n in range(TALKERS)]
+    file = home.root / "talk.yaml"
+    file.write_text(json.dumps({"name": "talk", "workers": TALKERS, "tasks": tasks}))
+    calls = {"PERLES_CONTROL_PLANE__RESOURCE_POLICY__MAX_AI_CALLS": str(TALKERS)}
+    with engine_of(home, **calls) as engine:
+        home.run("start", home.run("--config", config, "create", str(file)).split()[0])
+        _until(lambda: len(list(home.root.glob("here-*"))) == TALKERS)
+        (home.root / "go").touch()
+        began, used = time.monotonic(), sum(engine.cpu_times()[:2])
+        _until(lambda: len(list(home.root.glob("took-*"))) == TALKERS)
+        share = 100 * (sum(engine.cpu_times()[:2]) - used) / (time.monotonic() - began)
+    took = [one for path in home.root.glob("took-*") for one in json.loads(path.read_text())]
+    return share, took
+
+
+def _provider(home: Bench, source: str, *, argv: Sequence[str] = (), **more: str) -> str:
+    """A configuration whose provider `mycli` is this program; its path."""
+    program = home.root / "mycli"
+    program.write_text(source)
+    program.chmod(0o700)
+    mycli = {"type": "command", "argv": [str(program), *argv], **more}
+    config = home.root / "agents.yaml"
+    config.write_text(json.dumps({"orchestration": {"providers": {"mycli": mycli}}}))
+    return str(config)
 
 
 def _filled(database: Database) -> int:
@@ -80,13 +139,7 @@ def _middle_ms(read: Callable[[], object]) -> float:
 
 def _nudges(home: Bench) -> list[float]:
     """From posts that name one idle agent each to its process, without the wait for more posts."""
-    program = home.root / "mycli"
-    program.write_text(CLI)
-    program.chmod(0o700)
-    mycli = {"type": "command", "argv": [str(program)]}
-    (home.root / "agents.yaml").write_text(
-        json.dumps({"orchestration": {"providers": {"mycli": mycli}}})
-    )
+    config = _provider(home, CLI)
     tasks = [
         {"key": "wait", "assignee": "human", "question": "end?"},
         *({"key": f"t{n}", "prompt": "Hm?", "worker": "mycli"} for n in range(WORKERS)),
@@ -94,7 +147,6 @@ def _nudges(home: Bench) -> list[float]:
     file = home.root / "idle.yaml"
     file.write_text(json.dumps({"name": "idle", "workers": WORKERS, "tasks": tasks}))
     with engine_of(home):
-        config = str(home.root / "agents.yaml")
         id = home.run("--config", config, "create", str(file)).split()[0]
         home.run("start", id)
         _until(lambda: _count(home, "tasks WHERE status = 'done'") == WORKERS)

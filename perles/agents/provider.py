@@ -4,7 +4,7 @@ Nothing else in Perles knows an agent CLI. Providers are found by the entry poin
 group `perles.providers`, so that others can add theirs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
@@ -86,12 +86,16 @@ class TurnContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """What to start: argv (no secret in it), variables to add, stdin, files to write (0600)."""
+    """What to start: argv (no secret in it), variables to add, stdin, files to write (0600).
+
+    `secrets` are texts in them that no row may hold.
+    """
 
     argv: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
     stdin: bytes = b""
     files: Mapping[str, bytes] = field(default_factory=dict)
+    secrets: Collection[str] = ()
 
 
 class Kind(StrEnum):

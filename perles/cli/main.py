@@ -27,7 +27,7 @@ _FLAGS: Final[dict[str, dict[str, type]]] = {
         "--all": bool,
         "--json": bool,
     },
-    "show": {"--json": bool, "--summary": bool},
+    "show": {"--json": bool, "--summary": bool, "--env": bool},
     "resources": {"--json": bool},
     "dashboard": {
         "--once": bool,

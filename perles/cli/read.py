@@ -72,9 +72,14 @@ def show(
         bool,
         typer.Option("--summary", help="What it came to: facts first, then its agents' words."),
     ] = False,
+    env: Annotated[
+        bool,
+        typer.Option("--env", help="Where each task runs, and with which variables of its own."),
+    ] = False,
 ) -> None:
     """Show one workflow: its tasks, its agents, and the reason for its state."""
-    show_command.run(show_command.ShowOptions(id=id, json=json, summary=summary), _paths())
+    options = show_command.ShowOptions(id=id, json=json, summary=summary, env=env)
+    show_command.run(options, _paths())
 
 
 def events(

@@ -20,6 +20,7 @@ class ShowOptions(NamedTuple):
     id: str
     json: bool = False
     summary: bool = False
+    env: bool = False
 
 
 def run(options: ShowOptions, paths: Paths) -> None:
@@ -32,6 +33,9 @@ def run(options: ShowOptions, paths: Paths) -> None:
     if options.json:
         print_json(shown)
         return
+    if options.env:
+        _print_surroundings(shown["tasks"])
+        return
     _print_head(shown)
     print()
     print_table(TASK_HEADERS, [_task_row(task) for task in shown["tasks"]], state=1)
@@ -39,6 +43,17 @@ def run(options: ShowOptions, paths: Paths) -> None:
         print()
         print_table(AGENT_HEADERS, [_agent_row(agent) for agent in shown["agents"]], state=1)
     print_failures(shown)
+
+
+def _print_surroundings(tasks: list[Json]) -> None:
+    """Where each task runs, and with which variables beside those of the workflow."""
+    for task in tasks:
+        told = task["surroundings"]
+        lines = [f"dir {told['dir']}"] if told["dir"] else []
+        lines += [f"dotenv {name}" for name in told["dotenv"]]
+        lines += [f"unset {name}" for name in told["unset"]]
+        lines += [f"{name}={value}" for name, value in sorted(told["env"].items())]
+        say("\n  ".join((task["key"], *(clean(line) for line in lines))))
 
 
 def _summary(options: ShowOptions, paths: Paths) -> None:

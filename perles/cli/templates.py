@@ -20,6 +20,7 @@ from perles.templates.check import check_template
 from perles.templates.pipeline import read_pipeline
 from perles.templates.shell_pipes import outputs_run
 from perles.templates.template import Template, read_templates
+from perles.workflows.create import check_files
 from perles.workflows.roles import choose
 
 app = typer.Typer(help="List, show and check templates of workflows.", no_args_is_help=True)
@@ -71,6 +72,7 @@ def check(
     config = load()
     for plan in plans:
         _check_staff(file, plan, config.providers, here=False)
+        check_files(plan, Path.cwd())
     problem = _problem_here(file, plans, config.providers)
     ignored = [line for template in templates for line in template.ignored]
     warnings = [line for plan in plans for line in _warnings(plan)]

@@ -69,11 +69,20 @@ class Retry:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
     """How the command of a task is run. `program`, with its flags, is given the
-    script as a file. `grace` is the seconds between TERM and KILL, None means the usual ones."""
+    script as a file. `grace` is the seconds between TERM and KILL, None means the usual ones.
+
+    It runs in `dir`, a folder in the work dir, with the variables of the files in `dotenv`,
+    and without those in `unset`. `places` tells where a file of variables was named, for
+    errors; it is not kept.
+    """
 
     program: tuple[str, ...] = PLAIN_SH
     grace: float | None = None
     retry: Retry = field(default_factory=Retry)
+    dir: str = ""
+    dotenv: tuple[str, ...] = ()
+    unset: tuple[str, ...] = ()
+    places: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def language(self) -> Language:
@@ -90,7 +99,9 @@ class Execution:
         if self.retry != Retry():
             retry = self.retry
             found["retry"] = {"delay": retry.delay, "backoff": retry.backoff, "on": list(retry.on)}
-        return found
+        found |= {"dir": self.dir} if self.dir else {}
+        found |= {"dotenv": list(self.dotenv)} if self.dotenv else {}
+        return found | ({"unset": list(self.unset)} if self.unset else {})
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Self:
@@ -101,4 +112,7 @@ class Execution:
             program=tuple(stored.get("shell", PLAIN_SH)),
             grace=stored.get("grace"),
             retry=Retry(**retry),
+            dir=stored.get("dir", ""),
+            dotenv=tuple(stored.get("dotenv", ())),
+            unset=tuple(stored.get("unset", ())),
         )

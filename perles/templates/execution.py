@@ -10,9 +10,9 @@ from typing import Final, NamedTuple
 
 from perles.config.yamlfile import Node
 from perles.domain.execution import PLAIN_SH, Execution, Language, language, named_by
-from perles.templates import tries
+from perles.templates import surroundings, tries
 
-KEYS: Final = ("shell", "strict")
+KEYS: Final = ("shell", "strict", *surroundings.KEYS)
 _NAMED: Final[Mapping[str, tuple[str, ...]]] = {
     "sh": PLAIN_SH,
     "bash": ("bash", "-eo", "pipefail"),
@@ -26,6 +26,9 @@ class Defaults(NamedTuple):
 
     shell: tuple[str, ...] = ()
     strict: bool = False
+    dir: str = ""
+    dotenv: tuple[tuple[str, str], ...] = ()
+    unset: tuple[str, ...] = ()
 
 
 def defaults(entries: Mapping[str, Node]) -> Defaults:
@@ -34,7 +37,17 @@ def defaults(entries: Mapping[str, Node]) -> Defaults:
     strict = entries["strict"].boolean() if "strict" in entries else False
     if strict and shell and language(shell) is not Language.SHELL:
         raise entries["strict"].error("is for sh and bash")
-    return Defaults(shell, strict)
+    return Defaults(shell, strict, *_surroundings(entries))
+
+
+def _surroundings(
+    entries: Mapping[str, Node],
+) -> tuple[str, tuple[tuple[str, str], ...], tuple[str, ...]]:
+    return (
+        surroundings.folder(entries["dir"]) if "dir" in entries else "",
+        surroundings.files(entries["dotenv"]) if "dotenv" in entries else (),
+        surroundings.names(entries["unset"]) if "unset" in entries else (),
+    )
 
 
 def execution(entries: Mapping[str, Node], above: Defaults) -> Execution:
@@ -49,7 +62,17 @@ def execution(entries: Mapping[str, Node], above: Defaults) -> Execution:
             if key in entries:
                 raise entries[key].error("is for commands; this task has no run")
         return Execution(retry=retry)
-    return Execution(program=_program(entries, above), grace=grace, retry=retry)
+    folder, files, unset = _surroundings(entries)
+    places = dict((*above.dotenv, *files))
+    return Execution(
+        program=_program(entries, above),
+        grace=grace,
+        retry=retry,
+        dir=folder or above.dir,
+        dotenv=tuple(places),
+        unset=tuple(dict.fromkeys((*above.unset, *unset))),
+        places=places,
+    )
 
 
 def _program(entries: Mapping[str, Node], above: Defaults) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ from perles.domain.plain import is_one_line
 from perles.domain.provider_choice import AGENT_TYPES, split_choice
 from perles.domain.secrecy import masked
 from perles.domain.specs import Plan, TaskSpec
-from perles.templates import execution, tries
+from perles.templates import execution, surroundings, tries
 from perles.templates.execution import Defaults
 from perles.templates.outputs import check_command, references
 from perles.templates.worktree import worktree
@@ -277,12 +277,14 @@ def command(node: Node) -> str:
 
 
 def environment(node: Node) -> dict[str, str]:
-    """Variables for commands. Names are plain; values are texts."""
+    """Variables for commands. Names are plain; values are texts, with `${VAR}` filled in."""
     found = {}
     for name, value in node.mapping().items():
         if not ENV_NAME.fullmatch(name):
             raise value.error(f"{name[:60]!r} is no name of a variable")
-        found[name] = _without_nul(value)
+        found[name] = surroundings.expanded(value)
+        if "\0" in found[name]:
+            raise value.error("holds a NUL, which no command can be given")
     return found
 
 

@@ -24,6 +24,7 @@ from perles.tasks.graph import unblock
 from perles.templates.catalog import Catalog
 from perles.workflows import worktree
 from perles.workflows.roles import Staff, choose, goal_plan
+from perles.workspace.dotenv import read_dotenv
 from perles.workspace.surroundings import capture
 
 MAX_NAME: Final = 200
@@ -73,6 +74,7 @@ def prepare(
         plan = worktree.with_setup(plan, own.wish)
     observer = config.team.observer_enabled
     staff = choose(spec, plan, config.providers, environ, observer=observer)
+    check_files(plan, work_dir)
     workers = plan.workers if spec.workers is None else spec.workers
     if not 1 <= workers <= 99:
         raise UsageError(f"cannot use {workers} workers: it must be 1 to 99")
@@ -80,6 +82,18 @@ def prepare(
     surroundings["providers"] = config.providers.text or None
     name = _name(spec.name or plan.name)
     return Prepared(spec, plan, name, work_dir, workers, staff, surroundings, paths, own)
+
+
+def check_files(plan: Plan, work_dir: Path) -> None:
+    """Raise `UsageError`, with the place that names it, for a file of variables that is wrong."""
+    seen: set[str] = set()
+    for task in plan.tasks:
+        for name in (one for one in task.execution.dotenv if one not in seen):
+            seen.add(name)
+            try:
+                read_dotenv(work_dir / name)
+            except UsageError as error:
+                raise UsageError(f"cannot use {task.execution.places[name]}: {error}") from None
 
 
 def preview(spec: WorkflowSpec, paths: Paths, config: Config) -> list[dict[str, Any]]:

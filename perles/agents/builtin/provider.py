@@ -10,6 +10,7 @@ from perles.agents.builtin import scripts
 from perles.agents.clis.json_lines import ended
 from perles.agents.provider import AgentEvent, Kind, Launch, Letter, Outcome, TaskBrief, TurnContext
 from perles.config.provider_settings import ProviderSettings
+from perles.domain.secrecy import texts_of
 
 _MAIN = str(Path(__file__).with_name("main.py"))
 
@@ -38,7 +39,8 @@ class BuiltinProvider:
         """
         given: dict[str, Any] = {"from": "perles", "kind": "variables", "task": turn.task}
         files, script = scripts.written(turn)
-        variables = json.dumps({**given, "env": dict(turn.variables), **script}) + "\n"
+        told = {**given, "env": dict(turn.variables), **script}
+        variables = json.dumps(told) + "\n"
         return Launch(
             argv=[sys.executable, "-I", "-S", _MAIN, turn.role],
             env={
@@ -48,6 +50,7 @@ class BuiltinProvider:
             },
             stdin=((variables if turn.task else "") + turn.prompt).encode(errors="replace"),
             files=files,
+            secrets=texts_of(told["env"]),
         )
 
     def parser(self, _totals: Mapping[str, float] | None = None) -> "TextParser":
@@ -66,6 +69,9 @@ class BuiltinProvider:
                 "variables": list(task.variables),
                 "timeout": task.timeout,
                 "grace": task.execution.grace,
+                "dir": task.execution.dir,
+                "dotenv": list(task.execution.dotenv),
+                "unset": list(task.execution.unset),
             }
         )
 

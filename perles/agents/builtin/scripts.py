@@ -2,10 +2,14 @@
 
 import json
 import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from perles.agents.provider import TurnContext
+from perles.domain.errors import UsageError
 from perles.domain.execution import PLAIN_SH, Language, language
+from perles.workspace.dotenv import read_dotenv
 
 LARGEST: Final = 128 * 1024
 """Bytes, with the NUL at its end, that Linux allows one argument or variable."""
@@ -20,7 +24,32 @@ def written(turn: TurnContext) -> tuple[dict[str, bytes], dict[str, Any]]:
     large = _large(turn) if _is_shell(task) else {}
     setting = "".join(f"{key}={_in_quotes(value)}; " for key, value in large.items())
     content = f"{setting}{task['run']}\n".encode(errors="replace")
-    return {name: content}, {"script": str(turn.folder / name), "set": sorted(large)}
+    told = {"script": str(turn.folder / name), "set": sorted(large), **_surroundings(turn, task)}
+    return {name: content}, told
+
+
+def _surroundings(turn: TurnContext, task: Mapping[str, Any]) -> dict[str, Any]:
+    """Where it runs, and the variables of its files; or the problem that keeps it from running."""
+    found: dict[str, str] = {}
+    try:
+        for name in task.get("dotenv") or ():
+            found |= read_dotenv(turn.work_dir / name)
+        folder = _folder(turn.work_dir, task.get("dir") or "")
+    except UsageError as error:
+        return {"problem": f"cannot run it: {error}"}
+    return {"dir": folder, "env": {**found, **turn.variables}}
+
+
+def _folder(work_dir: Path, name: str) -> str:
+    """The folder in the work dir; no link leads out of that. Raises `UsageError`."""
+    if not name:
+        return ""
+    inside, found = os.path.realpath(work_dir), os.path.realpath(work_dir / name)
+    if os.path.commonpath([inside, found]) != inside:
+        raise UsageError(f"dir {name} is a link out of the work dir")
+    if not os.path.isdir(found):
+        raise UsageError(f"dir {name} is no folder in {work_dir}")
+    return found
 
 
 def _task(turn: TurnContext) -> dict[str, Any] | None:

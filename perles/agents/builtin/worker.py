@@ -80,6 +80,8 @@ def _read(prompt: bytes) -> "tuple[Json | None, Json]":
 
 def _carry_out(task: "Json", given: "Json") -> tuple[int, str]:
     """Run one command to its end; its exit code and a sentence about it."""
+    if given.get("problem"):
+        return UNPREPARED, given["problem"]
     timeout, own = task["timeout"], dict(given["env"])
     for name in given["set"]:
         del own[name]  # the script sets it
@@ -90,12 +92,18 @@ def _carry_out(task: "Json", given: "Json") -> tuple[int, str]:
     if large:
         return UNPREPARED, f"cannot run it: {large[0]} is over 128 KiB, which only sh and bash take"
     environ = {k: v for k, v in os.environ.items() if not k.startswith("PERLES_MCP_")}
+    for name in task.get("unset") or ():
+        environ.pop(name, None)
     environ.update({**own, **task["env"]})
     shell, before = task.get("shell") or ["sh"], oom_kills()
     try:
+        if given.get("dir"):
+            os.chdir(given["dir"])
+            environ["PWD"] = given["dir"]
         pid = _start([*shell, given["script"]], environ)
     except OSError as error:
-        return NOT_FOUND, f"cannot run it by {shell[0]}: {error.strerror}"
+        what = error.filename if error.filename == given.get("dir") else f"by {shell[0]}"
+        return NOT_FOUND, f"cannot run it {what}: {error.strerror}"
     try:
         status = _wait(pid, None if timeout is None else float(timeout))
     except Stopped:

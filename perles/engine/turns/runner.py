@@ -151,7 +151,7 @@ class Turns(TurnFinisher):
             environ = allowed(prepared.environ, provider.variables)
             # It looks at programs and configurations, wherever those lie.
             launch = await asyncio.to_thread(provider.launch, prepared)
-            handed_out = {prepared.token, *texts_of(launch.env)}
+            handed_out = {prepared.token, *texts_of(launch.env), *launch.secrets}
             context.database.secrets.tell(workflow.id, handed_out)
             if live.ending is not None:  # it was paused or ended meanwhile
                 await self._conclude(live, live.ending, UNNEEDED, None)

@@ -72,8 +72,20 @@ def _task(row: Row, after: list[str]) -> Json:
         "started_at": row["started_at"],
         "ended_at": row["ended_at"],
         "shell": shell_of(row),
+        "surroundings": surroundings_of(row),
         "held_until": row["held_until"] if row["status"] == "pending" else None,
     }
+
+
+def surroundings_of(row: Row) -> Json:
+    """Where a task runs and with which variables: the values of secrets are `***`."""
+    execution, env = json.loads(row["execution"]), json.loads(row["env"])
+    if env:
+        from perles.domain.secrecy import MASK, is_secret
+
+        env = {name: MASK if is_secret(name, value) else value for name, value in env.items()}
+    told = {key: execution.get(key, []) for key in ("dotenv", "unset")}
+    return {"dir": execution.get("dir", ""), "env": env, **told}
 
 
 def shell_of(row: Row) -> list[str] | None:

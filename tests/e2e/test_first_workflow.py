@@ -72,13 +72,16 @@ def _logged_in(agents: Agents, name: str) -> None:
 def test_the_first_workflow_goes_as_it_is_written(scripted: Scripted, name: str) -> None:
     go, begun = threading.Event(), threading.Event()
 
-    def hold(asked: Asked) -> Reply | None:
+    def ask(asked: Asked) -> Reply | None:
         if has_task(asked):
+            return Reply(call="ask_user", arguments={"question": "Tabs or spaces?"})
+        if asked.after.endswith("ask_user"):
             begun.set()
             go.wait(120)
+            return Reply(call="signal_ready")
         return None
 
-    agents = scripted(worker_is(hold))
+    agents = scripted(worker_is(ask))
     _logged_in(agents, name)
     *before, last = _of(name)
     usual = agents.model.script

@@ -27,7 +27,7 @@ class CodexProvider(CliProvider):
     """Prompt on stdin, settings as `-c`, the token in the environment, JSON lines back."""
 
     name = "codex"
-    tested = ("0.169.0",)
+    tested = ("0.169.0", "0.171.0")
     capabilities = ("resume", "usage", "mcp", "system prompt")
     variables = ("OPENAI_*", "CODEX_*", "AZURE_OPENAI_*")
     install = "install it: npm install -g @openai/codex"

@@ -203,6 +203,12 @@ def computes(provider: Provider) -> bool:
     return bool(getattr(provider, "computes", False))
 
 
+def hidden_tools(provider: Provider) -> Collection[str]:
+    """Which of our tools its CLI shows to no model: it has one of that name of its own. They are
+    offered under another name. Telling that is not a duty of a provider."""
+    return tuple(getattr(provider, "hidden_tools", ()))
+
+
 def find(name: str, settings: ProviderSettings | None = None) -> Provider:
     """The provider of this name, set up. Raises `UsageError` that lists the known ones."""
     kind = name if settings is None else settings.type or name

@@ -1,6 +1,6 @@
 """What the tools need of whoever hosts them. The engine implements it; tests can too."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -40,6 +40,10 @@ class ToolHost(Protocol):
 
     def seen(self, caller: Caller, post_ids: Sequence[int]) -> None:
         """This agent was shown these posts: it need not be told of them."""
+        ...
+
+    def hides(self, caller: Caller) -> Collection[str]:
+        """The tools that this agent's CLI does not show under their own names."""
         ...
 
     def rejected(self, workflow_id: str, status: int, count: int, why: str) -> None:

@@ -7,7 +7,7 @@ its start. Its client is what the tests call this with.
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from perles.domain.errors import PerlesError
@@ -43,10 +43,7 @@ class Protocol:
     def __init__(self, role: str, tools: Mapping[str, Tool], host: ToolHost) -> None:
         self._tools, self._host = tools, host
         self._name = f"perles-{role}"
-        self._listed = [
-            {"name": tool.name, "description": tool.description, "inputSchema": tool.schema}
-            for tool in tools.values()
-        ]
+        self._aliases = {tool.alias: tool for tool in tools.values() if tool.alias}
 
     async def answer(self, caller: Caller, message: Json, headers: Mapping[str, str]) -> Response:
         """Answer one JSON-RPC message of an agent."""
@@ -75,10 +72,16 @@ class Protocol:
         if method == "ping":
             return {}
         if method == "tools/list":
-            return {"tools": self._listed}
+            return {"tools": self._listed(self._host.hides(caller))}
         if method == "tools/call":
             return await self._call(caller, given, headers.get("idempotency-key"))
         raise _Failure(_NO_SUCH_METHOD, f"no method {method[:200]!r} here")
+
+    def _listed(self, hidden: Collection[str]) -> list[Json]:
+        return [
+            tool.listed_by_alias if tool.alias and tool.name in hidden else tool.listed
+            for tool in self._tools.values()
+        ]
 
     def _introduction(self, wanted: object) -> Json:
         return {
@@ -94,7 +97,7 @@ class Protocol:
             raise _Failure(_INVALID_PARAMS, "tools/call needs the name of a tool")
         if arguments is not None and not isinstance(arguments, dict):
             raise _Failure(_INVALID_PARAMS, "the arguments of a tool must be an object")
-        tool = self._tools.get(name)
+        tool = self._tools.get(name) or self._aliases.get(name)
         if tool is None:
             return _failed(f"cannot call {name[:200]!r}: your tools are {', '.join(self._tools)}")
         try:

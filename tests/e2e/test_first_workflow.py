@@ -74,8 +74,9 @@ def test_the_first_workflow_goes_as_it_is_written(scripted: Scripted, name: str)
 
     def ask(asked: Asked) -> Reply | None:
         if has_task(asked):
-            return Reply(call="ask_user", arguments={"question": "Tabs or spaces?"})
-        if asked.after.endswith("ask_user"):
+            tool = "ask_person" if asked.has("ask_person") else "ask_user"
+            return Reply(call=tool, arguments={"question": "Tabs or spaces?"})
+        if asked.after.endswith(("ask_user", "ask_person")):
             begun.set()
             go.wait(120)
             return Reply(call="signal_ready")

@@ -13,6 +13,7 @@ import pytest
 
 from perles.executor.local.processes import family
 from perles.keeper.whereabouts import keeper_of
+from perles.mcp.tools import TOOLS_BY_ROLE
 from tests.e2e import clis, scripts
 from tests.e2e.conftest import Agents
 from tests.e2e.model import Asked, Reply, Script
@@ -55,6 +56,16 @@ def has_task(asked: Asked) -> bool:
     return asked.after == "" and "Your task" in asked.last
 
 
+def hidden(agents: Agents, role: str, mark: str) -> list[str]:
+    """Those of our tools for a role that its CLI offered to no model; `mark` is one of them."""
+    offered = {tool for asked, _ in agents.model.asked if asked.has(mark) for tool in asked.tools}
+    return [
+        tool.name
+        for tool in TOOLS_BY_ROLE[role].values()
+        if not any(name.endswith((tool.name, tool.alias or tool.name)) for name in offered)
+    ]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_workflow_completes_with_usage_as_billed_and_leaves_nothing(
     scripted: Scripted, name: str
@@ -74,6 +85,8 @@ def test_a_workflow_completes_with_usage_as_billed_and_leaves_nothing(
     second = [a for a, _ in agents.model.asked if "reports on task" in a.last]
     assert second
     assert any("bring the goal about" in user for user in second[0].users)
+    assert hidden(agents, "coordinator", "assign_task") == []
+    assert hidden(agents, "worker", "report_implementation_complete") == []
     status = ["git", "status", "--porcelain", "--ignored"]
     left = subprocess.run(status, cwd=agents.work, capture_output=True, text=True, check=True)
     assert left.stdout == ""

@@ -120,6 +120,15 @@ class Desk:
         assert "internal error" not in text
         return result["isError"], text
 
+    async def listed(self, role: str) -> list[str]:
+        """The names of the tools that the agent of this role is offered."""
+        agent = self.agents[role]
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+        answer = await self.protocols[role].answer(
+            Caller(ID, agent.id, agent.name, role), message, {}
+        )
+        return [tool["name"] for tool in json.loads(answer.body)["result"]["tools"]]
+
     def happened(self) -> list[str]:
         """The types of all events but those that tell of the call itself."""
         return [
@@ -227,3 +236,21 @@ async def test_twice_with_one_key_is_once(desk: Desk, role: str, name: str) -> N
     other = next(one for kind, one in COMMANDS if kind == role and one != name)
     refused, text = await desk.use(role, other, _given(role, other), key="k1")
     assert (refused, "Idempotency-Key" in text) == (True, True)
+
+
+@pytest.mark.parametrize("role", ["coordinator", "worker"])
+async def test_a_tool_that_a_cli_hides_is_offered_and_called_by_another_name(
+    desk: Desk, role: str
+) -> None:
+    """gemini has a tool `ask_user` of its own, and shows none of that name to its model."""
+    usual = await desk.listed(role)
+    agent = desk.agents[role]
+    desk.stage.database.write(lambda tx: tx.update(Agent, agent.id, provider="gemini"))
+
+    by_gemini = await desk.listed(role)
+
+    renamed = {"ask_user": "ask_person"}
+    assert by_gemini == [renamed.get(name, name) for name in usual]
+    refused, told = await desk.use(role, "ask_person", {"question": "why?"})
+    assert not refused, told
+    assert "question.asked" in desk.happened()

@@ -32,6 +32,7 @@ class GeminiProvider(CliProvider):
     name = "gemini"
     answers_within = 60.0  # it prints an answer as it comes, but not what it thinks
     tested = ("0.61.0",)
+    hidden_tools = ("ask_user",)  # nor its own, where nobody sits before it
     capabilities = ("resume", "usage", "mcp")
     variables = ("GEMINI_*", "GOOGLE_*", "VERTEX_*")
     places = ("~/.npm/bin/gemini", "/opt/homebrew/bin/gemini", "/usr/local/bin/gemini")

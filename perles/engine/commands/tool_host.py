@@ -1,11 +1,13 @@
 """The engine as the MCP tools see it."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from sqlalchemy import bindparam, select
 
+from perles.agents.provider import hidden_tools
+from perles.domain.errors import PerlesError
 from perles.engine.commands.queue import Commands
 from perles.engine.context import Context
 from perles.fabric import inbox
@@ -14,6 +16,7 @@ from perles.store.database import Reader, Tx
 from perles.store.events import journal
 from perles.store.reads import fabric as reads
 from perles.store.schema.agents import Agent
+from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
 from perles.workspace.session import token_hash
 
@@ -58,6 +61,15 @@ class EngineToolHost:
         fresh = reads.untold(self._context.reader, caller.agent_id, post_ids)
         if fresh:
             self._context.writer.post(lambda tx: inbox.seen(tx, caller.agent_id, fresh))
+
+    def hides(self, caller: Caller) -> Collection[str]:
+        """The tools that this agent's CLI does not show under their own names."""
+        agent = self._context.reader.need(Agent, caller.agent_id)
+        workflow = self._context.reader.need(Workflow, caller.workflow_id)
+        try:
+            return hidden_tools(self._context.provider_of(agent, workflow))
+        except PerlesError:
+            return ()  # a provider that is not there any more hides nothing
 
     def rejected(self, workflow_id: str, status: int, count: int, why: str) -> None:
         """Record refused requests; a flood becomes one event a second, with a count."""

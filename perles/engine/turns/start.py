@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, update
 from perles.agents import bounds
 from perles.agents.clis.session_log import encoded
 from perles.agents.prompts import system_prompt
-from perles.agents.provider import Letter, Provider, TurnContext
+from perles.agents.provider import Letter, Provider, TurnContext, hidden_tools
 from perles.domain.states import AGENT, TURN
 from perles.engine import crash_points
 from perles.engine.context import Context
@@ -18,6 +18,7 @@ from perles.engine.resources.scheduler import ResourceScheduler
 from perles.engine.team import nudges
 from perles.engine.turns import queue
 from perles.executor.contract import Identity
+from perles.mcp.tools import TOOLS_BY_ROLE
 from perles.store import statements
 from perles.store.database import Tx
 from perles.store.events import journal
@@ -182,9 +183,18 @@ def turn_context(
         mcp_url=f"http://127.0.0.1:{workflow.mcp_port}/mcp",
         token=read_token(session, agent.name),
         session_id=bounds.session_id(agent.provider_session_id),
-        system_prompt=role,
+        system_prompt=_as_offered(role, agent.role, provider),
         environ=context.environ_of(workflow),
         usd_left=budgets.usd_left(context.reader, context.policy(), workflow),
         task=None if task is None else task.key,
         variables={} if task is None else journal.decode(task.env),
     )
+
+
+def _as_offered(prompt: str, role: str, provider: Provider) -> str:
+    """The prompt with our tools under the names by which this CLI shows them."""
+    for name in hidden_tools(provider):
+        tool = TOOLS_BY_ROLE[role].get(name)
+        if tool is not None and tool.alias:
+            prompt = prompt.replace(name, tool.alias)
+    return prompt

@@ -7,6 +7,8 @@ import msgspec
 from perles.mcp.tools.tool import Arguments, Tool, Word
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=8_000)]
+ALIAS: Final = "ask_person"
+"""Its name for CLIs with a tool `ask_user` of their own, which asks whoever sits before it."""
 Option = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 
 
@@ -24,4 +26,5 @@ ASK_USER: Final = Tool(
     "Ask the user what only they can decide. Does not wait: the answer comes as a message, perhaps "
     "days later. Go on with what needs no answer, then end your turn.",
     AskUser,
+    alias=ALIAS,
 )

@@ -33,7 +33,8 @@ class NoArguments(Arguments):
 class Tool:
     """One tool. `read` answers from the database at once; without it a command is carried out.
 
-    `shows` tells the ids of the posts in an answer of `read`.
+    `shows` tells the ids of the posts in an answer of `read`. `alias` is another name, for CLIs
+    that have a tool of that name themselves and show no other.
     """
 
     name: str
@@ -41,6 +42,18 @@ class Tool:
     arguments: type[Arguments] = NoArguments
     read: Read | None = None
     shows: Callable[[dict[str, Any]], list[int]] | None = None
+    alias: str = ""
+
+    @cached_property
+    def listed(self) -> dict[str, Any]:
+        """How an agent is told of it."""
+        return {"name": self.name, "description": self.description, "inputSchema": self.schema}
+
+    @cached_property
+    def listed_by_alias(self) -> dict[str, Any]:
+        """The same under its other name."""
+        told = f"What is called {self.name} elsewhere. {self.description}"
+        return {**self.listed, "name": self.alias, "description": told}
 
     @cached_property
     def schema(self) -> dict[str, Any]:

@@ -103,6 +103,7 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "resources", "resources_app", "app", "Show limits: use, holders, and the waiting line."
         ),
         Entry("questions", "questions", "questions", "List questions of agents that wait for you."),
+        Entry("sessions", "sessions", "app", "Look at the session folders of workflows."),
         Entry("inbox", "inbox", "app", "Show what waits for you, over all workflows."),
         Entry(
             "doctor",

@@ -84,6 +84,14 @@ class Reads:
         with reading(self.paths.database_path()) as connection:
             return summary(connection, resolve(connection, ref))
 
+    def sessions(self, limit: int) -> list[Json]:
+        """The newest workflows with a session folder: `sessions list --json`."""
+        from perles.store.reads import run_record
+        from perles.store.reads.connection import reading
+
+        with reading(self.paths.database_path()) as connection:
+            return run_record.sessions(connection, limit)
+
     def questions(self, ref: str | None = None, *, everything: bool = False) -> list[Json]:
         """Questions of agents that wait for a person: `questions --json`.
 

@@ -48,6 +48,30 @@ def summary_text(found: Mapping[str, Any]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+FILES: Final = """\
+## The files here
+
+- `summary.md`: the facts, by agent and task, then what the agents told themselves
+- `workflow.json`: the workflow, its tasks with their texts, its agents, how its state changed
+- `messages.jsonl`: what agents were told, by whom; `posts.jsonl`: what they posted in channels
+- `AGENT/turn-N.in`: what an agent was given in a turn; `.out` is what its program printed, `.err`
+  its errors, `.status` its exit status
+- `AGENT/accountability_summary.md`: what it did, in its own words
+"""
+
+
+def readme_text(found: Mapping[str, Any]) -> str:
+    """What a run was, in Markdown, for one who knows nothing of it."""
+    lines = [f"# {_line(found['name'])}", "", *_facts(found), "", "## Who took part", ""]
+    for agent in found["agents"]:
+        lines += _agent(agent)
+    if found["tasks"]:
+        lines += ["", "## What became of the tasks", ""]
+    for task in found["tasks"]:
+        lines += _task(task)
+    return "\n".join(lines) + f"\n\n{FILES}"
+
+
 def _facts(found: Mapping[str, Any]) -> Iterator[str]:
     reason = f": {_line(found['reason'])}" if found["reason"] else ""
     yield f"{found['id']} {found['state']}{reason}"

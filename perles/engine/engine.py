@@ -24,6 +24,7 @@ from perles.engine.resources.audit import audit_leases
 from perles.engine.resources.scheduler import ResourceScheduler
 from perles.engine.services import Services
 from perles.engine.subscribers.notify import Notifier
+from perles.engine.subscribers.run_records import RunRecords
 from perles.engine.supervision.supervisor import Supervisor
 from perles.engine.sweeps import heartbeat, retention
 from perles.engine.sweeps.clock_watch import ClockWatch
@@ -173,6 +174,7 @@ class Engine:
         self._delays = Delays(self._clock)
         self._sweeps = sweeps = Sweeps(context, look_again=self._kick)
         self._notifier = notifier = Notifier(context)
+        self._records = records = RunRecords(context)
         health = HealthMonitor(context, commands)
         keeper = RetentionSweep(context)
         self._clock_watch = ClockWatch(context, [health.clock_was_set, keeper.clock_was_set])
@@ -191,10 +193,12 @@ class Engine:
             if errand is not None:
                 commands.poll(errand)
                 await commands.settle()
+                await records.write_due()
                 return
             watchdog.came_up(self._paths.root)
             servers.start()
             await notifier.start()
+            records.start()
             sweeps.start()
             await self._loop(context, commands)
             await commands.settle()
@@ -207,6 +211,7 @@ class Engine:
             await context.turns.settle()
             await servers.stop()
             await notifier.stop()
+            await records.stop()
             await context.writer.write(heartbeat.stopped)
 
     def _give_up(self, problem: PerlesError) -> None:
@@ -304,6 +309,7 @@ class Engine:
 
     async def _look_for_news(self) -> None:
         self._notifier.look()
+        self._records.look()
 
     async def _retry(self, context: Services) -> None:
         now = self._clock.now()

@@ -115,6 +115,31 @@ def write(path: Path, content: bytes) -> None:
         file.write(content)
 
 
+@contextmanager
+def replacing(path: Path) -> "Iterator[IO[bytes]]":
+    """A new private file, which takes the place of whatever stands at `path` once it is whole.
+
+    Its folder must be no link. Raises `OSError`; then what stood there stands there still.
+    """
+    new = path.with_name(f".{path.name}.new")
+    with os.fdopen(create(new), "wb") as file:
+        yield file
+    folder = os.open(path.parent, _FOLDER)
+    try:
+        if (found := _look_below(folder, path.name)) is not None and stat.S_ISDIR(found.st_mode):
+            _clear(path.name, folder)
+        os.rename(new.name, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
+def _look_below(folder: int, name: str) -> os.stat_result | None:
+    try:
+        return os.lstat(name, dir_fd=folder)
+    except FileNotFoundError:
+        return None
+
+
 def clear(path: Path) -> None:
     """See that nothing stands at `path`, whose folder must be no link. Raises `OSError`."""
     folder = os.open(path.parent, _FOLDER)
@@ -125,9 +150,8 @@ def clear(path: Path) -> None:
 
 
 def _clear(name: str, folder: int) -> None:
-    try:
-        found = os.lstat(name, dir_fd=folder)
-    except FileNotFoundError:
+    found = _look_below(folder, name)
+    if found is None:
         return
     if stat.S_ISDIR(found.st_mode):
         # It may hold anything, of any depth: out of the way is enough.

@@ -154,7 +154,7 @@ def leave_line(tx: Tx, workflow_id: str) -> None:
 
 def paused(tx: Tx, workflow_id: str, reason: str | None) -> None:
     """Pause the workflow and its agents, and release what it held."""
-    changes = {"paused_at": tx.now, "reason": reason, "mcp_port": None}
+    changes = {"paused_at": tx.now, "reason": reason, "mcp_port": None, "unrecorded": 1}
     fire(tx, WORKFLOW, workflow_id, "pause", changes=changes, payload={"reason": reason})
     for agent in tx.all(Agent, statements.AGENTS_OF, workflow_id=workflow_id):
         if agent.status in ("ready", "working"):
@@ -174,6 +174,7 @@ def ended(tx: Tx, workflow_id: str, trigger: WorkflowTrigger, reason: str | None
         "start_requested_at": None,
         "waiting_for_user": 0,
         "mcp_port": None,
+        "unrecorded": 1,
     }
     fire(tx, WORKFLOW, workflow_id, trigger, changes=changes, payload={"reason": reason})
     for agent in tx.all(Agent, statements.AGENTS_OF, workflow_id=workflow_id):

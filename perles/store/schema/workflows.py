@@ -36,6 +36,7 @@ class Workflow(Dated, Base):
         Index(None, "state", "created_at", "id"),
         Index(None, "created_at", "id"),
         Index(None, "name"),
+        Index("ix_workflows_unrecorded", "id", sqlite_where=text("unrecorded = 1")),
         Index("ix_workflows_open", "created_at", "id", sqlite_where=text("archived_at IS NULL")),
     )
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -92,6 +93,8 @@ class Workflow(Dated, Base):
     """What comes along that git ignores: JSON, `copy` and `link`."""
     merged: Mapped[str | None]
     """The last merge: JSON, `into`, `commit`, `tip` of the branch, `squash`, `at`."""
+    unrecorded: Mapped[int] = mapped_column(server_default="0")
+    """Whether its session folder is to be told how it stands."""
 
 
 class WorkflowLabel(Dated, Base):

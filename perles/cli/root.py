@@ -153,6 +153,34 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "agent", "agent", "app", "Add, stop, resume, retire or replace one agent of a workflow."
         ),
     ),
+    "Review and merge": (
+        Entry(
+            "diff",
+            "diff",
+            "command",
+            "Show what a workflow with a worktree changed since its base, committed or not.",
+        ),
+        Entry(
+            "merge",
+            "landing",
+            "merge",
+            "Merge a workflow's branch, all of it or nothing; a second call says that it is "
+            "merged.",
+        ),
+        Entry(
+            "rebase",
+            "landing",
+            "rebase",
+            "Put the commits of a workflow that does not run on top of its base as that is now.",
+        ),
+        Entry(
+            "overlap",
+            "landing",
+            "overlap",
+            "List files that the branches of two or more workflows changed and that are not "
+            "merged.",
+        ),
+    ),
     "Set up": (
         Entry("config", "config", "app", "Show, check and write the configuration."),
         Entry("templates", "templates", "app", "List, show and check templates of workflows."),

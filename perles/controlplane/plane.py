@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from perles.controlplane.branches import Branches
 from perles.controlplane.engine_host import POLL
+from perles.controlplane.landing import Landing
 from perles.controlplane.outcomes import Outcome, Request, failure_of, outcome_of, waits_for_engine
 from perles.controlplane.subscriptions import Subscriptions
 from perles.controlplane.upkeep import Upkeep
@@ -42,7 +42,7 @@ _MAX_ERRANDS: Final = 3
 """Tries to carry out a command here; another engine may come up and take it, and end."""
 
 
-class ControlPlane(Subscriptions, Upkeep, Branches):
+class ControlPlane(Subscriptions, Upkeep, Landing):
     """Everything that can be done with the workflows of one home folder."""
 
     def create(self, spec: WorkflowSpec) -> str:

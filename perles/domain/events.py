@@ -24,6 +24,8 @@ _OTHER_TYPES: Final = {
     "workflow.created",
     "workflow.queued",
     "workflow.archived",
+    "workflow.merged",
+    "workflow.rebased",
     "workflow.changed",
     "turn.queued",
     "turn.allowance_used_up",

@@ -25,6 +25,7 @@ POINTS: Final = (
     "tool.after-commit",
     "worktree.before-make",
     "worktree.after-make",
+    "merge.before-record",
     "start.after-commit",
     "end.before-commit",
     "end.after-commit",

@@ -37,7 +37,7 @@ _CHUNK: Final = 64 * 1024
 
 
 class GitError(Exception):
-    """Git did not answer, or said no; the text is its last line."""
+    """Git did not answer, or said no; the text is a line of it."""
 
 
 def filters(folder: Path, *, seconds: float = SECONDS) -> list[str]:
@@ -50,7 +50,7 @@ def filters(folder: Path, *, seconds: float = SECONDS) -> list[str]:
 
 
 class Answer(NamedTuple):
-    """How git ended: its exit code, all that it printed, and the last line of what it said."""
+    """How git ended: its exit code, all that it printed, and the line of errors that tells most."""
 
     code: int
     out: str
@@ -112,8 +112,14 @@ def ask(
         except (GitError, subprocess.TimeoutExpired) as error:
             process.kill()
             raise GitError(str(error)) from error
-    lines = said.decode(errors="replace").strip().splitlines()
-    return Answer(code, out.decode(errors="replace"), lines[-1] if lines else "")
+    return Answer(code, out.decode(errors="replace"), _telling(said.decode(errors="replace")))
+
+
+def _telling(said: str) -> str:
+    """The line of what git says that tells what is wrong: hints may follow it."""
+    lines = said.strip().splitlines()
+    wrong = (line for line in lines if line.startswith(("fatal: ", "error: ")))
+    return next(wrong, lines[-1] if lines else "")
 
 
 def _read(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, bytes]:

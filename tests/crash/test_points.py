@@ -20,7 +20,10 @@ WHEN = dict.fromkeys(POINTS, 1) | {
 }
 """For the how many-th time: the first is the coordinator's, most later ones are the workers'."""
 
-ELSEWHERE = ("reconcile.adopted", "worktree.before-make", "worktree.after-make")
+ELSEWHERE = (
+    *("reconcile.adopted", "worktree.before-make", "worktree.after-make"),
+    "merge.before-record",
+)
 """Points to which this workflow does not come."""
 
 

@@ -1,0 +1,67 @@
+"""`perles merge`, `rebase`, `overlap`: what becomes of the branches of workflows."""
+
+from typing import Annotated
+
+import typer
+
+from perles.cli.options import Json, WorkflowId
+from perles.cli.output import print_json, print_table, say, warn
+from perles.controlplane.plane import ControlPlane
+from perles.domain.text import clean
+
+HEADERS = ("FILE", "WORKFLOWS", "REPOSITORY")
+
+
+def merge(
+    id: WorkflowId,
+    into: Annotated[
+        str | None,
+        typer.Option("--into", metavar="BRANCH", help="Default: the branch that it began at."),
+    ] = None,
+    squash: Annotated[bool, typer.Option("--squash", help="As one commit.")] = False,
+    message: Annotated[
+        str | None, typer.Option("--message", "-m", metavar="TEXT", help="Message of the commit.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Merge a workflow's branch, all of it or nothing; a second call says that it is merged."""
+    done = ControlPlane().merge(id, into=into, squash=squash, message=message)
+    if json:
+        print_json(done)
+        return
+    commit, target = done["commit"][:12], clean(done["into"])
+    if done["already"]:
+        say(f"{done['id']} is merged already: {target} has it, at {commit}")
+    else:
+        say(f"merged {done['id']} into {target} as {commit}")
+
+
+def rebase(
+    id: WorkflowId,
+    onto: Annotated[
+        str | None,
+        typer.Option("--onto", metavar="BRANCH", help="Default: the branch that it began at."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Put the commits of a workflow that does not run on top of its base as that is now."""
+    done = ControlPlane().rebase(id, onto=onto)
+    if json:
+        print_json(done)
+    else:
+        many = "1 commit" if done["commits"] == 1 else f"{done['commits']} commits"
+        say(f"rebased {clean(done['branch'])} onto {clean(done['onto'])}: {many}")
+
+
+def overlap(json: Json = False) -> None:
+    """List files that the branches of two or more workflows changed and that are not merged."""
+    found = ControlPlane().overlap()
+    if json:
+        print_json(found)
+    elif not found:
+        warn("no file was changed by two workflows")
+    else:
+        rows = [
+            [clean(one["path"]), " ".join(one["workflows"]), one["repository"]] for one in found
+        ]
+        print_table(HEADERS, rows)

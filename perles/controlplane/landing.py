@@ -1,0 +1,212 @@
+"""From a workflow's branch to another: what changed, merging, rebasing. A part of the façade."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from perles.controlplane.branches import Branches, Json, brought
+from perles.domain.errors import NotFoundError, PerlesError, UsageError
+from perles.domain.nearest import alike
+from perles.store.reads import worktrees as reads
+from perles.store.reads.connection import reading
+
+if TYPE_CHECKING:
+    from perles.workspace.changes import FileChange, View
+
+T = TypeVar("T")
+
+
+class Landing(Branches):
+    """What becomes of the work in worktrees."""
+
+    def diff(
+        self,
+        ref: str,
+        paths: Sequence[str] = (),
+        *,
+        task: str | None = None,
+        with_patch: bool = True,
+    ) -> Json:
+        """What a workflow changed since its base, also what is not committed or not added yet.
+
+        With `task` only that task's commits, as its receipt has them. `paths` are below the
+        worktree. In the shape of `diff --json`, with `patch` where it is asked for. Raises
+        `NotFoundError`, and `PerlesError` where git cannot tell.
+        """
+        one = self.worktree(ref)
+        views = self._views(one, paths, task)
+        found = _asked(one["id"], lambda: [_changes(view, with_patch) for view in views])
+        result = {
+            "id": one["id"],
+            "branch": one["branch"],
+            "base": views[0].base,
+            "head": views[-1].head,
+            "files": [file._asdict() for files, _ in found for file in files],
+        }
+        return result | ({"patch": "".join(text for _, text in found)} if with_patch else {})
+
+    def merge(
+        self,
+        ref: str,
+        *,
+        into: str | None = None,
+        squash: bool = False,
+        message: str | None = None,
+    ) -> Json:
+        """Merge a workflow's branch into another (default: the one that it began at).
+
+        All or nothing, and once: `already` tells that the target has it. In the shape of
+        `merge --json`. Raises `MergeError` with what is in the way, `PersonNeededError`.
+        """
+        from perles.engine import crash_points
+        from perles.workflows.landing import record_merge
+        from perles.workspace import merging
+
+        by = self.need_person("merge a branch")
+        one = self.worktree(ref)
+        target = into or one["base_branch"]
+        if not target:
+            raise UsageError(f"cannot tell into what to merge {one['branch']}: give --into BRANCH")
+        _need_committed(one, "merge")
+        text = message or f"Merge {self.get(one['id'])['name']} ({one['id']})"
+        repository = Path(one["repository"])
+        wanted = merging.Asked(repository, one["branch"], target, text, squash)
+
+        def do() -> merging.Merged:
+            with merging.locked(self.paths.worktrees_dir(), repository):
+                return merging.merge(wanted)
+
+        done = _asked(one["id"], do)
+        crash_points.at("merge.before-record")
+        before = one["merged"] or {}
+        if (before.get("tip"), before.get("into")) == (done.tip, target):
+            return {"id": one["id"], **before, "already": True}
+        record = {"into": target, "commit": done.commit, "tip": done.tip, "squash": squash}
+        kept = self._database.write(lambda tx: record_merge(tx, one["id"], record, by))
+        return {"id": one["id"], **kept, "already": done.already}
+
+    def rebase(self, ref: str, *, onto: str | None = None) -> Json:
+        """Put a workflow's commits on top of its base as that is now; no agent may be at work.
+
+        In the shape of `rebase --json`. Raises `MergeError` for a conflict, `WrongStateError`.
+        """
+        from perles.domain.errors import WrongStateError
+        from perles.workflows.landing import record_rebase
+        from perles.workspace import merging, rebasing
+
+        by = self.need_person("rebase a branch")
+        one = self.worktree(ref)
+        state = self.get(one["id"])["state"]
+        if state == "running":
+            raise WrongStateError("workflow", one["id"], state, "rebase")
+        target = onto or one["base_branch"] or one["base_commit"]
+        _need_committed(one, "rebase")
+        path, repository = Path(one["path"]), Path(one["repository"])
+
+        def do() -> tuple[str, int]:
+            with merging.locked(self.paths.worktrees_dir(), repository):
+                there = path if path.is_dir() else None
+                return rebasing.rebase(repository, one["branch"], target, there)
+
+        base, commits = _asked(one["id"], do)
+        record = {"onto": target, "base": base, "commits": commits}
+        self._database.write(lambda tx: record_rebase(tx, one["id"], record, by))
+        return {"id": one["id"], "branch": one["branch"], **record}
+
+    def overlap(self) -> Sequence[Json]:
+        """Files that the branches of two or more workflows changed, and that are not merged yet.
+
+        In the shape of `overlap --json`, by repository and path. What ended unmerged counts, too.
+        """
+        with reading(self.database_path) as connection:
+            found = reads.worktrees(connection)
+        changed: dict[tuple[str, str], list[str]] = {}
+        for one in found:
+            if one["merged"] is None and Path(one["path"]).is_dir():
+                (view,) = self._views(one, (), None)
+                for file in _asked(one["id"], lambda view=view: _files(view)):  # type: ignore[misc]
+                    for path in filter(None, (file.path, file.old_path)):
+                        changed.setdefault((one["repository"], path), []).append(one["id"])
+        return [
+            {"repository": repository, "path": path, "workflows": ids}
+            for (repository, path), ids in sorted(changed.items())
+            if len(ids) > 1
+        ]
+
+    def _views(self, one: Json, paths: Sequence[str], task: str | None) -> list[View]:
+        from perles.workspace.changes import View, fork
+
+        there = Path(one["path"])
+        folder = there if there.is_dir() else Path(one["repository"])
+        head = None if folder == there else f"refs/heads/{one['branch']}"
+        if task is None:
+            base = fork(folder, one["base_branch"], one["base_commit"], head or "HEAD")
+            return [View(folder, base, head, brought(one), paths)]
+        commits = self._commits(one["id"], task)
+        return [View(folder, f"{commit}^", commit, (), paths) for commit in commits]
+
+    def _commits(self, workflow_id: str, task: str) -> list[str]:
+        """The commits of a task's receipt, oldest first."""
+        query = "SELECT key, receipt FROM tasks WHERE workflow_id = ?"
+        with reading(self.database_path) as connection:
+            assert connection is not None
+            receipts = dict(connection.execute(query, (workflow_id,)).fetchall())
+        if task not in receipts:
+            near = alike(task, receipts, 3)
+            raise NotFoundError("task", task, f"perles tasks {workflow_id} lists them", near)
+        commits = [str(one["id"]) for one in json.loads(receipts[task]).get("commits", ())]
+        if not commits:
+            raise PerlesError(
+                f"cannot show what task {task} changed: it has no receipt of commits; without "
+                "--task all that the workflow changed is shown"
+            )
+        return commits[::-1]
+
+
+def _files(view: View) -> list[FileChange]:
+    from perles.workspace.changes import files
+
+    return files(view)
+
+
+def _changes(view: View, with_patch: bool) -> tuple[list[FileChange], str]:
+    from perles.workspace.changes import patch
+
+    return _files(view), patch(view) if with_patch else ""
+
+
+def _need_committed(one: Json, step: str) -> None:
+    """Raise `MergeError` where the worktree holds what the branch does not."""
+    from perles.workspace.git import git
+    from perles.workspace.merging import MergeError
+    from perles.workspace.worktree import named, uncommitted
+
+    path = Path(one["path"])
+    if not path.is_dir():
+        return
+    cannot = f"cannot {step} {one['branch']}: "
+    changed = _asked(one["id"], lambda: uncommitted(path, brought(one)))
+    if changed:
+        raise MergeError(
+            f"{cannot}its worktree {path} has changes that are not committed: {named(changed)}; "
+            "commit or remove them there"
+        )
+    on = _asked(one["id"], lambda: git(path, "rev-parse", "--abbrev-ref", "HEAD"))
+    if on != one["branch"]:
+        raise MergeError(f"{cannot}its worktree {path} is on {on} by now; switch it back")
+
+
+def _asked(workflow_id: str, work: Callable[[], T]) -> T:
+    """What git tells. Raises `PerlesError` where it cannot."""
+    from perles.workspace.git import GitError
+
+    try:
+        return work()
+    except (GitError, OSError) as error:
+        told = str(error).removeprefix("fatal: ")
+        raise PerlesError(
+            f"cannot look at the branch of {workflow_id}: {told}; perles worktrees list shows it"
+        ) from error

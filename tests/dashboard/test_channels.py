@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from perles.controlplane.plane import ControlPlane
 from perles.dashboard.frames.compose import Composer
+from perles.dashboard.jobs.worker import _do
 from perles.dashboard.model.state import Detail, Effect, State, View
 from perles.dashboard.reading import channels
 from perles.dashboard.reading.record import Record
@@ -118,6 +120,20 @@ def test_no_byte_of_a_post_controls_the_screen() -> None:
     text = _text(_state(), view._replace(inside=view.inside._replace(body=[hostile])))
 
     assert not any(letter in text for letter in "\x1b\x07\x9b\u202e")
+
+
+def test_what_the_dashboard_asks_for_is_carried_out(home: Home) -> None:
+    path = home.pipeline("p", [{"key": "a", "run": "true"}])
+    id = home.perles("create", path).stdout.split()[0]
+    plane = ControlPlane(home.root)
+    _, (effect,) = pressed(_state(), _view(), "m", *"hi", "enter")
+
+    said = _do(plane, effect.kind, {**effect.args, "id": id})
+    _do(plane, "post", {**effect.args, "id": id, "body": "so", "reply": 1})
+    _do(plane, "read", {"id": id, "channel": "general", "up_to": 2})
+
+    assert said == f"posted 1 in #general of {id}"
+    assert [(one["text"], one["thread"]) for one in plane.posts(id)] == [("hi", 1), ("so", 1)]
 
 
 def test_a_thread_that_was_answered_comes_last_and_the_person_has_read_what_was_shown(

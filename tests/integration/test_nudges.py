@@ -123,6 +123,20 @@ async def test_an_idle_agent_is_told_a_second_after_the_last_post(team: Team) ->
     assert await team.after(10) == []
 
 
+async def test_an_agent_without_tools_is_told_the_texts_and_of_no_tool(team: Team) -> None:
+    await team.start()
+    provider = team.world.context.providers["", "scripted"]
+    provider.has_mcp = False
+    for number in range(9):
+        team.post("worker-1", f"@worker-2 {number}")
+    await team.after(0)
+
+    (prompt,) = await team.after(1.0)
+
+    assert all(f"> @worker-2 {number}" in prompt for number in range(9))
+    assert "fabric_" not in prompt
+
+
 async def test_a_coordinator_hears_of_all_in_system_whatever_was_posted_before_it_began(
     team: Team,
 ) -> None:

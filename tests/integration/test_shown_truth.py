@@ -12,6 +12,7 @@ from perles.agents import prompts
 from perles.domain.provider_choice import AGENT_TYPES
 from perles.engine.health import ladder, worker_ladder
 from perles.engine.resources.worker_slots import worker_line
+from perles.engine.team import nudges
 from perles.mcp.tools import TOOLS_BY_ROLE
 from perles.store.database import Database
 from perles.store.reads import inbox, resources
@@ -192,6 +193,7 @@ def test_agents_are_told_of_no_tool_that_they_do_not_have(role: str) -> None:
             for kind in AGENT_TYPES
         ),
         *(tool.description for tool in TOOLS_BY_ROLE[role].values()),
+        nudges.WAY_ON,
     ]
     if role == "coordinator":
         texts += [ladder.NUDGE, worker_ladder.NUDGE]

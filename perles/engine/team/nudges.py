@@ -31,6 +31,10 @@ MAX_TEXT: Final = 1000
 """Characters of each of them."""
 MAX_LISTED: Final = 200
 """Posts that are named by their ids in one channel."""
+WAY_ON: Final = (
+    "fabric_inbox has them all; answer with fabric_reply where an answer is needed, and "
+    "fabric_ack what you have dealt with."
+)
 
 _untold = (
     select(InboxItem.agent_id, func.max(InboxItem.post_id).label("newest"))
@@ -132,10 +136,7 @@ def _body(rows: Sequence[Any], has_tools: bool) -> str:
     if len(rows) <= MAX_QUOTED or not has_tools:
         lines += [_quoted(row) for row in rows[:MAX_LISTED]]
     if has_tools:
-        lines.append(
-            "fabric_inbox has them all; answer with fabric_reply where an answer is needed, and "
-            "fabric_ack what you have dealt with."
-        )
+        lines.append(WAY_ON)
     return "\n".join(lines)
 
 

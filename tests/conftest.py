@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.integration.cli import Home
+from tests.integration.cli import COVERAGE, Home
 from tests.integration.forks import Forks
 
 # The same examples at every run, and no verdict by the clock: the machine may be busy.
@@ -24,9 +24,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 @pytest.fixture(scope="session", autouse=True)
 def _forks() -> Iterator[None]:
     """Short commands are forks of one process for each worker of the session."""
-    # Coverage is measured of what runs in this process: loading it takes the programs that
-    # tests start as long as most of them run.
-    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+    # Coverage is measured of what runs in this process, and of the programs that tests of
+    # `measured` start: loading it takes a program as long as most of them run.
+    Home.coverage = os.environ.pop(COVERAGE, None)
     Home.forks = Forks()
     yield
     Home.forks.close()

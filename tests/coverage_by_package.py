@@ -1,7 +1,8 @@
 """`make test` ends with this: the share of lines and branches that the tests reach, by package.
 
-What counts is what runs in the process of a test. The engines and commands that tests start are
-not measured: to load the tracer takes them as long as most of them run.
+What counts is what runs in the process of a test, and in the engines and commands that tests
+marked `measured` start. The others are not measured: to load the tracer takes them as long as
+most of them run.
 """
 
 import json
@@ -31,7 +32,7 @@ def main() -> int:
         there[package] += summary["num_statements"] + summary["num_branches"]
         reached[package] += summary["covered_lines"] + summary["covered_branches"]
         left[name] = summary["missing_lines"] + summary["missing_branches"]
-    print("coverage of lines and branches, in the tests' own process:")
+    print("coverage of lines and branches, as far as it is measured:")
     shares = {name: 100 * reached[name] / there[name] for name in sorted(there)}
     for name, share in shares.items():
         print(f"  perles/{name:10} {share:5.1f} %   (floor {FLOORS[name]} %)")

@@ -20,7 +20,9 @@ DEADLINE = 90.0
 """Seconds that a test waits for what must come."""
 
 
-_OF_INTERPRETERS = ("PYTHON", "LANG", "LC_", "LD_", "TZ")
+COVERAGE = "COVERAGE_PROCESS_CONFIG"
+"""The variable that has a Python program measure itself."""
+_OF_INTERPRETERS = ("PYTHON", "LANG", "LC_", "LD_", "TZ", COVERAGE)
 """How names of variables begin that count when an interpreter starts."""
 
 
@@ -37,6 +39,8 @@ class Home:
 
     forks: ClassVar[Forks | None] = None
     """What runs commands faster, where a session of tests has it."""
+    coverage: ClassVar[str | None] = None
+    """How programs measure themselves, where the session is measured."""
 
     def __init__(self, root: Path) -> None:
         self.root = root / "home"

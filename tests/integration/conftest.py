@@ -10,7 +10,7 @@ import pytest
 from perles.executor.local.processes import family
 from perles.store import migrate
 from perles.store.sqlite.engine_lock import EngineLock
-from tests.integration.cli import Home, signal_all
+from tests.integration.cli import COVERAGE, Home, signal_all
 from tests.integration.crew import Crew
 from tests.integration.health_world import FIRST_PORT, HealthWorld
 from tests.integration.scheduler_world import without_processes
@@ -25,9 +25,11 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def fresh_home(tmp_path: Path) -> Iterator[Home]:
+def fresh_home(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Home]:
     """A home of the test's own that is not there yet; afterwards no process of it is left."""
     made = Home(tmp_path)
+    if Home.coverage is not None and request.node.get_closest_marker("measured"):
+        made.environ[COVERAGE] = Home.coverage
     yield made
     if EngineLock(made.database).is_held():
         made.perles("engine", "stop")

@@ -9,6 +9,8 @@ import pytest
 from perles.executor.local.processes import family
 from tests.integration.cli import Home
 
+pytestmark = pytest.mark.measured
+
 SLEEPER = [{"key": "a", "run": "echo begun; sleep 61"}]
 
 

@@ -13,6 +13,8 @@ from perles.executor.local.processes import family
 from perles.store.reads.connection import reading
 from tests.integration.cli import Home
 
+pytestmark = pytest.mark.measured
+
 SLEEPER: list[dict[str, Any]] = [{"key": "a", "run": "echo begun; sleep 61"}]
 
 

@@ -21,7 +21,8 @@ from perles.store.reads.connection import reading
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from sqlite3 import Connection
+
+    from perles.store.reads.connection import Connection
 
 MAX_ANCESTORS: Final = 64
 MAX_NESTING: Final = 32

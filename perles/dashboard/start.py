@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from perles.config import files
 from perles.config.home import Paths, home
 from perles.config.theme import PRESETS, Theme
+from perles.controlplane import held
 from perles.dashboard.frames.compose import Composer
 from perles.dashboard.model.state import Detail, State, View
 from perles.dashboard.reading.source import Source
@@ -19,8 +20,6 @@ from perles.dashboard.terminal.paint import Painter, colours_of
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
 from perles.domain.text import clean
-from perles.store.reads.connection import reading
-from perles.store.reads.references import resolve
 
 MAX_SIDE: Final = 1000
 
@@ -81,8 +80,7 @@ def _opened(state: State, ref: str | None, paths: Paths) -> State:
     """The state on one workflow's inside, where one is named. Raises `NotFoundError`."""
     if ref is None:
         return state
-    with reading(paths.database_path()) as connection:
-        workflow_id = resolve(connection, ref)
+    workflow_id = held.workflow_id(paths.database_path(), ref)
     return replace(state, screen="detail", detail=Detail(workflow_id))
 
 

@@ -23,7 +23,7 @@ from perles.store.sqlite.backend import damages
 from perles.store.sqlite.engine_lock import EngineLock
 
 if TYPE_CHECKING:
-    from sqlite3 import Connection
+    from perles.store.reads.connection import Connection
 
 SETTLE_SECONDS: Final = 1.0
 """What a running engine has in hand is looked at again after so long."""

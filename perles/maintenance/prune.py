@@ -16,7 +16,7 @@ from perles.workspace.removal import remove_tree
 from perles.workspace.worktree import remove_worktree, unmerged
 
 if TYPE_CHECKING:
-    from sqlite3 import Row
+    from perles.store.reads.connection import Row
 
 
 class Due(NamedTuple):

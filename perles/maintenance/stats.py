@@ -12,7 +12,7 @@ from perles.store.reads.connection import reading
 from perles.store.sqlite import backend
 
 if TYPE_CHECKING:
-    from sqlite3 import Connection
+    from perles.store.reads.connection import Connection
 
 
 class Space(NamedTuple):

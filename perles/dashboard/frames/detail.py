@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from typing import Any, Final
 
+from perles.controlplane.held import MANY
 from perles.dashboard.frames import channels
 from perles.dashboard.frames.body import SIDE, body_lines, columns_beside
 from perles.dashboard.frames.matches import marked, settled
@@ -37,7 +38,6 @@ from perles.dashboard.terminal.segments import (
     wrap,
 )
 from perles.domain.text import clean, cut, width
-from perles.store.reads.dashboard import MANY
 
 _INPUT_ROWS: Final = 4
 _NEAR: Final = 4096

@@ -13,7 +13,7 @@ from perles.domain.explanations import why
 from perles.domain.text import clean, cut, width
 
 if TYPE_CHECKING:
-    from perles.store.reads.current_work import Wait
+    from perles.controlplane.held import Wait
 
 GLYPHS: Final = {
     "pending": "○",

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
+from perles.controlplane.held import Totals
 from perles.dashboard.model.editor import Editor
 from perles.dashboard.model.form import Form
-from perles.store.reads.dashboard import Totals
 
 HISTORY: Final = 50
 FIRST: Final = 300

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from perles.controlplane.held import fabric
 from perles.dashboard.reading.record import Record
-from perles.store.reads import fabric
 
 if TYPE_CHECKING:
-    from sqlite3 import Connection
+    from perles.controlplane.held import Connection
 
 COUNTED: Final = 100
 """What is unread is counted up to this number."""

@@ -7,19 +7,15 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from perles.controlplane.held import dashboard, details, last_seq, secrets_of, show_tasks
 from perles.dashboard.model.state import Detail, Inside
 from perles.dashboard.reading import channels
 from perles.dashboard.reading.record import Record as Record
 from perles.domain.secrecy import longest_first, masked
-from perles.store.events.reads import last_seq
-from perles.store.reads import dashboard
-from perles.store.reads.tasks import details
-from perles.store.reads.turns import secrets_of
-from perles.store.reads.workflow import show_tasks
 from perles.workspace import door
 
 if TYPE_CHECKING:
-    from sqlite3 import Connection, Row
+    from perles.controlplane.held import Connection, Row
 
 LOG_BYTES: Final = 64 * 1024
 """How much of the end of an agent's output file is shown."""

@@ -8,13 +8,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from perles.controlplane.held import errors_of, opened, search
 from perles.dashboard.reading.detail import Record, event, said
-from perles.store.reads import search
-from perles.store.reads.connection import reading
-from perles.store.sqlite.errors import database_errors
 
 if TYPE_CHECKING:
-    from sqlite3 import Connection, Row
+    from perles.controlplane.held import Connection, Row
 
 SLICE_SECONDS: Final = 0.25
 """How long one request looks before it tells how far it has come."""
@@ -54,7 +52,7 @@ def find(path: Path, args: Mapping[str, Any]) -> dict[str, Any]:
     With `until`, up to which events are to be shown so that the hit is in sight, and
     the `share` of all that has been looked at. No text finds the very next event.
     """
-    with reading(path) as connection, database_errors(path):
+    with opened(path) as connection, errors_of(path):
         if connection is None:
             return {"hit": None, "at": None, "share": 1.0}
         return _Walk(connection, args).slice()

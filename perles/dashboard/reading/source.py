@@ -8,32 +8,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from perles.controlplane.held import Held, Totals, dashboard, inbox
 from perles.dashboard.model.state import NOBODY, Inside, State, View, attention, table_rows
 from perles.dashboard.reading.current_work import Waits
 from perles.dashboard.reading.detail import read_inside
 from perles.domain.errors import PerlesError
-from perles.store.reads import connection as reads_connection
-from perles.store.reads import dashboard, engine, inbox
-from perles.store.reads.dashboard import Totals
-from perles.store.sqlite.engine_lock import EngineLock
-from perles.store.sqlite.errors import database_errors
-from perles.store.sqlite.watch import QUIET, Watch
-from perles.store.version import HEAD, schema_version
 
 if TYPE_CHECKING:
-    from sqlite3 import Connection
+    from perles.controlplane.held import Connection
 
 LOOK_SECONDS: Final = 0.5
 """How often the engine's lock and the file itself are looked at."""
 SUM_SECONDS: Final = 1.0
 """How old sums and orders other than the default may be."""
-_BUSY_SECONDS: Final = 0.05
-"""How long a read may wait for a lock: the screen must not stand still."""
 
 
 class Source:
@@ -41,11 +32,7 @@ class Source:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lock = EngineLock(path)
-        self._stack = ExitStack()
-        self._connection: Connection | None = None
-        self._watch: Watch | None = None
-        self._inode: int | None = None
+        self._held = Held(path)
         self._look_at = 0.0
         self._engine = True
         self._trouble = ""
@@ -67,21 +54,17 @@ class Source:
 
     def close(self) -> None:
         """Let go of the database."""
-        self._stack.close()
-        self._connection = None
-        self._watch = None
+        self._held.close()
 
     @property
     def fd(self) -> int | None:
         """Readable when it is worth while to ask `changed` before `patience` is over."""
-        if self._watch is None or self.patience < QUIET:
-            return None
-        return self._watch.fd
+        return self._held.fd
 
     @property
     def patience(self) -> float:
         """Seconds until `changed` should be asked again."""
-        return QUIET if self._watch is None else self._watch.patience()
+        return self._held.patience
 
     def changed(self) -> bool:
         """Whether another process committed, or the engine or the file came or went."""
@@ -90,19 +73,16 @@ class Source:
         if now >= self._look_at:
             self._look_at = now + LOOK_SECONDS
             found = self._look()
-        if self._connection is not None and self._watch is not None:
-            try:
-                with database_errors(self._path):
-                    committed = self._watch.changed()
-                    revision = schema_version(self._connection) if committed else HEAD
-            except PerlesError as error:
-                return self._fail(error)
-            if committed:
-                self._order_stale = self._sums_stale = True
-                found = True
-                if revision != HEAD:
-                    self.close()
-                    self._open()  # another Perles changed the schema: it tells whether we can read
+        try:
+            committed = self._held.committed()
+            is_current = not committed or self._held.is_current()
+        except PerlesError as error:
+            return self._fail(error)
+        if committed:
+            self._order_stale = self._sums_stale = True
+            found = True
+            if not is_current:
+                self._open()  # another Perles changed the schema: it tells whether we can read
         return (
             found
             or (self._order_stale and now - self._order_at >= SUM_SECONDS)
@@ -118,56 +98,47 @@ class Source:
             trouble=self._trouble,
             banner=self._banner,
         )
-        if self._connection is None:
+        if self._held.connection is None:
             return view
         try:
-            with database_errors(self._path):
-                return self._read(self._connection, state, view)
+            with self._held.errors():
+                return self._read(self._held.connection, state, view)
         except PerlesError as error:
             self._fail(error)
             return view._replace(banner=self._banner)
 
     def _look(self) -> bool:
-        before = (self._engine, self._trouble, self._banner, self._inode)
-        self._engine = self._lock.is_held()
-        try:
-            inode: int | None = self._path.stat().st_ino
-        except OSError:
-            inode = None
-        if inode != self._inode or self._connection is None:
-            self.close()
-            self._inode = inode
+        before = (self._engine, self._trouble, self._banner, self._held.inode)
+        self._engine = self._held.engine_runs()
+        if self._held.has_moved():
             self._open()
         self._trouble = self._told_trouble()
-        return before != (self._engine, self._trouble, self._banner, self._inode)
+        return before != (self._engine, self._trouble, self._banner, self._held.inode)
 
     def _told_trouble(self) -> str:
         """What keeps an engine that runs from its work."""
-        if self._connection is None or not self._engine:
+        if not self._engine:
             return ""
         try:
-            with database_errors(self._path):
-                return engine.trouble(self._connection) or ""
+            return self._held.trouble()
         except PerlesError as error:
             self._fail(error)
             return ""
 
     def _open(self) -> None:
         try:
-            reading = reads_connection.reading(self._path, timeout=_BUSY_SECONDS)
-            self._connection = connection = self._stack.enter_context(reading)
-            if connection is not None:
-                self._watch = self._stack.enter_context(closing(Watch(connection, self._path)))
+            self._held.open()
             self.error = None
         except PerlesError as error:
-            self._connection = self._watch = None
             self.error = error
             self._banner = self._said(error)
             return
         self._order_key = None
         self._sums_stale = True
         had = bool(self._ids)
-        self._banner = f"the database is gone: {self._path}" if had and self._inode is None else ""
+        self._banner = (
+            f"the database is gone: {self._path}" if had and self._held.inode is None else ""
+        )
 
     def _fail(self, error: PerlesError) -> bool:
         """Tell what is wrong; the next look opens the database anew."""

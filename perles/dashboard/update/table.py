@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from perles.controlplane.held import SORTS
 from perles.dashboard.model import editor
 from perles.dashboard.model import verbs as model_verbs
 from perles.dashboard.model.form import Form
@@ -21,7 +22,6 @@ from perles.dashboard.model.state import (
 )
 from perles.dashboard.terminal.keys import Key
 from perles.dashboard.update import verbs
-from perles.store.reads.dashboard import SORTS
 
 FIRST_ROW = 2
 """The row of the screen where the first workflow stands."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from perles.config.model import Config
 
 if TYPE_CHECKING:
-    from sqlite3 import Connection
+    from perles.store.reads.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from perles.store.sqlite.errors import database_errors
 from perles.store.version import HEAD, refuse_newer, schema_version
 
 if TYPE_CHECKING:
-    from sqlite3 import Connection
+    from sqlite3 import Connection as Connection
+    from sqlite3 import Row as Row
 
 
 Json = dict[str, Any]

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from perles.domain.quoting import in_line
+from perles.store import statements
 from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.tasks import Task
@@ -13,9 +14,15 @@ MAX_TOLD: Final = 10
 
 
 def keep(tx: Tx, task: Task, look: Look | None) -> None:
-    """Keep what git shows of the task, where it shows something that it did not before."""
-    if look is None or look.error is not None:
+    """Keep what git shows of the task, where it shows something that it did not before.
+
+    Workers share a folder: what another one named as its own is not this task's.
+    """
+    if look is None or look.error is not None or not look.commits:
         return
+    theirs = _named_by_others(tx, task)
+    mine = [commit for commit in look.commits if commit.named or commit.id not in theirs]
+    look = look._replace(commits=mine)
     receipt = tx.secrets.mask(tx, task.workflow_id, as_receipt(look, task.base_commit))
     if not receipt["commits"] or receipt == journal.decode(task.receipt):
         return
@@ -34,6 +41,17 @@ def keep(tx: Tx, task: Task, look: Look | None) -> None:
         agent_id=task.implementer_id,
         task_id=task.id,
     )
+
+
+def named(task: Task) -> list[str]:
+    """The ids of the commits that the task's worker named as its own."""
+    kept = journal.decode(task.receipt).get("commits", ())
+    return [commit["id"] for commit in kept if commit.get("named")]
+
+
+def _named_by_others(tx: Tx, task: Task) -> set[str]:
+    tasks = tx.all(Task, statements.TASKS_OF, workflow_id=task.workflow_id)
+    return {id for other in tasks if other.id != task.id for id in named(other)}
 
 
 def told(look: Look | None) -> str:

@@ -21,7 +21,8 @@ _COMMIT_ID: Final = re.compile(r"[0-9a-fA-F]{4,64}")
 class Commit(NamedTuple):
     """A commit that is in the repository. `files` are the first; `changed` is how many there are.
 
-    `on_branch` tells whether the branch that is checked out has it.
+    `on_branch` tells whether the branch that is checked out has it, `named` whether somebody
+    named it as theirs.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Commit(NamedTuple):
     files: list[str]
     changed: int
     on_branch: bool
+    named: bool = False
 
 
 class Look(NamedTuple):
@@ -110,7 +112,10 @@ def _look(ask: _Questions, base: str | None, named: Sequence[str], *, status: bo
     return Look(
         head=head,
         branch=branch,
-        commits=[_commit(ask, id, on_branch=there) for id, there in on_branch.items()],
+        commits=[
+            _commit(ask, id, on_branch=there)._replace(named=id in found)
+            for id, there in on_branch.items()
+        ],
         more=more,
         missing=missing,
         earlier=earlier,

@@ -4,6 +4,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -457,3 +458,36 @@ def test_a_text_of_a_megabyte_is_refused_in_words(
 def test_a_verdict_is_one_of_two(team: ReviewWorld) -> None:
     with refused("cannot call report_review_verdict"):
         team.call("worker-2", "report_review_verdict", verdict="MAYBE", comments="x")
+
+
+def test_a_commit_that_another_worker_named_is_not_this_tasks(team: ReviewWorld) -> None:
+    team.repository()
+    for key, worker in (("a", "worker-1"), ("b", "worker-2")):
+        team.create(key)
+        team.lead("assign_task", task_id=key, worker_id=worker)
+    one, two = team.commit("one", "one"), team.commit("two", "two")
+    report: dict[str, Any] = {"summary": "done", "exit_code": 0}
+    team.call("worker-1", "report_implementation_complete", **report, commits=[one])
+    team.call("worker-2", "report_implementation_complete", **report, commits=[two[:8]])
+    for key in ("a", "b"):
+        team.lead("mark_task_complete", task_id=key)
+
+    found = {event["key"]: event["commits"] for event in team.events("task.receipt")}
+    assert found == {"a": [one], "b": [two]}
+
+
+def test_a_commit_that_was_amended_away_does_not_keep_a_task_open(team: ReviewWorld) -> None:
+    team.repository()
+    approve(team)
+    team.release()
+    old = team.commit("Do a", "new")
+    report: dict[str, Any] = {"summary": "done", "exit_code": 0, "commits": [old]}
+    team.call("worker-1", "report_implementation_complete", **report)
+    team.git("commit", "-q", "--amend", "-m", "Do a, well")
+    team.git("reflog", "expire", "--expire=now", "--all")
+    team.git("gc", "-q", "--prune=now")
+    team.lead("mark_task_complete", task_id="a")
+
+    assert team.task().status == "done"
+    last = team.events("task.receipt")[-1]
+    assert last["commits"] == [team.git("rev-parse", "HEAD")]

@@ -12,6 +12,7 @@ from perles.store.database import Reader
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
+from perles.tasks import receipts
 from perles.workspace.commits import Look, look
 
 REPORT: Final = "report_implementation_complete"
@@ -34,7 +35,7 @@ async def gathered(reader: Reader, caller: Caller, kind: str, args: dict[str, An
         task = _task(reader, caller, args)
         if task is None or task.base_commit is None:
             return None
-        base, named = task.base_commit, args.get("commits") or ()
+        base, named = task.base_commit, args.get("commits") or receipts.named(task)
         status = kind == COMPLETE and task.status == "approved"
     folder = Path(reader.need(Workflow, caller.workflow_id).work_dir)
     return await asyncio.to_thread(look, folder, base, named, status=status)

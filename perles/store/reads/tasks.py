@@ -66,6 +66,7 @@ def _receipt(kept: Json) -> Json | None:
             "files": commit["files"],
             "changed": commit["changed"],
             "on_branch": commit["on_branch"],
+            "named": commit.get("named", False),
         }
         for commit in kept["commits"]
     ]

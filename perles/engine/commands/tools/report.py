@@ -39,7 +39,7 @@ def _check_commits(call: ToolCall) -> None:
             "cannot report these commits: your folder was in no git repository when the task "
             "began; leave commits out"
         )
-    if look is None or look.error is not None:
+    if not named or look is None or look.error is not None:
         return
     folder = call.workflow.work_dir
     if look.missing:

@@ -153,6 +153,9 @@ def task(brief: TaskBrief, *, by_tool: bool) -> str:
         lines += ["", "The coordinator adds:", quoted(brief.note)]
     if brief.run:
         lines += ["", "Check your work with this command:", quoted(brief.run)]
+    if brief.execution.check is not None:
+        lines += ["", "It is done only when this passes, which is run after your report:"]
+        lines += [quoted("\n".join(brief.execution.check.commands))]
     if by_tool and brief.thread is not None:
         lines += ["", f"Its thread in #tasks is post {brief.thread}."]
     if by_tool:

@@ -45,6 +45,8 @@ _OTHER_TYPES: Final = {
     "task.created",
     "task.changed",
     "task.reported",
+    "task.check_passed",
+    "task.check_failed",
     "worker.accounted",
     "task.receipt",
     "worker.blocked",

@@ -67,12 +67,21 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """Commands that must all pass before an agent's task is done; `timeout` is in seconds."""
+
+    commands: tuple[str, ...]
+    timeout: float = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
     """How the command of a task is run. `program`, with its flags, is given the
     script as a file. `grace` is the seconds between TERM and KILL, None means the usual ones.
 
     It runs in `dir`, a folder in the work dir, with the variables of the files in `dotenv`,
-    and without those in `unset`. `places` tells where a file of variables was named, for
+    and without those in `unset`. `check` decides whether an agent's task is done, run by `program`.
+    `places` tells where a file of variables was named, for
     errors; it is not kept.
     """
 
@@ -82,6 +91,7 @@ class Execution:
     dir: str = ""
     dotenv: tuple[str, ...] = ()
     unset: tuple[str, ...] = ()
+    check: Check | None = None
     places: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
@@ -99,6 +109,9 @@ class Execution:
         if self.retry != Retry():
             retry = self.retry
             found["retry"] = {"delay": retry.delay, "backoff": retry.backoff, "on": list(retry.on)}
+        if self.check is not None:
+            check = self.check
+            found["check"] = {"commands": list(check.commands), "timeout": check.timeout}
         found |= {"dir": self.dir} if self.dir else {}
         found |= {"dotenv": list(self.dotenv)} if self.dotenv else {}
         return found | ({"unset": list(self.unset)} if self.unset else {})
@@ -108,7 +121,11 @@ class Execution:
         """What `stored` made."""
         retry = dict(stored.get("retry", {}))
         retry["on"] = tuple(retry.get("on", ()))
+        check = stored.get("check")
+        if check is not None:
+            check = Check(commands=tuple(check["commands"]), timeout=check["timeout"])
         return cls(
+            check=check,
             program=tuple(stored.get("shell", PLAIN_SH)),
             grace=stored.get("grace"),
             retry=Retry(**retry),

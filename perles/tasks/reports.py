@@ -112,6 +112,8 @@ def _outputs(tx: Tx, task: Task, summary: str, printed: Printed | None) -> dict[
     """What the work came to, for people and for later tasks."""
     outputs: dict[str, Any] = {"summary": summary, "reported_attempt": task.attempt}
     outputs["output"] = summary[:MAX_OUTPUT]
+    if sent_back := journal.decode(task.outputs).get("sent_back"):
+        outputs["sent_back"] = sent_back  # how often its check sent it back counts on
     if printed is not None:
         printed = Printed(*tx.secrets.mask(tx, task.workflow_id, tuple(printed)))
         outputs["tail"] = printed.tail

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from perles.config.yamlfile import Node
 from perles.domain.execution import PLAIN_SH, Execution, Language, language, named_by
-from perles.templates import surroundings, tries
+from perles.templates import checks, surroundings, tries
 
 KEYS: Final = ("shell", "strict", *surroundings.KEYS)
 _NAMED: Final[Mapping[str, tuple[str, ...]]] = {
@@ -56,12 +56,12 @@ def execution(entries: Mapping[str, Node], above: Defaults) -> Execution:
     What a script's own first line names goes before what the file says, and what the task itself
     says before both.
     """
-    retry, grace = tries.retry(entries), tries.grace(entries)
+    retry, grace, check = tries.retry(entries), tries.grace(entries), checks.check(entries)
     if "run" not in entries:
         for key in KEYS:
             if key in entries:
                 raise entries[key].error("is for commands; this task has no run")
-        return Execution(retry=retry)
+        return Execution(program=_best() if check else PLAIN_SH, retry=retry, check=check)
     folder, files, unset = _surroundings(entries)
     places = dict((*above.dotenv, *files))
     return Execution(

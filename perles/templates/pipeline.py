@@ -49,7 +49,7 @@ MAX_BYTES: Final = 8 * 1024 * 1024
 _ROOT: Final = ("name", "workers", "worker", "roles", "env", "worktree", "tasks", *execution.KEYS)
 _TASK: Final = (
     *("key", "name", "run", "prompt", "worker", "assignee", "question"),
-    *("after", "timeout", "retries", "env"),
+    *("after", "timeout", "retries", "env", "check"),
     *execution.KEYS,
 )
 

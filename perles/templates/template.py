@@ -33,7 +33,7 @@ _FILE_KEYS: Final = ("epic_template", "system_prompt", "template", "instructions
 _ARGUMENT_KEYS: Final = ("key", "label", "type", "description", "required", "default", "options")
 _NODE_KEYS: Final = (
     *("key", "name", "run", "template", "assignee", "after", "timeout", "retries", "env"),
-    *("inputs", "outputs"),
+    *("inputs", "outputs", "check"),
     *execution.KEYS,
 )
 _WITHOUT_EFFECT: Final = (*_FILE_KEYS, "path")

@@ -13,6 +13,8 @@ from perles.domain.clock import ManualClock
 from perles.domain.states import WORKFLOW
 from perles.engine.commands import outside
 from perles.engine.commands.base import ToolCall
+from perles.engine.commands.checks import Checks
+from perles.engine.commands.outside import Outside
 from perles.engine.commands.registry import TOOLS
 from perles.engine.resources import leases
 from perles.engine.services import Services
@@ -165,7 +167,7 @@ class ReviewWorld:
         checked = TOOLS_BY_ROLE[agent.role][tool].check(args)
         given = {field: getattr(checked, field) for field in checked.__struct_fields__}
         caller = Caller(ID, agent.id, agent.name, agent.role)
-        seen = asyncio.run(outside.look(self.context, caller, tool, given))
+        seen = asyncio.run(self._seen(caller, tool, given))
 
         def work(tx: Tx) -> dict[str, Any]:
             workflow = tx.need(Workflow, ID)
@@ -174,6 +176,11 @@ class ReviewWorld:
             )
 
         return self.write(work)
+
+    async def _seen(self, caller: Caller, tool: str, given: dict[str, Any]) -> Outside:
+        checked = await Checks(self.context).look(caller, tool, given)
+        found = await outside.look(self.context, caller, tool, given)
+        return found._replace(check=checked)
 
     def lead(self, tool: str, **args: Any) -> dict[str, Any]:
         """The coordinator calls a tool."""

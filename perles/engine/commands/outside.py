@@ -13,6 +13,7 @@ from perles.engine.context import Context
 from perles.fabric import artifacts
 from perles.mcp.host import Caller
 from perles.store.schema.workflows import Workflow
+from perles.tasks.checking import Checked
 from perles.tasks.reports import Printed, printed_by
 from perles.workspace.commits import Look
 
@@ -21,12 +22,14 @@ ATTACH: Final = "fabric_attach"
 
 class Outside(NamedTuple):
     """`printed` is what the agent's turn printed, for a report; `file` the one to attach; `look`
-    what git shows of the task that the call is about, None where its folder is in no repository.
+    what git shows of the task that the call is about, None where its folder is in no repository;
+    `check` how the check of the task ended.
     """
 
     printed: Printed | None = None
     file: artifacts.File | None = None
     look: Look | None = None
+    check: Checked | None = None
 
 
 NOTHING: Final = Outside()

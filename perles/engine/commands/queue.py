@@ -27,6 +27,7 @@ from perles.engine import crash_points
 from perles.engine.commands import outside
 from perles.engine.commands.base import ToolCall, origin_of
 from perles.engine.commands.call_allowances import MAX_REFUSED, CallAllowances, shortened
+from perles.engine.commands.checks import Checks
 from perles.engine.commands.outside import Outside
 from perles.engine.commands.registry import ACTIONS, TOOLS
 from perles.engine.context import Context, log
@@ -66,6 +67,7 @@ class Commands:
         self._lanes: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
         self._allowances = CallAllowances(services)
+        self._checks = Checks(services)
         self._in_hand: set[int] = set()
         """Ids of the commands that were taken: one that waits in its lane is still `queued`."""
 
@@ -164,6 +166,7 @@ class Commands:
         Raises `PerlesError` with a text for the agent.
         """
         context = self._context
+        checked = await self._checks.look(caller, kind, args)
         async with self.lane(caller.workflow_id):
             if key is not None:
                 values = {"agent_id": caller.agent_id, "key": key}
@@ -177,6 +180,7 @@ class Commands:
                 raise ToolError("cannot do this any more: the workflow is ending; end your turn")
             try:
                 found = await outside.look(context, caller, kind, args)
+                found = found._replace(check=checked)
                 result = await context.writer.write(
                     lambda tx: _call(tx, context, caller, kind, args, key, found)
                 )

@@ -128,7 +128,9 @@ COORDINATOR_TOOLS: Final = (
         "mark_task_complete",
         "The task is done: frees its worker and makes tasks ready that waited for it "
         "(now_ready in the answer). Not while it is reviewed or after a denial; once approved, "
-        "only where nothing is left to commit.",
+        "only where nothing is left to commit. A task with a check has it run first: where that "
+        "does not pass, the answer says sent_back (its worker mends it and reports again) or "
+        "failed.",
         MarkTaskComplete,
     ),
     Tool(

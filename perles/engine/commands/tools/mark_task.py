@@ -10,8 +10,9 @@ from perles.store.database import Tx
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.transition import fire
-from perles.tasks import questions, receipts, retrying
+from perles.tasks import checking, questions, receipts, retrying
 from perles.tasks.attempts import free_worker, take_from_worker
+from perles.tasks.checking import check_of
 from perles.tasks.graph import skip_dependents, unblock
 from perles.tasks.reports import has_report
 
@@ -25,11 +26,36 @@ def complete(call: ToolCall) -> dict[str, Any]:
             f"cannot complete task {task.key}: its command ended with exit {task.exit_code}; "
             "use mark_task_failed"
         )
+    if check_of(task) is not None:
+        refused = _checked(call, task)
+        if refused is not None:
+            return refused
+        task = tx.need(Task, task.id)
     payload = {"key": task.key, "attempt": task.attempt}
     receipts.keep(tx, task, call.outside.look)
     fire(tx, TASK, task.id, "complete", changes={"ended_at": tx.now}, payload=payload)
     free_worker(tx, task)
     return {"status": "done", "task_id": task.key, "now_ready": unblock(tx, call.workflow.id)}
+
+
+def _checked(call: ToolCall, task: Task) -> dict[str, Any] | None:
+    """None where the task's check passed; else what became of the task. Raises `ToolError`."""
+    checked = call.outside.check
+    if checked is None or checked.attempt != task.attempt:
+        raise ToolError(
+            f"cannot complete task {task.key}: its check has not run on this attempt; "
+            "mark_task_complete runs it"
+        )
+    tail = call.tx.secrets.mask(call.tx, call.workflow.id, checked.tail)
+    checked = checked._replace(tail=tail)
+    if checked.exit_code == 0:
+        checking.record_pass(call.tx, task, checked)
+        return None
+    told = {"task_id": task.key, "check": checked.said, "tail": checked.tail}
+    if checking.send_back(call.tx, task, checked):
+        return {"status": "sent_back", "worker_id": task.assignee, **told}
+    failed = call.tx.need(Task, task.id)
+    return _fail(call, failed, f"its check did not pass: {checked.said}", again=False) | told
 
 
 def _may_be_completed(call: ToolCall, task: Task) -> None:
@@ -72,9 +98,14 @@ def fail(call: ToolCall) -> dict[str, Any]:
 
     Whatever depends on a failed task is skipped, directly or through others.
     """
-    tx, task, reason = call.tx, call.task(), call.args["reason"]
+    task = call.task()
     if task.status not in OPEN_TASK_STATES:
         raise ToolError(f"cannot fail task {task.key}: it is {task.status} already")
+    return _fail(call, task, call.args["reason"], again=True)
+
+
+def _fail(call: ToolCall, task: Task, reason: str, *, again: bool) -> dict[str, Any]:
+    tx = call.tx
     payload = {
         "key": task.key,
         "attempt": task.attempt,
@@ -83,7 +114,7 @@ def fail(call: ToolCall) -> dict[str, Any]:
     }
     receipts.keep(tx, task, call.outside.look)
     take_from_worker(tx, task, reason)
-    if retrying.may_follow(task):
+    if again and retrying.may_follow(task):
         until = retrying.follow(tx, task, reason, payload)
         return {
             "status": "retrying",

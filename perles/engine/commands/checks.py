@@ -1,0 +1,122 @@
+"""Runs the check of a task that is to be marked done, before the transaction that does it.
+
+It runs outside the workflow's lane: others go on meanwhile. An engine that dies runs it again when
+the call is made again; two calls for one task wait for the same run.
+"""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+from typing import Any, Final
+
+from perles.domain.errors import ToolError
+from perles.domain.execution import Check, Execution
+from perles.domain.states import BEGUN_TASK_STATES
+from perles.engine.commands.evidence import COMPLETE
+from perles.engine.context import Context
+from perles.mcp.host import Caller
+from perles.store import statements
+from perles.store.events import journal
+from perles.store.schema.tasks import Task
+from perles.store.schema.workflows import Workflow
+from perles.tasks.checking import Checked, check_of, last_lines
+from perles.workspace import door
+from perles.workspace.session import agent_folder
+
+TIMED_OUT: Final = 124
+
+
+class Checks:
+    """The checks that run now."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._running: dict[int, asyncio.Future[Checked]] = {}
+
+    async def look(self, caller: Caller, kind: str, args: dict[str, Any]) -> Checked | None:
+        """How the check of the task ended that is to be marked done; None where none stands.
+
+        Raises `ToolError` where it could not be run.
+        """
+        if kind != COMPLETE:
+            return None
+        about = {"workflow_id": caller.workflow_id, "key": args["task_id"]}
+        task = self._context.reader.first(Task, statements.TASK_KEYED, **about)
+        if task is None or task.status not in BEGUN_TASK_STATES:
+            return None
+        check = check_of(task)
+        if check is None:
+            return None
+        running = self._running.get(task.id)
+        if running is None:
+            running = self._running[task.id] = asyncio.ensure_future(self._run(task, check))
+            running.add_done_callback(lambda _: self._running.pop(task.id, None))
+        return await asyncio.shield(running)
+
+    async def _run(self, task: Task, check: Check) -> Checked:
+        workflow = self._context.reader.need(Workflow, task.workflow_id)
+        session = self._context.paths.found(workflow.session_dir or "")
+        folder = agent_folder(session, "checks")
+        output = folder / f"{task.key}-{task.attempt}.out"
+        environ = {
+            **self._context.environ_of(workflow),
+            "PERLES_WORKFLOW": workflow.id,
+            "PERLES_AGENT": "check",
+        }
+        program = Execution.of(journal.decode(task.execution)).program
+        script = output.with_suffix(".script")
+        try:
+            log = door.create(output, append=True)
+            try:
+                deadline = asyncio.get_running_loop().time() + check.timeout
+                for command in check.commands:
+                    door.write(script, f"{command}\n".encode(errors="replace"))
+                    left = deadline - asyncio.get_running_loop().time()
+                    argv = [*program, str(script)]
+                    code = await _ended(argv, Path(workflow.work_dir), environ, log, left)
+                    if code != 0:
+                        break
+            finally:
+                os.close(log)
+        except OSError as error:
+            raise ToolError(
+                f"cannot run the check of task {task.key}: {error.strerror}; mark_task_complete "
+                "tries again"
+            ) from error
+        said = f"timed out after {check.timeout:g}s" if code is None else f"exit {code}"
+        return Checked(task.attempt, TIMED_OUT if code is None else code, said, last_lines(output))
+
+
+async def _ended(
+    argv: list[str], folder: Path, environ: dict[str, str], log: int, seconds: float
+) -> int | None:
+    """Run a program to its end; its exit code, None where the time was up.
+
+    Whatever it leaves in its process group is ended with it. Raises `OSError`.
+    """
+    child = await asyncio.create_subprocess_exec(
+        *argv,
+        cwd=folder,
+        env=environ,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(max(0.0, seconds)):
+            code = await child.wait()
+    except TimeoutError:
+        return None
+    finally:
+        _kill(child.pid)
+        await child.wait()
+    return 128 - code if code < 0 else code
+
+
+def _kill(group: int) -> None:
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        return  # all of it has ended

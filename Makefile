@@ -47,7 +47,7 @@ lint: $(READY)  ## check style, types and layers
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m tests.check_migrations
 
-docs: $(READY)  ## write docs/{commands,configuration,states}.md from the code
+docs: $(READY)  ## write docs/{commands,configuration,states,tools}.md from the code
 	$(BIN)/python -m tests.generate_docs
 
 bench: $(READY)  ## measure speed and memory (a table: name, value, unit, goal)

@@ -12,6 +12,8 @@ from perles.cli.app import app
 from perles.config.load import render_default
 from perles.domain.diagrams import mermaid
 from perles.domain.states import ALL_RULES
+from perles.mcp.tools import TOOLS_BY_ROLE
+from perles.mcp.tools.tool import Tool
 
 DOCS = Path(__file__).parents[1] / "docs"
 NOTE = "<!-- Written by `make docs`: change the code, not this file. -->\n"
@@ -42,6 +44,25 @@ def configuration() -> str:
     )
 
 
+def tools() -> str:
+    """Every tool of agents, by role."""
+    parts = [
+        f"{NOTE}# Tools of agents\n",
+        "What an agent can call at the MCP server `perles`, by its role. An argument with `?` may "
+        "be left out.\nA call that is refused says what was found, and which call is right.\n",
+    ]
+    for role, found in TOOLS_BY_ROLE.items():
+        rows = [f"| `{_call(tool)}` | {tool.description} |" for tool in found.values()]
+        parts += [f"## {role.capitalize()}\n", "| call | what it does |", "|---|---|", *rows, ""]
+    return "\n".join(parts)
+
+
+def _call(tool: Tool) -> str:
+    needed = tool.schema.get("required", ())
+    names = (name if name in needed else f"{name}?" for name in tool.schema["properties"])
+    return f"{tool.name}({', '.join(names)})"
+
+
 def commands() -> str:
     """Every command with its options."""
     return f"{NOTE}# Commands\n\n" + "\n".join(_sections(typer.main.get_command(app), "perles"))
@@ -69,7 +90,12 @@ def _section(command: Any, path: str) -> str:
     return "\n".join([f"## {path}\n", f"`{usage}`\n", f"{words}\n", *listed, ""])
 
 
-GENERATED = {"states.md": states, "configuration.md": configuration, "commands.md": commands}
+GENERATED = {
+    "states.md": states,
+    "configuration.md": configuration,
+    "commands.md": commands,
+    "tools.md": tools,
+}
 """What is written, by its file in `docs/`."""
 
 

@@ -26,6 +26,8 @@ MARKS: Final = {
     "skipped": ("–", "yellow"),
     "waiting_for_user": ("?", "bold yellow"),
 }
+WAITS: Final = "waiting for you"
+"""How the attention of a workflow begins that asks its person something."""
 ENDED: Final = ("done", "failed", "skipped")
 
 
@@ -49,8 +51,16 @@ class RunView:
         parts: list[RenderableType] = [self._head(), table if tasks else self._planning()]
         if hidden:
             parts.append(Text(f"  … {hidden} more tasks", style="dim"))
+        parts += self._asked()
         parts.append(self._foot())
         yield Group(*parts)
+
+    def _asked(self) -> list[RenderableType]:
+        """What its person is asked, and where that is answered."""
+        attention = self.shown["attention"] or ""
+        if self.shown["ended_at"] is not None or not attention.startswith(WAITS):
+            return []
+        return [Text(f"? {clean(attention)} (perles inbox)", style="bold yellow", no_wrap=True)]
 
     def _head(self) -> Text:
         name, state = clean(self.shown["name"]), self.shown["state"]

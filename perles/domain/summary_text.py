@@ -84,10 +84,10 @@ def _facts(found: Mapping[str, Any]) -> Iterator[str]:
     took = found["duration_s"]
     if took is not None:
         yield f"- from {found['started_at']} on, {format_duration(round(took))}"
-    yield f"- {found['turns']} turns, {found['tokens_used']} tokens, {found['cost_usd']:.2f} USD"
-    yield f"- {found['review_rounds']} reviews, {len(found['commits'])} commits, " + (
-        f"{len(found['files'])} files"
-    )
+    spent = f"{found['tokens_used']} tokens, {found['cost_usd']:.2f} USD"
+    yield f"- {_count(found['turns'], 'turn')}, {spent}"
+    done = [(found["review_rounds"], "review"), (len(found["commits"]), "commit")]
+    yield "- " + ", ".join(_count(*one) for one in [*done, (len(found["files"]), "file")])
     yield f"- folder: {_line(found['work_dir'])}"
 
 
@@ -95,22 +95,23 @@ def _agent(agent: Mapping[str, Any]) -> Iterator[str]:
     who = label(agent["provider"], agent["model"])
     kind = agent["agent_type"] or agent["role"]
     failed = f" ({agent['failed_turns']} failed)" if agent["failed_turns"] else ""
+    left = f", {agent['status']}" if agent["status"] in ("failed", "retired") else ""
     tokens = agent["tokens_in"] + agent["tokens_out"]
     yield (
-        f"- **{agent['name']}** ({kind}, {_line(who)}, {agent['status']}): {agent['turns']} "
-        f"turns{failed}, {format_duration(round(agent['busy_s']))}, {tokens} tokens, "
+        f"- **{agent['name']}** ({kind}, {_line(who)}{left}): {_count(agent['turns'], 'turn')}"
+        f"{failed}, {format_duration(round(agent['busy_s']))}, {tokens} tokens, "
         f"{agent['cost_usd']:.2f} USD"
     )
-    done = [f"tasks {', '.join(agent['tasks'])}"] if agent["tasks"] else []
-    done += [f"{agent['reviews']} reviews"] if agent["reviews"] else []
-    done += [f"{len(agent['commits'])} commits"] if agent["commits"] else []
+    done = [f"tasks: {', '.join(agent['tasks'])}"] if agent["tasks"] else []
+    done += [_count(agent["reviews"], "review")] if agent["reviews"] else []
+    done += [_count(len(agent["commits"]), "commit")] if agent["commits"] else []
     done += [f"{key}: exit {code}" for key, code in agent["exit_codes"].items() if code]
     if done:
         yield f"  {'; '.join(done)}"
 
 
 def _task(task: Mapping[str, Any]) -> Iterator[str]:
-    denied = f", denied {task['denials']} times" if task["denials"] else ""
+    denied = f", denied {_count(task['denials'], 'time')}" if task["denials"] else ""
     tries = f", attempt {task['attempt']}" if task["attempt"] > 1 else ""
     who = f" by {task['assignee']}" if task["assignee"] else ""
     yield f"- **{task['key']}** {_line(task['name'])}: {task['status']}{who}{tries}{denied}"
@@ -141,6 +142,11 @@ def account_text(account: Mapping[str, Any]) -> Iterator[str]:
     if account.get("next_steps"):
         yield from ("", f"Next: {_line(account['next_steps'])}")
     yield ""
+
+
+def _count(number: int, what: str) -> str:
+    """`1 turn`, `2 turns`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _line(text: str) -> str:

@@ -168,6 +168,47 @@ def _given(role: str, name: str) -> dict[str, Any]:
     return given
 
 
+PARAMETERS = {
+    "spawn_worker": "agent_type",
+    "assign_task": "worker_id task_id summary",
+    "replace_worker": "worker_id reason",
+    "retire_worker": "worker_id reason",
+    "stop_worker": "worker_id force reason",
+    "get_task_status": "task_id",
+    "mark_task_complete": "task_id",
+    "mark_task_failed": "task_id reason",
+    "query_worker_state": "worker_id task_id",
+    "assign_task_review": "reviewer_id task_id implementer_id summary review_type",
+    "assign_review_feedback": "implementer_id task_id feedback",
+    "approve_commit": "implementer_id task_id commit_message",
+    "generate_accountability_summary": "worker_id",
+    "signal_workflow_complete": "status summary epic_id tasks_closed",
+    "notify_user": "message phase task_id",
+    "report_implementation_complete": "summary trace_id",
+    "report_review_verdict": "verdict comments trace_id",
+    "post_accountability_summary": "task_id summary commits issues_discovered issues_closed "
+    "verification_points retro next_steps",
+    "fabric_send": "channel content kind",
+    "fabric_reply": "message_id content kind",
+    "fabric_ack": "message_ids",
+    "fabric_subscribe": "channel mode",
+    "fabric_unsubscribe": "channel",
+    "fabric_attach": "target_id path name",
+    "fabric_history": "channel limit include_acked",
+    "fabric_read_thread": "message_id include_artifacts",
+}
+"""What prompts that were written for others give to a tool."""
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_tool_takes_what_prompts_give_it(name: str) -> None:
+    for role, tools in TOOLS_BY_ROLE.items():
+        if name in tools:
+            schema = tools[name].schema
+            assert set(PARAMETERS[name].split()) <= schema["properties"].keys(), role
+            assert set(schema.get("required", ())) <= set(PARAMETERS[name].split())
+
+
 @pytest.mark.parametrize("role", TOOLS_BY_ROLE)
 def test_each_role_has_the_tools_that_prompts_expect(role: str) -> None:
     wanted = EXPECTED[role] | FABRIC | ({"fabric_unsubscribe"} if role != "observer" else set())

@@ -102,6 +102,7 @@ def test_the_live_view_says_what_goes_on_before_there_is_a_task(crew: Crew) -> N
         **{"name": "g", "id": ID, "state": "running", "reason": None, "tasks": []},
         **{"waits_for": ["coordinator: its turn, 14s"], "tokens_used": 1234, "cost_usd": 0.05},
         **{"started_at": crew.at(seconds=14), "ended_at": None},
+        "attention": "waiting for you since 10:14: worker-1 asks: tabs?",
     }
     console = Console(width=80)
     with console.capture() as capture:
@@ -110,6 +111,7 @@ def test_the_live_view_says_what_goes_on_before_there_is_a_task(crew: Crew) -> N
 
     assert "the coordinator plans, 14s" in text
     assert "0/0" not in text
+    assert "? waiting for you since 10:14: worker-1 asks: tabs? (perles inbox)" in text
     assert "1,234 tokens, 0.05 USD" in text
 
 

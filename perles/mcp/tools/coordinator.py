@@ -81,10 +81,12 @@ class NotifyUser(Arguments):
 
 
 class SignalWorkflowComplete(Arguments):
-    """`summary` is what the person reads first."""
+    """`summary` is what the person reads first. The rest is kept with the call."""
 
     status: Literal["success", "partial", "aborted"]
     summary: Prose
+    epic_id: Word | None = None
+    tasks_closed: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
 COORDINATOR_TOOLS: Final = (

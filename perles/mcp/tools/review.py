@@ -32,10 +32,11 @@ class ApproveCommit(Arguments):
 
 
 class ReportReviewVerdict(Arguments):
-    """`comments` are the reasons; for DENIED, each change that is required."""
+    """`comments` are the reasons; for DENIED, each change that is required. `trace_id` is kept."""
 
     verdict: Literal["APPROVED", "DENIED"]
     comments: Prose
+    trace_id: Word | None = None
 
 
 class ReportBlocked(Arguments):

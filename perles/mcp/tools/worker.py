@@ -11,11 +11,13 @@ class ReportImplementationComplete(Arguments):
     """`exit_code` is that of the task's command, where it had one.
 
     `commits` are the ids of commits that you made for the task; git is asked whether they are.
+    `trace_id` is kept with the call.
     """
 
     summary: Prose
     exit_code: Annotated[int, msgspec.Meta(ge=-255, le=255)] | None = None
     commits: Annotated[list[Word], msgspec.Meta(max_length=20)] | None = None
+    trace_id: Word | None = None
 
 
 WORKER_TOOLS: Final = (

@@ -9,6 +9,7 @@ import pytest
 from perles.domain.errors import PerlesError
 from perles.engine.team.succession import put_fresh
 from perles.fabric import posts
+from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from tests.integration.fabric_stage import ID, OTHER, Stage
 
@@ -254,6 +255,22 @@ async def test_a_successor_gets_what_the_one_before_it_did_not_read(stage: Stage
         "@worker-2 unread",
         "four",
         "three",
+    ]
+
+
+async def test_a_retired_agent_without_successor_is_not_told_and_its_author_knows(
+    stage: Stage,
+) -> None:
+    stage.set_status("worker-2", "retire")
+    old = stage.agent("worker-2").id
+    stage.database.write(lambda tx: tx.update(Agent, old, retired_at=tx.now))
+
+    sent = await stage.call("worker-1", "fabric_send", channel="general", content="@worker-2 @user")
+
+    assert sent["tells"] == []
+    assert sent["notes"] == [
+        "the user reads the channels now and then: ask_user asks at once",
+        "worker-2 reads no posts: it is retired, or runs commands only",
     ]
 
 

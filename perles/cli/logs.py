@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from perles.agents.builtin.secrets import handed_over
 from perles.agents.provider import Parser, find
 from perles.cli.options import Json, WorkflowId
 from perles.cli.output import age, print_json, say, warn
@@ -105,6 +106,9 @@ class _Printer:
         """Print what this turn printed since the last time."""
         if turn.id in self._ended:
             return
+        if not self._raw and turn.id not in self._read:
+            handed = handed_over(Path(turn.stdout).with_suffix(".in"))
+            self._secrets = longest_first({*self._secrets, *handed})
         reading = self._read.setdefault(turn.id, _Reading(self._file(turn), self._parser(turn)))
         while piece := reading.piece(whole=not turn.is_open):
             self._print(turn, piece, reading.parser)

@@ -52,6 +52,7 @@ def _print_surroundings(tasks: list[Json]) -> None:
         lines = [f"dir {told['dir']}"] if told["dir"] else []
         lines += [f"dotenv {name}" for name in told["dotenv"]]
         lines += [f"unset {name}" for name in told["unset"]]
+        lines += [f"secret {name}" for name in told["secrets"]]
         lines += [f"check {command}" for command in told["check"]]
         lines += [f"{name}={value}" for name, value in sorted(told["env"].items())]
         say("\n  ".join((task["key"], *(clean(line) for line in lines))))

@@ -82,7 +82,8 @@ class Execution:
     It runs in `dir`, a folder in the work dir, with the variables of the files in `dotenv`,
     and without those in `unset`. `check` decides whether an agent's task is done, run by `program`.
     `places` tells where a file of variables was named, for
-    errors; it is not kept.
+    errors; it is not kept. `secrets` are names, each with the command that prints its value, or
+    None where the environment has it.
     """
 
     program: tuple[str, ...] = PLAIN_SH
@@ -92,6 +93,7 @@ class Execution:
     dotenv: tuple[str, ...] = ()
     unset: tuple[str, ...] = ()
     check: Check | None = None
+    secrets: Mapping[str, Any] = field(default_factory=dict)
     places: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
@@ -112,6 +114,7 @@ class Execution:
         if self.check is not None:
             check = self.check
             found["check"] = {"commands": list(check.commands), "timeout": check.timeout}
+        found |= {"secrets": dict(self.secrets)} if self.secrets else {}
         found |= {"dir": self.dir} if self.dir else {}
         found |= {"dotenv": list(self.dotenv)} if self.dotenv else {}
         return found | ({"unset": list(self.unset)} if self.unset else {})
@@ -129,6 +132,7 @@ class Execution:
             program=tuple(stored.get("shell", PLAIN_SH)),
             grace=stored.get("grace"),
             retry=Retry(**retry),
+            secrets=stored.get("secrets", {}),
             dir=stored.get("dir", ""),
             dotenv=tuple(stored.get("dotenv", ())),
             unset=tuple(stored.get("unset", ())),

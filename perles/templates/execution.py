@@ -6,7 +6,8 @@ What else belongs to it, how long and how often, is read by `tries`.
 import os
 import shutil
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from perles.config.yamlfile import Node
 from perles.domain.execution import PLAIN_SH, Execution, Language, language, named_by
@@ -29,6 +30,7 @@ class Defaults(NamedTuple):
     dir: str = ""
     dotenv: tuple[tuple[str, str], ...] = ()
     unset: tuple[str, ...] = ()
+    secrets: Mapping[str, Any] = MappingProxyType({})
 
 
 def defaults(entries: Mapping[str, Node]) -> Defaults:
@@ -37,7 +39,11 @@ def defaults(entries: Mapping[str, Node]) -> Defaults:
     strict = entries["strict"].boolean() if "strict" in entries else False
     if strict and shell and language(shell) is not Language.SHELL:
         raise entries["strict"].error("is for sh and bash")
-    return Defaults(shell, strict, *_surroundings(entries))
+    return Defaults(shell, strict, *_surroundings(entries), _secrets(entries))
+
+
+def _secrets(entries: Mapping[str, Node]) -> Mapping[str, Any]:
+    return surroundings.secrets(entries["secrets"]) if "secrets" in entries else {}
 
 
 def _surroundings(
@@ -72,6 +78,7 @@ def execution(entries: Mapping[str, Node], above: Defaults) -> Execution:
         dotenv=tuple(places),
         unset=tuple(dict.fromkeys((*above.unset, *unset))),
         places=places,
+        secrets={**above.secrets, **_secrets(entries)},
     )
 
 

@@ -4,11 +4,13 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 from perles.config.yamlfile import Node
 
-KEYS: Final = ("dir", "dotenv", "unset")
+KEYS: Final = ("dir", "dotenv", "unset", "secrets")
+SECRET_SECONDS: Final = 30.0
+MAX_SECRET_SECONDS: Final = 600.0
 MAX_FILES: Final = 20
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _REFERENCE: Final = re.compile(r"\$(\$\{)|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
@@ -54,6 +56,24 @@ def files(node: Node) -> tuple[tuple[str, str], ...]:
         if not item.text().strip():
             raise item.error("is empty; name a file, such as .env")
     return tuple((item.text(), f"{item.where}: {item.key}") for item in items)
+
+
+def secrets(node: Node) -> dict[str, dict[str, Any] | None]:
+    """Names of secrets, each with the command that prints it, or None. Raises `UsageError`."""
+    if isinstance(node.value, list):
+        return dict.fromkeys(names(node))
+    found: dict[str, dict[str, Any] | None] = {}
+    for name, how in node.mapping().items():
+        if not NAME.fullmatch(name):
+            raise how.error(f"{name[:60]!r} is no name of a variable")
+        parts = how.mapping(("command", "timeout"))
+        if "command" not in parts or not parts["command"].text().strip():
+            raise how.error("command is missing; say what prints the secret")
+        seconds = parts["timeout"].duration() if "timeout" in parts else SECRET_SECONDS
+        if not 0 < seconds <= MAX_SECRET_SECONDS:
+            raise parts["timeout"].error("must be above 0, at most 10m")
+        found[name] = {"command": parts["command"].text(), "timeout": seconds}
+    return found
 
 
 def names(node: Node) -> tuple[str, ...]:

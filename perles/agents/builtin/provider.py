@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from perles.agents.builtin import scripts
+from perles.agents.builtin.secrets import secret_texts
 from perles.agents.clis.json_lines import ended
 from perles.agents.provider import AgentEvent, Kind, Launch, Letter, Outcome, TaskBrief, TurnContext
 from perles.config.provider_settings import ProviderSettings
@@ -40,6 +41,7 @@ class BuiltinProvider:
         given: dict[str, Any] = {"from": "perles", "kind": "variables", "task": turn.task}
         files, script = scripts.written(turn)
         told = {**given, "env": dict(turn.variables), **script}
+        told["secrets"] = list(script.get("secrets", {}))
         variables = json.dumps(told) + "\n"
         return Launch(
             argv=[sys.executable, "-I", "-S", _MAIN, turn.role],
@@ -50,7 +52,7 @@ class BuiltinProvider:
             },
             stdin=((variables if turn.task else "") + turn.prompt).encode(errors="replace"),
             files=files,
-            secrets=texts_of(told["env"]),
+            secrets=texts_of(told["env"]) | secret_texts(script.get("secrets", {})),
         )
 
     def parser(self, _totals: Mapping[str, float] | None = None) -> "TextParser":
@@ -72,6 +74,7 @@ class BuiltinProvider:
                 "dir": task.execution.dir,
                 "dotenv": list(task.execution.dotenv),
                 "unset": list(task.execution.unset),
+                "secrets": dict(task.execution.secrets),
             }
         )
 

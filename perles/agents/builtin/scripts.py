@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from perles.agents.builtin.secrets import read_secrets
 from perles.agents.provider import TurnContext
 from perles.domain.errors import UsageError
 from perles.domain.execution import PLAIN_SH, Language, language
@@ -34,10 +35,11 @@ def _surroundings(turn: TurnContext, task: Mapping[str, Any]) -> dict[str, Any]:
     try:
         for name in task.get("dotenv") or ():
             found |= read_dotenv(turn.work_dir / name)
+        secrets = read_secrets(turn, task.get("secrets") or {})
         folder = _folder(turn.work_dir, task.get("dir") or "")
-    except UsageError as error:
+    except (UsageError, OSError) as error:
         return {"problem": f"cannot run it: {error}"}
-    return {"dir": folder, "env": {**found, **turn.variables}}
+    return {"dir": folder, "env": {**found, **turn.variables, **secrets}, "secrets": secrets}
 
 
 def _folder(work_dir: Path, name: str) -> str:

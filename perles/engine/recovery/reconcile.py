@@ -10,6 +10,7 @@ from collections.abc import Coroutine, Iterable, Sequence, Set
 from typing import Any, TypeVar
 
 from perles.agents import bounds
+from perles.agents.builtin.secrets import handed_over
 from perles.domain.errors import DatabaseError
 from perles.engine import crash_points
 from perles.engine.context import log
@@ -103,6 +104,8 @@ async def _settle(services: Services, turn: Turn) -> str:
     provider = services.provider_of(agent, workflow)
     environ = services.environ_of(workflow)
     live = LiveTurn.of(turn, agent, provider, services, environ)
+    handed = handed_over(services.paths.found(turn.stdout_path).with_suffix(".in"))
+    services.database.secrets.tell(workflow.id, handed)
     left = live.process.status()
     # The engine may have died between spawn and commit, or somebody changed the row.
     live.process.attach()

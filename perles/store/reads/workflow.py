@@ -85,6 +85,7 @@ def surroundings_of(row: Row) -> Json:
 
         env = {name: MASK if is_secret(name, value) else value for name, value in env.items()}
     told = {key: execution.get(key, []) for key in ("dotenv", "unset")}
+    told["secrets"] = list(execution.get("secrets", {}))
     told["check"] = execution.get("check", {}).get("commands", [])
     return {"dir": execution.get("dir", ""), "env": env, **told}
 

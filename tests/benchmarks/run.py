@@ -4,6 +4,7 @@ import sys
 
 from tests.benchmarks import (
     agents,
+    branches,
     dashboard,
     fabric,
     health,
@@ -27,6 +28,7 @@ PARTS = {
     "upkeep": upkeep,
     "health": health,
     "fabric": fabric,
+    "branches": branches,
 }
 ON_DEMAND = {"real-agents": real_agents}
 """What is measured only when it is named."""

@@ -4,7 +4,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from perles import ControlPlane, WorkflowSpec
@@ -93,7 +93,13 @@ def plane(home: Home, monkeypatch: pytest.MonkeyPatch) -> ControlPlane:
     return ControlPlane(home.root)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(
+    max_examples=8,
+    phases=[Phase.generate],
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=True,
+)
 @given(steps=STEPS)
 def test_no_step_removes_work_that_is_nowhere_else(
     plane: ControlPlane, home: Home, steps: list[tuple[int, str]]

@@ -7,8 +7,6 @@ import pytest
 from perles.executor.local.processes import family
 from tests.integration.cli import Home
 
-pytestmark = pytest.mark.measured
-
 WAITS = [{"key": "a", "run": "echo begun >> tries; until test -e go; do sleep 0.05; done"}]
 
 

@@ -15,8 +15,6 @@ from perles.executor.local.processes import family
 from tests.integration.cli import Home
 from tests.integration.scripted_cli import cli, configure, program, prompted, task_of
 
-pytestmark = pytest.mark.measured
-
 PLAIN = """\
 import sys
 prompt = sys.stdin.read()

@@ -8,8 +8,6 @@ import pytest
 
 from tests.integration.cli import Home
 
-pytestmark = pytest.mark.measured
-
 TASKS: list[dict[str, Any]] = [
     {"key": "build", "run": "echo build >> ran"},
     {"key": "ok", "name": "Deploy?", "assignee": "human", "question": "approve deploy?"}

@@ -19,8 +19,6 @@ from tests.integration.cli import Home
 from tests.integration.scripted_cli import prompted, task_of, with_tools
 from tests.integration.test_replacement import ID, Stage, stage
 
-pytestmark = pytest.mark.measured
-
 __all__ = ["stage"]
 
 TURN = "turns = open('turns', 'a+'); turns.seek(0); number = len(turns.read()) + 1\n"

@@ -16,8 +16,6 @@ from perles.store.sqlite.engine_lock import EngineLock
 from tests.integration.cli import Home
 from tests.integration.crew import Crew
 
-pytestmark = pytest.mark.measured
-
 ID = "wf-aaaaaaaa"
 
 

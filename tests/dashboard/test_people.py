@@ -7,6 +7,7 @@ import pytest
 
 from tests.dashboard.terminal import Terminal
 from tests.integration.cli import Home
+from tests.integration.scripted_cli import prompted, with_tools
 
 ASK: dict[str, Any] = {
     "key": "ok",
@@ -94,3 +95,36 @@ def test_a_message_that_cannot_be_sent_is_told_and_kept(home: Home, terminal: Te
 
     terminal.shows("cannot send")
     assert "too late" in terminal.text()
+
+
+ASKS = """\
+if "The answer:" in prompt:
+    tools.call("report_implementation_complete", summary=prompt[-12:], exit_code=0)
+elif not os.path.exists("asked"):
+    open("asked", "w").close()
+    tools.call("ask_user", question="Tabs or spaces?", options=["tabs", "spaces"])
+"""
+
+
+def test_a_question_of_an_agent_is_answered_in_the_inbox(home: Home) -> None:
+    with_tools(home, ASKS)
+    home.perles("create", prompted(home, "Indent it."))
+    terminal = Terminal(home, "dashboard", columns=110)
+    try:
+        terminal.shows("○ pending")
+        terminal.type("s")
+        terminal.shows("1 for you")
+        terminal.type("i")
+        terminal.shows("worker-1 asks: Tabs or spaces?")
+
+        terminal.type("m2\r")
+
+        terminal.shows("answered question 1 of")
+        terminal.shows("nothing waits for you")
+        terminal.type("\x1b")
+        terminal.shows("✓ completed")
+    finally:
+        terminal.type("\x03")
+        terminal.ends()
+    (question,) = home.json("questions", home.only(), "--all", "--json")
+    assert question["answer"] == "spaces"

@@ -246,5 +246,7 @@ def _say_end(shown: Json) -> None:
         f"{counts['done']}/{counts['total']} tasks in {span(shown['uptime_s'])}{spent(shown)}"
     )
     say(f"look: perles show {shown['id']} · perles events {shown['id']}")
+    if shown["worktree"]:
+        say(f"its branch: perles diff {shown['id']} · perles merge {shown['id']}")
     if shown["state"] in RETRIABLE:
         say(f"go on where it ended: perles retry {shown['id']} --start")

@@ -13,7 +13,7 @@ from perles import ControlPlane, WorkflowSpec
 from perles.domain.errors import PerlesError, WrongStateError
 from perles.workspace.merging import MergeError
 from tests.integration.cli import Home
-from tests.integration.repositories import commit, commits, git, in_worktree, repository
+from tests.integration.repositories import commit, commits, git, repository
 
 
 @pytest.fixture
@@ -325,7 +325,9 @@ def test_a_running_workflow_is_not_rebased(plane: ControlPlane, home: Home, repo
 
 
 def test_the_branch_of_a_run_is_shown(home: Home, repo: Path) -> None:
-    id = in_worktree(home, "--branch", "mine")
+    run = home.perles("run", home.pipeline("p", [commits("a")]), "--branch", "mine")
+    id = home.only()
+    assert f"its branch: perles diff {id} · perles merge {id}" in run.stdout
     home.perles("merge", id)
 
     assert "mine from main, merged into main as " in home.perles("show", id).stdout

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import bindparam, select
 
 from perles.config.home import Paths
+from perles.domain.provider_choice import BUILTIN
 from perles.domain.states import LIVE_TURNS, PHASE
 from perles.executor.local.output import tail_of
 from perles.fabric import messages, posts
@@ -102,6 +103,8 @@ def record(
     what = "the commit of " if agent.phase == "committing" else ""
     body = f"{agent.name} reports on {what}task {task.key}{how}: {summary}{shown}"
     messages.tell_coordinator(tx, agent.workflow_id, sender=agent.name, kind="worker", body=body)
+    if agent.provider == BUILTIN:
+        return task  # one that only runs commands does not talk: its task has no thread
     said = "reported its commit" if agent.phase == "committing" else "reported"
     kind = "completion" if exit_code in (None, 0) else "error"
     posts.in_task_thread(tx, task, Author.of(agent), f"{said}{how}: {summary}", kind)

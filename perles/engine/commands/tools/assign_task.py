@@ -3,7 +3,7 @@
 from typing import Any
 
 from perles.domain.errors import ToolError
-from perles.domain.provider_choice import label, split_choice, worker_for
+from perles.domain.provider_choice import BUILTIN, label, split_choice, worker_for
 from perles.domain.states import BEGUN_TASK_STATES, PHASE, TASK
 from perles.engine.commands.base import ToolCall
 from perles.engine.commands.tools.people import GONE, need_free
@@ -63,16 +63,17 @@ def handle(call: ToolCall) -> dict[str, Any]:
     body = call.context.provider_of(worker, call.workflow).task_message(brief)
     sender = call.agent.name
     messages.post(tx, worker, sender=sender, kind="coordinator", body=body, task_id=task.id)
-    return {
-        "status": "assigned",
-        "task_id": task.key,
-        "worker_id": worker.name,
-        "thread_id": thread,
-    }
+    told = {"status": "assigned", "task_id": task.key, "worker_id": worker.name}
+    return told if thread is None else {**told, "thread_id": thread}
 
 
-def _post(call: ToolCall, task: Task, worker: Agent) -> int:
-    """Tell of it in the task's thread in #tasks; the id of the thread."""
+def _post(call: ToolCall, task: Task, worker: Agent) -> int | None:
+    """Tell of it in the task's thread in #tasks; the id of the thread.
+
+    Workers that only run commands do not talk: their tasks have no thread.
+    """
+    if worker.provider == BUILTIN:
+        return None
     attempt = f", attempt {task.attempt + 1}" if task.attempt else ""
     text = f"{task.key}: {task.title}\nassigned to {worker.name}{attempt}"
     if call.args.get("summary"):

@@ -79,16 +79,25 @@ def _facts(found: Mapping[str, Any]) -> Iterator[str]:
         yield ""
         yield from (f"> {line}" for line in clean(found["goal"], lines=True).splitlines())
         yield ""
-    counts = ", ".join(f"{n} {status}" for status, n in found["task_counts"].items())
-    yield f"- tasks: {counts}"
+    states = dict(found["task_counts"])
+    total = _count(states.pop("total"), "task")
+    yield f"- {total}" + "".join(f", {n} {status}" for status, n in states.items())
     took = found["duration_s"]
     if took is not None:
-        yield f"- from {found['started_at']} on, {format_duration(round(took))}"
-    spent = f"{found['tokens_used']} tokens, {found['cost_usd']:.2f} USD"
-    yield f"- {_count(found['turns'], 'turn')}, {spent}"
-    done = [(found["review_rounds"], "review"), (len(found["commits"]), "commit")]
-    yield "- " + ", ".join(_count(*one) for one in [*done, (len(found["files"]), "file")])
+        begun = found["started_at"][:19].replace("T", " ")
+        yield f"- started {begun} UTC, took {format_duration(round(took))}"
+    used = f"{found['tokens_used']} tokens, {found['cost_usd']:.2f} USD"
+    yield f"- {_count(found['turns'], 'turn')}, {used}"
+    yield f"- {_reviews(found['review_rounds'], found['denied'])}"
+    branches = dict.fromkeys(task["branch"] for task in found["tasks"] if task["commits"])
+    on = f" on {_line(', '.join(filter(None, branches)))}" if any(branches) else ""
+    files = _count(len(found["files"]), "file")
+    yield f"- {_count(len(found['commits']), 'commit')}{on}, {files}"
     yield f"- folder: {_line(found['work_dir'])}"
+
+
+def _reviews(reviews: int, denied: int) -> str:
+    return _count(reviews, "review") + (f", {denied} of them denied" if denied else "")
 
 
 def _agent(agent: Mapping[str, Any]) -> Iterator[str]:
@@ -111,10 +120,10 @@ def _agent(agent: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _task(task: Mapping[str, Any]) -> Iterator[str]:
-    denied = f", denied {_count(task['denials'], 'time')}" if task["denials"] else ""
+    reviewed = f", {_reviews(task['reviews'], task['denied'])}" if task["reviews"] else ""
     tries = f", attempt {task['attempt']}" if task["attempt"] > 1 else ""
     who = f" by {task['assignee']}" if task["assignee"] else ""
-    yield f"- **{task['key']}** {_line(task['name'])}: {task['status']}{who}{tries}{denied}"
+    yield f"- **{task['key']}** {_line(task['name'])}: {task['status']}{who}{tries}{reviewed}"
     said = task["failure"] or task["report"]
     if said:
         yield f"  {_line(said)[:2000]}"

@@ -10,8 +10,9 @@ from perles.tasks.attempts import of_earlier
 from perles.templates.outputs import fill, fill_command, needs_outputs
 
 
-def task_brief(tx: Tx, task: Task, *, attempt: int, note: str = "") -> TaskBrief:
-    """The brief of one attempt; `note` is guidance beyond the task's own text.
+def task_brief(tx: Tx, task: Task, *, attempt: int, note: str = "", answers: str = "") -> TaskBrief:
+    """The brief of one attempt; `note` is guidance beyond the task's own text,
+    `answers` what the person said of it to who had it before.
 
     What it says of earlier tasks' outputs is filled in as they are now.
     """
@@ -33,7 +34,7 @@ def task_brief(tx: Tx, task: Task, *, attempt: int, note: str = "") -> TaskBrief
         timeout=task.timeout,
         attempt=attempt,
         note=note,
-        earlier=of_earlier(task),
+        earlier="\n".join(filter(None, (of_earlier(task), answers))),
         variables=sorted(journal.decode(task.env)),
         thread=tx.need(Task, task.id).thread_post_id,
         execution=execution,

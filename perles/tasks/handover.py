@@ -10,6 +10,7 @@ from perles.store.events import journal
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
+from perles.tasks.answered import answers
 
 MAX_TASKS: Final = 200
 MAX_SUMMARY: Final = 400
@@ -56,6 +57,7 @@ def _of_workflow(tx: Tx, agent: Agent) -> list[str]:
     for other in tx.all(Agent, statements.AGENTS_OF, workflow_id=workflow.id):
         if other.role == "worker" and other.retired_at is None:
             lines.append(f"{other.name} is {other.status}, its phase {other.phase}")
+    lines += answers(tx, workflow.id, None)
     lines.append("Call list_tasks and query_worker_state, then go on from there.")
     return lines
 
@@ -69,5 +71,6 @@ def _of_task(tx: Tx, agent: Agent) -> list[str]:
     return [
         f"You have the task {task.key} ({in_line(task.title)}) in hand:",
         quoted(task.body or task.title),
+        *answers(tx, task.workflow_id, task.id),
         "Look at what the earlier session left in the folder before you go on; keep what is good.",
     ]

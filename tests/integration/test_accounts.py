@@ -18,6 +18,7 @@ from perles.store.reads.summary import summary
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
+from perles.tasks.comments import add
 from tests.integration.cli import Home
 from tests.integration.scripted_cli import with_tools
 from tests.integration.test_replacement import ID, Stage, stage
@@ -107,7 +108,11 @@ def test_facts_stand_before_words_and_are_those_of_the_rows(stage: Stage) -> Non
         assert task is not None
         outputs = {"summary": "it is\x1b[2J done"}
         values = {"outputs": journal.encode(outputs), "receipt": journal.encode(receipt)}
-        tx.update(Task, task, exit_code=0, denials=2, **values)
+        tx.update(Task, task, exit_code=0, **values)
+        add(tx, tx.need(Task, task), "worker-2", "denied", "no test")
+        add(tx, tx.need(Task, task), "worker-2", "approved", "a test")
+        twin = {"key": "b", "title": "B", "status": "done", "receipt": values["receipt"]}
+        tx.insert(Task, workflow_id=ID, **twin)
 
     stage.database.write(work)
     tell(stage, task_id="a", summary=f"{SAID}\n\x1b]0;owned\x07", verification_points=["pytest"])
@@ -119,8 +124,9 @@ def test_facts_stand_before_words_and_are_those_of_the_rows(stage: Stage) -> Non
     assert (worker["commits"], worker["exit_codes"]) == (["c" * 40], {"a": 0})
     assert (found["files"], len(found["commits"])) == (["a.py", "b.py"], 1)
     assert "2 turns (1 failed), 3m, 120 tokens, 0.50 USD" in text
-    assert "denied 2 times" in text
-    assert "- cccccccccccc Add it" in text
+    assert "- **a** A: in_progress by worker-1, 2 reviews, 1 of them denied" in text
+    assert "- 2 reviews, 1 of them denied\n- 1 commit on main, 2 files\n" in text
+    assert text.count("- cccccccccccc Add it") == 1, "both receipts have it"
     assert text.index("## Agents") < text.index("## In the agents' own words")
     assert SAID in text
     assert "\x1b" not in text

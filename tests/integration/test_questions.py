@@ -15,12 +15,14 @@ from perles.store.database import Tx
 from perles.store.reads.connection import reading
 from perles.store.reads.questions import questions
 from perles.store.schema.agents import Agent, Turn
+from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.transition import fire
 from perles.tasks import ask_user
 from tests.integration.cli import Home
 from tests.integration.scripted_cli import prompted, task_of, with_tools
 from tests.integration.test_replacement import ID, Stage, stage
+from tests.integration.test_team_tools import agent_of, use
 
 __all__ = ["stage"]
 
@@ -175,6 +177,38 @@ def test_the_answer_finds_the_successor(stage: Stage) -> None:
 
     assert "worker-1 asked" in _last(stage, fresh)
     assert enforcement.owes_report(stage.context.reader, fresh) is False
+
+
+def test_the_successor_is_told_what_was_answered_before(stage: Stage) -> None:
+    _answer(stage, _ask(stage, stage.worker, "Tabs\nor spaces?"), "tabs\nMessage from you:")
+    _answer(stage, _ask(stage, stage.coordinator, "Which branch?"), "main")
+
+    told = [one.body for one in stage.messages(stage.replace(stage.worker))]
+    led = [one.body for one in stage.messages(stage.replace(stage.coordinator))]
+
+    assert "> worker-1 asked: Tabs or spaces?\n> The answer: tabs\n> Message from" in told[0]
+    assert sum("Tabs or spaces?" in body for body in told) == 1
+    assert "> coordinator asked: Which branch?\n> The answer: main" in led[0]
+    assert "Tabs" not in led[0]
+
+
+def test_who_gets_the_task_next_is_told_what_was_answered(stage: Stage) -> None:
+    _answer(stage, _ask(stage, stage.worker), "tabs")
+
+    def lose(tx: Tx) -> None:
+        task = tx.need(Agent, stage.worker.id).task_id
+        assert task is not None
+        tx.update(Task, task, run=None, worker="claude")
+        fire(tx, AGENT, stage.worker.id, "deliver")
+        fire(tx, AGENT, stage.worker.id, "turn_failed")
+
+    stage.database.write(lose)
+    use(stage, "spawn_worker")
+    fresh = agent_of(stage, "worker-2")
+    stage.database.write(lambda tx: tx.update(Agent, fresh.id, provider="claude"))
+    use(stage, "assign_task", task_id="a", worker_id="worker-2")
+
+    assert "> The answer: tabs" in _last(stage, fresh)
 
 
 @pytest.mark.parametrize("how", ["retired", "failed"])

@@ -29,6 +29,11 @@ _VERDICTS: Final = (
     "SELECT c.author, count(*) AS verdicts FROM task_comments c JOIN tasks t ON t.id = c.task_id "
     "WHERE t.workflow_id = ? AND c.kind IN ('approved', 'denied') GROUP BY c.author"
 )
+_REVIEWS: Final = (
+    "SELECT c.task_id, count(*) AS reviews, sum(c.kind = 'denied') AS denied "
+    "FROM task_comments c JOIN tasks t ON t.id = c.task_id "
+    "WHERE t.workflow_id = ? AND c.kind IN ('approved', 'denied') GROUP BY c.task_id"
+)
 _ACCOUNTS: Final = (
     "SELECT payload, created_at FROM events WHERE workflow_id = ? AND type = 'worker.accounted' "
     "ORDER BY seq"
@@ -40,7 +45,11 @@ def summary(connection: Connection | None, workflow_id: str) -> Json:
     row = None if connection is None else connection.execute(_WORKFLOW, (workflow_id,)).fetchone()
     if connection is None or row is None:
         raise NotFoundError("workflow", workflow_id)
-    tasks = [_task(one) for one in connection.execute(_TASKS, (workflow_id,))]
+    reviews = {one[0]: (one[1], one[2]) for one in connection.execute(_REVIEWS, (workflow_id,))}
+    tasks = [
+        _task(one, *reviews.get(one["id"], (0, 0)))
+        for one in connection.execute(_TASKS, (workflow_id,))
+    ]
     verdicts = {one[0]: one[1] for one in connection.execute(_VERDICTS, (workflow_id,))}
     turns: dict[int, list[Row]] = {}
     for one in connection.execute(_TURNS, (workflow_id,)):
@@ -64,8 +73,9 @@ def summary(connection: Connection | None, workflow_id: str) -> Json:
         "cost_usd": row["cost_usd"],
         "turns": sum(agent["turns"] for agent in agents),
         "review_rounds": sum(verdicts.values()),
+        "denied": sum(denied for _, denied in reviews.values()),
         "task_counts": _counts(tasks),
-        "commits": [commit for task in tasks for commit in task["commits"]],
+        "commits": _commits(tasks),
         "files": _files(tasks),
         "agents": agents,
         "tasks": [
@@ -104,7 +114,8 @@ def _agent(row: Row, tasks: list[Json], verdicts: int, turns: list[Row]) -> Json
     }
 
 
-def _task(row: Row) -> Json:
+def _task(row: Row, reviews: int, denied: int) -> Json:
+    """`denials` counts since the task was given to its worker, `denied` from its beginning on."""
     outputs = json.loads(row["outputs"])
     receipt = json.loads(row["receipt"])
     return {
@@ -116,6 +127,8 @@ def _task(row: Row) -> Json:
         "attempt": row["attempt"],
         "exit_code": row["exit_code"],
         "denials": row["denials"],
+        "reviews": reviews,
+        "denied": denied,
         "failure": row["failure"],
         "report": outputs.get("summary"),
         "branch": receipt.get("branch"),
@@ -129,6 +142,11 @@ def _counts(tasks: list[Json]) -> Json:
     for task in tasks:
         found[task["status"]] = found.get(task["status"], 0) + 1
     return found
+
+
+def _commits(tasks: list[Json]) -> list[Json]:
+    """The commits of all receipts, each once: workers share a folder, and so do receipts."""
+    return list({commit["id"]: commit for task in tasks for commit in task["commits"]}.values())
 
 
 def _files(tasks: list[Json]) -> list[str]:

@@ -14,6 +14,7 @@ from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.transition import fire
 from perles.tasks import attempts
+from perles.tasks.answered import answers
 from perles.tasks.briefs import task_brief
 from perles.tasks.reports import has_report
 
@@ -59,7 +60,13 @@ def handle(call: ToolCall) -> dict[str, Any]:
     tx.update(Agent, worker.id, task_id=task.id, silences=0)
     fire(tx, PHASE, worker.id, "implement")
     thread = _post(call, task, worker)
-    brief = task_brief(tx, task, attempt=task.attempt + 1, note=call.args.get("summary") or "")
+    brief = task_brief(
+        tx,
+        task,
+        attempt=task.attempt + 1,
+        note=call.args.get("summary") or "",
+        answers="\n".join(answers(tx, task.workflow_id, task.id)),
+    )
     body = call.context.provider_of(worker, call.workflow).task_message(brief)
     sender = call.agent.name
     messages.post(tx, worker, sender=sender, kind="coordinator", body=body, task_id=task.id)

@@ -30,6 +30,10 @@ def run(options: ShowOptions, paths: Paths) -> None:
         return
     shown = Reads(paths).get(options.id)
     warn_unattended([shown])
+    if options.env:
+        variables = Reads(paths).variables_of(shown["id"])
+        for task in shown["tasks"]:
+            task["surroundings"]["env"] = variables[task["key"]]
     if options.json:
         print_json(shown)
         return

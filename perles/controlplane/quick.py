@@ -203,6 +203,14 @@ class Reads:
         with reading(self.paths.database_path()) as connection:
             return turns_of(connection, resolve(connection, ref), agent=agent, number=turn)
 
+    def variables_of(self, workflow_id: str) -> dict[str, dict[str, str]]:
+        """The variables of each of a workflow's tasks, by its key; those of secrets are `***`."""
+        from perles.store.reads.connection import reading
+        from perles.store.reads.workflow import variables_of
+
+        with reading(self.paths.database_path()) as connection:
+            return {} if connection is None else variables_of(connection, workflow_id)
+
     def secrets_of(self, workflow_id: str) -> set[str]:
         """The texts that are masked where output of a workflow is shown."""
         from perles.store.reads.connection import reading

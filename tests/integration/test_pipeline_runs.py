@@ -121,7 +121,7 @@ def test_a_task_that_takes_too_long_is_ended_with_all_it_started(home: Home) -> 
 
 
 def test_commands_get_their_environment_work_dir_and_no_token(home: Home) -> None:
-    run = "pwd > out; echo $A $B >> out; env | grep -c PERLES_MCP_TOKEN >> out; true"
+    run = "pwd > out; echo $A $B >> out; env | grep -c PERLES_MCP_TOKEN >> out || true"
     tasks = [{"key": "a", "run": run, "env": {"B": "two words"}}]
     other = home.work / "elsewhere"
     other.mkdir()

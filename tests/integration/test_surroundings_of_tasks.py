@@ -52,5 +52,5 @@ def test_show_env_tells_all_but_secrets(home: Home) -> None:
         "  DB_PASSWORD=***",
         "  PLAIN=text",
     ]
-    surroundings = home.json("show", id, "--json")["tasks"][0]["surroundings"]
+    surroundings = home.json("show", id, "--env", "--json")["tasks"][0]["surroundings"]
     assert surroundings["env"] == {"PLAIN": "text", "DB_PASSWORD": "***"}

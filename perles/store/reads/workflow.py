@@ -78,16 +78,27 @@ def _task(row: Row, after: list[str]) -> Json:
 
 
 def surroundings_of(row: Row) -> Json:
-    """Where a task runs and with which variables: the values of secrets are `***`."""
-    execution, env = json.loads(row["execution"]), json.loads(row["env"])
-    if env:
-        from perles.domain.secrecy import MASK, is_secret
-
-        env = {name: MASK if is_secret(name, value) else value for name, value in env.items()}
+    """Where a task runs, and which variables it has: their values are those of `variables_of`."""
+    execution = json.loads(row["execution"])
     told = {key: execution.get(key, []) for key in ("dotenv", "unset")}
     told["secrets"] = list(execution.get("secrets", {}))
     told["check"] = execution.get("check", {}).get("commands", [])
+    env = dict.fromkeys(json.loads(row["env"]), "***")
     return {"dir": execution.get("dir", ""), "env": env, **told}
+
+
+def variables_of(connection: Connection, workflow_id: str) -> dict[str, dict[str, str]]:
+    """The variables of each task, by its key; those of secrets are `***`."""
+    from perles.domain.secrecy import MASK, is_secret
+
+    query = "SELECT key, env FROM tasks WHERE workflow_id = ?"
+    return {
+        row["key"]: {
+            name: MASK if is_secret(name, value) else value
+            for name, value in json.loads(row["env"]).items()
+        }
+        for row in connection.execute(query, (workflow_id,))
+    }
 
 
 def shell_of(row: Row) -> list[str] | None:

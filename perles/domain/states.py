@@ -141,14 +141,6 @@ class QuestionStatus(StrEnum):
     CLOSED = "closed"
 
 
-class MessageStatus(StrEnum):
-    """Where a message stands. It has no machine: a turn carries it from queued to done, or back."""
-
-    QUEUED = "queued"
-    DELIVERED = "delivered"
-    DONE = "done"
-
-
 WorkflowTrigger = Literal["start", "pause", "resume", "complete", "fail", "stop"]
 AgentTrigger = Literal[
     "spawn", "deliver", "turn_ended", "turn_failed", "retry", "pause", "resume", "stop", "retire"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from perles.domain.text import clean, cut, pad, width
+from perles.domain.text import clean, cut, folded, pad, width
 
 if TYPE_CHECKING:
     from perles.controlplane.outcomes import Outcome
@@ -24,6 +24,8 @@ STATE_STYLES: Final = {
     "stopped": "magenta",
 }
 MAX_CELL: Final = 60
+FOLD_LEAST: Final = 20
+"""Columns that a line which is broken between words has at least."""
 SOFT_LEAST: Final = 16
 """Columns that a cell which may be cut keeps, as long as others can be left out instead."""
 
@@ -54,6 +56,24 @@ def print_json(value: Any, *, line: bool = False) -> None:
 def print_line(text: str, *, flush: bool = True) -> None:
     """A line that was cleaned: one write, also where output is not buffered."""
     print(f"{text}\n", end="", flush=flush)
+
+
+def tell(text: str, *, lead: str = "", hang: int = 0) -> None:
+    """A long text on standard output, cleaned, each of its lines behind `lead`.
+
+    A terminal gets lines that are broken between words; `hang` is as for `folded`.
+    """
+    room = max(_columns() - width(lead), FOLD_LEAST) if on_terminal() else sys.maxsize
+    for line in clean(text, lines=True).split("\n"):
+        item = 2 if line.lstrip().startswith(("- ", "> ")) else 0
+        for part in folded(line, room, hang=hang + item):
+            print_line(lead + part, flush=False)
+    sys.stdout.flush()
+
+
+def _columns() -> int:
+    told = os.environ.get("COLUMNS", "")
+    return int(told) if told.isdecimal() else os.get_terminal_size(sys.stdout.fileno()).columns
 
 
 def print_outcome(outcome: Outcome, as_json: bool, **about: str) -> None:

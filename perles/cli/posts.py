@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from perles.cli.options import Json, WorkflowId
-from perles.cli.output import print_json, print_line, print_outcome, warn
+from perles.cli.output import print_json, print_outcome, tell, warn
 from perles.config.home import Paths, home
 from perles.controlplane.plane import ControlPlane
 from perles.controlplane.quick import Reads
@@ -17,6 +17,8 @@ from perles.domain.explanations import moment
 from perles.domain.text import clean
 
 MAX_LIMIT = 1000
+BODY = 7
+"""Blanks before each line of a long post."""
 TOLD = ("fabric.posted", "workflow.completed", "workflow.failed", "workflow.stopped")
 
 Channel = Annotated[
@@ -78,7 +80,8 @@ def _print(found: list[dict[str, Any]], as_json: bool) -> None:
         if as_json:
             print_json(post, line=True)
         else:
-            print_line("\n".join(lines_of(post)))
+            for line in lines_of(post):
+                tell(line, hang=max(0, BODY - (len(line) - len(line.lstrip()))))
 
 
 def lines_of(post: dict[str, Any]) -> list[str]:

@@ -31,7 +31,7 @@ def show(
     if json:
         print_json(found)
         return
-    print_table(HEADERS, [_row(provider) for provider in found])
+    print_table(HEADERS, [_row(provider) for provider in found], soft=("CAN", "NOTE"))
 
 
 @app.command("test")

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from perles.cli.list import warn_unattended
-from perles.cli.output import between, print_json, print_table, say, span
+from perles.cli.output import between, print_json, print_table, say, span, tell
 from perles.config.home import Paths
 from perles.controlplane.quick import Json, Reads
 from perles.domain.explanations import moment, why
@@ -70,7 +70,7 @@ def _summary(options: ShowOptions, paths: Paths) -> None:
         return
     from perles.domain.summary_text import summary_text
 
-    say(summary_text(found).rstrip("\n"))
+    tell(summary_text(found).rstrip("\n"))
 
 
 def _print_head(shown: Json) -> None:

@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from perles.cli.options import WorkflowId
-from perles.cli.output import print_json, print_outcome, print_table, say, warn
+from perles.cli.output import print_json, print_outcome, print_table, say, tell, warn
 from perles.controlplane.plane import ControlPlane
 from perles.domain.errors import NotFoundError, UsageError
 from perles.domain.explanations import moment
 from perles.domain.task_story import branches, story
 
-HEADERS = ("TASK", "STATUS", "WORKFLOW", "SINCE", "NOTE")
+HEADERS = ("TASK", "STATUS", "ASSIGNEE", "WORKFLOW", "SINCE", "NOTE")
 
 Key = Annotated[str, typer.Argument(help="The task's key; perles tasks shows it.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON, as docs/json.md describes it.")]
@@ -49,6 +49,7 @@ def tasks(
             [
                 task["key"],
                 task["status"],
+                task["assignee"] or "-",
                 task["workflow_id"],
                 moment(task["waiting_since"]),
                 task["failure"] or task["question"] or task["name"],
@@ -70,7 +71,7 @@ def _print_stories(id: str, keys: Collection[str]) -> None:
         name = f"  {one['name']}" if one["name"] != one["key"] else ""
         say(f"{lead if whole else ''}{one['key']}: {one['status']}{who}{name}")
         for line in [*([f"failed: {one['failure']}"] if one["failure"] else []), *story(one)]:
-            say(f"{below if whole else ''}  {line}")
+            tell(line, lead=f"{below if whole else ''}  ", hang=2)
 
 
 def approve(

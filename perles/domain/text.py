@@ -14,6 +14,7 @@ _ESCAPE: Final = re.compile(
 _ESCAPE_IN_LINE: Final = re.compile(_ESCAPE.pattern.replace(r"[^\x07\x1b]", r"[^\x07\x1b\n]"))
 """The same in a text of lines: one that does not end takes no other line with it."""
 _LAST_RETURNS: Final = re.compile(r"\r+(?=\n|\Z)")
+_WORD: Final = re.compile(r"\s*\S+")
 _DRAWN_OVER: Final = re.compile(r"^[^\n]*\r", re.MULTILINE)
 
 
@@ -60,6 +61,22 @@ def cut(text: str, limit: int) -> str:
 def pad(text: str, columns: int) -> str:
     """`text` filled up with blanks."""
     return text + " " * (columns - width(text))
+
+
+def folded(text: str, columns: int, *, hang: int = 0) -> list[str]:
+    """A cleaned line, broken between words into lines of at most `columns` columns.
+
+    What goes on stands `hang` blanks further in than the line. A longer word stays whole.
+    """
+    words = _WORD.findall(text)
+    lead = " " * (len(text) - len(text.lstrip()) + hang)
+    lines = [words[0] if words else text]
+    for word in words[1:]:
+        if width(lines[-1]) + width(word) > columns:
+            lines.append(lead + word.lstrip())
+        else:
+            lines[-1] += word
+    return lines
 
 
 @lru_cache(maxsize=4096)

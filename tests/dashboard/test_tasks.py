@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from perles.dashboard.frames.compose import Composer
+from perles.dashboard.frames.parts import TASK_GLYPHS
+from perles.dashboard.frames.tree import tree
 from perles.dashboard.model.state import Detail, State, View
 from perles.dashboard.reading.source import Source
 from perles.store.database import Database
@@ -127,3 +129,13 @@ def test_what_is_read_of_an_opened_task_is_all_of_it(home: Home) -> None:
     assert opened is not None
     assert "comments" not in closed.tasks[0]
     assert opened.tasks[0]["comments"] == []
+
+
+def test_each_state_of_a_task_reads_without_colour() -> None:
+    about: dict[str, Any] = {"key": "a", "name": "A", "after": [], "assignee": "w", "failure": None}
+    about |= {"started_at": None, "ended_at": None}
+    drawn = {
+        "".join(part.text for part in tree([{**about, "status": status}], 60, 0.0)[0])
+        for status in TASK_GLYPHS
+    }
+    assert len(drawn) == len(TASK_GLYPHS) - 1, "only what is ready and what is pending look alike"

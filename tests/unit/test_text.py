@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perles.cli.output import print_json
-from perles.domain.text import clean, cut, pad, width
+from perles.cli import output
+from perles.cli.output import print_json, tell
+from perles.domain.text import clean, cut, folded, pad, width
 
 
 @pytest.mark.parametrize(
@@ -40,6 +41,24 @@ def test_a_cut_text_fits_and_a_padded_one_fills(text: str, columns: int) -> None
 
     assert width(short) <= columns
     assert width(pad(short, columns)) == columns
+
+
+@given(st.text("ab 漢-", max_size=60).map(str.rstrip), st.integers(8, 30))
+def test_a_folded_line_keeps_its_words_and_fits(text: str, columns: int) -> None:
+    lines = folded(text, columns, hang=2)
+    assert " ".join(lines).split() == text.split()
+    assert all(width(line) <= columns or len(line.split()) == 1 for line in lines)
+
+
+def test_a_terminal_gets_lines_broken_between_words_and_a_pipe_whole_ones(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tell("- one two three four five six\x1b[2J", lead="| ")
+    assert capsys.readouterr().out == "| - one two three four five six\n"
+    monkeypatch.setattr(output, "on_terminal", lambda: True)
+    monkeypatch.setenv("COLUMNS", "22")
+    tell("- one two three four five six", lead="| ")
+    assert capsys.readouterr().out == "| - one two three four\n|   five six\n"
 
 
 def test_wide_letters_take_two_columns_and_combining_ones_none() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from perles.dashboard.frames.parts import TASK_GLYPHS, moment, short_span
 from perles.dashboard.terminal.segments import Line, Segment, line
@@ -11,6 +11,13 @@ from perles.domain.task_story import branches
 from perles.domain.text import clean, cut, width
 
 Task = Mapping[str, Any]
+_IN_WORDS: Final = {
+    "in_review": "in review",
+    "denied": "denied",
+    "approved": "approved",
+    "committing": "to be committed",
+}
+"""States of the review cycle, which no shape tells apart by itself."""
 
 
 def tree(
@@ -52,7 +59,12 @@ def _line(task: Task, lead: str, columns: int, now: float) -> Line:
     if task["started_at"]:
         took = short_span((moment(end) if end else now) - moment(task["started_at"]))
     others = task["after"][:-1] if len(task["after"]) > 1 else []
-    extra = [task["assignee"] or "", took, f"after {', '.join(others)}" if others else ""]
+    extra = [
+        _IN_WORDS.get(task["status"], ""),
+        task["assignee"] or "",
+        took,
+        f"after {', '.join(others)}" if others else "",
+    ]
     note = "  ".join(part for part in extra if part)
     lead = cut(lead, max(0, columns // 2))
     name = task["name"] if task["name"] != task["key"] else ""

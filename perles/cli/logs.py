@@ -22,6 +22,7 @@ from perles.domain.errors import UsageError
 from perles.domain.explanations import first_line
 from perles.domain.secrecy import longest_first, masked
 from perles.domain.text import clean, settled
+from perles.executor.contract import TurnFiles
 from perles.workspace import door
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class _Printer:
         if turn.id in self._ended:
             return
         if not self._raw and turn.id not in self._read:
-            handed = handed_over(Path(turn.stdout).with_suffix(".in"))
+            handed = handed_over(TurnFiles.at(Path(turn.stdout)).stdin)
             self._secrets = longest_first({*self._secrets, *handed})
         reading = self._read.setdefault(turn.id, _Reading(self._file(turn), self._parser(turn)))
         while piece := reading.piece(whole=not turn.is_open):

@@ -54,8 +54,8 @@ FILES: Final = """\
 - `summary.md`: the facts, by agent and task, then what the agents told themselves
 - `workflow.json`: the workflow, its tasks with their texts, its agents, how its state changed
 - `messages.jsonl`: what agents were told, by whom; `posts.jsonl`: what they posted in channels
-- `AGENT/turn-N.in`: what an agent was given in a turn; `.out` is what its program printed, `.err`
-  its errors, `.status` its exit status
+- `AGENT/turn-NNN.prompt.md`: what an agent was given in a turn; `.stdout.jsonl` is what its
+  program printed, `.stderr.log` its errors, `.status` its exit status
 - `AGENT/accountability_summary.md`: what it did, in its own words
 """
 

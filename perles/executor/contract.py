@@ -61,6 +61,10 @@ class TurnKey(NamedTuple):
         return f"PERLES_TURN={self.workflow_id}/{self.turn_id}"
 
 
+OUTPUT: Final = ".stdout.jsonl"
+"""How the names of files with a turn's output end."""
+
+
 @dataclass(frozen=True, slots=True)
 class TurnFiles:
     """Where one turn's process reads and writes."""
@@ -72,9 +76,15 @@ class TurnFiles:
 
     @classmethod
     def at(cls, stdout: Path) -> TurnFiles:
-        """The files of the turn whose output is at `stdout`: they lie beside it."""
-        stem = stdout.with_suffix("")
-        return cls(*(stem.with_suffix(end) for end in (".in", ".out", ".err", ".status")))
+        """The files of the turn whose output is at `stdout`: they lie beside it.
+
+        Output that is not named `*.stdout.jsonl` is of an older version, which had shorter names.
+        """
+        if stdout.name.endswith(OUTPUT):
+            stem, ends = stdout.name.removesuffix(OUTPUT), (".prompt.md", OUTPUT, ".stderr.log")
+        else:
+            stem, ends = stdout.stem, (".in", ".out", ".err")
+        return cls(*(stdout.with_name(f"{stem}{end}") for end in (*ends, ".status")))
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,6 @@ def _stray_files(connection: "Connection", paths: Paths) -> list[str]:
         if folder.name not in known:
             found.append(f"files without workflow: {folder}")
             continue
-        outputs = sorted(folder.glob("*/turn-*.out"))
+        outputs = sorted([*folder.glob("*/turn-*.out"), *folder.glob("*/turn-*.stdout.jsonl")])
         found += [f"files without turn: {path}" for path in outputs if str(path) not in files]
     return found

@@ -1,7 +1,7 @@
 """The session folder of a workflow: what its agents were given and printed, and their secrets.
 
 `sessions/<app>/<date>/<workflow id>/<agent>/`: one folder an agent, private to
-the user. A turn's files are `turn-<number>.in`, `.out`, `.err` and `.status`.
+the user. A turn's files are `turn-NNN.prompt.md`, `.stdout.jsonl`, `.stderr.log` and `.status`.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ def agent_folder(session: Path, agent: str) -> Path:
 
 def turn_output(session: Path, agent: str, number: int) -> Path:
     """Where the output of an agent's turn goes; its other files lie beside it."""
-    return session / agent / f"turn-{number}.out"
+    return session / agent / f"turn-{number:03}.stdout.jsonl"
 
 
 def new_token(session: Path, agent: str) -> str:

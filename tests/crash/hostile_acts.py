@@ -53,12 +53,12 @@ def replace(path, kind):
 _KINDS: Final = ("fifo", "zero", "victim", "folder", "socket")
 _FILES: Final = {
     "its output": "out",
-    "its errors": "out.with_suffix('.err')",
-    "its status": "out.with_suffix('.status')",
-    "its next prompt": "folder / f\"turn-{int(out.stem.split('-')[1]) + 1}.in\"",
-    "its next output": "folder / f\"turn-{int(out.stem.split('-')[1]) + 1}.out\"",
+    "its errors": "out.with_name(out.name.replace('.stdout.jsonl', '.stderr.log'))",
+    "its status": "out.with_name(out.name.replace('.stdout.jsonl', '.status'))",
+    "its next prompt": 'folder / f"turn-{int(out.name[5:8]) + 1:03}.prompt.md"',
+    "its next output": 'folder / f"turn-{int(out.name[5:8]) + 1:03}.stdout.jsonl"',
     "its token": "folder / 'token'",
-    "the coordinator's prompt": "folder.parent / 'coordinator' / 'turn-2.in'",
+    "the coordinator's prompt": "folder.parent / 'coordinator' / 'turn-002.prompt.md'",
     "the coordinator's token": "folder.parent / 'coordinator' / 'token'",
 }
 

@@ -5,6 +5,7 @@ import shutil
 import time
 from pathlib import Path
 
+from perles.executor.contract import TurnFiles
 from perles.store.sqlite.driver import dbapi
 from tests.crash.world import World, agent_of, kill, tasks
 
@@ -61,7 +62,7 @@ def test_a_database_that_is_locked_for_a_while_holds_up_but_loses_nothing(storm:
 
 def test_a_status_that_cannot_be_written_is_told_by_the_launcher_itself(storm: World) -> None:
     id = _begun(storm)
-    _output(storm).with_suffix(".status").mkdir()  # as a full disk would have it
+    TurnFiles.at(_output(storm)).status.mkdir()  # as a full disk would have it
 
     (storm.home.work / "go").touch()
 
@@ -73,7 +74,7 @@ def test_a_status_that_cannot_be_written_while_no_engine_runs_doubles_nothing(
     storm: World,
 ) -> None:
     id = _begun(storm)
-    _output(storm).with_suffix(".status").mkdir()
+    TurnFiles.at(_output(storm)).status.mkdir()
     launcher = storm.turn_of("worker-1")
     (storm.home.work / "go").touch()
     storm.wait_for("the report", lambda: storm.value("SELECT exit_code FROM tasks") == 0)

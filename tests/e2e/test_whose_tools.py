@@ -239,7 +239,7 @@ def test_the_cost_is_what_the_cli_told(scripted: Scripted, name: str) -> None:
 
     assert agents.ended(id) == "completed"
     told = 0.0
-    for path in agents.root.glob("sessions/**/*.out"):
+    for path in agents.root.glob("sessions/**/*.stdout.jsonl"):
         lines = [json.loads(line) for line in path.read_text().splitlines() if line[:1] == "{"]
         told += sum(line.get("total_cost_usd", 0.0) for line in lines)
         told += sum((line.get("part") or {}).get("cost", 0.0) for line in lines)

@@ -282,7 +282,7 @@ def test_a_task_with_wild_output_is_bounded_in_events_and_harmless_on_screen(hom
     payloads = [len(json.dumps(event["payload"])) for event in home.events()]
     assert max(payloads) < 100_000
     assert sum(payloads) < 12_000_000
-    sizes = [path.stat().st_size for path in home.root.rglob("turn-*.out")]
+    sizes = [path.stat().st_size for path in home.root.rglob("turn-*.stdout.jsonl")]
     assert sum(sizes) > 60_000_000  # the files keep all
 
 

@@ -32,7 +32,7 @@ def test_raw_in_a_pipe_is_every_byte(ran: Home) -> None:
 def test_standard_error_is_shown_apart(home: Home) -> None:
     home.perles("run", home.pipeline("p", [{"key": "a", "run": "true"}]))
     session = Path(home.json("show", "p", "--json")["session_dir"])
-    (session / "worker-1" / "turn-1.err").write_text("what went wrong\n")
+    (session / "worker-1" / "turn-001.stderr.log").write_text("what went wrong\n")
 
     assert "what went wrong" in home.perles("logs", "p", "--stderr").stdout
     assert "what went wrong" not in home.perles("logs", "p").stdout
@@ -81,7 +81,7 @@ def test_a_workflow_without_turns_says_so(home: Home) -> None:
 
 def test_a_deleted_file_shows_nothing_and_is_no_failure(ran: Home) -> None:
     session = Path(ran.json("show", "p", "--json")["session_dir"])
-    (session / "worker-1" / "turn-1.out").unlink()
+    (session / "worker-1" / "turn-001.stdout.jsonl").unlink()
 
     assert ran.perles("logs", "p", "--agent", "worker-1").stdout == ""
 

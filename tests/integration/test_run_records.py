@@ -45,7 +45,7 @@ def test_a_stranger_reads_what_a_run_was(home: Home) -> None:
     assert f"{home.only()} completed" in readme
     assert "- **a** First: done by worker-1" in readme
     assert "**coordinator** (coordinator, builtin): " in readme
-    assert "turn-N.in" in readme
+    assert "turn-NNN.prompt.md" in readme
     shown = json.loads((folder / "workflow.json").read_text())
     assert [task["run"] for task in shown["tasks"]] == [task["run"] for task in TASKS]
     told = _lines(folder / "messages.jsonl")

@@ -228,3 +228,19 @@ def test_nothing_is_written_below_a_folder_that_became_a_link(folder: Path) -> N
         door.write(folder / "token", b"x")
 
     assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("output", "others"),
+    [
+        ("turn-012.stdout.jsonl", ["turn-012.prompt.md", "turn-012.stderr.log", "turn-012.status"]),
+        ("turn-12.out", ["turn-12.in", "turn-12.err", "turn-12.status"]),
+    ],
+)
+def test_the_files_of_a_turn_lie_beside_its_output_under_new_and_old_names(
+    tmp_path: Path, output: str, others: list[str]
+) -> None:
+    files = TurnFiles.at(tmp_path / output)
+
+    assert files.stdout == tmp_path / output
+    assert [path.name for path in (files.stdin, files.stderr, files.status)] == others

@@ -21,7 +21,7 @@ def written(turn: TurnContext) -> tuple[dict[str, bytes], dict[str, Any]]:
     task = _task(turn)
     if task is None:
         return {}, {}
-    name = f"turn-{turn.number}.script"
+    name = f"turn-{turn.number:03}.script"
     large = _large(turn) if _is_shell(task) else {}
     setting = "".join(f"{key}={_in_quotes(value)}; " for key, value in large.items())
     content = f"{setting}{task['run']}\n".encode(errors="replace")

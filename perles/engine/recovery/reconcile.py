@@ -19,7 +19,7 @@ from perles.engine.services import Services
 from perles.engine.turns.ending import Ending
 from perles.engine.turns.live import LiveTurn
 from perles.engine.turns.start import ran, running
-from perles.executor.contract import STOP_GRACE
+from perles.executor.contract import STOP_GRACE, TurnFiles
 from perles.store import statements
 from perles.store.database import Tx
 from perles.store.events import journal
@@ -104,7 +104,7 @@ async def _settle(services: Services, turn: Turn) -> str:
     provider = services.provider_of(agent, workflow)
     environ = services.environ_of(workflow)
     live = LiveTurn.of(turn, agent, provider, services, environ)
-    handed = handed_over(services.paths.found(turn.stdout_path).with_suffix(".in"))
+    handed = handed_over(TurnFiles.at(services.paths.found(turn.stdout_path)).stdin)
     services.database.secrets.tell(workflow.id, handed)
     left = live.process.status()
     # The engine may have died between spawn and commit, or somebody changed the row.

@@ -8,7 +8,7 @@ import pytest
 from perles.dashboard.frames.compose import Composer
 from perles.dashboard.frames.parts import TASK_GLYPHS
 from perles.dashboard.frames.tree import tree
-from perles.dashboard.model.state import Detail, State, View
+from perles.dashboard.model.state import Detail, State, View, tabs_of
 from perles.dashboard.reading.source import Source
 from perles.store.database import Database
 from tests.benchmarks.bench import fill
@@ -139,3 +139,14 @@ def test_each_state_of_a_task_reads_without_colour() -> None:
         for status in TASK_GLYPHS
     }
     assert len(drawn) == len(TASK_GLYPHS) - 1, "only what is ready and what is pending look alike"
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 100, 140])
+def test_the_chosen_tab_is_whole_and_the_row_says_where_there_are_more(columns: int) -> None:
+    view = _view(size=(columns, 24))
+    for tab in tabs_of(view):
+        text = _text(replace(STATE, detail=replace(_detail(STATE), tab=tab)), view)
+        label = tab.replace("worker-", "w")
+        row = next(line for line in text.splitlines() if f"{label}]" in line)
+        assert ("›" in row) == ("log" not in row)
+        assert ("‹" in row) == ("coordinator" not in row)

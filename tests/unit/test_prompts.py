@@ -24,7 +24,7 @@ WORDS = {
     for tools in TOOLS_BY_ROLE.values()
     for tool in tools.values()
     for field in tool.arguments.__struct_fields__
-} | {"ready_workers", "now_ready", "failed_workers"}
+} | {"ready_workers", "now_ready", "failed_workers", "sent_back"}
 """Names of arguments, and of what a tool answers."""
 VERBS = tuple(
     f"{verb}_"

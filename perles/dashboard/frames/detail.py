@@ -185,7 +185,10 @@ def _tabs(detail: Detail, view: View, inside: Inside, new: Set[str]) -> Line:
     left = tuple(s for part in parts[first:] for s in part)
     if first:
         left = (Segment("‹ ", "muted"), *left)
-    return fit(ends(left, _context(detail, inside), view.size[0]), view.size[0])
+    columns = view.size[0]
+    if columns_of(left) > columns:
+        left = (*fit(left, max(0, columns - 2)), Segment(" ›", "muted"))
+    return fit(ends(left, _context(detail, inside), columns), columns)
 
 
 def _labels(detail: Detail, view: View, inside: Inside, new: Set[str]) -> tuple[int, list[Line]]:
@@ -204,10 +207,16 @@ def _labels(detail: Detail, view: View, inside: Inside, new: Set[str]) -> tuple[
         parts.append((Segment(opened, name), *mark, Segment(label, name), *said))
         parts[-1] = (*parts[-1], Segment(closed, name))
     sizes = [columns_of(part) for part in parts]
-    first = 0
-    while first < chosen and sum(sizes[first : chosen + 1]) + (2 if first else 0) > view.size[0]:
-        first += 1
-    return first, parts
+    return _first_shown(sizes, chosen, view.size[0]), parts
+
+
+def _first_shown(sizes: list[int], chosen: int, columns: int) -> int:
+    """The first tab that is shown, so that the chosen one is in sight whole, beside `‹` and `›`."""
+    for first in range(chosen):
+        room = columns - (2 if first else 0)
+        if sum(sizes[first:]) <= room or sum(sizes[first : chosen + 1]) <= room - 2:
+            return first
+    return chosen
 
 
 def _context(detail: Detail, inside: Inside) -> Line:

@@ -14,6 +14,7 @@ from rich.text import Text
 from perles.cli.output import between, span, spent
 from perles.controlplane.plane import ControlPlane
 from perles.controlplane.quick import Json
+from perles.domain.task_story import IN_WORDS
 from perles.domain.text import clean
 
 FRAMES_PER_SECOND: Final = 8
@@ -84,6 +85,7 @@ class RunView:
         took = between(task["started_at"], task["ended_at"])
         label = Text(f"{'  ' * min(depth, 8)}{clean(task['name'])}", style=style, no_wrap=True)
         note = task["failure"] if task["status"] in ("failed", "skipped") else task["assignee"]
+        note = " ".join(filter(None, (IN_WORDS.get(task["status"]), note)))
         if task["attempt"] > 1:
             note = f"{note or ''} attempt {task['attempt']}"
         return [

@@ -10,6 +10,13 @@ Task = Mapping[str, Any]
 INDENT: Final = "  "
 MAX_FILES: Final = 5
 """Files of a commit that are named."""
+IN_WORDS: Final = {
+    "in_review": "in review",
+    "denied": "denied",
+    "approved": "approved",
+    "committing": "to be committed",
+}
+"""States of the review cycle, which no sign tells apart by itself."""
 _SAID: Final = {
     "report": "reported",
     "review": "asked for a review",

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -113,6 +114,30 @@ def test_the_live_view_says_what_goes_on_before_there_is_a_task(crew: Crew) -> N
     assert "0/0" not in text
     assert "? waiting for you since 10:14: worker-1 asks: tabs? (perles inbox)" in text
     assert "1,234 tokens, 0.05 USD" in text
+
+
+def test_a_run_says_where_the_review_of_a_task_stands() -> None:
+    task: dict[str, Any] = {
+        "key": "a",
+        "name": "A",
+        "after": [],
+        "assignee": "worker-1",
+        "attempt": 2,
+    }
+    task |= {"status": "in_review", "started_at": None, "ended_at": None, "failure": None}
+    shown: dict[str, Any] = {
+        "id": ID,
+        "name": "n",
+        "state": "running",
+        "reason": None,
+        "attention": None,
+    }
+    shown |= {"started_at": None, "ended_at": None, "tokens_used": 0, "cost_usd": 0.0}
+    console = Console(width=80)
+    with console.capture() as capture:
+        console.print(RunView({**shown, "tasks": [task]}))
+
+    assert "in review worker-1 attempt 2" in capture.get()
 
 
 def test_config_init_has_every_key_and_changes_nothing(home: Home) -> None:

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from perles.dashboard.frames.parts import TASK_GLYPHS, moment, short_span
 from perles.dashboard.terminal.segments import Line, Segment, line
-from perles.domain.task_story import branches
+from perles.domain.task_story import IN_WORDS, branches
 from perles.domain.text import clean, cut, width
 
 Task = Mapping[str, Any]
-_IN_WORDS: Final = {
-    "in_review": "in review",
-    "denied": "denied",
-    "approved": "approved",
-    "committing": "to be committed",
-}
-"""States of the review cycle, which no shape tells apart by itself."""
 
 
 def tree(
@@ -60,7 +53,7 @@ def _line(task: Task, lead: str, columns: int, now: float) -> Line:
         took = short_span((moment(end) if end else now) - moment(task["started_at"]))
     others = task["after"][:-1] if len(task["after"]) > 1 else []
     extra = [
-        _IN_WORDS.get(task["status"], ""),
+        IN_WORDS.get(task["status"], ""),
         task["assignee"] or "",
         took,
         f"after {', '.join(others)}" if others else "",

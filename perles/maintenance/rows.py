@@ -45,6 +45,7 @@ TABLES: Final = (
     ("posts", _CHANNELS),
     ("subscriptions", _AGENTS),
     ("channels", _OWN),
+    ("questions", _OWN),
     ("messages", _AGENTS),
     ("turns", _OWN),
     ("task_comments", _TASKS),

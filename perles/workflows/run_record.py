@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from perles.domain.errors import DatabaseError
 from perles.domain.secrecy import longest_first, masked
 from perles.domain.summary_text import account_text, readme_text, summary_text
 from perles.store.reads import run_record
@@ -32,7 +33,8 @@ def write(database: Path, workflow_id: str) -> None:
     Nothing is done where there is no such folder any more.
     """
     with reading(database) as connection:
-        assert connection is not None
+        if connection is None:
+            raise _gone(database)
         shown = show_workflow(connection, workflow_id)
         if not shown["session_dir"] or not Path(shown["session_dir"]).is_dir():
             return
@@ -53,9 +55,15 @@ def write(database: Path, workflow_id: str) -> None:
         _text(folder / "README.md", readme_text(found))
 
 
+def _gone(database: Path) -> DatabaseError:
+    return DatabaseError(f"cannot read {database}: it is gone; put it back")
+
+
 def write_index(database: Path, sessions: Path) -> None:
     """Write the index of all session folders. Raises `OSError`, `DatabaseError`."""
     with reading(database) as connection:
+        if connection is None:
+            raise _gone(database)
         found = run_record.sessions(connection)
     if sessions.is_dir():
         _lines(sessions / INDEX, found)

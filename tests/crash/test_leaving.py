@@ -43,7 +43,7 @@ def test_shutdown_pauses_what_runs_and_it_can_go_on(storm: World) -> None:
 
 
 def test_a_second_signal_kills_the_agents_that_take_their_time(storm: World) -> None:
-    run = "trap 'touch asked' TERM; echo begins; while :; do sleep 0.2; done"
+    run = "trap 'touch asked' TERM; echo begins; while :; do sleep 0.2 || true; done"
     id = storm.create([{"key": "t0", "run": run}])
     engine = storm.serve()
     storm.wait_for_text(id, "begins")

@@ -75,7 +75,7 @@ def test_an_engine_without_its_database_pauses_says_so_and_ends(
 
     _, said = engine.communicate(timeout=60)
 
-    assert (engine.returncode, "cannot go on" in said) == (7, True)
+    assert (engine.returncode, "cannot go on" in said) == (7, True), said
     assert agent is not None
     assert not is_alive(agent)
 

@@ -116,8 +116,11 @@ def _fill(path: Path) -> None:
 def _dump(path: Path) -> dict[str, list[Any]]:
     connection = dbapi.connect(str(path))
     connection.row_factory = dbapi.Row
+    there = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
     found = {
-        table: [dict(row) for row in connection.execute(f"SELECT * FROM {table}")] for table in ONCE
+        table: [dict(row) for row in connection.execute(f"SELECT * FROM {table}")]
+        for table in ONCE
+        if table in there  # the others are of a later version
     }
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     connection.close()

@@ -21,6 +21,7 @@ from perles.agents.provider import AgentEvent, Kind, find
 from perles.config.model import ResourcePolicy
 from perles.config.provider_settings import ProviderSettings
 from perles.engine.turns.live import LiveTurn
+from perles.executor.local.executor import LocalExecutor
 from perles.store.schema.agents import Agent, Turn
 
 RECORDED = Path(__file__).parents[1] / "fixtures" / "agents"
@@ -257,7 +258,7 @@ def test_a_turn_is_counted_from_its_beginning_by_the_engine_that_adopts_it(tmp_p
         session_base=json.dumps(base),
     )
     paths = SimpleNamespace(found=Path)
-    context: Any = SimpleNamespace(paths=paths, policy=ResourcePolicy)
+    context: Any = SimpleNamespace(paths=paths, policy=ResourcePolicy, executor=LocalExecutor())
     live = LiveTurn.of(turn, agent, find("codex"), context)
 
     done = {"type": "turn.completed", "usage": json.loads(_totals(10_000))}

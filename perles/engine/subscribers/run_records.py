@@ -78,7 +78,9 @@ class RunRecords:
                 for row in rows:
                     try:
                         await asyncio.to_thread(run_record.write, path, row["id"])
-                    except (OSError, ValueError, LookupError) as error:
+                    except DatabaseError:
+                        raise  # for all of them, and it may pass
+                    except Exception as error:  # noqa: BLE001 - one folder stops no other
                         log.error("cannot write the session folder of %s: %s", row["id"], error)
                     mark = partial(_mark, workflow_id=row["id"], version=row["version"])
                     await context.writer.write(mark)

@@ -12,7 +12,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-FLOORS = {"domain": 90, "engine": 68, "tasks": 65, "workflows": 55}
+FLOORS = {"domain": 92, "engine": 82, "tasks": 90, "workflows": 74}
 """Per cent of each package below which the gate fails. They only rise."""
 WORST = 12
 """Files that are named, those with most that is not reached."""

@@ -58,6 +58,9 @@ COMMAND_OF_REQUEST: Final = Sql(
     )
 )
 
+_TALK: Final = "fabric_"
+"""Calls after which nothing can begin at once: agents are told of posts a second later."""
+
 
 class Commands:
     """Takes queued commands and carries them out."""
@@ -203,7 +206,8 @@ class Commands:
                 raise
             await self._allowances.take(caller, allowance, size)
         crash_points.at("tool.after-commit")
-        context.kick()
+        if not kind.startswith(_TALK):
+            context.kick()
         return result
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perles.controlplane.engine_host import EngineHost
-from perles.domain.errors import NotFoundError, PerlesError
+from perles.domain.errors import NotFoundError
 from perles.domain.states import WORKFLOW
 from perles.store.reads import worktrees as reads
 from perles.store.reads.connection import reading
@@ -99,14 +99,3 @@ def _work(one: Json) -> tuple[Sequence[str], int, str | None]:
 def brought(one: Json) -> Sequence[str]:
     """The files that came along when a worktree was made."""
     return [*one["files"].get("copy", ()), *one["files"].get("link", ())]
-
-
-def need_there(one: Json) -> Path:
-    """The folder of a worktree. Raises `PerlesError` where it is not there (any more)."""
-    path = Path(one["path"])
-    if not path.is_dir():
-        raise PerlesError(
-            f"cannot look at the worktree of {one['id']}: {path} is not there; it is made when "
-            "the workflow starts, and worktrees clean removes it"
-        )
-    return path

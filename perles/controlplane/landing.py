@@ -201,12 +201,12 @@ def _need_committed(one: Json, step: str) -> None:
 
 def _asked(workflow_id: str, work: Callable[[], T]) -> T:
     """What git tells. Raises `PerlesError` where it cannot."""
-    from perles.workspace.git import GitError
+    from perles.workspace.git import GitError, told
 
     try:
         return work()
     except (GitError, OSError) as error:
-        told = str(error).removeprefix("fatal: ")
         raise PerlesError(
-            f"cannot look at the branch of {workflow_id}: {told}; perles worktrees list shows it"
+            f"cannot look at the branch of {workflow_id}: {told(error)}; perles worktrees list "
+            "shows it"
         ) from error

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from perles.controlplane.engine_host import EngineHost
 from perles.domain.states import WORKFLOW
-from perles.store.events.bus import CrossWorkflowEventBus
+from perles.store.events.bus import CrossWorkflowEventBus, never
 
 if TYPE_CHECKING:
     from perles.store.events.bus import Subscription
@@ -29,7 +29,7 @@ class Subscriptions(EngineHost):
         workflow: str | None = None,
         types: str | Sequence[str] = (),
         cursor: str | None = None,
-        stop: Callable[[], bool] = lambda: False,
+        stop: Callable[[], bool] = never,
     ) -> Subscription:
         """Events in order, each once, as they are committed; from now on, or after seq `since`.
 
@@ -50,7 +50,7 @@ class Subscriptions(EngineHost):
         types: str | Sequence[str] = (),
         since: int | None = None,
         cursor: str | None = None,
-        stop: Callable[[], bool] = lambda: False,
+        stop: Callable[[], bool] = never,
     ) -> Subscription:
         """`subscribe` to one workflow. Raises `NotFoundError`, `AmbiguousIdError`."""
         return self.events.subscribe_workflow(
@@ -66,7 +66,7 @@ class Subscriptions(EngineHost):
         labels: Mapping[str, str] | Sequence[tuple[str, str]] = (),
         since: int | None = None,
         cursor: str | None = None,
-        stop: Callable[[], bool] = lambda: False,
+        stop: Callable[[], bool] = never,
     ) -> Subscription:
         """`subscribe` to the events that fit each filter that is given.
 

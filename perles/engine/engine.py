@@ -171,7 +171,7 @@ class Engine:
         context.turns = self._turns = turns = Turns(context)
         context.supervisor = Supervisor(context, turns, servers)
         self._nudges = Nudges(context)
-        self._delays = Delays(self._clock)
+        self._delays = Delays(context)
         self._sweeps = sweeps = Sweeps(context, look_again=self._kick)
         self._notifier = notifier = Notifier(context)
         self._records = records = RunRecords(context)
@@ -278,7 +278,7 @@ class Engine:
         """One look at what can be done now. A database that cannot be written is asked again."""
         try:
             await self._apart("nudging", self._nudges.look)
-            await self._apart("retrying tasks", lambda: self._release(context))
+            await self._apart("retrying tasks", self._delays.look)
             await self._apart("starting turns", context.turns.deliver)
             await self._apart("retrying coordinators", lambda: self._retry(context))
             await self._apart("offering workers", ResourceScheduler(context).offer_workers)
@@ -303,9 +303,6 @@ class Engine:
         """When the next agent is to be told of posts, or task tried again, as a monotonic time."""
         left = [self._nudges.seconds_left(), self._delays.seconds_left()]
         return min((time.monotonic() + one for one in left if one is not None), default=None)
-
-    async def _release(self, context: Services) -> None:
-        await self._delays.look(context)
 
     async def _look_for_news(self) -> None:
         self._notifier.look()

@@ -70,8 +70,8 @@ def write_index(database: Path, sessions: Path) -> None:
 
 
 def _workflow(connection: Any, shown: dict[str, Any], clean: Callable[[Any], Any]) -> str:
-    texts = run_record.task_texts(connection, shown["id"])
-    tasks = [{**task, **texts.get(task["key"], {})} for task in shown["tasks"]]
+    commands = run_record.commands(connection, shown["id"])
+    tasks = [{**task, "run": commands.get(task["key"])} for task in shown["tasks"]]
     return json.dumps(clean({**shown, "tasks": tasks}), indent=2, ensure_ascii=False) + "\n"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from perles.domain.errors import PerlesError
-from perles.workspace.git import GitError, filters, need
+from perles.workspace.git import GitError, filters, need, told
 from perles.workspace.repository import checkouts, commit_of, has_branch
 
 SECONDS: Final = 30.0
@@ -53,8 +53,7 @@ def allocate(wanted: Wanted) -> Made:
     try:
         return _allocate(wanted, time.monotonic() + SECONDS)
     except (GitError, OSError) as error:
-        told = str(error).removeprefix("fatal: ")
-        raise WorktreeError(f"its worktree cannot be made: {told}") from error
+        raise WorktreeError(f"its worktree cannot be made: {told(error)}") from error
 
 
 def _allocate(wanted: Wanted, deadline: float) -> Made:

@@ -40,6 +40,11 @@ class GitError(Exception):
     """Git did not answer, or said no; the text is a line of it."""
 
 
+def told(error: Exception) -> str:
+    """What went wrong, without git's own "fatal: ", for a sentence of ours."""
+    return str(error).removeprefix("fatal: ")
+
+
 def filters(folder: Path, *, seconds: float = SECONDS) -> list[str]:
     """The keys of the configuration that name programs for a file's content."""
     listed = git(folder, "config", "--null", "--name-only", "--list", seconds=seconds).split("\0")

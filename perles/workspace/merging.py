@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from perles.domain.errors import PerlesError
-from perles.workspace.git import GitError, ask, filters, git, need
+from perles.workspace.git import GitError, ask, filters, git, need, told
 from perles.workspace.repository import checkouts, commit_of
 from perles.workspace.worktree import named
 
@@ -47,7 +47,7 @@ def merge(asked: Asked) -> Merged:
             if done is not None:
                 return done
     except GitError as error:
-        raise MergeError(_cannot(asked, str(error).removeprefix("fatal: "))) from error
+        raise MergeError(_cannot(asked, told(error))) from error
     raise MergeError(_cannot(asked, f"{asked.into} moves all the time; try again"))
 
 

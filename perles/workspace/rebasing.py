@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from perles.workspace.git import GitError, filters, git, need
+from perles.workspace.git import GitError, filters, git, need, told
 from perles.workspace.merging import MergeError, merged_tree
 from perles.workspace.repository import commit_of
 from perles.workspace.worktree import named
@@ -21,8 +21,7 @@ def rebase(repository: Path, branch: str, onto: str, worktree: Path | None) -> t
     try:
         return _rebase(repository, branch, onto, worktree)
     except GitError as error:
-        told = str(error).removeprefix("fatal: ")
-        raise MergeError(f"cannot rebase {branch} onto {onto}: {told}") from error
+        raise MergeError(f"cannot rebase {branch} onto {onto}: {told(error)}") from error
 
 
 def _rebase(repository: Path, branch: str, onto: str, worktree: Path | None) -> tuple[str, int]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from perles.domain.errors import UsageError
 from perles.domain.plain import is_one_line
-from perles.workspace.git import GitError, ask, git
+from perles.workspace.git import GitError, ask, git, told
 
 SECONDS = 30.0
 
@@ -36,10 +36,9 @@ def ground(folder: Path, base: str | None) -> Ground:
     try:
         bare = git(folder, "rev-parse", "--is-bare-repository", seconds=SECONDS)
     except GitError as error:
-        told = str(error).removeprefix("fatal: ")
         raise UsageError(
-            f"cannot make a worktree of {folder}: {told}; use a git repository, or leave the "
-            "worktree out"
+            f"cannot make a worktree of {folder}: {told(error)}; use a git repository, or leave "
+            "the worktree out"
         ) from error
     if bare == "true":
         raise UsageError(f"cannot make a worktree of {folder}: it is a bare repository; clone it")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from perles.agents.clis.json_lines import REPORT
 from perles.domain.provider_choice import BUILTIN
 from perles.mcp.host import Caller
 from perles.store import statements
@@ -15,7 +16,6 @@ from perles.store.schema.workflows import Workflow
 from perles.tasks import receipts
 from perles.workspace.commits import Look, look
 
-REPORT: Final = "report_implementation_complete"
 ASSIGN: Final = "assign_task"
 COMPLETE: Final = "mark_task_complete"
 ABOUT_WORK: Final = frozenset({ASSIGN, REPORT, COMPLETE, "mark_task_failed", "approve_commit"})

@@ -7,8 +7,8 @@ import asyncio
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from perles.agents.clis.json_lines import REPORT
 from perles.engine.commands import evidence
-from perles.engine.commands.evidence import REPORT
 from perles.engine.context import Context
 from perles.fabric import artifacts
 from perles.mcp.host import Caller

@@ -169,13 +169,12 @@ class Commands:
         Raises `PerlesError` with a text for the agent.
         """
         context = self._context
+        if (answer := self._answered(caller, kind, key)) is not None:
+            return answer  # a check that was run for it is not run again
         checked = await self._checks.look(caller, kind, args)
         async with self.lane(caller.workflow_id):
-            if key is not None:
-                values = {"agent_id": caller.agent_id, "key": key}
-                answered = context.reader.first(Command, COMMAND_OF_REQUEST, **values)
-                if answered is not None:
-                    return _answer_of(answered, kind)
+            if (answer := self._answered(caller, kind, key)) is not None:
+                return answer
             allowance, size = self._allowances.of(caller), len(journal.encode(args))
             if not allowance.admits(kind, size):
                 raise ToolError(allowance.refusal(kind))
@@ -209,6 +208,14 @@ class Commands:
         if not kind.startswith(_TALK):
             context.kick()
         return result
+
+    def _answered(self, caller: Caller, kind: str, key: str | None) -> dict[str, Any] | None:
+        """What this agent was answered to this key before; None where nothing was."""
+        if key is None:
+            return None
+        about = {"agent_id": caller.agent_id, "key": key}
+        command = self._context.reader.first(Command, COMMAND_OF_REQUEST, **about)
+        return None if command is None else _answer_of(command, kind)
 
 
 def _is_forced(command: Command) -> bool:

@@ -32,7 +32,7 @@ _POSTS: Final = (
     "FROM posts p JOIN channels c ON c.id = p.channel_id "
     "WHERE c.workflow_id = :id ORDER BY p.id LIMIT :rows"
 )
-_BODIES: Final = "SELECT key, body, run FROM tasks WHERE workflow_id = ? ORDER BY id"
+_COMMANDS: Final = "SELECT key, run FROM tasks WHERE workflow_id = ? ORDER BY id"
 _SESSIONS: Final = (
     "SELECT id, name, state, reason, work_dir, session_dir, created_at, started_at, ended_at, "
     "tokens_used, cost_usd FROM workflows WHERE session_dir IS NOT NULL "
@@ -60,10 +60,9 @@ def _rows(connection: Connection, query: str, workflow_id: str) -> Iterator[Json
         yield found
 
 
-def task_texts(connection: Connection, workflow_id: str) -> dict[str, Json]:
-    """Body and command of each task, by its key."""
-    rows = connection.execute(_BODIES, (workflow_id,))
-    return {row["key"]: {"body": row["body"], "run": row["run"]} for row in rows}
+def commands(connection: Connection, workflow_id: str) -> dict[str, str | None]:
+    """The command of each task, by its key; None for one without."""
+    return dict(connection.execute(_COMMANDS, (workflow_id,)).fetchall())
 
 
 def sessions(connection: Connection | None, limit: int = MAX_SESSIONS) -> list[Json]:

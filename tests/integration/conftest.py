@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from perles import ControlPlane
 from perles.executor.local.processes import family
 from perles.store import migrate
 from perles.store.sqlite.engine_lock import EngineLock
 from tests.integration.cli import COVERAGE, Home, signal_all
 from tests.integration.crew import Crew
 from tests.integration.health_world import FIRST_PORT, HealthWorld
+from tests.integration.repositories import repository
 from tests.integration.scheduler_world import without_processes
 
 
@@ -61,3 +63,18 @@ def crew(home: Home) -> Iterator[Crew]:
     made.workflow(started_at=made.at(minutes=9))
     yield made
     made.close()
+
+
+@pytest.fixture
+def repo(home: Home) -> Path:
+    """The work dir as a repository with one commit."""
+    return repository(home.work)
+
+
+@pytest.fixture
+def plane(home: Home, monkeypatch: pytest.MonkeyPatch) -> ControlPlane:
+    """The façade of the home, in this process, from its work dir."""
+    for name, value in home.environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(home.work)
+    return ControlPlane(home.root)

@@ -30,10 +30,10 @@ from perles.store.reads.connection import reading
 from perles.store.schema.agents import Agent, Message
 from perles.store.schema.tasks import Task, TaskComment
 from perles.store.schema.workflows import Workflow
-from perles.store.sqlite.transactions import begin, roll_back
 from perles.store.transition import fire
 from perles.tasks.comments import COMMENTS_OF
 from perles.tasks.graph import unblock
+from tests.integration.scheduler_world import in_transaction
 
 T = TypeVar("T")
 ID = "wf-aaaaaaaa"
@@ -66,14 +66,7 @@ class ReviewWorld:
 
     def write(self, work: Callable[[Tx], T]) -> T:
         """One transaction."""
-        begin(self.connection, self.database.path)
-        try:
-            result = work(Tx(self.connection, self.database.now(), self.database.secrets))
-            self.connection.execute("COMMIT")
-        except BaseException:
-            roll_back(self.connection)
-            raise
-        return result
+        return in_transaction(self.database, self.connection, work)
 
     def _set(self, tx: Tx, workers: int) -> None:
         values = {"template_id": "t", "name": "n", "state": "pending", "provider": "claude"}

@@ -53,6 +53,18 @@ LINE = 100
 PORTS = 8
 
 
+def in_transaction(database: Database, connection: Any, work: Callable[[Tx], T]) -> T:
+    """What `work` gives, in one transaction of this connection."""
+    begin(connection, database.path)
+    try:
+        result = work(Tx(connection, database.now(), database.secrets))
+        connection.execute("COMMIT")
+    except BaseException:
+        roll_back(connection)
+        raise
+    return result
+
+
 class World:
     """One database and one engine's worth of memory, which `crash` throws away."""
 
@@ -96,14 +108,7 @@ class World:
 
     def write(self, work: Callable[[Tx], T]) -> T:
         """One transaction."""
-        begin(self.connection, self.database.path)
-        try:
-            result = work(Tx(self.connection, self.database.now(), self.database.secrets))
-            self.connection.execute("COMMIT")
-        except BaseException:
-            roll_back(self.connection)
-            raise
-        return result
+        return in_transaction(self.database, self.connection, work)
 
     async def _write(self, work: Callable[[Tx], T]) -> T:
         return self.write(work)

@@ -13,20 +13,7 @@ from perles import ControlPlane, WorkflowSpec
 from perles.domain.errors import PerlesError, WrongStateError
 from perles.workspace.merging import MergeError
 from tests.integration.cli import Home
-from tests.integration.repositories import commit, commits, git, repository
-
-
-@pytest.fixture
-def repo(home: Home) -> Path:
-    return repository(home.work)
-
-
-@pytest.fixture
-def plane(home: Home, monkeypatch: pytest.MonkeyPatch) -> ControlPlane:
-    for name, value in home.environ.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.chdir(home.work)
-    return ControlPlane(home.root)
+from tests.integration.repositories import commit, commits, git
 
 
 def spec(home: Home, key: str, **more: object) -> WorkflowSpec:

@@ -9,20 +9,7 @@ from perles import ControlPlane, WorkflowSpec
 from perles.domain.errors import CommandFailedError, UsageError
 from tests.crash.world import World, world
 from tests.integration.cli import Home
-from tests.integration.repositories import commit, commits, git, in_worktree, repository
-
-
-@pytest.fixture
-def repo(home: Home) -> Path:
-    return repository(home.work)
-
-
-@pytest.fixture
-def plane(home: Home, monkeypatch: pytest.MonkeyPatch) -> ControlPlane:
-    for name, value in home.environ.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.chdir(home.work)
-    return ControlPlane(home.root)
+from tests.integration.repositories import commit, commits, git, in_worktree
 
 
 def spec(home: Home, **more: object) -> WorkflowSpec:

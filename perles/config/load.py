@@ -6,7 +6,6 @@ setting knows where it came from. What is wrong in any of them is a `UsageError`
 that names file, line and the nearest key.
 """
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
@@ -23,7 +22,6 @@ from perles.config.model import (
     HealthPolicy,
     Limits,
     Notify,
-    Price,
     ResourcePolicy,
     Retention,
     Team,
@@ -35,7 +33,6 @@ from perles.config.provider_settings import Providers
 from perles.config.theme import Theme
 from perles.config.trust import Repository, Unused
 from perles.config.yamlfile import Node
-from perles.domain.duration import format_duration
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
 
@@ -113,7 +110,7 @@ def explain(
     return who + [
         Setting(
             key,
-            _written(getattr(getattr(config, option.section), option.field)),
+            rendering.written(getattr(getattr(config, option.section), option.field)),
             found[key].origin if key in found else "default",
         )
         for key, option in OPTIONS.items()
@@ -146,7 +143,7 @@ def render_default(*, for_repository: bool) -> str:
     default = Config()
     return rendering.render(
         {
-            key: _written(getattr(getattr(default, option.section), option.field))
+            key: rendering.written(getattr(getattr(default, option.section), option.field))
             for key, option in OPTIONS.items()
         },
         for_repository=for_repository,
@@ -284,22 +281,6 @@ def _build(found: Mapping[str, _Found], repository: Repository | None = None) ->
             "port_range_start must not be above port_range_end"
         )
     return config
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, tuple):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_entry(entry)}" for key, entry in value.items()) + "}"
-    return format_duration(value) if isinstance(value, float) else str(value) or '""'
-
-
-def _entry(price: Price | str) -> str:
-    if isinstance(price, str):
-        return json.dumps(price)
-    return "{" + ", ".join(f"{key}: {value:g}" for key, value in price._asdict().items()) + "}"
 
 
 assert all(

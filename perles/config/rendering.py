@@ -4,8 +4,10 @@ import json
 from typing import Any, Final
 
 from perles.config.keys import ENGINE_SECTIONS, TABLE
+from perles.config.model import Price
 from perles.config.provider_settings import DEFAULT_CLIENT
 from perles.config.providers import CLIS
+from perles.domain.duration import format_duration
 
 _FIRST: Final = f"the first CLI on this machine, {DEFAULT_CLIENT} before all others"
 _CLI: Final = (
@@ -93,3 +95,20 @@ def _masked(value: Any) -> Any:
 
 def _secret(text: Any) -> str:
     return str(text) if str(text).startswith("${") else "…"
+
+
+def written(value: Any) -> str:
+    """A value as one writes it in a file."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_entry(entry)}" for key, entry in value.items()) + "}"
+    return format_duration(value) if isinstance(value, float) else str(value) or '""'
+
+
+def _entry(price: Price | str) -> str:
+    if isinstance(price, str):
+        return json.dumps(price)
+    return "{" + ", ".join(f"{key}: {value:g}" for key, value in price._asdict().items()) + "}"

@@ -9,50 +9,60 @@ The module imports msgspec: read commands and the dashboard's start import it la
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from perles.domain.agent_commands import (
+    ON_AGENTS,
+    OnAgent,
+    ReplaceAgent,
+    ResumeAgent,
+    RetireAgent,
+    SpawnAgent,
+    StopAgent,
+)
+from perles.domain.command import ANY_STATE, OPEN, Command, edge
 from perles.domain.duration import GRACE, LONGEST
-from perles.domain.errors import UsageError, WrongStateError
+from perles.domain.errors import UsageError
 from perles.domain.states import WORKFLOW, WorkflowState
 
-_States = frozenset[str]
-ANY_STATE: Final[_States] = frozenset(WORKFLOW.states)
-OPEN: Final[_States] = ANY_STATE - WORKFLOW.terminal
-
-
-def _edge(trigger: str) -> _States:
-    """The states from which the machine of workflows has this edge."""
-    return frozenset(WORKFLOW.states_with(trigger))
-
-
-class Command(msgspec.Struct, frozen=True, kw_only=True):
-    """A command with its arguments. Keys that a row does not have are the defaults here."""
-
-    kind: ClassVar[str]
-    """The name in the column `commands.kind`."""
-    states: ClassVar[_States]
-    """The states of the workflow that allow it; none for a command to the engine itself."""
-    states_in_line: ClassVar[_States] = frozenset()
-    """States that allow it, too, while the workflow waits in line for room."""
-    step: ClassVar[str]
-    """How a refusal calls it: "cannot STEP workflow wf-1"."""
-    done: ClassVar[str] = ""
-    """What a person is told: `{workflow}` and the keys of the handler's result are filled in."""
-    needs_engine: ClassVar[bool] = True
-    """False: where no engine runs, the client carries it out at once."""
-    for_maker: ClassVar[bool] = False
-    """Whether an agent may ask it of a workflow that it created; otherwise only a person may."""
-    ends: ClassVar[bool] = False
-    """Whether the workflow ends by it: tool calls are refused meanwhile."""
-
-    @classmethod
-    def check_state(cls, state: str, workflow_id: str, *, in_line: bool = False) -> None:
-        """Raise `WrongStateError` unless a workflow in `state` allows this command."""
-        if state not in cls.states and not (in_line and state in cls.states_in_line):
-            raise WrongStateError(WORKFLOW.kind, workflow_id, state, cls.step)
+__all__ = [
+    "ANY_STATE",
+    "COMMANDS",
+    "ON_AGENTS",
+    "OPEN",
+    "WITHOUT_ENGINE",
+    "Admission",
+    "Answer",
+    "AnswerQuestion",
+    "Approve",
+    "Archive",
+    "Command",
+    "Complete",
+    "Deny",
+    "Fail",
+    "OnAgent",
+    "Pause",
+    "Post",
+    "Reload",
+    "ReplaceAgent",
+    "Resume",
+    "ResumeAgent",
+    "RetireAgent",
+    "Send",
+    "Set",
+    "SpawnAgent",
+    "Start",
+    "Stay",
+    "Stop",
+    "StopAgent",
+    "ToEngine",
+    "command_of",
+    "from_mapping",
+    "from_row",
+]
 
 
 class Admission(Command, frozen=True, omit_defaults=True):
@@ -66,7 +76,7 @@ class Start(Admission, frozen=True):
     """A pending workflow is to run."""
 
     kind = step = "start"
-    states = _edge("start")
+    states = edge("start")
     done = "started {workflow}"
 
 
@@ -74,7 +84,7 @@ class Resume(Admission, frozen=True):
     """A paused workflow is to go on."""
 
     kind = step = "resume"
-    states = _edge("resume")
+    states = edge("resume")
     done = "resumed {workflow}"
 
 
@@ -91,7 +101,7 @@ class Pause(_Halt, frozen=True):
     """Agents are interrupted; a workflow that waits in line to go on leaves the line."""
 
     kind = step = "pause"
-    states = _edge("pause")
+    states = edge("pause")
     states_in_line = frozenset({WorkflowState.PAUSED})
     done = "paused {workflow}"
 
@@ -100,7 +110,7 @@ class Stop(_Halt, frozen=True):
     """The end for good. Agents have `grace` seconds between TERM and KILL, none with `force`."""
 
     kind = step = "stop"
-    states = _edge("stop")
+    states = edge("stop")
     done = "stopped {workflow}"
     ends = True
     force: bool = False
@@ -119,7 +129,7 @@ class Complete(_Halt, frozen=True):
     """The work is done: only the engine asks this."""
 
     kind = step = "complete"
-    states = _edge("complete")
+    states = edge("complete")
     done = "completed {workflow}"
     needs_engine = True
     for_maker = False
@@ -130,7 +140,7 @@ class Fail(_Halt, frozen=True):
     """The work cannot be done."""
 
     kind = step = "fail"
-    states = _edge("fail")
+    states = edge("fail")
     done = "failed {workflow}"
     ends = True
 
@@ -220,58 +230,6 @@ class AnswerQuestion(Command, frozen=True):
     text: str
 
 
-class OnAgent(Command, frozen=True):
-    """Something is done with one agent. `force` leaves its turn no time to end."""
-
-    states = frozenset({WorkflowState.RUNNING})
-    for_maker = True
-    agent: str = ""
-    reason: str = ""
-    provider: str | None = None
-    force: bool = False
-
-
-class SpawnAgent(OnAgent, frozen=True):
-    """A worker more, of `provider` where one is named."""
-
-    kind = "agent.spawn"
-    step = "spawn agents of"
-    done = "spawned {agent} of {workflow}"
-
-
-class StopAgent(OnAgent, frozen=True):
-    """It takes no turn until it is resumed."""
-
-    kind = "agent.stop"
-    step = "stop agents of"
-    done = "stopped {agent} of {workflow}"
-
-
-class ResumeAgent(OnAgent, frozen=True):
-    """It takes turns again."""
-
-    kind = "agent.resume"
-    step = "resume agents of"
-    done = "resumed {agent} of {workflow}"
-
-
-class RetireAgent(OnAgent, frozen=True):
-    """A worker goes for good."""
-
-    kind = "agent.retire"
-    step = "retire agents of"
-    done = "retired {agent} of {workflow}"
-
-
-class ReplaceAgent(OnAgent, frozen=True):
-    """A fresh one goes on in its place, with the name `successor` where one was promised."""
-
-    kind = "agent.replace"
-    step = "replace agents of"
-    done = "replaced {agent} of {workflow} by {by}"
-    successor: str = ""
-
-
 class ToEngine(Command, frozen=True):
     """To the engine itself."""
 
@@ -290,14 +248,6 @@ class Stay(ToEngine, frozen=True):
     kind = step = "stay"
 
 
-ON_AGENTS: Final[Mapping[str, type[OnAgent]]] = {
-    "spawn": SpawnAgent,
-    "stop": StopAgent,
-    "resume": ResumeAgent,
-    "retire": RetireAgent,
-    "replace": ReplaceAgent,
-}
-"""By the verb of `perles agent`."""
 _ALL: Final[tuple[type[Command], ...]] = (
     *(Start, Pause, Resume, Stop, Complete, Fail, Archive),
     *(Set, Send, Post, Approve, Deny, AnswerQuestion),

@@ -1,7 +1,8 @@
 """States and edges of everything in Perles that has a state.
 
 This module is plain data, cheap to import; `perles.domain.machine` builds the
-`transitions` machines from it, and nothing else may move a row from state to state.
+`transitions` machines from it, and nothing else may move a row from state to state. Those of
+tasks are in `perles.domain.task_states`.
 
 Workflow::
 
@@ -25,27 +26,6 @@ Turn::
     queued | starting | running --interrupt--> interrupted
     starting | running --lose--> lost
 
-Phase (a worker's place in the task cycle)::
-
-    idle --implement--> implementing --report--> awaiting_review
-    awaiting_review --approve--> committing --finish--> idle
-    awaiting_review --deny--> addressing_feedback --report--> awaiting_review
-    idle --review--> reviewing --verdict--> idle
-    every phase but idle --cancel--> idle
-
-Task::
-
-    pending --unblock--> ready --assign--> in_progress --complete--> done
-    ready --block--> pending
-    in_progress --review--> in_review --approve--> approved --commit--> committing
-    approved | committing --complete--> done
-    in_review --deny--> denied --rework--> in_progress
-    in_progress | in_review | denied | approved | committing --retry--> ready
-    ready --ask--> waiting_for_user --approve--> done, --deny--> denied
-    denied --ask--> waiting_for_user --overrule--> approved
-    every open state --fail--> failed, --skip--> skipped
-    failed | skipped --reopen--> pending
-
 Command::
 
     queued --run--> running --succeed--> succeeded
@@ -57,7 +37,53 @@ Question (of an agent to the person)::
 """
 
 from enum import StrEnum
-from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Final, Literal
+
+from perles.domain.state_rules import Edge, Rules, T, states_of
+from perles.domain.task_states import (
+    BEGUN_TASK_STATES,
+    OPEN_TASK_STATES,
+    PHASE,
+    TASK,
+    Phase,
+    PhaseTrigger,
+    TaskStatus,
+    TaskTrigger,
+)
+
+__all__ = [
+    "AGENT",
+    "ALL_RULES",
+    "BEGUN_TASK_STATES",
+    "COMMAND",
+    "LIVE_AGENTS",
+    "LIVE_TURNS",
+    "OPEN_TASK_STATES",
+    "PHASE",
+    "PRIORITIES",
+    "QUESTION",
+    "RETRIABLE",
+    "TASK",
+    "TURN",
+    "WORKFLOW",
+    "AgentStatus",
+    "AgentTrigger",
+    "CommandStatus",
+    "CommandTrigger",
+    "Edge",
+    "Phase",
+    "PhaseTrigger",
+    "QuestionStatus",
+    "QuestionTrigger",
+    "Rules",
+    "T",
+    "TaskStatus",
+    "TaskTrigger",
+    "TurnStatus",
+    "TurnTrigger",
+    "WorkflowState",
+    "WorkflowTrigger",
+]
 
 
 class WorkflowState(StrEnum):
@@ -96,33 +122,6 @@ class TurnStatus(StrEnum):
     LOST = "lost"
 
 
-class Phase(StrEnum):
-    """A worker's place in the cycle of its task."""
-
-    IDLE = "idle"
-    IMPLEMENTING = "implementing"
-    AWAITING_REVIEW = "awaiting_review"
-    ADDRESSING_FEEDBACK = "addressing_feedback"
-    REVIEWING = "reviewing"
-    COMMITTING = "committing"
-
-
-class TaskStatus(StrEnum):
-    """Where a task stands; done is terminal, failed and skipped are until somebody reopens it."""
-
-    PENDING = "pending"
-    READY = "ready"
-    IN_PROGRESS = "in_progress"
-    IN_REVIEW = "in_review"
-    APPROVED = "approved"
-    DENIED = "denied"
-    COMMITTING = "committing"
-    WAITING_FOR_USER = "waiting_for_user"
-    DONE = "done"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-
-
 class CommandStatus(StrEnum):
     """Where a durable request stands."""
 
@@ -146,71 +145,13 @@ AgentTrigger = Literal[
     "spawn", "deliver", "turn_ended", "turn_failed", "retry", "pause", "resume", "stop", "retire"
 ]
 TurnTrigger = Literal["start", "run", "succeed", "fail", "time_out", "interrupt", "lose"]
-PhaseTrigger = Literal[
-    "implement", "report", "approve", "deny", "finish", "review", "verdict", "cancel"
-]
-TaskTrigger = Literal[
-    "unblock",
-    "block",
-    "assign",
-    "retry",
-    "review",
-    "approve",
-    "deny",
-    "rework",
-    "commit",
-    "complete",
-    "ask",
-    "overrule",
-    "fail",
-    "skip",
-    "reopen",
-]
 CommandTrigger = Literal["run", "succeed", "fail", "reject"]
 QuestionTrigger = Literal["answer", "close"]
-T = TypeVar("T", bound=str)
-"""The triggers of one machine."""
-
-
-class Edge(NamedTuple, Generic[T]):
-    """One allowed step: `trigger` takes a row from any of `sources` to `dest`.
-
-    `event` is the type of the event that commits with the step; `{role}` in it
-    stands for the role of the agent concerned.
-    """
-
-    trigger: T
-    sources: tuple[str, ...]
-    dest: str
-    event: str
-
-
-class Rules(NamedTuple, Generic[T]):
-    """The states and edges of one kind of row, and how people call that kind."""
-
-    kind: str
-    states: tuple[str, ...]
-    edges: tuple[Edge[T], ...]
-    terminal: frozenset[str]
-
-    def states_with(self, trigger: str) -> tuple[str, ...]:
-        """The states from which an edge with this trigger leads, in their order."""
-        return tuple(
-            state
-            for state in self.states
-            if any(edge.trigger == trigger and state in edge.sources for edge in self.edges)
-        )
-
-
-def _states(enum: type[StrEnum]) -> tuple[str, ...]:
-    return tuple(member.value for member in enum)
-
-
-_W, _A, _T, _P, _K, _C = WorkflowState, AgentStatus, TurnStatus, Phase, TaskStatus, CommandStatus
+_W, _A, _T, _C = WorkflowState, AgentStatus, TurnStatus, CommandStatus
 
 WORKFLOW: Final[Rules[WorkflowTrigger]] = Rules(
     "workflow",
-    _states(_W),
+    states_of(_W),
     (
         Edge("start", (_W.PENDING,), _W.RUNNING, "workflow.started"),
         Edge("pause", (_W.RUNNING,), _W.PAUSED, "workflow.paused"),
@@ -225,7 +166,7 @@ WORKFLOW: Final[Rules[WorkflowTrigger]] = Rules(
 _STATUS_CHANGED = "agent.status_changed"
 AGENT: Final[Rules[AgentTrigger]] = Rules(
     "agent",
-    _states(_A),
+    states_of(_A),
     (
         Edge("spawn", (_A.PENDING,), _A.READY, "{role}.spawned"),
         Edge("deliver", (_A.READY,), _A.WORKING, _STATUS_CHANGED),
@@ -247,7 +188,7 @@ AGENT: Final[Rules[AgentTrigger]] = Rules(
 
 TURN: Final[Rules[TurnTrigger]] = Rules(
     "turn",
-    _states(_T),
+    states_of(_T),
     (
         Edge("start", (_T.QUEUED,), _T.STARTING, "turn.starting"),
         Edge("run", (_T.STARTING,), _T.RUNNING, "turn.started"),
@@ -260,75 +201,9 @@ TURN: Final[Rules[TurnTrigger]] = Rules(
     frozenset({_T.SUCCEEDED, _T.FAILED, _T.INTERRUPTED, _T.TIMED_OUT, _T.LOST}),
 )
 
-_PHASE_CHANGED = "agent.phase_changed"
-PHASE: Final[Rules[PhaseTrigger]] = Rules(
-    "phase",
-    _states(_P),
-    (
-        Edge("implement", (_P.IDLE,), _P.IMPLEMENTING, _PHASE_CHANGED),
-        Edge(
-            "report", (_P.IMPLEMENTING, _P.ADDRESSING_FEEDBACK), _P.AWAITING_REVIEW, _PHASE_CHANGED
-        ),
-        Edge("approve", (_P.AWAITING_REVIEW,), _P.COMMITTING, _PHASE_CHANGED),
-        Edge("deny", (_P.AWAITING_REVIEW,), _P.ADDRESSING_FEEDBACK, _PHASE_CHANGED),
-        Edge("finish", (_P.COMMITTING,), _P.IDLE, _PHASE_CHANGED),
-        Edge("review", (_P.IDLE,), _P.REVIEWING, _PHASE_CHANGED),
-        Edge("verdict", (_P.REVIEWING,), _P.IDLE, _PHASE_CHANGED),
-        Edge(
-            "cancel",
-            (
-                _P.IMPLEMENTING,
-                _P.AWAITING_REVIEW,
-                _P.ADDRESSING_FEEDBACK,
-                _P.REVIEWING,
-                _P.COMMITTING,
-            ),
-            _P.IDLE,
-            _PHASE_CHANGED,
-        ),
-    ),
-    frozenset(),
-)
-
-OPEN_TASK_STATES: Final = (
-    _K.PENDING,
-    _K.READY,
-    _K.IN_PROGRESS,
-    _K.IN_REVIEW,
-    _K.APPROVED,
-    _K.DENIED,
-    _K.COMMITTING,
-    _K.WAITING_FOR_USER,
-)
-BEGUN_TASK_STATES: Final = (_K.IN_PROGRESS, _K.IN_REVIEW, _K.DENIED, _K.APPROVED, _K.COMMITTING)
-"""States of a task that a worker has in hand."""
-TASK: Final[Rules[TaskTrigger]] = Rules(
-    "task",
-    _states(_K),
-    (
-        Edge("unblock", (_K.PENDING,), _K.READY, "task.ready"),
-        Edge("block", (_K.READY,), _K.PENDING, "task.blocked"),
-        Edge("assign", (_K.READY,), _K.IN_PROGRESS, "task.assigned"),
-        Edge("retry", BEGUN_TASK_STATES, _K.READY, "task.retried"),
-        Edge("review", (_K.IN_PROGRESS,), _K.IN_REVIEW, "task.in_review"),
-        Edge("approve", (_K.IN_REVIEW,), _K.APPROVED, "task.approved"),
-        Edge("deny", (_K.IN_REVIEW, _K.WAITING_FOR_USER), _K.DENIED, "task.denied"),
-        Edge("rework", (_K.DENIED,), _K.IN_PROGRESS, "task.assigned"),
-        Edge("commit", (_K.APPROVED,), _K.COMMITTING, "task.committing"),
-        Edge("complete", (_K.IN_PROGRESS, _K.APPROVED, _K.COMMITTING), _K.DONE, "task.completed"),
-        Edge("ask", (_K.READY, _K.DENIED), _K.WAITING_FOR_USER, "task.waiting_for_user"),
-        Edge("approve", (_K.WAITING_FOR_USER,), _K.DONE, "task.approved"),
-        Edge("overrule", (_K.WAITING_FOR_USER,), _K.APPROVED, "task.approved"),
-        Edge("fail", OPEN_TASK_STATES, _K.FAILED, "task.failed"),
-        Edge("skip", OPEN_TASK_STATES, _K.SKIPPED, "task.skipped"),
-        Edge("reopen", (_K.FAILED, _K.SKIPPED), _K.PENDING, "task.reopened"),
-    ),
-    frozenset({_K.DONE}),
-)
-
 COMMAND: Final[Rules[CommandTrigger]] = Rules(
     "command",
-    _states(_C),
+    states_of(_C),
     (
         Edge("run", (_C.QUEUED,), _C.RUNNING, "command.started"),
         Edge("succeed", (_C.RUNNING,), _C.SUCCEEDED, "command.succeeded"),
@@ -340,7 +215,7 @@ COMMAND: Final[Rules[CommandTrigger]] = Rules(
 
 QUESTION: Final[Rules[QuestionTrigger]] = Rules(
     "question",
-    _states(QuestionStatus),
+    states_of(QuestionStatus),
     (
         Edge("answer", (QuestionStatus.OPEN,), QuestionStatus.ANSWERED, "question.answered"),
         Edge("close", (QuestionStatus.OPEN,), QuestionStatus.CLOSED, "question.closed"),

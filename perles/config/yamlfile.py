@@ -8,9 +8,7 @@ Scalars keep their raw text: `version: 1.10` is "1.10".
 from __future__ import annotations
 
 import errno
-import json
 import os
-import re
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from typing import Any, Final
 
 import yaml
 
+from perles.config.json_text import as_yaml
 from perles.domain.duration import parse_duration
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
@@ -32,10 +31,7 @@ MAX_NODES: Final = 200_000
 MAX_DEPTH: Final = 50
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_PAIR: Final = re.compile(
-    r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
-)
-"""A letter beyond the first 65,536 as JSON writes it: after an even number of backslashes."""
+_MERGE: Final = "tag:yaml.org,2002:merge"
 
 _TRUE = {"true", "yes", "on"}
 _FALSE = {"false", "no", "off"}
@@ -203,7 +199,7 @@ def read_text(path: Path, limit: int = MAX_BYTES, *, pipes: bool = False) -> str
 def parse(text: str, source: str) -> Node:
     """The document in a text; an empty one is an empty mapping. Raises `UsageError`."""
     try:
-        root = yaml.compose(_with_whole_letters(text), Loader=_LOADER)
+        root = yaml.compose(as_yaml(text), Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
@@ -216,23 +212,6 @@ def parse(text: str, source: str) -> Node:
     if root is None:
         return Node({}, source, 1)
     return _Builder(source).build(root, "", 0)
-
-
-def _with_whole_letters(text: str) -> str:
-    """JSON with its pairs of surrogates as YAML writes such letters; any other text as it is."""
-    if _PAIR.search(text) is None:
-        return text
-    try:
-        json.loads(text)
-    except ValueError:
-        return text  # no JSON: there such a pair may be a text of its own
-
-    def whole(match: re.Match[str]) -> str:
-        high, low = int(match.group(2), 16), int(match.group(3), 16)
-        letter = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00)
-        return f"{match.group(1)}\\U{letter:08x}"
-
-    return _PAIR.sub(whole, text)
 
 
 class _Builder:
@@ -261,18 +240,39 @@ class _Builder:
         return Node(value, self._source, line, key)
 
     def _entries(self, node: yaml.MappingNode, key: str, depth: int) -> Iterator[tuple[str, Node]]:
-        seen: set[str] = set()
+        own: dict[str, Node] = {}
+        merged: dict[str, Node] = {}
         for name_node, value_node in node.value:
             line = name_node.start_mark.line + 1
             if not isinstance(name_node, yaml.ScalarNode):
                 raise UsageError(f"cannot use {self._source}:{line}: a key must be plain text")
+            if name_node.tag == _MERGE:
+                for name, value in self._merged(value_node, key, depth):
+                    merged.setdefault(name, value)
+                continue
             name = str(name_node.value)
-            if name in seen:
+            if name in own:
                 raise UsageError(
                     f"cannot use {self._source}:{line}: {name}: stands twice; remove one"
                 )
-            seen.add(name)
-            yield name, self.build(value_node, f"{key}.{name}" if key else name, depth + 1)
+            own[name] = self.build(value_node, f"{key}.{name}" if key else name, depth + 1)
+        yield from {**merged, **own}.items()
+
+    def _merged(self, node: yaml.Node, key: str, depth: int) -> Iterator[tuple[str, Node]]:
+        """The entries of what `<<` names, a mapping or a list of them; of two, the first counts."""
+        for source in node.value if isinstance(node, yaml.SequenceNode) else [node]:
+            if not isinstance(source, yaml.MappingNode):
+                raise UsageError(
+                    f"cannot use {self._source}:{node.start_mark.line + 1}: <<: expected keys and "
+                    "values, such as *NAME of an anchor, or a list of them"
+                )
+            self._left -= 1
+            if self._left < 0 or depth > MAX_DEPTH:
+                raise UsageError(
+                    f"cannot use {self._source}:{source.start_mark.line + 1}: "
+                    "too many or too deep values"
+                )
+            yield from self._entries(source, key, depth + 1)
 
 
 def _cut(text: str) -> str:

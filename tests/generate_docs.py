@@ -14,6 +14,7 @@ from perles.domain.diagrams import mermaid
 from perles.domain.states import ALL_RULES
 from perles.mcp.tools import TOOLS_BY_ROLE
 from perles.mcp.tools.tool import Tool
+from tests.docs_of_keys import pipelines
 
 DOCS = Path(__file__).parents[1] / "docs"
 NOTE = "<!-- Written by `make docs`: change the code, not this file. -->\n"
@@ -95,6 +96,7 @@ GENERATED = {
     "configuration.md": configuration,
     "commands.md": commands,
     "tools.md": tools,
+    "pipelines.md": pipelines,
 }
 """What is written, by its file in `docs/`."""
 

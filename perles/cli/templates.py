@@ -55,8 +55,8 @@ def show(
         say(f"  --arg {argument.key}=…  {argument.label} ({argument.type}, {needed}{choice})")
     for node in template.nodes:
         say(
-            f"  task {node.key}: {node.name}"
-            + (f", after {', '.join(node.after)}" if node.after else "")
+            f"  task {node.task.key}: {node.task.name}"
+            + (f", after {', '.join(node.task.after)}" if node.task.after else "")
         )
 
 

@@ -5,6 +5,7 @@ user's, the repository's. A template that cannot be read is listed as broken.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -124,8 +125,9 @@ def _checked(argument: Argument, value: str, template: str) -> str:
 
 
 def _task(node: TaskNode, context: Mapping[str, Any], folder: Path) -> TaskSpec:
-    written_in = node.execution.language
-    run = node.run and render(node.run, context, source=node.source, written_in=written_in)
+    task = node.task
+    written_in = task.execution.language
+    run = task.run and render(task.run, context, source=node.source, written_in=written_in)
     body = ""
     if node.body_file is not None:
         path = folder / node.body_file
@@ -133,18 +135,7 @@ def _task(node: TaskNode, context: Mapping[str, Any], folder: Path) -> TaskSpec:
             body = render(read_bytes(path).decode(), context, source=str(path))
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"cannot read {path}, which {node.source} names: {error}") from error
-    return TaskSpec(
-        key=node.key,
-        name=node.name,
-        run=run,
-        body=body,
-        after=node.after,
-        assignee=node.assignee,
-        timeout=node.timeout,
-        retries=node.retries,
-        env=node.env,
-        execution=node.execution,
-    )
+    return replace(task, run=run, body=body)
 
 
 def _needs_no_ai(task: TaskSpec) -> bool:

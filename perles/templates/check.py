@@ -14,8 +14,10 @@ def check_template(template: Template) -> Plan:
     """
     arguments = [argument.key for argument in template.arguments]
     for node in template.nodes:
-        if node.run is not None:
-            check_variables(node.run, VARIABLES, arguments, source=node.source, has_lines=False)
+        if node.task.run is not None:
+            check_variables(
+                node.task.run, VARIABLES, arguments, source=node.source, has_lines=False
+            )
         if node.body_file is not None:
             path = template.path.parent / node.body_file
             text = read_bytes(path).decode(errors="replace")  # `plan_of` says what is wrong with it

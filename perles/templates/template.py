@@ -8,34 +8,23 @@ from typing import Final
 from perles.config import yamlfile
 from perles.config.yamlfile import Node
 from perles.domain.errors import UsageError
-from perles.domain.execution import Execution
 from perles.domain.nearest import nearest
-from perles.domain.specs import Worktree
-from perles.templates import execution, tries
-from perles.templates.execution import Defaults
-from perles.templates.pipeline import (
-    command,
-    environment,
-    find_circle,
-    roles,
-    short_text,
-    task_key,
-)
-from perles.templates.worktree import worktree
+from perles.domain.specs import TaskSpec, Worktree
+from perles.templates.graph import find_circle
+from perles.templates.keys import table
+from perles.templates.keys.key import At, Defaults
+from perles.templates.keys.texts import short_text, task_key
+from perles.templates.keys.top import roles, workers
+from perles.templates.keys.worktree import worktree
 
 _TEMPLATE_KEYS: Final = (
-    *("namespace", "key", "version", "name", "description", "labels", "workers", "roles"),
-    "worktree",
-    *execution.KEYS,
+    *("namespace", "key", "version", "description", "labels"),
+    *table.names(At.TEMPLATE),
     *("arguments", "nodes", "epic_template", "system_prompt", "path", "template", "instructions"),
 )
 _FILE_KEYS: Final = ("epic_template", "system_prompt", "template", "instructions")
 _ARGUMENT_KEYS: Final = ("key", "label", "type", "description", "required", "default", "options")
-_NODE_KEYS: Final = (
-    *("key", "name", "run", "template", "assignee", "after", "timeout", "retries", "env"),
-    *("inputs", "outputs", "check"),
-    *execution.KEYS,
-)
+_NODE_KEYS: Final = (*table.names(At.NODE), "template", "inputs", "outputs")
 _WITHOUT_EFFECT: Final = (*_FILE_KEYS, "path")
 _ASSIGNEE: Final = re.compile(r"human|worker-[1-9][0-9]?")
 ARGUMENT_TYPES: Final = ("text", "number", "textarea", "select", "multi-select")
@@ -56,19 +45,11 @@ class Argument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskNode:
-    """A task of a template, before its arguments are filled in."""
+    """A task of a template, before its arguments are filled in; `body_file` says what to do."""
 
-    key: str
-    name: str
+    task: TaskSpec
     source: str
-    run: str | None = None
     body_file: str | None = None
-    assignee: str | None = None
-    after: tuple[str, ...] = ()
-    timeout: float | None = None
-    retries: int = 0
-    env: dict[str, str] = field(default_factory=dict)
-    execution: Execution = field(default_factory=Execution)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,11 +104,11 @@ def _template(item: Node, path: Path, source: str) -> Template | None:
         description=entries["description"].text() if "description" in entries else "",
         version=entries["version"].text(),
         labels=tuple(n.text() for n in entries["labels"].items()) if "labels" in entries else (),
-        workers=entries["workers"].integer(1, 99) if "workers" in entries else 2,
-        roles=roles(entries["roles"]) if "roles" in entries else {},
-        worktree=worktree(entries["worktree"]) if "worktree" in entries else None,
+        workers=workers(entries),
+        roles=roles(entries),
+        worktree=worktree(entries),
         arguments=_arguments(entries.get("arguments")),
-        nodes=_nodes(entries.get("nodes"), path.parent, execution.defaults(entries)),
+        nodes=_nodes(entries.get("nodes"), path.parent, table.defaults(entries)),
     )
 
 
@@ -164,17 +145,18 @@ def _nodes(node: Node | None, folder: Path, above: Defaults) -> tuple[TaskNode, 
     items = node.items() if node is not None and node.value is not None else []
     for item in items:
         read = _node(item, folder, above)
-        if read.key in found:
-            raise item.error(f"two nodes have the key {read.key!r}; rename one")
-        found[read.key] = read
+        key = read.task.key
+        if key in found:
+            raise item.error(f"two nodes have the key {key!r}; rename one")
+        found[key] = read
     for item in items:
         key = item.mapping()["key"].text()
-        for blocker in found[key].after:
+        for blocker in found[key].task.after:
             if blocker not in found:
                 raise item.error(
                     f"{key} waits for {blocker!r}, which is no node's key{nearest(blocker, found)}"
                 )
-    circle = find_circle({key: read.after for key, read in found.items()})
+    circle = find_circle({key: read.task.after for key, read in found.items()})
     if circle and node is not None:
         raise node.error(f"nodes wait for each other: {' -> '.join(circle)}; remove one of these")
     return tuple(found.values())
@@ -185,19 +167,10 @@ def _node(item: Node, folder: Path, above: Defaults) -> TaskNode:
     if "key" not in entries:
         raise item.error("key is missing; a node needs one")
     _check_kind(item, entries)
-    key = task_key(entries["key"])
     return TaskNode(
-        key=key,
-        name=short_text(entries["name"]) if "name" in entries else key,
+        task=table.task(entries, above),
         source=item.where,
-        run=command(entries["run"]) if "run" in entries else None,
         body_file=_file(entries["template"], folder) if "template" in entries else None,
-        assignee=entries["assignee"].text() if "assignee" in entries else None,
-        after=tuple(n.text() for n in entries["after"].items()) if "after" in entries else (),
-        timeout=tries.seconds(entries),
-        retries=tries.most(entries),
-        env=environment(entries["env"]) if "env" in entries else {},
-        execution=execution.execution(entries, above),
     )
 
 

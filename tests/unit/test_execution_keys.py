@@ -113,7 +113,7 @@ def test_a_template_has_the_keys_too(tmp_path: Path) -> None:
     )
     (template,) = read_templates(path, "file")
 
-    assert [node.execution.program for node in template.nodes] == [("python",), (*BASH, "-u")]
+    assert [node.task.execution.program for node in template.nodes] == [("python",), (*BASH, "-u")]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perles.domain.errors import UsageError
-from perles.templates.pipeline import find_circle, read_pipeline
+from perles.templates.graph import find_circle
+from perles.templates.pipeline import read_pipeline
 
 GOOD = """\
 name: release check

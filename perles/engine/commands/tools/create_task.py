@@ -9,7 +9,7 @@ from perles.store import statements
 from perles.store.events import journal
 from perles.store.schema.tasks import Task, TaskDependency
 from perles.tasks.graph import unblock
-from perles.templates.pipeline import KEY
+from perles.templates.keys.texts import KEY
 
 MAX_TASKS: Final = 1000
 """Tasks of one workflow that its coordinator may bring it to."""

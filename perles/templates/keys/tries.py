@@ -1,10 +1,12 @@
 """How long a task may take, and how often it is tried: timeout and retries, in words or in full."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from perles.config.yamlfile import Node
 from perles.domain.execution import MAX_DELAY, Retry
+from perles.templates.keys.key import TASKS, Defaults, Entries, Family, Key
+from perles.templates.keys.shapes import DURATION, TEXT, either, items, parts, whole
 
 MAX_RETRIES: Final = 100
 MAX_GRACE: Final = 3600.0
@@ -13,20 +15,20 @@ _TIMEOUT: Final = ("run", "grace")
 _RETRIES: Final = ("max", "delay", "backoff", "on")
 
 
-def seconds(entries: Mapping[str, Node]) -> float | None:
+def seconds(entries: Entries) -> float | None:
     """How long an attempt may take; None without a limit. Raises `UsageError`."""
     node = entries.get("timeout")
     if node is None:
         return None
     if not isinstance(node.value, dict):
         return _positive(node)
-    parts = node.mapping(_TIMEOUT)
-    if not parts:
+    given = node.mapping(_TIMEOUT)
+    if not given:
         raise node.error("is empty; give run, grace or both")
-    return _positive(parts["run"]) if "run" in parts else None
+    return _positive(given["run"]) if "run" in given else None
 
 
-def grace(entries: Mapping[str, Node]) -> float | None:
+def grace(entries: Entries) -> float | None:
     """The seconds between TERM and KILL, None for the usual ones. Raises `UsageError`."""
     node = entries.get("timeout")
     if node is None or not isinstance(node.value, dict) or "grace" not in node.value:
@@ -39,32 +41,32 @@ def grace(entries: Mapping[str, Node]) -> float | None:
     return found.duration()
 
 
-def most(entries: Mapping[str, Node]) -> int:
+def most(entries: Entries) -> int:
     """How often a failed attempt is followed by another one. Raises `UsageError`."""
     node = entries.get("retries")
     if node is None:
         return 0
     if not isinstance(node.value, dict):
         return node.integer(0, MAX_RETRIES)
-    parts = node.mapping(_RETRIES)
-    if "max" not in parts:
+    given = node.mapping(_RETRIES)
+    if "max" not in given:
         raise node.error("max is missing; say how often it is tried again")
-    return parts["max"].integer(0, MAX_RETRIES)
+    return given["max"].integer(0, MAX_RETRIES)
 
 
-def retry(entries: Mapping[str, Node]) -> Retry:
+def retry(entries: Entries) -> Retry:
     """When a failed attempt is followed by another one. Raises `UsageError`."""
     node = entries.get("retries")
     if node is None or not isinstance(node.value, dict):
         return Retry()
-    parts = node.mapping(_RETRIES)
-    delay = parts["delay"].duration() if "delay" in parts else 0.0
+    given = node.mapping(_RETRIES)
+    delay = given["delay"].duration() if "delay" in given else 0.0
     if delay > MAX_DELAY:
-        raise parts["delay"].error("is over 1 day")
+        raise given["delay"].error("is over 1 day")
     return Retry(
         delay=delay,
-        backoff=_backoff(parts["backoff"]) if "backoff" in parts else 1.0,
-        on=_codes(parts["on"], entries) if "on" in parts else (),
+        backoff=_backoff(given["backoff"]) if "backoff" in given else 1.0,
+        on=_codes(given["on"], entries) if "on" in given else (),
     )
 
 
@@ -75,7 +77,7 @@ def _backoff(node: Node) -> float:
     return factor
 
 
-def _codes(node: Node, entries: Mapping[str, Node]) -> tuple[int, ...]:
+def _codes(node: Node, entries: Entries) -> tuple[int, ...]:
     if "run" not in entries:
         raise node.error("is for commands; an agent has no exit code")
     items = node.items()
@@ -89,3 +91,41 @@ def _positive(node: Node) -> float:
     if found <= 0:
         raise node.error("must be above 0")
     return found
+
+
+def _task(entries: Entries, _above: Defaults) -> Mapping[str, Any]:
+    return {"timeout": seconds(entries), "retries": most(entries)}
+
+
+def _execution(entries: Entries, _above: Defaults) -> Mapping[str, Any]:
+    return {"retry": retry(entries), "grace": grace(entries)}
+
+
+_MAX: Final = whole(0, MAX_RETRIES)
+_RETRIES_SHAPE: Final = parts(
+    {"max": _MAX, "delay": DURATION, "backoff": TEXT, "on": items(whole(1, 255), 1)}, ("max",)
+)
+FAMILY: Final = Family(
+    title="How long, and how often",
+    task=_task,
+    execution=_execution,
+    keys=(
+        Key(
+            name="timeout",
+            at=TASKS,
+            schema=either(DURATION, parts({"run": DURATION, "grace": DURATION})),
+            doc="How long an attempt may take, alone or as `run`; `grace` is the time between "
+            "TERM and KILL.",
+            example="- {key: unit, run: pytest -q, timeout: {run: 10m, grace: 30s}}",
+        ),
+        Key(
+            name="retries",
+            at=TASKS,
+            schema=either(_MAX, _RETRIES_SHAPE),
+            doc="How often a failed attempt is followed by another one, alone or as `max`: after "
+            "`delay`, which grows by `backoff`, and only after the exit codes in `on`.",
+            example="- key: fetch\n  run: curl -fO https://example.org/data\n"
+            "  retries: {max: 3, delay: 10s, backoff: 2, on: [6, 7, 28]}",
+        ),
+    ),
+)

@@ -1,16 +1,18 @@
 """check: what decides whether an agent's task is done."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from perles.config.yamlfile import Node
 from perles.domain.execution import Check
+from perles.templates.keys.key import TASKS, Defaults, Entries, Family, Key
+from perles.templates.keys.shapes import DURATION, WORDS, either, one_or_more, parts
 
 MAX_COMMANDS: Final = 20
 _KEYS: Final = ("run", "timeout")
 
 
-def check(entries: Mapping[str, Node]) -> Check | None:
+def check(entries: Entries) -> Check | None:
     """The check of a task: a command, a list of them, or run and timeout. Raises `UsageError`."""
     node = entries.get("check")
     if node is None:
@@ -19,15 +21,15 @@ def check(entries: Mapping[str, Node]) -> Check | None:
         raise node.error("is for tasks of agents; a command is checked by its own exit code")
     if not isinstance(node.value, dict):
         return Check(commands=_commands(node))
-    parts = node.mapping(_KEYS)
-    if "run" not in parts:
+    given = node.mapping(_KEYS)
+    if "run" not in given:
         raise node.error("run is missing; give the command that must pass")
-    if "timeout" not in parts:
-        return Check(commands=_commands(parts["run"]))
-    seconds = parts["timeout"].duration()
+    if "timeout" not in given:
+        return Check(commands=_commands(given["run"]))
+    seconds = given["timeout"].duration()
     if seconds <= 0:
-        raise parts["timeout"].error("must be above 0")
-    return Check(commands=_commands(parts["run"]), timeout=seconds)
+        raise given["timeout"].error("must be above 0")
+    return Check(commands=_commands(given["run"]), timeout=seconds)
 
 
 def _commands(node: Node) -> tuple[str, ...]:
@@ -40,3 +42,24 @@ def _commands(node: Node) -> tuple[str, ...]:
         if "{{" in item.text():
             raise item.error("cannot have {{ … }}; let the command read files")
     return tuple(item.text() for item in items)
+
+
+def _execution(entries: Entries, _above: Defaults) -> Mapping[str, Any]:
+    return {"check": check(entries)}
+
+
+_COMMANDS: Final = one_or_more(WORDS, MAX_COMMANDS)
+FAMILY: Final = Family(
+    title="When an agent's task is done",
+    execution=_execution,
+    keys=(
+        Key(
+            name="check",
+            at=TASKS,
+            schema=either(_COMMANDS, parts({"run": _COMMANDS, "timeout": DURATION}, ("run",))),
+            doc="Commands that must pass before an agent's task is done. Otherwise the agent gets "
+            "the output and goes on, up to `retries` times.",
+            example="- {key: fix, prompt: Make the tests pass, check: pytest -q, retries: 3}",
+        ),
+    ),
+)

@@ -5,12 +5,17 @@ from typing import Final
 
 from perles.config.yamlfile import Node
 from perles.domain.specs import Worktree
+from perles.templates.keys.key import TOPS, Entries, Family, Key
+from perles.templates.keys.shapes import WORDS, YES_OR_NO, either, items, parts
 
 _KEYS: Final = ("base", "branch", "copy", "link", "setup")
 
 
-def worktree(node: Node) -> Worktree | None:
-    """How the worktree is to be; None for `false`. Raises `UsageError`."""
+def worktree(top: Entries) -> Worktree | None:
+    """How the worktree is to be; None for `false`, and without the key. Raises `UsageError`."""
+    node = top.get("worktree")
+    if node is None:
+        return None
     if isinstance(node.value, str):
         return Worktree() if node.boolean() else None
     entries = node.mapping(_KEYS)
@@ -32,3 +37,23 @@ def paths(node: Node) -> tuple[str, ...]:
             raise item.error(f"{item.text()!r} is no path below the repository")
         found.append(str(path))
     return tuple(found)
+
+
+_PATHS: Final = items(WORDS)
+_SHAPE: Final = parts(
+    {"base": WORDS, "branch": WORDS, "copy": _PATHS, "link": _PATHS, "setup": WORDS}
+)
+FAMILY: Final = Family(
+    title="A worktree of its own",
+    keys=(
+        Key(
+            name="worktree",
+            at=TOPS,
+            schema=either(YES_OR_NO, _SHAPE),
+            doc="The workflow works in a git worktree of its own: `true`, or how it is to be. "
+            "`copy` and `link` name what git ignores and work needs; `setup` is a command that "
+            "runs first.",
+            example="worktree: {base: main, copy: [.env], link: [node_modules], setup: make deps}",
+        ),
+    ),
+)

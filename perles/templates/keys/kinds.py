@@ -1,0 +1,99 @@
+"""The keys that say what a task is: a command, work for an agent, or a question to a person."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from perles.config.yamlfile import Node
+from perles.templates.keys.key import TASKS, At, Defaults, Entries, Family, Key
+from perles.templates.keys.shapes import WORDS, either, items
+from perles.templates.keys.texts import command, prompt, short_text, task_key
+
+
+def check_kind(item: Node, entries: Entries) -> None:
+    """Refuse a task of a pipeline that is nothing, or two things at once. Raises `UsageError`."""
+    if "key" not in entries:
+        raise item.error("key is missing; a task needs key and run, or key and prompt")
+    if "assignee" in entries:
+        entries["assignee"].word(["human"])
+        for other in ("run", "prompt", "worker"):
+            if other in entries:
+                raise entries[other].error("is not for a task with assignee: human")
+        return
+    if "question" in entries:
+        raise entries["question"].error("is for tasks with assignee: human")
+    if ("run" in entries) == ("prompt" in entries):
+        raise item.error("a task needs either run, a command, or prompt, work for an AI agent")
+    if "worker" in entries and "prompt" not in entries:
+        raise entries["worker"].error("is for tasks with a prompt; this one runs a command")
+    if "prompt" in entries and "env" in entries:
+        raise entries["env"].error("is for commands; an agent has the environment of its provider")
+
+
+def _task(entries: Entries, _above: Defaults) -> Mapping[str, Any]:
+    key = task_key(entries["key"])
+    return {
+        "key": key,
+        "name": short_text(entries["name"]) if "name" in entries else key,
+        "run": command(entries["run"]) if "run" in entries else None,
+        "assignee": entries["assignee"].text() if "assignee" in entries else None,
+        "body": next((prompt(entries[k]) for k in ("question", "prompt") if k in entries), ""),
+        "after": _after(entries["after"]) if "after" in entries else (),
+    }
+
+
+def _after(node: Node) -> tuple[str, ...]:
+    """The keys that a task waits for; one alone may stand without brackets."""
+    if isinstance(node.value, str):
+        return (node.value,)
+    return tuple(dict.fromkeys(item.text() for item in node.items()))
+
+
+FAMILY: Final = Family(
+    title="What a task is",
+    task=_task,
+    keys=(
+        Key(
+            name="key",
+            at=TASKS,
+            schema={"type": ["string", "integer"], "maxLength": 200},
+            doc="How other tasks and commands call it: small letters, digits, `-` and `_`.",
+            example="- {key: lint, run: ruff check .}",
+        ),
+        Key(
+            name="run",
+            at=TASKS,
+            schema=WORDS,
+            doc="A command, or a script of many lines. The first command that fails ends it. "
+            "A first line `#!…` names another program.",
+            example="- key: wheel\n  run: |\n    python -m build\n    twine check dist/*",
+        ),
+        Key(
+            name="prompt",
+            at=At.TASK,
+            schema=WORDS,
+            doc="Work for an AI agent, in words.",
+            example="- {key: notes, prompt: Write NOTES.md about the last release}",
+        ),
+        Key(
+            name="assignee",
+            at=TASKS,
+            schema=WORDS,
+            doc="`human`: a person answers, by `perles approve` or `perles deny`.",
+            example="- {key: ok, assignee: human, question: 'Is it good?'}",
+        ),
+        Key(
+            name="question",
+            at=At.TASK,
+            schema=WORDS,
+            doc="What the person is asked, for tasks with `assignee: human`.",
+            example="- {key: ok, assignee: human, question: 'Is it good?'}",
+        ),
+        Key(
+            name="after",
+            at=TASKS,
+            schema=either(WORDS, items(WORDS)),
+            doc="The keys of the tasks that it waits for.",
+            example="- {key: lint, run: ruff check .}\n- {key: unit, run: pytest -q, after: lint}",
+        ),
+    ),
+)

@@ -1,0 +1,98 @@
+"""The keys that say what reads a command's script: shell, strict."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from typing import Any, Final
+
+from perles.config.yamlfile import Node
+from perles.domain.execution import PLAIN_SH, Language, language, named_by
+from perles.templates.keys.key import ALL, Defaults, Entries, Family, Key
+from perles.templates.keys.shapes import WORDS, YES_OR_NO, either, items
+
+_NAMED: Final[Mapping[str, tuple[str, ...]]] = {
+    "sh": PLAIN_SH,
+    "bash": ("bash", "-eo", "pipefail"),
+    "python": ("python",),
+}
+MAX_WORDS: Final = 50
+
+
+def _defaults(entries: Entries) -> Mapping[str, Any]:
+    shell = _shell(entries["shell"]) if "shell" in entries else ()
+    strict = entries["strict"].boolean() if "strict" in entries else False
+    if strict and shell and language(shell) is not Language.SHELL:
+        raise entries["strict"].error("is for sh and bash")
+    return {"shell": shell, "strict": strict}
+
+
+def _execution(entries: Entries, above: Defaults) -> Mapping[str, Any]:
+    """What a script's own first line names goes before what the file says, and what the task
+    itself says before both. A check of an agent's task is read as a script without a name is."""
+    if "run" in entries:
+        return {"program": _program(entries, above)}
+    return {"program": _best() if "check" in entries else PLAIN_SH}
+
+
+def _program(entries: Entries, above: Defaults) -> tuple[str, ...]:
+    script = entries["run"].text()
+    strict = entries["strict"].boolean() if "strict" in entries else above.strict
+    if "shell" in entries:
+        shell = _shell(entries["shell"])
+    else:
+        shell = named_by(script)
+        if shell:
+            strict = strict and "strict" in entries
+        shell = shell or above.shell or _best()
+    if not strict:
+        return shell
+    if language(shell) is not Language.SHELL:
+        if "strict" in entries:
+            raise entries["strict"].error("is for sh and bash")
+        return shell
+    return (*shell, "-u")
+
+
+def _best() -> tuple[str, ...]:
+    """What runs a script where nobody says: the first command that fails ends it."""
+    found = shutil.which("bash", path=os.environ.get("PATH", os.defpath))
+    return _NAMED["bash"] if found else ("sh", "-e")
+
+
+def _shell(node: Node) -> tuple[str, ...]:
+    """A word that is known, or a program with its arguments."""
+    if not isinstance(node.value, list):
+        return _NAMED[node.word(_NAMED)]
+    words = tuple(word.text() for word in node.items())
+    if not words or not words[0].strip():
+        raise node.error("is empty; name a program, such as [node] or [bash, -eux]")
+    if len(words) > MAX_WORDS:
+        raise node.error(f"{len(words)} words are too many; {MAX_WORDS} at most")
+    return words
+
+
+FAMILY: Final = Family(
+    title="What reads the script",
+    execution=_execution,
+    defaults=_defaults,
+    keys=(
+        Key(
+            name="shell",
+            at=ALL,
+            commands_only=True,
+            schema=either({"enum": sorted(_NAMED)}, items(WORDS, 1, MAX_WORDS)),
+            doc="`sh`, `bash`, `python`, or a program with its arguments. Without it: "
+            "`bash -eo pipefail` where bash is, else `sh -e`. `sh` has no flags: it goes on after "
+            "a command that failed.",
+            example="- {key: count, shell: python, run: print(6 * 7)}",
+        ),
+        Key(
+            name="strict",
+            at=ALL,
+            commands_only=True,
+            schema=YES_OR_NO,
+            doc="`true`: a variable that is not set is an error, too (`-u`).",
+            example="- {key: deploy, strict: true, run: ./deploy.sh}",
+        ),
+    ),
+)

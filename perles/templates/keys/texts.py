@@ -1,0 +1,53 @@
+"""Texts that several keys take: names, keys of tasks, commands, prompts."""
+
+import re
+from typing import Final
+
+from perles.config.yamlfile import Node
+from perles.domain.plain import is_one_line
+
+KEY: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
+MAX_TEXT: Final = 200
+
+
+def task_key(node: Node) -> str:
+    """A task's key: it stands in commands, so it is plain."""
+    key = node.text()
+    if not KEY.fullmatch(key) or len(key) > MAX_TEXT:
+        raise node.error(
+            f"{key[:60]!r}{'…' if key[60:] else ''} is no key; use small letters, digits, - and _, "
+            f"a letter or digit first, at most {MAX_TEXT}"
+        )
+    return key
+
+
+def short_text(node: Node) -> str:
+    """A name of one line."""
+    text = node.text().strip()
+    if not text or len(text) > MAX_TEXT or not is_one_line(text):
+        raise node.error(f"must be one line of 1 to {MAX_TEXT} characters, none of control")
+    return text
+
+
+def command(node: Node) -> str:
+    """A shell command; not empty."""
+    text = node.text()
+    if not text.strip():
+        raise node.error("is empty; give a shell command")
+    return without_nul(node)
+
+
+def prompt(node: Node) -> str:
+    """A prompt; not empty."""
+    text = node.text()
+    if not text.strip():
+        raise node.error("is empty; say what the agent is to do")
+    return text
+
+
+def without_nul(node: Node) -> str:
+    """A text that a command can be given."""
+    text = node.text()
+    if "\0" in text:
+        raise node.error("holds a NUL, which no command can be given")
+    return text

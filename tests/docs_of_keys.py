@@ -1,0 +1,62 @@
+"""docs/pipelines.md, from the table of keys."""
+
+from collections.abc import Iterator
+from textwrap import indent
+
+from perles.templates.keys.key import At, Family
+from perles.templates.keys.table import FAMILIES
+
+_HEAD = """\
+# Pipeline files
+
+A pipeline file names tasks and what each waits for. `perles run FILE` runs it, and
+`perles templates check FILE` looks for what is wrong with it. It is YAML, or JSON.
+
+```yaml
+name: release check
+workers: 3
+env: {LANG: C.UTF-8}
+tasks:
+  - key: lint
+    run: ruff check .
+  - key: unit
+    run: pytest -q
+    after: [lint]
+    timeout: 10m
+  - key: notes
+    prompt: Write NOTES.md about this result of the tests; {{ tasks.unit.output }}
+    worker: claude:sonnet
+    after: [unit]
+```
+
+A wrong key or value is refused with file, line and key, before anything runs.
+In a template the same keys stand at `nodes`.
+"""
+
+
+def pipelines() -> str:
+    """Every key of a pipeline file, with an example."""
+    return "\n".join([_HEAD, *(line for family in FAMILIES for line in _section(family))])
+
+
+def _section(family: Family) -> Iterator[str]:
+    yield f"## {family.title}\n"
+    if family.text:
+        yield f"{family.text.strip()}\n"
+    yield "| key | where | what it does |"
+    yield "|---|---|---|"
+    for key in family.keys:
+        yield f"| `{key.name}` | {_where(key.at)} | {key.doc} |"
+    yield ""
+    examples = dict.fromkeys(key.example for key in family.keys)
+    tasks = [example for example in examples if example.startswith("- ")]
+    yield "```yaml"
+    yield from (example for example in examples if example not in tasks)
+    yield from [] if not tasks else ["tasks:", *(indent(task, "  ") for task in tasks)]
+    yield "```\n"
+
+
+def _where(at: At) -> str:
+    words = ((At.FILE, "file"), (At.TASK, "task"))
+    found = [word for place, word in words if place & at]
+    return ", ".join(found) or "template"

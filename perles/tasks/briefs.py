@@ -18,13 +18,14 @@ def task_brief(tx: Tx, task: Task, *, attempt: int, note: str = "", answers: str
     """
     body, run = task.body, task.run
     env: dict[str, str] = {}
+    own = journal.decode(task.env)
     execution = Execution.of(journal.decode(task.execution))
     if "{{" in body or needs_outputs(run or ""):
         tasks = tx.all(Task, statements.TASKS_OF, workflow_id=task.workflow_id)
         said = {one.key: str(journal.decode(one.outputs).get("output", "")) for one in tasks}
         body = fill(body, said)
         if run:
-            run, env = fill_command(run, said, execution.language)
+            run, env = fill_command(run, said, execution.language, own)
     return TaskBrief(
         key=task.key,
         title=task.title,
@@ -35,7 +36,7 @@ def task_brief(tx: Tx, task: Task, *, attempt: int, note: str = "", answers: str
         attempt=attempt,
         note=note,
         earlier="\n".join(filter(None, (of_earlier(task), answers))),
-        variables=sorted(journal.decode(task.env)),
+        variables=sorted(own),
         thread=tx.need(Task, task.id).thread_post_id,
         execution=execution,
     )

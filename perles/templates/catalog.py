@@ -14,9 +14,10 @@ from perles.config.yamlfile import read_bytes
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
 from perles.domain.specs import Plan, TaskSpec
+from perles.templates.arguments import check_arguments
 from perles.templates.pipeline import read_pipeline
 from perles.templates.render import render
-from perles.templates.template import Argument, TaskNode, Template, broken, read_templates
+from perles.templates.template import TaskNode, Template, broken, read_templates
 
 BUILTIN: Final = Path(__file__).with_name("builtin")
 PIPELINE: Final = "pipeline"
@@ -58,14 +59,14 @@ class Catalog:
         """What the template makes of arguments. Raises `UsageError` that names the wrong one."""
         template = self.get(key)
         if key == PIPELINE and template.source == "builtin":
-            values = check_arguments(template, args)
+            values = check_arguments(template.arguments, args, f"template {key}")
             return read_pipeline(Path(values["file"]).expanduser())
         return plan_of(template, args, name=name)
 
 
 def plan_of(template: Template, args: Mapping[str, str], *, name: str | None = None) -> Plan:
     """What a template's nodes make of arguments. Raises `UsageError` that names the wrong one."""
-    values = check_arguments(template, args)
+    values = check_arguments(template.arguments, args, f"template {template.key}")
     if not template.nodes:
         raise UsageError(f"cannot use template {template.key!r}: {template.path} has no nodes")
     title = name or template.name
@@ -82,46 +83,6 @@ def plan_of(template: Template, args: Mapping[str, str], *, name: str | None = N
         provider="builtin" if all(_needs_no_ai(task) for task in tasks) else "claude",
         definition={"source": str(template.path), "version": template.version},
     )
-
-
-def check_arguments(template: Template, given: Mapping[str, str]) -> dict[str, str]:
-    """The arguments with their defaults. Raises `UsageError` that names the wrong one."""
-    known = {argument.key: argument for argument in template.arguments}
-    for key in given:
-        if key not in known:
-            accepted = ", ".join(known) or "none"
-            raise UsageError(
-                f"cannot use argument {key!r}: template {template.key} does not have it"
-                f"{nearest(key, known)}; it has {accepted}"
-            )
-    return {
-        key: _checked(argument, given.get(key, argument.default), template.key)
-        for key, argument in known.items()
-    }
-
-
-def _checked(argument: Argument, value: str, template: str) -> str:
-    if not value.strip():
-        if argument.required:
-            raise UsageError(
-                f"cannot use template {template!r} without {argument.key}: "
-                f"give it with --arg {argument.key}=…"
-            )
-        return value
-    if argument.type == "number":
-        try:
-            float(value)
-        except ValueError:
-            raise UsageError(f"cannot use {argument.key}={value!r}: it must be a number") from None
-    if argument.options:
-        chosen = [value] if argument.type == "select" else [v.strip() for v in value.split(",")]
-        for word in chosen:
-            if word not in argument.options:
-                raise UsageError(
-                    f"cannot use {argument.key}={word!r}{nearest(word, argument.options)}; "
-                    f"it is one of {', '.join(argument.options)}"
-                )
-    return value
 
 
 def _task(node: TaskNode, context: Mapping[str, Any], folder: Path) -> TaskSpec:

@@ -2,9 +2,10 @@
 
 from perles.config.yamlfile import read_bytes
 from perles.domain.specs import Plan
+from perles.templates.arguments import Argument
 from perles.templates.catalog import VARIABLES, plan_of
 from perles.templates.render import check_variables
-from perles.templates.template import Argument, Template
+from perles.templates.template import Template
 
 
 def check_template(template: Template) -> Plan:

@@ -10,13 +10,11 @@ from typing import Final
 
 from perles.domain.execution import Language
 from perles.domain.quoting import quoted
-from perles.templates import python_script, shell
-from perles.templates.shell_reader import OUTPUT, PLAIN, WORD, Place, UnsafeError
+from perles.templates import python_script, shell, values
+from perles.templates.shell_reader import OUTPUT, Place, UnsafeError
 
 _REFERENCE: Final = re.compile(r"\{\{-?\s*tasks\.([A-Za-z0-9_-]+)\.(\w+)\s*-?\}\}")
 _NAMED: Final = re.compile(rf"{OUTPUT}(\w+)")
-_WORD: Final = re.compile(r"[A-Za-z0-9_./:@%+=,-]+")
-_PLAIN: Final = re.compile(r"[A-Za-z0-9_.-]+")
 MAX_OUTPUT: Final = 16 * 1024
 """Characters of one task's output that are filled in."""
 
@@ -28,7 +26,8 @@ def references(text: str) -> list[tuple[str, str]]:
 
 def needs_outputs(script: str) -> bool:
     """Whether a command refers to outputs, by a place for one or by a variable's name."""
-    return _REFERENCE.search(script) is not None or _NAMED.search(script) is not None
+    has_reference = _REFERENCE.search(script) or any(values.found_in(script))
+    return bool(has_reference) or _NAMED.search(script) is not None
 
 
 def fill(text: str, outputs: Mapping[str, str]) -> str:
@@ -42,15 +41,18 @@ def fill(text: str, outputs: Mapping[str, str]) -> str:
 
 
 def fill_command(
-    script: str, outputs: Mapping[str, str], written_in: Language = Language.SHELL
+    script: str,
+    outputs: Mapping[str, str],
+    written_in: Language = Language.SHELL,
+    given: Collection[str] = (),
 ) -> tuple[str, dict[str, str]]:
-    """A command that reads outputs from variables, and these.
+    """A command that reads outputs from variables, and these; `given` are those it has already.
 
     Where no variable can stand, the command says so and fails, and nothing of it is run. A script
     that neither a shell nor Python reads stays as it is, and has the variables.
     """
     names = _names({*outputs, *(key for key, _ in references(script))})
-    places = _places(script, names) if written_in is not Language.OTHER else []
+    places = _places(script, names, given) if written_in is not Language.OTHER else []
     try:
         filled = _splice(script, places, written_in)
     except UnsafeError as error:
@@ -58,20 +60,20 @@ def fill_command(
             return f"raise SystemExit({_refusal(script, error)!r})", {}
         return f"printf '%s\\n' {shlex.quote(_refusal(script, error))} >&2; exit 2", {}
     by_name = {names[key]: output for key, output in outputs.items()}
-    variables = {}
+    variables: dict[str, str] = {}
     for name in {*_NAMED.findall(filled), *(place.name for place in places)}:
-        text = _cut(by_name.get(name, ""))
-        variables[OUTPUT + name] = text
-        for prefix, kind in ((WORD, _WORD), (PLAIN, _PLAIN)):
-            if kind.fullmatch(text.strip()):
-                variables[prefix + name] = text.strip()
+        if OUTPUT + name not in given:
+            text = _cut(by_name.get(name, ""))
+            variables |= {OUTPUT + name: text, **values.plain_words(name, text)}
     return filled, variables
 
 
-def check_command(script: str, written_in: Language = Language.SHELL) -> str | None:
-    """Why a command cannot have outputs where it wants them; None where it can."""
+def check_command(
+    script: str, written_in: Language = Language.SHELL, given: Collection[str] = ()
+) -> str | None:
+    """Why a command cannot have outputs and values where it wants them; None where it can."""
     try:
-        places = _places(script, _names({key for key, _ in references(script)}))
+        places = _places(script, _names({key for key, _ in references(script)}), given)
         if places and written_in is Language.OTHER:
             raise UnsafeError("only scripts of sh, bash and python can have it in their text")
         _splice(script, places, written_in)
@@ -99,18 +101,24 @@ def _names(keys: Collection[str]) -> dict[str, str]:
     return found
 
 
-def _places(script: str, names: Mapping[str, str]) -> list[Place]:
-    return [
+def _places(script: str, names: Mapping[str, str], given: Collection[str]) -> list[Place]:
+    of_outputs = [
         Place(match.start(), match.end(), names[match.group(1)])
         for match in _REFERENCE.finditer(script)
     ]
+    return [*of_outputs, *values.places(script, given)]
 
 
 def _refusal(script: str, error: UnsafeError) -> str:
-    key = references(script)[0][0]
+    keys = [key for key, _ in references(script)]
+    if keys:
+        what, variable = f"the output of {keys[0]}", f"{OUTPUT}{keys[0].replace('-', '_')}"
+    else:
+        path = next(values.found_in(script)).path
+        what, variable = path, values.PUBLIC + values.variable(path)
     return (
-        f"cannot fill in an output safely: {error}; the output of {key} is in the variable "
-        f"{OUTPUT}{key.replace('-', '_')}, too: use that, or hand it over as an argument"
+        f"cannot fill in {'an output' if keys else 'a value'} safely: {error}; {what} is in the "
+        f"variable {variable}, too: use that, or hand it over as an argument"
     )
 
 

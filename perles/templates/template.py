@@ -10,6 +10,7 @@ from perles.config.yamlfile import Node
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
 from perles.domain.specs import TaskSpec, Worktree
+from perles.templates.arguments import Argument
 from perles.templates.graph import find_circle
 from perles.templates.keys import table
 from perles.templates.keys.key import At, Defaults
@@ -28,19 +29,6 @@ _NODE_KEYS: Final = (*table.names(At.NODE), "template", "inputs", "outputs")
 _WITHOUT_EFFECT: Final = (*_FILE_KEYS, "path")
 _ASSIGNEE: Final = re.compile(r"human|worker-[1-9][0-9]?")
 ARGUMENT_TYPES: Final = ("text", "number", "textarea", "select", "multi-select")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Argument:
-    """Something a template asks for."""
-
-    key: str
-    label: str
-    type: str
-    description: str = ""
-    required: bool = False
-    default: str = ""
-    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

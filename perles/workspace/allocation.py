@@ -1,15 +1,15 @@
 """Making a worktree for a workflow, and undoing that: what a crash left is taken up or replaced."""
 
 import os
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from perles.domain.errors import PerlesError
-from perles.workspace.git import GitError, filters, need, told
-from perles.workspace.repository import checkouts, commit_of, has_branch
+from perles.workspace import checkout
+from perles.workspace.git import GitError, ask, git, need, told
+from perles.workspace.repository import Checkout, checkouts, commit_of, has_branch
 
 SECONDS: Final = 30.0
 """How long git may take to make a worktree, everything together."""
@@ -71,18 +71,14 @@ def _allocate(wanted: Wanted, deadline: float) -> Made:
         how: tuple[str, ...] = ("--", str(wanted.path), wanted.branch)
         if not exists:
             how = ("-b", wanted.branch, "--", str(wanted.path), base)
-        need(
+        checkout.add(
             wanted.repository,
-            *("worktree", "add", "--quiet", *how),
-            off=filters(wanted.repository),
+            how,
             seconds=max(0.0, deadline - time.monotonic()),
             env=dict([wanted.marker]),
         )
         made = Made(_fork(wanted, base), made=True, made_branch=not exists)
-        for name in wanted.copy:
-            _copy(wanted, name)
-        for name in wanted.link:
-            _link(wanted, name)
+        checkout.bring(wanted.repository, wanted.path, wanted.copy, wanted.link)
     except (GitError, OSError):
         undo(wanted, Made(base, made=True, made_branch=not exists))
         raise
@@ -93,7 +89,7 @@ def undo(wanted: Wanted, made: Made) -> None:
     """Remove what `allocate` made, and nothing else; it held no work yet."""
     if not made.made:
         return
-    _remove(wanted)
+    checkout.remove(wanted.repository, wanted.path)
     if made.made_branch:
         ref = f"refs/heads/{wanted.branch}"
         try:
@@ -103,15 +99,15 @@ def undo(wanted: Wanted, made: Made) -> None:
 
 
 def _is_there(wanted: Wanted) -> bool:
-    """Whether the worktree is there already; what was made by half is removed.
+    """Whether the worktree is there already; what git did not come to make is removed.
 
     Raises `WorktreeError` where something else stands in its place, or its branch elsewhere.
     """
     for one in checkouts(wanted.repository):
         if os.path.realpath(one.path) == os.path.realpath(wanted.path):
-            if (wanted.path / ".git").is_file() and one.lock != _INITIALIZING:
+            if _is_whole(wanted, one):
                 return True
-            _remove(wanted)
+            checkout.remove(wanted.repository, wanted.path)
         elif one.branch == wanted.branch:
             raise WorktreeError(
                 f"its worktree cannot be made: branch {wanted.branch!r} is checked out in "
@@ -125,17 +121,28 @@ def _is_there(wanted: Wanted) -> bool:
     return False
 
 
-def _remove(wanted: Wanted) -> None:
-    try:
-        need(
-            wanted.repository,
-            *("worktree", "remove", "--force", "--force", "--", str(wanted.path)),
-            off=filters(wanted.repository),
-        )
-    except GitError:
-        # One of which git has made too little to remove it: then it holds no work either.
-        shutil.rmtree(wanted.path, ignore_errors=True)
-        need(wanted.repository, "worktree", "prune")
+def _is_whole(wanted: Wanted, one: Checkout) -> bool:
+    """Whether an agent may have worked there: git has written all files, and the index after them.
+
+    A lock of the git that made it is opened, and what ties it to its repository is mended where an
+    agent removed that. Raises `WorktreeError` where it cannot be.
+    """
+    if not os.path.lexists(wanted.path):
+        return False
+    if not (wanted.path / ".git").is_file():
+        ask(wanted.repository, "worktree", "repair", str(wanted.path))
+        if not (wanted.path / ".git").is_file():
+            raise WorktreeError(
+                f"its worktree cannot be used: {wanted.path} is not tied to {wanted.repository} "
+                "any more; save what is in it, and remove it"
+            )
+    if one.lock != _INITIALIZING:
+        return True
+    index = git(wanted.path, "rev-parse", "--path-format=absolute", "--git-path", "index")
+    if not os.path.lexists(index):
+        return False
+    need(wanted.repository, "worktree", "unlock", str(wanted.path))
+    return True
 
 
 def _fork(wanted: Wanted, base: str) -> str:
@@ -144,23 +151,3 @@ def _fork(wanted: Wanted, base: str) -> str:
         return need(wanted.repository, "merge-base", base, f"refs/heads/{wanted.branch}").strip()
     except GitError:
         return base  # they share nothing, or the agent renamed its branch
-
-
-def _copy(wanted: Wanted, name: str) -> None:
-    """Copy a file or folder that is there, and not in the worktree yet. Links stay links."""
-    source, target = wanted.repository / name, wanted.path / name
-    if not os.path.lexists(source) or os.path.lexists(target):
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir() and not source.is_symlink():
-        shutil.copytree(source, target, symlinks=True)
-    else:
-        shutil.copy2(source, target, follow_symlinks=False)
-
-
-def _link(wanted: Wanted, name: str) -> None:
-    """Link to what is there: it is shared, and changes in one place are changes in both."""
-    source, target = wanted.repository / name, wanted.path / name
-    if os.path.lexists(source) and not os.path.lexists(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.symlink_to(source)

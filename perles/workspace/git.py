@@ -5,13 +5,12 @@ Every call may block: it belongs neither on an event loop nor into a transaction
 
 import os
 import re
-import select
-import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
+
+from perles.workspace.program import Bounds, run_program
 
 SECONDS: Final = 60.0
 MAX_BYTES: Final = 64 * 1024 * 1024
@@ -33,7 +32,6 @@ _FILTER: Final = re.compile(
 _REFUSING: Final = ("required", ".driver")
 """Keys that are switched off by `false`: a driver of merges that fails leaves a conflict."""
 _MOST_FILTERS: Final = 200
-_CHUNK: Final = 64 * 1024
 
 
 class GitError(Exception):
@@ -100,24 +98,20 @@ def ask(
             environ[f"GIT_CONFIG_KEY_{number}"] = key
             environ[f"GIT_CONFIG_VALUE_{number}"] = "false" if key.endswith(_REFUSING) else ""
     try:
-        process = subprocess.Popen(
+        ended = run_program(
             ["git", *_SAFE, *args],
             cwd=folder,
             env={**environ, **_ENVIRON, **env},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            bounds=Bounds(seconds, MAX_BYTES),
         )
     except OSError as error:
         raise GitError(str(error)) from error
-    with process:
-        try:
-            out, said = _read(process, time.monotonic() + seconds)
-            code = process.wait(timeout=seconds)
-        except (GitError, subprocess.TimeoutExpired) as error:
-            process.kill()
-            raise GitError(str(error)) from error
-    return Answer(code, out.decode(errors="replace"), _telling(said.decode(errors="replace")))
+    if ended.code is None:
+        raise GitError("it took too long")
+    if ended.cut:
+        raise GitError("it printed too much")
+    said = _telling(ended.err.decode(errors="replace"))
+    return Answer(ended.code, ended.out.decode(errors="replace"), said)
 
 
 def _telling(said: str) -> str:
@@ -125,28 +119,3 @@ def _telling(said: str) -> str:
     lines = said.strip().splitlines()
     wrong = (line for line in lines if line.startswith(("fatal: ", "error: ")))
     return next(wrong, lines[-1] if lines else "")
-
-
-def _read(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, bytes]:
-    """All that it prints, and what it says of errors. Raises `GitError` past a bound."""
-    assert process.stdout is not None
-    assert process.stderr is not None
-    got = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
-    poll, is_open = select.poll(), len(got)
-    for descriptor in got:
-        poll.register(descriptor, select.POLLIN)
-    while is_open:
-        left = deadline - time.monotonic()
-        ready = poll.poll(left * 1000) if left > 0 else []
-        if not ready:
-            raise GitError("it took too long")
-        for descriptor, _ in ready:
-            piece = os.read(descriptor, _CHUNK)
-            got[descriptor] += piece
-            if not piece:
-                poll.unregister(descriptor)
-                is_open -= 1
-        if sum(map(len, got.values())) > MAX_BYTES:
-            raise GitError("it printed too much")
-    out, said = got.values()
-    return bytes(out), bytes(said)

@@ -3,7 +3,7 @@
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -15,20 +15,35 @@ from perles.workspace.worktree import named
 
 _TRIES: Final = 20
 """How often the target may move while a merge is made, before it is given up."""
+_VERIFIED_TRIES: Final = 3
+"""The same where each commit is verified: that may take minutes."""
 
 
 class MergeError(PerlesError):
     """A branch cannot be merged or rebased; nothing was changed."""
 
 
+class CheckFailedError(MergeError):
+    """A check of the merge did not pass. `output` is the end of what it printed."""
+
+    def __init__(self, cannot: str, check: str, ended: str, output: str) -> None:
+        self.check, self.ended, self.output = check, ended, output
+        super().__init__(f"{cannot}: its check {check!r} {ended}; correct that on the branch")
+
+
 class Asked(NamedTuple):
-    """What is to be merged: a branch of a repository into another, as a merge or as one commit."""
+    """What is to be merged: a branch of a repository into another, as a merge or as one commit.
+
+    `verify` is given the commit that the target is about to have; it raises `MergeError` where
+    that is not to be.
+    """
 
     repository: Path
     branch: str
     into: str
     message: str
     squash: bool
+    verify: Callable[[str], None] | None = None
 
 
 class Merged(NamedTuple):
@@ -42,13 +57,14 @@ class Merged(NamedTuple):
 def merge(asked: Asked) -> Merged:
     """Merge. Raises `MergeError` with what is in the way; then nothing is changed. Blocks."""
     try:
-        for _ in range(_TRIES):
+        for _ in range(_VERIFIED_TRIES if asked.verify else _TRIES):
             done = _try(asked)
             if done is not None:
                 return done
     except GitError as error:
         raise MergeError(_cannot(asked, told(error))) from error
-    raise MergeError(_cannot(asked, f"{asked.into} moves all the time; try again"))
+    moved = "moved while the merge was checked" if asked.verify else "moves all the time"
+    raise MergeError(_cannot(asked, f"{asked.into} {moved}; try again"))
 
 
 @contextmanager
@@ -98,25 +114,20 @@ def _try(asked: Asked) -> Merged | None:
         )
     if tree == git(repository, "rev-parse", f"{target}^{{tree}}"):
         return Merged(target, tip, already=True)  # as one commit, before
+    place = _need_clean(asked, off)
     parents = ("-p", target) if asked.squash else ("-p", target, "-p", tip)
     commit = git(repository, "commit-tree", tree, *parents, "-m", asked.message)
-    return Merged(commit, tip, already=False) if _move(asked, target, commit, off) else None
+    if asked.verify is not None:
+        asked.verify(commit)
+        place = _need_clean(asked, off)
+    return Merged(commit, tip, already=False) if _move(asked, place, target, commit, off) else None
 
 
-def _move(asked: Asked, old: str, new: str, off: Sequence[str]) -> bool:
-    """Move the target from one commit to another, with the files where it is checked out.
-
-    False where it is at another commit by now.
-    """
-    ref = f"refs/heads/{asked.into}"
+def _need_clean(asked: Asked, off: Sequence[str]) -> Path | None:
+    """Where the target is checked out; None where it is not. Raises `MergeError` for changes."""
     checkout = next((one for one in checkouts(asked.repository) if one.branch == asked.into), None)
     if checkout is None:
-        words = ("update-ref", "-m", f"perles: merge {asked.branch}", ref, new, old)
-        if ask(asked.repository, *words).code == 0:
-            return True
-        if commit_of(asked.repository, ref) == old:
-            raise GitError(f"git does not move {asked.into}")
-        return False
+        return None
     changed = need(checkout.path, "status", "--porcelain", "-z", "--untracked-files=no", off=off)
     if changed:
         files = [entry[3:] for entry in changed.split("\0") if len(entry) > 3]
@@ -127,13 +138,29 @@ def _move(asked: Asked, old: str, new: str, off: Sequence[str]) -> bool:
                 f"committed: {named(files)}; commit or stash them",
             )
         )
+    return checkout.path
+
+
+def _move(asked: Asked, place: Path | None, old: str, new: str, off: Sequence[str]) -> bool:
+    """Move the target from one commit to another, with the files where it is checked out.
+
+    False where it is at another commit by now.
+    """
+    ref = f"refs/heads/{asked.into}"
+    if place is None:
+        words = ("update-ref", "-m", f"perles: merge {asked.branch}", ref, new, old)
+        if ask(asked.repository, *words).code == 0:
+            return True
+        if commit_of(asked.repository, ref) == old:
+            raise GitError(f"git does not move {asked.into}")
+        return False
     how = ("merge", "--ff-only", "--no-stat", "--no-autostash", "--no-verify-signatures", "--quiet")
-    answer = ask(checkout.path, *how, new, off=off)
+    answer = ask(place, *how, new, off=off)
     if commit_of(asked.repository, ref) == new:
         return True
     if commit_of(asked.repository, ref) != old:
         return False
-    raise GitError(f"git does not move {checkout.path}: {answer.said}")
+    raise GitError(f"git does not move {place}: {answer.said}")
 
 
 def _need_branch(asked: Asked, branch: str) -> str:

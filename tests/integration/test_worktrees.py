@@ -203,4 +203,6 @@ def _make_by_half(repo: Path, storm: World, id: str) -> None:
     path = storm.plane.get(id)["worktree"]["path"]
     git(repo, "worktree", "add", "-q", "-b", f"perles-workflow-{id.removeprefix('wf-')}", path)
     (Path(path) / "shared.txt").unlink()
-    (repo / ".git" / "worktrees" / Path(path).name / "locked").write_text("initializing")
+    git_dir = repo / ".git" / "worktrees" / Path(path).name
+    (git_dir / "locked").write_text("initializing")
+    (git_dir / "index").unlink()

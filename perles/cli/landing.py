@@ -22,10 +22,25 @@ def merge(
     message: Annotated[
         str | None, typer.Option("--message", "-m", metavar="TEXT", help="Message of the commit.")
     ] = None,
+    no_checks: Annotated[
+        bool, typer.Option("--no-checks", help="Without the checks that its pipeline names.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Merge a workflow's branch, all of it or nothing; a second call says that it is merged."""
-    done = ControlPlane().merge(id, into=into, squash=squash, message=message)
+    """Merge a workflow's branch, all of it or nothing; a second call says that it is merged.
+
+    Where its pipeline has merge: {checks: […]}, they must pass in a checkout of the result first.
+    """
+    from perles.workspace.merging import CheckFailedError
+
+    try:
+        done = ControlPlane().merge(
+            id, into=into, squash=squash, message=message, checks=not no_checks, tell=_checking
+        )
+    except CheckFailedError as failed:
+        for line in failed.output.splitlines():
+            warn(f"  {line}")
+        raise
     if json:
         print_json(done)
         return
@@ -34,6 +49,11 @@ def merge(
         say(f"{done['id']} is merged already: {target} has it, at {commit}")
     else:
         say(f"merged {done['id']} into {target} as {commit}")
+
+
+def _checking(command: str) -> None:
+    first, _, more = command.strip().partition("\n")
+    warn(f"checking: {first}{' …' if more else ''}")
 
 
 def rebase(

@@ -60,7 +60,8 @@ def clean(
         print_json(found)
     else:
         for one in found["removed"]:
-            say(f"{'would remove' if dry_run else 'removed'} {one['path']}")
+            stays = f"; its branch {cleaned(one['branch'])} stays" if one["branch"] else ""
+            say(f"{'would remove' if dry_run else 'removed'} {one['path']}{stays}")
         for one in found["spared"]:
             say(f"spared {one['path']} of {one['workflow_id']}: {cleaned(one['why'])}")
     if ids and found["spared"]:

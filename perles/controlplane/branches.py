@@ -69,7 +69,7 @@ class Branches(EngineHost):
             if not Path(one["path"]).is_dir() or (wanted and one["id"] not in wanted):
                 continue
             why = _spare(one, force=force and bool(wanted), dry_run=dry_run)
-            about = {"workflow_id": one["id"], "path": one["path"]}
+            about = {"workflow_id": one["id"], "path": one["path"], "branch": one["branch"]}
             if why is None:
                 done["removed"].append(about)
             elif wanted or one["state"] in WORKFLOW.terminal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -14,7 +15,9 @@ from perles.store.reads import worktrees as reads
 from perles.store.reads.connection import reading
 
 if TYPE_CHECKING:
+    from perles.access.origin import Origin
     from perles.workspace.changes import FileChange, View
+    from perles.workspace.merging import Merged
 
 T = TypeVar("T")
 
@@ -55,14 +58,17 @@ class Landing(Branches):
         into: str | None = None,
         squash: bool = False,
         message: str | None = None,
+        checks: bool = True,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> Json:
         """Merge a workflow's branch into another (default: the one that it began at).
 
-        All or nothing, and once: `already` tells that the target has it. In the shape of
-        `merge --json`. Raises `MergeError` with what is in the way, `PersonNeededError`.
+        All or nothing, and once: `already` tells that the target has it. The checks of its
+        pipeline must pass first, unless `checks` is False; `tell` is given each before it runs.
+        In the shape of `merge --json`. Raises `MergeError` with what is in the way,
+        `CheckFailedError`, `PersonNeededError`.
         """
         from perles.engine import crash_points
-        from perles.workflows.landing import record_merge
         from perles.workspace import merging
 
         by = self.need_person("merge a branch")
@@ -73,7 +79,9 @@ class Landing(Branches):
         _need_committed(one, "merge")
         text = message or f"Merge {self.get(one['id'])['name']} ({one['id']})"
         repository = Path(one["repository"])
-        wanted = merging.Asked(repository, one["branch"], target, text, squash)
+        passed: list[str] = []
+        verify = self._verify(one, target, passed, tell) if checks and one["merge"] else None
+        wanted = merging.Asked(repository, one["branch"], target, text, squash, verify)
 
         def do() -> merging.Merged:
             with merging.locked(self.paths.worktrees_dir(), repository):
@@ -81,12 +89,49 @@ class Landing(Branches):
 
         done = _asked(one["id"], do)
         crash_points.at("merge.before-record")
+        return self._kept(one, done, {"into": target, "squash": squash, "checks": passed}, by)
+
+    def _kept(self, one: Json, done: Merged, about: Json, by: Origin) -> Json:
+        """Keep a merge, unless that is so already; what is kept."""
+        from perles.workflows.landing import record_merge
+
         before = one["merged"] or {}
-        if (before.get("tip"), before.get("into")) == (done.tip, target):
-            return {"id": one["id"], **before, "already": True}
-        record = {"into": target, "commit": done.commit, "tip": done.tip, "squash": squash}
+        if (before.get("tip"), before.get("into")) == (done.tip, about["into"]):
+            return {"id": one["id"], "checks": [], **before, "already": True}
+        record = {**about, "commit": done.commit, "tip": done.tip}
         kept = self._database.write(lambda tx: record_merge(tx, one["id"], record, by))
         return {"id": one["id"], **kept, "already": done.already}
+
+    def _verify(
+        self, one: Json, target: str, passed: list[str], tell: Callable[[str], None]
+    ) -> Callable[[str], None]:
+        """Runs the checks of a merge on the commit that it makes; `passed` has them afterwards."""
+        from perles.domain.execution import Execution
+        from perles.engine import crash_points
+        from perles.workspace import merge_checks
+        from perles.workspace.merging import CheckFailedError
+
+        how = Execution.of(one["merge"])
+        assert how.check is not None
+        checks = merge_checks.MergeChecks(
+            how.check.commands,
+            how.program,
+            how.check.timeout,
+            self.paths.worktrees_dir(),
+            one["files"].get("copy", ()),
+            one["files"].get("link", ()),
+        )
+        environ = {**os.environ, "PERLES_WORKFLOW": one["id"]}
+
+        def verify(commit: str) -> None:
+            crash_points.at("merge.before-checks")
+            failed = merge_checks.run_checks(checks, Path(one["repository"]), commit, environ, tell)
+            crash_points.at("merge.after-checks")
+            if failed is not None:
+                raise CheckFailedError(f"cannot merge {one['branch']} into {target}", *failed)
+            passed[:] = checks.commands
+
+        return verify
 
     def rebase(self, ref: str, *, onto: str | None = None) -> Json:
         """Put a workflow's commits on top of its base as that is now; no agent may be at work.

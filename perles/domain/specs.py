@@ -93,3 +93,5 @@ class Plan:
     definition: Mapping[str, Any] = field(default_factory=dict)
     roles: Mapping[str, str] = field(default_factory=dict)
     worktree: Worktree | None = None
+    merge: Execution | None = None
+    """The checks of a merge, and what reads them."""

@@ -25,6 +25,8 @@ POINTS: Final = (
     "tool.after-commit",
     "worktree.before-make",
     "worktree.after-make",
+    "merge.before-checks",
+    "merge.after-checks",
     "merge.before-record",
     "start.after-commit",
     "end.before-commit",

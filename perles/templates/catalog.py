@@ -80,6 +80,7 @@ def plan_of(template: Template, args: Mapping[str, str], *, name: str | None = N
         workers=template.workers,
         roles=template.roles,
         worktree=template.worktree,
+        merge=template.merge,
         provider="builtin" if all(_needs_no_ai(task) for task in tasks) else "claude",
         definition={"source": str(template.path), "version": template.version},
     )

@@ -31,6 +31,7 @@ from perles.templates import graph
 from perles.templates.keys import table
 from perles.templates.keys.key import At, Defaults
 from perles.templates.keys.kinds import check_kind
+from perles.templates.keys.merge import merge
 from perles.templates.keys.texts import short_text
 from perles.templates.keys.top import MAX_TASKS, roles, workers
 from perles.templates.keys.worktree import worktree
@@ -47,7 +48,8 @@ def read_pipeline(path: Path) -> Plan:
     for needed in ("name", "tasks"):
         if needed not in entries:
             raise root.error(f"{needed} is missing; a pipeline needs name and tasks")
-    tasks = _tasks(entries["tasks"], table.defaults(entries))
+    above = table.defaults(entries)
+    tasks = _tasks(entries["tasks"], above)
     return Plan(
         template_id="pipeline",
         name=short_text(entries["name"]),
@@ -55,6 +57,7 @@ def read_pipeline(path: Path) -> Plan:
         workers=workers(entries),
         roles=roles(entries),
         worktree=worktree(entries),
+        merge=merge(entries, above),
         definition={
             "source": str(path.absolute()),
             "sha256": hashlib.sha256(text.encode()).hexdigest(),

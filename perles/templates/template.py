@@ -8,12 +8,14 @@ from typing import Final
 from perles.config import yamlfile
 from perles.config.yamlfile import Node
 from perles.domain.errors import UsageError
+from perles.domain.execution import Execution
 from perles.domain.nearest import nearest
 from perles.domain.specs import TaskSpec, Worktree
 from perles.templates.arguments import Argument
 from perles.templates.graph import find_circle
 from perles.templates.keys import table
 from perles.templates.keys.key import At, Defaults
+from perles.templates.keys.merge import merge
 from perles.templates.keys.texts import short_text, task_key
 from perles.templates.keys.top import roles, workers
 from perles.templates.keys.worktree import worktree
@@ -54,6 +56,7 @@ class Template:
     workers: int = 2
     roles: dict[str, str] = field(default_factory=dict)
     worktree: Worktree | None = None
+    merge: Execution | None = None
     arguments: tuple[Argument, ...] = ()
     nodes: tuple[TaskNode, ...] = ()
     error: str | None = None
@@ -82,7 +85,7 @@ def _template(item: Node, path: Path, source: str) -> Template | None:
     for name in _FILE_KEYS:
         if name in entries:
             _file(entries[name], path.parent)
-    key = task_key(entries["key"])
+    key, above = task_key(entries["key"]), table.defaults(entries)
     return Template(
         key=key,
         source=source,
@@ -95,8 +98,9 @@ def _template(item: Node, path: Path, source: str) -> Template | None:
         workers=workers(entries),
         roles=roles(entries),
         worktree=worktree(entries),
+        merge=merge(entries, above),
         arguments=_arguments(entries.get("arguments")),
-        nodes=_nodes(entries.get("nodes"), path.parent, table.defaults(entries)),
+        nodes=_nodes(entries.get("nodes"), path.parent, above),
     )
 
 

@@ -172,7 +172,7 @@ def _where(prepared: Prepared, workflow_id: str) -> dict[str, Any]:
         "branch": own.branch(workflow_id),
         "base_branch": own.ground.base,
         "base_commit": own.ground.commit,
-        "worktree_files": journal.encode({"copy": own.wish.copy, "link": own.wish.link}),
+        "worktree_files": journal.encode(worktree.stored(own.wish, prepared.plan.merge)),
     }
 
 

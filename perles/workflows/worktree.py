@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from perles.config.home import Paths
 from perles.config.model import Worktrees
 from perles.domain.errors import UsageError
+from perles.domain.execution import Execution
 from perles.domain.specs import Plan, TaskSpec, WorkflowSpec, Worktree
 from perles.workspace.repository import Ground, check_branch, ground
 
@@ -30,6 +31,12 @@ class Choice(NamedTuple):
         A folder beside the repository would be found by its test runners and editors.
         """
         return paths.worktrees_dir() / f"{self.ground.top.name[:60]}-{workflow_id}"
+
+
+def stored(wish: Worktree, merge: Execution | None) -> dict[str, Any]:
+    """What is kept of a worktree: the files that come along, and the checks of a merge."""
+    files: dict[str, Any] = {"copy": wish.copy, "link": wish.link}
+    return files if merge is None else {**files, "merge": merge.stored()}
 
 
 def chosen(spec: WorkflowSpec, plan: Plan, config: Worktrees, work_dir: Path) -> Choice | None:

@@ -162,7 +162,8 @@ def test_work_that_is_nowhere_else_is_never_removed(home: Home, repo: Path) -> N
     assert home.perles("worktrees", "clean", "--force").returncode == 0
     assert len(home.json("worktrees", "list", "--json")) == 2
     assert home.perles("worktrees", "clean", dirty).returncode == 1
-    assert home.perles("worktrees", "clean", dirty, "--force").returncode == 0
+    forced = home.perles("worktrees", "clean", dirty, "--force")
+    assert f"its branch perles-workflow-{dirty.removeprefix('wf-')} stays" in forced.stdout
     assert [one["id"] for one in home.json("worktrees", "list", "--json")] == [unmerged]
 
 
@@ -206,3 +207,19 @@ def _make_by_half(repo: Path, storm: World, id: str) -> None:
     git_dir = repo / ".git" / "worktrees" / Path(path).name
     (git_dir / "locked").write_text("initializing")
     (git_dir / "index").unlink()
+
+
+def test_a_worktree_that_an_agent_untied_from_its_repository_keeps_its_work(
+    plane: ControlPlane, home: Home, repo: Path
+) -> None:
+    tasks = [{"key": "one", "run": "echo x > precious.txt; rm .git; test -f ../go"}]
+    home.perles("run", home.pipeline("p", tasks), "--worktree")
+    tree = Path(plane.worktree(home.only())["path"])
+    (home.root / "worktrees" / "go").touch()
+
+    new = plane.retry(home.only())
+    plane.start(new, with_engine=True)
+
+    home.wait_for("its end", lambda: plane.get(new)["state"] == "completed")
+    assert (tree / "precious.txt").read_text() == "x\n"
+    assert git(repo, "worktree", "list").count("\n") == 1

@@ -42,12 +42,15 @@ def worktrees(connection: Connection | None) -> list[Json]:
 
 
 def _worktree(home: str, row: Row) -> Json:
+    files = json.loads(row["worktree_files"] or "{}")
+    merge = files.pop("merge", None)
     return {
         "path": found_at(home, row["worktree_path"]),
         "repository": row["repository"],
         "branch": row["branch"],
         "base_branch": row["base_branch"],
         "base_commit": row["base_commit"],
-        "files": json.loads(row["worktree_files"] or "{}"),
+        "files": files,
+        "merge": merge,
         "merged": json.loads(row["merged"]) if row["merged"] else None,
     }

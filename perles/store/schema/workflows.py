@@ -90,7 +90,7 @@ class Workflow(Dated, Base):
     base_commit: Mapped[str | None]
     """Where the branch left its base."""
     worktree_files: Mapped[str | None]
-    """What comes along that git ignores: JSON, `copy` and `link`."""
+    """What comes along that git ignores, and checks of a merge: JSON, `copy`, `link`, `merge`."""
     merged: Mapped[str | None]
     """The last merge: JSON, `into`, `commit`, `tip` of the branch, `squash`, `at`."""
     unrecorded: Mapped[int] = mapped_column(server_default="0")

@@ -20,16 +20,21 @@ def check(entries: Entries) -> Check | None:
     if "prompt" not in entries and "template" not in entries:
         raise node.error("is for tasks of agents; a command is checked by its own exit code")
     if not isinstance(node.value, dict):
-        return Check(commands=_commands(node))
+        return commands_that_pass(node, None)
     given = node.mapping(_KEYS)
     if "run" not in given:
         raise node.error("run is missing; give the command that must pass")
-    if "timeout" not in given:
-        return Check(commands=_commands(given["run"]))
-    seconds = given["timeout"].duration()
+    return commands_that_pass(given["run"], given.get("timeout"))
+
+
+def commands_that_pass(commands: Node, timeout: Node | None) -> Check:
+    """A command or a list of them, and how long they may take together. Raises `UsageError`."""
+    if timeout is None:
+        return Check(commands=_commands(commands))
+    seconds = timeout.duration()
     if seconds <= 0:
-        raise given["timeout"].error("must be above 0")
-    return Check(commands=_commands(given["run"]), timeout=seconds)
+        raise timeout.error("must be above 0")
+    return Check(commands=_commands(commands), timeout=seconds)
 
 
 def _commands(node: Node) -> tuple[str, ...]:
@@ -48,7 +53,7 @@ def _execution(entries: Entries, _above: Defaults) -> Mapping[str, Any]:
     return {"check": check(entries)}
 
 
-_COMMANDS: Final = one_or_more(WORDS, MAX_COMMANDS)
+COMMANDS: Final = one_or_more(WORDS, MAX_COMMANDS)
 FAMILY: Final = Family(
     title="When an agent's task is done",
     execution=_execution,
@@ -56,7 +61,7 @@ FAMILY: Final = Family(
         Key(
             name="check",
             at=TASKS,
-            schema=either(_COMMANDS, parts({"run": _COMMANDS, "timeout": DURATION}, ("run",))),
+            schema=either(COMMANDS, parts({"run": COMMANDS, "timeout": DURATION}, ("run",))),
             doc="Commands that must pass before an agent's task is done. Otherwise the agent gets "
             "the output and goes on, up to `retries` times.",
             example="- {key: fix, prompt: Make the tests pass, check: pytest -q, retries: 3}",

@@ -31,7 +31,7 @@ def _execution(entries: Entries, above: Defaults) -> Mapping[str, Any]:
     itself says before both. A check of an agent's task is read as a script without a name is."""
     if "run" in entries:
         return {"program": _program(entries, above)}
-    return {"program": _best() if "check" in entries else PLAIN_SH}
+    return {"program": best() if "check" in entries else PLAIN_SH}
 
 
 def _program(entries: Entries, above: Defaults) -> tuple[str, ...]:
@@ -43,7 +43,7 @@ def _program(entries: Entries, above: Defaults) -> tuple[str, ...]:
         shell = named_by(script)
         if shell:
             strict = strict and "strict" in entries
-        shell = shell or above.shell or _best()
+        shell = shell or above.shell or best()
     if not strict:
         return shell
     if language(shell) is not Language.SHELL:
@@ -53,7 +53,7 @@ def _program(entries: Entries, above: Defaults) -> tuple[str, ...]:
     return (*shell, "-u")
 
 
-def _best() -> tuple[str, ...]:
+def best() -> tuple[str, ...]:
     """What runs a script where nobody says: the first command that fails ends it."""
     found = shutil.which("bash", path=os.environ.get("PATH", os.defpath))
     return _NAMED["bash"] if found else ("sh", "-e")

@@ -11,6 +11,7 @@ from perles.domain.specs import TaskSpec
 from perles.templates.keys import (
     checks,
     kinds,
+    merge,
     shell,
     surroundings,
     top,
@@ -27,6 +28,7 @@ FAMILIES: Final[tuple[Family, ...]] = (
     tries.FAMILY,
     checks.FAMILY,
     worktree.FAMILY,
+    merge.FAMILY,
 )
 _COMMANDS_ONLY: Final = frozenset(
     key.name for family in FAMILIES for key in family.keys if key.commands_only

@@ -90,7 +90,7 @@ def _print_queues(found: list[Json]) -> None:
             resource["resource"],
             str(place),
             waiter["name"],
-            waiter["agent"] or "-",
+            waiter.get("task") or waiter["agent"] or "-",
             waiter["workflow_id"],
             age(waiter["since"]),
         ]
@@ -99,4 +99,4 @@ def _print_queues(found: list[Json]) -> None:
     ]
     if rows:
         print()
-        print_table(("WAITS FOR", "PLACE", "NAME", "AGENT", "ID", "SINCE"), rows)
+        print_table(("WAITS FOR", "PLACE", "NAME", "WHO", "ID", "SINCE"), rows)

@@ -143,6 +143,8 @@ def _tokens(shown: Json) -> str:
 def _task_row(task: Json) -> list[str]:
     tries = f"{task['attempt']}/{task['retries'] + 1}" if task["attempt"] else "-"
     note = task["failure"] or ("after " + ", ".join(task["after"]) if task["after"] else "")
+    if task["waits_for"]:
+        note = task["waits_for"]
     if task["held_until"]:
         note = f"again {moment(task['held_until'])}, after {note}"
     return [

@@ -83,7 +83,8 @@ class Execution:
     and without those in `unset`. `check` decides whether an agent's task is done, run by `program`.
     `places` tells where a file of variables was named, for
     errors; it is not kept. `secrets` are names, each with the command that prints its value, or
-    None where the environment has it.
+    None where the environment has it. `limits` are the names that it needs while it runs, shared
+    by all workflows, each with how many tasks may hold it.
     """
 
     program: tuple[str, ...] = PLAIN_SH
@@ -94,6 +95,7 @@ class Execution:
     unset: tuple[str, ...] = ()
     check: Check | None = None
     secrets: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, int] = field(default_factory=dict)
     places: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
@@ -115,6 +117,7 @@ class Execution:
             check = self.check
             found["check"] = {"commands": list(check.commands), "timeout": check.timeout}
         found |= {"secrets": dict(self.secrets)} if self.secrets else {}
+        found |= {"limits": dict(self.limits)} if self.limits else {}
         found |= {"dir": self.dir} if self.dir else {}
         found |= {"dotenv": list(self.dotenv)} if self.dotenv else {}
         return found | ({"unset": list(self.unset)} if self.unset else {})
@@ -133,6 +136,7 @@ class Execution:
             grace=stored.get("grace"),
             retry=Retry(**retry),
             secrets=stored.get("secrets", {}),
+            limits=stored.get("limits", {}),
             dir=stored.get("dir", ""),
             dotenv=tuple(stored.get("dotenv", ())),
             unset=tuple(stored.get("unset", ())),

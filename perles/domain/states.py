@@ -42,6 +42,7 @@ from typing import Any, Final, Literal
 from perles.domain.state_rules import Edge, Rules, T, states_of
 from perles.domain.task_states import (
     BEGUN_TASK_STATES,
+    HOLDING_TASK_STATES,
     OPEN_TASK_STATES,
     PHASE,
     TASK,
@@ -56,6 +57,7 @@ __all__ = [
     "ALL_RULES",
     "BEGUN_TASK_STATES",
     "COMMAND",
+    "HOLDING_TASK_STATES",
     "LIVE_AGENTS",
     "LIVE_TURNS",
     "OPEN_TASK_STATES",

@@ -120,6 +120,8 @@ OPEN_TASK_STATES: Final = (
 )
 BEGUN_TASK_STATES: Final = (_K.IN_PROGRESS, _K.IN_REVIEW, _K.DENIED, _K.APPROVED, _K.COMMITTING)
 """States of a task that a worker has in hand."""
+HOLDING_TASK_STATES: Final = (*BEGUN_TASK_STATES, _K.WAITING_FOR_USER)
+"""States of a task that may hold a mutex or a limit; one that is ready may wait for it."""
 TASK: Final[Rules[TaskTrigger]] = Rules(
     "task",
     states_of(_K),

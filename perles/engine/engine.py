@@ -282,6 +282,7 @@ class Engine:
             await self._apart("starting turns", context.turns.deliver)
             await self._apart("retrying coordinators", lambda: self._retry(context))
             await self._apart("offering workers", ResourceScheduler(context).offer_workers)
+            await self._apart("offering names", ResourceScheduler(context).offer_names)
             await self._apart("admitting workflows", lambda: self._admit(context, commands))
         except DatabaseError as error:
             log.error("%s", error)

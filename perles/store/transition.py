@@ -24,6 +24,7 @@ from perles.domain.states import (
     Rules,
     T,
 )
+from perles.store import named_leases
 from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent, Turn
@@ -109,6 +110,8 @@ def fire(
     )
     if changed != 1:
         raise StaleError(rules.kind, label, found["state_"], trigger)
+    if rules.kind == TASK.kind:
+        named_leases.settle(tx, int(id), decision)
     about = {name: found[f"about_{name}"] for name in place.about}
     event_type = decision.event
     if "{role}" in event_type:

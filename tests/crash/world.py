@@ -172,6 +172,7 @@ class World:
             id,
         )
         assert self.query("SELECT * FROM leases") == []
+        assert self.query("SELECT * FROM named_leases") == []
         assert not _listens(port)
         self.stop_engine()
         self._check_journal()

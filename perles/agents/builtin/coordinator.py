@@ -77,7 +77,10 @@ class _Pass:
         gone = len(workers["failed_workers"]) + len(workers["retired_workers"])
         room = limit - (len(workers["workers"]) - gone)
         ready = [t for t in tasks if t["status"] == "ready" and t["assignee"] != "human"]
+        taken: set[str] = set()  # names that an earlier task waits for
         for task in ready:
+            if not taken.isdisjoint(task["limits"]):
+                continue
             chosen = next((one for one in free if one[1] == task["worker"]), None)
             if chosen is None and (room > 0 or any(kind != task["worker"] for _, kind in free)):
                 chosen, why = self._spawn(task["worker"], free, room)
@@ -87,9 +90,13 @@ class _Pass:
                 room = room - 1 if chosen is not None else 0
             if chosen is None:
                 continue
-            if chosen in free:
+            found = self._try("assign_task", task_id=task["key"], worker_id=chosen[0])
+            if found is not None and found["status"] == "waiting":
+                taken.update(task["limits"])
+                if chosen not in free:
+                    free.append(chosen)
+            elif chosen in free:
                 free.remove(chosen)
-            self._try("assign_task", task_id=task["key"], worker_id=chosen[0])
         return False
 
     def _spawn(

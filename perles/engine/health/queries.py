@@ -19,6 +19,7 @@ from sqlalchemy import (
 from perles.domain.states import LIVE_TURNS
 from perles.store.schema.agents import Agent, Message, ProviderHold, Turn
 from perles.store.schema.journal import Event
+from perles.store.schema.resources import NamedLease
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
@@ -87,6 +88,9 @@ _delayed_until = (
     .scalar_subquery()
 )
 """Until when a task waits for its next attempt."""
+_waits_for_names = exists().where(
+    NamedLease.workflow_id == Workflow.id, NamedLease.acquired_at.is_(None)
+)
 NEWEST: Final = Sql(select(func.coalesce(func.max(Event.seq), 0)))
 SWEEP: Final = Sql(
     select(
@@ -104,6 +108,7 @@ SWEEP: Final = Sql(
         _agents.c.queues,
         _agents.c.limited_until,
         _delayed_until.label("delayed_until"),
+        _waits_for_names.label("waits_for_names"),
         _agents.c.quietest,
         select(func.max(Event.seq)).scalar_subquery().label("newest"),
     )

@@ -11,8 +11,10 @@ from perles.engine.resources import budgets, leases
 from perles.store import waiting_line
 from perles.store.database import Reader, Tx
 from perles.store.schema.agents import Agent, Turn
+from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.transition import fire
+from perles.tasks import named_limits
 
 
 def held_back(context: Context, reader: Reader) -> list[str]:
@@ -54,6 +56,8 @@ def is_ai_call(context: Context, agent: Agent, workflow: Workflow) -> bool:
 def take(tx: Tx, context: Context, workflow: Workflow, agent: Agent) -> budgets.Reservation | None:
     """What the turn that starts now may use, its leases taken; None when it must wait."""
     policy = context.config.resource_policy
+    if agent.task_id is not None and named_limits.take(tx, tx.need(Task, agent.task_id)):
+        return None  # it was paused, and others have them now
     try:
         if agent.role == "worker" and not leases.holds(tx, agent.id, "worker"):
             leases.acquire(tx, "worker", policy.max_workers, workflow.id, agent.id)

@@ -10,10 +10,11 @@ from sqlalchemy import literal_column, select
 
 from perles.engine.context import Context, log
 from perles.engine.resources import ai_calls, leases
+from perles.store import named_leases
 from perles.store.database import Tx
 from perles.store.lost_leases import LOST
 from perles.store.schema.agents import Agent, Turn
-from perles.store.schema.resources import Lease
+from perles.store.schema.resources import Lease, NamedLease
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
 
@@ -30,7 +31,7 @@ LOST_QUEUED_TURNS: Final = Sql(
 async def audit_leases(context: Context) -> int:
     """Release what nobody holds; how many leases and queued turns that were."""
     reader = context.reader
-    if not (reader.row(LOST_LEASES) or reader.row(LOST_QUEUED_TURNS)):
+    if not any(reader.row(sql) for sql in (LOST_LEASES, LOST_QUEUED_TURNS, named_leases.LOST)):
         return 0
     released = await context.writer.write(release_lost)
     if released:
@@ -44,7 +45,10 @@ def release_lost(tx: Tx) -> int:
     lost = tx.all(Lease, LOST_LEASES)
     for lease in lost:
         leases.drop(tx, lease, because="its holder is gone")
+    named = tx.all(NamedLease, named_leases.LOST)
+    for claim in named:
+        named_leases.drop(tx, claim, because="its holder is gone")
     turns = tx.all(Turn, LOST_QUEUED_TURNS)
     for turn in turns:
         ai_calls.give_up(tx, turn)
-    return len(lost) + len(turns)
+    return len(lost) + len(named) + len(turns)

@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import bindparam, delete, func, select
 
 from perles.domain.errors import LimitReachedError
+from perles.store import named_leases
 from perles.store.database import Reader, Tx
 from perles.store.events import journal
 from perles.store.schema.resources import Lease
@@ -47,6 +48,8 @@ def release_all(tx: Tx, workflow_id: str, *, keep: frozenset[str] = frozenset())
     for lease in tx.all(Lease, LEASES_OF, workflow_id=workflow_id):
         if lease.kind not in keep:
             drop(tx, lease)
+    if "limit" not in keep:
+        named_leases.release_all(tx, workflow_id)
 
 
 def release_agent(tx: Tx, agent_id: int, kind: str) -> None:

@@ -13,6 +13,7 @@ from perles.engine.resources import ai_calls, budgets, leases, priority_queue, w
 from perles.store.database import Reader, Tx
 from perles.store.schema.agents import Agent
 from perles.store.schema.workflows import Workflow
+from perles.tasks import named_limits
 
 
 class Line(NamedTuple):
@@ -70,15 +71,22 @@ class ResourceScheduler:
         if worker_slots.offers_due(self._context.reader, policy):
             await self._context.writer.write(lambda tx: worker_slots.offer_workers(tx, policy))
 
+    async def offer_names(self) -> None:
+        """Tell coordinators whose tasks waited for a mutex or a limit that it is their turn."""
+        if named_limits.offers(self._context.reader, self._context.database.clock.now()):
+            await self._context.writer.write(named_limits.offer)
+
     def need_worker_slot(self, tx: Tx, workflow: Workflow, live: int) -> None:
         """Raise `NoWorkerSlotError` unless a worker may be added to the `live` ones now."""
         worker_slots.need_worker_slot(tx, self._context.config.resource_policy, workflow, live)
 
-    def with_worker_slots(self, agents: Sequence[Agent]) -> list[Agent]:
-        """Those of the agents that can have a turn: not workers for whom no slot is free."""
-        return worker_slots.with_slots(
-            self._context.reader, self._context.config.resource_policy, agents
-        )
+    def with_room(self, agents: Sequence[Agent]) -> list[Agent]:
+        """Those of the agents that can have a turn: not workers for whom no slot is free, or whose
+        task waits for a name that it had before a pause."""
+        reader, now = self._context.reader, self._context.database.clock.now()
+        found = worker_slots.with_slots(reader, self._context.config.resource_policy, agents)
+        held_up = named_limits.held_up(reader, now)
+        return [agent for agent in found if agent.task_id not in held_up]
 
     def take_turn(self, tx: Tx, workflow: Workflow, agent: Agent) -> budgets.Reservation | None:
         """What the turn that starts now may use, its leases taken; None when it must wait."""

@@ -125,7 +125,7 @@ def _move_port(tx: Tx, workflow_id: str, port: int) -> None:
     for lease in tx.rows(leases.LEASES_OF, workflow_id=workflow_id):
         if lease["kind"] == "port" and lease["value"] == port:
             return
-    leases.release_all(tx, workflow_id, keep=frozenset({"workflow", "worker", "ai_call"}))
+    leases.release_all(tx, workflow_id, keep=frozenset({"workflow", "worker", "ai_call", "limit"}))
     leases.acquire_port(tx, port, workflow_id)
     tx.update(Workflow, workflow_id, mcp_port=port)
 

@@ -26,6 +26,7 @@ from perles.store.schema.agents import Agent, Message, Turn
 from perles.store.schema.engine import Command
 from perles.store.schema.fabric import InboxItem
 from perles.store.schema.questions import Question
+from perles.store.schema.resources import NamedLease
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import WORKFLOW_ID, Sql
@@ -91,6 +92,7 @@ UNDER_WAY: Final = Sql(
             Task.status == "pending",
             Task.held_until.is_not(None),
         )
+        | exists().where(NamedLease.workflow_id == WORKFLOW_ID, NamedLease.acquired_at.is_(None))
         | exists().where(Question.workflow_id == WORKFLOW_ID, Question.status == "open")
         | exists().where(Workflow.id == WORKFLOW_ID, Workflow.worker_requested_at.is_not(None))
     )

@@ -123,7 +123,8 @@ COORDINATOR_TOOLS: Final = (
         "Give a task that is ready, or whose worker failed or is blocked, to a worker that has "
         "none. The worker "
         "is told what was done before, starts by itself and reports to you; end your turn when "
-        "there is nothing else to assign.",
+        "there is nothing else to assign. The answer says waiting where another task holds a mutex "
+        "or limit of this one: its worker stays free, and you are told when it is its turn.",
         AssignTask,
     ),
     Tool(

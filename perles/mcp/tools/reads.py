@@ -137,6 +137,7 @@ def _task(
         "blocked": _blocked(task, agents),
         "failure": task.failure,
         "waits_until": task.held_until,
+        "limits": list(journal.decode(task.execution).get("limits", {})),
         "worker": worker,
         "summary": str(outputs.get("summary", ""))[:MAX_SUMMARY],
     }

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from perles.config.home import found as found_at
-from perles.store.lost_leases import LOST
+from perles.domain.named_limits import in_words
+from perles.store.lost_leases import LOST, LOST_NAMED
 from perles.store.sqlite.backend import home_of
 
 if TYPE_CHECKING:
@@ -16,6 +17,13 @@ LEASES_WITHOUT_HOLDER: Final = f"""
     FROM leases JOIN workflows w ON w.id = leases.workflow_id
     LEFT JOIN agents a ON a.id = leases.agent_id
     WHERE {LOST} ORDER BY leases.id
+"""
+NAMED_WITHOUT_HOLDER: Final = f"""
+    SELECT named_leases.name, named_leases.size, named_leases.acquired_at,
+        named_leases.workflow_id, w.state, t.key, t.status
+    FROM named_leases JOIN workflows w ON w.id = named_leases.workflow_id
+    JOIN tasks t ON t.id = named_leases.task_id
+    WHERE {LOST_NAMED} ORDER BY named_leases.id
 """
 
 
@@ -62,6 +70,12 @@ def leases_without_holder(connection: Connection) -> list[str]:
         what = row["kind"] if row["value"] is None else f"{row['kind']} {row['value']}"
         who = row["workflow_id"] + (f" {row['agent']}" if row["agent"] else "")
         found.append(f"lease without holder: {what} of {who}, which is {row['state']}")
+    for row in connection.execute(NAMED_WITHOUT_HOLDER):
+        what = f"{'' if row['acquired_at'] else 'wait for '}{in_words(row['name'], row['size'])}"
+        found.append(
+            f"lease without holder: {what} of {row['key']}, which is {row['status']}, of "
+            f"{row['workflow_id']}, which is {row['state']}"
+        )
     return found
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.domain.clock import to_text
 from perles.domain.explanations import NEAR, first_line, moment
+from perles.store.reads.named_leases import Named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -117,7 +118,8 @@ def doings(connection: Connection, ids: Sequence[str], now: datetime) -> dict[st
     found: dict[str, list[Wait]] = {id: [] for id in ids}
     if found:
         sources = (_turns(connection, found, now), _held(connection, found, now))
-        for id, wait in chain(*sources, _slots(connection, found), _delays(connection, found)):
+        more = (_slots(connection, found), _delays(connection, found), _names(connection, found))
+        for id, wait in chain(*sources, *more):
             found[id].append(wait)
         for id, wait in _quotas(connection, now):
             if found.get(id):  # said beside what is done, of which it may soon be the end
@@ -258,6 +260,13 @@ def _delays(connection: Connection, wanted: Mapping[str, Any]) -> Iterator[tuple
     for row in connection.execute(_DELAYED):
         if row["workflow_id"] in wanted:
             yield row["workflow_id"], Wait(f"{row['key']}: again {moment(row['held_until'])}")
+
+
+def _names(connection: Connection, wanted: Mapping[str, Any]) -> Iterator[tuple[str, Wait]]:
+    """Tasks that wait for a mutex or a limit, and who holds it."""
+    for id, text, since in Named(connection).waits():
+        if id in wanted:
+            yield id, Wait(text, since)
 
 
 def age(since: str, now: datetime) -> str:

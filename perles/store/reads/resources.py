@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from perles.domain.priority import Waiting, rank_sql
 from perles.store.reads.agents import provider_limits
 from perles.store.reads.current_work import nudges
+from perles.store.reads.named_leases import Named
 from perles.store.sqlite.backend import days
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def resources(connection: Connection | None) -> list[Json]:
             "queue": waiting.get(row["resource"], []),
         }
         for row in connection.execute("SELECT * FROM resource_usage")
-    ] + [_nudges(connection), *_quotas(connection)]
+    ] + [_nudges(connection), *Named(connection).resources(), *_quotas(connection)]
 
 
 def _quotas(connection: Connection) -> Iterator[Json]:

@@ -9,6 +9,7 @@ from perles.domain.errors import NotFoundError
 from perles.store.reads.agents import agent_of
 from perles.store.reads.connection import Json
 from perles.store.reads.current_work import nudges
+from perles.store.reads.named_leases import Named
 from perles.store.reads.overviews import overviews
 from perles.store.reads.tasks import details
 from perles.store.reads.worktrees import worktree_of
@@ -52,7 +53,10 @@ def show_tasks(connection: Connection, workflow_id: str) -> list[Json]:
         after.setdefault(row[0], []).append(row[1])
     query = "SELECT * FROM tasks WHERE workflow_id = ? ORDER BY id"
     rows = connection.execute(query, (workflow_id,))
-    return [_task(row, after.get(row["id"], [])) for row in rows]
+    named = Named(connection)
+    return [
+        _task(row, after.get(row["id"], [])) | {"waits_for": named.said_of(row)} for row in rows
+    ]
 
 
 def _task(row: Row, after: list[str]) -> Json:

@@ -1,6 +1,6 @@
 """Leases, limits, and what was used in all."""
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from perles.store.schema.base import Base, Dated, Key, one_of
@@ -34,6 +34,30 @@ class Lease(Dated, Base):
     workflow_id: Mapped[str] = mapped_column(ForeignKey("workflows.id", ondelete="CASCADE"))
     agent_id: Mapped[int | None] = mapped_column(ForeignKey("agents.id", ondelete="CASCADE"))
     acquired_at: Mapped[str]
+
+
+class NamedLease(Dated, Base):
+    """A task's claim on a name that tasks of all workflows share: waiting, or held.
+
+    `size` is how many may hold the name, as this task has it. It waits since `asked_at`, was told
+    at `told_at` that it is next, and holds the name since `acquired_at`.
+    """
+
+    __tablename__ = "named_leases"
+    __table_args__ = (
+        UniqueConstraint("name", "task_id"),
+        CheckConstraint("size > 0", name="size_positive"),
+        Index(None, "task_id"),
+        Index(None, "workflow_id"),
+    )
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    name: Mapped[str]
+    size: Mapped[int]
+    task_id: Mapped[int] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"))
+    workflow_id: Mapped[str] = mapped_column(ForeignKey("workflows.id", ondelete="CASCADE"))
+    asked_at: Mapped[str]
+    told_at: Mapped[str | None]
+    acquired_at: Mapped[str | None]
 
 
 class ResourceLimit(Dated, Base):

@@ -11,6 +11,7 @@ from perles.domain.specs import TaskSpec
 from perles.templates.keys import (
     checks,
     kinds,
+    limits,
     merge,
     shell,
     surroundings,
@@ -27,6 +28,7 @@ FAMILIES: Final[tuple[Family, ...]] = (
     surroundings.FAMILY,
     tries.FAMILY,
     checks.FAMILY,
+    limits.FAMILY,
     worktree.FAMILY,
     merge.FAMILY,
 )

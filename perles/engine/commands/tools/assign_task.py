@@ -13,7 +13,7 @@ from perles.store.events import journal
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.transition import fire
-from perles.tasks import attempts
+from perles.tasks import attempts, named_limits
 from perles.tasks.answered import answers
 from perles.tasks.briefs import task_brief
 from perles.tasks.reports import has_report
@@ -39,6 +39,14 @@ def handle(call: ToolCall) -> dict[str, Any]:
             f"cannot assign task {task.key} to {worker.name}: it needs a worker of {kind}, "
             f"and {worker.name} is {worker.provider}; spawn_worker with provider={kind!r}"
         )
+    waits = named_limits.take(tx, task)
+    if waits is not None:
+        return {
+            "status": "waiting",
+            "task_id": task.key,
+            "waits_for": waits,
+            "way_on": "go on with other tasks; you are told when it is this one's turn",
+        }
     changes = {
         "implementer_id": worker.id,
         "assignee": worker.name,

@@ -1,0 +1,140 @@
+"""Mutexes and limits that tasks share: who holds each, and who waits. By the driver alone."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from perles.domain.named_limits import has_room, in_words
+from perles.domain.priority import rank
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from sqlite3 import Connection, Row
+
+Json = dict[str, Any]
+
+MAX_NAMED: Final = 3
+"""How many of those who hold a name are named to one who waits for it."""
+MAX_QUEUE: Final = 100
+_CLAIMS: Final = (
+    "SELECT n.name, n.size, n.task_id, n.asked_at, n.acquired_at, n.workflow_id, t.key, "
+    "t.assignee, w.name AS workflow, w.state, w.priority FROM named_leases n "
+    "JOIN tasks t ON t.id = n.task_id JOIN workflows w ON w.id = n.workflow_id ORDER BY n.id"
+)
+
+
+class _Name(NamedTuple):
+    """A name with those who hold it and those who wait for it, the next one first."""
+
+    holders: list[Row]
+    line: list[Row]
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many may hold it, as each of its holders has it."""
+        return [row["size"] for row in self.holders]
+
+
+class Named:
+    """All named leases, as they stand now."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._names: dict[str, _Name] = {}
+        for row in connection.execute(_CLAIMS):
+            name = self._names.setdefault(row["name"], _Name([], []))
+            (name.holders if row["acquired_at"] else name.line).append(row)
+        for name in self._names.values():
+            name.line.sort(key=_place)
+
+    def resources(self) -> Iterator[Json]:
+        """A row for each name that is held or waited for, as `perles resources` has them."""
+        for name, found in sorted(self._names.items()):
+            limit = min(row["size"] for row in (*found.holders, *found.line))
+            yield {
+                "resource": in_words(name, limit),
+                "limit": limit,
+                "used": len(found.holders),
+                "waiting": len(found.line),
+                "holders": [
+                    {
+                        "workflow_id": row["workflow_id"],
+                        "name": row["workflow"],
+                        "state": row["state"],
+                        "agent": row["assignee"],
+                        "task": row["key"],
+                        "value": None,
+                        "since": row["acquired_at"],
+                    }
+                    for row in found.holders
+                ],
+                "queue": [
+                    {
+                        "workflow_id": row["workflow_id"],
+                        "name": row["workflow"],
+                        "agent": row["assignee"],
+                        "task": row["key"],
+                        "since": row["asked_at"],
+                    }
+                    for row in found.line[:MAX_QUEUE]
+                ],
+            }
+
+    def waits(self) -> Iterator[tuple[str, str, str]]:
+        """Each task that waits: its workflow, what it waits for in words, and since when."""
+        seen: dict[int, tuple[Row, dict[str, int]]] = {}
+        for name, found in self._names.items():
+            for row in found.line:
+                seen.setdefault(row["task_id"], (row, {}))[1][name] = row["size"]
+        for row, wants in seen.values():
+            yield row["workflow_id"], f"{row['key']}: {self._said(row, wants)}", row["asked_at"]
+
+    def said_of(self, row: Row) -> str | None:
+        """What a row of `tasks` that is ready waits for; None where nothing holds it up."""
+        if row["status"] not in ("ready", "in_progress") or '"limits"' not in row["execution"]:
+            return None
+        wants: Mapping[str, int] = json.loads(row["execution"]).get("limits", {})
+        waits = any(
+            one["task_id"] == row["id"]
+            for name in wants
+            for one in self._names.get(name, _NOBODY).line
+        )
+        full = any(
+            row["status"] == "ready" and not has_room(size, self._names.get(name, _NOBODY).sizes)
+            for name, size in wants.items()
+        )
+        return self._said(row, wants) if waits or full else None
+
+    def _said(self, row: Row, wants: Mapping[str, int]) -> str:
+        """`waiting for mutex deploy, held by build of nightly (wf-…)`."""
+        id = row["task_id"] if "task_id" in row.keys() else row["id"]  # noqa: SIM118 - a sqlite3.Row
+        full = [
+            f"{in_words(name, size)}, held by {_who(self._names[name].holders)}"
+            for name, size in sorted(wants.items())
+            if not has_room(size, self._names.get(name, _NOBODY).sizes)
+        ]
+        if full:
+            return f"waiting for {'; '.join(full)}"
+        names = ", ".join(in_words(name, size) for name, size in sorted(wants.items()))
+        before = [
+            one
+            for name in sorted(wants)
+            for one in self._names.get(name, _NOBODY).line[:1]
+            if one["task_id"] != id
+        ]
+        return f"waiting for {names}" + (f", after {_who(before)}" if before else ", next in line")
+
+
+_NOBODY: Final = _Name([], [])
+
+
+def _who(rows: Sequence[Row]) -> str:
+    named = [f"{row['key']} of {row['workflow']} ({row['workflow_id']})" for row in rows]
+    more = f" and {len(named) - MAX_NAMED} more" if len(named) > MAX_NAMED else ""
+    return ", ".join(named[:MAX_NAMED]) + more
+
+
+def _place(row: Row) -> tuple[float, int]:
+    asked = datetime.fromisoformat(row["asked_at"]).timestamp()
+    return (rank(asked, row["priority"]), row["task_id"])

@@ -11,6 +11,7 @@ import typer
 from perles.cli.app import app
 from perles.config.load import render_default
 from perles.domain.diagrams import mermaid
+from perles.domain.events import EVENT_TYPES
 from perles.domain.states import ALL_RULES
 from perles.mcp.tools import TOOLS_BY_ROLE
 from perles.mcp.tools.tool import Tool
@@ -58,6 +59,17 @@ def tools() -> str:
     return "\n".join(parts)
 
 
+def events() -> str:
+    """The module of event types, which type checkers read."""
+    lines = [
+        '"""The types of events, by name: `perles.events.TASK_COMPLETED`.\n',
+        'Written by `make docs` from `perles.domain.events`: change that.\n"""\n',
+        "from typing import Final\n",
+    ]
+    lines += [f'{type.replace(".", "_").upper()}: Final = "{type}"' for type in sorted(EVENT_TYPES)]
+    return "\n".join(lines) + "\n"
+
+
 def _call(tool: Tool) -> str:
     needed = tool.schema.get("required", ())
     names = (name if name in needed else f"{name}?" for name in tool.schema["properties"])
@@ -97,8 +109,9 @@ GENERATED = {
     "commands.md": commands,
     "tools.md": tools,
     "pipelines.md": pipelines,
+    "../perles/events.py": events,
 }
-"""What is written, by its file in `docs/`."""
+"""What is written, by its file as `docs/` sees it."""
 
 
 def differing() -> list[str]:
@@ -113,4 +126,4 @@ def differing() -> list[str]:
 if __name__ == "__main__":
     for name in differing():
         (DOCS / name).write_text(GENERATED[name]())
-        print(f"docs/{name} is written anew", file=sys.stderr)
+        print(f"{(DOCS / name).resolve()} is written anew", file=sys.stderr)

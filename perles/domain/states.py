@@ -99,6 +99,14 @@ class WorkflowState(StrEnum):
     STOPPED = "stopped"
 
 
+class WorkflowPriority(StrEnum):
+    """Who goes first among those that wait."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+
+
 class AgentStatus(StrEnum):
     """Where an agent stands; only `retired` is terminal."""
 
@@ -231,5 +239,5 @@ RETRIABLE: Final = (_W.FAILED, _W.STOPPED)
 LIVE_TURNS: Final = (_T.STARTING, _T.RUNNING)
 LIVE_AGENTS: Final = (_A.PENDING, _A.READY, _A.WORKING, _A.PAUSED)
 
-PRIORITIES: Final = ("low", "normal", "high")
+PRIORITIES: Final = tuple(priority.value for priority in WorkflowPriority)
 """Words for the column `workflows.priority`: its number is the index here."""

@@ -138,7 +138,7 @@ class CrossWorkflowEventBus:
         """Remove a cursor, so that its next subscriber begins anew; whether there was one."""
         from perles.store.events import cursors
 
-        name = _checked(cursor)
+        name = checked_cursor(cursor)
         return bool(self._writer()(lambda tx: cursors.forget(tx, name)))
 
     def _begin(
@@ -146,7 +146,7 @@ class CrossWorkflowEventBus:
     ) -> Subscription:
         keep = None
         if cursor is not None:
-            since, keep = self._cursor(_checked(cursor), since)
+            since, keep = self._cursor(checked_cursor(cursor), since)
         elif since is None:
             with reading(self._path) as connection:
                 since = last_seq(connection)
@@ -172,7 +172,7 @@ def _texts(given: str | Sequence[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
 
 
-def _checked(name: str) -> str:
+def checked_cursor(name: str) -> str:
     """A cursor's name. Raises `UsageError`."""
     if name == NOTIFY:
         raise UsageError(f"cannot use the cursor {NOTIFY!r}: it is the engine's; take another name")

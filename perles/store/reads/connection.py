@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from perles.domain.errors import DatabaseError
 from perles.store.sqlite.driver import BUSY_TIMEOUT, open_readonly
@@ -27,19 +27,94 @@ def reading(path: Path, *, timeout: float = BUSY_TIMEOUT) -> Iterator[Connection
 
     Raises `DatabaseError` for one that cannot be read by this code.
     """
-    if not os.path.exists(path):
+    try:
+        there = path.stat()
+    except OSError:
         yield None
+        return
+    kept = _KEPT.get(str(path)) if _KEPT else None
+    if kept is not None:
+        with database_errors(path), kept.lent((there.st_dev, there.st_ino)) as connection:
+            yield connection if _is_readable(connection, path) else None
         return
     with database_errors(path):
         connection = open_readonly(str(path), timeout)
         try:
-            version = schema_version(connection)
-            refuse_newer(version, path)
-            if version is not None and version != HEAD:
-                raise DatabaseError(
-                    f"cannot read database {path}: its schema is {version}, this perles needs "
-                    f"{HEAD}; upgrade it: perles db upgrade"
-                )
-            yield connection if version is not None else None
+            yield connection if _is_readable(connection, path) else None
         finally:
             connection.close()
+
+
+def _is_readable(connection: Connection, path: Path) -> bool:
+    """Whether it has a schema. Raises `DatabaseError` where that is not ours."""
+    version = schema_version(connection)
+    refuse_newer(version, path)
+    if version is not None and version != HEAD:
+        raise DatabaseError(
+            f"cannot read database {path}: its schema is {version}, this perles needs "
+            f"{HEAD}; upgrade it: perles db upgrade"
+        )
+    return version is not None
+
+
+class Kept:
+    """Connections to one file that are kept open between reads, for a program that reads often.
+
+    Opening one, and reading the schema, takes as long as ten reads.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = str(path)
+        self._idle: list[tuple[tuple[int, int], Connection]] = []
+        self._pid = os.getpid()
+        self.users = 0
+
+    @contextmanager
+    def lent(self, file: tuple[int, int]) -> Iterator[Connection]:
+        """A connection to the file that stands there, for one thread at a time."""
+        connection = self._take(file)
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        if self.users and self._pid == os.getpid() and len(self._idle) < _MOST_IDLE:
+            self._idle.append((file, connection))
+        else:
+            connection.close()
+
+    def _take(self, file: tuple[int, int]) -> Connection:
+        if self._pid != os.getpid():  # a child may not use what its parent opened
+            self._idle, self._pid = [], os.getpid()
+        while self._idle:
+            try:
+                opened, connection = self._idle.pop()
+            except IndexError:
+                break  # another thread took it
+            if opened == file:
+                return connection
+            connection.close()
+        return open_readonly(self._path, any_thread=True)
+
+    def close(self) -> None:
+        """Close those that nobody uses."""
+        while self._idle:
+            self._idle.pop()[1].close()
+
+
+_KEPT: dict[str, Kept] = {}
+_MOST_IDLE: Final = 8
+
+
+def keep(path: Path) -> Callable[[], None]:
+    """Keep connections to this file open between reads, until what this returns is called."""
+    kept = _KEPT.setdefault(str(path), Kept(path))
+    kept.users += 1
+
+    def let_go() -> None:
+        kept.users -= 1
+        if kept.users == 0:
+            _KEPT.pop(str(path), None)
+            kept.close()
+
+    return let_go

@@ -49,10 +49,14 @@ def list_workflows(connection: Connection | None, wanted: WorkflowFilter) -> Lis
 
 def overviews(connection: Connection, rows: Sequence[Row]) -> list[Json]:
     """Rows of `workflow_overview` with their labels, places in line, and what they wait for."""
-    labels = _labels(connection, [row["id"] for row in rows])
+    ids = [row["id"] for row in rows]
+    labels, updated = _labels(connection, ids), _updated(connection, ids)
     line = places(connection) if any(waits_in_line(row) for row in rows) else {}
     home = home_of(connection)
-    found = [_workflow(home, row, labels.get(row["id"], {}), line.get(row["id"])) for row in rows]
+    found = [
+        _workflow(home, row, labels.get(row["id"], {}), line.get(row["id"]), updated.get(row["id"]))
+        for row in rows
+    ]
     _say_what_waits(connection, found)
     _say_who_is_unattended(connection, found)
     return found
@@ -117,7 +121,19 @@ def _labels(connection: Connection, ids: list[str]) -> dict[str, dict[str, str]]
     return found
 
 
-def _workflow(home: str, row: Row, labels: dict[str, str], place: int | None) -> Json:
+def _updated(connection: Connection, ids: list[str]) -> dict[str, str]:
+    """When each workflow's row changed last."""
+    found: dict[str, str] = {}
+    for start in range(0, len(ids), 500):
+        some = ids[start : start + 500]
+        query = f"SELECT id, updated_at FROM workflows WHERE id IN ({', '.join('?' * len(some))})"
+        found.update(connection.execute(query, some).fetchall())
+    return found
+
+
+def _workflow(
+    home: str, row: Row, labels: dict[str, str], place: int | None, updated_at: str | None
+) -> Json:
     return {
         "id": row["id"],
         "name": row["name"],
@@ -149,5 +165,8 @@ def _workflow(home: str, row: Row, labels: dict[str, str], place: int | None) ->
         "start_requested_at": row["start_requested_at"],
         "started_at": row["started_at"],
         "ended_at": row["ended_at"],
+        "updated_at": updated_at,
+        "last_heartbeat_at": row["last_heartbeat_at"],
+        "last_progress_at": row["last_progress_at"],
         "uptime_s": row["uptime_s"],
     }

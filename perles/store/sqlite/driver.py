@@ -44,15 +44,23 @@ BUSY_TIMEOUT: Final = 10.0
 """Seconds that a connection waits for another one's lock."""
 
 
-def open_readonly(path: str, timeout: float = BUSY_TIMEOUT) -> Connection:
+def open_readonly(
+    path: str, timeout: float = BUSY_TIMEOUT, *, any_thread: bool = False
+) -> Connection:
     """A connection that can only read. It waits `timeout` seconds for a lock; the caller closes it.
+
+    With `any_thread` threads may use it one after the other.
 
     A WAL database in a folder that may not be written is opened as immutable,
     when no other process has it open. Raises the driver's own errors.
     """
     quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     connection: Connection = dbapi.connect(
-        f"file:{quoted}?mode=ro", uri=True, timeout=timeout, isolation_level=None
+        f"file:{quoted}?mode=ro",
+        uri=True,
+        timeout=timeout,
+        isolation_level=None,
+        check_same_thread=not any_thread,
     )
     try:
         connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
@@ -61,7 +69,10 @@ def open_readonly(path: str, timeout: float = BUSY_TIMEOUT) -> Connection:
         if "locked" in str(error):
             raise
         connection = dbapi.connect(
-            f"file:{quoted}?mode=ro&immutable=1", uri=True, isolation_level=None
+            f"file:{quoted}?mode=ro&immutable=1",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=not any_thread,
         )
     connection.row_factory = dbapi.Row
     return connection

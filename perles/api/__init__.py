@@ -1,0 +1,1 @@
+"""Perles for Python programs: `from perles import ControlPlane`."""

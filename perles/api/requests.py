@@ -1,0 +1,134 @@
+"""What a program asks for: which workflows, which events, how to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypedDict
+
+from perles.domain.duration import GRACE, LONGEST
+from perles.domain.errors import UsageError
+from perles.domain.states import WorkflowPriority, WorkflowState
+from perles.domain.workflow_filter import DEFAULT_LIMIT, WorkflowFilter, filter_of
+
+States = WorkflowState | str | Iterable[WorkflowState | str]
+Labels = Mapping[str, str] | Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListQuery:
+    """Which workflows to list: those that fit each of these.
+
+    `states` may be one, a text such as "running,paused", or several. `labels` are what a
+    workflow must have, all of them. `name` is part of a name, whatever its case, or a glob.
+    `limit` None means all; `offset` leaves out the newest so many. `archived` adds those that
+    were archived. Raises `UsageError` for what cannot be.
+    """
+
+    states: States = ()
+    template_id: str | None = None
+    labels: Labels = field(default_factory=dict)
+    priority: WorkflowPriority | str | None = None
+    name: str | None = None
+    limit: int | None = DEFAULT_LIMIT
+    offset: int = 0
+    archived: bool = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.offset, bool) or not isinstance(self.offset, int) or self.offset < 0:
+            raise UsageError(f"cannot list from {self.offset!r}: offset is a number, 0 or more")
+        self.filter()
+
+    def filter(self) -> WorkflowFilter:
+        """The filter that the façade takes: it knows no offset."""
+        limit = self.limit
+        if limit is not None and isinstance(limit, int) and not isinstance(limit, bool):
+            limit = limit + self.offset if limit > 0 else limit
+        return filter_of(
+            states=self.states,
+            template=self.template_id,
+            labels=self.labels,
+            priority=self.priority,
+            name=self.name,
+            limit=limit,
+            everything=self.archived,
+        )
+
+
+class ListFilters(TypedDict, total=False):
+    """The fields of a `ListQuery` as keywords; the last two are as on the command line."""
+
+    states: States
+    template_id: str | None
+    labels: Labels
+    priority: WorkflowPriority | str | None
+    name: str | None
+    limit: int | None
+    offset: int
+    archived: bool
+    template: str | None
+    everything: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFilter:
+    """Which events are wanted: those that fit each of these; what is empty fits all.
+
+    `types` and `exclude` are globs of event types, `"task.*,turn.*"` or several texts.
+    `workflows` are ids, unique prefixes of ids, or unique names; `labels` what an event's
+    workflow must have, all of them. Raises `UsageError` for what cannot be.
+    """
+
+    types: str | Sequence[str] = ()
+    exclude: str | Sequence[str] = ()
+    workflows: str | Sequence[str] = ()
+    labels: Labels = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("types", "exclude", "workflows"):
+            for text in _texts(name, getattr(self, name)):
+                if not text.strip():
+                    raise UsageError(f"cannot filter events: {name} has an empty text")
+        for pair in pairs(self.labels):
+            if not all(isinstance(text, str) for text in pair):
+                raise UsageError(f"cannot filter events by label {pair!r}: give texts")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopOptions:
+    """How to stop a workflow: its agents have `grace` seconds to end, none with `force`.
+
+    With `wait` False it is only asked for. Raises `UsageError` for what cannot be.
+    """
+
+    reason: str | None = None
+    force: bool = False
+    grace: float = GRACE
+    wait: bool = True
+
+    def __post_init__(self) -> None:
+        if self.reason is not None and not isinstance(self.reason, str):
+            raise UsageError(f"cannot stop with reason={self.reason!r}: it must be text")
+        number = isinstance(self.grace, (int, float)) and not isinstance(self.grace, bool)
+        if not number or not 0 <= self.grace <= LONGEST:
+            raise UsageError(
+                f"cannot stop with grace={self.grace!r}: it is seconds, 0 to {LONGEST:.0f}"
+            )
+
+
+def _texts(name: str, given: Any) -> tuple[str, ...]:
+    texts = (given,) if isinstance(given, str) else given
+    if not isinstance(texts, Iterable) or not all(isinstance(text, str) for text in texts):
+        raise UsageError(f"cannot filter events by {name}={given!r}: give a text or several")
+    return tuple(texts)
+
+
+def pairs(labels: Any) -> tuple[tuple[str, str], ...]:
+    """Labels as pairs, however they are given. Raises `UsageError`."""
+    found = labels.items() if isinstance(labels, Mapping) else labels
+    made = []
+    for pair in found:
+        if isinstance(pair, str) or len(pair) != 2:
+            raise UsageError(f"cannot filter by label {pair!r}: give a mapping, or pairs")
+        made.append((pair[0], pair[1]))
+    return tuple(made)

@@ -1,9 +1,21 @@
-"""How Alembic reaches the database: on the connection of Perles, or on that of alembic.ini."""
+"""How Alembic reaches the database: on the connection of Perles, or by hand, from a shell.
+
+By hand: `alembic [-x db=PATH] upgrade head|current|check`. Without `-x db=` it is the database
+of PERLES_HOME.
+"""
+
+import os
+from pathlib import Path
 
 from alembic import context
-from sqlalchemy import Connection, create_engine
+from alembic.util import CommandError
+from sqlalchemy import Connection
 
+from perles.config.home import Paths, home
+from perles.domain.errors import PerlesError
+from perles.store import migrate
 from perles.store.schema.tables import METADATA
+from perles.store.sqlite.engine_lock import EngineLock
 
 
 def _is_ours(_obj: object, name: str | None, kind: str, _reflected: bool, _other: object) -> bool:
@@ -23,9 +35,40 @@ def _migrate(connection: Connection) -> None:
         context.run_migrations()
 
 
-given = context.config.attributes.get("connection")
-if given is not None:
-    _migrate(given)
+def _by_hand(verb: str) -> None:
+    """Do what was asked for in a shell. Raises `CommandError`, which Alembic tells."""
+    if context.is_offline_mode():
+        raise CommandError("cannot write the migrations as SQL: they look at the rows they move")
+    given = context.get_x_argument(as_dictionary=True).get("db")
+    paths = Paths(home(os.environ))
+    path = paths.database_path() if given is None else Path(given).expanduser()
+    try:
+        if verb == "upgrade" and not migrate.is_current(path):
+            if given is None:
+                paths.ensure_home()
+            with EngineLock(path), migrate.upgrading(path) as connection:
+                _migrate(connection)
+        elif verb in ("upgrade", "current", "check", "revision"):
+            if not path.exists():
+                raise CommandError(f"there is no database {path}; alembic upgrade head makes it")
+            with migrate.looking(path) as connection:
+                _migrate(connection)
+        elif verb == "downgrade":
+            raise CommandError(
+                f"cannot downgrade {path}: an older perles would not know what is in it; stop the "
+                f"engine and put back the backup that the upgrade kept, {path.name}.bak-REVISION"
+            )
+        else:
+            raise CommandError(
+                f"cannot {verb} {path}: upgrade, current and check are possible by hand"
+            )
+    except PerlesError as error:
+        raise CommandError(str(error)) from error
+
+
+on = context.config.attributes.get("connection")
+if on is not None:
+    _migrate(on)
 else:
-    with create_engine(context.config.get_main_option("sqlalchemy.url") or "").begin() as own:
-        _migrate(own)
+    asked = getattr(context.config.cmd_opts, "cmd", None)
+    _by_hand(asked[0].__name__ if asked else "upgrade")

@@ -4,6 +4,8 @@ Alembic costs half a second to import: it is, only when there is something to do
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ from perles.store.version import HEAD, refuse_newer, schema_version
 
 if TYPE_CHECKING:
     from alembic.config import Config
+    from sqlalchemy import Connection
 
 PATIENCE = 20.0
 """Seconds to wait for another process that migrates the same database."""
@@ -86,6 +89,24 @@ def _upgrade(path: Path) -> None:
     from alembic import command
     from alembic.util import CommandError
 
+    with upgrading(path) as connection:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise DatabaseError(
+                f"cannot upgrade database {path}: its schema {current(path)} is unknown to this "
+                "perles; restore a backup, or move the file away"
+            ) from error
+
+
+@contextmanager
+def upgrading(path: Path) -> Iterator["Connection"]:
+    """A transaction in which migrations run: a backup is kept, and all of it holds or nothing.
+
+    The caller holds the engine lock. Raises `DatabaseError`.
+    """
     with database_errors(path):
         version = current(path)
         if version is not None:
@@ -94,15 +115,7 @@ def _upgrade(path: Path) -> None:
         try:
             with engine.connect() as connection:
                 connection.exec_driver_sql(backend.BEGIN)
-                config = alembic_config()
-                config.attributes["connection"] = connection
-                try:
-                    command.upgrade(config, "head")
-                except CommandError as error:
-                    raise DatabaseError(
-                        f"cannot upgrade database {path}: its schema {version} is unknown to this "
-                        "perles; restore a backup, or move the file away"
-                    ) from error
+                yield connection
                 broken = backend.lost_parents(connection.connection.driver_connection)
                 if broken:
                     connection.exec_driver_sql("ROLLBACK")
@@ -114,6 +127,20 @@ def _upgrade(path: Path) -> None:
         finally:
             engine.dispose()
     path.chmod(0o600)
+
+
+@contextmanager
+def looking(path: Path) -> Iterator["Connection"]:
+    """A connection of SQLAlchemy that only reads. Raises `DatabaseError`."""
+    from sqlalchemy import create_engine
+
+    with database_errors(path):
+        engine = create_engine("sqlite://", creator=lambda: open_readonly(str(path)), module=dbapi)
+        try:
+            with engine.connect() as connection:
+                yield connection
+        finally:
+            engine.dispose()
 
 
 def backup(source: Path, target: Path) -> None:

@@ -1,11 +1,14 @@
 """docs/pipelines.md, from the table of keys."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from textwrap import indent
 
 from perles.templates.keys.key import At, Family
 from perles.templates.keys.table import FAMILIES
 
+WORDS = Path(__file__).with_name("pipeline_docs")
+"""What is to be said of a family beside its keys, in Markdown: `<name of the family>.md`."""
 _HEAD = """\
 # Pipeline files
 
@@ -41,6 +44,9 @@ def pipelines() -> str:
 
 def _section(family: Family) -> Iterator[str]:
     yield f"## {family.title}\n"
+    words = WORDS / f"{family.name}.md"
+    if family.name and words.exists():
+        yield words.read_text()
     if family.text:
         yield f"{family.text.strip()}\n"
     yield "| key | where | what it does |"

@@ -10,7 +10,7 @@ from perles.cli.output import print_json, print_outcome, print_table, say, tell,
 from perles.controlplane.plane import ControlPlane
 from perles.domain.errors import NotFoundError, UsageError
 from perles.domain.explanations import moment
-from perles.domain.task_story import branches, story
+from perles.domain.task_story import branches, story, why
 
 HEADERS = ("TASK", "STATUS", "ASSIGNEE", "WORKFLOW", "SINCE", "NOTE")
 
@@ -70,7 +70,7 @@ def _print_stories(id: str, keys: Collection[str]) -> None:
         who = f", {one['assignee']}" if one["assignee"] else ""
         name = f"  {one['name']}" if one["name"] != one["key"] else ""
         say(f"{lead if whole else ''}{one['key']}: {one['status']}{who}{name}")
-        for line in [*([f"failed: {one['failure']}"] if one["failure"] else []), *story(one)]:
+        for line in [*why(one), *story(one)]:
             tell(line, lead=f"{below if whole else ''}  ", hang=2)
 
 

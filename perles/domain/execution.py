@@ -85,6 +85,7 @@ class Execution:
     errors; it is not kept. `secrets` are names, each with the command that prints its value, or
     None where the environment has it. `limits` are the names that it needs while it runs, shared
     by all workflows, each with how many tasks may hold it.
+    With `continue_on_error` its failure fails nothing else.
     """
 
     program: tuple[str, ...] = PLAIN_SH
@@ -94,6 +95,7 @@ class Execution:
     dotenv: tuple[str, ...] = ()
     unset: tuple[str, ...] = ()
     check: Check | None = None
+    continue_on_error: bool = False
     secrets: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, int] = field(default_factory=dict)
     places: Mapping[str, str] = field(default_factory=dict, compare=False)
@@ -118,6 +120,7 @@ class Execution:
             found["check"] = {"commands": list(check.commands), "timeout": check.timeout}
         found |= {"secrets": dict(self.secrets)} if self.secrets else {}
         found |= {"limits": dict(self.limits)} if self.limits else {}
+        found |= {"continue_on_error": True} if self.continue_on_error else {}
         found |= {"dir": self.dir} if self.dir else {}
         found |= {"dotenv": list(self.dotenv)} if self.dotenv else {}
         return found | ({"unset": list(self.unset)} if self.unset else {})
@@ -135,6 +138,7 @@ class Execution:
             program=tuple(stored.get("shell", PLAIN_SH)),
             grace=stored.get("grace"),
             retry=Retry(**retry),
+            continue_on_error=stored.get("continue_on_error", False),
             secrets=stored.get("secrets", {}),
             limits=stored.get("limits", {}),
             dir=stored.get("dir", ""),

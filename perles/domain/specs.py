@@ -60,6 +60,8 @@ class TaskSpec:
     """One task of a plan: `run` is a command, `body` a prompt, `worker` who is to do it.
 
     `timeout` is in seconds, None means no limit. `execution` tells how its command is run.
+    `when` is `always`, `on_failure`, a condition, or None: once all in `after` succeeded. A task
+    that comes `last` runs once all others are over, however they ended.
     """
 
     key: str
@@ -72,6 +74,8 @@ class TaskSpec:
     retries: int = 0
     env: Mapping[str, str] = field(default_factory=dict)
     worker: str | None = None
+    when: str | None = None
+    last: bool = False
     execution: Execution = field(default_factory=Execution)
 
 

@@ -42,6 +42,12 @@ def story(task: Task) -> list[str]:
     ]
 
 
+def why(task: Task) -> list[str]:
+    """Why the task failed, or its last attempt did, or why it was skipped; [] where nothing did."""
+    word = "skipped" if task["status"] == "skipped" else "failed"
+    return [f"{word}: {task['failure']}"] if task["failure"] else []
+
+
 def _report(task: Task) -> list[str]:
     """The report, where no comment has it: it is older than the comments, or came as text."""
     if any(comment["kind"] == "report" for comment in task["comments"]):

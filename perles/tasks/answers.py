@@ -41,7 +41,7 @@ def approve(
     payload = {"key": task.key, "text": message, "by": by}
     changes = {"ended_at": tx.now, "outputs": outputs}
     fire(tx, TASK, task.id, "approve", changes=changes, payload=payload)
-    ready = graph.unblock(tx, workflow_id)
+    ready = graph.settle(tx, task).ready
     note_waiting(tx, workflow_id)
     _tell(tx, workflow_id, f"the user approved task {task.key}", message)
     return {"status": "approved", "task": task.key, "now_ready": ready}
@@ -55,9 +55,8 @@ def deny(tx: Tx, workflow_id: str, key: str, reason: str, *, by: Asker = None) -
         attempts.take_from_worker(tx, task, f"the user denied it: {reason}")
     payload = {"key": task.key, "reason": reason, "by": by}
     fire(tx, TASK, task.id, "deny", payload=payload)
-    changes = {"failure": f"denied: {reason}", "ended_at": tx.now}
-    fire(tx, TASK, task.id, "fail", changes=changes, payload={**payload, "exit_code": None})
-    skipped = graph.skip_dependents(tx, task)
+    graph.fail(tx, task, f"denied: {reason}", {**payload, "exit_code": None})
+    skipped = graph.settle(tx, task).skipped
     note_waiting(tx, workflow_id)
     _tell(tx, workflow_id, f"the user denied task {task.key}", reason)
     return {"status": "denied", "task": task.key, "skipped": skipped}

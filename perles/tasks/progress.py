@@ -54,16 +54,16 @@ class Plan:
             blocked=blocked,
             left=[task.key for task in begun if task.key not in (*reported, *blocked)],
             waiting=[task.key for task in going if task.status == "pending"],
-            failed=[task.key for task in tasks if task.status == "failed"],
+            failed=[task.key for task in tasks if task.status == "failed" and not task.tolerated],
             total=len(tasks),
-            done=sum(task.status == "done" for task in tasks),
+            done=sum(task.status == "done" or bool(task.tolerated) for task in tasks),
             stopped=[worker.name for worker in workers if worker.status == "stopped"],
         )
 
     @property
     def is_done(self) -> bool:
-        """Whether all tasks are done, and there are some."""
-        return self.total == self.done > 0
+        """Whether no task is left to do and none failed, and there are some."""
+        return self.total > 0 and not self._has_open and not self.failed
 
     @property
     def _has_open(self) -> bool:

@@ -1,13 +1,21 @@
 """What tasks wait for: that it exists, that nothing waits for itself, and what is done by then."""
 
+from collections.abc import Collection, Mapping, Sequence
+
 from perles.config.yamlfile import Node
+from perles.domain.flow import ON_FAILURE, condition_of
 from perles.domain.nearest import nearest
 from perles.domain.specs import TaskSpec
 from perles.templates.outputs import check_command, references
 
 
-def check(items: list[Node], tasks: dict[str, TaskSpec]) -> None:
-    """Every `after` exists, and no task waits for itself, directly or through others."""
+def check(
+    items: Sequence[Node], tasks: Mapping[str, TaskSpec], parameters: Collection[str] = ()
+) -> None:
+    """Every `after` exists, and no task waits for itself, directly or through others.
+
+    `parameters` are the names of the arguments that a file takes. Raises `UsageError`.
+    """
     nodes = {item.mapping()["key"].text(): item for item in items}
     for task in tasks.values():
         for blocker in task.after:
@@ -20,7 +28,24 @@ def check(items: list[Node], tasks: dict[str, TaskSpec]) -> None:
                         f"{nearest(blocker, tasks)}"
                     )
                 )
+    check_order(nodes, tasks)
     _check_references(nodes, tasks)
+    check_conditions(nodes, tasks, parameters)
+
+
+def check_order(nodes: Mapping[str, Node], tasks: Mapping[str, TaskSpec]) -> None:
+    """No task waits for itself, directly or through others. Raises `UsageError`."""
+    for task in tasks.values():
+        late = next((key for key in task.after if tasks[key].last and not task.last), None)
+        if late is not None:
+            raise (
+                nodes[task.key]
+                .mapping()["after"]
+                .error(
+                    f"{task.key} waits for {late}, which stands under finally and waits for all "
+                    "others: a circle; put it under finally, too"
+                )
+            )
     circle = find_circle({task.key: task.after for task in tasks.values()})
     if circle:
         shown = circle if len(circle) <= 10 else [*circle[:9], "…", circle[-1]]
@@ -31,7 +56,31 @@ def check(items: list[Node], tasks: dict[str, TaskSpec]) -> None:
         )
 
 
-def _check_references(nodes: dict[str, Node], tasks: dict[str, TaskSpec]) -> None:
+def check_conditions(
+    nodes: Mapping[str, Node], tasks: Mapping[str, TaskSpec], parameters: Collection[str]
+) -> None:
+    """Every `when` names tasks that are over by then, and arguments that there are."""
+    for task in (one for one in tasks.values() if one.when is not None):
+        entries = nodes[task.key].mapping()
+        node = entries.get("when", nodes[task.key])
+        if task.when == ON_FAILURE and not task.after and not task.last:
+            raise node.error(f"{task.key} waits for nothing that could fail; name it in after")
+        condition = condition_of(task.when)
+        if condition is None:
+            continue
+        before = upstream(task.key, tasks)
+        for key in condition.tasks:
+            if key not in tasks:
+                raise node.error(f"{key!r} is no task's key{nearest(key, tasks)}")
+            if key not in before:
+                raise node.error(f"{task.key} does not wait for {key!r}; name it in after")
+        for name in condition.arguments:
+            if name not in parameters:
+                hint = nearest(name, parameters) or "; it has none of that name"
+                raise node.error(f"args.{name} is no argument of this file{hint}")
+
+
+def _check_references(nodes: Mapping[str, Node], tasks: Mapping[str, TaskSpec]) -> None:
     """Every `{{ tasks.KEY.output }}` names a task that is done by then."""
     for task in tasks.values():
         entries = nodes[task.key].mapping()
@@ -51,9 +100,9 @@ def _check_references(nodes: dict[str, Node], tasks: dict[str, TaskSpec]) -> Non
             raise node.error(refused)
 
 
-def upstream(key: str, tasks: dict[str, TaskSpec]) -> set[str]:
+def upstream(key: str, tasks: Mapping[str, TaskSpec]) -> set[str]:
     """Everything that a task waits for, directly or through others."""
-    found: set[str] = set()
+    found = {one.key for one in tasks.values() if not one.last} if tasks[key].last else set()
     waiting = list(tasks[key].after)
     while waiting:
         blocker = waiting.pop()

@@ -29,6 +29,7 @@ from perles.domain.secrecy import masked
 from perles.domain.specs import Plan, TaskSpec
 from perles.templates import graph
 from perles.templates.keys import table
+from perles.templates.keys.flow import last
 from perles.templates.keys.key import At, Defaults
 from perles.templates.keys.kinds import check_kind
 from perles.templates.keys.merge import merge
@@ -49,7 +50,7 @@ def read_pipeline(path: Path) -> Plan:
         if needed not in entries:
             raise root.error(f"{needed} is missing; a pipeline needs name and tasks")
     above = table.defaults(entries)
-    tasks = _tasks(entries["tasks"], above)
+    tasks = _tasks(entries["tasks"], entries.get("finally"), above)
     return Plan(
         template_id="pipeline",
         name=short_text(entries["name"]),
@@ -66,15 +67,18 @@ def read_pipeline(path: Path) -> Plan:
     )
 
 
-def _tasks(node: Node, above: Defaults) -> tuple[TaskSpec, ...]:
+def _tasks(node: Node, finals: Node | None, above: Defaults) -> tuple[TaskSpec, ...]:
+    """All tasks, those that come last at the end."""
     items = node.items()
     if not items:
         raise node.error("a pipeline needs at least one task")
+    ordinary = len(items)
+    items = [*items, *(finals.items() if finals is not None else ())]
     if len(items) > MAX_TASKS:
         raise node.error(f"{len(items)} tasks are too many; {MAX_TASKS} at most")
     tasks: dict[str, TaskSpec] = {}
-    for item in items:
-        task = _task(item, above)
+    for number, item in enumerate(items):
+        task = _task(item, above) if number < ordinary else last(_task(item, above))
         if task.key in tasks:
             raise item.mapping()["key"].error(f"two tasks have the key {task.key!r}; rename one")
         tasks[task.key] = task

@@ -1,7 +1,7 @@
 """template.yaml: its shape, and how it is read."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -12,9 +12,10 @@ from perles.domain.execution import Execution
 from perles.domain.nearest import nearest
 from perles.domain.specs import TaskSpec, Worktree
 from perles.templates.arguments import Argument
-from perles.templates.graph import find_circle
+from perles.templates.graph import check_conditions, check_order, find_circle
 from perles.templates.keys import table
-from perles.templates.keys.key import At, Defaults
+from perles.templates.keys.flow import last
+from perles.templates.keys.key import At, Defaults, Entries
 from perles.templates.keys.merge import merge
 from perles.templates.keys.texts import short_text, task_key
 from perles.templates.keys.top import roles, workers
@@ -100,13 +101,13 @@ def _template(item: Node, path: Path, source: str) -> Template | None:
         worktree=worktree(entries),
         merge=merge(entries, above),
         arguments=_arguments(entries.get("arguments")),
-        nodes=_nodes(entries.get("nodes"), path.parent, above),
+        nodes=_nodes(entries, path.parent, above),
     )
 
 
 def _arguments(node: Node | None) -> tuple[Argument, ...]:
     found: dict[str, Argument] = {}
-    for item in node.items() if node is not None and node.value is not None else []:
+    for item in _items(node):
         entries = item.mapping(_ARGUMENT_KEYS)
         for needed in ("key", "label", "type"):
             if needed not in entries:
@@ -132,26 +133,38 @@ def _arguments(node: Node | None) -> tuple[Argument, ...]:
     return tuple(found.values())
 
 
-def _nodes(node: Node | None, folder: Path, above: Defaults) -> tuple[TaskNode, ...]:
+def _nodes(entries: Entries, folder: Path, above: Defaults) -> tuple[TaskNode, ...]:
+    """All nodes, those under `finally` at the end."""
     found: dict[str, TaskNode] = {}
-    items = node.items() if node is not None and node.value is not None else []
-    for item in items:
-        read = _node(item, folder, above)
-        key = read.task.key
-        if key in found:
-            raise item.error(f"two nodes have the key {key!r}; rename one")
-        found[key] = read
-    for item in items:
-        key = item.mapping()["key"].text()
-        for blocker in found[key].task.after:
+    places: dict[str, Node] = {}
+    for name in ("nodes", "finally"):
+        for item in _items(entries.get(name)):
+            read = _node(item, folder, above)
+            key = read.task.key
+            if key in found:
+                raise item.error(f"two nodes have the key {key!r}; rename one")
+            found[key] = replace(read, task=last(read.task)) if name == "finally" else read
+            places[key] = item
+    tasks = {key: read.task for key, read in found.items()}
+    for key, task in tasks.items():
+        for blocker in task.after:
             if blocker not in found:
-                raise item.error(
+                raise places[key].error(
                     f"{key} waits for {blocker!r}, which is no node's key{nearest(blocker, found)}"
                 )
-    circle = find_circle({key: read.task.after for key, read in found.items()})
-    if circle and node is not None:
-        raise node.error(f"nodes wait for each other: {' -> '.join(circle)}; remove one of these")
+    circle = find_circle({key: task.after for key, task in tasks.items()})
+    if circle:
+        raise entries["nodes"].error(
+            f"nodes wait for each other: {' -> '.join(circle)}; remove one of these"
+        )
+    check_order(places, tasks)
+    arguments = [item.mapping()["key"].text() for item in _items(entries.get("arguments"))]
+    check_conditions(places, tasks, arguments)
     return tuple(found.values())
+
+
+def _items(node: Node | None) -> list[Node]:
+    return node.items() if node is not None and node.value is not None else []
 
 
 def _node(item: Node, folder: Path, above: Defaults) -> TaskNode:

@@ -193,6 +193,8 @@ def _insert_tasks(tx: Tx, workflow_id: str, plan: Plan) -> None:
             retries=task.retries,
             worker=task.worker,
             execution=journal.encode(task.execution.stored()),
+            condition=task.when,
+            stage=int(task.last),
         )
         journal.append(
             tx,

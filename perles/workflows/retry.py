@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from perles.access.origin import Origin
 from perles.domain.errors import WrongStateError
-from perles.domain.states import RETRIABLE, TASK, TaskStatus, WorkflowState
+from perles.domain.states import RETRIABLE, TASK, WorkflowState
 from perles.store import statements
 from perles.store.database import Tx
 from perles.store.events import journal
@@ -14,6 +14,7 @@ from perles.store.schema.tasks import Task, TaskDependency
 from perles.store.schema.workflows import Workflow, WorkflowLabel
 from perles.store.sql import WORKFLOW_ID, Sql
 from perles.tasks.graph import unblock
+from perles.tasks.kept import kept
 
 _WORKFLOW_COLUMNS: Final = (
     *("template_id", "name", "priority", "work_dir", "goal", "args", "definition", "provider"),
@@ -33,6 +34,8 @@ _TASK_COLUMNS: Final = (
     "inputs",
     "worker",
     "execution",
+    "condition",
+    "stage",
 )
 
 LABELS_OF: Final = Sql(
@@ -48,7 +51,10 @@ class Kept(NamedTuple):
     text: str | None
 
 
-_DONE_COLUMNS: Final = ("assignee", "attempt", "exit_code", "outputs", "started_at", "ended_at")
+_DONE_COLUMNS: Final = (
+    *("status", "assignee", "attempt", "exit_code", "outputs", "started_at", "ended_at"),
+    *("failure", "tolerated"),
+)
 
 
 def insert_retry(
@@ -70,9 +76,9 @@ def insert_retry(
     tx.insert(Workflow, id=new_id, state=WorkflowState.PENDING, retried_from=old_id, **values)
     for label in tx.all(WorkflowLabel, LABELS_OF, workflow_id=old_id):
         tx.insert(WorkflowLabel, workflow_id=new_id, key=label.key, value=label.value)
-    kept = _copy_tasks(tx, old_id, new_id)
+    stay = _copy_tasks(tx, old_id, new_id)
     by = origin.payload()
-    payload = {"name": old.name, "template": old.template_id, "retry_of": old_id, "kept": kept}
+    payload = {"name": old.name, "template": old.template_id, "retry_of": old_id, "kept": stay}
     journal.append(tx, "workflow.created", {**payload, "by": by}, workflow_id=new_id)
     journal.append(tx, "workflow.retried", {"as": new_id, "by": by}, workflow_id=old_id)
     unblock(tx, new_id)
@@ -80,24 +86,24 @@ def insert_retry(
 
 
 def _copy_tasks(tx: Tx, old_id: str, new_id: str) -> int:
-    """Copy tasks and what they wait for; how many are done already."""
+    """Copy tasks and what they wait for; how many stay as they ended."""
+    tasks = tx.all(Task, statements.TASKS_OF, workflow_id=old_id)
+    after: dict[int, list[int]] = {}
+    for row in tx.rows(statements.DEPENDENCIES_OF, workflow_id=old_id):
+        after.setdefault(row["task_id"], []).append(row["depends_on_id"])
+    staying = kept(tasks, after)
     ids: dict[int, int] = {}
-    kept = 0
-    for task in tx.all(Task, statements.TASKS_OF, workflow_id=old_id):
-        done = task.status == TaskStatus.DONE
-        names = (*_TASK_COLUMNS, *_DONE_COLUMNS) if done else _TASK_COLUMNS
-        values: dict[str, Any] = {name: getattr(task, name) for name in names}
+    for task in tasks:
+        stays = task.id in staying
+        values: dict[str, Any] = {"status": TASK.states[0]}
+        for name in (*_TASK_COLUMNS, *(_DONE_COLUMNS if stays else ())):
+            values[name] = getattr(task, name)
         if task.assignee == "human":
             values["assignee"] = "human"
-        status = TaskStatus.DONE if done else TASK.states[0]
-        ids[task.id] = tx.insert(Task, workflow_id=new_id, status=status, **values)
-        payload = {"key": task.key, "name": task.title, "kept": done}
+        ids[task.id] = tx.insert(Task, workflow_id=new_id, **values)
+        payload = {"key": task.key, "name": task.title, "kept": stays}
         journal.append(tx, "task.created", payload, workflow_id=new_id, task_id=ids[task.id])
-        kept += done
-    for row in tx.rows(statements.DEPENDENCIES_OF, workflow_id=old_id):
-        tx.insert(
-            TaskDependency,
-            task_id=ids[row["task_id"]],
-            depends_on_id=ids[row["depends_on_id"]],
-        )
-    return kept
+    for task_id, blockers in after.items():
+        for blocker in blockers:
+            tx.insert(TaskDependency, task_id=ids[task_id], depends_on_id=ids[blocker])
+    return len(staying)

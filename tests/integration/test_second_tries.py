@@ -14,7 +14,7 @@ from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task, TaskDependency
 from perles.store.schema.workflows import Workflow
 from perles.store.transition import fire
-from perles.tasks.graph import skip_dependents
+from perles.tasks.graph import settle
 from tests.integration.cli import Home
 from tests.integration.scripted_cli import prompted, task_of, with_tools
 from tests.integration.test_replacement import ID, Stage, stage
@@ -159,7 +159,7 @@ def _plan(stage: Stage) -> None:
             for blocker in after:
                 tx.insert(TaskDependency, task_id=ids[key], depends_on_id=ids[blocker])
         fire(tx, TASK, ids["d"], "fail", changes={"failure": "denied: no"})
-        skip_dependents(tx, tx.need(Task, ids["d"]))
+        settle(tx, tx.need(Task, ids["d"]))
 
     stage.database.write(make)
     _call(stage, mark_task.fail, task_id="a", reason="it broke")

@@ -117,7 +117,7 @@ class _Pass:
             return None, said if said.startswith(NEVER) else ""
 
     def _finish(self, tasks: "list[Json]") -> int:
-        failed = [task["key"] for task in tasks if task["status"] == "failed"]
+        failed = [task["key"] for task in tasks if _has_failed(task)]
         if failed:
             summary = f"{len(failed)} of {len(tasks)} tasks failed: {', '.join(failed)}"
             self._client.call("signal_workflow_complete", status="partial", summary=summary)
@@ -138,6 +138,10 @@ class _Pass:
         self._done += 1
         print(tool, *arguments.values(), flush=True)
         return result
+
+
+def _has_failed(task: "Json") -> bool:
+    return task["status"] == "failed" and not task["tolerated"]
 
 
 def _why(task: "Json") -> str:

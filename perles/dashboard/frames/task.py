@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from perles.dashboard.terminal.segments import Line, Segment, line, wrap
-from perles.domain.task_story import INDENT, story
+from perles.domain.task_story import INDENT, story, why
 from perles.domain.text import clean
 
 _MAX: Final = 2_000
@@ -19,8 +19,8 @@ def page(task: Mapping[str, Any], columns: int) -> list[Line]:
     who = f", {task['assignee']}" if task["assignee"] else ""
     found = _wrapped(f"{task['key']}{name}", columns, "title")
     found += _wrapped(f"{task['status']}{who}", columns, "muted")
-    if task["failure"]:
-        found += _wrapped(f"failed: {task['failure']}", columns, "bad")
+    for text in why(task):
+        found += _wrapped(text, columns, "muted" if task["status"] == "skipped" else "bad")
     found.append(())
     if "comments" not in task:
         return [*found, line(Segment("…", "muted"))]

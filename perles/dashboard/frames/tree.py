@@ -28,7 +28,8 @@ def tree(
         found.append(_marked(drawn) if task["key"] == selected else drawn)
         if full and task["failure"]:
             text = cut(clean(str(task["failure"])), max(1, columns - width(below) - 4))
-            found.append(line(Segment(f"{below}    {text}", "bad")))
+            style = "muted" if task["status"] == "skipped" else "bad"
+            found.append(line(Segment(f"{below}    {text}", style)))
     return found
 
 

@@ -136,6 +136,8 @@ def _task(
         "denials": task.denials,
         "blocked": _blocked(task, agents),
         "failure": task.failure,
+        "tolerated": bool(task.tolerated),
+        "when": task.condition,
         "waits_until": task.held_until,
         "limits": list(journal.decode(task.execution).get("limits", {})),
         "worker": worker,

@@ -22,6 +22,7 @@ class Task(Dated, Base):
             "held_until",
             sqlite_where=text("held_until IS NOT NULL"),
         ),
+        Index("ix_tasks_last", "workflow_id", "status", sqlite_where=text("stage = 1")),
         IDS_ONCE,
     )
     id: Mapped[int] = mapped_column(Key, primary_key=True)
@@ -62,6 +63,12 @@ class Task(Dated, Base):
     """How its command is run; {} is by sh without flags."""
     held_until: Mapped[str | None]
     """Until when it waits, pending, for its next attempt."""
+    condition: Mapped[str | None]
+    """When it runs, as `when` says; None: once all that it waits for succeeded."""
+    tolerated: Mapped[int] = mapped_column(server_default="0")
+    """1: it failed or was skipped, and what waits for it goes on as if it were done."""
+    stage: Mapped[int] = mapped_column(server_default="0")
+    """1: it comes last, once all others are over, however they ended."""
 
 
 class TaskDependency(Dated, Base):

@@ -75,6 +75,8 @@ class Workflow(Dated, Base):
     last_recovery_at: Mapped[str | None]
     waiting_for_user: Mapped[int] = mapped_column(server_default="0")
     reason: Mapped[str | None]
+    ending: Mapped[str | None]
+    """How it ends once the tasks that come last are over, as JSON; None: it is not ending."""
     retried_from: Mapped[str | None] = mapped_column(ForeignKey("workflows.id"))
     version: Mapped[int] = mapped_column(server_default="0")
     model: Mapped[str | None]

@@ -55,6 +55,7 @@ def _execution(entries: Entries, _above: Defaults) -> Mapping[str, Any]:
 
 COMMANDS: Final = one_or_more(WORDS, MAX_COMMANDS)
 FAMILY: Final = Family(
+    name="checks",
     title="When an agent's task is done",
     execution=_execution,
     keys=(

@@ -67,7 +67,8 @@ def _nothing(*_: Any) -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """Keys that belong together. `text` is Markdown that goes before them in the documentation.
+    """Keys that belong together. What is to be said of them beside is `text`, in Markdown, and
+    what stands in `tests/pipeline_docs`, under the `name` of their module.
 
     `task` reads fields of a `TaskSpec`, `execution` fields of its `Execution`, and `defaults`
     fields of `Defaults`. Each is asked for every task or file, whether such keys stand there or
@@ -76,6 +77,7 @@ class Family:
 
     title: str
     keys: tuple[Key, ...]
+    name: str = ""
     text: str = ""
     task: Reader = field(default=_nothing)
     execution: Reader = field(default=_nothing)

@@ -49,6 +49,7 @@ def _after(node: Node) -> tuple[str, ...]:
 
 
 FAMILY: Final = Family(
+    name="kinds",
     title="What a task is",
     task=_task,
     keys=(

@@ -72,6 +72,7 @@ def _shell(node: Node) -> tuple[str, ...]:
 
 
 FAMILY: Final = Family(
+    name="shell",
     title="What reads the script",
     execution=_execution,
     defaults=_defaults,

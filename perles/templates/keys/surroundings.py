@@ -144,6 +144,7 @@ _SECRETS: Final = {
     "additionalProperties": parts({"command": WORDS, "timeout": DURATION}, ("command",)),
 }
 FAMILY: Final = Family(
+    name="surroundings",
     title="Where it runs, and with which variables",
     task=_task,
     execution=_execution,

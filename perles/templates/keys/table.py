@@ -10,6 +10,7 @@ from perles.domain.execution import Execution
 from perles.domain.specs import TaskSpec
 from perles.templates.keys import (
     checks,
+    flow,
     kinds,
     limits,
     merge,
@@ -24,6 +25,7 @@ from perles.templates.keys.key import At, Defaults, Entries, Family, Key
 FAMILIES: Final[tuple[Family, ...]] = (
     top.FAMILY,
     kinds.FAMILY,
+    flow.FAMILY,
     shell.FAMILY,
     surroundings.FAMILY,
     tries.FAMILY,

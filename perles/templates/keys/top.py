@@ -47,6 +47,7 @@ def _task(entries: Entries, above: Defaults) -> Mapping[str, Any]:
 
 
 FAMILY: Final = Family(
+    name="top",
     title="The file",
     defaults=_defaults,
     task=_task,

@@ -106,6 +106,7 @@ _RETRIES_SHAPE: Final = parts(
     {"max": _MAX, "delay": DURATION, "backoff": TEXT, "on": items(whole(1, 255), 1)}, ("max",)
 )
 FAMILY: Final = Family(
+    name="tries",
     title="How long, and how often",
     task=_task,
     execution=_execution,

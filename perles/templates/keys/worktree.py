@@ -44,6 +44,7 @@ _SHAPE: Final = parts(
     {"base": WORDS, "branch": WORDS, "copy": _PATHS, "link": _PATHS, "setup": WORDS}
 )
 FAMILY: Final = Family(
+    name="worktree",
     title="A worktree of its own",
     keys=(
         Key(

@@ -6,14 +6,12 @@ from perles.domain.errors import ToolError
 from perles.domain.provider_choice import BUILTIN
 from perles.domain.states import OPEN_TASK_STATES, TASK
 from perles.engine.commands.base import ToolCall
-from perles.store.database import Tx
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.transition import fire
-from perles.tasks import checking, questions, receipts, retrying
+from perles.tasks import checking, graph, questions, receipts, retrying
 from perles.tasks.attempts import free_worker, take_from_worker
 from perles.tasks.checking import check_of
-from perles.tasks.graph import skip_dependents, unblock
 from perles.tasks.reports import has_report
 
 
@@ -35,7 +33,7 @@ def complete(call: ToolCall) -> dict[str, Any]:
     receipts.keep(tx, task, call.outside.look)
     fire(tx, TASK, task.id, "complete", changes={"ended_at": tx.now}, payload=payload)
     free_worker(tx, task)
-    return {"status": "done", "task_id": task.key, "now_ready": unblock(tx, call.workflow.id)}
+    return {"status": "done", "task_id": task.key, "now_ready": graph.settle(tx, task).ready}
 
 
 def _checked(call: ToolCall, task: Task) -> dict[str, Any] | None:
@@ -123,17 +121,14 @@ def _fail(call: ToolCall, task: Task, reason: str, *, again: bool) -> dict[str, 
             "retries": task.retries,
             "waits_until": until,
         }
-    changes = {"failure": reason, "ended_at": tx.now, "held_until": None}
-    fire(tx, TASK, task.id, "fail", changes=changes, payload=payload)
+    graph.fail(tx, task, reason, payload)
+    settled = graph.settle(tx, task)
+    questions.note_waiting(tx, task.workflow_id)
+    told = {"now_ready": settled.ready} if settled.ready else {}
     return {
         "status": "failed",
         "task_id": task.key,
-        "skipped": _skip(tx, task),
+        "skipped": settled.skipped,
+        **told,
         "way_on": "reopen_task, where it is worth another try",
     }
-
-
-def _skip(tx: Tx, task: Task) -> list[str]:
-    skipped = skip_dependents(tx, task)
-    questions.note_waiting(tx, task.workflow_id)
-    return skipped

@@ -22,7 +22,7 @@ def handle(call: ToolCall) -> dict[str, Any]:
     _may_be_reopened(task)
     tasks = {one.id: one for one in tx.all(Task, statements.TASKS_OF, workflow_id=call.workflow.id)}
     after = _blockers(tx, call.workflow.id)
-    blocker = next((tasks[id] for id in after.get(task.id, ()) if tasks[id].status in CLOSED), None)
+    blocker = next((tasks[id] for id in after.get(task.id, ()) if _is_closed(tasks[id])), None)
     if blocker is not None:
         raise ToolError(
             f"cannot reopen task {task.key}: it waits for {blocker.key}, which is "
@@ -70,13 +70,19 @@ def _next_skipped(
         blockers = after.get(task.id, [])
         if task.status != TaskStatus.SKIPPED or task.id in open_again:
             continue
-        closed = [id for id in blockers if tasks[id].status in CLOSED and id not in open_again]
+        closed = [id for id in blockers if _is_closed(tasks[id]) and id not in open_again]
         if open_again.intersection(blockers) and not closed:
             return task
     return None
 
 
+def _is_closed(task: Task) -> bool:
+    """Whether what waits for it cannot begin."""
+    return task.status in CLOSED and not task.tolerated
+
+
 def _reopen(tx: Tx, task: Task, changes: dict[str, Any], reason: str) -> str:
+    changes = {**changes, "tolerated": 0}
     payload = {"key": task.key, "attempt": task.attempt, "reason": reason}
     fire(tx, TASK, task.id, "reopen", changes=changes, payload=payload)
     return task.key

@@ -19,7 +19,7 @@ COUNT_OPEN_TASKS: Final = Sql(
 )
 FAILED_TASK_KEYS: Final = Sql(
     select(Task.key)
-    .where(Task.workflow_id == WORKFLOW_ID, Task.status == "failed")
+    .where(Task.workflow_id == WORKFLOW_ID, Task.status == "failed", Task.tolerated == 0)
     .order_by(Task.id)
 )
 

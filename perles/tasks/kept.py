@@ -1,0 +1,34 @@
+"""Which tasks of a workflow stay as they ended when it is tried again."""
+
+from collections.abc import Mapping, Sequence
+
+from perles.domain.flow import CONDITION
+from perles.store.events import journal
+from perles.store.schema.tasks import Task
+
+
+def kept(tasks: Sequence[Task], after: Mapping[int, Sequence[int]]) -> set[int]:
+    """The tasks that stay: what is done or tolerated, and whose condition was not met.
+
+    One that comes last runs again, and so does whatever waits for a task that runs again: it
+    may come to something else. `after` has, by task, what it waits for.
+    """
+    found = {task.id for task in tasks if task.stage == 0 and _has_settled(task)}
+    by_blocker: dict[int, list[int]] = {}
+    for task_id, blockers in after.items():
+        for blocker in blockers:
+            by_blocker.setdefault(blocker, []).append(task_id)
+    again = [task.id for task in tasks if task.id not in found]
+    while again:
+        for task_id in by_blocker.get(again.pop(), ()):
+            if task_id in found:
+                found.discard(task_id)
+                again.append(task_id)
+    return found
+
+
+def _has_settled(task: Task) -> bool:
+    if task.status == "done" or task.tolerated:
+        return True
+    skipped = journal.decode(task.outputs).get("skipped", {})
+    return task.status == "skipped" and skipped.get("how") == CONDITION

@@ -93,7 +93,9 @@ def check(
     names = ", ".join(template.key for template in templates)
     if not templates:
         names = ", ".join(
-            f"{plan.name}, {len(plan.tasks)} tasks, {plan.workers} workers" for plan in plans
+            f"{plan.name}, {len(plan.tasks)} tasks, {plan.workers} workers"
+            + (f"; --arg {', '.join(plan.parameters)}" if plan.parameters else "")
+            for plan in plans
         )
     say(f"{file} is fine: {names}")
 
@@ -120,7 +122,7 @@ def _read(path: Path) -> tuple[Path, list[Template], list[Plan]]:
         if not found:
             raise UsageError(f"cannot use {file}: it registers no workflow")
         return file, found, [check_template(template) for template in found]
-    return path, [], [read_pipeline(path)]
+    return path, [], [read_pipeline(path, sampled=True)]
 
 
 def _problem_here(file: Path, plans: list[Plan], providers: Providers) -> str | None:

@@ -1,10 +1,11 @@
 """What a workflow is asked to be: the spec of a user, and the plan a template makes of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from perles.domain.execution import Execution
+from perles.domain.fan_out import FanOut
 
 PRIORITY_NORMAL: Final = "normal"
 
@@ -62,6 +63,8 @@ class TaskSpec:
     `timeout` is in seconds, None means no limit. `execution` tells how its command is run.
     `when` is `always`, `on_failure`, a condition, or None: once all in `after` succeeded. A task
     that comes `last` runs once all others are over, however they ended.
+    `fan_out` says where the items are that it is run for, one by one, at run time. `shares` are
+    names within the workflow, each with how many tasks that have it may run side by side.
     """
 
     key: str
@@ -77,6 +80,8 @@ class TaskSpec:
     when: str | None = None
     last: bool = False
     execution: Execution = field(default_factory=Execution)
+    fan_out: FanOut | None = None
+    shares: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +90,9 @@ class Plan:
 
     `definition` is the source it was read from, kept with the workflow so that a
     later edit of the file changes nothing. `provider` names who runs the agents, `roles` who is
-    the observer and who are the workers of a type, written `claude:opus`.
+    the observer and who are the workers of a type, written `claude:opus`. `groups` are the keys
+    of the tasks that one name stands for, such as that of a matrix or of an included file;
+    `parameters` is what its file asks for.
     """
 
     template_id: str
@@ -99,3 +106,5 @@ class Plan:
     worktree: Worktree | None = None
     merge: Execution | None = None
     """The checks of a merge, and what reads them."""
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    parameters: tuple[str, ...] = ()

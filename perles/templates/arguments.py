@@ -70,3 +70,12 @@ def checked(argument: Argument, value: str, what: str) -> str:
                     f"it is one of {', '.join(argument.options)}"
                 )
     return value
+
+
+def sample(argument: Argument) -> str:
+    """A value that somebody could give."""
+    if argument.default.strip():
+        return argument.default
+    if argument.options:
+        return argument.options[0]
+    return {"number": "1", "boolean": "true"}.get(argument.type, argument.key)

@@ -59,8 +59,10 @@ class Catalog:
         """What the template makes of arguments. Raises `UsageError` that names the wrong one."""
         template = self.get(key)
         if key == PIPELINE and template.source == "builtin":
-            values = check_arguments(template.arguments, args, f"template {key}")
-            return read_pipeline(Path(values["file"]).expanduser())
+            given = dict(args)
+            file = {"file": given.pop("file")} if "file" in given else {}
+            values = check_arguments(template.arguments, file, f"template {key}")
+            return read_pipeline(Path(values["file"]).expanduser(), given)
         return plan_of(template, args, name=name)
 
 

@@ -2,7 +2,7 @@
 
 from perles.config.yamlfile import read_bytes
 from perles.domain.specs import Plan
-from perles.templates.arguments import Argument
+from perles.templates.arguments import sample
 from perles.templates.catalog import VARIABLES, plan_of
 from perles.templates.render import check_variables
 from perles.templates.template import Template
@@ -23,13 +23,4 @@ def check_template(template: Template) -> Plan:
             path = template.path.parent / node.body_file
             text = read_bytes(path).decode(errors="replace")  # `plan_of` says what is wrong with it
             check_variables(text, VARIABLES, arguments, source=str(path))
-    return plan_of(template, {argument.key: _sample(argument) for argument in template.arguments})
-
-
-def _sample(argument: Argument) -> str:
-    """A value that somebody could give."""
-    if argument.default.strip():
-        return argument.default
-    if argument.options:
-        return argument.options[0]
-    return "1" if argument.type == "number" else argument.key
+    return plan_of(template, {argument.key: sample(argument) for argument in template.arguments})

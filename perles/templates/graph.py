@@ -1,32 +1,29 @@
 """What tasks wait for: that it exists, that nothing waits for itself, and what is done by then."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 from perles.config.yamlfile import Node
 from perles.domain.flow import ON_FAILURE, condition_of
 from perles.domain.nearest import nearest
 from perles.domain.specs import TaskSpec
 from perles.templates.outputs import check_command, references
+from perles.templates.values import item_variables
 
 
 def check(
-    items: Sequence[Node], tasks: Mapping[str, TaskSpec], parameters: Collection[str] = ()
+    nodes: Mapping[str, Node], tasks: Mapping[str, TaskSpec], parameters: Collection[str] = ()
 ) -> None:
     """Every `after` exists, and no task waits for itself, directly or through others.
 
-    `parameters` are the names of the arguments that a file takes. Raises `UsageError`.
+    `nodes` are the places where the tasks stand, by key; `parameters` are the names of the
+    arguments that a file takes. Raises `UsageError`.
     """
-    nodes = {item.mapping()["key"].text(): item for item in items}
     for task in tasks.values():
         for blocker in task.after:
             if blocker not in tasks:
-                raise (
-                    nodes[task.key]
-                    .mapping()["after"]
-                    .error(
-                        f"{task.key} waits for {blocker!r}, which is no task's key"
-                        f"{nearest(blocker, tasks)}"
-                    )
+                raise _place(nodes[task.key], "after").error(
+                    f"{task.key} waits for {blocker!r}, which is no task's key"
+                    f"{nearest(blocker, tasks)}"
                 )
     check_order(nodes, tasks)
     _check_references(nodes, tasks)
@@ -38,22 +35,22 @@ def check_order(nodes: Mapping[str, Node], tasks: Mapping[str, TaskSpec]) -> Non
     for task in tasks.values():
         late = next((key for key in task.after if tasks[key].last and not task.last), None)
         if late is not None:
-            raise (
-                nodes[task.key]
-                .mapping()["after"]
-                .error(
-                    f"{task.key} waits for {late}, which stands under finally and waits for all "
-                    "others: a circle; put it under finally, too"
-                )
+            raise _place(nodes[task.key], "after").error(
+                f"{task.key} waits for {late}, which stands under finally and waits for all "
+                "others: a circle; put it under finally, too"
             )
     circle = find_circle({task.key: task.after for task in tasks.values()})
     if circle:
         shown = circle if len(circle) <= 10 else [*circle[:9], "…", circle[-1]]
-        raise (
-            nodes[circle[0]]
-            .mapping()["after"]
-            .error(f"tasks wait for each other: {' -> '.join(shown)}; remove one of these")
+        raise _place(nodes[circle[0]], "after").error(
+            f"tasks wait for each other: {' -> '.join(shown)}; remove one of these"
         )
+
+
+def _place(node: Node, *names: str) -> Node:
+    """The first of these keys that stands there; the whole where none does."""
+    entries = node.mapping()
+    return next((entries[name] for name in names if name in entries), node)
 
 
 def check_conditions(
@@ -83,10 +80,8 @@ def check_conditions(
 def _check_references(nodes: Mapping[str, Node], tasks: Mapping[str, TaskSpec]) -> None:
     """Every `{{ tasks.KEY.output }}` names a task that is done by then."""
     for task in tasks.values():
-        entries = nodes[task.key].mapping()
-        node = next(
-            (entries[kind] for kind in ("prompt", "run") if kind in entries), nodes[task.key]
-        )
+        node = _place(nodes[task.key], "prompt", "run")
+        _check_items(node, task, tasks)
         for key, wanted in references(task.body or task.run or ""):
             if wanted != "output":
                 raise node.error(f"{{{{ tasks.{key}.{wanted} }}}}: a task has only .output")
@@ -95,9 +90,18 @@ def _check_references(nodes: Mapping[str, Node], tasks: Mapping[str, TaskSpec]) 
                     f"{{{{ tasks.{key}.output }}}}: {task.key} does not wait for {key!r}; "
                     "name it in after"
                 )
-        refused = check_command(task.run, task.execution.language) if task.run else None
+        given = {*task.env, *(item_variables(task.run) if task.run and task.fan_out else ())}
+        refused = check_command(task.run, task.execution.language, given) if task.run else None
         if refused is not None:
             raise node.error(refused)
+
+
+def _check_items(node: Node, task: TaskSpec, tasks: Mapping[str, TaskSpec]) -> None:
+    """The task whose output has the items is done by then."""
+    if task.fan_out is not None and task.fan_out.task not in upstream(task.key, tasks):
+        raise node.error(
+            f"for_each: {task.key} does not wait for {task.fan_out.task!r}; name it in after"
+        )
 
 
 def upstream(key: str, tasks: Mapping[str, TaskSpec]) -> set[str]:

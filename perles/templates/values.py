@@ -74,6 +74,16 @@ def variables(script: str, values: Values) -> dict[str, str]:
     return given
 
 
+def item_variables(script: str) -> set[str]:
+    """The variables that hold the items which a script names."""
+    return {OUTPUT + variable(one.path) for one in found_in(script) if one.path.startswith("item")}
+
+
+def is_guard(name: str) -> bool:
+    """Whether a variable is but for places where another program would read a text as code."""
+    return name.startswith((WORD, PLAIN))
+
+
 def places(script: str, given: Collection[str]) -> Iterator[Place]:
     """Where a command wants values that its variables, by these names, hold."""
     for found in found_in(script):

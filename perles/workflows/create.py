@@ -15,12 +15,13 @@ from perles.domain.plain import is_one_line, is_text
 from perles.domain.secrecy import texts_of
 from perles.domain.spec_types import check_types
 from perles.domain.specs import Plan, WorkflowSpec
-from perles.domain.states import PRIORITIES, TASK
+from perles.domain.states import PRIORITIES
 from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.tasks import Task, TaskDependency
 from perles.store.schema.workflows import Workflow, WorkflowLabel
 from perles.tasks.graph import unblock
+from perles.tasks.plan_rows import columns
 from perles.templates.catalog import Catalog
 from perles.workflows import worktree
 from perles.workflows.roles import Staff, choose, goal_plan
@@ -179,23 +180,7 @@ def _where(prepared: Prepared, workflow_id: str) -> dict[str, Any]:
 def _insert_tasks(tx: Tx, workflow_id: str, plan: Plan) -> None:
     ids: dict[str, int] = {}
     for task in plan.tasks:
-        ids[task.key] = tx.insert(
-            Task,
-            workflow_id=workflow_id,
-            key=task.key,
-            title=task.name,
-            body=task.body,
-            status=TASK.states[0],
-            assignee=task.assignee,
-            run=task.run,
-            env=journal.encode(dict(task.env)),
-            timeout=task.timeout,
-            retries=task.retries,
-            worker=task.worker,
-            execution=journal.encode(task.execution.stored()),
-            condition=task.when,
-            stage=int(task.last),
-        )
+        ids[task.key] = tx.insert(Task, **columns(task, workflow_id))
         journal.append(
             tx,
             "task.created",

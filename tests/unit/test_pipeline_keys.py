@@ -42,6 +42,8 @@ def _names(value: Any) -> set[str]:
 def test_the_example_of_a_key_is_read(key: Key, tmp_path: Path) -> None:
     path = tmp_path / "p.yaml"
     path.write_text(_text(key))
+    other = "parameters: {target: x64}\ntasks: [{key: build, run: make}]\n"
+    (tmp_path / "other.yaml").write_text(other)
 
     plan = read_pipeline(path)
 

@@ -24,6 +24,7 @@ def mapping(at: At, needed: tuple[str, ...]) -> dict[str, Any]:
         "type": "object",
         "required": list(needed),
         "properties": {key.name: _described(key) for key in keys(at)},
+        "patternProperties": {"^x-": {}},
         "additionalProperties": False,
     }
 

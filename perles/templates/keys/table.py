@@ -10,10 +10,13 @@ from perles.domain.execution import Execution
 from perles.domain.specs import TaskSpec
 from perles.templates.keys import (
     checks,
+    fan,
     flow,
+    includes,
     kinds,
     limits,
     merge,
+    parameters,
     shell,
     surroundings,
     top,
@@ -26,6 +29,9 @@ FAMILIES: Final[tuple[Family, ...]] = (
     top.FAMILY,
     kinds.FAMILY,
     flow.FAMILY,
+    parameters.FAMILY,
+    fan.FAMILY,
+    includes.FAMILY,
     shell.FAMILY,
     surroundings.FAMILY,
     tries.FAMILY,

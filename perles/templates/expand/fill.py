@@ -1,0 +1,171 @@
+"""Values in the values of a file: every text but scripts has them before it is read."""
+
+import re
+from collections.abc import Collection
+from typing import Final
+
+from perles.config.yamlfile import Node
+from perles.domain.nearest import nearest
+from perles.templates.values import Values, fill_values, found_in
+
+RAW: Final = frozenset({"run", "prompt", "question", "when"})
+"""Keys whose texts keep their references until the task begins."""
+CODE: Final = frozenset(
+    {"secrets", "shell", "check", "preconditions", "checks", "setup", "command", "run"}
+)
+"""Keys that hold code, at whatever depth: no value can stand there."""
+AT_RUN_TIME: Final = frozenset({"name", "env", "dir"})
+"""Keys in which the item of a fan-out can stand that is not known before."""
+
+
+_NAMED: Final = re.compile(
+    r"""'[^']*'|"[^"]*"|(?<![\w.-])(?P<path>(?:args|matrix)\.[A-Za-z_][\w-]*"""
+    r"""|item(?:\.[A-Za-z_]\w*)?)(?![\w.-])"""
+)
+"""What a condition names, or a text in quotes."""
+
+
+class Known:
+    """The values that a text may name, and those that come later."""
+
+    def __init__(
+        self,
+        values: Values,
+        *,
+        has_matrix: bool = False,
+        has_item: bool = False,
+        later: bool = False,
+        optional: Collection[str] = (),
+    ) -> None:
+        self.values = values
+        self._has_matrix, self._has_item, self._later = has_matrix, has_item, later
+        self._optional = optional
+
+    def check(self, node: Node) -> None:
+        """Raise `UsageError` for a reference in a text to a value that there is not."""
+        for found in found_in(node.text()):
+            self.value(found.path, node)
+
+    def means(self, path: str) -> bool:
+        """Whether a reference is ours: `item` may belong to another program's text."""
+        return self._has_item or not path.startswith("item")
+
+    def value(self, path: str, node: Node, *, waits: bool = True) -> str | None:
+        """The value of a path; None where the text keeps its reference. Raises `UsageError`."""
+        if path in self.values:
+            return self.values[path]
+        if path in self._optional:
+            return ""
+        root, _, name = path.partition(".")
+        if not self.means(path):
+            return None
+        if root == "item":
+            if self._later and waits:
+                return None
+            if self._later:
+                raise node.error(
+                    f"{{{{ {path} }}}} cannot stand here: the items are known when the task begins"
+                )
+        elif root == "matrix" and not self._has_matrix:
+            raise node.error(f"{{{{ {path} }}}}: this task has no matrix")
+        names = [known.partition(".")[2] for known in self.values if known.startswith(f"{root}.")]
+        what = {"args": "the file has no parameter", "matrix": "the matrix has no"}.get(
+            root, "the item has no"
+        )
+        hint = nearest(name, names) or f"; known are {', '.join(names) or 'none'}"
+        raise node.error(f"{{{{ {path} }}}}: {what} {name!r}{hint}")
+
+
+def filled(node: Node, known: Known, raw: Collection[str] = RAW) -> Node:
+    """A mapping with the values filled in, but for the keys in `raw`, whose texts are checked.
+
+    Raises `UsageError` that names file, line and key.
+    """
+    return Node(
+        {name: _entry(name, value, known, raw) for name, value in node.mapping().items()},
+        node.source,
+        node.line,
+        node.key,
+    )
+
+
+def filled_lists(node: Node, known: Known) -> Node:
+    """A list, or one under `in`, with values filled in; a text alone keeps its reference."""
+    if isinstance(node.value, list):
+        return _filled("for_each", "for_each", node, known)
+    if isinstance(node.value, dict):
+        inner = {
+            name: one if name == "in" and isinstance(one.value, str) else filled_lists(one, known)
+            for name, one in node.value.items()
+        }
+        return Node(inner, node.source, node.line, node.key)
+    return node
+
+
+def _entry(name: str, node: Node, known: Known, raw: Collection[str]) -> Node:
+    if name == "when" and isinstance(node.value, str):
+        return _folded(node, known)
+    if name in raw:
+        for text in _texts(node):
+            known.check(text)
+        return node
+    return _filled(name, name, node, known)
+
+
+def _filled(top: str, name: str, node: Node, known: Known) -> Node:
+    if name in CODE and top != "timeout":
+        _need_none(node, name, known)
+        return node
+    value = node.value
+    if isinstance(value, str) and "{{" in value:
+        text = fill_values(value, lambda path: _value(top, path, node, known))
+        return Node(text, node.source, node.line, node.key)
+    if isinstance(value, list):
+        return Node(
+            [_filled(top, name, one, known) for one in value], node.source, node.line, node.key
+        )
+    if isinstance(value, dict):
+        inner = {key: _filled(top, key, one, known) for key, one in value.items()}
+        return Node(inner, node.source, node.line, node.key)
+    return node
+
+
+def _folded(node: Node, known: Known) -> Node:
+    """A condition with what is known by now as texts in it. Raises `UsageError`."""
+
+    def one(match: re.Match[str]) -> str:
+        path = match.group("path")
+        if path is None or not known.means(path):
+            return match.group(0)
+        text = known.value(path, node, waits=False) or ""
+        quote = "'" if "'" not in text else '"'
+        if quote in text:
+            raise node.error(f"cannot compare {path}: its value has quotes of both kinds")
+        return f"{quote}{text}{quote}"
+
+    return Node(_NAMED.sub(one, node.text()), node.source, node.line, node.key)
+
+
+def _value(top: str, path: str, node: Node, known: Known) -> str | None:
+    found = known.value(path, node, waits=top in AT_RUN_TIME)
+    if found is not None and top == "env":
+        return found.replace("${", "$${")  # a value is no reference to a variable
+    return found
+
+
+def _need_none(node: Node, name: str, known: Known) -> None:
+    for text in _texts(node):
+        if any(known.means(found.path) for found in found_in(text.text())):
+            raise text.error(
+                f"no {{{{ … }}}} can stand in {name}, which is code; hand the value over by env"
+            )
+
+
+def _texts(node: Node) -> list[Node]:
+    if isinstance(node.value, str):
+        return [node]
+    if isinstance(node.value, list):
+        return [text for one in node.value for text in _texts(one)]
+    if isinstance(node.value, dict):
+        return [text for one in node.value.values() for text in _texts(one)]
+    return []

@@ -1,0 +1,114 @@
+"""include: other files, each as a group of tasks."""
+
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from perles.config.yamlfile import Node
+from perles.domain.fan_out import slug
+from perles.templates.keys.key import At, Entries, Family, Key
+from perles.templates.keys.shapes import TEXT, WORDS, either, items, parts
+from perles.templates.keys.texts import KEY
+
+MAX_INCLUDES: Final = 100
+
+
+class Include(NamedTuple):
+    """Another file: its tasks' keys begin with `prefix`, its first tasks wait for `after`."""
+
+    node: Node
+    path: Path
+    prefix: str
+    args: dict[str, str]
+    after: tuple[str, ...]
+
+
+def includes(entries: Entries, folder: Path) -> list[Include]:
+    """What a file in `folder` includes. Raises `UsageError` that names file, line and key."""
+    node = entries.get("include")
+    if node is None or node.value is None:
+        return []
+    found = node.items() if isinstance(node.value, list) else [node]
+    if len(found) > MAX_INCLUDES:
+        raise node.error(f"{len(found)} files are too many; {MAX_INCLUDES} at most")
+    return [_include(one, folder) for one in found]
+
+
+def _include(node: Node, folder: Path) -> Include:
+    if not isinstance(node.value, dict):
+        entries: dict[str, Node] = {"file": node}
+    else:
+        entries = node.mapping(("file", "prefix", "args", "after"))
+    if "file" not in entries:
+        raise node.error("file is missing; name the file to include")
+    name = entries["file"].text()
+    if not name.strip():
+        raise entries["file"].error("is empty; name the file to include")
+    path = folder / Path(name).expanduser()
+    args = entries["args"].mapping() if "args" in entries else {}
+    return Include(
+        node=entries["file"],
+        path=path,
+        prefix=_prefix(entries, path),
+        args={key: value.text() for key, value in args.items()},
+        after=_after(entries["after"]) if "after" in entries else (),
+    )
+
+
+def _prefix(entries: Entries, path: Path) -> str:
+    if "prefix" not in entries:
+        prefix = slug(path.stem)
+        if not prefix:
+            raise entries["file"].error("has no name to begin keys with; give a prefix")
+        return prefix
+    node = entries["prefix"]
+    if node.value is None or node.value == "":
+        return ""
+    if not KEY.fullmatch(node.text()):
+        raise node.error(f"{node.text()[:60]!r} is no prefix; use small letters, digits, - and _")
+    return node.text()
+
+
+def _after(node: Node) -> tuple[str, ...]:
+    if isinstance(node.value, str):
+        return (node.text(),)
+    return tuple(dict.fromkeys(item.text() for item in node.items()))
+
+
+FAMILY: Final = Family(
+    title="Other files",
+    text="""\
+`include` takes in the tasks of other pipeline files; their paths are relative to the file that
+names them. The keys of these tasks begin with a prefix, the file's name unless said otherwise:
+`build` of `web.yaml` is `web-build`, and `after: [web]` waits for all tasks of the file. Within the
+file, tasks name each other as they did. Its `env`, `shell`, `dir`, `worker` and so on count for its
+own tasks; `name`, `workers`, `roles` and `worktree` are those of the file that is run. `args` gives
+values to its parameters, `after` says what its first tasks wait for. `prefix: ""` leaves keys as
+they are. A file that includes itself, directly or through others, is refused.
+
+Keys that begin with `x-` have no effect, at the top of a file and at tasks: put there what anchors
+name. Anchors, aliases and merge keys work: `<<: *defaults`. A pipeline file may be JSON.
+""",
+    keys=(
+        Key(
+            name="include",
+            at=At.FILE,
+            schema=either(
+                WORDS,
+                _MAPPING := parts(
+                    {
+                        "file": WORDS,
+                        "prefix": either(TEXT, {"type": "null"}),
+                        "args": {"type": "object", "additionalProperties": TEXT},
+                        "after": either(WORDS, items(WORDS)),
+                    },
+                    ("file",),
+                ),
+                items(either(WORDS, _MAPPING), 0, MAX_INCLUDES),
+            ),
+            doc="A file, or a list of files; with `file`, `prefix`, `args` and `after`, more "
+            "is said.",
+            example="include:\n  - other.yaml\n"
+            "  - {file: other.yaml, prefix: second, args: {target: arm64}, after: other}",
+        ),
+    ),
+)

@@ -168,6 +168,12 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "merged.",
         ),
         Entry(
+            "pr",
+            "pr",
+            "command",
+            "Push a workflow's branch and open a pull request, by the gh or glab that is there.",
+        ),
+        Entry(
             "rebase",
             "landing",
             "rebase",

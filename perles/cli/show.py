@@ -1,5 +1,6 @@
 """`perles show`: one workflow in full."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 from perles.cli.list import warn_unattended
@@ -84,7 +85,7 @@ def _print_head(shown: Json) -> None:
             "template",
             f"{shown['template_id']}  ({shown['provider']}, {shown['priority']} priority)",
         ),
-        ("work dir", shown["work_dir"]),
+        ("work dir", _folder(shown)),
         ("shell", _shells(shown["tasks"])),
         ("branch", _branch(shown["worktree"])),
         ("labels", " ".join(f"{key}={value}" for key, value in shown["labels"].items())),
@@ -104,13 +105,20 @@ def _shells(tasks: list[Json]) -> str:
     return ", ".join(dict.fromkeys(clean(" ".join(t["shell"])) for t in tasks if t["shell"]))
 
 
+def _folder(shown: Json) -> str:
+    folder = str(shown["work_dir"])
+    gone = shown["worktree"] is not None and shown["ended_at"] and not Path(folder).is_dir()
+    return folder + (" (removed; its branch stays)" if gone else "")
+
+
 def _branch(worktree: Json | None) -> str:
     if worktree is None:
         return ""
     base = f" from {worktree['base_branch']}" if worktree["base_branch"] else ""
     merged = worktree["merged"]
     done = f", merged into {merged['into']} as {merged['commit'][:12]}" if merged else ""
-    return f"{worktree['branch']}{base}{done}"
+    pull = f", {worktree['pull_request']['url']}" if worktree["pull_request"] else ""
+    return f"{worktree['branch']}{base}{done}{pull}"
 
 
 def _waits(shown: Json) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perles.controlplane.engine_host import EngineHost
-from perles.domain.errors import NotFoundError
+from perles.domain.errors import NotFoundError, PerlesError
 from perles.domain.states import WORKFLOW
 from perles.store.reads import worktrees as reads
 from perles.store.reads.connection import reading
@@ -72,9 +72,23 @@ class Branches(EngineHost):
             about = {"workflow_id": one["id"], "path": one["path"], "branch": one["branch"]}
             if why is None:
                 done["removed"].append(about)
+                self._tell_session(one["id"], dry_run=dry_run)
             elif wanted or one["state"] in WORKFLOW.terminal:
                 done["spared"].append({**about, "why": why})
         return done
+
+    def _tell_session(self, workflow_id: str, *, dry_run: bool) -> None:
+        """Have the session folder say where the work is now."""
+        from perles.workflows import run_record
+
+        if not dry_run:
+            try:
+                run_record.write(self.database_path, workflow_id)
+            except OSError as error:
+                raise PerlesError(
+                    f"cannot write the session folder of {workflow_id}: {error.strerror}; its "
+                    "worktree is removed"
+                ) from error
 
 
 def _spare(one: Json, *, force: bool, dry_run: bool) -> str | None:

@@ -76,7 +76,7 @@ class Landing(Branches):
         target = into or one["base_branch"]
         if not target:
             raise UsageError(f"cannot tell into what to merge {one['branch']}: give --into BRANCH")
-        _need_committed(one, "merge")
+        need_committed(one, "merge")
         text = message or f"Merge {self.get(one['id'])['name']} ({one['id']})"
         repository = Path(one["repository"])
         passed: list[str] = []
@@ -148,7 +148,7 @@ class Landing(Branches):
         if state == "running":
             raise WrongStateError("workflow", one["id"], state, "rebase")
         target = onto or one["base_branch"] or one["base_commit"]
-        _need_committed(one, "rebase")
+        need_committed(one, "rebase")
         path, repository = Path(one["path"]), Path(one["repository"])
 
         def do() -> tuple[str, int]:
@@ -223,7 +223,7 @@ def _changes(view: View, with_patch: bool) -> tuple[list[FileChange], str]:
     return _files(view), patch(view) if with_patch else ""
 
 
-def _need_committed(one: Json, step: str) -> None:
+def need_committed(one: Json, step: str) -> None:
     """Raise `MergeError` where the worktree holds what the branch does not."""
     from perles.workspace.git import git
     from perles.workspace.merging import MergeError

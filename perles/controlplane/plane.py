@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from perles.controlplane.conversation import Conversation
-from perles.controlplane.landing import Landing
 from perles.controlplane.lifecycle import Lifecycle
+from perles.controlplane.pull_requests import PullRequests
 from perles.controlplane.requests import new_id
 from perles.controlplane.subscriptions import Subscriptions
 from perles.controlplane.supplies import Supplies
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from perles.domain.specs import WorkflowSpec
 
 
-class ControlPlane(Lifecycle, Conversation, Supplies, Subscriptions, Upkeep, Landing):
+class ControlPlane(Lifecycle, Conversation, Supplies, Subscriptions, Upkeep, PullRequests):
     """Everything that can be done with the workflows of one home folder."""
 
     def create(self, spec: WorkflowSpec) -> str:

@@ -79,10 +79,10 @@ class Reads:
         """What a workflow came to, facts first, then its agents' words: `show --summary --json`."""
         from perles.store.reads.connection import reading
         from perles.store.reads.references import resolve
-        from perles.store.reads.summary import summary
+        from perles.workflows.summaries import whole_summary
 
         with reading(self.paths.database_path()) as connection:
-            return summary(connection, resolve(connection, ref))
+            return whole_summary(connection, resolve(connection, ref))
 
     def sessions(self, limit: int) -> list[Json]:
         """The newest workflows with a session folder: `sessions list --json`."""

@@ -26,6 +26,7 @@ _OTHER_TYPES: Final = {
     "workflow.archived",
     "workflow.merged",
     "workflow.rebased",
+    "workflow.pull_request",
     "workflow.changed",
     "turn.queued",
     "turn.allowance_used_up",

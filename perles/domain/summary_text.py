@@ -89,11 +89,26 @@ def _facts(found: Mapping[str, Any]) -> Iterator[str]:
     used = f"{found['tokens_used']} tokens, {found['cost_usd']:.2f} USD"
     yield f"- {_count(found['turns'], 'turn')}, {used}"
     yield f"- {_reviews(found['review_rounds'], found['denied'])}"
-    branches = dict.fromkeys(task["branch"] for task in found["tasks"] if task["commits"])
-    on = f" on {_line(', '.join(filter(None, branches)))}" if any(branches) else ""
-    files = _count(len(found["files"]), "file")
-    yield f"- {_count(len(found['commits']), 'commit')}{on}, {files}"
-    yield f"- folder: {_line(found['work_dir'])}"
+    if found["commits"] or found["commits_known"]:
+        yield f"- {_commits(found)}"
+    yield f"- {_folder(found)}"
+
+
+def _commits(found: Mapping[str, Any]) -> str:
+    told = [task["branch"] for task in found["tasks"] if task["commits"]]
+    branches = list(filter(None, dict.fromkeys([found["branch"], *told])))
+    on = f" on {_line(', '.join(branches))}" if branches else ""
+    return f"{_count(len(found['commits']), 'commit')}{on}, {_count(len(found['files']), 'file')}"
+
+
+def _folder(found: Mapping[str, Any]) -> str:
+    folder, branch = _line(found["work_dir"]), found["branch"]
+    if branch is None:
+        return f"folder: {folder}" + ("" if found["work_dir_exists"] else " (gone)")
+    where = f"branch {_line(branch)} of {_line(found['repository'])}"
+    return f"{where}; " + (
+        f"its worktree: {folder}" if found["work_dir_exists"] else "its worktree was removed"
+    )
 
 
 def _reviews(reviews: int, denied: int) -> str:

@@ -20,6 +20,15 @@ def record_merge(
     return kept
 
 
+def record_pull_request(
+    tx: Tx, workflow_id: str, record: Mapping[str, Any], by: Mapping[str, Any]
+) -> None:
+    """Keep where a workflow's branch was proposed."""
+    tx.update(Workflow, workflow_id, pull_request=journal.encode({**record, "at": tx.now}))
+    payload = {**record, "by": by}
+    journal.append(tx, "workflow.pull_request", payload, workflow_id=workflow_id)
+
+
 def record_rebase(tx: Tx, workflow_id: str, record: Mapping[str, Any], origin: Origin) -> None:
     """Keep where a workflow's branch begins now."""
     tx.update(Workflow, workflow_id, base_commit=record["base"])

@@ -20,7 +20,7 @@ _WORKFLOW_COLUMNS: Final = (
     *("template_id", "name", "priority", "work_dir", "goal", "args", "definition", "provider"),
     *("model", "worker_provider", "worker_model", "surroundings", "roles"),
     *("max_workers", "worktree_enabled", "base_branch", "branch", "worktree_path", "token_budget"),
-    *("repository", "base_commit", "worktree_files"),
+    *("repository", "base_commit", "worktree_files", "pull_request"),
     "cost_budget",
 )
 _TASK_COLUMNS: Final = (

@@ -16,9 +16,10 @@ from perles.domain.secrecy import longest_first, masked
 from perles.domain.summary_text import account_text, readme_text, summary_text
 from perles.store.reads import run_record
 from perles.store.reads.connection import reading
-from perles.store.reads.summary import WHOLE, summary
+from perles.store.reads.summary import WHOLE
 from perles.store.reads.turns import secrets_of
 from perles.store.reads.workflow import show_workflow
+from perles.workflows.summaries import whole_summary
 from perles.workspace import door
 
 INDEX: Final = "sessions.jsonl"
@@ -46,7 +47,7 @@ def write(database: Path, workflow_id: str) -> None:
         def clean(value: Any) -> Any:
             return masked(value, secrets)
 
-        found = clean(summary(connection, workflow_id))
+        found = clean(whole_summary(connection, workflow_id))
         _text(folder / "summary.md", summary_text(found))
         _accounts(folder, found["accounts"])
         _text(folder / "workflow.json", _workflow(connection, shown, clean))

@@ -14,11 +14,11 @@ from perles.mcp.tools import TOOLS_BY_ROLE
 from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.reads.connection import reading
-from perles.store.reads.summary import summary
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.tasks.comments import add
+from perles.workflows.summaries import whole_summary
 from tests.integration.cli import Home
 from tests.integration.scripted_cli import with_tools
 from tests.integration.test_replacement import ID, Stage, stage
@@ -44,7 +44,7 @@ def tell(stage: Stage, worker: str = "worker-1", **given: Any) -> dict[str, Any]
 
 def told(stage: Stage) -> dict[str, Any]:
     with reading(stage.database.path) as connection:
-        return summary(connection, ID)
+        return whole_summary(connection, ID)
 
 
 def test_the_latest_account_of_a_worker_of_a_task_counts(stage: Stage) -> None:

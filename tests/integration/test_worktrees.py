@@ -167,6 +167,31 @@ def test_work_that_is_nowhere_else_is_never_removed(home: Home, repo: Path) -> N
     assert [one["id"] for one in home.json("worktrees", "list", "--json")] == [unmerged]
 
 
+def test_a_summary_has_the_commits_of_commands_and_says_where_they_are(
+    home: Home, repo: Path
+) -> None:
+    id = in_worktree(home, "--branch", "mine")
+    session = Path(home.json("show", id, "--json")["session_dir"])
+    tree = home.json("show", id, "--json")["worktree"]["path"]
+
+    shown = home.perles("show", id, "--summary").stdout
+
+    assert "- 1 commit on mine, 1 file\n" in shown
+    assert f"- branch mine of {repo}; its worktree: {tree}\n" in shown
+    home.perles("merge", id)
+    assert home.perles("worktrees", "clean", id).returncode == 0
+    for text in ((session / "README.md").read_text(), home.perles("show", id, "--summary").stdout):
+        assert "- 1 commit on mine, 1 file\n" in text
+        assert f"- branch mine of {repo}; its worktree was removed\n" in text
+    assert "(removed; its branch stays)" in home.perles("show", id).stdout
+
+
+def test_the_summary_of_commands_in_a_folder_does_not_count_commits(home: Home) -> None:
+    home.perles("run", home.pipeline("p", [{"key": "a", "run": "true"}]))
+
+    assert "commit" not in home.perles("show", home.only(), "--summary").stdout
+
+
 def test_a_worktree_waits_for_room_on_the_disk(plane: ControlPlane, home: Home, repo: Path) -> None:
     home.config_file.write_text("worktrees: {max_bytes: 1}\n")
     old = in_worktree(home, run=[{"key": "a", "run": "true"}])

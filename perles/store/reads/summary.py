@@ -16,6 +16,7 @@ Json = dict[str, Any]
 
 WHOLE: Final = "workflow"
 """The task of an account that is of all."""
+_INNER: Final = ("implementer_id", "looked")
 MAX_FILES: Final = 1000
 """Files of the commits that are named."""
 
@@ -77,10 +78,10 @@ def summary(connection: Connection | None, workflow_id: str) -> Json:
         "task_counts": _counts(tasks),
         "commits": _commits(tasks),
         "files": _files(tasks),
+        "commits_known": any(task["looked"] for task in tasks),
         "agents": agents,
         "tasks": [
-            {name: value for name, value in task.items() if name != "implementer_id"}
-            for task in tasks
+            {name: value for name, value in task.items() if name not in _INNER} for task in tasks
         ],
         "questions": [
             {key: one[key] for key in ("question", "asked_by", "task", "text", "answer", "status")}
@@ -124,6 +125,7 @@ def _task(row: Row, reviews: int, denied: int) -> Json:
         "status": row["status"],
         "assignee": row["assignee"],
         "implementer_id": row["implementer_id"],
+        "looked": row["base_commit"] is not None,
         "attempt": row["attempt"],
         "exit_code": row["exit_code"],
         "denials": row["denials"],

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _COLUMNS: Final = (
     "id, name, state, ended_at, repository, worktree_path, branch, base_branch, base_commit, "
-    "worktree_files, merged"
+    "worktree_files, merged, pull_request"
 )
 
 
@@ -53,4 +53,5 @@ def _worktree(home: str, row: Row) -> Json:
         "files": files,
         "merge": merge,
         "merged": json.loads(row["merged"]) if row["merged"] else None,
+        "pull_request": json.loads(row["pull_request"]) if row["pull_request"] else None,
     }

@@ -95,6 +95,8 @@ class Workflow(Dated, Base):
     """What comes along that git ignores, and checks of a merge: JSON, `copy`, `link`, `merge`."""
     merged: Mapped[str | None]
     """The last merge: JSON, `into`, `commit`, `tip` of the branch, `squash`, `at`."""
+    pull_request: Mapped[str | None]
+    """The pull request that was opened last: JSON, `url`, `number`, `title`, `base`, `at` …"""
     unrecorded: Mapped[int] = mapped_column(server_default="0")
     """Whether its session folder is to be told how it stands."""
 

@@ -163,6 +163,11 @@ def task(brief: TaskBrief, *, by_tool: bool) -> str:
     return "\n".join(lines)
 
 
-def goal(text: str) -> str:
-    """The first message of a workflow that was started with a goal in words."""
-    return f"The goal of this workflow, in the user's words:\n\n{quoted(text)}"
+def goal(text: str, instructions: str = "") -> str:
+    """The first message of a workflow with a goal in words, or of one made from a template."""
+    if not instructions:
+        return f"The goal of this workflow, in the user's words:\n\n{quoted(text)}"
+    return (
+        f"This workflow was made from a template. What it is about:\n\n{quoted(text)}\n\n"
+        f"How the template has you lead it:\n\n{quoted(instructions)}"
+    )

@@ -19,7 +19,8 @@ from perles.templates.catalog import PIPELINE
 from perles.templates.check import check_template
 from perles.templates.pipeline import read_pipeline
 from perles.templates.shell_pipes import outputs_run
-from perles.templates.template import Template, read_templates
+from perles.templates.template import Template
+from perles.templates.template_file import read_templates
 from perles.workflows.create import check_files
 from perles.workflows.roles import choose
 

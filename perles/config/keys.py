@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable
+from pathlib import PurePosixPath
 from typing import Any, Final, NamedTuple
 
 from perles.config import theme
@@ -32,6 +33,14 @@ def _prices(node: Node) -> dict[str, Price]:
                 raise price.error(f"{name} is missing: USD for a million tokens")
         found[model] = Price(**{name: float(entry.amount()) for name, entry in entries.items()})
     return found
+
+
+def _folder(node: Node) -> str:
+    """A folder below the work dir."""
+    path = PurePosixPath(node.text())
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise node.error("must be a folder below the work dir, such as docs/proposals")
+    return str(path)
 
 
 def _words(node: Node) -> tuple[str, ...]:
@@ -134,6 +143,10 @@ TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]
             ),
         },
     ),
+    "templates": (
+        "orchestration.templates",
+        {"document_path": (_folder, "folder below the work dir where templates put documents")},
+    ),
     "notify": (
         "notify",
         {
@@ -187,7 +200,7 @@ IGNORED: Final = frozenset(
     | {
         f"orchestration.{name}"
         for name in (
-            *("api_port", "templates", "session_storage", "workflows"),
+            *("api_port", "session_storage", "workflows"),
             *("tracing", "sound"),  # the original writes sound there, and reads it at the top
         )
     }

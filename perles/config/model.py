@@ -71,6 +71,13 @@ class Environment:
 
 
 @dataclass(frozen=True, slots=True)
+class TemplateSettings:
+    """What templates can name: the folder of documents, below the work dir."""
+
+    document_path: str = "docs/proposals"
+
+
+@dataclass(frozen=True, slots=True)
 class Team:
     """Who is there beside the coordinator and its workers."""
 
@@ -130,6 +137,7 @@ class Config:
     limits: Limits = Limits()
     environment: Environment = Environment()
     team: Team = Team()
+    templates: TemplateSettings = TemplateSettings()
     notify: Notify = Notify()
     retention: Retention = Retention()
     worktrees: Worktrees = Worktrees()

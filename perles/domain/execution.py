@@ -81,6 +81,8 @@ class Execution:
 
     It runs in `dir`, a folder in the work dir, with the variables of the files in `dotenv`,
     and without those in `unset`. `check` decides whether an agent's task is done, run by `program`.
+    `review` is the kind of review that an agent's task must pass, "" for none; `role` the kind of
+    worker that is to do it; `outputs` are the files that must be there when it is done, by key.
     `places` tells where a file of variables was named, for
     errors; it is not kept. `secrets` are names, each with the command that prints its value, or
     None where the environment has it. `limits` are the names that it needs while it runs, shared
@@ -98,6 +100,9 @@ class Execution:
     continue_on_error: bool = False
     secrets: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, int] = field(default_factory=dict)
+    review: str = ""
+    role: str = ""
+    outputs: Mapping[str, str] = field(default_factory=dict)
     places: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
@@ -122,6 +127,9 @@ class Execution:
         found |= {"limits": dict(self.limits)} if self.limits else {}
         found |= {"continue_on_error": True} if self.continue_on_error else {}
         found |= {"dir": self.dir} if self.dir else {}
+        found |= {"review": self.review} if self.review else {}
+        found |= {"role": self.role} if self.role else {}
+        found |= {"outputs": dict(self.outputs)} if self.outputs else {}
         found |= {"dotenv": list(self.dotenv)} if self.dotenv else {}
         return found | ({"unset": list(self.unset)} if self.unset else {})
 
@@ -142,6 +150,9 @@ class Execution:
             secrets=stored.get("secrets", {}),
             limits=stored.get("limits", {}),
             dir=stored.get("dir", ""),
+            review=stored.get("review", ""),
+            role=stored.get("role", ""),
+            outputs=stored.get("outputs", {}),
             dotenv=tuple(stored.get("dotenv", ())),
             unset=tuple(stored.get("unset", ())),
         )

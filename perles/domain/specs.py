@@ -65,6 +65,7 @@ class TaskSpec:
     that comes `last` runs once all others are over, however they ended.
     `fan_out` says where the items are that it is run for, one by one, at run time. `shares` are
     names within the workflow, each with how many tasks that have it may run side by side.
+    `inputs` and `outputs` are the files that it takes and makes, paths below the work dir by key.
     """
 
     key: str
@@ -82,6 +83,8 @@ class TaskSpec:
     execution: Execution = field(default_factory=Execution)
     fan_out: FanOut | None = None
     shares: Mapping[str, int] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +95,7 @@ class Plan:
     later edit of the file changes nothing. `provider` names who runs the agents, `roles` who is
     the observer and who are the workers of a type, written `claude:opus`. `groups` are the keys
     of the tasks that one name stands for, such as that of a matrix or of an included file;
-    `parameters` is what its file asks for.
+    `parameters` is what its file asks for. `instructions` tell its coordinator how to lead it.
     """
 
     template_id: str
@@ -108,3 +111,4 @@ class Plan:
     """The checks of a merge, and what reads them."""
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     parameters: tuple[str, ...] = ()
+    instructions: str = ""

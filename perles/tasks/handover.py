@@ -44,6 +44,8 @@ def handover(tx: Tx, agent: Agent, because: str, *, last_words: Sequence[str] = 
 def _of_workflow(tx: Tx, agent: Agent) -> list[str]:
     workflow = tx.need(Workflow, agent.workflow_id)
     lines = ["The goal:", quoted(workflow.goal)] if workflow.goal else []
+    told = journal.decode(workflow.definition).get("instructions")
+    lines += ["How to lead it:", quoted(told)] if told else []
     tasks = tx.all(Task, statements.TASKS_OF, workflow_id=workflow.id)
     if tasks:
         lines.append("Tasks:")

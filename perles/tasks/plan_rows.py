@@ -23,6 +23,7 @@ def columns(task: TaskSpec, workflow_id: str) -> dict[str, Any]:
         "timeout": task.timeout,
         "retries": task.retries,
         "worker": task.worker,
+        "inputs": journal.encode(dict(task.inputs)),
         "execution": journal.encode(_execution(task, workflow_id).stored()),
         "condition": task.when,
         "stage": int(task.last),
@@ -32,4 +33,5 @@ def columns(task: TaskSpec, workflow_id: str) -> dict[str, Any]:
 def _execution(task: TaskSpec, workflow_id: str) -> Execution:
     """How it is run; what it shares within its workflow is a limit that no other one names."""
     shares = {f"{workflow_id}/{name}": number for name, number in task.shares.items()}
-    return replace(task.execution, limits={**task.execution.limits, **shares})
+    limits = {**task.execution.limits, **shares}
+    return replace(task.execution, limits=limits, outputs=task.outputs)

@@ -4,53 +4,67 @@ Three roots, each over the ones before it: those that come with Perles, the
 user's, the repository's. A template that cannot be read is listed as broken.
 """
 
-from collections.abc import Mapping
-from dataclasses import replace
-from datetime import UTC, datetime
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from perles.config.yamlfile import read_bytes
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
-from perles.domain.specs import Plan, TaskSpec
+from perles.domain.slug import slug
+from perles.domain.specs import Plan
 from perles.templates.arguments import check_arguments
+from perles.templates.making import DOCUMENTS, plan_of
 from perles.templates.pipeline import read_pipeline
-from perles.templates.render import render
-from perles.templates.template import TaskNode, Template, broken, read_templates
+from perles.templates.template import Template
+from perles.templates.template_file import read_what_can_be
 
 BUILTIN: Final = Path(__file__).with_name("builtin")
 PIPELINE: Final = "pipeline"
-VARIABLES: Final = ("Args", "Name", "Slug", "Date")
-"""What a template's texts may name."""
+NAME: Final = "template.yaml"
+MAX_FOLDERS: Final = 10_000
+"""Folders of a root that are looked into."""
 
 
 class Catalog:
-    """Finds templates. `user` and `project` need not exist."""
+    """Finds templates. `user` and `project` need not exist; `documents` is where documents lie."""
 
-    def __init__(self, *, user: Path, project: Path | None, builtin: Path | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        user: Path,
+        project: Path | None,
+        builtin: Path | None = None,
+        documents: str = DOCUMENTS,
+    ) -> None:
         self._roots = [("builtin", builtin or BUILTIN), ("user", user)]
+        self._documents = documents
         if project is not None:
             self._roots.append(("project", project))
 
     def list(self) -> list[Template]:
-        """All templates by key; one of a later root stands for one of an earlier."""
+        """All templates by key; one of a later root stands for one of an earlier, in its place."""
         found: dict[str, Template] = {}
         for source, root in self._roots:
-            for path in sorted(root.glob("*/template.yaml")):
-                for template in _read(path, source):
-                    found[template.key] = template
+            of_source: dict[str, Template] = {}
+            for path in sorted(_files(root)):
+                for template in read_what_can_be(path, source, root):
+                    if source == "builtin" or template.error is not None:
+                        of_source.setdefault(template.key, template)
+                    else:
+                        of_source[template.key] = template
+            found |= of_source
         return list(found.values())
 
     def get(self, key: str) -> Template:
         """The template with this key. Raises `UsageError`."""
         found = {template.key: template for template in self.list()}
-        if key not in found:
+        template = found.get(key) or found.get(slug(key))
+        if template is None:
             raise UsageError(
                 f"cannot find template {key!r}{nearest(key, found)}; "
                 "perles templates list shows all"
             )
-        template = found[key]
         if template.error is not None:
             raise UsageError(template.error)
         return template
@@ -63,51 +77,14 @@ class Catalog:
             file = {"file": given.pop("file")} if "file" in given else {}
             values = check_arguments(template.arguments, file, f"template {key}")
             return read_pipeline(Path(values["file"]).expanduser(), given)
-        return plan_of(template, args, name=name)
+        return plan_of(template, args, name=name, documents=self._documents)
 
 
-def plan_of(template: Template, args: Mapping[str, str], *, name: str | None = None) -> Plan:
-    """What a template's nodes make of arguments. Raises `UsageError` that names the wrong one."""
-    values = check_arguments(template.arguments, args, f"template {template.key}")
-    if not template.nodes:
-        raise UsageError(f"cannot use template {template.key!r}: {template.path} has no nodes")
-    title = name or template.name
-    today = datetime.now(UTC).date().isoformat()
-    context = dict(zip(VARIABLES, (values, title, title, today), strict=True))
-    tasks = tuple(_task(node, context, template.path.parent) for node in template.nodes)
-    return Plan(
-        template_id=template.key,
-        name=title,
-        tasks=tasks,
-        workers=template.workers,
-        roles=template.roles,
-        worktree=template.worktree,
-        merge=template.merge,
-        provider="builtin" if all(_needs_no_ai(task) for task in tasks) else "claude",
-        definition={"source": str(template.path), "version": template.version},
-    )
-
-
-def _task(node: TaskNode, context: Mapping[str, Any], folder: Path) -> TaskSpec:
-    task = node.task
-    written_in = task.execution.language
-    run = task.run and render(task.run, context, source=node.source, written_in=written_in)
-    body = ""
-    if node.body_file is not None:
-        path = folder / node.body_file
-        try:
-            body = render(read_bytes(path).decode(), context, source=str(path))
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"cannot read {path}, which {node.source} names: {error}") from error
-    return replace(task, run=run, body=body)
-
-
-def _needs_no_ai(task: TaskSpec) -> bool:
-    return task.run is not None or task.assignee == "human"
-
-
-def _read(path: Path, source: str) -> list[Template]:
-    try:
-        return read_templates(path, source)
-    except UsageError as error:
-        return [broken(path, source, error)]
+def _files(root: Path) -> Iterator[Path]:
+    """Every template.yaml below a folder; links to folders are not followed."""
+    for number, (folder, below, names) in enumerate(os.walk(root)):
+        if number > MAX_FOLDERS:
+            return
+        below.sort()
+        if NAME in names:
+            yield Path(folder, NAME)

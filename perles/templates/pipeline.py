@@ -24,7 +24,7 @@ from pathlib import Path
 
 from perles.domain.secrecy import masked
 from perles.domain.specs import Plan
-from perles.templates import graph
+from perles.templates import graph, handing_on
 from perles.templates.expand.reader import Source, read
 from perles.templates.keys.merge import merge
 from perles.templates.keys.texts import short_text
@@ -44,11 +44,12 @@ def read_pipeline(
     part = read(source, given or {}, sampled=sampled)
     if "name" not in part.top:
         raise source.root.error("name is missing; a pipeline needs name and tasks")
-    graph.check(part.nodes, part.tasks, [argument.key for argument in part.arguments])
+    tasks = handing_on.ordered(part.nodes, part.tasks)
+    graph.check(part.nodes, tasks, [argument.key for argument in part.arguments])
     return Plan(
         template_id="pipeline",
         name=short_text(part.top["name"]),
-        tasks=tuple(part.tasks.values()),
+        tasks=tuple(tasks.values()),
         workers=workers(part.top),
         roles=roles(part.top),
         worktree=worktree(part.top),

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -65,11 +66,13 @@ def prepare(
     if not 0 <= spec.cost_budget < float("inf"):
         raise UsageError("cannot use this cost budget: it is in USD, 0 or more; 0 means no limit")
     _check_labels(spec.labels)
-    if spec.goal is None:
-        plan = catalog(paths, work_dir).plan(spec.template_id, spec.args, name=spec.name)
-    else:
-        plan = goal_plan(spec.goal)
     config = config or Config()
+    if spec.goal is not None and not spec.template_id:
+        plan = goal_plan(spec.goal)
+    else:
+        args = spec.args if spec.goal is None else {**spec.args, "goal": spec.goal}
+        found = catalog(paths, work_dir, config)
+        plan = found.plan(spec.template_id, args, name=spec.name)
     own = worktree.chosen(spec, plan, config.worktrees, work_dir)
     if own is not None:
         plan = worktree.with_setup(plan, own.wish)
@@ -111,10 +114,11 @@ def preview(spec: WorkflowSpec, paths: Paths, config: Config) -> list[dict[str, 
     ]
 
 
-def catalog(paths: Paths, work_dir: Path) -> Catalog:
+def catalog(paths: Paths, work_dir: Path, config: Config | None = None) -> Catalog:
     """The templates that somebody in `work_dir` can use."""
     repo = repo_of(work_dir)
     return Catalog(
+        documents=(config or Config()).templates.document_path,
         user=paths.user_workflows_dir(),
         project=None if repo is None else repo / ".perles" / "workflows",
     )
@@ -134,7 +138,7 @@ def insert_workflow(tx: Tx, workflow_id: str, prepared: Prepared, origin: Origin
         priority=PRIORITIES.index(spec.priority),
         goal=plan.goal,
         args=journal.encode(dict(spec.args)),
-        definition=journal.encode(dict(plan.definition)),
+        definition=journal.encode(_definition(plan)),
         provider=prepared.staff.coordinator,
         model=prepared.staff.coordinator_model,
         worker_provider=prepared.staff.worker,
@@ -159,6 +163,12 @@ def insert_workflow(tx: Tx, workflow_id: str, prepared: Prepared, origin: Origin
     tx.secrets.forget(workflow_id)  # from now on its rows tell
 
 
+def _definition(plan: Plan) -> dict[str, Any]:
+    """Where the plan is from, and how its coordinator is told to lead it."""
+    told = {"instructions": plan.instructions} if plan.instructions else {}
+    return {**plan.definition, **told}
+
+
 def _where(prepared: Prepared, workflow_id: str) -> dict[str, Any]:
     """The columns that say where agents work: as it is, or in a worktree made at the start."""
     own = prepared.own
@@ -180,7 +190,9 @@ def _where(prepared: Prepared, workflow_id: str) -> dict[str, Any]:
 def _insert_tasks(tx: Tx, workflow_id: str, plan: Plan) -> None:
     ids: dict[str, int] = {}
     for task in plan.tasks:
-        ids[task.key] = tx.insert(Task, **columns(task, workflow_id))
+        worker = task.worker or plan.roles.get(task.execution.role)
+        row = columns(replace(task, worker=worker), workflow_id)
+        ids[task.key] = tx.insert(Task, **row)
         journal.append(
             tx,
             "task.created",

@@ -50,7 +50,7 @@ def choose(
             "cannot work towards a goal in words with the builtin coordinator: it only walks "
             "through tasks; choose another one, --coordinator claude"
         )
-    prompts = [task for task in plan.tasks if task.run is None and task.assignee is None]
+    prompts = [task for task in plan.tasks if task.run is None and task.assignee != "human"]
     if spec.worker is not None:
         worker, worker_model = split_choice(spec.worker)
     elif coordinator == BUILTIN and not prompts:
@@ -122,7 +122,7 @@ def _used(staff: Staff, plan: Plan) -> Iterator[tuple[str, str]]:
     for seat, choice in staff.roles.items():
         used[split_choice(choice)[0], seat] = None
     for task in plan.tasks:
-        if task.run is None and task.assignee is None:
+        if task.run is None and task.assignee != "human":
             name = split_choice(task.worker)[0] if task.worker else staff.worker
             if name == BUILTIN:
                 raise UsageError(

@@ -7,7 +7,7 @@ import pytest
 from perles.domain.errors import UsageError
 from perles.domain.execution import Execution, Language, Retry, language
 from perles.templates.pipeline import read_pipeline
-from perles.templates.template import read_templates
+from perles.templates.template_file import read_templates
 
 BASH = ("bash", "-eo", "pipefail")
 

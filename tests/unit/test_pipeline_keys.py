@@ -10,7 +10,7 @@ from perles.templates.keys.key import At, Key
 from perles.templates.keys.schema import pipeline_schema
 from perles.templates.keys.table import FAMILIES, keys
 from perles.templates.pipeline import read_pipeline
-from perles.templates.template import read_templates
+from perles.templates.template_file import read_templates
 
 
 class _Loader(yaml.SafeLoader):

@@ -75,7 +75,8 @@ def started(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
     questions.ask_people(tx, workflow.id)
     body = f"start: work off the tasks of {workflow.name}"
     if workflow.goal:
-        body = prompts.goal(workflow.goal)
+        told = str(journal.decode(workflow.definition).get("instructions", ""))
+        body = prompts.goal(workflow.goal, told)
     messages.post(tx, coordinator, sender="perles", kind="system", body=body)
 
 

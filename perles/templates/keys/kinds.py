@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from perles.config.yamlfile import Node
-from perles.templates.keys.key import TASKS, At, Defaults, Entries, Family, Key
+from perles.templates.keys.key import TASKS, Defaults, Entries, Family, Key
 from perles.templates.keys.shapes import WORDS, either, items
 from perles.templates.keys.texts import command, prompt, short_text, task_key
 
@@ -15,7 +15,7 @@ def check_kind(item: Node, entries: Entries) -> None:
         raise item.error("key is missing; a task needs key and run, or key and prompt")
     if "assignee" in entries:
         entries["assignee"].word(["human"])
-        for other in ("run", "prompt", "worker"):
+        for other in ("run", "prompt", "worker", "provider", "model", "role"):
             if other in entries:
                 raise entries[other].error("is not for a task with assignee: human")
         return
@@ -70,7 +70,7 @@ FAMILY: Final = Family(
         ),
         Key(
             name="prompt",
-            at=At.TASK,
+            at=TASKS,
             schema=WORDS,
             doc="Work for an AI agent, in words.",
             example="- {key: notes, prompt: Write NOTES.md about the last release}",
@@ -84,7 +84,7 @@ FAMILY: Final = Family(
         ),
         Key(
             name="question",
-            at=At.TASK,
+            at=TASKS,
             schema=WORDS,
             doc="What the person is asked, for tasks with `assignee: human`.",
             example="- {key: ok, assignee: human, question: 'Is it good?'}",

@@ -1,17 +1,19 @@
 """The keys at the top of a file: its name, how many workers, and who they are."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from perles.config.yamlfile import Node
 from perles.domain.errors import UsageError
 from perles.domain.provider_choice import AGENT_TYPES, split_choice
-from perles.templates.keys.key import ALL, TOPS, At, Defaults, Entries, Family, Key
+from perles.templates.keys.key import ALL, TASKS, TOPS, At, Defaults, Entries, Family, Key
 from perles.templates.keys.shapes import WORDS, items, parts, whole
 
 MAX_TASKS: Final = 10_000
 MAX_WORKERS: Final = 99
 DEFAULT_WORKERS: Final = 2
+_ABOUT_AGENTS: Final = ("worker", "provider", "model", "role")
 
 
 def choice(node: Node) -> str:
@@ -40,10 +42,39 @@ def _defaults(entries: Entries) -> Mapping[str, Any]:
     return {"worker": choice(entries["worker"])} if "worker" in entries else {}
 
 
+def is_for_agent(entries: Entries) -> bool:
+    """Whether an agent does the task: it has a prompt, or a file with one."""
+    if "assignee" in entries and entries["assignee"].text() == "human":
+        return False
+    return "prompt" in entries or "template" in entries
+
+
 def _task(entries: Entries, above: Defaults) -> Mapping[str, Any]:
-    if "prompt" not in entries:
+    if not is_for_agent(entries):
+        for name in _ABOUT_AGENTS:
+            if name in entries:
+                raise entries[name].error("is for tasks of agents; use a task with a prompt")
         return {"worker": None}
-    return {"worker": choice(entries["worker"]) if "worker" in entries else above.worker}
+    if "provider" not in entries and "model" in entries:
+        raise entries["model"].error("needs provider, too: whose model it is")
+    if "provider" not in entries:
+        return {"worker": choice(entries["worker"]) if "worker" in entries else above.worker}
+    if "worker" in entries:
+        raise entries["worker"].error("says what provider and model say; leave one out")
+    provider = choice(entries["provider"])
+    if "model" not in entries:
+        return {"worker": provider}
+    return {"worker": choice(replace(entries["model"], value=f"{provider}:{_model(entries)}"))}
+
+
+def _model(entries: Entries) -> str:
+    if ":" in entries["provider"].text():
+        raise entries["model"].error("is named by provider, too; leave one out")
+    return entries["model"].text()
+
+
+def _execution(entries: Entries, _: Defaults) -> Mapping[str, Any]:
+    return {"role": entries["role"].word(AGENT_TYPES) if "role" in entries else ""}
 
 
 FAMILY: Final = Family(
@@ -51,6 +82,7 @@ FAMILY: Final = Family(
     title="The file",
     defaults=_defaults,
     task=_task,
+    execution=_execution,
     keys=(
         Key(
             name="name",
@@ -69,10 +101,32 @@ FAMILY: Final = Family(
         ),
         Key(
             name="worker",
-            at=At.FILE | At.TASK,
+            at=At.FILE | TASKS,
             schema=WORDS,
             doc="Who does tasks with a `prompt`: a provider, or `provider:model`.",
             example="- {key: notes, prompt: Write NOTES.md, worker: 'claude:sonnet'}",
+        ),
+        Key(
+            name="provider",
+            at=TASKS,
+            schema=WORDS,
+            doc="The same as `worker`, with the model beside it.",
+            example="- {key: notes, prompt: Write NOTES.md, provider: claude, model: sonnet}",
+        ),
+        Key(
+            name="model",
+            at=TASKS,
+            schema=WORDS,
+            doc="The model of `provider`.",
+            example="- {key: notes, prompt: Write NOTES.md, provider: claude, model: sonnet}",
+        ),
+        Key(
+            name="role",
+            at=TASKS,
+            schema={"enum": list(AGENT_TYPES)},
+            doc="What kind of worker does it: it is told how such a one works, and is who `roles` "
+            "says.",
+            example="- {key: find, prompt: Find what calls the parser, role: researcher}",
         ),
         Key(
             name="roles",

@@ -1,0 +1,117 @@
+"""The nodes of a template: how its tasks are read, before arguments are filled in."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from perles.config.yamlfile import Node
+from perles.domain.nearest import nearest
+from perles.domain.specs import TaskSpec
+from perles.templates.graph import check_conditions, check_order, find_circle
+from perles.templates.handing_on import ordered
+from perles.templates.keys import table
+from perles.templates.keys.flow import last
+from perles.templates.keys.key import At, Defaults, Entries
+from perles.templates.lenient import NODE_KEYS, Unknown, as_name, listed, plain_keys, text_of
+from perles.templates.template import TaskNode
+from perles.templates.template_paths import locate
+
+_ASSIGNEE: Final = re.compile(r"human|worker-[1-9][0-9]?")
+
+
+def nodes(entries: Entries, folder: Path, root: Path, unknown: Unknown) -> tuple[TaskNode, ...]:
+    """The nodes of a template, those under `finally` at the end. Raises `UsageError`."""
+    finals = listed(entries.get("finally"))
+    items = [*listed(entries.get("nodes")), *finals]
+    keys = plain_keys(items)
+    above = table.defaults(entries)
+    found = [_node(item, keys, folder, root, above, unknown) for item in items]
+    by_key = dict(zip(keys.values(), items, strict=True))
+    late = {id(item) for item in finals}
+    tasks = {
+        node.task.key: last(node.task) if id(item) in late else node.task
+        for node, item in zip(found, items, strict=True)
+    }
+    tasks = ordered(by_key, tasks)
+    circle = find_circle({key: task.after for key, task in tasks.items()})
+    if circle:
+        raise by_key[circle[0]].error(
+            "nodes wait for each other (cycle detected in dependency graph): "
+            f"{' -> '.join(circle)}; remove one of these"
+        )
+    check_order(by_key, tasks)
+    arguments = [text_of(item.mapping(), "key") for item in listed(entries.get("arguments"))]
+    check_conditions(by_key, tasks, arguments)
+    return tuple(replace(node, task=tasks[node.task.key]) for node in found)
+
+
+def pattern(node: Node, above: Defaults) -> TaskSpec:
+    """How tasks are that a file lists: the keys of a task without those that the file gives."""
+    given = {"key", "name", "run", "prompt", "question", "assignee", "after", "inputs", "outputs"}
+    entries = node.mapping([name for name in table.names(At.TASK) if name not in given])
+    place = replace(node, value="pattern")
+    return table.task({"key": place, "prompt": place, **entries}, above)
+
+
+def _node(
+    item: Node, keys: Mapping[str, str], folder: Path, root: Path, above: Defaults, unknown: Unknown
+) -> TaskNode:
+    entries = {
+        name: node
+        for name, node in unknown.entries(item, NODE_KEYS).items()
+        if node.value is not None and (node.value != "" or name in ("run", "prompt"))
+    }
+    _check_kind(item, entries)
+    written = text_of(entries, "key")
+    entries["key"] = replace(entries["key"], value=keys[written])
+    if "name" in entries:
+        entries["name"] = as_name(entries["name"])
+        if not entries["name"].value:
+            del entries["name"]
+    if "after" in entries:
+        entries["after"] = _after(entries["after"], written, keys)
+    return TaskNode(
+        task=table.task(entries, above),
+        source=item.where,
+        body_file=locate(entries["template"], folder, root) if "template" in entries else None,
+    )
+
+
+def _after(node: Node, written: str, keys: Mapping[str, str]) -> Node:
+    """What a node waits for, by plain keys. Raises `UsageError` for what is no node."""
+    items = [node] if isinstance(node.value, str) else listed(node)
+    for item in items:
+        if item.text() not in keys:
+            raise item.error(
+                f"{written} waits for {item.text()!r}, which is no node's key (unknown node in "
+                f"After reference){nearest(item.text(), keys)}"
+            )
+    plain = [replace(item, value=keys[item.text()]) for item in items]
+    return replace(node, value=plain)
+
+
+def _check_kind(item: Node, entries: Entries) -> None:
+    """A node is a command, a text for an agent, or a question to a person."""
+    if "assignee" in entries and not _ASSIGNEE.fullmatch(entries["assignee"].text()):
+        found = entries["assignee"].text()
+        raise entries["assignee"].error(
+            f"invalid assignee {found[:60]!r}: must be human, or worker-1 to worker-99"
+        )
+    human = text_of(entries, "assignee") == "human"
+    texts = [name for name in ("run", "prompt", "template", "question") if name in entries]
+    for name in ("run", "prompt"):
+        if human and name in entries:
+            raise entries[name].error("is not for a node with assignee: human")
+    if len(texts) > 1:
+        kind = {"run": "a command"}.get(texts[0], "a text")
+        raise entries[texts[1]].error(f"is not for a node with {texts[0]}, {kind}")
+    if "question" in entries and not human:
+        raise entries["question"].error("is for nodes with assignee: human")
+    if not human and not texts:
+        raise item.error(
+            "a node needs run, a command, prompt, or template, a file that says what to do"
+        )
+    if "env" in entries and "run" not in entries:
+        raise entries["env"].error("is for commands; an agent has the environment of its provider")

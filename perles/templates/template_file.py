@@ -32,6 +32,8 @@ from perles.templates.template_paths import locate
 ARGUMENT_TYPES: Final = ("text", "number", "textarea", "select", "multi-select")
 OUR_TYPES: Final = ("file", "boolean")
 NAMESPACE: Final = "workflow"
+BUILTIN: Final = "builtin"
+"""The source of templates that come with Perles: one of them takes its tasks from a file."""
 DEFAULT_PROMPT: Final = "v1-epic-instructions.md"
 """The file that tells coordinators how to lead, where a template names none."""
 _OLD_NAMES: Final = (("template", "epic_template"), ("instructions", "system_prompt"))
@@ -103,7 +105,7 @@ def read(item: Node, path: Path, source: str, root: Path | None = None) -> Templ
     found = nodes(entries, folder, root, unknown)
     tasks_from = _tasks_from(entries, arguments)
     is_epic_driven = not found and [argument.key for argument in arguments] == [EPIC]
-    if not found and tasks_from is None and not is_epic_driven:
+    if not found and tasks_from is None and not is_epic_driven and source != BUILTIN:
         raise item.error("it has no nodes: a chain must have at least one node")
     return Template(
         key=key,

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 from typer.models import TyperInfo
 
+from perles.cli import one_command
 from perles.cli.root import ABOUT, ENTRIES, Entry, root_help
 from perles.domain.errors import UsageError
 from perles.version import __version__
@@ -82,6 +83,7 @@ def _root(
 
 def run_app(argv: list[str]) -> int:
     """Run the command line; its exit code. Errors of ours pass through."""
+    argv = one_command.rewritten(argv)
     command: Any = typer.main.get_command(app)
     try:
         result = command.main(args=argv, prog_name="perles", standalone_mode=False)

@@ -1,11 +1,15 @@
 """`perles create`, and how a spec is read from a command line."""
 
+import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import typer
 
+from perles.cli import one_command
 from perles.cli.list import split_pair
 from perles.cli.options import options
 from perles.cli.output import print_json, warn
@@ -28,10 +32,15 @@ _HOW_TO_COMMAND = (
     "a goal for agents is a sentence, with a full stop"
 )
 Target = Annotated[
-    str,
+    str | None,
     typer.Argument(
-        metavar="FILE|TEMPLATE|GOAL", help="A pipeline file, a template's key, a goal in words."
+        metavar="FILE|TEMPLATE|GOAL",
+        help="A pipeline file (- reads one), a template's key, a goal in words.",
     ),
+]
+Words = Annotated[
+    str | None,
+    typer.Option(one_command.OPTION, hidden=True, help="What stood behind --, as JSON."),
 ]
 Name = Annotated[str | None, typer.Option(help="Name of the workflow.")]
 Args = Annotated[
@@ -138,6 +147,20 @@ class SpecOptions(NamedTuple):
             branch,
         )
 
+    @contextmanager
+    def specified(self, target: str | None, words: str | None) -> Iterator[WorkflowSpec]:
+        """The spec of a target, or of the command behind `--`. Raises `UsageError`."""
+        if (target is None) == (words is None):
+            raise UsageError(
+                "cannot tell what to do: give a file, a template or a goal, or a command behind --"
+            )
+        if words is None:
+            assert target is not None
+            yield self.spec(one_command.STDIN if target == "-" else target)
+            return
+        with one_command.pipeline_file(json.loads(words)) as file:
+            yield self.spec(file)
+
     def spec(self, target: str) -> WorkflowSpec:
         """The spec of a workflow of this file, template or goal. Raises `UsageError`."""
         template, goal, args = target, None, self.args
@@ -175,14 +198,21 @@ class SpecOptions(NamedTuple):
 @options(SpecOptions.of)
 def command(
     chosen: SpecOptions,
-    target: Target,
-    json: Annotated[bool, typer.Option("--json", help='Print {"id": …}.')] = False,
+    target: Target = None,
+    words: Words = None,
+    as_json: Annotated[bool, typer.Option("--json", help='Print {"id": …}.')] = False,
 ) -> None:
-    """Create a workflow and print its id; `perles start` starts it."""
+    """Create a workflow and print its id; `perles start` starts it.
+
+    `-` reads a pipeline from standard input; behind `--` stands one command.
+
+    Example: perles create release.yaml --priority high · perles create -- make test
+    """
     plane = ControlPlane()
     tell_unused(plane)
-    workflow_id = plane.create(chosen.spec(target))
-    if json:
+    with chosen.specified(target, words) as spec:
+        workflow_id = plane.create(spec)
+    if as_json:
         print_json({"id": workflow_id}, line=True)
     else:
         print(workflow_id)

@@ -1,5 +1,6 @@
 """start, pause, resume, stop, fail, archive, retry: several workflows at once, a line each."""
 
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, TypeVar
@@ -27,10 +28,22 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object a workflow."
 def start(
     selection: Selection,
     no_wait: NoWait = False,
+    with_engine: Annotated[
+        bool,
+        typer.Option("--with-engine", help="Start an engine, too, where none runs."),
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Start pending workflows. When a limit is reached they wait in line."""
-    request(selection, Start(no_wait=no_wait), json)
+    """Start pending workflows. When a limit is reached they wait in line.
+
+    They are carried out by the engine that runs; on a terminal you are asked whether to start
+    one where none does.
+
+    Example: perles start wf-ccu8 --with-engine
+    """
+    plane = ControlPlane()
+    with_engine = with_engine or (not json and _wants_engine(plane))
+    request(selection, Start(no_wait=no_wait), json, with_engine=with_engine)
 
 
 @options(Selection.of)
@@ -111,15 +124,33 @@ def retry(
     _each(chosen, again, json)
 
 
-def request(selection: Selection, command: Command, as_json: bool) -> None:
+def _wants_engine(plane: ControlPlane) -> bool:
+    """Whether the person who was asked wants an engine; nobody is where one runs."""
+    if plane.engine_runs() or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    return typer.confirm("No engine runs. Start one that ends with its work?", True, err=True)
+
+
+def request(
+    selection: Selection, command: Command, as_json: bool, *, with_engine: bool = False
+) -> None:
     """Ask for one thing to be done to all that are selected, and tell what became of each."""
+    plane = ControlPlane()
+    chosen = selection.resolve(plane, sorted(command.states))
+    ask_each(chosen, command, as_json, with_engine=with_engine)
+
+
+def ask_each(
+    refs: Sequence[str], command: Command, as_json: bool, *, with_engine: bool = False
+) -> None:
+    """Ask for one thing to be done to each of these, and tell what became of it."""
     plane = ControlPlane()
 
     def ask(ref: str) -> Callable[[], Outcome]:
         asked = plane.ask(ref, command)
-        return lambda: plane.outcome(asked)
+        return lambda: plane.outcome(asked, with_engine=with_engine)
 
-    _each(selection.resolve(plane, sorted(command.states)), ask, as_json)
+    _each(refs, ask, as_json)
 
 
 def _each(refs: Sequence[str], ask: Callable[[str], Callable[[], Outcome]], as_json: bool) -> None:

@@ -96,9 +96,9 @@ def _dispatch(argv: Sequence[str]) -> int:
         _run(argv[0], options)
         return 0
     if not argv or list(argv) in (["--help"], ["-h"]):
-        from perles.cli.root import root_help
+        from perles.cli.root import root_help, short_help
 
-        sys.stdout.write(root_help())
+        sys.stdout.write(root_help() if argv else short_help())
         return 0 if argv else UsageError.exit_code
     from perles.cli.app import run_app
 

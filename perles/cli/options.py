@@ -9,6 +9,9 @@ import typer
 P = ParamSpec("P")
 T = TypeVar("T")
 Json = Annotated[bool, typer.Option("--json", help="JSON, as docs/json.md describes it.")]
+WorkflowIds = Annotated[
+    list[str], typer.Argument(metavar="ID…", help="Ids, unique prefixes, or unique names.")
+]
 WorkflowId = Annotated[str, typer.Argument(help="Id, unique prefix of it, or unique name.")]
 
 

@@ -68,6 +68,36 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "Archive ended workflows; list --all still shows them.",
         ),
         Entry(
+            "wait",
+            "wait",
+            "command",
+            "Wait until workflows have ended, or are in a state.",
+        ),
+        Entry(
+            "attach",
+            "attach",
+            "command",
+            "Follow a workflow to its end, as `perles run` shows it; Ctrl-C detaches.",
+        ),
+        Entry(
+            "rename",
+            "describe",
+            "rename",
+            "Give a workflow another name, whatever its state.",
+        ),
+        Entry(
+            "label",
+            "describe",
+            "label",
+            "Hang labels on workflows, and take others off.",
+        ),
+        Entry(
+            "rm",
+            "remove",
+            "command",
+            "Remove workflows that have ended, with their sessions and worktrees.",
+        ),
+        Entry(
             "set",
             "set",
             "command",
@@ -234,6 +264,7 @@ _OPTIONS: Final = (
 )
 _EXAMPLES: Final = (
     ("perles run build.yaml", "run the tasks of a file to their end"),
+    ("perles run -d -- make test", "run a command, durably, and come back to it later"),
     ('perles run "fix the failing test"', "let agents work towards a goal"),
     ("perles dashboard", "look after all workflows"),
 )
@@ -249,6 +280,20 @@ def root_help() -> str:
     lines += ["Options:", *_rows(_OPTIONS, width), ""]
     lines += ["Examples:", *_rows(_EXAMPLES, width), ""]
     lines.append("perles COMMAND --help shows the options of each.")
+    return "\n".join(lines) + "\n"
+
+
+_FIRST: Final = ("run", "create", "list", "show", "logs", "inbox", "answer", "retry", "dashboard")
+"""What most people need on most days."""
+
+
+def short_help() -> str:
+    """What `perles` alone prints: the way in."""
+    width = min(_columns(), _WIDEST)
+    lines = ["Usage: perles COMMAND [ARGS]...", "", *_wrapped(ABOUT, width), ""]
+    lines += [*_rows([(name, ENTRIES[name].help) for name in _FIRST], width), ""]
+    lines += ["Examples:", *_rows(_EXAMPLES, width), ""]
+    lines.append("perles --help lists every command, perles COMMAND --help the options of one.")
     return "\n".join(lines) + "\n"
 
 

@@ -11,13 +11,22 @@ import typer
 from perles.cli import create, streams
 from perles.cli.events import line_of
 from perles.cli.options import options
-from perles.cli.output import on_terminal, print_json, print_line, say, span, spent, warn
+from perles.cli.output import (
+    on_terminal,
+    print_json,
+    print_line,
+    print_table,
+    say,
+    span,
+    spent,
+    warn,
+)
 from perles.cli.show import print_failures
 from perles.controlplane.plane import ControlPlane
 from perles.controlplane.quick import Json
 from perles.domain.commands import Pause
 from perles.domain.errors import CommandFailedError, NotFoundError, PerlesError, WrongStateError
-from perles.domain.explanations import advice
+from perles.domain.explanations import advice, first_line
 from perles.domain.states import RETRIABLE, WORKFLOW
 from perles.domain.text import clean
 
@@ -41,29 +50,63 @@ UNREAD = 128 + signal.SIGPIPE
 def command(
     chosen: create.SpecOptions,
     target: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="FILE|TEMPLATE|ID|GOAL",
-            help="A pipeline file, a template, a workflow to go on with, a goal in words.",
+            help="A pipeline file (- reads one), a template, a workflow to go on with, a goal.",
         ),
-    ],
+    ] = None,
+    words: create.Words = None,
+    detach: Annotated[
+        bool,
+        typer.Option("--detach", "-d", help="Start it, print its id, and do not follow it."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show the tasks that it would have.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON event a line.")] = False,
 ) -> None:
     """Run a workflow to its end: exit 0 completed, 1 failed or stopped.
 
-    It uses the engine that runs, or starts one that ends with its work.
+    It uses the engine that runs, or starts one that ends with its work. Behind `--` stands one
+    command: `perles run -- make test`.
 
     Ctrl-C: where the engine was started by this command, the workflow is
     paused; else the command only stops following. A second Ctrl-C kills.
     """
     plane = ControlPlane()
-    workflow_id = _existing(plane, target)
+    workflow_id = None if target is None else _existing(plane, target)
+    if dry_run:
+        _preview(plane, chosen, target, words, json)
+        return
     if workflow_id is None:
         create.tell_unused(plane)
-        workflow_id = plane.create(chosen.spec(target))
+        with chosen.specified(target, words) as spec:
+            workflow_id = plane.create(spec)
         if not json:
             _warn_once(plane, workflow_id)
-    raise typer.Exit(Runner(plane, workflow_id, json).run())
+    runner = Runner(plane, workflow_id, json)
+    raise typer.Exit(runner.detach() if detach else runner.run())
+
+
+def _preview(
+    plane: ControlPlane,
+    chosen: create.SpecOptions,
+    target: str | None,
+    words: str | None,
+    as_json: bool,
+) -> None:
+    """Print the tasks that it would have; nothing is written."""
+    with chosen.specified(target, words) as spec:
+        tasks = plane.preview(spec)
+    if as_json:
+        print_json(tasks)
+        return
+    rows = [
+        [task["key"], task["name"], ", ".join(task["after"]), first_line(task["who"] or "")]
+        for task in tasks
+    ]
+    print_table(("KEY", "NAME", "AFTER", "BY"), rows, soft=("NAME", "BY"))
 
 
 def _warn_once(plane: ControlPlane, workflow_id: str) -> None:
@@ -98,6 +141,7 @@ class Runner:
         self._id = workflow_id
         self._json = as_json
         self._own = False
+        self._follows_only = False
         self._signal: int | None = None
         self._look_at = 0.0
         self._ask_at = 0.0
@@ -117,6 +161,30 @@ class Runner:
             why = f"perles: cannot print: {error.strerror}"
             warn(f"{why}; {self._id} goes on. Look: perles show {self._id}")
             return UNREAD if isinstance(error, BrokenPipeError) else 1
+
+    def detach(self) -> int:
+        """Start it with an engine that goes on by itself, and tell its id; the exit code."""
+        self._plane.ensure_engine()
+        self._begin()
+        if self._json:
+            state = self._plane.state_of(self._id)
+            print_json({"id": self._id, "state": state, "exit_code": None}, line=True)
+        else:
+            print(self._id)
+        return 0
+
+    def attach(self) -> int:
+        """Follow what goes on without starting anything; the exit code."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._interrupted)
+        self._follows_only = True
+        if on_terminal() and not self._json:
+            from perles.cli.run_view import follow_live
+
+            follow_live(self._plane, self._id, self._finished, way_out="Ctrl-C detaches")
+        else:
+            self._follow_plain(self._plane.last_seq())
+        return self._leave() if self._signal is not None else self._conclude()
 
     def _carry(self) -> int:
         begun = self._plane.last_seq()
@@ -167,7 +235,11 @@ class Runner:
             return False
         self._look_at = now + LOOK_SECONDS
         state = self._plane.state_of(self._id)
-        if state in WORKFLOW.terminal or (state == "paused" and not self._waits_in_line()):
+        if state in WORKFLOW.terminal:
+            return True
+        if self._follows_only:
+            return False
+        if state == "paused" and not self._waits_in_line():
             return True
         self._tell_of_trouble()
         if not self._plane.engine_runs():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from perles.controlplane.outcomes import Outcome
@@ -79,6 +80,23 @@ class Lifecycle(Requests):
 
         asked = Set(priority=priority, token_budget=token_budget, cost_budget=cost_budget)
         return self._request(ref, asked)
+
+    def rename(self, ref: str, name: str) -> Outcome:
+        """Give a workflow another name, whatever its state. Raises `UsageError`."""
+        from perles.domain.commands import Rename
+
+        return self._request(ref, Rename(name=name))
+
+    def label(
+        self, ref: str, add: Mapping[str, str] | None = None, remove: Sequence[str] = ()
+    ) -> Outcome:
+        """Hang labels on a workflow, and take those with the keys `remove` off; in any state.
+
+        Raises `UsageError`.
+        """
+        from perles.domain.commands import Label
+
+        return self._request(ref, Label(add=dict(add or {}), remove=tuple(remove)))
 
     def retry(self, ref: str, *, reconfigure: bool = False) -> str:
         """Create a pending workflow that goes on where a failed or stopped one ended; its id.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from perles.domain.specs import WorkflowSpec
 
 
-class ControlPlane(Lifecycle, Conversation, Supplies, Subscriptions, Upkeep, PullRequests):
+class ControlPlane(Upkeep, Lifecycle, Conversation, Supplies, Subscriptions, PullRequests):
     """Everything that can be done with the workflows of one home folder."""
 
     def create(self, spec: WorkflowSpec) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from perles.controlplane.engine_host import EngineHost
+from perles.controlplane.lifecycle import Lifecycle
 from perles.domain.errors import NotFoundError
+from perles.domain.states import WORKFLOW
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,7 @@ class Schemas(NamedTuple):
     program: str
 
 
-class Upkeep(EngineHost):
+class Upkeep(Lifecycle):
     """Upkeep of one home. Where it says so, one run at a time: `MaintenanceRunsError`."""
 
     def check(self, *, alone: bool = False) -> Sequence[str]:
@@ -54,6 +55,31 @@ class Upkeep(EngineHost):
             self.need_person("prune workflows")
         with self._alone():
             return prune(self.paths, older_than=older_than, keep=keep, dry_run=dry_run)
+
+    def remove(
+        self, refs: Sequence[str], *, force: bool = False, dry_run: bool = False
+    ) -> dict[str, Any]:
+        """Remove workflows that have ended, with their session folders; as `prune`.
+
+        With `force` those that have not ended are stopped before. One with unmerged work in its
+        worktree is spared. Raises `NotFoundError`, `WrongStateError` where one has not ended,
+        `PersonNeededError` for an agent.
+        """
+        from perles.domain.errors import WrongStateError
+        from perles.maintenance.prune import remove
+
+        self.paths.refuse_shared()
+        if not dry_run:
+            self.need_person("remove workflows")
+        ids = list(dict.fromkeys(self.registry.resolve(ref) for ref in refs))
+        for id in ids:
+            state = self.state_of(id)
+            if state not in WORKFLOW.terminal and not force:
+                raise WrongStateError("workflow", id, state, "remove")
+            if state not in WORKFLOW.terminal and not dry_run:
+                self.stop(id, reason="it is removed")
+        with self._alone():
+            return remove(self.paths, ids, dry_run=dry_run)
 
     def backup(self, file: Path | None = None, *, keep: int = 0) -> Path:
         """Copy the live database to a file, verified; its path. One run at a time.

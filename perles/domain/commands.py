@@ -43,10 +43,12 @@ __all__ = [
     "Complete",
     "Deny",
     "Fail",
+    "Label",
     "OnAgent",
     "Pause",
     "Post",
     "Reload",
+    "Rename",
     "ReplaceAgent",
     "Resume",
     "ResumeAgent",
@@ -167,6 +169,29 @@ class Set(Command, frozen=True):
     cost_budget: float | None = None
 
 
+class Rename(Command, frozen=True):
+    """Another name; one that has ended may have it, too."""
+
+    kind = step = "rename"
+    states = ANY_STATE
+    done = "renamed {workflow} to {name}"
+    needs_engine = False
+    for_maker = True
+    name: str
+
+
+class Label(Command, frozen=True):
+    """Labels are hung on it, or taken off."""
+
+    kind = step = "label"
+    states = ANY_STATE
+    done = "labelled {workflow}"
+    needs_engine = False
+    for_maker = True
+    add: dict[str, str] = msgspec.field(default_factory=dict)
+    remove: tuple[str, ...] = ()
+
+
 class Send(Command, frozen=True):
     """A message to the agent `to`."""
 
@@ -250,7 +275,7 @@ class Stay(ToEngine, frozen=True):
 
 _ALL: Final[tuple[type[Command], ...]] = (
     *(Start, Pause, Resume, Stop, Complete, Fail, Archive),
-    *(Set, Send, Post, Approve, Deny, AnswerQuestion),
+    *(Set, Rename, Label, Send, Post, Approve, Deny, AnswerQuestion),
     *ON_AGENTS.values(),
     *(Reload, Stay),
 )

@@ -3,9 +3,10 @@
 import json
 import os
 import stat
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.config.home import Paths
 from perles.domain.clock import Clock, SystemClock, to_text
@@ -17,6 +18,9 @@ from perles.workspace.worktree import remove_worktree, unmerged
 
 if TYPE_CHECKING:
     from perles.store.reads.connection import Row
+
+
+_BUSY: Final = "somebody asked something of it meanwhile"
 
 
 class Due(NamedTuple):
@@ -43,8 +47,21 @@ def prune(
     last: what was interrupted is taken up by the next run.
     """
     before = to_text((clock or SystemClock()).now() - timedelta(seconds=older_than))
+    return _remove_all(paths, _due(paths, before, keep), dry_run)
+
+
+def remove(paths: Paths, ids: Sequence[str], *, dry_run: bool = False) -> dict[str, Any]:
+    """Remove those of these workflows that have ended; as `prune`."""
+    found = {due.id: due for due in _due(paths, None, 0)}
+    done = _remove_all(paths, [found[id] for id in ids if id in found], dry_run)
+    for id in ids:
+        if id not in found:
+            done["spared"].append({"workflow_id": id, "worktree": None, "why": _BUSY})
+    return done
+
+
+def _remove_all(paths: Paths, found: list[Due], dry_run: bool) -> dict[str, Any]:
     done: dict[str, Any] = {"pruned": [], "spared": []}
-    found = _due(paths, before, keep)
     if not found:
         return done
     with database_errors(paths.database_path()):
@@ -73,7 +90,7 @@ def _spare(due: Due, worktree: str | None, *, remove: bool) -> str | None:
     return remove_worktree(Path(worktree)) if why is None and remove else why
 
 
-def _due(paths: Paths, before: str, keep: int) -> list[Due]:
+def _due(paths: Paths, before: str | None, keep: int) -> list[Due]:
     query = (
         # A worktree belongs to the last workflow that has it: a retry goes on in the old one's.
         "SELECT id, session_dir, CASE WHEN EXISTS (SELECT 1 FROM workflows o "  # noqa: S608
@@ -83,7 +100,7 @@ def _due(paths: Paths, before: str, keep: int) -> list[Due]:
     )
     with reading(paths.database_path()) as connection:
         rows = [] if connection is None else connection.execute(query, (keep,)).fetchall()
-    return [_located(paths, row) for row in rows if row[3] and row[3] < before]
+    return [_located(paths, row) for row in rows if before is None or (row[3] and row[3] < before)]
 
 
 def _located(paths: Paths, row: "Row") -> Due:
@@ -100,7 +117,7 @@ def _remove(remover: Remover, paths: Paths, due: Due) -> str | None:
         gone = remover.remove(due.id, lambda: _remove_session(sessions, due.id, due.session))
     except OSError as error:
         return f"its session folder cannot be removed: {error.strerror}"
-    return None if gone else "somebody asked something of it meanwhile"
+    return None if gone else _BUSY
 
 
 def _remove_session(sessions: Path, id: str, session: str | None) -> None:

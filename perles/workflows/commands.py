@@ -8,6 +8,7 @@ from perles.store.schema.agents import Agent
 from perles.store.schema.engine import Command
 from perles.store.schema.workflows import Workflow
 from perles.tasks import answers, ask_user
+from perles.workflows import naming
 from perles.workflows.settings import check_change
 
 
@@ -25,6 +26,8 @@ def append_command(tx: Tx, workflow_id: str, command: commands.Command, origin: 
         ask_user.said(ask_user.open_question(tx, workflow_id, command.question), command.text)
     elif isinstance(command, commands.Set):
         check_change(workflow, command)
+    elif isinstance(command, (commands.Rename, commands.Label)):
+        naming.check(tx, workflow_id, command)
     elif isinstance(command, commands.Admission) and not command.no_wait and not in_line:
         tx.update(Workflow, workflow_id, start_requested_at=tx.now)
     return tx.insert(

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from perles.access.origin import Origin
 from perles.config.files import repo_of
@@ -12,7 +12,7 @@ from perles.config.home import Paths
 from perles.config.model import Config
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
-from perles.domain.plain import is_one_line, is_text
+from perles.domain.plain import is_text
 from perles.domain.secrecy import texts_of
 from perles.domain.spec_types import check_types
 from perles.domain.specs import Plan, WorkflowSpec
@@ -25,12 +25,10 @@ from perles.tasks.graph import unblock
 from perles.tasks.plan_rows import columns
 from perles.templates.catalog import Catalog
 from perles.workflows import worktree
+from perles.workflows.naming import check_labels, checked_name
 from perles.workflows.roles import Staff, choose, goal_plan
 from perles.workspace.dotenv import read_dotenv
 from perles.workspace.surroundings import capture
-
-MAX_NAME: Final = 200
-MAX_LABELS: Final = 50
 
 
 class Prepared(NamedTuple):
@@ -65,7 +63,7 @@ def prepare(
         raise UsageError("cannot use a token budget below 0; 0 means no limit")
     if not 0 <= spec.cost_budget < float("inf"):
         raise UsageError("cannot use this cost budget: it is in USD, 0 or more; 0 means no limit")
-    _check_labels(spec.labels)
+    check_labels(spec.labels)
     config = config or Config()
     if spec.goal is not None and not spec.template_id:
         plan = goal_plan(spec.goal)
@@ -84,7 +82,7 @@ def prepare(
         raise UsageError(f"cannot use {workers} workers: it must be 1 to 99")
     surroundings = capture(environ, config.environment.env_capture)
     surroundings["providers"] = config.providers.text or None
-    name = _name(spec.name or plan.name)
+    name = checked_name(spec.name or plan.name)
     return Prepared(spec, plan, name, work_dir, workers, staff, surroundings, paths, own)
 
 
@@ -213,29 +211,3 @@ def _work_dir(given: str | None) -> Path:
     if not is_text(str(work_dir)):
         raise UsageError(f"cannot work in {str(work_dir)!r}: the name is not UTF-8; rename it")
     return work_dir
-
-
-def _name(given: str) -> str:
-    name = given.strip()
-    if not name or len(name) > MAX_NAME:
-        raise UsageError(f"cannot use this name: it must have 1 to {MAX_NAME} characters")
-    return _printable("name", name)
-
-
-def _check_labels(labels: Mapping[str, str]) -> None:
-    if len(labels) > MAX_LABELS:
-        raise UsageError(f"cannot hang {len(labels)} labels on a workflow: {MAX_LABELS} at most")
-    for key, value in labels.items():
-        for text in (key, value):
-            if not text or len(text) > MAX_NAME:
-                raise UsageError(
-                    f"cannot use label {key}={value}: both sides need 1 to {MAX_NAME} characters"
-                )
-            _printable("label", text)
-
-
-def _printable(what: str, text: str) -> str:
-    """`text`, where it holds no control character and no broken one. Raises `UsageError`."""
-    if not is_one_line(text):
-        raise UsageError(f"cannot use {what} {text!r}: it holds control characters")
-    return text

@@ -42,6 +42,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "approve": {"task": "ok"},
     "deny": {"task": "ok", "message": "no"},
     "answer": {"question": 1, "text": "yes"},
+    "rename": {"name": "n"},
+    "label": {"add": {"a": "b"}},
     "agent.stop": {"agent": "worker-1"},
     "agent.resume": {"agent": "worker-1"},
     "agent.retire": {"agent": "worker-1"},
@@ -149,6 +151,8 @@ def test_every_command_has_a_method_of_the_control_plane(tmp_path: Path) -> None
     for method in (plane.start, plane.pause, plane.resume, plane.stop, plane.archive, plane.set):
         method("wf-1")
     plane.fail("wf-1", "why")
+    plane.rename("wf-1", "n")
+    plane.label("wf-1", {"a": "b"})
     plane.send("wf-1", "hi")
     plane.post("wf-1", "hi")
     plane.approve("wf-1", "ok")
@@ -179,6 +183,7 @@ def test_the_dashboard_has_the_verbs_of_the_table() -> None:
 def test_every_command_says_what_was_done(kind: str) -> None:
     result = {"status": "x", "sent": "worker-1", "task": "ok", "agent": "worker-1", "by": "{}"}
     result |= {"question": "1", "post": "1", "channel": "general", "aside": ""}
+    result |= {"name": "n"}
 
     assert "wf-1" in outcome_of("wf-1", kind, result).text
 

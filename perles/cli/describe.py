@@ -1,0 +1,49 @@
+"""rename and label: what people call workflows, and how they find them again."""
+
+from typing import Annotated
+
+import typer
+
+from perles.cli.lifecycle import Json, ask_each
+from perles.cli.list import split_pair
+from perles.cli.options import WorkflowId
+from perles.cli.output import print_outcome
+from perles.controlplane.plane import ControlPlane
+from perles.domain.commands import Label
+from perles.domain.errors import UsageError
+
+
+def rename(
+    id: WorkflowId,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The new name.")],
+    json: Json = False,
+) -> None:
+    """Give a workflow another name, whatever its state.
+
+    Example: perles rename wf-ccu8 "nightly build"
+    """
+    print_outcome(ControlPlane().rename(id, name), json)
+
+
+def label(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="ID… KEY=VALUE… KEY-…",
+            help="Workflows, labels to hang on them, and keys of labels to take off, with a -.",
+        ),
+    ],
+    json: Json = False,
+) -> None:
+    """Hang labels on workflows, and take others off.
+
+    Example: perles label wf-ccu8 team=core urgent-
+    """
+    ids = [word for word in words if "=" not in word and not word.endswith("-")]
+    add = dict(split_pair("label", word) for word in words if "=" in word)
+    remove = tuple(word[:-1] for word in words if "=" not in word and word.endswith("-"))
+    if not ids:
+        raise UsageError("cannot label nothing: give an id, then KEY=VALUE or KEY-")
+    if not (add or remove):
+        raise UsageError("cannot label without a label: give KEY=VALUE to hang one on, KEY- off")
+    ask_each(ids, Label(add=add, remove=remove), json)

@@ -1,0 +1,68 @@
+"""`perles wait`: until workflows have ended, or are in a state."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from perles.api.plane import ENDS, ControlPlane, awaited
+from perles.cli.options import WorkflowIds
+from perles.cli.output import print_json, say, span, spent, warn
+from perles.domain.duration import parse_duration
+from perles.domain.errors import UsageError
+
+TIMED_OUT = 124
+"""The exit code after `--timeout`, as that of timeout(1)."""
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a workflow.")]
+
+
+def command(
+    ids: WorkflowIds,
+    state: Annotated[
+        str | None,
+        typer.Option(
+            "--for",
+            metavar="STATE,…",
+            help="Wait for one of these states (default: the end; completed is exit 0).",
+        ),
+    ] = None,
+    timeout: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Wait at most this long, such as 10m.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Wait until workflows have ended, or are in a state.
+
+    Exit codes: 0 all completed, or came to the state of --for; 1 one ended otherwise; 124 it
+    took longer than --timeout.
+
+    Example: perles wait wf-ccu8 --timeout 30m && deploy
+    """
+    wanted = frozenset(("completed",)) if state is None else _states(state)
+    deadline = None if timeout is None else time.monotonic() + parse_duration(timeout)
+    with ControlPlane() as plane:
+        chosen = [plane.registry.resolve(id) for id in dict.fromkeys(ids)]
+        late = missed = False
+        for id in chosen:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            found = plane.wait(id, timeout=left, states=ENDS if state is None else state)
+            missed |= found.is_terminal and found.state not in wanted
+            late |= not found.is_terminal and found.state not in wanted
+            if json:
+                print_json({"id": id, "state": found.state, "reason": found.reason}, line=True)
+            else:
+                why = f" ({found.reason})" if found.reason else ""
+                took = span(found.uptime_s)
+                say(f"{id} {found.name}: {found.state}{why} after {took}{spent(found)}")
+    if late:
+        warn(f"perles: not all came to it within {timeout}; perles show tells what they do")
+    if late or missed:
+        raise typer.Exit(TIMED_OUT if late else 1)
+
+
+def _states(given: str) -> frozenset[str]:
+    awaited(given)  # which refuses what is no state
+    words = frozenset(word.strip() for word in given.split(","))
+    if not all(words):
+        raise UsageError("cannot wait for an empty state: --for STATE,…")
+    return words

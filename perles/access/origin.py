@@ -45,6 +45,8 @@ class Origin(NamedTuple):
     pid: int
     tty: str | None
     agent: AgentMark | None
+    token: str | None = None
+    """The name of the access token by which somebody asks over HTTP."""
 
     @property
     def source(self) -> str:
@@ -59,6 +61,8 @@ class Origin(NamedTuple):
     def payload(self) -> dict[str, Any]:
         """As rows and events keep it."""
         known: dict[str, Any] = {"uid": self.uid, "pid": self.pid, "tty": self.tty}
+        if self.token is not None:
+            known["token"] = self.token
         if self.agent is not None:
             known |= {
                 "workflow": self.agent.workflow_id,

@@ -37,6 +37,8 @@ def status(json: Json = False) -> None:
         say(f"started {age(found['started_at'])}, heartbeat {age(found['heartbeat_at'])}")
         say(f"workflows running {found['workflows_running']}, agents {found['turns_running']}")
         say(f"ports {ports}")
+        if found["http"] is not None:
+            say(f"HTTP {found['http']}")
         if found["memory_bytes"] is not None:
             say(f"memory {found['memory_bytes'] / 2**20:.0f} MiB")
 

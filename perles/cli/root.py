@@ -236,6 +236,12 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "Run the engine in this terminal. Ctrl-C pauses running workflows and ends it.",
         ),
         Entry(
+            "token",
+            "token",
+            "app",
+            "Make, list and revoke tokens, by which programs and browsers use HTTP.",
+        ),
+        Entry(
             "engine", "engine", "app", "Look at the engine, the one process that runs workflows."
         ),
         Entry(

@@ -1,12 +1,17 @@
 """`perles serve`: the engine, in this terminal or on its own."""
 
 import os
-from typing import Annotated
+import time
+from contextlib import AbstractContextManager, nullcontext
+from typing import Annotated, Final
 
 import typer
 
-from perles.cli.output import say
+from perles.cli.output import say, warn
+from perles.controlplane.http_address import served_at
 from perles.controlplane.plane import ControlPlane
+
+_HTTP_SECONDS: Final = 10.0
 
 
 def command(
@@ -37,6 +42,16 @@ def command(
     port_range_end: Annotated[
         int | None, typer.Option(metavar="PORT", help="Last port, inclusive.")
     ] = None,
+    http: Annotated[
+        str | None,
+        typer.Option(metavar="[HOST:]PORT", help="Serve HTTP and the page there, too."),
+    ] = None,
+    http_certificate: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Certificate for HTTP over TLS.")
+    ] = None,
+    http_key: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Private key of the certificate.")
+    ] = None,
 ) -> None:
     """Run the engine in this terminal. Ctrl-C pauses running workflows and ends it."""
     _override(
@@ -47,14 +62,50 @@ def command(
         port_range_start=port_range_start,
         port_range_end=port_range_end,
     )
+    _override_http(listen=http, certificate=http_certificate, key=http_key)
     plane = ControlPlane()
     if foreground:
-        plane.serve(exit_when_idle=exit_when_idle)
-    elif plane.ensure_engine(exit_when_idle=exit_when_idle):
+        with _http(plane):
+            plane.serve(exit_when_idle=exit_when_idle)
+        return
+    if plane.ensure_engine(exit_when_idle=exit_when_idle):
         say("the engine runs; perles engine status tells more")
     else:
         kept = "" if exit_when_idle else ", and stays"
         say(f"an engine runs already{kept}; perles engine status tells more")
+    if http is not None:
+        _tell_where(plane)
+
+
+def _http(plane: ControlPlane) -> AbstractContextManager[None]:
+    """What serves HTTP beside the engine, where the configuration says so."""
+    if not plane.engine_config().http.listen:
+        return nullcontext()
+    from perles.http.beside import served  # an engine without it need not pay for it
+
+    return served(plane)
+
+
+def _tell_where(plane: ControlPlane) -> None:
+    """Say where HTTP is served, once it is, or that it is not."""
+    deadline = time.monotonic() + _HTTP_SECONDS
+    while (url := served_at(plane.paths.root)) is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if url is None:
+        warn(
+            "perles: HTTP is not served: perles engine logs tells why; an engine that ran before "
+            "serves it when it is started again"
+        )
+    else:
+        say(f"HTTP is served at {url}; perles token create NAME makes a token for it")
+
+
+def _override_http(**given: str | None) -> None:
+    """Put options over file and environment, also for an engine of its own."""
+    for name, value in given.items():
+        if value is not None:
+            text = value if name == "listen" else os.path.abspath(os.path.expanduser(value))
+            os.environ[f"PERLES_HTTP__{name.upper()}"] = text
 
 
 def _override(**limits: int | None) -> None:

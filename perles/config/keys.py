@@ -67,7 +67,7 @@ _ON_BUDGET: Final = ("fail", "pause")
 
 ENGINE_SECTIONS: Final = frozenset(
     {"resource_policy", "health_policy", "timeouts", "limits", "notify", "retention"}
-    | {"worktree_space"}
+    | {"worktree_space", "http"}
 )
 """What belongs to the engine: it counts only in the user's own file."""
 TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]] = {
@@ -179,6 +179,18 @@ TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]
                 lambda node: 0 if node.value == "0" else node.size(),
                 "bytes of all worktrees, or like 20GB, from which on workflows wait; 0: no limit",
             ),
+        },
+    ),
+    "http": (
+        "http",
+        {
+            "listen": (
+                Node.text,
+                "[HOST:]PORT where the engine serves HTTP and the page; empty: nowhere",
+            ),
+            "certificate": (Node.text, "file with a certificate for TLS, and its chain"),
+            "key": (Node.text, "file with its private key"),
+            "hosts": (_words, "names by which browsers reach it, beside its address"),
         },
     ),
     "theme": (

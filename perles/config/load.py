@@ -20,6 +20,7 @@ from perles.config.model import (
     Config,
     Environment,
     HealthPolicy,
+    Http,
     Limits,
     Notify,
     ResourcePolicy,
@@ -272,6 +273,7 @@ def _build(found: Mapping[str, _Found], repository: Repository | None = None) ->
         retention=Retention(**values["retention"]),
         worktrees=Worktrees(**values["worktrees"]),
         worktree_space=WorktreeSpace(**values["worktree_space"]),
+        http=Http(**values["http"]),
         theme=Theme(**values["theme"]),
         providers=_providers(found, repository),
     )

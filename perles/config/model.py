@@ -128,6 +128,16 @@ class WorktreeSpace:
 
 
 @dataclass(frozen=True, slots=True)
+class Http:
+    """Where HTTP is served, `[HOST:]PORT`; "" for nowhere. `hosts` are names that lead there."""
+
+    listen: str = ""
+    certificate: str = ""
+    key: str = ""
+    hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The configuration as it holds."""
 
@@ -142,5 +152,6 @@ class Config:
     retention: Retention = Retention()
     worktrees: Worktrees = Worktrees()
     worktree_space: WorktreeSpace = WorktreeSpace()
+    http: Http = Http()
     theme: Theme = field(default_factory=Theme)
     providers: Providers = field(default_factory=Providers)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from perles.config.home import Paths, home
 from perles.controlplane import isolated
+from perles.controlplane.http_address import served_at
 from perles.controlplane.quick import Reads
 from perles.domain.errors import EngineRunsError, NoEngineError, PerlesError, UsageError
 from perles.domain.explanations import NO_ENGINE
@@ -63,6 +64,12 @@ class EngineHost(Reads):
     def need_person(self, what: str) -> Origin:
         """Who asks for `what`. Raises `PersonNeededError`, and tells the person, for an agent."""
         return self._asker(what)
+
+    def _origin(self) -> Origin:
+        """Who asks, whatever it is."""
+        from perles.access import origin
+
+        return origin.here(self.database_path)
 
     def _asker(self, what: str, workflow_id: str | None = None) -> Origin:
         from perles.access.decisions import asker
@@ -123,9 +130,9 @@ class EngineHost(Reads):
 
         if not self.engine_runs() and not migrate.is_current(self.database_path):
             command = isolated.command("perles", "db", "upgrade")
-            subprocess.run(command, env=self._environ(), capture_output=True, check=False)
+            subprocess.run(command, env=self.environ(), capture_output=True, check=False)
 
-    def _environ(self) -> dict[str, str]:
+    def environ(self) -> dict[str, str]:
         """The environment for a process of ours that works on this home.
 
         An engine that an agent's command brings up is not that agent's: it does not end with it.
@@ -149,6 +156,7 @@ class EngineHost(Reads):
         if status is not None:
             status["trouble"] = trouble
             status["memory_bytes"] = _resident(status["pid"])
+            status["http"] = served_at(self.paths.root)
         return status
 
     def engine_trouble(self) -> str | None:
@@ -186,7 +194,7 @@ class EngineHost(Reads):
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=self._environ(),
+                env=self.environ(),
                 cwd=self.paths.root,
                 start_new_session=True,
             )

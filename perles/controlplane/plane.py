@@ -20,6 +20,7 @@ from perles.controlplane.pull_requests import PullRequests
 from perles.controlplane.requests import new_id
 from perles.controlplane.subscriptions import Subscriptions
 from perles.controlplane.supplies import Supplies
+from perles.controlplane.tokens import Tokens
 from perles.controlplane.upkeep import Upkeep
 from perles.store.reads import workflow as reads_workflow
 from perles.store.reads.connection import reading
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from perles.domain.specs import WorkflowSpec
 
 
-class ControlPlane(Upkeep, Lifecycle, Conversation, Supplies, Subscriptions, PullRequests):
+class ControlPlane(Upkeep, Lifecycle, Conversation, Supplies, Subscriptions, PullRequests, Tokens):
     """Everything that can be done with the workflows of one home folder."""
 
     def create(self, spec: WorkflowSpec) -> str:
@@ -39,12 +40,11 @@ class ControlPlane(Upkeep, Lifecycle, Conversation, Supplies, Subscriptions, Pul
 
         Raises `UsageError` for whatever is wrong with the spec, before anything is written.
         """
-        from perles.access import origin
         from perles.workflows.create import insert_workflow, prepare
 
         prepared = prepare(spec, self.paths, self.config())
         workflow_id = new_id()
-        asked_by = origin.here(self.database_path)
+        asked_by = self._origin()
         self._database.write(lambda tx: insert_workflow(tx, workflow_id, prepared, asked_by))
         return workflow_id
 

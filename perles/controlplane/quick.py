@@ -163,12 +163,15 @@ class Reads:
         *,
         types: Sequence[str] = (),
         since: int = 0,
+        before: int | None = None,
+        agent: str | None = None,
         limit: int | None = None,
         newest: bool = False,
     ) -> EventPage:
         """The events there are after seq `since`; `newest` takes the last `limit` of them.
 
-        `types` are globs. `subscribe` tells of those that are still to come.
+        Those before seq `before`, and of one `agent`, where these are given. `types` are globs.
+        `subscribe` tells of those that are still to come.
         """
         from perles.store.events.reads import EventFilter, last_seq, read_events
         from perles.store.reads.connection import reading
@@ -178,7 +181,15 @@ class Reads:
             id = None if ref is None else resolve(connection, ref)
             last = last_seq(connection)  # before the events: what comes between is read below
             wanted = EventFilter(types=types, workflows=() if id is None else (id,))
-            found = read_events(connection, since=since, wanted=wanted, limit=limit, newest=newest)
+            found = read_events(
+                connection,
+                since=since,
+                wanted=wanted,
+                before=before,
+                agent=agent,
+                limit=limit,
+                newest=newest,
+            )
         return EventPage(found, last, id)
 
     def last_seq(self) -> int:

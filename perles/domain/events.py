@@ -77,6 +77,8 @@ _OTHER_TYPES: Final = {
     "engine.clock_set",
     "notify.failed",
     "security.rejected",
+    "token.created",
+    "token.revoked",
 }
 EVENT_TYPES: Final = frozenset(_EDGE_TYPES | _OTHER_TYPES)
 

@@ -58,10 +58,10 @@ class Request:
 def parse(head: bytes) -> Request:
     """The request with this head, which ends before its empty line. Raises `Refused`."""
     lines = head.split(b"\r\n")
-    method = _method(lines[0])
+    method = request_line(lines[0])
     kept, seen = [lines[0]], {}
     for line in lines[1:]:
-        name, value = _field(line)
+        name, value = field(line)
         if name in seen and name in _ONCE:
             raise Refused(400, f"header {name.decode()} stands twice")
         seen[name] = value
@@ -69,7 +69,7 @@ def parse(head: bytes) -> Request:
             kept.append(line)
     if b"transfer-encoding" in seen:
         raise Refused(411, "a body needs a Content-Length")
-    length = _length(seen.get(b"content-length", b"0"))
+    length = length_of(seen.get(b"content-length", b"0"))
     if length and b"authorization" not in seen:
         raise Refused(401, "no token")
     kept.append(b"Connection: close")
@@ -78,7 +78,7 @@ def parse(head: bytes) -> Request:
     return Request(b"\r\n".join(kept) + b"\r\n\r\n", length, method != b"POST")
 
 
-def _method(line: bytes) -> bytes:
+def request_line(line: bytes) -> bytes:
     words = line.split(b" ")
     if (
         len(words) != 3
@@ -92,7 +92,7 @@ def _method(line: bytes) -> bytes:
     return words[0]
 
 
-def _field(line: bytes) -> tuple[bytes, bytes]:
+def field(line: bytes) -> tuple[bytes, bytes]:
     name, colon, value = line.partition(b":")
     if not colon or not name or not _TOKEN.issuperset(name):
         raise Refused(400, "no HTTP header")
@@ -101,7 +101,7 @@ def _field(line: bytes) -> tuple[bytes, bytes]:
     return name.lower(), value.strip(b" \t")
 
 
-def _length(text: bytes) -> int:
+def length_of(text: bytes) -> int:
     if not text.isdigit():
         raise Refused(400, "no length")
     if len(text) > 9 or int(text) > BODY_BYTES:

@@ -122,8 +122,8 @@ def catalog(paths: Paths, work_dir: Path, config: Config | None = None) -> Catal
     )
 
 
-def insert_workflow(tx: Tx, workflow_id: str, prepared: Prepared, origin: Origin) -> None:
-    """Store the workflow, its labels, its tasks and their events."""
+def insert_workflow(tx: Tx, workflow_id: str, prepared: Prepared, origin: Origin) -> str:
+    """Store the workflow, its labels, its tasks and their events; its id."""
     spec, plan = prepared.spec, prepared.plan
     for variables in (spec.args, *(task.env for task in plan.tasks)):
         tx.secrets.tell(workflow_id, texts_of(variables))
@@ -159,6 +159,7 @@ def insert_workflow(tx: Tx, workflow_id: str, prepared: Prepared, origin: Origin
     journal.append(tx, "workflow.created", payload, workflow_id=workflow_id)
     _insert_tasks(tx, workflow_id, plan)
     tx.secrets.forget(workflow_id)  # from now on its rows tell
+    return workflow_id
 
 
 def _definition(plan: Plan) -> dict[str, Any]:

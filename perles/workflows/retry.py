@@ -59,8 +59,8 @@ _DONE_COLUMNS: Final = (
 
 def insert_retry(
     tx: Tx, old_id: str, new_id: str, origin: Origin, providers: Kept | None = None
-) -> None:
-    """Insert a pending copy of the workflow `old_id`: what was done stays done.
+) -> str:
+    """Insert a pending copy of the workflow `old_id`; its id. What was done stays done.
 
     Its agents' provider sessions are taken up when it starts. Its providers are set up as the
     old one's were, unless `providers` has another configuration of them. Raises
@@ -83,6 +83,7 @@ def insert_retry(
     journal.append(tx, "workflow.retried", {"as": new_id, "by": by}, workflow_id=old_id)
     unblock(tx, new_id)
     tx.secrets.forget(new_id)  # its rows had not told them yet
+    return new_id
 
 
 def _copy_tasks(tx: Tx, old_id: str, new_id: str) -> int:

@@ -20,6 +20,8 @@ _HAS_LABEL: Final = (
     "e.workflow_id IN (SELECT workflow_id FROM workflow_labels WHERE key = ? AND value = ?)"
 )
 
+_NARROW: Final = ("e.seq < ?", "a.name = ?")
+
 
 class EventFilter(NamedTuple):
     """Which events are wanted: those that fit each of these; an empty one fits all.
@@ -43,17 +45,23 @@ def read_events(
     *,
     since: int = 0,
     wanted: EventFilter = EVERY,
+    before: int | None = None,
+    agent: str | None = None,
     limit: int | None = None,
     newest: bool = False,
 ) -> list[Json]:
-    """The events that fit after seq `since`, in order; `newest` takes the last `limit`."""
+    """The events that fit after seq `since` and before `before`, in order.
+
+    Of one `agent`, where one is named; `newest` takes the last `limit`.
+    """
     if connection is None:
         return []
     types, exclude = _globs(wanted.types), _globs(wanted.exclude)
     counts = (len(types), len(exclude), len(wanted.workflows), len(wanted.labels))
-    query = _events_query(counts, limit, newest)
+    query = _events_query(counts, (before is not None, agent is not None), limit, newest)
     labels = [text for pair in wanted.labels for text in pair]
-    values = (since, *types, *exclude, *wanted.workflows, *labels)
+    narrow = [value for value in (before, agent) if value is not None]
+    values = (since, *types, *exclude, *wanted.workflows, *labels, *narrow)
     rows = connection.execute(query, values).fetchall()
     if newest:
         rows.reverse()
@@ -65,7 +73,9 @@ def _globs(given: Sequence[str]) -> list[str]:
 
 
 @lru_cache(maxsize=64)
-def _events_query(counts: tuple[int, int, int, int], limit: int | None, newest: bool) -> str:
+def _events_query(
+    counts: tuple[int, int, int, int], narrow: tuple[bool, bool], limit: int | None, newest: bool
+) -> str:
     types, exclude, workflows, labels = counts
     terms = ["e.seq > ?"]
     if types:
@@ -76,6 +86,7 @@ def _events_query(counts: tuple[int, int, int, int], limit: int | None, newest: 
     elif workflows:
         terms.append(f"e.workflow_id IN ({', '.join('?' * workflows)})")
     terms += [_HAS_LABEL] * labels
+    terms += [term for term, is_on in zip(_NARROW, narrow, strict=True) if is_on]
     order = "DESC" if newest else "ASC"
     # A bound limit would be planned anew at each look (see `perles.store.sql`).
     end = "" if limit is None else f" LIMIT {int(limit)}"

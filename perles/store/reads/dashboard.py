@@ -68,6 +68,13 @@ def count(connection: Connection) -> int:
     return int(connection.execute(query).fetchone()[0])
 
 
+def counts_by_state(connection: Connection) -> dict[str, int]:
+    """How many workflows are in each state, but for those that are archived."""
+    query = "SELECT state, count(*) FROM workflows WHERE archived_at IS NULL GROUP BY state"
+    found = dict(connection.execute(query).fetchall())
+    return {state: found.get(state, 0) for state in WORKFLOW.states}
+
+
 def order(connection: Connection, words: Sequence[str], sort: str) -> list[str]:
     """The ids of the workflows that fit all words, in an order.
 

@@ -5,6 +5,7 @@ from typing import Final
 from sqlalchemy import MetaData
 
 from perles.store.schema import (
+    access,
     agents,
     engine,
     fabric,
@@ -16,6 +17,6 @@ from perles.store.schema import (
 )
 from perles.store.schema.base import Base
 
-ROOMS: Final = (agents, engine, fabric, journal, questions, resources, tasks, workflows)
+ROOMS: Final = (access, agents, engine, fabric, journal, questions, resources, tasks, workflows)
 """The modules whose rows make up the database: importing them makes their tables known."""
 METADATA: Final[MetaData] = Base.metadata

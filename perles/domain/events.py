@@ -24,6 +24,7 @@ _OTHER_TYPES: Final = {
     "workflow.created",
     "workflow.queued",
     "workflow.archived",
+    "workflow.ending",
     "workflow.merged",
     "workflow.rebased",
     "workflow.pull_request",

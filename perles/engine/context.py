@@ -50,6 +50,8 @@ class Context:
     providers: dict[tuple[str, str], Provider] = field(default_factory=dict)
     kept: dict[str, Providers] = field(default_factory=dict)
     """What workflows keep of their creators' configurations, by its text."""
+    is_errand: bool = False
+    """Whether the engine only carries out what was asked, and starts nothing."""
     closing: set[str] = field(default_factory=set)
     """Workflows about to end: no new turns, and their agents' commands are refused."""
     served: set[str] = field(default_factory=set)

@@ -29,6 +29,8 @@ POINTS: Final = (
     "merge.after-checks",
     "merge.before-record",
     "start.after-commit",
+    "finally.before-commit",
+    "finally.after-commit",
     "end.before-commit",
     "end.after-commit",
     "reconcile.adopted",

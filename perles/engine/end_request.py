@@ -4,7 +4,7 @@ from typing import Final
 
 from sqlalchemy import select
 
-from perles.domain.commands import Complete, Fail
+from perles.domain.commands import Complete, Fail, Stop
 from perles.store.database import Tx
 from perles.store.schema.engine import Command
 from perles.store.schema.workflows import Workflow
@@ -14,13 +14,13 @@ from perles.workflows.commands import append_by_engine
 NEXT_CLOSING: Final = Sql(
     select(Command.id).where(
         Command.workflow_id == WORKFLOW_ID,
-        Command.kind.in_(["complete", "fail"]),
+        Command.kind.in_(["complete", "fail", "stop"]),
         Command.status.in_(["queued", "running"]),
     )
 )
 
 
-def request_end(tx: Tx, workflow: Workflow, asked: Complete | Fail) -> None:
+def request_end(tx: Tx, workflow: Workflow, asked: Complete | Fail | Stop) -> None:
     """Queue the command that ends a workflow, unless one is under way."""
     if tx.row(NEXT_CLOSING, workflow_id=workflow.id) is None:
         append_by_engine(tx, workflow.id, asked)

@@ -25,6 +25,7 @@ from perles.engine.resources.scheduler import ResourceScheduler
 from perles.engine.services import Services
 from perles.engine.subscribers.notify import Notifier
 from perles.engine.subscribers.run_records import RunRecords
+from perles.engine.supervision.finals import Finals
 from perles.engine.supervision.supervisor import Supervisor
 from perles.engine.sweeps import heartbeat, retention
 from perles.engine.sweeps.clock_watch import ClockWatch
@@ -166,12 +167,14 @@ class Engine:
 
     async def _host(self, context: Services, errand: frozenset[str] | None) -> None:
         hide_secrets(context)
+        context.is_errand = errand is not None
         commands = Commands(context)
         servers = McpServers(EngineToolHost(context, commands), self._paths.root)
         context.turns = self._turns = turns = Turns(context)
         context.supervisor = Supervisor(context, turns, servers)
         self._nudges = Nudges(context)
         self._delays = Delays(context)
+        self._finals = Finals(context)
         self._sweeps = sweeps = Sweeps(context, look_again=self._kick)
         self._notifier = notifier = Notifier(context)
         self._records = records = RunRecords(context)
@@ -279,6 +282,7 @@ class Engine:
         try:
             await self._apart("nudging", self._nudges.look)
             await self._apart("retrying tasks", self._delays.look)
+            await self._apart("ending workflows", self._finals.look)
             await self._apart("starting turns", context.turns.deliver)
             await self._apart("retrying coordinators", lambda: self._retry(context))
             await self._apart("offering workers", ResourceScheduler(context).offer_workers)
@@ -302,7 +306,8 @@ class Engine:
 
     def _next_step(self) -> float | None:
         """When the next agent is to be told of posts, or task tried again, as a monotonic time."""
-        left = [self._nudges.seconds_left(), self._delays.seconds_left()]
+        waits = (self._nudges, self._delays, self._finals)
+        left = [one.seconds_left() for one in waits]
         return min((time.monotonic() + one for one in left if one is not None), default=None)
 
     async def _look_for_news(self) -> None:

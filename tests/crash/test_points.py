@@ -23,6 +23,7 @@ WHEN = dict.fromkeys(POINTS, 1) | {
 ELSEWHERE = (
     *("reconcile.adopted", "worktree.before-make", "worktree.after-make"),
     "merge.before-record",
+    *("finally.before-commit", "finally.after-commit"),
 )
 """Points to which this workflow does not come."""
 

@@ -130,7 +130,8 @@ class Commands:
         if command.workflow_id is not None and command.kind in _CLOSING:
             self._context.closing.discard(command.workflow_id)
             self._context.turns.forget(command.workflow_id)
-            self._context.database.secrets.forget(command.workflow_id)
+            if not self._context.is_open(command.workflow_id):
+                self._context.database.secrets.forget(command.workflow_id)
 
     async def _run(self, command: Command) -> None:
         write = self._context.writer.write

@@ -17,6 +17,7 @@ from perles.engine import crash_points
 from perles.engine.context import Context, log
 from perles.engine.resources import ports
 from perles.engine.resources.scheduler import ResourceScheduler
+from perles.engine.supervision import finals
 from perles.engine.supervision.transitions import (
     ended,
     fail_unstarted,
@@ -169,14 +170,26 @@ class Supervisor:
         reason: str | None,
         grace: float = STOP_GRACE,
         patient: bool = True,
+        command: int | None = None,
+        at_once: bool = False,
     ) -> dict[str, Any]:
         """Complete, fail or stop a workflow: nothing of it is left running afterwards.
 
-        `patient` lets a coordinator that declared the end finish its turn.
+        `patient` lets a coordinator that declared the end finish its turn. Where tasks come
+        last, they run before, unless it ends `at_once`; `command` is what asks for it.
         """
         context = self._context
-        state = context.reader.need(Workflow, workflow_id).state
-        commands.command_of(trigger).check_state(state, workflow_id)
+        workflow = context.reader.need(Workflow, workflow_id)
+        commands.command_of(trigger).check_state(workflow.state, workflow_id)
+        planned = finals.planned(workflow)
+        if planned is not None:
+            if command is not None and planned.command == command:
+                return finals.told(context, workflow_id)  # an engine that died had begun it
+            trigger, reason = planned.trigger, planned.reason
+        elif not at_once and finals.may_come_first(context.reader, workflow, trigger):
+            end = finals.Planned(trigger, reason, command)
+            if await self._run_finals(workflow, end, grace):
+                return finals.told(context, workflow_id)
         context.closing.add(workflow_id)
         try:
             if patient and trigger != "stop":
@@ -194,6 +207,28 @@ class Supervisor:
             self._turns.forget(workflow_id)
         context.kick()
         return {"status": trigger}
+
+    async def _run_finals(self, workflow: Workflow, end: finals.Planned, grace: float) -> bool:
+        """Cut all else off, so that what comes last can run; whether anything is to."""
+        context = self._context
+        context.closing.add(workflow.id)
+        try:
+            await finals.cut_off_others(self._turns, context, workflow.id, grace)
+            keys = await context.writer.write(lambda tx: finals.begin(tx, workflow.id, end))
+            crash_points.at("finally.after-commit")
+        finally:
+            context.closing.discard(workflow.id)
+        if keys and workflow.state == WorkflowState.PAUSED:
+            if context.is_errand:
+                await self._write(lambda tx: join_line(tx, workflow.id, "waiting: an engine"))
+                return True
+            try:
+                await self.resume(workflow.id)
+            except PerlesError as error:
+                log.warning("the finally tasks of %s cannot run: %s", workflow.id, error)
+                return False
+        context.kick()
+        return bool(keys)
 
     def leave(self) -> None:
         """Start nothing any more; the agents of open workflows go on without us."""

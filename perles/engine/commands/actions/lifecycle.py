@@ -64,7 +64,13 @@ async def _end(
     at_once = command.source in ("user", "agent") or asked.now is True
     try:
         return await services.supervisor.end(
-            workflow_id, trigger, reason=asked.reason, grace=grace, patient=not at_once
+            workflow_id,
+            trigger,
+            reason=asked.reason,
+            grace=grace,
+            patient=not at_once,
+            command=command.id,
+            at_once=isinstance(asked, Stop) and asked.force,
         )
     finally:
         services.closing.discard(workflow_id)

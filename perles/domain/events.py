@@ -45,6 +45,7 @@ _OTHER_TYPES: Final = {
     "provider.resumed",
     "resource.reset",
     "task.created",
+    "task.fanned_out",
     "task.changed",
     "task.reported",
     "task.check_passed",

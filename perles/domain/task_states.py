@@ -60,6 +60,7 @@ PhaseTrigger = Literal[
 ]
 TaskTrigger = Literal[
     "unblock",
+    "gather",
     "block",
     "assign",
     "retry",
@@ -127,6 +128,7 @@ TASK: Final[Rules[TaskTrigger]] = Rules(
     states_of(_K),
     (
         Edge("unblock", (_K.PENDING,), _K.READY, "task.ready"),
+        Edge("gather", (_K.PENDING,), _K.DONE, "task.completed"),
         Edge("block", (_K.READY,), _K.PENDING, "task.blocked"),
         Edge("assign", (_K.READY,), _K.IN_PROGRESS, "task.assigned"),
         Edge("retry", BEGUN_TASK_STATES, _K.READY, "task.retried"),

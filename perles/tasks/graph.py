@@ -11,6 +11,7 @@ from sqlalchemy import and_, bindparam, delete, exists, func, or_, select
 from perles.domain import flow
 from perles.domain.conditions import Value
 from perles.domain.execution import Execution
+from perles.domain.fan_out import NoListError
 from perles.domain.flow import Decision, Ended
 from perles.domain.states import OPEN_TASK_STATES, TASK
 from perles.store import statements
@@ -20,7 +21,7 @@ from perles.store.schema.tasks import Task, TaskDependency
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import WORKFLOW_ID, Sql
 from perles.store.transition import fire
-from perles.tasks import questions
+from perles.tasks import fan_out, questions
 
 _OPEN: Final = [str(status) for status in OPEN_TASK_STATES]
 _upstream = Task.__table__.alias("upstream")
@@ -228,16 +229,38 @@ class _Walk:
             lambda name: values(tx, self._workflow_id, name),
         )
         if decision.what == flow.RUN:
-            fire(tx, TASK, task_id, "unblock")
-            self._ready.append(task.key)
-            self._asks = self._asks or task.assignee == "human"
-            return []
+            standing = fan_out.Standing.of(task)
+            return self._make_ready(task) if standing is None else self._fan_out(task, standing)
         if decision.what == flow.FAIL:
             fail(tx, task, decision.reason, {"key": task.key, "reason": decision.reason})
         else:
             skip(tx, task_id, decision)
             self._skipped.append(task.key)
         return [task_id]
+
+    def _make_ready(self, task: Task) -> list[int]:
+        fire(self._tx, TASK, task.id, "unblock")
+        self._ready.append(task.key)
+        self._asks = self._asks or task.assignee == "human"
+        return []
+
+    def _fan_out(self, task: Task, standing: fan_out.Standing) -> list[int]:
+        """Make the tasks for a task's items; once these are over the task is, too."""
+        tx, made = self._tx, standing.made
+        if made is None:
+            try:
+                new = fan_out.make(tx, task)
+            except NoListError as error:
+                reason = f"cannot run for each item: {error}"
+                fail(tx, task, reason, {"key": task.key, "reason": reason})
+                return [task.id]
+            for one in new:
+                self._make_ready(tx.need(Task, one))
+            made = len(new)
+            if made:
+                return []
+        fan_out.gather(tx, tx.need(Task, task.id))
+        return [task.id]
 
     def _before(self, task: Task) -> list[Ended]:
         """What the task waited for; one that comes last waited for all others."""

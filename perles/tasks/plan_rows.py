@@ -7,6 +7,7 @@ from perles.domain.execution import Execution
 from perles.domain.specs import TaskSpec
 from perles.domain.states import TASK
 from perles.store.events import journal
+from perles.tasks.fan_out import inputs_of
 
 
 def columns(task: TaskSpec, workflow_id: str) -> dict[str, Any]:
@@ -27,7 +28,14 @@ def columns(task: TaskSpec, workflow_id: str) -> dict[str, Any]:
         "execution": journal.encode(_execution(task, workflow_id).stored()),
         "condition": task.when,
         "stage": int(task.last),
+        "inputs": journal.encode({} if task.fan_out is None else inputs_of(task.fan_out)),
     }
+
+
+def blockers(task: TaskSpec) -> tuple[str, ...]:
+    """The keys of what the task waits for, the one that has its items among them."""
+    source = () if task.fan_out is None else (task.fan_out.task,)
+    return tuple(dict.fromkeys((*task.after, *source)))
 
 
 def _execution(task: TaskSpec, workflow_id: str) -> Execution:

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, select
 from perles.config.home import Paths
 from perles.domain.provider_choice import BUILTIN
 from perles.domain.states import LIVE_TURNS, PHASE
-from perles.executor.local.output import tail_of
+from perles.executor.local.output import is_longer, tail_of
 from perles.fabric import messages, posts
 from perles.fabric.posts import Author
 from perles.store.database import Reader, Tx
@@ -18,10 +18,13 @@ from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.tasks import Task
 from perles.store.sql import Sql
 from perles.store.transition import fire
-from perles.tasks import comments
+from perles.tasks import comments, fan_out
 
 MAX_OUTPUT: Final = 16 * 1024
 """Characters of a task's output that later tasks may be given."""
+_OF_OUTPUT: Final = {"lines": 1000, "limit": MAX_OUTPUT}
+_OF_ITEMS: Final = {"lines": 100_000, "limit": 1024 * 1024}
+"""How much is kept of what a task printed for whose items others wait."""
 REPORTING: Final = ("implementing", "addressing_feedback", "committing")
 """Phases of a worker that is to tell how far its task is."""
 
@@ -38,6 +41,7 @@ class Printed(NamedTuple):
 
     tail: list[str]
     output: str
+    is_cut: bool = False
 
 
 def printed_by(reader: Reader, paths: Paths, agent_id: int) -> Printed | None:
@@ -49,7 +53,11 @@ def printed_by(reader: Reader, paths: Paths, agent_id: int) -> Printed | None:
     if turn is None:
         return None
     path = paths.found(turn.stdout_path)
-    return Printed(tail_of(path), "\n".join(tail_of(path, lines=1000, limit=MAX_OUTPUT)))
+    task_id = reader.need(Agent, agent_id).task_id
+    has_items = task_id is not None and fan_out.feeds(reader, task_id)
+    bounds = _OF_ITEMS if has_items else _OF_OUTPUT
+    output = "\n".join(tail_of(path, **bounds))
+    return Printed(tail_of(path), output, has_items and is_longer(path, **bounds))
 
 
 def may_report(reader: Reader, agent: Agent) -> bool:
@@ -122,6 +130,8 @@ def _outputs(tx: Tx, task: Task, summary: str, printed: Printed | None) -> dict[
         outputs["tail"] = printed.tail
         if task.run:
             outputs["output"] = printed.output
+        if printed.is_cut:
+            outputs["cut"] = True
     return outputs
 
 

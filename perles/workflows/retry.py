@@ -13,6 +13,7 @@ from perles.store.events import journal
 from perles.store.schema.tasks import Task, TaskDependency
 from perles.store.schema.workflows import Workflow, WorkflowLabel
 from perles.store.sql import WORKFLOW_ID, Sql
+from perles.tasks import fan_out
 from perles.tasks.graph import unblock
 from perles.tasks.kept import kept
 
@@ -93,18 +94,21 @@ def _copy_tasks(tx: Tx, old_id: str, new_id: str) -> int:
     for row in tx.rows(statements.DEPENDENCIES_OF, workflow_id=old_id):
         after.setdefault(row["task_id"], []).append(row["depends_on_id"])
     staying = kept(tasks, after)
+    left_out, renewed = fan_out.forgotten(tasks, staying)
     ids: dict[int, int] = {}
-    for task in tasks:
+    for task in (one for one in tasks if one.id not in left_out):
         stays = task.id in staying
         values: dict[str, Any] = {"status": TASK.states[0]}
         for name in (*_TASK_COLUMNS, *(_DONE_COLUMNS if stays else ())):
             values[name] = getattr(task, name)
         if task.assignee == "human":
             values["assignee"] = "human"
+        values |= renewed.get(task.id, {})
         ids[task.id] = tx.insert(Task, workflow_id=new_id, **values)
         payload = {"key": task.key, "name": task.title, "kept": stays}
         journal.append(tx, "task.created", payload, workflow_id=new_id, task_id=ids[task.id])
     for task_id, blockers in after.items():
         for blocker in blockers:
-            tx.insert(TaskDependency, task_id=ids[task_id], depends_on_id=ids[blocker])
-    return len(staying)
+            if task_id in ids and blocker in ids:
+                tx.insert(TaskDependency, task_id=ids[task_id], depends_on_id=ids[blocker])
+    return len(staying - left_out)

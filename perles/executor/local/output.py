@@ -90,6 +90,16 @@ def tail_of(path: Path, *, lines: int = 20, limit: int = 4096) -> list[str]:
     return _last(found, lines, limit)
 
 
+def is_longer(path: Path, *, lines: int, limit: int) -> bool:
+    """Whether a file has more than so many lines or bytes."""
+    try:
+        with _opened(path) as file:
+            piece = file.read(limit + 1)
+    except OSError:
+        return False
+    return len(piece) > limit or piece.count(b"\n") > lines
+
+
 def _last(found: list[str], lines: int, limit: int) -> list[str]:
     """The last of these lines, as many as fit into `limit` bytes; of a longer one its end."""
     kept: list[str] = []

@@ -20,7 +20,6 @@ _SOURCE: Final = re.compile(
     r"\{\{-?\s*tasks\.([A-Za-z0-9_-]+)\.(output|outputs\.[A-Za-z_]\w*)\s*-?\}\}"
 )
 
-_AT_RUN_TIME: bool = False
 Cell = Mapping[str, str]
 
 
@@ -135,8 +134,6 @@ def for_each(node: Node, value: Callable[[str, Node], str | None]) -> ForEach:
     at_once = most_at_once(entries)
     text = source.value if isinstance(source.value, str) else ""
     match = _SOURCE.fullmatch(text.strip())
-    if match is not None and not _AT_RUN_TIME:
-        raise source.error("must be a list, or a parameter such as {{ args.NAME }}")
     if match is not None:
         later = FanOut(match.group(1), match.group(2), limit, at_once)
         return ForEach((), later, at_once)
@@ -238,8 +235,10 @@ there is no list, or more than `max` items (1,000 unless said otherwise), it fai
             ),
             doc="Items: a list, or `{{ tasks.KEY.output }}`; with `in`, `max` and "
             "`max_parallel`, more is said.",
-            example="- key: scan\n"
-            "  for_each: {in: [alpha, beta, gamma], max_parallel: 2}\n"
+            example="- {key: hosts, run: cat hosts.txt}\n"
+            "- key: scan\n"
+            "  after: hosts\n"
+            "  for_each: {in: '{{ tasks.hosts.output }}', max_parallel: 4}\n"
             "  run: ./scan.sh {{ item }}",
         ),
     ),

@@ -31,7 +31,9 @@ _MARK: Final = '"for_each"'
 _FEEDS: Final = Sql(
     select(Task.id)
     .join(TaskDependency, TaskDependency.task_id == Task.id)
-    .where(TaskDependency.depends_on_id == bindparam("task_id"), func.instr(Task.inputs, _MARK) > 0)
+    .where(
+        TaskDependency.depends_on_id == bindparam("task_id"), func.instr(Task.execution, _MARK) > 0
+    )
     .limit(1)
 )
 _COUNT: Final = Sql(select(func.count()).where(Task.workflow_id == WORKFLOW_ID))
@@ -46,7 +48,7 @@ _KEYED: Final = Sql(
 _MADE_BY: Final = Sql(
     select(Task)
     .join(TaskDependency, TaskDependency.depends_on_id == Task.id)
-    .where(TaskDependency.task_id == bindparam("task_id"), Task.inputs != "{}")
+    .where(TaskDependency.task_id == bindparam("task_id"))
     .order_by(Task.id)
 )
 
@@ -60,11 +62,11 @@ class Standing(NamedTuple):
     @classmethod
     def of(cls, task: Task) -> "Standing | None":
         """As the row has it; None for a task that stands for itself."""
-        kept = journal.decode(task.inputs).get("for_each")
+        kept = journal.decode(task.execution).get("for_each")
         return None if kept is None else cls(FanOut.of(kept), kept.get("made"))
 
 
-def inputs_of(source: FanOut) -> dict[str, Any]:
+def for_each(source: FanOut) -> dict[str, Any]:
     """What the row of a task that stands for others keeps."""
     return {"for_each": source.stored()}
 
@@ -76,7 +78,7 @@ def feeds(reader: Reader, task_id: int) -> bool:
 
 def parent_of(task: Task) -> str | None:
     """The key of the task that made this one for an item; None for any other task."""
-    found = journal.decode(task.inputs).get("made_by")
+    found = journal.decode(task.execution).get("made_by")
     return None if found is None else str(found)
 
 
@@ -95,9 +97,9 @@ def make(tx: Tx, task: Task) -> list[int]:
     rows = [_row(task, key, item) for key, item in zip(keys, items, strict=True)]
     made = [_insert(tx, task, source, row) for row in rows]
     kept = {**standing.source.stored(), "made": len(made), "when": task.condition}
-    inputs = journal.encode({**journal.decode(task.inputs), "for_each": kept})
+    execution = journal.encode({**journal.decode(task.execution), "for_each": kept})
     # Its condition was about whether to begin; from now on it waits for its items to succeed.
-    tx.update(Task, task.id, inputs=inputs, condition=None)
+    tx.update(Task, task.id, execution=execution, condition=None)
     payload = {"key": task.key, "items": len(made), "tasks": keys[:20]}
     journal.append(tx, "task.fanned_out", payload, workflow_id=task.workflow_id, task_id=task.id)
     return made
@@ -167,9 +169,9 @@ def _row(parent: Task, key: str, item: Item) -> dict[str, Any]:
         "timeout": parent.timeout,
         "retries": parent.retries,
         "worker": parent.worker,
-        "execution": journal.encode(execution.stored()),
+        "execution": journal.encode({**execution.stored(), "made_by": parent.key}),
         "stage": parent.stage,
-        "inputs": journal.encode({"made_by": parent.key, "item": item.get("item", "")[:1000]}),
+        "inputs": parent.inputs,
     }
 
 
@@ -230,8 +232,8 @@ def forgotten(
             continue
         source = by_key.get(standing.source.task)
         if source is None or source.id not in staying:
-            kept = journal.decode(task.inputs)["for_each"]
-            inputs = journal.encode(inputs_of(standing.source))
-            renewed[task.id] = {"inputs": inputs, "condition": kept.get("when")}
+            kept = journal.decode(task.execution)
+            execution = journal.encode({**kept, **for_each(standing.source)})
+            renewed[task.id] = {"execution": execution, "condition": kept["for_each"].get("when")}
     parents = {task.key for task in tasks if task.id in renewed}
     return {task.id for task in tasks if parent_of(task) in parents}, renewed

@@ -3,11 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from perles.domain.execution import Execution
 from perles.domain.specs import TaskSpec
 from perles.domain.states import TASK
 from perles.store.events import journal
-from perles.tasks.fan_out import inputs_of
+from perles.tasks.fan_out import for_each
 
 
 def columns(task: TaskSpec, workflow_id: str) -> dict[str, Any]:
@@ -25,10 +24,9 @@ def columns(task: TaskSpec, workflow_id: str) -> dict[str, Any]:
         "retries": task.retries,
         "worker": task.worker,
         "inputs": journal.encode(dict(task.inputs)),
-        "execution": journal.encode(_execution(task, workflow_id).stored()),
+        "execution": journal.encode(_execution(task, workflow_id)),
         "condition": task.when,
         "stage": int(task.last),
-        "inputs": journal.encode({} if task.fan_out is None else inputs_of(task.fan_out)),
     }
 
 
@@ -38,8 +36,9 @@ def blockers(task: TaskSpec) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*task.after, *source)))
 
 
-def _execution(task: TaskSpec, workflow_id: str) -> Execution:
+def _execution(task: TaskSpec, workflow_id: str) -> dict[str, Any]:
     """How it is run; what it shares within its workflow is a limit that no other one names."""
     shares = {f"{workflow_id}/{name}": number for name, number in task.shares.items()}
     limits = {**task.execution.limits, **shares}
-    return replace(task.execution, limits=limits, outputs=task.outputs)
+    how = replace(task.execution, limits=limits, outputs=task.outputs).stored()
+    return how if task.fan_out is None else {**how, **for_each(task.fan_out)}

@@ -151,6 +151,9 @@ def _tokens(shown: Json) -> str:
 def _task_row(task: Json) -> list[str]:
     tries = f"{task['attempt']}/{task['retries'] + 1}" if task["attempt"] else "-"
     note = task["failure"] or ("after " + ", ".join(task["after"]) if task["after"] else "")
+    if task["ready"] and task["status"] == "in_progress":
+        since = task["serving_since"]
+        note = f"ready since {moment(since)}" if since else "not ready yet"
     if task["waits_for"]:
         note = task["waits_for"]
     if task["held_until"]:

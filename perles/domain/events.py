@@ -48,6 +48,8 @@ _OTHER_TYPES: Final = {
     "task.fanned_out",
     "task.changed",
     "task.reported",
+    "task.serving",
+    "task.service_ended",
     "task.check_passed",
     "task.check_failed",
     "worker.accounted",

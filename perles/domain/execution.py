@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Self
 
+from perles.domain.services import Ready
+
 PLAIN_SH: Final = ("sh",)
 """What runs a script where nothing else was stored: sh without flags, which goes on after a
 command that failed."""
@@ -87,7 +89,8 @@ class Execution:
     errors; it is not kept. `secrets` are names, each with the command that prints its value, or
     None where the environment has it. `limits` are the names that it needs while it runs, shared
     by all workflows, each with how many tasks may hold it.
-    With `continue_on_error` its failure fails nothing else.
+    With `continue_on_error` its failure fails nothing else. `service` tells when a service is
+    ready, None for a task that is none.
     """
 
     program: tuple[str, ...] = PLAIN_SH
@@ -103,6 +106,7 @@ class Execution:
     review: str = ""
     role: str = ""
     outputs: Mapping[str, str] = field(default_factory=dict)
+    service: Ready | None = None
     places: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
@@ -126,6 +130,7 @@ class Execution:
         found |= {"secrets": dict(self.secrets)} if self.secrets else {}
         found |= {"limits": dict(self.limits)} if self.limits else {}
         found |= {"continue_on_error": True} if self.continue_on_error else {}
+        found |= {"service": self.service.stored()} if self.service is not None else {}
         found |= {"dir": self.dir} if self.dir else {}
         found |= {"review": self.review} if self.review else {}
         found |= {"role": self.role} if self.role else {}
@@ -149,6 +154,7 @@ class Execution:
             continue_on_error=stored.get("continue_on_error", False),
             secrets=stored.get("secrets", {}),
             limits=stored.get("limits", {}),
+            service=Ready.of(stored.get("service")),
             dir=stored.get("dir", ""),
             review=stored.get("review", ""),
             role=stored.get("role", ""),

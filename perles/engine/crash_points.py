@@ -34,6 +34,10 @@ POINTS: Final = (
     "end.before-commit",
     "end.after-commit",
     "reconcile.adopted",
+    "service.before-begin",
+    "service.before-ready",
+    "service.after-ready",
+    "service.after-complete",
 )
 
 

@@ -23,6 +23,7 @@ from perles.engine.reload import hide_secrets, reload, tell_limits
 from perles.engine.resources.audit import audit_leases
 from perles.engine.resources.scheduler import ResourceScheduler
 from perles.engine.services import Services
+from perles.engine.serving.serving import Serving
 from perles.engine.subscribers.notify import Notifier
 from perles.engine.subscribers.run_records import RunRecords
 from perles.engine.supervision.finals import Finals
@@ -175,6 +176,7 @@ class Engine:
         self._nudges = Nudges(context)
         self._delays = Delays(context)
         self._finals = Finals(context)
+        self._serving = Serving(context)
         self._sweeps = sweeps = Sweeps(context, look_again=self._kick)
         self._notifier = notifier = Notifier(context)
         self._records = records = RunRecords(context)
@@ -211,6 +213,7 @@ class Engine:
             await sweeps.stop()
             await health.settle()
             context.supervisor.leave()
+            await self._serving.settle()
             await context.turns.settle()
             await servers.stop()
             await notifier.stop()
@@ -283,6 +286,7 @@ class Engine:
             await self._apart("nudging", self._nudges.look)
             await self._apart("retrying tasks", self._delays.look)
             await self._apart("ending workflows", self._finals.look)
+            await self._apart("looking after services", self._serving.look)
             await self._apart("starting turns", context.turns.deliver)
             await self._apart("retrying coordinators", lambda: self._retry(context))
             await self._apart("offering workers", ResourceScheduler(context).offer_workers)

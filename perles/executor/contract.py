@@ -211,5 +211,24 @@ class Executor(Protocol):
     async def end_orphans(self, is_idle: Callable[[str], bool], *, grace: float) -> list[int]:
         """End what belongs to workflows of which `is_idle` holds; what there was."""
 
+    async def run_aside(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        workflow_id: str,
+        output: int | None,
+        seconds: float,
+    ) -> int | None:
+        """Run a command that is no turn to its end, and end all that it started; its exit code.
+
+        That is -N for signal N, and None where the time was up. `output` is a descriptor, None
+        throws what it prints away. Raises `OSError`.
+        """
+
+    async def end_asides(self, is_ours: Callable[[str], bool]) -> list[int]:
+        """End what another engine left of such commands, of workflows of which `is_ours` holds."""
+
     def used(self, processes: Sequence[Process]) -> dict[int, Used]:
         """What turns have used so far, by turn id: one look, however many they are."""

@@ -4,6 +4,7 @@ from typing import Final
 
 from sqlalchemy import bindparam, exists, func, select, update
 
+from perles.domain.services import AGENT_TYPE
 from perles.domain.states import LIVE_AGENTS, LIVE_TURNS
 from perles.store.schema.agents import Agent, Message, Turn
 from perles.store.schema.engine import Command
@@ -47,6 +48,7 @@ COUNT_LIVE_WORKERS: Final = Sql(
     .where(
         Agent.workflow_id == WORKFLOW_ID,
         Agent.role == "worker",
+        Agent.agent_type != AGENT_TYPE,
         Agent.status.in_([str(status) for status in LIVE_AGENTS]),
     )
 )

@@ -13,7 +13,7 @@ from perles.domain.conditions import Value
 from perles.domain.execution import Execution
 from perles.domain.fan_out import NoListError
 from perles.domain.flow import Decision, Ended
-from perles.domain.states import OPEN_TASK_STATES, TASK
+from perles.domain.states import BEGUN_TASK_STATES, OPEN_TASK_STATES, TASK
 from perles.store import statements
 from perles.store.database import Reader, Tx
 from perles.store.events import journal
@@ -26,11 +26,17 @@ from perles.tasks import fan_out, questions
 _OPEN: Final = [str(status) for status in OPEN_TASK_STATES]
 _upstream = Task.__table__.alias("upstream")
 _other = TaskDependency.__table__.alias("other")
-_BLOCKS: Final = or_(
-    _upstream.c.status.in_(_OPEN),
-    and_(Task.condition.is_(None), _upstream.c.status != "done", _upstream.c.tolerated == 0),
+_BLOCKS: Final = and_(
+    _upstream.c.serving_since.is_(None),
+    or_(
+        _upstream.c.status.in_(_OPEN),
+        and_(Task.condition.is_(None), _upstream.c.status != "done", _upstream.c.tolerated == 0),
+    ),
 )
-"""What keeps a task waiting; one with a condition waits for the end alone, whichever it is."""
+"""What keeps a task waiting; one with a condition waits for the end alone, whichever it is.
+
+A service that is ready keeps nobody waiting.
+"""
 _WAITS: Final = (Task.status == "pending", Task.held_until.is_(None))
 _IS_FREE: Final = ~exists(
     select(_other.c.depends_on_id)
@@ -64,7 +70,12 @@ _HAS_LAST: Final = Sql(
 )
 _HAS_OPEN: Final = Sql(
     select(Task.id)
-    .where(Task.workflow_id == WORKFLOW_ID, Task.stage == 0, Task.status.in_(_OPEN))
+    .where(
+        Task.workflow_id == WORKFLOW_ID,
+        Task.stage == 0,
+        Task.status.in_(_OPEN),
+        Task.serving_since.is_(None),  # a service may be needed by those that come last
+    )
     .order_by(Task.id.desc())
     .limit(1)
 )
@@ -81,7 +92,12 @@ DEPENDENTS: Final = Sql(
     .order_by(Task.id)
 )
 _BLOCKERS: Final = Sql(
-    select(Task.key, Task.status, Task.tolerated, Task.outputs)
+    select(
+        Task.key,
+        Task.status,
+        or_(Task.tolerated == 1, Task.serving_since.is_not(None)).label("tolerated"),
+        Task.outputs,
+    )
     .join(TaskDependency, TaskDependency.depends_on_id == Task.id)
     .where(TaskDependency.task_id == bindparam("task_id"))
     .order_by(Task.id)
@@ -180,7 +196,8 @@ class _Walk:
         waiting = [task_id]
         while waiting:
             ended = self._tx.need(Task, waiting.pop(0))
-            one = _ended(ended.key, ended.status, ended.tolerated, ended.outputs)
+            passed = ended.tolerated or ended.serving_since is not None
+            one = _ended(ended.key, ended.status, passed, ended.outputs)
             if not one.passed:
                 waiting += self._skip_dependents(ended.id, one)
             for row in self._tx.rows(_FREED, task_id=ended.id):
@@ -211,7 +228,9 @@ class _Walk:
         """Skip those that need its success; which they are."""
         found = []
         for row in self._tx.rows(DEPENDENTS, task_id=task_id):
-            if row["status"] in OPEN_TASK_STATES and row["condition"] is None:
+            # What runs with a service that failed has an end of its own.
+            is_open = row["status"] in OPEN_TASK_STATES and row["status"] not in BEGUN_TASK_STATES
+            if is_open and row["condition"] is None:
                 skip(self._tx, row["id"], flow.because(blocker))
                 self._skipped.append(row["key"])
                 found.append(row["id"])
@@ -272,6 +291,6 @@ class _Walk:
         return [_ended(row["key"], row["status"], row["tolerated"], row["outputs"]) for row in rows]
 
 
-def _ended(key: str, status: str, tolerated: int, outputs: str) -> Ended:
+def _ended(key: str, status: str, tolerated: bool | int, outputs: str) -> Ended:
     why = journal.decode(outputs).get("skipped") if status == "skipped" else None
     return Ended.of(key, status, tolerated=bool(tolerated), skipped=why)

@@ -24,6 +24,7 @@ ELSEWHERE = (
     *("reconcile.adopted", "worktree.before-make", "worktree.after-make"),
     "merge.before-record",
     *("finally.before-commit", "finally.after-commit"),
+    *(point for point in POINTS if point.startswith("service.")),
 )
 """Points to which this workflow does not come."""
 

@@ -57,6 +57,8 @@ class _Pass:
         }
         before = self._done
         for task in tasks:
+            if task["service"]:
+                continue  # the engine begins and ends it
             if task["reported"] and task["exit_code"] in (0, None):
                 self._try("mark_task_complete", task_id=task["key"])
             elif task["reported"]:
@@ -74,9 +76,15 @@ class _Pass:
         """
         kinds = {w["worker_id"]: w["provider"] for w in workers["workers"]}
         free = [(name, kinds[name]) for name in workers["ready_workers"]]
-        gone = len(workers["failed_workers"]) + len(workers["retired_workers"])
-        room = limit - (len(workers["workers"]) - gone)
-        ready = [t for t in tasks if t["status"] == "ready" and t["assignee"] != "human"]
+        room = limit - sum(
+            worker["status"] not in ("failed", "retired") and worker["agent_type"] != "service"
+            for worker in workers["workers"]
+        )
+        ready = [
+            task
+            for task in tasks
+            if task["status"] == "ready" and task["assignee"] != "human" and not task["service"]
+        ]
         taken: set[str] = set()  # names that an earlier task waits for
         for task in ready:
             if not taken.isdisjoint(task["limits"]):

@@ -16,6 +16,7 @@ from sqlalchemy import (
     update,
 )
 
+from perles.domain.services import AGENT_TYPE
 from perles.domain.states import LIVE_TURNS
 from perles.store.schema.agents import Agent, Message, ProviderHold, Turn
 from perles.store.schema.journal import Event
@@ -75,7 +76,9 @@ _agents = (
         func.max(_works).label("works"),
         func.max(case((_is_ready, _has_mail), else_=0)).label("queues"),
         func.max(case((_is_ready | _works, _limited_until), else_="")).label("limited_until"),
-        func.min(case((_works & (Agent.role == "worker"), _active))).label("quietest"),
+        func.min(
+            case((_works & (Agent.role == "worker") & (Agent.agent_type != AGENT_TYPE), _active))
+        ).label("quietest"),
     )
     .join(Workflow, Workflow.id == Agent.workflow_id)
     .where(Workflow.state == "running")
@@ -152,6 +155,7 @@ QUIET_WORKERS: Final = Sql(
     .where(
         Agent.status == "working",
         Agent.role == "worker",
+        Agent.agent_type != AGENT_TYPE,  # a server may have nothing to say for days
         Workflow.state == "running",
         Workflow.health != "stuck",
         _active < bindparam("before"),

@@ -13,6 +13,13 @@ async def end_orphans(context: Context) -> int:
         workflow = context.reader.get(Workflow, workflow_id)
         return workflow is not None and workflow.state != "running"
 
+    def is_ours(workflow_id: str) -> bool:
+        return context.reader.get(Workflow, workflow_id) is not None
+
+    # Whoever asked for a check of the engine that died asks this one again.
+    left = await context.executor.end_asides(is_ours)
+    if left:
+        log.warning("ended checks and probes that the last engine had begun: %s", left)
     found = await context.executor.end_orphans(is_idle, grace=ORPHANS_GRACE)
     if found:
         log.warning("ended processes of workflows that do not run: %s", found)

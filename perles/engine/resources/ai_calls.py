@@ -7,7 +7,7 @@ still gather: the prompt is made when the turn starts.
 from perles.domain.errors import LimitReachedError, UsageError
 from perles.domain.states import TURN
 from perles.engine.context import Context
-from perles.engine.resources import budgets, leases
+from perles.engine.resources import budgets, leases, worker_slots
 from perles.store import waiting_line
 from perles.store.database import Reader, Tx
 from perles.store.schema.agents import Agent, Turn
@@ -59,7 +59,7 @@ def take(tx: Tx, context: Context, workflow: Workflow, agent: Agent) -> budgets.
     if agent.task_id is not None and named_limits.take(tx, tx.need(Task, agent.task_id)):
         return None  # it was paused, and others have them now
     try:
-        if agent.role == "worker" and not leases.holds(tx, agent.id, "worker"):
+        if worker_slots.takes_slot(agent) and not leases.holds(tx, agent.id, "worker"):
             leases.acquire(tx, "worker", policy.max_workers, workflow.id, agent.id)
         if not context.provider_of(agent, workflow).is_ai_call:
             return budgets.NOTHING

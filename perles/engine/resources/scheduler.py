@@ -13,7 +13,7 @@ from perles.engine.resources import ai_calls, budgets, leases, priority_queue, w
 from perles.store.database import Reader, Tx
 from perles.store.schema.agents import Agent
 from perles.store.schema.workflows import Workflow
-from perles.tasks import named_limits
+from perles.tasks import named_limits, services
 
 
 class Line(NamedTuple):
@@ -82,10 +82,10 @@ class ResourceScheduler:
 
     def with_room(self, agents: Sequence[Agent]) -> list[Agent]:
         """Those of the agents that can have a turn: not workers for whom no slot is free, or whose
-        task waits for a name that it had before a pause."""
+        task waits for a name that it had before a pause, or for a service that is not ready."""
         reader, now = self._context.reader, self._context.database.clock.now()
         found = worker_slots.with_slots(reader, self._context.config.resource_policy, agents)
-        held_up = named_limits.held_up(reader, now)
+        held_up = named_limits.held_up(reader, now) | services.waiting_for_one(reader)
         return [agent for agent in found if agent.task_id not in held_up]
 
     def take_turn(self, tx: Tx, workflow: Workflow, agent: Agent) -> budgets.Reservation | None:

@@ -9,6 +9,7 @@ from perles.config.model import ResourcePolicy
 from perles.domain.clock import from_text
 from perles.domain.errors import LimitReachedError, NoWorkerSlotError
 from perles.domain.priority import rank as rank_of
+from perles.domain.services import AGENT_TYPE
 from perles.engine.resources import leases
 from perles.fabric import messages
 from perles.store import statements
@@ -28,6 +29,7 @@ WORKERS_WITHOUT_SLOT: Final = Sql(
     .where(
         Workflow.state == "running",
         Agent.role == "worker",
+        Agent.agent_type != AGENT_TYPE,
         Agent.status == "ready",
         exists().where(Message.agent_id == Agent.id, Message.status == "queued"),
         ~exists().where(Lease.agent_id == Agent.id, Lease.kind == "worker"),
@@ -36,13 +38,18 @@ WORKERS_WITHOUT_SLOT: Final = Sql(
 )
 
 
+def takes_slot(agent: Agent) -> bool:
+    """Whether it takes one: a service does not, or it could keep out the tasks that need it."""
+    return agent.role == "worker" and agent.agent_type != AGENT_TYPE
+
+
 def take_worker_slots(tx: Tx, policy: ResourcePolicy, workflow_id: str) -> None:
     """Take the slots of paused workers again, as far as there are any: those at work first.
 
     Who gets none now gets one before its next turn.
     """
     agents = tx.all(Agent, statements.AGENTS_OF, workflow_id=workflow_id)
-    paused = [agent for agent in agents if agent.role == "worker" and agent.status == "paused"]
+    paused = [agent for agent in agents if takes_slot(agent) and agent.status == "paused"]
     for worker in sorted(paused, key=lambda worker: worker.task_id is None):
         try:
             leases.acquire(tx, "worker", policy.max_workers, workflow_id, worker.id)

@@ -31,7 +31,7 @@ from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import WORKFLOW_ID, Sql
 from perles.store.transition import fire
-from perles.tasks import ask_user, questions
+from perles.tasks import ask_user, questions, services
 from perles.workspace.session import new_token, session_folder
 
 COUNT_WAITING_FOR: Final = Sql(
@@ -160,6 +160,7 @@ def paused(tx: Tx, workflow_id: str, reason: str | None) -> None:
     for agent in tx.all(Agent, statements.AGENTS_OF, workflow_id=workflow_id):
         if agent.status in ("ready", "working"):
             fire(tx, AGENT, agent.id, "pause")
+    services.paused(tx, workflow_id)
     queue.drop_queued(tx, workflow_id)
     worker_slots.leave_worker_line(tx, workflow_id)
     # A call is released with its process, which may outlive the patience of a pause.

@@ -27,6 +27,7 @@ from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
 from perles.store.transition import fire
+from perles.tasks import services
 from perles.workspace.session import agent_folder, new_token, read_token, token_hash
 
 MARK_DELIVERED: Final = Sql(
@@ -64,6 +65,7 @@ def begin(
     reserved = ResourceScheduler(context).take_turn(tx, workflow, agent)
     if reserved is None:
         return None
+    services.begin_turn(tx, agent)
     if token is not None and token != agent.token:
         tx.update(Agent, agent.id, token=token)
     if nudges.tell(tx, context, agent):

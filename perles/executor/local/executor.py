@@ -8,7 +8,7 @@ from pathlib import Path
 
 from perles.agents.provider import Launch, Parser
 from perles.executor.contract import Batch, Exit, Gone, Identity, Process, TurnFiles, TurnKey, Used
-from perles.executor.local import launcher, processes, termination, usage, watermark
+from perles.executor.local import aside, launcher, processes, termination, usage, watermark
 from perles.executor.local.identity import age, hold, is_alive, is_known, release
 from perles.executor.local.output import tail_of
 from perles.executor.local.output_file import Source
@@ -181,6 +181,25 @@ class LocalExecutor:
         if found:
             await termination.end(send, orphans, grace=grace)
         return [one.pid for one in found]
+
+    async def run_aside(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        workflow_id: str,
+        output: int | None,
+        seconds: float,
+    ) -> int | None:
+        """Run a command that is no turn to its end."""
+        return await aside.run(
+            argv, cwd=cwd, env=env, workflow_id=workflow_id, output=output, seconds=seconds
+        )
+
+    async def end_asides(self, is_ours: Callable[[str], bool]) -> list[int]:
+        """End what carries the mark of such a command."""
+        return await aside.end_left(is_ours)
 
     def used(self, which: Sequence[Process]) -> dict[int, Used]:
         """What the processes of each turn have used."""

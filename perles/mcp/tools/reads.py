@@ -6,6 +6,7 @@ from typing import Any, Final
 from sqlalchemy import bindparam, func, select
 
 from perles.domain.provider_choice import label, worker_for
+from perles.domain.services import AGENT_TYPE
 from perles.domain.states import OPEN_TASK_STATES
 from perles.mcp.host import Caller
 from perles.store.database import Reader
@@ -139,6 +140,7 @@ def _task(
         "tolerated": bool(task.tolerated),
         "when": task.condition,
         "waits_until": task.held_until,
+        "service": "service" in journal.decode(task.execution),
         "limits": list(journal.decode(task.execution).get("limits", {})),
         "worker": worker,
         "summary": str(outputs.get("summary", ""))[:MAX_SUMMARY],
@@ -213,4 +215,5 @@ def _usage(used: int | None, window: int | None) -> str | None:
 
 def _can_take(row: Any) -> bool:
     free = row["phase"] == "idle" and row["key"] is None
-    return free and row["status"] in ("ready", "working")
+    is_service = row["agent_type"] == AGENT_TYPE
+    return free and not is_service and row["status"] in ("ready", "working")

@@ -81,6 +81,8 @@ def _task(row: Row, after: list[str]) -> Json:
         "shell": shell_of(row),
         "surroundings": surroundings_of(row),
         "held_until": row["held_until"] if row["status"] == "pending" else None,
+        "ready": json.loads(row["execution"]).get("service"),
+        "serving_since": row["serving_since"],
     }
 
 

@@ -3,8 +3,12 @@
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from perles.domain.services import MARK
 from perles.domain.states import TASK
 from perles.store.schema.base import IDS_ONCE, Base, Dated, Key, not_negative, state_of
+
+IS_SERVICE = f"instr(execution, '{MARK}') > 0"
+"""A condition on rows of `tasks`, in SQL, as the index of services has it."""
 
 
 class Task(Dated, Base):
@@ -23,6 +27,7 @@ class Task(Dated, Base):
             sqlite_where=text("held_until IS NOT NULL"),
         ),
         Index("ix_tasks_last", "workflow_id", "status", sqlite_where=text("stage = 1")),
+        Index("ix_tasks_services", "workflow_id", "status", sqlite_where=text(IS_SERVICE)),
         IDS_ONCE,
     )
     id: Mapped[int] = mapped_column(Key, primary_key=True)
@@ -69,6 +74,8 @@ class Task(Dated, Base):
     """1: it failed or was skipped, and what waits for it goes on as if it were done."""
     stage: Mapped[int] = mapped_column(server_default="0")
     """1: it comes last, once all others are over, however they ended."""
+    serving_since: Mapped[str | None]
+    """Since when a service is ready for the tasks that wait for it."""
 
 
 class TaskDependency(Dated, Base):

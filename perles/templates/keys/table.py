@@ -19,6 +19,7 @@ from perles.templates.keys import (
     merge,
     parameters,
     review,
+    services,
     shell,
     surroundings,
     top,
@@ -41,6 +42,7 @@ FAMILIES: Final[tuple[Family, ...]] = (
     limits.FAMILY,
     review.FAMILY,
     hand_on.FAMILY,
+    services.FAMILY,
     worktree.FAMILY,
     merge.FAMILY,
 )

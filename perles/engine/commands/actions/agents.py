@@ -19,7 +19,7 @@ from perles.domain.states import AGENT
 from perles.engine.commands.base import ToolCall, agent_named, once
 from perles.engine.commands.tools import spawn_worker
 from perles.engine.context import Context
-from perles.engine.resources import leases
+from perles.engine.resources import leases, worker_slots
 from perles.engine.resources.scheduler import ResourceScheduler
 from perles.engine.services import Services
 from perles.engine.supervision import replacement
@@ -78,7 +78,7 @@ async def resume(context: Context, command: Command, asked: ResumeAgent) -> Resu
     def go_on(tx: Tx) -> Result:
         agent = _agent(tx, command, asked)
         workflow, policy = tx.need(Workflow, agent.workflow_id), context.config.resource_policy
-        if agent.role == "worker" and not leases.holds(tx, agent.id, "worker"):
+        if worker_slots.takes_slot(agent) and not leases.holds(tx, agent.id, "worker"):
             live = tx.value(statements.COUNT_LIVE_WORKERS, workflow_id=workflow.id)
             ResourceScheduler(context).need_worker_slot(tx, workflow, live)
             leases.acquire(tx, "worker", policy.max_workers, workflow.id, agent.id)

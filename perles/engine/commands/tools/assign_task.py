@@ -13,7 +13,7 @@ from perles.store.events import journal
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.transition import fire
-from perles.tasks import attempts, named_limits
+from perles.tasks import attempts, named_limits, services
 from perles.tasks.answered import answers
 from perles.tasks.briefs import task_brief
 from perles.tasks.reports import has_report
@@ -27,6 +27,8 @@ def handle(call: ToolCall) -> dict[str, Any]:
         raise ToolError(
             f"cannot assign task {task.key}: it is {task.status}, not ready{_way_on(task)}"
         )
+    if services.is_service(tx, task.id):
+        raise ToolError(f"cannot assign task {task.key}: it is a service, which begins by itself")
     need_free(worker, f"cannot assign task {task.key} to {worker.name}")
     kind = worker_for(
         run=task.run,

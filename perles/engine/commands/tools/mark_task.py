@@ -9,7 +9,7 @@ from perles.engine.commands.base import ToolCall
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.transition import fire
-from perles.tasks import checking, graph, questions, receipts, retrying
+from perles.tasks import checking, graph, questions, receipts, retrying, services
 from perles.tasks.attempts import free_worker, take_from_worker
 from perles.tasks.checking import check_of
 from perles.tasks.reports import has_report
@@ -59,6 +59,8 @@ def _checked(call: ToolCall, task: Task) -> dict[str, Any] | None:
 def _may_be_completed(call: ToolCall, task: Task) -> None:
     """Raise `ToolError` for a task that has no worker, or whose review is not at its end."""
     what = f"cannot complete task {task.key}: it is {task.status}"
+    if services.is_service(call.tx, task.id):
+        raise ToolError(f"{what}; as a service it ends when nothing needs it any more")
     if task.status == "in_review":
         raise ToolError(f"{what}; wait for the verdict")
     if task.status == "denied":

@@ -1,0 +1,1 @@
+"""Services: started before the tasks that need them, probed, and ended after those."""

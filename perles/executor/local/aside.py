@@ -1,0 +1,114 @@
+"""Short commands beside the turns: checks of tasks, probes of services. Each is waited for.
+
+They carry a mark of their own, so that an engine which starts after one that was killed ends
+what that left: whoever asked for it asks again.
+"""
+
+import asyncio
+import os
+import signal
+import subprocess
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from perles.executor.contract import LEFTOVERS_GRACE
+from perles.executor.local import processes, termination, watermark
+from perles.executor.local.identity import identify, look
+
+MARK: Final = "PERLES_ASIDE"
+
+
+async def run(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    workflow_id: str,
+    output: int | None,
+    seconds: float,
+) -> int | None:
+    """Run a command to its end; its exit code, -N for signal N, None where the time was up.
+
+    What it started is ended with it. `output` is a descriptor, None throws away. Raises `OSError`.
+    """
+    mark = f"{workflow_id}/{uuid.uuid4().hex}"
+    to = subprocess.DEVNULL if output is None else output
+    with watermark.given(f"{workflow_id}/0"):
+        # Within the mark, which holds for whatever this process starts: nothing may come between.
+        child = subprocess.Popen(  # noqa: ASYNC220
+            list(argv),
+            cwd=cwd,
+            env={**env, "PERLES_WORKFLOW": workflow_id, MARK: mark},
+            stdin=subprocess.DEVNULL,
+            stdout=to,
+            stderr=to,
+            start_new_session=True,
+        )
+    try:
+        is_over = await _ended(child, seconds)
+    finally:
+        code = await _end(child, mark)
+    return code if is_over else None
+
+
+async def _ended(child: "subprocess.Popen[bytes]", seconds: float) -> bool:
+    """Whether it ends by itself within this time."""
+    loop, over = asyncio.get_running_loop(), asyncio.Event()
+    held = os.pidfd_open(child.pid)
+    loop.add_reader(held, over.set)
+    try:
+        async with asyncio.timeout(max(0.0, seconds)):
+            await over.wait()
+    except TimeoutError:
+        return False
+    finally:
+        loop.remove_reader(held)
+        os.close(held)
+    return True
+
+
+async def _end(child: "subprocess.Popen[bytes]", mark: str) -> int:
+    """End all that is left of it, at once; the exit code."""
+    markers, session = [f"{MARK}={mark}"], [child.pid]
+    begun = look(child.pid)
+    since = begun[2] if begun is not None else 0
+
+    def send(_: signal.Signals) -> int:
+        return processes.signal_family(signal.SIGKILL, markers, session, since=since)
+
+    await termination.end(
+        send, lambda: processes.family(markers, session, since=since), grace=termination.AGAIN
+    )
+    return child.wait()
+
+
+async def end_left(is_ours: Callable[[str], bool]) -> list[int]:
+    """End what an engine that died left of such commands, of workflows that are ours."""
+
+    def left() -> list[int]:
+        found = []
+        for entry in os.listdir("/proc"):
+            if not entry.isdigit() or identify(int(entry)) is None:
+                continue
+            for variable in processes.environ_of(entry):
+                name, _, value = variable.partition(b"=")
+                workflow_id = value.partition(b"/")[0].decode(errors="replace")
+                if name == MARK.encode() and is_ours(workflow_id):
+                    found.append(int(entry))
+        return found
+
+    def send(number: signal.Signals) -> int:
+        marks = {
+            f"{MARK}={variable.partition(b'=')[2].decode(errors='replace')}"
+            for pid in left()
+            for variable in processes.environ_of(pid)
+            if variable.startswith(f"{MARK}=".encode())
+        }
+        return processes.signal_family(number, marks) if marks else 0
+
+    found = left()
+    if found:
+        await termination.end(send, left, grace=LEFTOVERS_GRACE)
+    return found

@@ -183,10 +183,16 @@ class Landing(Branches):
 
     def _views(self, one: Json, paths: Sequence[str], task: str | None) -> list[View]:
         from perles.workspace.changes import View, fork
+        from perles.workspace.repository import commit_of
 
         there = Path(one["path"])
         folder = there if there.is_dir() else Path(one["repository"])
         head = None if folder == there else f"refs/heads/{one['branch']}"
+        if head is not None and _asked(one["id"], lambda: commit_of(folder, head)) is None:
+            raise PerlesError(
+                f"cannot show what {one['id']} changed: there is no branch {one['branch']} in "
+                f"{folder}; a start makes it"
+            )
         if task is None:
             base = fork(folder, one["base_branch"], one["base_commit"], head or "HEAD")
             return [View(folder, base, head, brought(one), paths)]

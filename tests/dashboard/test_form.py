@@ -65,13 +65,15 @@ def test_what_is_wrong_is_told_below_its_field(key: str, value: str, said: str) 
 def test_what_is_filled_in_becomes_the_spec() -> None:
     form = _filled(
         name="nightly", labels="team=red, x=y", token_budget="1000", cost_budget="2.5",
-        coordinator="claude:opus", worker="mycli", workers="3",
+        coordinator="claude:opus", worker="mycli", workers="3", base_branch="main",
+        git_branch="feature/x",
     )  # fmt: skip
     assert check(form) is None
 
     assert WorkflowSpec(**spec(form)) == WorkflowSpec(
         template_id="t", name="nightly", labels={"team": "red", "x": "y"}, token_budget=1000,
         cost_budget=2.5, coordinator="claude:opus", worker="mycli", workers=3, work_dir="/srv",
+        git_branch="feature/x", base_branch="main",
         args={"rounds": "3"},
     )  # fmt: skip
 

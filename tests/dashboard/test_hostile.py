@@ -10,6 +10,7 @@ import pytest
 
 from perles.dashboard.frames.compose import Composer
 from perles.dashboard.model import editor
+from perles.dashboard.model.diff import Comment, Diff, Row
 from perles.dashboard.model.form import Form, choose
 from perles.dashboard.model.state import (
     Detail,
@@ -120,6 +121,19 @@ def _form(supply: Supply) -> Form:
     return replace(made, error=supply(), providers={"claude": supply()})
 
 
+def _diff(supply: Supply) -> Diff:
+    files = [
+        {"path": supply(), "old_path": supply(), "added": 1, "removed": 1} for _ in range(COUNT)
+    ]
+    kinds = ("file", "hunk", "add", "del", "same", "note")
+    rows = tuple(Row(kinds[n % 6], n, supply(), n, n) for n in range(COUNT))
+    about = {"name": supply(), "state": "running", "branch": supply(), "base": supply()}
+    notes = tuple(Comment(n, supply(), supply()) for n in range(0, COUNT, 7))
+    shown = {"rows": rows, "files": files, "about": about, "comments": notes}
+    typed = editor.of(supply())
+    return Diff("wf-00000000", comment=typed, to=supply(), search=typed, **shown)  # type: ignore[arg-type]
+
+
 def _templates(supply: Supply) -> Form:
     return Form(
         templates=[
@@ -147,6 +161,7 @@ def _states(supply: Supply) -> dict[str, State]:
             screen="detail",
             detail=Detail("wf-00000000", typing=True, to=supply(), input=editor.of(supply() * 50)),
         ),
+        "diff": State(screen="diff", diff=_diff(supply)),
         "stop": State(question=Question("stop", ("wf-00000000",), supply())),
         "form": State(screen="form", form=_form(supply)),
         "templates": State(screen="form", form=_templates(supply)),

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from perles.dashboard.frames import detail as details
+from perles.dashboard.frames import diff as diffs
 from perles.dashboard.frames import form as forms
 from perles.dashboard.frames import inbox as inboxes
 from perles.dashboard.frames import table as tables
@@ -70,6 +71,9 @@ def _main(state: State, view: View) -> tuple[list[Line], tuple[int, int] | None,
     if state.screen == "inbox":
         lines, cursor = inboxes.draw(state, view)
         return lines, cursor, state
+    if state.screen == "diff" and state.diff is not None:
+        diff, lines, cursor = diffs.draw(state.diff, view)
+        return lines, cursor, replace(state, diff=diff)
     return tables.draw(state, view), None, state
 
 
@@ -91,6 +95,8 @@ def _status(state: State, view: View) -> tuple[Line, int | None]:
         field, at = typed("/", state.table.filter.text, state.table.filter.at, columns)
         count = line(Segment(f" {len(view.ids)} of {view.total}", "muted"))
         return ends(field, count, columns), at
+    if state.screen == "diff" and state.diff is not None and state.diff.searching:
+        return typed("/", state.diff.search.text, state.diff.search.at, columns)
     if state.detail is not None and state.detail.seek is not None and state.detail.seek.text:
         return _seeking(state.detail.seek, columns), None
     if state.detail is not None and state.detail.searching:
@@ -160,6 +166,10 @@ def _bindings(state: State) -> tuple[keymap.Binding, ...]:
         return keymap.FIND if state.form.template is None else keymap.FORM
     if state.screen == "inbox":
         return keymap.INBOX if state.inbox.answer is None else keymap.ANSWER
+    if state.screen == "diff" and state.diff is not None:
+        if state.diff.searching:
+            return keymap.SEARCH
+        return keymap.DIFF if state.diff.comment is None else keymap.COMMENT
     if state.detail is not None:
         if state.detail.searching:
             return keymap.SEARCH
@@ -208,7 +218,7 @@ def _help(state: State, columns: int, rows: int) -> list[Line]:
     inner = max(10, min(74, columns - 2))
     keys = 22 if inner > 50 else 12
     lines: list[Line] = []
-    here = {"detail": "One workflow", "inbox": "Inbox"}.get(state.screen)
+    here = {"detail": "One workflow", "inbox": "Inbox", "diff": "Diff"}.get(state.screen)
     for title, bindings in sorted(keymap.GROUPS, key=lambda group: group[0] != here):
         lines.append(line(Segment(title, "title")))
         for binding in bindings:

@@ -41,10 +41,10 @@ def marked(detail: Detail, view: View, columns: int, start: int, shown: list[Lin
     at = -1
     if detail.found is not None and view.inside is not None:
         at = search_line(detail, spans(detail, view, view.inside, columns), 0)
-    return [_mark(given, wanted, start + i == at) for i, given in enumerate(shown)]
+    return [mark(given, wanted, start + i == at) for i, given in enumerate(shown)]
 
 
-def _mark(given: Line, wanted: str, here: bool) -> Line:
+def mark(given: Line, wanted: str, here: bool) -> Line:
     """The line with what is searched marked in it; all of it where a match is folded away."""
     text = _text(given)
     if wanted not in text:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from perles.controlplane.plane import ControlPlane
+from perles.dashboard.model.diff import MAX_ROWS
 from perles.dashboard.reading import search
 from perles.domain.errors import PerlesError
 from perles.domain.text import clean
@@ -40,6 +41,8 @@ GOAL: Final = {
 _PREVIEWED: Final = 1000
 """Tasks of a preview that are told."""
 _WHO: Final = 200
+_LINE: Final = 2000
+"""Characters of a line of a diff that are told."""
 
 
 class CannotError(PerlesError):
@@ -91,9 +94,21 @@ def _do(plane: ControlPlane, kind: str, args: dict[str, Any]) -> Any:
         return _call(plane, "answer", args["id"], args["text"], args["question"])
     if kind == "find":
         return search.find(plane.database_path, args)
+    if kind == "diff":
+        return _diff(plane, args["id"])
     if kind == "judge":
         return _call(plane, args["verb"], args["id"], args["task"], args["text"])
     raise CannotError(f"cannot {kind}: this perles has no way to do so")
+
+
+def _diff(plane: ControlPlane, workflow_id: str) -> dict[str, Any]:
+    """What a workflow changed, and who can be told of it."""
+    found = plane.diff(workflow_id)
+    lines = found["patch"].split("\n")
+    agents = [one["name"] for one in plane.agents(workflow_id) if one["status"] != "retired"]
+    about = {key: plane.get(workflow_id)[key] for key in ("name", "state")}
+    patch = "\n".join(line[:_LINE] for line in lines[:MAX_ROWS])
+    return {**found, **about, "patch": patch, "agents": agents, "cut": len(lines) > MAX_ROWS}
 
 
 def _call(plane: ControlPlane, method: str, *given: Any, **named: Any) -> str:

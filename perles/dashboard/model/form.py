@@ -97,10 +97,19 @@ def choose(form: Form, template: Mapping[str, Any], work_dir: str) -> Form:
         Field("worker", "Workers are", "provider", help=_PROVIDER, own=True),
         Field("workers", "Most workers", "number", help="at once; the template knows", own=True),
         Field("work_dir", "Work folder", editor=editor.of(work_dir), own=True),
+        _list("worktree", "Worktree", tuple(_WORKTREE), _AS_TEMPLATE),
+        Field("base_branch", "Base branch", help=_BASE, own=True),
+        Field("git_branch", "Its branch", help=_BRANCH, own=True),
     ]
     return replace(
         form, template=template, fields=tuple(fields), focus=0, error="", preview=NOT_ASKED
     )
+
+
+_AS_TEMPLATE: Final = "as the template says"
+_WORKTREE: Final = {_AS_TEMPLATE: None, "yes": True, "no": False}
+_BASE: Final = "where a worktree begins; else what is checked out"
+_BRANCH: Final = "a new one, or one that exists; means a worktree, too"
 
 
 def _list(key: str, label: str, options: tuple[str, ...], chosen: str) -> Field:
@@ -237,6 +246,9 @@ def spec(form: Form) -> dict[str, Any]:
         "worker": own["worker"] or None,
         "workers": int(own["workers"]) if own["workers"] else None,
         "work_dir": own["work_dir"] or None,
+        "worktree": _WORKTREE[own["worktree"]],
+        "base_branch": own["base_branch"] or None,
+        "git_branch": own["git_branch"] or None,
         **_asked(form),
     }
 

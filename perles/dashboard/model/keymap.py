@@ -23,6 +23,7 @@ TABLE: Final = (
     Binding("x", "stop; asks first", "stop"),
     Binding("n N", "new workflow; N starts it too", "new"),
     Binding("i", "inbox: what waits for you", "inbox"),
+    Binding("D", "diff: what it changed in its worktree"),
     Binding("r", "retry one that failed or was stopped"),
     Binding("a", "archive one that has ended"),
     Binding("Space", "mark; s p x r a act on all marked", "mark"),
@@ -47,6 +48,7 @@ DETAIL: Final = (
     Binding("m Enter", "write to an agent, or in a channel", "write"),
     Binding("j k Enter", "in the tab tasks: select one; all of it, and back"),
     Binding("c C", "next, previous channel, in the tab channels"),
+    Binding("D", "diff: what it changed, and comments on lines of it", "diff"),
     Binding("s p x r a", "start, pause, stop, retry, archive"),
     Binding("+ -", "raise, lower the priority"),
     Binding("!", "the next workflow that needs you"),
@@ -75,6 +77,17 @@ INBOX: Final = (
     Binding("?", "this help", "help"),
     Binding("Esc i", "back", "back"),
 )
+DIFF: Final = (
+    Binding("j k PageUp PageDown", "one line; a screenful", "move"),
+    Binding("Tab Shift-Tab", "next, previous file", "file"),
+    Binding("] [", "next, previous hunk", "hunk"),
+    Binding("c m Enter", "comment on the line: a message to an agent", "comment"),
+    Binding("/ then n N", "search; next, previous match", "search"),
+    Binding("h l ← →", "sideways"),
+    Binding("R", "read it again", "again"),
+    Binding("?", "this help", "help"),
+    Binding("Esc", "back", "back"),
+)
 FORM: Final = (
     Binding("Tab ↓ ↑", "next, previous field", "next"),
     Binding("← → Space", "choose", "choose"),
@@ -92,6 +105,11 @@ FILTER: Final = (
     Binding("Esc", "", "clear it"),
 )
 SEARCH: Final = (Binding("Enter", "", "search"), Binding("Esc", "", "clear"))
+COMMENT: Final = (
+    Binding("Enter", "", "send"),
+    Binding("Tab", "", "to whom"),
+    Binding("Esc", "", "leave"),
+)
 ANSWER: Final = (Binding("Enter", "", "send"), Binding("Esc", "", "leave"))
 ASKED: Final = (
     Binding("y", "", "stop"),
@@ -103,5 +121,6 @@ GROUPS: Final = (
     ("One workflow", DETAIL),
     ("Writing", CHAT),
     ("Inbox", INBOX),
+    ("Diff", DIFF),
     ("New workflow", FORM),
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 from perles.controlplane.held import Totals
+from perles.dashboard.model.diff import Diff
 from perles.dashboard.model.editor import Editor
 from perles.dashboard.model.form import Form
 
@@ -144,6 +145,7 @@ class State:
     screen: str = "table"
     table: Table = field(default_factory=Table)
     detail: Detail | None = None
+    diff: Diff | None = None
     inbox: Inbox = field(default_factory=Inbox)
     form: Form | None = None
     question: Question | None = None
@@ -259,8 +261,9 @@ def oldest(detail: Detail, inside: Inside | None) -> int | None:
 
 def selected_id(state: State, view: View) -> str | None:
     """The workflow that keys act on."""
-    if state.screen == "detail" and state.detail is not None:
-        return state.detail.workflow_id
+    shown = {"detail": state.detail, "diff": state.diff}.get(state.screen)
+    if shown is not None:
+        return shown.workflow_id
     if state.screen == "inbox":
         row = waiting_row(state, view)
         return None if row is None or row["workflow_id"] is None else str(row["workflow_id"])

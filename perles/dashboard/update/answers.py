@@ -8,7 +8,7 @@ from perles.dashboard.jobs.pool import Answer
 from perles.dashboard.model.editor import Editor, of
 from perles.dashboard.model.form import Preview
 from perles.dashboard.model.state import Notice, Result, State
-from perles.dashboard.update import search
+from perles.dashboard.update import diff, search
 from perles.dashboard.update.form import with_preview
 
 
@@ -24,6 +24,8 @@ def take(state: State, answer: Answer) -> Result:
         return _previewed(state, answer)
     if answer.kind == "find":
         return search.take(state, answer)
+    if answer.kind == "diff":
+        return diff.take(state, answer)
     if answer.error is not None:
         return _failed(state, answer), ()
     if answer.kind == "read":

@@ -7,7 +7,7 @@ from dataclasses import replace
 from perles.dashboard.model import verbs as model_verbs
 from perles.dashboard.model.state import Effect, Notice, Result, State, View
 from perles.dashboard.terminal.keys import Key
-from perles.dashboard.update import detail, form, inbox, table, verbs
+from perles.dashboard.update import detail, diff, form, inbox, table, verbs
 
 QUIT = Effect("quit")
 
@@ -45,6 +45,8 @@ def _by_screen(state: State, key: Key, view: View) -> Result:
         return detail.press(state, key, view)
     if state.screen == "inbox":
         return inbox.press(state, key, view)
+    if state.screen == "diff":
+        return diff.press(state, key, view)
     return table.press(state, key, view)
 
 
@@ -54,6 +56,9 @@ def _types(state: State) -> bool:
         return state.table.typing
     if state.screen == "inbox":
         return state.inbox.answer is not None
+    if state.screen == "diff":
+        found = state.diff
+        return found is not None and (found.searching or found.comment is not None)
     return state.detail is not None and (state.detail.typing or state.detail.searching)
 
 

@@ -21,7 +21,7 @@ from perles.dashboard.model.state import (
     table_rows,
 )
 from perles.dashboard.terminal.keys import Key
-from perles.dashboard.update import verbs
+from perles.dashboard.update import diff, verbs
 
 FIRST_ROW = 2
 """The row of the screen where the first workflow stands."""
@@ -45,6 +45,8 @@ def press(state: State, key: Key, view: View) -> Result:
         return open_detail(state, selected_id(state, view))
     if key.name == "click":
         return _click(state, key, view)
+    if key.name == "D":
+        return diff.begin(state, selected_id(state, view))
     return _rest(state, key, view), ()
 
 

@@ -33,9 +33,10 @@ side by side, so they must not edit the same files.
 - assign_task: give a ready task, or one whose worker failed, to a free worker. It starts by \
 itself, is told what was done before, and reports to you.
 - mark_task_complete or mark_task_failed: after a report, once you are content or not.
-- assign_task_review: have reported work looked at by a worker that did not do it. Use it for \
-changes to code that others rely on, or where the goal asks for a review; complex for what is \
-large or risky, simple else. Not for research or for tasks whose result you can judge yourself.
+- assign_task_review: have reported work looked at by a worker that did not do it. It is a must \
+where list_tasks shows review for the task, which is its review_type then. Else use it for changes \
+to code that others rely on, or where the goal asks for a review; complex for what is large or \
+risky, simple else. Not for research or for tasks whose result you can judge yourself.
 - assign_review_feedback: after the verdict DENIED, tell the task's worker what to change. When \
 it reports again, have it reviewed again.
 - approve_commit: after the verdict APPROVED, have the task's worker commit. When it has reported \
@@ -156,6 +157,14 @@ def task(brief: TaskBrief, *, by_tool: bool) -> str:
     if brief.execution.check is not None:
         lines += ["", "It is done only when this passes, which is run after your report:"]
         lines += [quoted("\n".join(brief.execution.check.commands))]
+    if brief.execution.role:
+        lines += ["", speciality(brief.execution.role).rstrip()]
+    if brief.execution.review:
+        lines += [
+            "",
+            "Another worker reviews it before it is done. Report when it is ready for that; commit "
+            "nothing before you are told to.",
+        ]
     if by_tool and brief.thread is not None:
         lines += ["", f"Its thread in #tasks is post {brief.thread}."]
     if by_tool:

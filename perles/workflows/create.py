@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +25,7 @@ from perles.tasks.plan_rows import blockers, columns
 from perles.templates.catalog import Catalog
 from perles.workflows import worktree
 from perles.workflows.naming import check_labels, checked_name
-from perles.workflows.roles import Staff, choose, goal_plan
+from perles.workflows.roles import Staff, choose, goal_plan, with_roles
 from perles.workspace.dotenv import read_dotenv
 from perles.workspace.surroundings import capture
 
@@ -74,12 +73,18 @@ def prepare(
     own = worktree.chosen(spec, plan, config.worktrees, work_dir)
     if own is not None:
         plan = worktree.with_setup(plan, own.wish)
+    plan = with_roles(plan, config.providers)
     observer = config.team.observer_enabled
     staff = choose(spec, plan, config.providers, environ, observer=observer)
     check_files(plan, work_dir)
     workers = plan.workers if spec.workers is None else spec.workers
     if not 1 <= workers <= 99:
         raise UsageError(f"cannot use {workers} workers: it must be 1 to 99")
+    reviewed = next((task.key for task in plan.tasks if task.execution.review), None)
+    if reviewed is not None and workers < 2:
+        raise UsageError(
+            f"cannot run with 1 worker: another one reviews task {reviewed}; give it 2 or more"
+        )
     surroundings = capture(environ, config.environment.env_capture)
     surroundings["providers"] = config.providers.text or None
     name = checked_name(spec.name or plan.name)
@@ -189,9 +194,7 @@ def _where(prepared: Prepared, workflow_id: str) -> dict[str, Any]:
 def _insert_tasks(tx: Tx, workflow_id: str, plan: Plan) -> None:
     ids: dict[str, int] = {}
     for task in plan.tasks:
-        worker = task.worker or plan.roles.get(task.execution.role)
-        row = columns(replace(task, worker=worker), workflow_id)
-        ids[task.key] = tx.insert(Task, **row)
+        ids[task.key] = tx.insert(Task, **columns(task, workflow_id))
         journal.append(
             tx,
             "task.created",

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from perles.agents import sandbox
@@ -66,6 +67,19 @@ def choose(
             found.check(environ)
             sandbox.check(providers.sandbox_of(layers(role)[0]), environ)
     return staff
+
+
+def with_roles(plan: Plan, providers: Providers) -> Plan:
+    """The plan with who does the tasks that name a role, where the plan or the configuration says
+    who has it."""
+    seats = {**providers.clients, **plan.roles}
+    tasks = [
+        replace(task, worker=seats[task.execution.role])
+        if task.worker is None and task.execution.role in seats
+        else task
+        for task in plan.tasks
+    ]
+    return replace(plan, tasks=tuple(tasks))
 
 
 def _roles(

@@ -5,6 +5,7 @@ Everything it knows it reads anew at each turn, so a turn that was cut off does 
 
 import sys
 
+from perles.agents.builtin import reviewing
 from perles.agents.builtin.client import CallFailed, Client
 from perles.agents.builtin.light import signal
 from perles.agents.builtin.words import NEVER
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from perles.agents.builtin.client import Json
 
 MAX_ROUNDS = 1000
-OPEN = ("pending", "ready", "in_progress", "waiting_for_user")
+OPEN = ("pending", "ready", "in_progress", "waiting_for_user", *reviewing.IN_REVIEW)
 
 
 def run() -> int:
@@ -59,7 +60,14 @@ class _Pass:
         for task in tasks:
             if task["service"]:
                 continue  # the engine begins and ends it
-            if task["reported"] and task["exit_code"] in (0, None):
+            if task["status"] in reviewing.IN_REVIEW and task["assignee"] in gone:
+                reason = f"{task['assignee']} ended: {gone[task['assignee']] or 'no report'}"
+                self._try("mark_task_failed", task_id=task["key"], reason=reason)
+            elif task["status"] in reviewing.IN_REVIEW:
+                self._bring_on(task)
+            elif reviewing.needs_reviewer(task):
+                continue
+            elif task["reported"] and task["exit_code"] in (0, None):
                 self._try("mark_task_complete", task_id=task["key"])
             elif task["reported"]:
                 self._try("mark_task_failed", task_id=task["key"], reason=_why(task))
@@ -68,6 +76,32 @@ class _Pass:
                 reason = f"{task['assignee']} ended: {why}"
                 self._try("mark_task_failed", task_id=task["key"], reason=reason)
         return self._done > before
+
+    def _bring_on(self, task: "Json") -> None:
+        """The next step of a review."""
+        if task["status"] == "approved":
+            if self._try("mark_task_complete", task_id=task["key"]) is None:
+                about = {"task_id": task["key"], "commit_message": task["name"]}
+                self._try("approve_commit", implementer_id=task["assignee"], **about)
+            return
+        found = reviewing.step(task)
+        if found is not None:
+            self._try(found[0], **found[1])
+
+    def _review(self, task: "Json", free: "list[tuple[str, str]]", room: int) -> bool:
+        """Give the review of a task to a worker that did not do it; whether one was added."""
+        others = [one for one in free if one[1] != "builtin" and one[0] != task["assignee"]]
+        chosen = others[0] if others else None
+        spawned = False
+        if chosen is None and (room > 0 or any(kind != task["worker"] for _, kind in free)):
+            chosen, _ = self._spawn(task["worker"], list(free), room)
+            spawned = chosen is not None
+        if chosen is not None:
+            if chosen in free:
+                free.remove(chosen)
+            tool, arguments = reviewing.assignment(task, chosen[0])
+            self._try(tool, **arguments)
+        return spawned
 
     def _assign(self, tasks: "list[Json]", workers: "Json", limit: int) -> bool:
         """Give ready tasks to free workers, and to new ones as far as the limits allow.
@@ -80,15 +114,23 @@ class _Pass:
             worker["status"] not in ("failed", "retired") and worker["agent_type"] != "service"
             for worker in workers["workers"]
         )
+        for task in tasks:
+            if reviewing.needs_reviewer(task):
+                room -= self._review(task, free, room)
         ready = [
             task
             for task in tasks
             if task["status"] == "ready" and task["assignee"] != "human" and not task["service"]
         ]
+        held = sum(reviewing.holds_worker(task) for task in tasks)
         taken: set[str] = set()  # names that an earlier task waits for
         for task in ready:
             if not taken.isdisjoint(task["limits"]):
                 continue
+            if task["review"] is not None:
+                if held >= limit - 1:
+                    continue  # somebody must be left who can review
+                held += 1
             chosen = next((one for one in free if one[1] == task["worker"]), None)
             if chosen is None and (room > 0 or any(kind != task["worker"] for _, kind in free)):
                 chosen, why = self._spawn(task["worker"], free, room)

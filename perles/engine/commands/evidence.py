@@ -32,7 +32,7 @@ async def gathered(reader: Reader, caller: Caller, kind: str, args: dict[str, An
         if worker is None or worker.provider == BUILTIN:
             return None  # it runs a command of the user's: that is no work of an agent
     else:
-        task = _task(reader, caller, args)
+        task = task_of(reader, caller, args)
         if task is None or task.base_commit is None:
             return None
         base, named = task.base_commit, args.get("commits") or receipts.named(task)
@@ -45,7 +45,7 @@ def _worker(reader: Reader, caller: Caller, name: str) -> Agent | None:
     return reader.first(Agent, statements.AGENT_NAMED, workflow_id=caller.workflow_id, name=name)
 
 
-def _task(reader: Reader, caller: Caller, args: dict[str, Any]) -> Task | None:
+def task_of(reader: Reader, caller: Caller, args: dict[str, Any]) -> Task | None:
     """The task that the call is about: the one it names, or the one that the caller has."""
     if "task_id" not in args:
         agent = reader.need(Agent, caller.agent_id)

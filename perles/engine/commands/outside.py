@@ -4,6 +4,7 @@ What an agent can reach may be slow, gone or a trap: it is opened here, in a thr
 """
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -13,6 +14,7 @@ from perles.engine.context import Context
 from perles.fabric import artifacts
 from perles.mcp.host import Caller
 from perles.store.schema.workflows import Workflow
+from perles.tasks import products
 from perles.tasks.checking import Checked
 from perles.tasks.reports import Printed, printed_by
 from perles.workspace.commits import Look
@@ -23,13 +25,15 @@ ATTACH: Final = "fabric_attach"
 class Outside(NamedTuple):
     """`printed` is what the agent's turn printed, for a report; `file` the one to attach; `look`
     what git shows of the task that the call is about, None where its folder is in no repository;
-    `check` how the check of the task ended.
+    `check` how the check of the task ended; `missing` the files that the task must make and that
+    are not there.
     """
 
     printed: Printed | None = None
     file: artifacts.File | None = None
     look: Look | None = None
     check: Checked | None = None
+    missing: Sequence[str] = ()
 
 
 NOTHING: Final = Outside()
@@ -42,11 +46,26 @@ async def look(context: Context, caller: Caller, kind: str, args: dict[str, Any]
         if kind == REPORT and args.get("exit_code") is not None:
             printed = printed_by(context.reader, context.paths, caller.agent_id)
         seen = await evidence.gathered(context.reader, caller, kind, args)
-        return Outside(printed=printed, look=seen)
+        missing = await _missing(context, caller, kind, args)
+        return Outside(printed=printed, look=seen, missing=missing)
     if kind == ATTACH:
         folders = _folders(context, context.reader.need(Workflow, caller.workflow_id))
         return Outside(file=await asyncio.to_thread(artifacts.look, args["path"], folders))
     return NOTHING
+
+
+async def _missing(
+    context: Context, caller: Caller, kind: str, args: dict[str, Any]
+) -> Sequence[str]:
+    """The files that the task must make and has not; none where it is not said to be done."""
+    if kind not in (REPORT, evidence.COMPLETE) or args.get("exit_code") not in (None, 0):
+        return ()
+    task = evidence.task_of(context.reader, caller, args)
+    wanted = {} if task is None else products.wanted(task)
+    if not wanted:
+        return ()
+    folder = context.reader.need(Workflow, caller.workflow_id).work_dir
+    return await asyncio.to_thread(products.missing, folder, wanted)
 
 
 def _folders(context: Context, workflow: Workflow) -> list[Path]:

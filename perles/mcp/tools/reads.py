@@ -116,6 +116,7 @@ def _task(
     task: Task, after: list[str], workflow: Workflow, agents: Mapping[int, Agent]
 ) -> dict[str, Any]:
     outputs = journal.decode(task.outputs)
+    how = journal.decode(task.execution)
     reported = outputs.get("reported_attempt") == task.attempt
     worker = worker_for(
         run=task.run,
@@ -140,8 +141,11 @@ def _task(
         "tolerated": bool(task.tolerated),
         "when": task.condition,
         "waits_until": task.held_until,
-        "service": "service" in journal.decode(task.execution),
-        "limits": list(journal.decode(task.execution).get("limits", {})),
+        "service": "service" in how,
+        "limits": list(how.get("limits", {})),
+        "review": how.get("review") or None,
+        "role": how.get("role") or None,
+        "outputs": list(how.get("outputs", {}).values()),
         "worker": worker,
         "summary": str(outputs.get("summary", ""))[:MAX_SUMMARY],
     }

@@ -1,15 +1,18 @@
 """mark_task_complete and mark_task_failed: what becomes of a task and of its dependents."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from perles.domain.errors import ToolError
+from perles.domain.execution import Execution
 from perles.domain.provider_choice import BUILTIN
 from perles.domain.states import OPEN_TASK_STATES, TASK
 from perles.engine.commands.base import ToolCall
+from perles.store.events import journal
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.transition import fire
-from perles.tasks import checking, graph, questions, receipts, retrying, services
+from perles.tasks import checking, graph, products, questions, receipts, retrying, services
 from perles.tasks.attempts import free_worker, take_from_worker
 from perles.tasks.checking import check_of
 from perles.tasks.reports import has_report
@@ -24,6 +27,9 @@ def complete(call: ToolCall) -> dict[str, Any]:
             f"cannot complete task {task.key}: its command ended with exit {task.exit_code}; "
             "use mark_task_failed"
         )
+    missing = _missing(call, task)
+    if missing:
+        return _without_files(call, task, missing)
     if check_of(task) is not None:
         refused = _checked(call, task)
         if refused is not None:
@@ -34,6 +40,24 @@ def complete(call: ToolCall) -> dict[str, Any]:
     fire(tx, TASK, task.id, "complete", changes={"ended_at": tx.now}, payload=payload)
     free_worker(tx, task)
     return {"status": "done", "task_id": task.key, "now_ready": graph.settle(tx, task).ready}
+
+
+def _missing(call: ToolCall, task: Task) -> Sequence[str]:
+    """Files that the task must make and that are not there.
+
+    Those of a command are looked for here: it is the user's own, and no tool call may come.
+    """
+    if task.run is None:
+        return call.outside.missing
+    return products.missing(call.workflow.work_dir, products.wanted(task))
+
+
+def _without_files(call: ToolCall, task: Task, missing: Sequence[str]) -> dict[str, Any]:
+    """What becomes of a task that did not make its files."""
+    what = products.said(missing)
+    if task.run is None and products.send_back(call.tx, task, missing):
+        return {"status": "sent_back", "task_id": task.key, "worker_id": task.assignee, "why": what}
+    return _fail(call, task, what, again=task.run is not None)
 
 
 def _checked(call: ToolCall, task: Task) -> dict[str, Any] | None:
@@ -67,6 +91,7 @@ def _may_be_completed(call: ToolCall, task: Task) -> None:
         raise ToolError(f"{what}; assign_review_feedback, and a review after that")
     if task.status == "in_progress" and task.verdict == "denied":
         raise ToolError(f"{what} after a denial; assign_task_review once it is reported on")
+    _need_review(task, what)
     if task.status == "committing" and not has_report(task):
         raise ToolError(f"{what}; wait for {task.assignee} to report its commit")
     if task.status == "approved":
@@ -75,11 +100,24 @@ def _may_be_completed(call: ToolCall, task: Task) -> None:
         raise ToolError(f"{what}, nobody works on it")
 
 
+def _need_review(task: Task, what: str) -> None:
+    """Raise `ToolError` where the plan asks for a review that has not been."""
+    kind = Execution.of(journal.decode(task.execution)).review
+    if kind and task.status == "in_progress":
+        raise ToolError(
+            f"{what} and must be reviewed first; assign_task_review with review_type {kind}, by a "
+            "worker that did not do it"
+        )
+
+
 def _need_nothing_to_commit(call: ToolCall, task: Task, what: str) -> None:
     """Raise `ToolError` where an approved task has changes that are not committed.
 
-    Those of a worker that only runs commands stay as they are: it cannot commit.
+    Those of a worker that only runs commands stay as they are: it cannot commit. A task that
+    hands on files is done with these, committed or not.
     """
+    if products.wanted(task):
+        return
     look = call.outside.look
     runs_only = task.implementer_id and call.tx.need(Agent, task.implementer_id).provider == BUILTIN
     if look is None or runs_only:

@@ -3,11 +3,12 @@
 from typing import Any
 
 from perles.domain.errors import ToolError
+from perles.domain.provider_choice import BUILTIN
 from perles.engine.commands.base import ToolCall
 from perles.store import statements
 from perles.store.database import Tx
 from perles.store.schema.agents import Agent, Turn
-from perles.tasks import receipts, reports
+from perles.tasks import products, receipts, reports
 
 
 def handle(call: ToolCall) -> dict[str, Any]:
@@ -19,6 +20,7 @@ def handle(call: ToolCall) -> dict[str, Any]:
             f"{agent.phase})"
         )
     _check_commits(call)
+    _check_files(call)
     exit_code = call.args.get("exit_code")
     # What the task printed stands in its file: no agent can tell us otherwise.
     printed = None if exit_code is None else call.outside.printed
@@ -51,6 +53,19 @@ def _check_commits(call: ToolCall) -> None:
         raise ToolError(
             f"cannot report commit {look.earlier[0]!r}: it was there before your task began; "
             "name those that you made"
+        )
+
+
+def _check_files(call: ToolCall) -> None:
+    """Raise `ToolError` for a file that the task must make and that is not there.
+
+    One that runs a command cannot write it any more: its task fails when it is completed.
+    """
+    missing = call.outside.missing
+    if missing and call.agent.phase != "committing" and call.agent.provider != BUILTIN:
+        raise ToolError(
+            f"cannot report the task as done: {products.said(missing)}; write it at exactly that "
+            "path below your folder and report again, or give exit_code 1 and say why you cannot"
         )
 
 

@@ -1,0 +1,73 @@
+"""Files that a task must make before it is done: whether they are there, and who is told else."""
+
+import stat
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from perles.domain.execution import Execution
+from perles.domain.states import PHASE
+from perles.fabric import messages
+from perles.store.database import Tx
+from perles.store.events import journal
+from perles.store.schema.agents import Agent
+from perles.store.schema.tasks import Task
+from perles.store.transition import fire
+
+MAX_SENT_BACK: Final = 3
+"""How often a worker that cannot be refused its report is asked again for a file."""
+_GONE: Final = ("failed", "stopped", "retired")
+
+
+def wanted(task: Task) -> Mapping[str, str]:
+    """The paths that must be there, by key."""
+    return Execution.of(journal.decode(task.execution)).outputs
+
+
+def missing(work_dir: str, paths: Mapping[str, str]) -> list[str]:
+    """Those that are no file or folder below the work dir. It looks at files: call it outside of
+    transactions where agents could have put something there that blocks."""
+    top = Path(work_dir)
+    return [path for path in paths.values() if not _is_there(top, path)]
+
+
+def _is_there(top: Path, path: str) -> bool:
+    try:
+        found = (top / path).resolve(strict=True)
+        mode = found.stat().st_mode
+    except (OSError, RuntimeError):
+        return False  # also where links lead in a circle
+    return found.is_relative_to(top.resolve()) and (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def said(paths: Sequence[str]) -> str:
+    """What is wrong, in words."""
+    if len(paths) == 1:
+        return f"its output {paths[0]} is not there"
+    return f"its outputs {', '.join(paths)} are not there"
+
+
+def send_back(tx: Tx, task: Task, paths: Sequence[str]) -> bool:
+    """Ask its worker for files that are missing; whether that can be done.
+
+    For workers that report by their last words, whose report nobody could refuse.
+    """
+    outputs = journal.decode(task.outputs)
+    before = outputs.get("asked_for_files") or {}
+    times = before.get("times", 0) if before.get("attempt") == task.attempt else 0
+    worker = None if task.implementer_id is None else tx.need(Agent, task.implementer_id)
+    if worker is None or worker.task_id != task.id or worker.status in _GONE:
+        return False
+    if times >= MAX_SENT_BACK or worker.phase != "awaiting_review":
+        return False
+    asked = {"attempt": task.attempt, "times": times + 1}
+    outputs |= {"reported_attempt": None, "asked_for_files": asked}
+    tx.update(Task, task.id, outputs=journal.encode(outputs), exit_code=None)
+    fire(tx, PHASE, worker.id, "deny")
+    tx.update(Agent, worker.id, silences=0)
+    body = (
+        f"Task {task.key} is not done: {said(paths)}. Write what is missing, at exactly that path "
+        "below the work dir, then report again."
+    )
+    messages.post(tx, worker, sender="perles", kind="system", body=body, task_id=task.id)
+    return True

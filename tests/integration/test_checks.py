@@ -8,9 +8,11 @@ import pytest
 
 from perles.domain.errors import ToolError, UsageError
 from perles.domain.execution import Check, Execution
+from perles.executor.local.identity import identify
 from perles.store.events import journal
 from perles.store.schema.tasks import Task
 from perles.templates.pipeline import read_pipeline
+from tests.crash.world import world as world_of
 from tests.integration.cli import Home
 from tests.integration.review_world import ReviewWorld
 from tests.integration.scripted_cli import with_tools
@@ -158,3 +160,26 @@ def test_an_agents_word_alone_makes_nothing_done(home: Home, mends: bool) -> Non
     if not mends:
         assert shown["failure"] == "its check did not pass: exit 1"
         assert shown["output_tail"] == ["looking"]
+
+
+def test_a_check_that_an_engine_left_is_ended_and_run_again_once(home: Home) -> None:
+    """Of a killed engine: whoever asked for the check asks the next one."""
+    with_tools(home, f"MENDS = False\n{AGENT}")
+    check = "echo $$ >> checks; [ -e again ] || { touch again; sleep 600; }"
+    task = {"key": "a", "prompt": "Make it right.", "worker": "mycli", "check": check}
+    with world_of(home) as storm:
+        id = home.perles("create", home.pipeline("p", [task])).stdout.strip()
+        storm.plane.request(id, "start", {})
+        storm.serve()
+        storm.wait_for("its check", lambda: (home.work / "again").exists())
+        storm.kill_engine()
+        (first,) = (home.work / "checks").read_text().split()
+        assert identify(int(first)) is not None
+
+        storm.serve()
+
+        storm.wait_for_end(id)
+        assert identify(int(first)) is None
+        assert (home.work / "checks").read_text().count("\n") == 2
+        assert storm.family(id) == []
+        storm.stop_engine()

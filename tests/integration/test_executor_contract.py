@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -26,6 +26,7 @@ from perles.executor.contract import (
     TurnKey,
 )
 from perles.executor.local.executor import LocalExecutor
+from perles.executor.local.identity import identify
 
 EXECUTORS: list[Callable[[], Executor]] = [LocalExecutor]
 TURN = TurnKey("wf-cccccccc", 7)
@@ -323,3 +324,60 @@ def test_what_a_turn_has_used_grows_with_its_work(stage: Stage) -> None:
     assert _wait_for(lambda: seconds() > 0.1)
     assert process.age() > 0
     assert process.silence() <= process.age()
+
+
+def _aside(stage: Stage, script: str, seconds: float = 60.0) -> int | None:
+    argv = ["/bin/sh", "-c", script]
+    running = stage.executor.run_aside(
+        argv,
+        cwd=stage.folder,
+        env=dict(os.environ),
+        workflow_id=TURN.workflow_id,
+        output=None,
+        seconds=seconds,
+    )
+    return asyncio.run(_awaited(running))
+
+
+async def _awaited(running: Awaitable[int | None]) -> int | None:
+    return await running
+
+
+def test_a_command_beside_the_turns_tells_how_it_ended(stage: Stage) -> None:
+    assert _aside(stage, "exit 3") == 3
+    assert _aside(stage, "kill -9 $$") == -9
+    assert _aside(stage, "sleep 600", seconds=0.1) is None
+
+
+def test_nothing_of_such_a_command_outlives_it(stage: Stage) -> None:
+    left = stage.folder / "left"
+    script = f"setsid sh -c 'echo $$ > {left}; exec sleep 600' & until [ -s {left} ]; do :; done"
+
+    assert _aside(stage, script) == 0
+
+    _wait_for(lambda: not Path(f"/proc/{left.read_text().strip()}").exists())
+
+
+def test_what_an_executor_left_of_it_is_ended_by_the_next(stage: Stage) -> None:
+    starter = (
+        "import asyncio, os, sys\n"
+        "from pathlib import Path\n"
+        "from tests.integration.test_executor_contract import TURN, Stage\n"
+        "stage = Stage(int(sys.argv[1]), Path(sys.argv[2]))\n"
+        "asyncio.run(stage.executor.run_aside(['/bin/sh', '-c', sys.argv[3]], cwd=stage.folder, "
+        "env=dict(os.environ), workflow_id=TURN.workflow_id, output=None, seconds=600))\n"
+    )
+    begun = stage.folder / "begun"
+    argv = [str(stage.number), str(stage.folder), f"echo $$ > {begun}; sleep 600"]
+    process = subprocess.Popen([sys.executable, "-c", starter, *argv])
+    _wait_for(lambda: begun.exists() and begun.read_text().strip())
+    process.kill()
+    process.wait()
+    pid = int(begun.read_text())
+    assert Path(f"/proc/{pid}").exists()
+    end = stage.executor.end_asides
+
+    assert asyncio.run(end(lambda _: False)) == []
+    assert pid in asyncio.run(end(lambda workflow_id: workflow_id == TURN.workflow_id))
+
+    _wait_for(lambda: identify(pid) is None)

@@ -2,18 +2,16 @@
 
 import json
 import os
-import select
-import signal
-import subprocess
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from perles.agents.provider import TurnContext
 from perles.domain.errors import UsageError
+from perles.domain.marks import ASIDE
 from perles.domain.secrecy import texts_of
 from perles.workspace import door
+from perles.workspace.program import Bounds, run_program
 
 MAX_BYTES: Final = 64 * 1024
 MAX_FILE: Final = 16 * 1024 * 1024
@@ -58,59 +56,22 @@ def _of_environment(turn: TurnContext, name: str) -> str:
 
 
 def _of_command(turn: TurnContext, name: str, command: str, timeout: float) -> str:
-    child = subprocess.Popen(
+    what = f"the command of secret {name}"
+    # The mark has an engine that starts after one that was killed end what that left.
+    marks = {"PERLES_WORKFLOW": turn.workflow_id, ASIDE: f"{turn.workflow_id}/{name}"}
+    ended = run_program(
         ["/bin/sh", "-c", command],
         cwd=turn.work_dir,
-        env={**turn.environ, "PERLES_WORKFLOW": turn.workflow_id},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
+        env={**turn.environ, **marks},
+        bounds=Bounds(timeout, MAX_BYTES),
     )
-    what = f"the command of secret {name}"
-    try:
-        deadline = time.monotonic() + timeout
-        printed = _printed(child, deadline)
-        code = child.wait(max(0.0, deadline - time.monotonic())) if printed is not None else 0
-    except subprocess.TimeoutExpired:
-        printed = None
-    finally:
-        _kill(child)
-    if printed is None:
-        raise UsageError(f"{what} did not end within {timeout:g}s; try it by hand")
-    if code != 0:
-        raise UsageError(f"{what} ended with exit {code}; try it by hand")
-    if len(printed) > MAX_BYTES:
+    if ended.cut:
         raise UsageError(f"{what} printed over 64 KiB")
-    text = printed.decode(errors="replace").rstrip("\r\n")
+    if ended.code is None:
+        raise UsageError(f"{what} did not end within {timeout:g}s; try it by hand")
+    if ended.code != 0:
+        raise UsageError(f"{what} ended with exit {ended.code}; try it by hand")
+    text = ended.out.decode(errors="replace").rstrip("\r\n")
     if not text or "\0" in text:
         raise UsageError(f"{what} printed {'a NUL' if text else 'nothing'}")
     return text
-
-
-def _printed(child: "subprocess.Popen[bytes]", deadline: float) -> bytes | None:
-    """What it prints up to its end, or a little over the limit; None where the time is up."""
-    assert child.stdout is not None
-    ready = select.poll()
-    ready.register(child.stdout, select.POLLIN | select.POLLHUP)
-    found = b""
-    while len(found) <= MAX_BYTES:
-        left = deadline - time.monotonic()
-        if left <= 0 or not ready.poll(left * 1000):
-            return None
-        piece = os.read(child.stdout.fileno(), MAX_BYTES)
-        if not piece:
-            break
-        found += piece
-    return found
-
-
-def _kill(child: "subprocess.Popen[bytes]") -> None:
-    """See that nothing of it is left."""
-    try:
-        os.killpg(child.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass  # all of it has ended
-    child.wait()
-    assert child.stdout is not None
-    child.stdout.close()

@@ -1,12 +1,12 @@
 """Runs the check of a task that is to be marked done, before the transaction that does it.
 
-It runs outside the workflow's lane: others go on meanwhile. An engine that dies runs it again when
-the call is made again; two calls for one task wait for the same run.
+It runs outside the workflow's lane: others go on meanwhile. Two calls for one task wait for the
+same run. Of an engine that died the next one ends what it had begun, before it takes calls; the
+call is made again, and so the check is run again, once.
 """
 
 import asyncio
 import os
-import signal
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,7 +61,6 @@ class Checks:
         output = folder / f"{task.key}-{task.attempt}.out"
         environ = {
             **self._context.environ_of(workflow),
-            "PERLES_WORKFLOW": workflow.id,
             "PERLES_AGENT": "check",
         }
         program = Execution.of(journal.decode(task.execution)).program
@@ -73,8 +72,14 @@ class Checks:
                 for command in check.commands:
                     door.write(script, f"{command}\n".encode(errors="replace"))
                     left = deadline - asyncio.get_running_loop().time()
-                    argv = [*program, str(script)]
-                    code = await _ended(argv, Path(workflow.work_dir), environ, log, left)
+                    code = await self._context.executor.run_aside(
+                        [*program, str(script)],
+                        cwd=Path(workflow.work_dir),
+                        env=environ,
+                        workflow_id=workflow.id,
+                        output=log,
+                        seconds=left,
+                    )
                     if code != 0:
                         break
             finally:
@@ -84,39 +89,7 @@ class Checks:
                 f"cannot run the check of task {task.key}: {error.strerror}; mark_task_complete "
                 "tries again"
             ) from error
+        if code is not None and code < 0:
+            code = 128 - code  # as a shell says it
         said = f"timed out after {check.timeout:g}s" if code is None else f"exit {code}"
         return Checked(task.attempt, TIMED_OUT if code is None else code, said, last_lines(output))
-
-
-async def _ended(
-    argv: list[str], folder: Path, environ: dict[str, str], log: int, seconds: float
-) -> int | None:
-    """Run a program to its end; its exit code, None where the time was up.
-
-    Whatever it leaves in its process group is ended with it. Raises `OSError`.
-    """
-    child = await asyncio.create_subprocess_exec(
-        *argv,
-        cwd=folder,
-        env=environ,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-    )
-    try:
-        async with asyncio.timeout(max(0.0, seconds)):
-            code = await child.wait()
-    except TimeoutError:
-        return None
-    finally:
-        _kill(child.pid)
-        await child.wait()
-    return 128 - code if code < 0 else code
-
-
-def _kill(group: int) -> None:
-    try:
-        os.killpg(group, signal.SIGKILL)
-    except ProcessLookupError:
-        return  # all of it has ended

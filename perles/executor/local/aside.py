@@ -11,13 +11,11 @@ import subprocess
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
 
+from perles.domain.marks import ASIDE
 from perles.executor.contract import LEFTOVERS_GRACE
 from perles.executor.local import processes, termination, watermark
 from perles.executor.local.identity import identify, look
-
-MARK: Final = "PERLES_ASIDE"
 
 
 async def run(
@@ -40,7 +38,7 @@ async def run(
         child = subprocess.Popen(  # noqa: ASYNC220
             list(argv),
             cwd=cwd,
-            env={**env, "PERLES_WORKFLOW": workflow_id, MARK: mark},
+            env={**env, "PERLES_WORKFLOW": workflow_id, ASIDE: mark},
             stdin=subprocess.DEVNULL,
             stdout=to,
             stderr=to,
@@ -71,7 +69,7 @@ async def _ended(child: "subprocess.Popen[bytes]", seconds: float) -> bool:
 
 async def _end(child: "subprocess.Popen[bytes]", mark: str) -> int:
     """End all that is left of it, at once; the exit code."""
-    markers, session = [f"{MARK}={mark}"], [child.pid]
+    markers, session = [f"{ASIDE}={mark}"], [child.pid]
     begun = look(child.pid)
     since = begun[2] if begun is not None else 0
 
@@ -95,16 +93,16 @@ async def end_left(is_ours: Callable[[str], bool]) -> list[int]:
             for variable in processes.environ_of(entry):
                 name, _, value = variable.partition(b"=")
                 workflow_id = value.partition(b"/")[0].decode(errors="replace")
-                if name == MARK.encode() and is_ours(workflow_id):
+                if name == ASIDE.encode() and is_ours(workflow_id):
                     found.append(int(entry))
         return found
 
     def send(number: signal.Signals) -> int:
         marks = {
-            f"{MARK}={variable.partition(b'=')[2].decode(errors='replace')}"
+            f"{ASIDE}={variable.partition(b'=')[2].decode(errors='replace')}"
             for pid in left()
             for variable in processes.environ_of(pid)
-            if variable.startswith(f"{MARK}=".encode())
+            if variable.startswith(f"{ASIDE}=".encode())
         }
         return processes.signal_family(number, marks) if marks else 0
 

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -31,6 +31,7 @@ _HOW_TO_COMMAND = (
     "printf '{{name: x, tasks: [{{key: x, run: \"%s\"}}]}}' '{text}' > x.yaml; perles run x.yaml; "
     "a goal for agents is a sentence, with a full stop"
 )
+_FILES = (".yaml", ".yml", ".json")
 Target = Annotated[
     str | None,
     typer.Argument(
@@ -95,6 +96,22 @@ Branch = Annotated[
     ),
 ]
 
+Tasks = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[TASK]...",
+        help="Run only these tasks and what they need: keys, groups such as a matrix, or `*`.",
+    ),
+]
+Begin = Annotated[
+    list[str] | None,
+    typer.Option("--from", metavar="TASK", help="Begin at this task: it and what comes after it."),
+]
+Skip = Annotated[
+    list[str] | None,
+    typer.Option("--skip", metavar="TASK", help="Leave out this task; repeatable."),
+]
+
 
 class SpecOptions(NamedTuple):
     """How a workflow is to be, as far as options say it."""
@@ -112,6 +129,8 @@ class SpecOptions(NamedTuple):
     worktree: bool | None
     base: str | None
     branch: str | None
+    begin: tuple[str, ...]
+    skip: tuple[str, ...]
 
     @classmethod
     def of(
@@ -129,6 +148,8 @@ class SpecOptions(NamedTuple):
         worktree: InWorktree = None,
         base: Base = None,
         branch: Branch = None,
+        begin: Begin = None,
+        skip: Skip = None,
     ) -> "SpecOptions":
         """What these options mean. Raises `UsageError`."""
         return cls(
@@ -145,10 +166,14 @@ class SpecOptions(NamedTuple):
             worktree,
             base,
             branch,
+            tuple(begin or ()),
+            tuple(skip or ()),
         )
 
     @contextmanager
-    def specified(self, target: str | None, words: str | None) -> Iterator[WorkflowSpec]:
+    def specified(
+        self, target: str | None, words: str | None, tasks: Sequence[str] | None = None
+    ) -> Iterator[WorkflowSpec]:
         """The spec of a target, or of the command behind `--`. Raises `UsageError`."""
         if (target is None) == (words is None):
             raise UsageError(
@@ -156,12 +181,12 @@ class SpecOptions(NamedTuple):
             )
         if words is None:
             assert target is not None
-            yield self.spec(one_command.STDIN if target == "-" else target)
+            yield self.spec(one_command.STDIN if target == "-" else target, tasks or ())
             return
         with one_command.pipeline_file(json.loads(words)) as file:
             yield self.spec(file)
 
-    def spec(self, target: str) -> WorkflowSpec:
+    def spec(self, target: str, tasks: Sequence[str] = ()) -> WorkflowSpec:
         """The spec of a workflow of this file, template or goal. Raises `UsageError`."""
         template, goal, args = target, None, self.args
         if is_goal(target):
@@ -171,6 +196,8 @@ class SpecOptions(NamedTuple):
                 raise UsageError(
                     "cannot use --arg with a goal in words: only templates have arguments"
                 )
+            if tasks or self.begin or self.skip:
+                raise UsageError("cannot name tasks of a goal in words: it has none yet")
             template, goal = "", target
         elif is_file(target):
             if "file" in args:
@@ -192,6 +219,9 @@ class SpecOptions(NamedTuple):
             worktree=self.worktree,
             git_branch=self.branch,
             base_branch=self.base,
+            tasks=tuple(tasks),
+            from_tasks=self.begin,
+            skip_tasks=self.skip,
         )
 
 
@@ -199,6 +229,7 @@ class SpecOptions(NamedTuple):
 def command(
     chosen: SpecOptions,
     target: Target = None,
+    tasks: Tasks = None,
     words: Words = None,
     as_json: Annotated[bool, typer.Option("--json", help='Print {"id": …}.')] = False,
 ) -> None:
@@ -210,7 +241,7 @@ def command(
     """
     plane = ControlPlane()
     tell_unused(plane)
-    with chosen.specified(target, words) as spec:
+    with chosen.specified(target, words, tasks) as spec:
         workflow_id = plane.create(spec)
     if as_json:
         print_json({"id": workflow_id}, line=True)
@@ -231,9 +262,7 @@ def tell_unused(plane: ControlPlane) -> None:
 
 def is_goal(target: str) -> bool:
     """Whether a target is a goal in words: several words, and no file."""
-    return (
-        len(target.split()) > 1 and not target.endswith((".yaml", ".yml")) and not _exists(target)
-    )
+    return len(target.split()) > 1 and not target.endswith(_FILES) and not _exists(target)
 
 
 def is_command(text: str) -> bool:
@@ -265,7 +294,7 @@ def _exists(target: str) -> bool:
 
 def is_file(target: str) -> bool:
     """Whether a target means a pipeline file rather than a template."""
-    return "/" in target or target.endswith((".yaml", ".yml")) or _is_file(target)
+    return "/" in target or target.endswith(_FILES) or _is_file(target)
 
 
 def _pairs(what: str, given: list[str] | None) -> dict[str, str]:

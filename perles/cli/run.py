@@ -25,8 +25,15 @@ from perles.cli.show import print_failures
 from perles.controlplane.plane import ControlPlane
 from perles.controlplane.quick import Json
 from perles.domain.commands import Pause
-from perles.domain.errors import CommandFailedError, NotFoundError, PerlesError, WrongStateError
+from perles.domain.errors import (
+    CommandFailedError,
+    NotFoundError,
+    PerlesError,
+    UsageError,
+    WrongStateError,
+)
 from perles.domain.explanations import advice, first_line
+from perles.domain.specs import WorkflowSpec
 from perles.domain.states import RETRIABLE, WORKFLOW
 from perles.domain.text import clean
 
@@ -56,6 +63,7 @@ def command(
             help="A pipeline file (- reads one), a template, a workflow to go on with, a goal.",
         ),
     ] = None,
+    tasks: create.Tasks = None,
     words: create.Words = None,
     detach: Annotated[
         bool,
@@ -77,11 +85,16 @@ def command(
     plane = ControlPlane()
     workflow_id = None if target is None else _existing(plane, target)
     if dry_run:
-        _preview(plane, chosen, target, words, json)
+        with chosen.specified(target, words, tasks) as spec:
+            _preview(plane, spec, json)
         return
+    if workflow_id is not None and (tasks or chosen.begin or chosen.skip):
+        raise UsageError(
+            f"cannot choose tasks of {workflow_id}: it has its tasks; perles retry goes on with it"
+        )
     if workflow_id is None:
         create.tell_unused(plane)
-        with chosen.specified(target, words) as spec:
+        with chosen.specified(target, words, tasks) as spec:
             workflow_id = plane.create(spec)
         if not json:
             _warn_once(plane, workflow_id)
@@ -89,16 +102,9 @@ def command(
     raise typer.Exit(runner.detach() if detach else runner.run())
 
 
-def _preview(
-    plane: ControlPlane,
-    chosen: create.SpecOptions,
-    target: str | None,
-    words: str | None,
-    as_json: bool,
-) -> None:
+def _preview(plane: ControlPlane, spec: WorkflowSpec, as_json: bool) -> None:
     """Print the tasks that it would have; nothing is written."""
-    with chosen.specified(target, words) as spec:
-        tasks = plane.preview(spec)
+    tasks = plane.preview(spec)
     if as_json:
         print_json(tasks)
         return

@@ -23,6 +23,7 @@ _AMOUNT: Final = _Kind((int, float, Decimal), "a number")
 _FLAG: Final = _Kind((bool,), "True or False")
 _FOLDER: Final = _Kind((str, os.PathLike), "a folder's path, in UTF-8")
 _TEXTS: Final = _Kind((Mapping,), "a mapping of texts to texts")
+_WORDS: Final = _Kind((list, tuple), "a list of texts, in UTF-8")
 _KINDS: Final = {
     "template_id": _TEXT,
     "name": _TEXT,
@@ -39,6 +40,9 @@ _KINDS: Final = {
     "goal": _TEXT,
     "coordinator": _TEXT,
     "worker": _TEXT,
+    "tasks": _WORDS,
+    "from_tasks": _WORDS,
+    "skip_tasks": _WORDS,
 }
 assert set(_KINDS) == {field.name for field in fields(WorkflowSpec)}
 
@@ -58,6 +62,8 @@ def _fits(value: Any, kind: _Kind) -> bool:
         return kind is _FLAG and isinstance(value, bool)
     if isinstance(value, int):
         return abs(value) <= LARGEST
+    if isinstance(value, (list, tuple)):
+        return all(_fits(text, _TEXT) for text in value)
     if isinstance(value, Mapping):
         return all(isinstance(text, str) and _fits(text, _TEXT) for text in chain(*value.items()))
     return not isinstance(value, (str, os.PathLike)) or is_text(os.fspath(value))

@@ -23,6 +23,8 @@ class WorkflowSpec:
     `token_budget` and `cost_budget` (USD): 0 means no limit.
     `coordinator` and `worker` choose who does it,
     written `claude` or `claude:opus`. With a `goal` in words no template is needed.
+    Of the template's tasks `tasks` has those that are to run, with what they need (default: all),
+    `from_tasks` those to begin at, `skip_tasks` those to leave out: keys, groups, patterns.
     """
 
     template_id: str = ""
@@ -40,6 +42,9 @@ class WorkflowSpec:
     goal: str | None = None
     coordinator: str | None = None
     worker: str | None = None
+    tasks: Sequence[str] = ()
+    from_tasks: Sequence[str] = ()
+    skip_tasks: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

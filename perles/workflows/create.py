@@ -23,6 +23,7 @@ from perles.store.schema.workflows import Workflow, WorkflowLabel
 from perles.tasks.graph import unblock
 from perles.tasks.plan_rows import blockers, columns
 from perles.templates.catalog import Catalog
+from perles.templates.selection import Selection, select
 from perles.workflows import worktree
 from perles.workflows.naming import check_labels, checked_name
 from perles.workflows.roles import Staff, choose, goal_plan, with_roles
@@ -70,6 +71,7 @@ def prepare(
         args = spec.args if spec.goal is None else {**spec.args, "goal": spec.goal}
         found = catalog(paths, work_dir, config)
         plan = found.plan(spec.template_id, args, name=spec.name)
+    plan = select(plan, Selection(spec.tasks, spec.from_tasks, spec.skip_tasks))
     own = worktree.chosen(spec, plan, config.worktrees, work_dir)
     if own is not None:
         plan = worktree.with_setup(plan, own.wish)

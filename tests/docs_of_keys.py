@@ -40,13 +40,14 @@ In a template the same keys stand at `nodes`.
 ```sh
 perles run ci.yaml test              # only this task and what it needs; several may be named
 perles run ci.yaml --from deploy     # this task and what comes after it
-perles run ci.yaml --skip lint       # all but this one: what waited for it waits for what it waited for
+perles run ci.yaml --skip lint       # all but this one
 perles run ci.yaml test --dry-run    # what would run
 ```
 
 A task is named by its key, by the name of a group (a matrix, an included file), or by a pattern
 (`'test-*'`). Tasks under `finally` run always, unless they are skipped. What uses the output of a
-task cannot run without it. `perles create` takes the same words.
+task cannot run without it. What waited for a task that is left out waits for what that waited for.
+`perles create` takes the same words.
 """
 
 

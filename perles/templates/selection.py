@@ -46,8 +46,8 @@ def select(plan: Plan, wanted: Selection) -> Plan:
     kept -= set(_keys(plan, wanted.skip))
     if all(tasks[key].last for key in kept):
         raise UsageError("cannot run no task: everything is left out; leave out less")
-    for key in kept:
-        _need_nothing_left_out(tasks[key], kept)
+    for task in (one for one in plan.tasks if one.key in kept):
+        _need_nothing_left_out(task, kept)
     found = tuple(_without(task, before, kept) for task in plan.tasks if task.key in kept)
     told = {
         "only": list(wanted.only),

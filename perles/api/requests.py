@@ -21,8 +21,9 @@ class ListQuery:
 
     `states` may be one, a text such as "running,paused", or several. `labels` are what a
     workflow must have, all of them. `name` is part of a name, whatever its case, or a glob.
-    `limit` None means all; `offset` leaves out the newest so many. `archived` adds those that
-    were archived. Raises `UsageError` for what cannot be.
+    `filter_by` is a text such as `state:running agent:codex cost:>2`, `sort` an order of the
+    dashboard's table. `limit` None means all; `offset` leaves out the newest so many. `archived`
+    adds those that were archived. Raises `UsageError` for what cannot be.
     """
 
     states: States = ()
@@ -30,6 +31,8 @@ class ListQuery:
     labels: Labels = field(default_factory=dict)
     priority: WorkflowPriority | str | None = None
     name: str | None = None
+    filter_by: str = ""
+    sort: str = "created"
     limit: int | None = DEFAULT_LIMIT
     offset: int = 0
     archived: bool = False
@@ -52,6 +55,8 @@ class ListQuery:
             name=self.name,
             limit=limit,
             everything=self.archived,
+            filter=self.filter_by,
+            sort=self.sort,
         )
 
 
@@ -63,6 +68,8 @@ class ListFilters(TypedDict, total=False):
     labels: Labels
     priority: WorkflowPriority | str | None
     name: str | None
+    filter_by: str
+    sort: str
     limit: int | None
     offset: int
     archived: bool

@@ -19,7 +19,7 @@ class EventOptions(NamedTuple):
 
     id: str | None = None
     type: tuple[str, ...] = ()
-    since: int | None = None
+    since: str | None = None
     limit: int | None = None
     follow: bool = False
     json: bool = False
@@ -28,31 +28,44 @@ class EventOptions(NamedTuple):
 def run(options: EventOptions, paths: Paths) -> None:
     """Print events: the newest, those after `since`, or for ever with `follow`."""
     least = 1 if options.limit is None else options.limit
-    if not (0 <= (options.since or 0) <= LARGEST and 1 <= least <= LARGEST):
+    reads = Reads(paths)
+    since = None if options.since is None else _seq(options.since, reads)
+    if not (0 <= (since or 0) <= LARGEST and 1 <= least <= LARGEST):
         raise UsageError(
             "cannot use these bounds: --since is 0 or more, --limit 1 or more, at most 2^63 - 1"
         )
-    limit = options.limit or (None if options.since is not None else DEFAULT_LIMIT)
-    reads = Reads(paths)
+    limit = options.limit or (None if since is not None else DEFAULT_LIMIT)
     page = reads.read_events(
         options.id,
         types=options.type,
-        since=options.since or 0,
+        since=since or 0,
         limit=limit,
-        newest=options.since is None,
+        newest=since is None,
     )
     for event in page.events:
         _print(event, options.json)
     if not (page.events or options.json or options.follow):
         warn("no events fit" if page.last else "no events yet: perles run FILE")
     if options.follow:
-        since = page.events[-1]["seq"] if page.events else max(options.since or 0, page.last)
+        since = page.events[-1]["seq"] if page.events else max(since or 0, page.last)
         workflows = () if page.workflow_id is None else (page.workflow_id,)
         following = reads.events.subscribe_filtered(
             types=options.type, workflows=workflows, since=since
         )
         for event in following:
             _print(event, options.json)
+
+
+def _seq(given: str, reads: Reads) -> int:
+    """The seq after which events are wanted: the number, or the last before that time."""
+    if given.isascii() and given.isdigit():
+        return int(given[:30])
+    from datetime import UTC, datetime
+
+    from perles.domain.clock import to_text
+    from perles.domain.moments import parse_moment
+
+    return reads.seq_before(to_text(parse_moment(given, datetime.now(UTC))))
 
 
 def _print(event: Json, as_json: bool) -> None:

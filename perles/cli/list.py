@@ -11,10 +11,11 @@ from perles.domain.errors import UsageError
 from perles.domain.explanations import why
 from perles.domain.states import PRIORITIES, WORKFLOW
 from perles.domain.text import clean
-from perles.domain.workflow_filter import DEFAULT_LIMIT, WorkflowFilter
+from perles.domain.workflow_filter import DEFAULT_LIMIT, SORTS, WorkflowFilter
 
 HEADERS = ("ID", "NAME", "STATE", "TASKS", "WORKERS", "UPTIME", "TOKENS", "TEMPLATE", "NOTE")
 
+_ALL = WorkflowFilter()
 SPARE = ("TEMPLATE", "TOKENS", "WORKERS", "UPTIME")
 
 
@@ -26,6 +27,13 @@ class ListOptions(NamedTuple):
     template: str | None = None
     priority: str | None = None
     name: str | None = None
+    filter: str | None = None
+    sort: str | None = None
+    since: str | None = None
+    until: str | None = None
+    columns: str | None = None
+    no_header: bool = False
+    quiet: bool = False
     limit: int | None = None
     all: bool = False
     json: bool = False
@@ -36,6 +44,8 @@ class ListOptions(NamedTuple):
 def run(options: ListOptions, paths: Paths) -> None:
     """Print the list, once or, with `watch`, again at every second."""
     wanted = _filter(options)
+    if options.columns is not None:
+        _names(options.columns)
     if options.watch and options.plain and not options.json:
         from perles.cli.list_changes import tell
 
@@ -51,16 +61,42 @@ def run(options: ListOptions, paths: Paths) -> None:
 
 def _print(wanted: WorkflowFilter, options: ListOptions, paths: Paths) -> None:
     found = Reads(paths).registry.list(wanted)
+    if options.quiet:
+        for row in found.rows:
+            print(row["id"])
+        return
     if options.json:
         print_json(found.rows)
     elif found.rows:
-        rows = [_row(row) for row in found.rows]
-        print_table(HEADERS, rows, state=2, spare=SPARE, plain=options.plain)
+        _table(found.rows, options)
     else:
         warn("no workflows" + (" fit" if _narrows(wanted) else " yet: perles run FILE"))
     warn_unattended(found.rows)
     if found.more:
         warn(f"… and {found.more} more: perles list --all")
+
+
+def _table(found: list[Json], options: ListOptions) -> None:
+    headers: tuple[str, ...] = HEADERS
+    spare: tuple[str, ...] = SPARE
+    if options.columns is None:
+        rows = [_row(row) for row in found]
+    else:
+        from perles.cli.list_columns import cells
+
+        names = _names(options.columns)
+        headers, spare = tuple(name.upper() for name in names), ()
+        rows = [cells(row, names, _note) for row in found]
+    state = headers.index("STATE") if "STATE" in headers else -1
+    print_table(
+        headers, rows, state=state, spare=spare, plain=options.plain, head=not options.no_header
+    )
+
+
+def _names(columns: str) -> tuple[str, ...]:
+    from perles.cli.list_columns import NAMES
+
+    return tuple(dict.fromkeys(words_of("column", columns.lower(), NAMES)))
 
 
 def warn_unattended(rows: list[Json]) -> None:
@@ -74,7 +110,7 @@ def warn_unattended(rows: list[Json]) -> None:
 
 
 def _narrows(wanted: WorkflowFilter) -> bool:
-    return bool(wanted.states or wanted.labels or wanted.template or wanted.priority or wanted.name)
+    return wanted._replace(limit=DEFAULT_LIMIT, everything=False, sort="created") != _ALL
 
 
 def _watch(wanted: WorkflowFilter, options: ListOptions, paths: Paths) -> None:
@@ -130,7 +166,31 @@ def _filter(options: ListOptions) -> WorkflowFilter:
         name=options.name,
         limit=None if options.all and options.limit is None else limit,
         everything=options.all,
+        filter=_query(options.filter),
+        sort=next(iter(words_of("order", options.sort, SORTS)), SORTS[0]),
+        since=_moment(options.since),
+        until=_moment(options.until),
     )
+
+
+def _query(given: str | None) -> str:
+    if not given:
+        return ""
+    from perles.domain.query import parse_query
+
+    parse_query(given)  # what cannot be is told before anything is read
+    return given
+
+
+def _moment(given: str | None) -> str | None:
+    if given is None:
+        return None
+    from datetime import UTC, datetime
+
+    from perles.domain.clock import to_text
+    from perles.domain.moments import parse_moment
+
+    return to_text(parse_moment(given, datetime.now(UTC)))
 
 
 def words_of(what: str, given: str | None, known: tuple[str, ...]) -> tuple[str, ...]:

@@ -3,7 +3,9 @@
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -11,8 +13,8 @@ import typer
 
 from perles.agents.builtin.secrets import handed_over
 from perles.agents.provider import Parser, find
-from perles.cli.options import Json, WorkflowId
-from perles.cli.output import age, print_json, say, warn
+from perles.cli.options import Json, WorkflowIds
+from perles.cli.output import age, json_text, print_line, warn
 from perles.cli.transcript import lines_of
 from perles.config.home import Paths, home
 from perles.config.load import load
@@ -20,6 +22,7 @@ from perles.config.provider_settings import Providers, secrets_handed_out
 from perles.controlplane.quick import Reads
 from perles.domain.errors import UsageError
 from perles.domain.explanations import first_line
+from perles.domain.moments import parse_moment
 from perles.domain.secrecy import longest_first, masked
 from perles.domain.text import clean, settled
 from perles.executor.contract import TurnFiles
@@ -35,7 +38,7 @@ MAX_LINE: Final = 1024 * 1024
 
 
 def command(
-    id: WorkflowId,
+    ids: WorkflowIds,
     agent: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only this agent, such as worker-1.")
     ] = None,
@@ -45,6 +48,13 @@ def command(
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Keep printing new output.")
     ] = False,
+    tail: Annotated[
+        int | None, typer.Option(metavar="N", help="Print only the last N lines at first.")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Only turns that printed since then, such as 1h."),
+    ] = None,
     stderr: Annotated[bool, typer.Option("--stderr", help="Print standard error instead.")] = False,
     raw: Annotated[
         bool,
@@ -52,24 +62,45 @@ def command(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Print the output of agents, turn by turn."""
+    """Print the output of agents, turn by turn.
+
+    Example: perles logs wf-ccu8 --tail 50 --follow
+    """
+    if tail is not None and tail < 0:
+        raise UsageError(f"cannot print the last {tail} lines: --tail is 0 or more")
     if turn is not None and turn < 1:
         raise UsageError(f"cannot show turn {turn}: turns are numbered from 1")
     reads = Reads(Paths(home(os.environ)))
-    workflow_id = reads.registry.resolve(id)
-    secrets = reads.secrets_of(workflow_id)
+    chosen = list(dict.fromkeys(reads.registry.resolve(id) for id in ids))
+    secrets = {text for id in chosen for text in reads.secrets_of(id)}
+    begin = None if since is None else parse_moment(since, datetime.now(UTC)).timestamp()
 
-    def turns() -> "Sequence[TurnOutput]":
-        return reads.logs(workflow_id, agent=agent, turn=turn)
+    def turns() -> "list[TurnOutput]":
+        found = []
+        for id in chosen:
+            some = reads.logs(id, agent=agent, turn=turn)
+            if len(chosen) > 1:
+                printer.call(some, id)
+            found += [one for one in some if begin is None or _printed_since(one, stderr, begin)]
+        return found
 
-    printer = _Printer(stderr=stderr, raw=raw, as_json=json, secrets=secrets)
+    sink = _Sink(tail)
+    printer = _Printer(sink, stderr=stderr, raw=raw, as_json=json, secrets=secrets)
     found = turns()
     for one in found:
         printer.show(one)
+    sink.open()
     if follow:
-        _follow(printer, turns, lambda: _is_running(reads, workflow_id))
+        _follow(printer, turns, lambda: any(_is_running(reads, id) for id in chosen))
     elif not found:
-        warn(f"no agent of {workflow_id} has had a turn yet")
+        warn(f"no agent of {', '.join(chosen)} has had a turn {'since' if since else 'yet'}")
+
+
+def _printed_since(turn: "TurnOutput", stderr: bool, begin: float) -> bool:
+    try:
+        return Path(turn.stderr if stderr else turn.stdout).stat().st_mtime >= begin
+    except OSError:
+        return turn.is_open  # it has printed nothing yet
 
 
 def _is_running(reads: Reads, workflow_id: str) -> bool:
@@ -90,11 +121,47 @@ def _follow(
         time.sleep(LOOK_SECONDS)
 
 
+class _Sink:
+    """Where lines go: to standard output or, until it is opened, the last `tail` of them are kept.
+
+    With `tail` None it is open from the beginning.
+    """
+
+    def __init__(self, tail: int | None) -> None:
+        self._kept: deque[bytes] | None = None if tail is None else deque(maxlen=tail)
+
+    def open(self) -> None:
+        """Print what was kept, and from now on all at once."""
+        kept, self._kept = self._kept, None
+        if kept:
+            self.put_bytes(b"".join(kept))
+
+    def put(self, text: str) -> None:
+        """One line, or several."""
+        if self._kept is None:
+            print_line(text, flush=False)
+        else:
+            self.put_bytes(f"{text}\n".encode(errors="replace"))
+
+    def put_bytes(self, piece: bytes) -> None:
+        """Whole lines as they are."""
+        if self._kept is not None:
+            self._kept.extend(piece.splitlines(keepends=True))
+            return
+        sys.stdout.flush()
+        sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+
+
 class _Printer:
     """Prints turns, each from where it was left."""
 
-    def __init__(self, *, stderr: bool, raw: bool, as_json: bool, secrets: set[str]) -> None:
+    def __init__(
+        self, sink: _Sink, *, stderr: bool, raw: bool, as_json: bool, secrets: set[str]
+    ) -> None:
+        self._sink = sink
         self._stderr, self._raw, self._json = stderr, raw, as_json
+        self._workflows: dict[int, str] = {}
         self._providers = Providers() if raw else load().providers
         secrets |= secrets_handed_out(self._providers, os.environ)
         self._secrets = () if raw else longest_first(secrets)
@@ -102,6 +169,10 @@ class _Printer:
         self._ended: set[int] = set()
         self._last: int | None = None
         self._unknown: set[str] = set()
+
+    def call(self, turns: "Sequence[TurnOutput]", workflow_id: str) -> None:
+        """Tell these turns from those of other workflows."""
+        self._workflows |= {turn.id: workflow_id for turn in turns}
 
     def show(self, turn: "TurnOutput") -> None:
         """Print what this turn printed since the last time."""
@@ -133,9 +204,7 @@ class _Printer:
 
     def _print(self, turn: "TurnOutput", piece: bytes, parser: Parser | None) -> None:
         if self._raw and not (self._json or sys.stdout.isatty()):
-            sys.stdout.flush()
-            sys.stdout.buffer.write(piece)
-            sys.stdout.buffer.flush()
+            self._sink.put_bytes(piece)
             return
         if not (self._raw or self._json) and self._last != turn.id:
             self._head(turn)
@@ -144,25 +213,29 @@ class _Printer:
             for line in text.split("\n"):
                 self._object(turn, line, parser)
         elif parser is None:  # all at once: line by line costs ten times as much
-            print(masked(clean(settled(text), lines=True), self._secrets))
+            self._sink.put(masked(clean(settled(text), lines=True), self._secrets))
         elif shown := list(_shown(settled(text), parser)):
-            print(masked("\n".join(shown), self._secrets))
+            self._sink.put(masked("\n".join(shown), self._secrets))
 
     def _object(self, turn: "TurnOutput", line: str, parser: Parser | None) -> None:
-        about = {"agent": turn.agent, "turn": turn.number}
+        about: dict[str, object] = {"agent": turn.agent, "turn": turn.number}
+        if turn.id in self._workflows:
+            about = {"workflow_id": self._workflows[turn.id], **about}
         if parser is None:
             found = {**about, "kind": "line", "text": line}
-            print_json(masked(found, self._secrets), line=True)
+            self._sink.put(json_text(masked(found, self._secrets), line=True))
             return
         for event in parser.feed(settled(line)):
             found = {**about, "kind": str(event.kind), "text": event.text, "data": dict(event.data)}
-            print_json(masked(found, self._secrets), line=True)
+            self._sink.put(json_text(masked(found, self._secrets), line=True))
 
     def _head(self, turn: "TurnOutput") -> None:
         first = "" if self._last is None else "\n"
         self._last = turn.id
         how = f"{first_line(turn.ending)}, {age(turn.started_at)}"
-        say(f"{first}── {turn.agent}, turn {turn.number}: {how}")
+        where = f"{self._workflows[turn.id]} " if turn.id in self._workflows else ""
+        head = f"{first}── {where}{turn.agent}, turn {turn.number}: {how}"
+        self._sink.put(clean(head, lines=True))
 
 
 def _shown(text: str, parser: Parser) -> Iterator[str]:

@@ -23,6 +23,13 @@ _FLAGS: Final[dict[str, dict[str, type]]] = {
         "--template": str,
         "--priority": str,
         "--name": str,
+        "--filter": str,
+        "--sort": str,
+        "--since": str,
+        "--until": str,
+        "--columns": str,
+        "--no-header": bool,
+        "--quiet": bool,
         "--limit": int,
         "--all": bool,
         "--json": bool,
@@ -41,7 +48,7 @@ _FLAGS: Final[dict[str, dict[str, type]]] = {
     },
     "events": {
         "--type": tuple,
-        "--since": int,
+        "--since": str,
         "--limit": int,
         "--follow": bool,
         "--json": bool,
@@ -137,7 +144,6 @@ def _run(verb: str, options: dict[str, Any]) -> None:
 def _dashboard(given: dict[str, Any]) -> int:
     from perles.dashboard.start import Options, start
 
-    given = {name.replace("-", "_"): value for name, value in given.items()}
     engine = not given.pop("no_engine", False)
     return start(Options(**given, engine=engine))
 
@@ -162,7 +168,7 @@ def parse(argv: Sequence[str]) -> dict[str, Any] | None:
             value = next(rest, "-")
             if value.startswith("-"):
                 return None
-        if not _take(options, name[2:], kind, value):
+        if not _take(options, name[2:].replace("-", "_"), kind, value):
             return None
     allowed = {"show": (1, 1), "events": (0, 1)}.get(argv[0], (0, 0))
     if not allowed[0] <= len(words) <= allowed[1]:

@@ -48,9 +48,13 @@ def warn(text: str) -> None:
 
 def print_json(value: Any, *, line: bool = False) -> None:
     """JSON on standard output: indented, or as one line."""
+    print_line(json_text(value, line=line), flush=line)
+
+
+def json_text(value: Any, *, line: bool = False) -> str:
+    """A value as JSON that is safe to print."""
     plain = (_ONE_LINE if line else _INDENTED).encode(value)
-    text = _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", plain)
-    print_line(text, flush=line)
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", plain)
 
 
 def print_line(text: str, *, flush: bool = True) -> None:
@@ -92,17 +96,19 @@ def print_table(
     soft: Sequence[str] = ("NAME", "NOTE", "DESCRIPTION"),
     spare: Sequence[str] = (),
     plain: bool = False,
+    head: bool = True,
 ) -> None:
     """A table; `state` is the column whose words have colours on a terminal.
 
     Where a terminal is too narrow, the `spare` columns are left out, the first of
-    them first, and then the `soft` ones are cut; no other ever is. `plain` is text alone.
+    them first, and then the `soft` ones are cut; no other ever is. `plain` is text alone;
+    without `head` there is no line of headers.
     """
     cells = [[clean(cell) for cell in row] for row in rows]
     if on_terminal() and not plain:
-        _rich_table(headers, cells, state, soft, spare)
+        _rich_table(headers, cells, state, soft, spare, head)
         return
-    for line in plain_lines(headers, cells, soft):
+    for line in plain_lines(headers, cells, soft)[0 if head else 1 :]:
         print(line)
 
 
@@ -136,6 +142,7 @@ def _rich_table(
     state: int,
     soft: Sequence[str],
     spare: Sequence[str],
+    head: bool,
 ) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -144,7 +151,7 @@ def _rich_table(
     console = Console(highlight=False)
     widths = [max(map(width, column)) for column in zip(headers, *rows, strict=True)]
     shown = _fitting(headers, widths, console.width, soft, spare)
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold", show_header=head)
     room = _room(headers, widths, shown, console.width, soft)
     for index in shown:
         table.add_column(headers[index], overflow="ellipsis", no_wrap=True, width=room[index])

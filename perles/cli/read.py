@@ -37,6 +37,39 @@ def list_(
             help="Only workflows whose name contains TEXT or matches a glob such as 'nightly*'.",
         ),
     ] = None,
+    filter: Annotated[
+        str | None,
+        typer.Option(
+            "--filter",
+            metavar="QUERY",
+            help="Only what fits, such as 'state:running label:team=red agent:codex cost:>2 text'.",
+        ),
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            "--sort",
+            metavar="ORDER",
+            help="created, attention, name, state, priority, tokens, cost or started.",
+        ),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Only those created since then: 2d ago, 2026-01-31."),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only those created until then.")
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,…", help="These columns, such as id,name,state,cost,created,labels."
+        ),
+    ] = None,
+    no_header: Annotated[
+        bool, typer.Option("--no-header", help="Leave the line of headings out.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print ids alone.")] = False,
     limit: Annotated[
         int | None, typer.Option(metavar="N", help="Show at most N workflows (default 100).")
     ] = None,
@@ -49,13 +82,23 @@ def list_(
         bool, typer.Option("--plain", help="Plain text; with --watch, one line for each change.")
     ] = False,
 ) -> None:
-    """List workflows, newest first."""
+    """List workflows, newest first.
+
+    Example: perles list --filter 'state:failed age:<1d' · perles stop $(perles list -q --name 'x*')
+    """
     options = list_command.ListOptions(
         state=state,
         label=tuple(label or ()),
         template=template,
         priority=priority,
         name=name,
+        filter=filter,
+        sort=sort,
+        since=since,
+        until=until,
+        columns=columns,
+        no_header=no_header,
+        quiet=quiet,
         limit=limit,
         all=everything,
         json=json,
@@ -76,10 +119,19 @@ def show(
         bool,
         typer.Option("--env", help="Where each task runs, and with which variables of its own."),
     ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Refresh every second, until it has ended.")
+    ] = False,
 ) -> None:
-    """Show one workflow: its tasks, its agents, and the reason for its state."""
+    """Show one workflow: its tasks, its agents, and the reason for its state.
+
+    Example: perles show wf-ccu8 --watch
+    """
     options = show_command.ShowOptions(id=id, json=json, summary=summary, env=env)
-    show_command.run(options, _paths())
+    if watch:
+        show_command.watch(options, _paths())
+    else:
+        show_command.run(options, _paths())
 
 
 def events(
@@ -89,7 +141,10 @@ def events(
         typer.Option(metavar="GLOB,…", help="Only events of these types; repeatable."),
     ] = None,
     since: Annotated[
-        int | None, typer.Option(metavar="SEQ", help="Only events after this sequence number.")
+        str | None,
+        typer.Option(
+            metavar="SEQ|TIME", help="Only events after this number, or since: 1h ago, 2026-01-31."
+        ),
     ] = None,
     limit: Annotated[
         int | None,

@@ -1,5 +1,7 @@
 """`perles show`: one workflow in full."""
 
+import sys
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +15,7 @@ from perles.domain.text import clean
 TASK_HEADERS = ("TASK", "STATUS", "ASSIGNEE", "ATTEMPT", "EXIT", "TIME", "NOTE")
 AGENT_HEADERS = ("AGENT", "STATUS", "PHASE", "TASK", "PID", "QUEUED")
 TAIL_LINES = 10
+ENDED = ("completed", "failed", "stopped")
 
 
 class ShowOptions(NamedTuple):
@@ -48,6 +51,22 @@ def run(options: ShowOptions, paths: Paths) -> None:
         print()
         print_table(AGENT_HEADERS, [_agent_row(agent) for agent in shown["agents"]], state=1)
     print_failures(shown)
+
+
+def watch(options: ShowOptions, paths: Paths) -> None:
+    """Print the workflow every second, on a terminal always on top, until it has ended."""
+    terminal = sys.stdout.isatty()
+    reads = Reads(paths)
+    workflow_id = reads.registry.resolve(options.id)
+    while True:
+        over = reads.state_of(workflow_id) in ENDED
+        if terminal:
+            print("\x1b[H\x1b[2J", end="")
+        run(options._replace(id=workflow_id), paths)
+        sys.stdout.flush()
+        if over:
+            return
+        time.sleep(1)
 
 
 def _print_surroundings(tasks: list[Json]) -> None:

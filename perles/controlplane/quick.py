@@ -192,6 +192,14 @@ class Reads:
             )
         return EventPage(found, last, id)
 
+    def seq_before(self, moment: str) -> int:
+        """The seq of the last event before a time as the database writes it; 0 for none."""
+        from perles.store.events.reads import seq_before
+        from perles.store.reads.connection import reading
+
+        with reading(self.paths.database_path()) as connection:
+            return seq_before(connection, moment)
+
     def last_seq(self) -> int:
         """The seq of the newest event; 0 where there is none."""
         from perles.store.events.reads import last_seq

@@ -9,12 +9,18 @@ from perles.domain.errors import UsageError
 from perles.domain.states import PRIORITIES, WORKFLOW
 
 DEFAULT_LIMIT: Final = 100
+SORTS: Final = (
+    *("created", "attention", "name", "state", "priority", "tokens", "cost", "started"),
+)
+"""The orders that a list can have."""
 
 
 class WorkflowFilter(NamedTuple):
     """Which workflows to list. `limit` None means all; archived ones only with `everything`.
 
-    `name` is part of a name, whatever its case, or a glob for all of it.
+    `name` is part of a name, whatever its case, or a glob for all of it; `filter` is in the
+    language of `perles.domain.query`. `since` and `until` are times of creation as the database
+    writes them.
     """
 
     states: Sequence[str] = ()
@@ -24,6 +30,10 @@ class WorkflowFilter(NamedTuple):
     name: str | None = None
     limit: int | None = DEFAULT_LIMIT
     everything: bool = False
+    filter: str = ""
+    sort: str = "created"
+    since: str | None = None
+    until: str | None = None
 
 
 def filter_of(**given: Any) -> WorkflowFilter:
@@ -39,6 +49,12 @@ def filter_of(**given: Any) -> WorkflowFilter:
     limit = given.get("limit")
     if limit is not None and (not isinstance(limit, int) or limit < 1):
         raise UsageError(f"cannot list {limit!r} workflows: limit is 1 or more, None for all")
+    if given.get("sort", SORTS[0]) not in SORTS:
+        raise _unknown("order", given["sort"], SORTS)
+    if given.get("filter"):
+        from perles.domain.query import parse_query
+
+        parse_query(given["filter"])
     states, labels = _states(given.pop("states", ())), _labels(given.pop("labels", ()))
     return WorkflowFilter(states=states, labels=labels, **given)
 

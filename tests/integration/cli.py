@@ -122,6 +122,12 @@ class Home:
             **options,
         )
 
+    def json_lines(self, *args: str | Path) -> list[Any]:
+        """What a command prints as JSON, one object a line."""
+        done = self.perles(*args)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
     def json(self, *args: str | Path) -> Any:
         """What perles prints, as JSON."""
         result = self.perles(*args)

@@ -20,6 +20,9 @@ LINES = [
     "events",
     "events wf-abc --type task.* --type=workflow.* --since 3 --limit 4",
     "events --follow --json",
+    "events --since 1h",
+    "list --filter state:running --sort name --since 1h --until 2026-01-31 --columns id,name",
+    "list --quiet --no-header",
 ]
 NOT_SHORT = [
     "",
@@ -36,6 +39,7 @@ NOT_SHORT = [
     "show a b",
     "events -f",
     "events --since",
+    "list -q",
     "--version",
 ]
 

@@ -28,7 +28,7 @@ TABLE: Final = (
     Binding("a", "archive one that has ended"),
     Binding("Space", "mark; s p x r a act on all marked", "mark"),
     Binding("+ -", "raise, lower the priority"),
-    Binding("/", "filter: name, id, template, state, label=value", "filter"),
+    Binding("/", "filter: text, state:running label:team=red agent:codex cost:>2", "filter"),
     Binding("Esc", "clear the filter, then the marks"),
     Binding("o O", "sort by the next, the previous column", "sort"),
     Binding("!", "go to the next that needs you; • has something new"),

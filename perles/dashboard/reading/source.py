@@ -179,7 +179,7 @@ class Source:
 
     def _read_order(self, connection: Connection, state: State) -> None:
         """The order of ids, read anew when it can be another by now."""
-        words = tuple(state.table.filter.text.split())
+        words = state.table.filter.text.strip()
         now = time.monotonic()
         asked = (words, state.table.sort)
         known = self._order_key is not None and self._order_key[0] == asked

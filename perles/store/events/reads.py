@@ -106,6 +106,24 @@ def _event(row: Row) -> Json:
     }
 
 
+def seq_before(connection: Connection | None, moment: str) -> int:
+    """The seq of the last event before a time; 0 where there is none. By halves: no index has it.
+
+    Times rise with the seq, but for where a clock was set back: then it is one of those.
+    """
+    low, high = 0, last_seq(connection)
+    while low < high:
+        assert connection is not None
+        middle = (low + high + 1) // 2
+        query = "SELECT seq, created_at FROM events WHERE seq <= ? ORDER BY seq DESC LIMIT 1"
+        row = connection.execute(query, (middle,)).fetchone()
+        if row is None or row["created_at"] < moment:
+            low = middle
+        else:
+            high = row["seq"] - 1
+    return low
+
+
 def last_seq(connection: Connection | None) -> int:
     """The seq of the newest event, 0 where there is none."""
     if connection is None:

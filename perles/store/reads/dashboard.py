@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.config.home import found as found_at
-from perles.domain.states import WORKFLOW
 from perles.store.reads.search import SPOKEN
 from perles.store.sqlite.backend import home_of
 
@@ -75,27 +74,21 @@ def counts_by_state(connection: Connection) -> dict[str, int]:
     return {state: found.get(state, 0) for state in WORKFLOW.states}
 
 
-def order(connection: Connection, words: Sequence[str], sort: str) -> list[str]:
-    """The ids of the workflows that fit all words, in an order.
+def order(connection: Connection, text: str, sort: str) -> list[str]:
+    """The ids of the workflows that fit a text in the filter language, in an order.
 
-    A word is part of the name, the id or the template; or a state; or `key=value`, a label.
+    What cannot be, as it is still being typed, is left out.
     """
-    terms, params = ["w.archived_at IS NULL"], []
-    for word in words:
-        key, equals, value = word.partition("=")
-        if word.lower() in WORKFLOW.states:
-            terms.append("w.state = ?")
-            params.append(word.lower())
-        elif equals:
-            terms.append(
-                "EXISTS (SELECT 1 FROM workflow_labels l WHERE l.workflow_id = w.id "
-                "AND l.key = ? AND instr(lower(l.value), lower(?)))"
-            )
-            params += (key, value)
-        else:
-            terms.append("instr(lower(w.name || ' ' || w.id || ' ' || w.template_id), lower(?))")
-            params.append(word)
-    query = f"SELECT w.id FROM workflows w WHERE {' AND '.join(terms)} ORDER BY {SORTS[sort]}"
+    where: str = "w.archived_at IS NULL"
+    params: list[Any] = []
+    if text:
+        from perles.domain.query import parse_query
+        from perles.store.reads import filtering
+
+        asked = parse_query(text, lenient=True)
+        fits, params = filtering.conditions(asked)
+        where = fits if filtering.asks_for_archived(asked) else f"{where} AND {fits}"
+    query = f"SELECT w.id FROM workflows w WHERE {where} ORDER BY {SORTS[sort]}"
     return [row[0] for row in connection.execute(query, params)]
 
 

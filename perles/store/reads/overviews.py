@@ -37,14 +37,31 @@ def list_workflows(connection: Connection | None, wanted: WorkflowFilter) -> Lis
     if connection is None:
         return Listing([], 0)
     where, params = _where(wanted)
-    query = f"SELECT * FROM workflow_overview w{where} ORDER BY w.created_at DESC, w.id DESC"
     limit = -1 if wanted.limit is None else wanted.limit
-    rows = connection.execute(f"{query} LIMIT ?", (*params, limit)).fetchall()
+    if wanted.sort == "created" and not wanted.filter:
+        query = f"SELECT * FROM workflow_overview w{where} ORDER BY w.created_at DESC, w.id DESC"
+        rows = connection.execute(f"{query} LIMIT ?", (*params, limit)).fetchall()
+    else:
+        rows = _ordered(connection, wanted.sort, where, (*params, limit))
     more = 0
     if len(rows) == limit:
         count = f"SELECT count(*) FROM workflows w{where}"
         more = connection.execute(count, params).fetchone()[0] - len(rows)
     return Listing(overviews(connection, rows), more)
+
+
+def _ordered(connection: Connection, sort: str, where: str, params: Sequence[Any]) -> list[Row]:
+    """Rows of the view in an order of the table: by what only the table has."""
+    from perles.store.reads.dashboard import SORTS
+
+    query = f"SELECT w.id FROM workflows w{where} ORDER BY {SORTS[sort]} LIMIT ?"
+    ids = [row[0] for row in connection.execute(query, params)]
+    found = {}
+    for start in range(0, len(ids), 500):
+        some = ids[start : start + 500]
+        view = f"SELECT * FROM workflow_overview WHERE id IN ({', '.join('?' * len(some))})"
+        found.update({row["id"]: row for row in connection.execute(view, some)})
+    return [found[id] for id in ids if id in found]
 
 
 def overviews(connection: Connection, rows: Sequence[Row]) -> list[Json]:
@@ -101,6 +118,20 @@ def _where(wanted: WorkflowFilter) -> tuple[str, list[Any]]:
             "w.id IN (SELECT workflow_id FROM workflow_labels WHERE key = ? AND value = ?)"
         )
         params += (key, text)
+    for op, moment in ((">=", wanted.since), ("<=", wanted.until)):
+        if moment is not None:
+            terms.append(f"w.created_at {op} ?")
+            params.append(moment)
+    if wanted.filter:
+        from perles.domain.query import parse_query
+        from perles.store.reads import filtering
+
+        asked = parse_query(wanted.filter)
+        if filtering.asks_for_archived(asked) and not wanted.everything:
+            terms.remove("w.archived_at IS NULL")
+        text, values = filtering.conditions(asked)
+        terms.append(text)
+        params += values
     return (f" WHERE {' AND '.join(terms)}" if terms else ""), params
 
 

@@ -1,0 +1,123 @@
+"""list, show, events and logs with what narrows them down."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.integration.cli import Home
+
+
+@pytest.fixture
+def three(home: Home) -> dict[str, str]:
+    """Ids by name: one completed, one failed with labels, one pending of high priority."""
+    runs = {"alpha": "echo one; echo two", "beta": "echo bad; exit 3", "gamma": "true"}
+    ids = {}
+    for name, run in runs.items():
+        file = home.pipeline(name, [{"key": "a", "run": run}])
+        more = {"beta": ["--label", "team=red"], "gamma": ["--priority", "high"]}.get(name, [])
+        ids[name] = home.perles("create", file, "--name", name, *more).stdout.strip()
+    home.perles("start", "alpha", "beta", "--with-engine")
+    home.perles("wait", "alpha", "beta", "--timeout", "100s")
+    return ids
+
+
+def _names(home: Home, *words: str) -> list[str]:
+    return [row["name"] for row in home.json("list", "--json", *words)]
+
+
+def test_what_narrows_a_list_and_orders_it(home: Home, three: dict[str, str]) -> None:
+    wanted: list[tuple[str, list[str]]] = [
+        ("state:failed", ["beta"]),
+        ("state:failed,pending", ["gamma", "beta"]),
+        ("-state:failed -pending", ["alpha"]),
+        ("label:team=red", ["beta"]),
+        ("label:team", ["beta"]),
+        ("-label:team", ["gamma", "alpha"]),
+        ("team=red", ["beta"]),
+        ("agent:worker-1", ["beta", "alpha"]),
+        ("agent:builtin name:g*", ["gamma"]),
+        ("agent:codex", []),
+        ("priority:high", ["gamma"]),
+        ("cost:>2", []),
+        ("cost:<=0 tokens:0", ["gamma", "beta", "alpha"]),
+        ("age:<1d", ["gamma", "beta", "alpha"]),
+        ("age:>1d", []),
+        ('"lph"', ["alpha"]),
+        ("is:archived", []),
+    ]
+    for text, names in wanted:
+        assert _names(home, "--filter", text) == names, text
+    assert _names(home, "--sort", "name") == ["alpha", "beta", "gamma"]
+    assert _names(home, "--sort", "priority", "--limit", "1") == ["gamma"]
+    assert _names(home, "--since", "1h", "--state", "failed") == ["beta"]
+    assert _names(home, "--until", "1h") == []
+    home.perles("archive", "alpha")
+    assert _names(home, "--filter", "is:archived") == ["alpha"]
+    assert "alpha" not in _names(home, "--filter", "completed")
+
+
+def test_columns_ids_and_no_header(home: Home, three: dict[str, str]) -> None:
+    shown = home.perles("list", "--columns", "name,state,labels", "--sort", "name")
+    lines = [line.split() for line in shown.stdout.splitlines()]
+    assert lines[0] == ["NAME", "STATE", "LABELS"]
+    assert lines[2] == ["beta", "failed", "team=red"]
+    assert lines[3] == ["gamma", "pending", "-"]
+    bare = home.perles("list", "--no-header", "--columns", "id", "--limit", "1").stdout
+    assert bare == three["gamma"] + "\n"
+    for option in ("-q", "--quiet"):
+        assert home.perles("list", option, "--state", "failed").stdout == three["beta"] + "\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["list", "--filter", "state:runing"], "did you mean 'running'"),
+        (["list", "--sort", "colour"], "it is one of created"),
+        (["list", "--columns", "nam"], "did you mean 'name'"),
+        (["list", "--since", "soon"], "write it like 1h"),
+        (["events", "--since", "soon"], "write it like 1h"),
+        (["logs", "x", "--tail", "-1"], "--tail is 0 or more"),
+    ],
+)
+def test_what_cannot_be_is_told(home: Home, words: list[str], said: str) -> None:
+    done = home.perles(*words)
+
+    assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+
+
+def test_events_since_a_time(home: Home, three: dict[str, str]) -> None:
+    every = home.json_lines("events", "--json", "--since", "0")
+    middle = every[len(every) // 2]
+
+    assert home.json_lines("events", "--json", "--since", "1h") == every
+    since = home.json_lines("events", "--json", "--since", middle["at"])
+    assert since == [event for event in every if event["at"] >= middle["at"]]
+    assert (
+        home.json_lines("events", "--json", "--since", str(middle["seq"]))[0]["seq"] > middle["seq"]
+    )
+
+
+def test_logs_of_several_and_their_last_lines(home: Home, three: dict[str, str]) -> None:
+    both: list[dict[str, Any]] = home.json_lines("logs", "alpha", "beta", "--json")
+    assert {line["workflow_id"] for line in both} == {three["alpha"], three["beta"]}
+    assert {"one", "two", "bad"} <= {line["text"] for line in both}
+
+    last = home.perles("logs", "alpha", "--agent", "worker-1", "--tail", "1").stdout
+    assert last == "two\n"
+    assert (
+        home.perles("logs", "alpha", "--raw", "--agent", "worker-1", "--tail", "1").stdout
+        == "two\n"
+    )
+    assert home.perles("logs", "alpha", "--tail", "0").stdout == ""
+    assert "one" in home.perles("logs", "alpha", "--since", "1h").stdout
+    heads = home.perles("logs", "alpha", "beta").stdout
+    assert f"── {three['beta']} worker-1, turn 1" in heads
+    assert "workflow_id" not in home.json_lines("logs", "alpha", "--json")[0]
+
+
+def test_show_watch_ends_with_the_workflow(home: Home, three: dict[str, str]) -> None:
+    done = home.perles("show", "alpha", "--watch")
+
+    assert (done.returncode, "completed" in done.stdout) == (0, True)
+    assert json.loads(home.perles("show", "alpha", "--watch", "--json").stdout)["name"] == "alpha"

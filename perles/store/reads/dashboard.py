@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.config.home import found as found_at
+from perles.domain.states import WORKFLOW
 from perles.store.reads.search import SPOKEN
 from perles.store.sqlite.backend import home_of
 

@@ -1,5 +1,7 @@
 """A task as its worker is told of it."""
 
+from collections.abc import Iterator
+
 from perles.agents.provider import TaskBrief
 from perles.domain.execution import Execution
 from perles.store import statements
@@ -7,7 +9,7 @@ from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.tasks import Task
 from perles.tasks.attempts import of_earlier
-from perles.templates.outputs import fill, fill_command, needs_outputs
+from perles.templates.outputs import fill, fill_command, named, needs_outputs
 
 
 def task_brief(tx: Tx, task: Task, *, attempt: int, note: str = "", answers: str = "") -> TaskBrief:
@@ -22,7 +24,7 @@ def task_brief(tx: Tx, task: Task, *, attempt: int, note: str = "", answers: str
     execution = Execution.of(journal.decode(task.execution))
     if "{{" in body or needs_outputs(run or ""):
         tasks = tx.all(Task, statements.TASKS_OF, workflow_id=task.workflow_id)
-        said = {one.key: str(journal.decode(one.outputs).get("output", "")) for one in tasks}
+        said = {name: text for one in tasks for name, text in _said(one)}
         body = fill(body, said)
         if run:
             run, env = fill_command(run, said, execution.language, own)
@@ -40,3 +42,13 @@ def task_brief(tx: Tx, task: Task, *, attempt: int, note: str = "", answers: str
         thread=tx.need(Task, task.id).thread_post_id,
         execution=execution,
     )
+
+
+def _said(task: Task) -> Iterator[tuple[str, str]]:
+    """What later tasks can be given of this one, by name."""
+    outputs = journal.decode(task.outputs)
+    yield task.key, str(outputs.get("output", ""))
+    if task.exit_code is not None:
+        yield named(task.key, "exit_code"), str(task.exit_code)
+    for name, value in outputs.get("values", {}).items():
+        yield named(task.key, f"outputs.{name}"), value

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import bindparam, select
@@ -9,6 +11,7 @@ from sqlalchemy import bindparam, select
 from perles.config.home import Paths
 from perles.domain.provider_choice import BUILTIN
 from perles.domain.states import LIVE_TURNS, PHASE
+from perles.domain.written import MAX_BYTES, WrittenError, values_of
 from perles.executor.local.output import is_longer, tail_of
 from perles.fabric import messages, posts
 from perles.fabric.posts import Author
@@ -19,6 +22,8 @@ from perles.store.schema.tasks import Task
 from perles.store.sql import Sql
 from perles.store.transition import fire
 from perles.tasks import comments, fan_out
+from perles.workspace import door
+from perles.workspace.session import turn_values
 
 MAX_OUTPUT: Final = 16 * 1024
 """Characters of a task's output that later tasks may be given."""
@@ -36,12 +41,21 @@ OPEN_TURN_OF: Final = Sql(
 )
 
 
+UNREADABLE: Final = 65
+"""The exit code of a command that ended well and wrote what is no values to `$PERLES_OUTPUT`."""
+
+
 class Printed(NamedTuple):
-    """What a task's command printed: its last lines for people, and what later tasks are given."""
+    """What a task's command printed: its last lines for people, and what later tasks are given.
+
+    `values` are those that it wrote for them; `problem` says why these could not be read.
+    """
 
     tail: list[str]
     output: str
     is_cut: bool = False
+    values: Mapping[str, str] = {}
+    problem: str = ""
 
 
 def printed_by(reader: Reader, paths: Paths, agent_id: int) -> Printed | None:
@@ -52,12 +66,30 @@ def printed_by(reader: Reader, paths: Paths, agent_id: int) -> Printed | None:
     turn = reader.first(Turn, OPEN_TURN_OF, agent_id=agent_id)
     if turn is None:
         return None
-    path = paths.found(turn.stdout_path)
     task_id = reader.need(Agent, agent_id).task_id
     has_items = task_id is not None and fan_out.feeds(reader, task_id)
+    return printed_to(paths.found(turn.stdout_path), has_items=has_items)
+
+
+def printed_to(path: Path, *, has_items: bool = False) -> Printed:
+    """What stands in a file of output, and in that of values beside it.
+
+    Of one that `has_items` for other tasks more is kept.
+    """
+    values, problem = _written(turn_values(path))
     bounds = _OF_ITEMS if has_items else _OF_OUTPUT
     output = "\n".join(tail_of(path, **bounds))
-    return Printed(tail_of(path), output, has_items and is_longer(path, **bounds))
+    is_cut = has_items and is_longer(path, **bounds)
+    return Printed(tail_of(path), output, is_cut, values, problem)
+
+
+def _written(path: Path) -> tuple[dict[str, str], str]:
+    try:
+        return values_of(door.read_small(path, MAX_BYTES + 1)), ""
+    except FileNotFoundError:
+        return {}, ""
+    except (OSError, WrittenError) as error:
+        return {}, f"cannot read what it wrote to $PERLES_OUTPUT: {error}"
 
 
 def may_report(reader: Reader, agent: Agent) -> bool:
@@ -89,6 +121,8 @@ def record(
     """
     assert agent.task_id is not None
     task = tx.need(Task, agent.task_id)
+    if printed is not None and printed.problem and exit_code == 0:
+        exit_code, summary = UNREADABLE, printed.problem
     outputs = _outputs(tx, task, summary, printed)
     if agent.phase == "committing":
         # What later tasks are given is what the work came to, not that it was committed.
@@ -128,6 +162,7 @@ def _outputs(tx: Tx, task: Task, summary: str, printed: Printed | None) -> dict[
     if printed is not None:
         printed = Printed(*tx.secrets.mask(tx, task.workflow_id, tuple(printed)))
         outputs["tail"] = printed.tail
+        outputs |= {"values": printed.values} if printed.values else {}
         if task.run:
             outputs["output"] = printed.output
         if printed.is_cut:

@@ -6,7 +6,7 @@ from perles.config.yamlfile import Node
 from perles.domain.flow import ON_FAILURE, condition_of
 from perles.domain.nearest import nearest
 from perles.domain.specs import TaskSpec
-from perles.templates.outputs import check_command, references
+from perles.templates.outputs import check_command, is_part, references
 from perles.templates.values import item_variables
 
 
@@ -83,11 +83,14 @@ def _check_references(nodes: Mapping[str, Node], tasks: Mapping[str, TaskSpec]) 
         node = _place(nodes[task.key], "prompt", "run")
         _check_items(node, task, tasks)
         for key, wanted in references(task.body or task.run or ""):
-            if wanted != "output":
-                raise node.error(f"{{{{ tasks.{key}.{wanted} }}}}: a task has only .output")
+            if not is_part(wanted):
+                raise node.error(
+                    f"{{{{ tasks.{key}.{wanted} }}}}: a task has only .output, .exit_code and "
+                    ".outputs.NAME"
+                )
             if key not in upstream(task.key, tasks):
                 raise node.error(
-                    f"{{{{ tasks.{key}.output }}}}: {task.key} does not wait for {key!r}; "
+                    f"{{{{ tasks.{key}.{wanted} }}}}: {task.key} does not wait for {key!r}; "
                     "name it in after"
                 )
         given = {*task.env, *(item_variables(task.run) if task.run and task.fan_out else ())}

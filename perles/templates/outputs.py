@@ -13,10 +13,22 @@ from perles.domain.quoting import quoted
 from perles.templates import python_script, shell, values
 from perles.templates.shell_reader import OUTPUT, Place, UnsafeError
 
-_REFERENCE: Final = re.compile(r"\{\{-?\s*tasks\.([A-Za-z0-9_-]+)\.(\w+)\s*-?\}\}")
+_REFERENCE: Final = re.compile(
+    r"\{\{-?\s*tasks\.([A-Za-z0-9_-]+)\.(outputs\.[A-Za-z_][\w-]*|\w+)\s*-?\}\}"
+)
 _NAMED: Final = re.compile(rf"{OUTPUT}(\w+)")
 MAX_OUTPUT: Final = 16 * 1024
 """Characters of one task's output that are filled in."""
+
+
+def is_part(wanted: str) -> bool:
+    """Whether a task has this: `output`, `exit_code` or `outputs.NAME`."""
+    return wanted in ("output", "exit_code") or wanted.startswith("outputs.")
+
+
+def named(key: str, wanted: str) -> str:
+    """The name under which a part of a task is filled in: of its output the key alone."""
+    return key if wanted == "output" else f"{key}.{wanted}"
 
 
 def references(text: str) -> list[tuple[str, str]]:
@@ -31,10 +43,13 @@ def needs_outputs(script: str) -> bool:
 
 
 def fill(text: str, outputs: Mapping[str, str]) -> str:
-    """A prompt with outputs filled in; one of several lines is quoted, on lines of its own."""
+    """A prompt with outputs filled in; one of several lines is quoted, on lines of its own.
+
+    `outputs` are by what `named` says, here and below.
+    """
 
     def value(match: re.Match[str]) -> str:
-        found = _cut(outputs.get(match.group(1), ""))
+        found = _cut(outputs.get(named(match.group(1), match.group(2)), ""))
         return f"\n{quoted(found)}\n" if len(found.splitlines()) > 1 else found
 
     return _REFERENCE.sub(value, text)
@@ -51,7 +66,7 @@ def fill_command(
     Where no variable can stand, the command says so and fails, and nothing of it is run. A script
     that neither a shell nor Python reads stays as it is, and has the variables.
     """
-    names = _names({*outputs, *(key for key, _ in references(script))})
+    names = _names({*outputs, *(named(*one) for one in references(script))})
     places = _places(script, names, given) if written_in is not Language.OTHER else []
     try:
         filled = _splice(script, places, written_in)
@@ -73,7 +88,7 @@ def check_command(
 ) -> str | None:
     """Why a command cannot have outputs and values where it wants them; None where it can."""
     try:
-        places = _places(script, _names({key for key, _ in references(script)}), given)
+        places = _places(script, _names({named(*one) for one in references(script)}), given)
         if places and written_in is Language.OTHER:
             raise UnsafeError("only scripts of sh, bash and python can have it in their text")
         _splice(script, places, written_in)
@@ -89,11 +104,14 @@ def _splice(script: str, places: Sequence[Place], written_in: Language) -> str:
 
 
 def _names(keys: Collection[str]) -> dict[str, str]:
-    """What follows `PERLES_OUTPUT_` for each task: its key with `_` for `-`, each its own."""
+    """What follows `PERLES_OUTPUT_` for each: its name with `_` for other signs, each its own.
+
+    The output of a task, whose name is its key, is named first.
+    """
     found: dict[str, str] = {}
     taken: set[str] = set()
-    for key in sorted(keys):
-        name = key.replace("-", "_")
+    for key in sorted(keys, key=lambda key: ("." in key, key)):
+        name = key.replace("-", "_").replace(".", "_")
         while name in taken:
             name += "_"
         found[key] = name
@@ -103,16 +121,18 @@ def _names(keys: Collection[str]) -> dict[str, str]:
 
 def _places(script: str, names: Mapping[str, str], given: Collection[str]) -> list[Place]:
     of_outputs = [
-        Place(match.start(), match.end(), names[match.group(1)])
+        Place(match.start(), match.end(), names[named(match.group(1), match.group(2))])
         for match in _REFERENCE.finditer(script)
     ]
     return [*of_outputs, *values.places(script, given)]
 
 
 def _refusal(script: str, error: UnsafeError) -> str:
-    keys = [key for key, _ in references(script)]
+    keys = [named(*one) for one in references(script)]
     if keys:
-        what, variable = f"the output of {keys[0]}", f"{OUTPUT}{keys[0].replace('-', '_')}"
+        key, _, part = keys[0].partition(".")
+        what = f"{part or 'the output'} of {key}"
+        variable = f"{OUTPUT}{keys[0].replace('-', '_').replace('.', '_')}"
     else:
         path = next(values.found_in(script)).path
         what, variable = path, values.PUBLIC + values.variable(path)

@@ -37,6 +37,11 @@ def turn_output(session: Path, agent: str, number: int) -> Path:
     return session / agent / f"turn-{number:03}.stdout.jsonl"
 
 
+def turn_values(output: Path) -> Path:
+    """Where the command of a turn writes its values, by the file that has its output."""
+    return output.with_name(f"{output.name.partition('.')[0]}.values")
+
+
 def new_token(session: Path, agent: str) -> str:
     """Make the agent's bearer token, keep it in a private file, and return its hash."""
     token = secrets.token_urlsafe(TOKEN_BYTES)

@@ -10,7 +10,9 @@ from perles.agents.builtin.secrets import read_secrets
 from perles.agents.provider import TurnContext
 from perles.domain.errors import UsageError
 from perles.domain.execution import PLAIN_SH, Language, language
+from perles.domain.written import VARIABLE
 from perles.workspace.dotenv import read_dotenv
+from perles.workspace.session import turn_values
 
 LARGEST: Final = 128 * 1024
 """Bytes, with the NUL at its end, that Linux allows one argument or variable."""
@@ -39,7 +41,9 @@ def _surroundings(turn: TurnContext, task: Mapping[str, Any]) -> dict[str, Any]:
         folder = _folder(turn.work_dir, task.get("dir") or "")
     except (UsageError, OSError) as error:
         return {"problem": f"cannot run it: {error}"}
-    return {"dir": folder, "env": {**found, **turn.variables, **secrets}, "secrets": secrets}
+    values = turn_values(turn.folder / f"turn-{turn.number:03}.script")
+    env = {VARIABLE: str(values), **found, **turn.variables, **secrets}
+    return {"dir": folder, "env": env, "secrets": secrets}
 
 
 def _folder(work_dir: Path, name: str) -> str:

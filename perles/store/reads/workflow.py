@@ -76,6 +76,7 @@ def _task(row: Row, after: list[str]) -> Json:
         "finally": bool(row["stage"]),
         "summary": outputs.get("summary"),
         "output_tail": outputs.get("tail", []),
+        "outputs": outputs.get("values", {}),
         "started_at": row["started_at"],
         "ended_at": row["ended_at"],
         "shell": shell_of(row),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from perles.domain.flow import CONDITION
+from perles.domain.services import MARK
 from perles.store.events import journal
 from perles.store.schema.tasks import Task
 
@@ -11,19 +12,25 @@ def kept(tasks: Sequence[Task], after: Mapping[int, Sequence[int]]) -> set[int]:
     """The tasks that stay: what is done or tolerated, and whose condition was not met.
 
     One that comes last runs again, and so does whatever waits for a task that runs again: it
-    may come to something else. `after` has, by task, what it waits for.
+    may come to something else. A service only stands by: it runs again for a task that does, and
+    has none run again. `after` has, by task, what it waits for.
     """
     found = {task.id for task in tasks if task.stage == 0 and _has_settled(task)}
     by_blocker: dict[int, list[int]] = {}
     for task_id, blockers in after.items():
         for blocker in blockers:
             by_blocker.setdefault(blocker, []).append(task_id)
-    again = [task.id for task in tasks if task.id not in found]
+    services = {task.id for task in tasks if MARK in task.execution}
+    again = [task.id for task in tasks if task.id not in found and task.id not in services]
     while again:
         for task_id in by_blocker.get(again.pop(), ()):
             if task_id in found:
                 found.discard(task_id)
                 again.append(task_id)
+    while over := {
+        one for one in found & services if not found.issuperset(by_blocker.get(one, ()))
+    }:
+        found -= over
     return found
 
 

@@ -182,3 +182,25 @@ def test_a_command_may_say_that_it_is_ready(storm: World) -> None:
 
     assert (storm.home.work / "asks").read_text().split() == ["asked"] * 3
     storm.stop_engine()
+
+
+def test_a_retry_starts_it_again_for_what_is_tried_again(storm: World) -> None:
+    fails = _user("b", f"[ -e mended ] || exit 1; {NEEDS}")
+    id = storm.create([_service(), _user("a"), fails])
+    storm.serve()
+    assert _over(storm, id) == "failed"
+    (storm.home.work / "mended").touch()
+
+    done = storm.home.perles("retry", id, "--json")
+
+    assert done.returncode == 0, done.stderr
+    second = str(storm.value("SELECT id FROM workflows WHERE retried_from = ?", id))
+    storm.wait_for("its start", lambda: storm.state(second) != "pending" or _start(storm, second))
+    storm.wait_for_end(second)
+    assert (storm.home.work / "effects").read_text().split() == ["a", "b"]
+    assert (storm.home.work / "pids").read_text().count("\n") == 2
+    storm.stop_engine()
+
+
+def _start(storm: World, id: str) -> bool:
+    return storm.home.perles("start", id).returncode == 0

@@ -9,6 +9,7 @@ from perles.store import statements
 from perles.store.database import Tx
 from perles.store.schema.tasks import Task
 from perles.store.transition import fire
+from perles.tasks import services
 from perles.tasks.graph import unblock
 
 MAX_ATTEMPTS: Final = 20
@@ -27,6 +28,12 @@ def handle(call: ToolCall) -> dict[str, Any]:
         raise ToolError(
             f"cannot reopen task {task.key}: it waits for {blocker.key}, which is "
             f"{blocker.status}; reopen that one"
+        )
+    over = next((tasks[id] for id in after.get(task.id, ()) if _is_over(tasks[id])), None)
+    if over is not None:
+        raise ToolError(
+            f"cannot reopen task {task.key}: the service {over.key}, which it needs, has ended; "
+            "create_task makes a task that needs none"
         )
     changes: dict[str, Any] = {"failure": None, "ended_at": None, "exit_code": None}
     if call.args.get("retries") is not None:
@@ -74,6 +81,11 @@ def _next_skipped(
         if open_again.intersection(blockers) and not closed:
             return task
     return None
+
+
+def _is_over(task: Task) -> bool:
+    """Whether it is a service that was ended: it is not begun again."""
+    return task.status == TaskStatus.DONE and services.ready_of(task) is not None
 
 
 def _is_closed(task: Task) -> bool:

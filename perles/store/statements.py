@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import bindparam, exists, func, select, update
+from sqlalchemy import Boolean, bindparam, exists, func, literal_column, select, update
 
 from perles.domain.services import AGENT_TYPE
 from perles.domain.states import LIVE_AGENTS, LIVE_TURNS
@@ -11,6 +11,7 @@ from perles.store.schema.engine import Command
 from perles.store.schema.tasks import Task, TaskDependency
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import WORKFLOW_ID, Sql
+from perles.store.work import WORK
 
 COUNT_REFUSED: Final = Sql(
     select(func.count()).where(
@@ -97,10 +98,6 @@ RUNNING_WORKFLOWS: Final = Sql(select(Workflow).where(Workflow.state == "running
 
 HAS_WORK: Final = Sql(
     select(
-        exists().where(Workflow.state == "running")
-        | exists().where(
-            Workflow.state.in_(["pending", "paused"]), Workflow.start_requested_at.is_not(None)
-        )
-        | exists().where(Command.status.in_(["queued", "running"]))
+        literal_column(WORK, Boolean) | exists().where(Command.status.in_(["queued", "running"]))
     )
 )

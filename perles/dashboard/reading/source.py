@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from perles.controlplane.held import Held, Totals, dashboard, inbox
+from perles.controlplane.held import Held, Totals, dashboard, engine, inbox
 from perles.dashboard.model.state import NOBODY, Inside, State, View, attention, table_rows
 from perles.dashboard.reading.current_work import Waits
 from perles.dashboard.reading.detail import read_inside
@@ -171,7 +171,7 @@ class Source:
             total=self._total,
             totals=self._totals,
             limits=self._limits,
-            work=dashboard.has_work(connection),
+            work=engine.has_work(connection),
             inside=inside,
             waiting=self._waiting,
             attention=self._attention,

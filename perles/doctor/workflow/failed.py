@@ -1,16 +1,14 @@
 """Why a workflow failed: budget, recoveries, a coordinator that crashed, tasks."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from perles.config.home import found
 from perles.doctor.finding import PROBLEM, Finding
 from perles.doctor.workflow.case import Case
 from perles.domain.secrecy import longest_first, masked
 from perles.executor.local.output import tail_of
+from perles.store.reads import diagnosis
 from perles.store.reads.turns import secrets_of
-from perles.store.sqlite.backend import home_of
 
 LINES = 10
 
@@ -50,37 +48,23 @@ def _budget(case: Case) -> Finding:
 
 
 def _recoveries(case: Case) -> Iterator[Finding]:
-    query = (
-        "SELECT type, payload FROM events WHERE workflow_id = ? "
-        "AND agent_id IS NULL AND type IN "
-        "('recovery.attempted', 'recovery.failed', 'recovery.exhausted') ORDER BY seq"
-    )
-    rows = case.connection.execute(query, (case.id,)).fetchall()
-    if not any(row["type"] == "recovery.exhausted" for row in rows):
+    found = diagnosis.recoveries(case.connection, case.id)
+    if not any(type == "recovery.exhausted" for type, _ in found):
         return
-    tried = [
-        str(json.loads(row["payload"])["action"])
-        for row in rows
-        if row["type"] == "recovery.attempted"
-    ]
+    tried = [str(payload["action"]) for type, payload in found if type == "recovery.attempted"]
     text = f"it was stuck, and {len(tried)} recoveries did not help: {', '.join(tried)}"
     advice = "health_policy.max_recoveries and on_exhausted say how often, and what then"
     yield Finding("recoveries", PROBLEM, text, advice)
 
 
 def _coordinator(case: Case) -> Iterator[Finding]:
-    query = (
-        "SELECT t.number, t.error, t.exit_code, t.stdout_path, t.stderr_path FROM turns t "
-        "JOIN agents a ON a.id = t.agent_id WHERE t.workflow_id = ? AND a.role = 'coordinator' "
-        "AND t.error IS NOT NULL ORDER BY t.id DESC LIMIT 1"
-    )
-    row = case.connection.execute(query, (case.id,)).fetchone()
-    if row is None:
+    last = diagnosis.coordinator_error(case.connection, case.id)
+    if last is None:
         return
-    code = "" if row["exit_code"] is None else f", exit code {row['exit_code']}"
-    files = (found(home_of(case.connection), row[name]) for name in ("stderr_path", "stdout_path"))
+    code = "" if last.exit_code is None else f", exit code {last.exit_code}"
+    files = (last.stderr, last.stdout)
     lines = next(filter(None, (tail_of(Path(file), lines=LINES) for file in files)), [])
     lines = masked(lines, longest_first(secrets_of(case.connection, case.id)))
-    text = f"the coordinator's turn {row['number']} ended with: {row['error']}{code}"
+    text = f"the coordinator's turn {last.number} ended with: {last.error}{code}"
     advice = f"perles logs {case.id} --agent coordinator --stderr"
     yield Finding("coordinator", PROBLEM, text, advice, tuple(lines))

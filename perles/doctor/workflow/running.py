@@ -7,7 +7,7 @@ from perles.doctor.finding import NOTE, OK, PROBLEM, Finding
 from perles.doctor.workflow.case import Case
 from perles.doctor.workflow.pending import workers
 from perles.domain.explanations import first_line, moment
-from perles.store.reads import questions, resources
+from perles.store.reads import diagnosis, questions, resources
 
 WAY_ON: Final = "raise token_budget or cost_budget below resource_policy, then perles config reload"
 
@@ -43,8 +43,7 @@ def check(case: Case) -> Iterator[Finding]:
 
 def _health(case: Case) -> Iterator[Finding]:
     policy = case.config.health_policy
-    query = "SELECT last_heartbeat_at, last_progress_at FROM workflows WHERE id = ?"
-    beat, progress = case.connection.execute(query, (case.id,)).fetchone()
+    beat, progress = diagnosis.last_signs(case.connection, case.id)
     if case.shown["health"] == "stuck":
         yield Finding(
             "health",
@@ -61,12 +60,7 @@ def _health(case: Case) -> Iterator[Finding]:
 
 def _workers(case: Case) -> Iterator[Finding]:
     """Workers that hang alone, in a turn that still runs."""
-    query = (
-        "SELECT a.name, max(e.created_at) FROM events e JOIN agents a ON a.id = e.agent_id "
-        "JOIN turns t ON t.id = e.turn_id WHERE e.workflow_id = ? AND e.type = 'health.stuck' "
-        "AND t.status IN ('starting', 'running') GROUP BY a.id ORDER BY a.id"
-    )
-    for name, told in case.connection.execute(query, (case.id,)):
+    for name, told in diagnosis.stuck_workers(case.connection, case.id):
         text = f"{name} gives no sign, told at {moment(told)}"
         advice = f"look: perles logs {case.id} --agent {name} --follow"
         yield Finding("health", PROBLEM, text, advice)
@@ -93,6 +87,5 @@ def _asked(case: Case) -> Iterator[Finding]:
 
 
 def _question(case: Case, task: dict[str, str]) -> str:
-    query = "SELECT body FROM tasks WHERE workflow_id = ? AND key = ?"
-    body = case.connection.execute(query, (case.id, task["key"])).fetchone()[0]
+    body = diagnosis.body_of(case.connection, case.id, task["key"])
     return str((body or task["name"]).strip().splitlines()[0])

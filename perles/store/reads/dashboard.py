@@ -104,16 +104,6 @@ def rows(connection: Connection, ids: Sequence[str]) -> dict[str, Row]:
     return {row["id"]: row for row in connection.execute(query, some)}
 
 
-def has_work(connection: Connection) -> bool:
-    """Whether a workflow runs, or waits to be started; by two indexes, for it is asked often."""
-    query = (
-        "SELECT EXISTS (SELECT 1 FROM workflows WHERE state = 'running') OR EXISTS ("
-        "SELECT 1 FROM workflows WHERE state IN ('pending', 'paused') "
-        "AND start_requested_at IS NOT NULL)"
-    )
-    return bool(connection.execute(query).fetchone()[0])
-
-
 def limits(connection: Connection) -> dict[str, float]:
     """The limits as the last engine had them; those that there are."""
     query = "SELECT resource, value FROM resource_limits WHERE value IS NOT NULL"

@@ -17,6 +17,7 @@ from perles.store.reads.connection import Json
 from perles.store.reads.current_work import age
 from perles.store.sqlite.backend import file_of
 from perles.store.sqlite.engine_lock import EngineLock
+from perles.store.work import WORK
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -73,11 +74,7 @@ def has_work(connection: Connection | None) -> bool:
     """Whether a workflow runs, or waits to be started."""
     if connection is None:
         return False
-    query = (
-        "SELECT EXISTS (SELECT 1 FROM workflows WHERE state = 'running' "
-        "OR state IN ('pending', 'paused') AND start_requested_at IS NOT NULL)"
-    )
-    return bool(connection.execute(query).fetchone()[0])
+    return bool(connection.execute(f"SELECT {WORK}").fetchone()[0])
 
 
 def command(connection: Connection | None, command_id: int) -> Json:

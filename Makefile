@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-unit test-agents soak soak-hostile soak-many lint docs bench format clean
+.PHONY: help demo test test-unit test-page test-agents soak soak-hostile soak-many lint docs bench format clean
 
 help:  ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ test: $(READY)  ## run the tests, and print which share of the core they reach
 
 test-unit: $(READY)  ## run the quick tests, on PYTHON=python3.13 with VENV=.venv-3.13
 	$(BIN)/python -m pytest -q -n 2 tests/unit
+
+test-page: $(READY)  ## try the page in a headless Chromium (needs chromium)
+	$(BIN)/python -m pip install --quiet --group page
+	$(BIN)/python -m pytest -q tests/page
 
 soak: $(READY)  ## kill engines, agents and launchers, N=200 times
 	$(BIN)/python -m tests.crash.soak $(or $(N),200) $(SEED)

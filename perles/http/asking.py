@@ -45,7 +45,7 @@ class Asking(ControlPlane):
         self, base: Base, holder: Holder, *, deadline: float = 0.0, keyed: Keyed | None = None
     ) -> None:
         super().__init__(base.paths.root, config_file=base._config_file)
-        self._base, self._holder = base, holder
+        self._base, self.holder = base, holder
         self._deadline, self.keyed = deadline, keyed
         self.folder: Path | None = None
         """Where the configuration of a new workflow is looked for."""
@@ -68,7 +68,7 @@ class Asking(ControlPlane):
 
         from perles.access.origin import Origin
 
-        return Origin(os.getuid(), os.getpid(), None, None, self._holder.name)
+        return Origin(os.getuid(), os.getpid(), None, None, self.holder.name)
 
     def _asker(self, what: str, workflow_id: str | None = None) -> Origin:
         del what, workflow_id

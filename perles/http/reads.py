@@ -51,6 +51,11 @@ def overview(asking: Asking, _call: Call) -> dict[str, Any]:
     }
 
 
+def whoami(asking: Asking, _call: Call) -> dict[str, Any]:
+    """The token's name and role."""
+    return {"name": asking.holder.name, "role": asking.holder.role}
+
+
 def events(asking: Asking, call: Call) -> list[dict[str, Any]]:
     """The newest events, or those after a seq, in order."""
     since, before = call.query.get("since"), call.query.get("before")
@@ -251,6 +256,7 @@ ROUTES: Final = (
         lambda asking, call: [one.as_json() for one in asking.doctor(call.path["id"])],
         "perles doctor ID --json",
     ),
+    Route("GET", "/whoami", READ, "Whose token this is.", whoami, "{name, role}"),
     Route(
         "GET",
         "/overview",

@@ -1,0 +1,170 @@
+import { follow, get, token } from "./api.js";
+import { button, h, place, tell } from "./dom.js";
+import { inbox } from "./inbox.js";
+import { list } from "./list.js";
+import { workflow } from "./workflow.js";
+
+const main = document.getElementById("main");
+const state = document.getElementById("state");
+const LOOK = 5000; // an engine that dies writes no event
+const AGES = 30000; // ages are shown to the minute
+const PAUSE = 250; // between two readings while events come without a pause
+const home = { role: "read", overview: null };
+let view = null;
+let connected = true;
+let waiting = null; // how much was in the inbox when it was counted last
+
+// Reads again at once, and then not more often than `PAUSE`.
+function paced(work) {
+  let busy = false;
+  let again = false;
+  const run = async () => {
+    if (busy) { again = true; return; }
+    busy = true;
+    try { await work(); } catch (error) { failed(error); }
+    await new Promise((go) => setTimeout(go, PAUSE));
+    busy = false;
+    if (again) { again = false; run(); }
+  };
+  return run;
+}
+
+function failed(error) {
+  if (error.status === 401) login("This token does not hold.");
+  else if (error.status) tell(error.message);
+  else lost();
+}
+
+const look = paced(async () => {
+  home.overview = await get("/overview");
+  showState();
+  showInbox(home.overview.inbox);
+  view?.overview?.(home.overview);
+});
+
+function lost() {
+  if (connected) { connected = false; showState(); }
+}
+
+function showState() {
+  const engine = home.overview?.engine;
+  let text = "";
+  if (!connected) text = "No connection to Perles: what you see may be old. Trying again…";
+  else if (home.overview && !engine) text = "No engine runs: nothing goes on until one is started with perles serve.";
+  else if (engine?.trouble) text = `The engine cannot go on: ${engine.trouble}`;
+  if (state.textContent !== text) state.textContent = text;
+  state.hidden = !text;
+}
+
+function showInbox(count) {
+  const link = document.getElementById("inbox-link");
+  link.textContent = count ? `Inbox (${count})` : "Inbox";
+  link.classList.toggle("has", count > 0);
+  document.title = count ? `(${count}) Perles` : "Perles";
+  if (waiting !== null && count > waiting && sounds()) beep();
+  waiting = count;
+}
+
+const sounds = () => localStorage.getItem("perles-sound") === "on";
+let audio = null;
+
+function beep() {
+  audio ??= new AudioContext();
+  const tone = audio.createOscillator();
+  const volume = audio.createGain();
+  tone.frequency.value = 660;
+  volume.gain.setValueAtTime(0.15, audio.currentTime);
+  volume.gain.exponentialRampToValueAtTime(0.001, audio.currentTime + 0.5);
+  tone.connect(volume).connect(audio.destination);
+  tone.start();
+  tone.stop(audio.currentTime + 0.5);
+}
+
+function route() {
+  const [, first, id, tab] = location.hash.split("/").map(decodeURIComponent);
+  view?.close?.();
+  const root = h("div", { class: "view" });
+  if (first === "w" && id) view = workflow(root, home, id, tab || "tasks");
+  else if (first === "inbox") view = inbox(root, home);
+  else view = list(root, home);
+  for (const link of document.querySelectorAll("header nav a")) {
+    const here = link.getAttribute("href") === `#/${first ?? ""}`;
+    if (here) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  main.replaceChildren(root);
+  view.refresh = paced(view.read);
+  view.refresh();
+}
+
+function heard(events) {
+  look();
+  if (view?.concerns(events)) view.refresh();
+  view?.heard?.(events);
+}
+
+function begin() {
+  follow(heard, (there, error) => {
+    if (error) return failed(error);
+    const again = there && !connected;
+    connected = there;
+    showState();
+    if (again) { look(); view?.refresh(); }
+  });
+  addEventListener("hashchange", () => { route(); main.focus(); });
+  setInterval(look, LOOK);
+  setInterval(() => view?.refresh(), AGES);
+  route();
+}
+
+function login(why) {
+  token.drop();
+  view?.close?.();
+  view = null;
+  document.getElementById("leave").hidden = true;
+  const field = h("input", { type: "password", autocomplete: "current-password", required: true, spellcheck: "false" });
+  main.replaceChildren(h("div", { class: "view login" },
+    h("h1", null, "Perles"),
+    why && h("p", { class: "bad" }, why),
+    h("p", null, "Make a token on the machine where Perles runs: ", h("code", null, "perles token create phone --role operate")),
+    h("form", { onsubmit: (event) => { event.preventDefault(); token.set(field.value.trim()); location.reload(); } },
+      h("label", null, "Token", field),
+      h("div", { class: "row" }, h("button", { type: "submit", class: "primary" }, "Log in")))));
+  field.focus();
+}
+
+async function start() {
+  const given = /^#token=([\w-]+)$/.exec(location.hash);
+  if (given) {
+    token.set(given[1]);
+    history.replaceState(null, "", "/");
+  }
+  if (!token.get()) return login("");
+  const sound = document.getElementById("sound");
+  const show = () => sound.setAttribute("aria-pressed", String(sounds()));
+  sound.onclick = () => { localStorage.setItem("perles-sound", sounds() ? "off" : "on"); show(); if (sounds()) beep(); };
+  show();
+  const leave = document.getElementById("leave");
+  leave.hidden = false;
+  leave.onclick = () => login("");
+  for (;;) {
+    try {
+      const [who, overview] = await Promise.all([get("/whoami"), get("/overview")]);
+      home.role = who.role;
+      home.overview = overview;
+      break;
+    } catch (error) {
+      if (error.status === 401) return login("This token does not hold.");
+      lost();
+      main.replaceChildren(h("div", { class: "view" }, h("p", null, "Perles is not there."), button("Try now", async () => {})));
+      await new Promise((go) => setTimeout(go, 1500));
+    }
+  }
+  connected = true;
+  showState();
+  showInbox(home.overview.inbox);
+  begin();
+}
+
+if ("serviceWorker" in navigator) navigator.serviceWorker.register("/sw.js").catch(() => {});
+start();

@@ -1,0 +1,96 @@
+// Elements are made of text nodes: what agents wrote is never read as markup.
+// What has no glyph, or turns the order of letters around.
+const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+export const clean = (text) => text.replace(/\u001b\[[0-9;?]*[A-Za-z]/g, "").replace(HIDDEN, "");
+const SVG = "http://www.w3.org/2000/svg";
+
+function fill(element, given, children) {
+  for (const [name, value] of Object.entries(given ?? {})) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? "" : String(value));
+  }
+  const shown = children.flat(9).filter((one) => one !== null && one !== undefined && one !== false);
+  element.append(...shown.map((one) => (one instanceof Node ? one : clean(String(one)))));
+  return element;
+}
+
+export const h = (name, given, ...children) => fill(document.createElement(name), given, children);
+export const svg = (name, given, ...children) => fill(document.createElementNS(SVG, name), given, children);
+
+// Puts children in place; those that look as before stay, with focus and what was typed.
+export function place(parent, ...children) {
+  const wanted = children.flat(9).filter(Boolean);
+  wanted.forEach((child, at) => {
+    const there = parent.childNodes[at];
+    if (there === child || (there?.perlesKey && there.perlesKey === child.perlesKey)) return;
+    if (there) parent.replaceChild(child, there);
+    else parent.append(child);
+  });
+  while (parent.childNodes.length > wanted.length) parent.lastChild.remove();
+}
+
+// An element that `place` leaves alone while what it shows is the same.
+export function keyed(what, make) {
+  const element = make();
+  element.perlesKey = JSON.stringify(what);
+  return element;
+}
+
+export const badge = (state) => h("span", { class: `badge s-${state}` }, String(state).replaceAll("_", " "));
+
+export const button = (text, act, more = {}) =>
+  h("button", {
+    type: "button",
+    onclick: async (event) => {
+      const self = event.currentTarget;
+      self.disabled = true;
+      try { await act(); } catch (error) { tell(error.message); } finally { self.disabled = false; }
+    },
+    ...more,
+  }, text);
+
+let timer;
+export function tell(text) {
+  const told = document.getElementById("told");
+  told.textContent = text;
+  clearTimeout(timer);
+  timer = setTimeout(() => { told.textContent = ""; }, 8000);
+}
+
+// Asks for a yes, and for a text where `label` is given; null for no.
+export function ask(question, yes, label = null, needed = false) {
+  return new Promise((done) => {
+    const field = label && h("textarea", { rows: 3, required: needed });
+    let said = null;
+    const box = h("dialog", { "aria-label": question, onclose: () => { box.remove(); done(said); } },
+      h("form", { onsubmit: (event) => { event.preventDefault(); said = field?.value ?? ""; box.close(); } },
+        h("p", null, question),
+        label && h("label", null, label, field),
+        h("div", { class: "row" },
+          h("button", { type: "submit", class: "primary" }, yes),
+          h("button", { type: "button", onclick: () => box.close() }, "Cancel"))));
+    document.body.append(box);
+    box.showModal();
+  });
+}
+
+export function span(seconds) {
+  if (seconds === null || seconds === undefined) return "–";
+  const whole = Math.max(0, Math.floor(seconds));
+  if (whole < 60) return `${whole}s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)}m${String(whole % 60).padStart(2, "0")}s`;
+  if (whole < 86400) return `${Math.floor(whole / 3600)}h${String(Math.floor(whole / 60) % 60).padStart(2, "0")}m`;
+  return `${Math.floor(whole / 86400)}d${String(Math.floor(whole / 3600) % 24).padStart(2, "0")}h`;
+}
+
+export const when = (text) => {
+  if (!text) return "–";
+  const date = new Date(text);
+  const today = date.toDateString() === new Date().toDateString();
+  return h("time", { datetime: text, title: date.toLocaleString() },
+    today ? date.toLocaleTimeString() : date.toLocaleString());
+};
+
+export const usd = (amount) => (amount ? `${amount.toFixed(2)} USD` : "");
+export const count = (number) => Number(number ?? 0).toLocaleString("en");

@@ -15,7 +15,7 @@ from perles.controlplane import isolated
 from perles.controlplane.http_address import served_at
 from perles.controlplane.quick import Reads
 from perles.domain.errors import EngineRunsError, NoEngineError, PerlesError, UsageError
-from perles.domain.explanations import NO_ENGINE
+from perles.domain.explanations import NO_ENGINE, RESTARTED
 from perles.domain.marks import MARKS
 from perles.engine import single_instance, watchdog
 from perles.executor.contract import Identity
@@ -162,11 +162,11 @@ class EngineHost(Reads):
     def engine_trouble(self) -> str | None:
         """What keeps the engine that runs from its work, such as a full disk; None where nothing.
 
-        Also None where none runs: `engine_runs` tells that.
+        Also None where none runs, or it is being started again: `engine_runs` tells that.
         """
         with reading(self.database_path) as connection:
             found = None if connection is None else engine.trouble(connection)
-        return None if found == NO_ENGINE else found
+        return None if found in (NO_ENGINE, RESTARTED) else found
 
     def reconcile(self) -> None:
         """Do what an engine does when it starts, where none runs: adopt, finish, lose, clean up."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 NO_ENGINE: Final = "no engine runs"
+RESTARTED: Final = "the engine died and is being started again"
 NEAR: Final = 0.9
 """The share of a quota from which on a person is told."""
 _LONGEST: Final = 80
@@ -46,4 +47,6 @@ def advice(trouble: str) -> str:
     """What to do about what keeps an engine from its work."""
     if trouble == NO_ENGINE:
         return "start one: perles serve --detach"
+    if trouble == RESTARTED:
+        return "perles engine status tells more"
     return "make room there" if trouble.endswith("is full") else "look: perles doctor"

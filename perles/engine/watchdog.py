@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-NAME: Final = "perles-watchdog"
-FILE: Final = "engine.watchdog"
+from perles.store.reads.watchdog import FILE, NAME, is_watchdog, pauses, word
+
+__all__ = ["FILE", "NAME", "came_up", "command", "of_engine", "pauses", "stays", "word"]
+
 _PID: Final = "PERLES_WATCHDOG"
 
 # An engine that ends by itself, or was told to, ends its watchdog: 0, our own exit codes but
@@ -73,15 +75,6 @@ def stays() -> None:
     _signal(signal.SIGUSR2)
 
 
-def word(home: Path) -> str | None:
-    """What the watchdog did last, where no engine came up since; None where there is nothing."""
-    try:
-        with (home / FILE).open("rb") as file:
-            return file.read(300).decode(errors="replace").strip() or None
-    except OSError:
-        return None
-
-
 def of_engine(pid: int) -> int | None:
     """The pid of the watchdog of the engine with this pid; None where it has none."""
     try:
@@ -89,24 +82,10 @@ def of_engine(pid: int) -> int | None:
         parent = int(fields[1])
     except (OSError, IndexError, ValueError):
         return None
-    return parent if _is_watchdog(parent) else None
-
-
-def pauses(home: Path) -> int | None:
-    """The pid of a watchdog that is about to start its engine again; None where none is."""
-    pid = (word(home) or "").rpartition(" by pid ")[2]
-    return int(pid) if pid.isdecimal() and len(pid) < 10 and _is_watchdog(int(pid)) else None
-
-
-def _is_watchdog(pid: int) -> bool:
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return False
-    return words[1:2] == [b"-c"] and words[3:4] == [NAME.encode()]
+    return parent if is_watchdog(parent) else None
 
 
 def _signal(number: signal.Signals) -> None:
     parent = os.getppid()
-    if os.environ.get(_PID) == str(parent) and _is_watchdog(parent):
+    if os.environ.get(_PID) == str(parent) and is_watchdog(parent):
         os.kill(parent, number)

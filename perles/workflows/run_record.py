@@ -7,7 +7,7 @@ It is written when the workflow pauses and when it ends: `README.md` first to be
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +25,8 @@ from perles.workspace import door
 INDEX: Final = "sessions.jsonl"
 MAX_BYTES: Final = 64 * 1024 * 1024
 """Bytes of one file of rows; a last line tells where it was cut."""
+MAX_INDEX: Final = 16 * 1024 * 1024
+"""Bytes of the index from which on it is written anew."""
 _ACCOUNT: Final = "accountability_summary.md"
 
 
@@ -60,14 +62,35 @@ def _gone(database: Path) -> DatabaseError:
     return DatabaseError(f"cannot read {database}: it is gone; put it back")
 
 
-def write_index(database: Path, sessions: Path) -> None:
-    """Write the index of all session folders. Raises `OSError`, `DatabaseError`."""
+def write_index(database: Path, sessions: Path, ids: Sequence[str] | None = None) -> None:
+    """Write the index of all session folders, or add lines for those of `ids`.
+
+    The last line of a workflow is how it stands: what is added is little, however many there are.
+    A file that has grown long is written anew, oldest first. Raises `OSError`, `DatabaseError`.
+    """
+    if not sessions.is_dir():
+        return
     with reading(database) as connection:
         if connection is None:
             raise _gone(database)
+        if ids is not None:
+            added = [one for id in ids if (one := run_record.session(connection, id)) is not None]
+            if _added(sessions / INDEX, added):
+                return
         found = run_record.sessions(connection)
-    if sessions.is_dir():
-        _lines(sessions / INDEX, found)
+    _lines(sessions / INDEX, reversed(found))
+
+
+def _added(index: Path, rows: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether lines could be added; not where there is no such file, or it is long."""
+    if index.is_symlink() or not 0 < door.size_of(index) < MAX_INDEX:
+        return False
+    try:
+        for row in rows:
+            door.append(index, json.dumps(row, ensure_ascii=False).encode(errors="replace") + b"\n")
+    except (FileNotFoundError, door.ReplacedError):
+        return False
+    return True
 
 
 def _workflow(connection: Any, shown: dict[str, Any], clean: Callable[[Any], Any]) -> str:

@@ -3,8 +3,8 @@
 An agent may put anything in the place of a file: a pipe that nobody writes to, a link to
 /dev/zero or to somebody's key, a folder, a socket. So whatever is opened here is opened without
 waiting and without following a link, and looked at by its descriptor before it is read: it must
-be a regular file of ours with one name. What is written is a new file: nothing is written into
-one that is there.
+be a regular file of ours with one name. What is written is a new file; lines alone are added to
+one that is there, looked at in the same way.
 """
 
 import errno
@@ -21,6 +21,7 @@ MAX_SMALL: Final = 64 * 1024
 """Bytes of a file that is read as a whole: a token, an exit status."""
 _READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_APPEND: Final = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -113,6 +114,31 @@ def write(path: Path, content: bytes) -> None:
     """Write a private file, as `create` makes it. Raises `OSError`."""
     with os.fdopen(create(path), "wb") as file:
         file.write(content)
+
+
+def append(path: Path, content: bytes) -> int:
+    """Add to a file of ours, in one write; its size then.
+
+    Its folder must be no link. Raises as `open_to_read`, `FileNotFoundError` where there is none.
+    """
+    folder = os.open(path.parent, _FOLDER)
+    try:
+        fd = os.open(path.name, _APPEND, dir_fd=folder)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO, errno.EISDIR):
+            raise ReplacedError(path, "something else") from error
+        raise
+    finally:
+        os.close(folder)
+    try:
+        what = _wrong_with(os.fstat(fd), foreign=False)
+        if what is not None:
+            raise ReplacedError(path, what)
+        if os.write(fd, content) != len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        return os.fstat(fd).st_size
+    finally:
+        os.close(fd)
 
 
 @contextmanager

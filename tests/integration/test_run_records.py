@@ -1,8 +1,10 @@
 """A session folder tells what its run was, to somebody who has nothing but `less`."""
 
 import json
+import os
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -138,3 +140,48 @@ def test_a_file_of_rows_is_bounded(home: Home, most: int, monkeypatch: pytest.Mo
     run_record.write(home.database, home.only())
 
     assert _lines(folder / "messages.jsonl")[-1] == {"cut": "the rest is in the database"}
+
+
+def _has_lines(path: Path, count: int) -> bool:
+    return path.exists() and len(_lines(path)) == count
+
+
+def test_the_index_gets_a_line_for_each_end_and_the_last_of_an_id_counts(home: Home) -> None:
+    index = home.root / "sessions" / run_record.INDEX
+    home.perles("serve", "--detach")
+    before = b""
+    for number in range(3):
+        home.perles("run", home.pipeline(f"p{number}", TASKS))
+        home.wait_for("its line", partial(_has_lines, index, number + 1))
+        assert index.read_bytes().startswith(before)
+        before = index.read_bytes()
+        assert index.stat().st_mode & 0o777 == 0o600
+
+    listed = {one["id"]: one for one in home.json("sessions", "list", "--json")}
+    assert {one["id"]: one for one in _lines(index)} == listed
+
+
+@pytest.mark.parametrize("what", ["link", "second name", "long", "folder"])
+def test_an_index_that_is_not_ours_or_long_is_written_anew(home: Home, what: str) -> None:
+    _ran(home)
+    index, other = home.root / "sessions" / run_record.INDEX, home.root / "other"
+    if what == "link":
+        other.write_text("precious\n")
+        index.unlink()
+        index.symlink_to(other)
+    elif what == "second name":
+        os.link(index, other)
+    elif what == "long":
+        with index.open("ab") as file:
+            file.truncate(run_record.MAX_INDEX)
+    else:
+        index.unlink()
+        index.mkdir()
+    kept = other.read_bytes() if other.exists() else b""
+
+    run_record.write_index(home.root / "perles.db", home.root / "sessions", [home.only()])
+
+    (line,) = _lines(index)
+    assert line["id"] == home.only()
+    assert not index.is_symlink()
+    assert (other.read_bytes() if other.exists() else b"") == kept

@@ -9,6 +9,7 @@ import pytest
 
 from perles.engine import watchdog
 from perles.executor.local.identity import identify
+from perles.store.reads import watchdog as watchdog_names
 from tests.integration.cli import Home
 
 UP = "kill -USR1 $PPID; "
@@ -120,3 +121,25 @@ def test_the_engine_of_a_run_stays_when_somebody_asks_for_one(home: Home) -> Non
     assert "runs already, and stays" in asked.stdout
     assert run.wait(timeout=60) == 0  # it waits for its engine's end as long as that may take
     assert _status(home) == engine
+
+
+def test_while_an_engine_is_started_again_that_is_said_instead_of_no_engine(home: Home) -> None:
+    file = home.pipeline("p", [{"key": "a", "run": "true"}])
+    id = home.perles("create", file).stdout.strip()
+    home.perles("start", id)
+    assert "no engine runs, and 1 workflow waits for it" in home.perles("list").stderr
+    dog = subprocess.Popen(["/bin/sh", "-c", "sleep 600; :", watchdog_names.NAME])
+    try:
+        word = f"the engine died (killed by signal 9), and is started again in 8 s by pid {dog.pid}"
+        (home.root / watchdog_names.FILE).write_text(f"{word}\n")
+
+        told = "the engine died and is being started again"
+        assert told in home.perles("list").stderr
+        assert told in home.perles("show", id).stdout
+        assert home.json("show", id, "--json")["unattended"] == told
+        frame = home.perles("dashboard", "--once", "--width", "100", "--height", "20").stdout
+        assert f"▲ {told}" in frame
+    finally:
+        dog.kill()
+        dog.wait()
+    assert "no engine runs" in home.perles("show", id).stdout

@@ -120,7 +120,7 @@ def _warning(state: State, view: View, columns: int) -> Line:
     """What is wrong with the database or the engine, for as long as it is."""
     if view.banner:
         return line(Segment(cut(clean(f"▲ {view.banner}"), columns), "bad"))
-    if view.trouble and view.engine:
+    if view.trouble:
         return line(Segment(cut(clean(f"▲ {view.trouble}"), columns), "bad"))
     if view.engine or not view.work:
         return ()

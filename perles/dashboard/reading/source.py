@@ -17,6 +17,7 @@ from perles.dashboard.model.state import NOBODY, Inside, State, View, attention,
 from perles.dashboard.reading.current_work import Waits
 from perles.dashboard.reading.detail import read_inside
 from perles.domain.errors import PerlesError
+from perles.domain.explanations import RESTARTED
 
 if TYPE_CHECKING:
     from perles.controlplane.held import Connection
@@ -116,11 +117,10 @@ class Source:
         return before != (self._engine, self._trouble, self._banner, self._held.inode)
 
     def _told_trouble(self) -> str:
-        """What keeps an engine that runs from its work."""
-        if not self._engine:
-            return ""
+        """What keeps an engine from its work that runs, or is being started again."""
         try:
-            return self._held.trouble()
+            told = self._held.trouble()
+            return told if self._engine or told == RESTARTED else ""
         except PerlesError as error:
             self._fail(error)
             return ""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from perles.agents.clis.json_lines import REPORT
 from perles.domain.provider_choice import BUILTIN
@@ -22,8 +22,19 @@ ABOUT_WORK: Final = frozenset({ASSIGN, REPORT, COMPLETE, "mark_task_failed", "ap
 """The tools for which git is asked."""
 
 
-async def gathered(reader: Reader, caller: Caller, kind: str, args: dict[str, Any]) -> Look | None:
-    """What git shows; it is asked in a thread, for it may take its time."""
+class Asked(NamedTuple):
+    """What git is asked of a task, as its row stands: the arguments of `look`."""
+
+    folder: Path
+    base: str | None
+    named: tuple[str, ...]
+    status: bool
+
+
+def asked(reader: Reader, caller: Caller, kind: str, args: dict[str, Any]) -> Asked | None:
+    """What git is to be asked for this call; None where there is nothing to ask."""
+    if kind not in ABOUT_WORK:
+        return None
     base: str | None = None
     named: Sequence[str] = ()
     status = False
@@ -38,6 +49,14 @@ async def gathered(reader: Reader, caller: Caller, kind: str, args: dict[str, An
         base, named = task.base_commit, args.get("commits") or receipts.named(task)
         status = kind == COMPLETE and task.status == "approved"
     folder = Path(reader.need(Workflow, caller.workflow_id).work_dir)
+    return Asked(folder, base, tuple(named), status)
+
+
+async def gathered(wanted: Asked | None) -> Look | None:
+    """What git shows; it is asked in a thread, for it may take its time."""
+    if wanted is None:
+        return None
+    folder, base, named, status = wanted
     return await asyncio.to_thread(look, folder, base, named, status=status)
 
 

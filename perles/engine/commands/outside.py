@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from perles.agents.clis.json_lines import REPORT
+from perles.domain.errors import PerlesError
 from perles.engine.commands import evidence
 from perles.engine.context import Context
 from perles.fabric import artifacts
@@ -39,15 +40,41 @@ class Outside(NamedTuple):
 NOTHING: Final = Outside()
 
 
-async def look(context: Context, caller: Caller, kind: str, args: dict[str, Any]) -> Outside:
-    """What there is for this call. Raises `ToolError` where it cannot be done because of it."""
+class Seen(NamedTuple):
+    """What git was asked before a call had its turn, and what it showed."""
+
+    asked: evidence.Asked | None
+    look: Look | None
+
+
+async def seen_by_git(
+    context: Context, caller: Caller, kind: str, args: dict[str, Any]
+) -> Seen | None:
+    """What git shows of the call's task, asked outside the workflow's lane: it may take seconds,
+    in which a pause or a stop need not wait. None where that cannot be told yet."""
+    try:
+        wanted = evidence.asked(context.reader, caller, kind, args)
+    except PerlesError:
+        return None  # told when the call has its turn
+    return Seen(wanted, await evidence.gathered(wanted))
+
+
+async def look(
+    context: Context, caller: Caller, kind: str, args: dict[str, Any], seen: Seen | None = None
+) -> Outside:
+    """What there is for this call. Raises `ToolError` where it cannot be done because of it.
+
+    Git is asked again where the task has changed since it was `seen`.
+    """
     if kind in evidence.ABOUT_WORK:
         printed = None
         if kind == REPORT and args.get("exit_code") is not None:
             printed = printed_by(context.reader, context.paths, caller.agent_id)
-        seen = await evidence.gathered(context.reader, caller, kind, args)
+        wanted = evidence.asked(context.reader, caller, kind, args)
+        is_current = seen is not None and seen.asked == wanted
+        found = seen.look if seen and is_current else await evidence.gathered(wanted)
         missing = await _missing(context, caller, kind, args)
-        return Outside(printed=printed, look=seen, missing=missing)
+        return Outside(printed=printed, look=found, missing=missing)
     if kind == ATTACH:
         folders = _folders(context, context.reader.need(Workflow, caller.workflow_id))
         return Outside(file=await asyncio.to_thread(artifacts.look, args["path"], folders))

@@ -173,6 +173,9 @@ class Commands:
         if (answer := self._answered(caller, kind, key)) is not None:
             return answer  # a check that was run for it is not run again
         checked = await self._checks.look(caller, kind, args)
+        seen = None
+        if self._allowances.of(caller).is_open and caller.workflow_id not in context.closing:
+            seen = await outside.seen_by_git(context, caller, kind, args)
         async with self.lane(caller.workflow_id):
             if (answer := self._answered(caller, kind, key)) is not None:
                 return answer
@@ -182,7 +185,7 @@ class Commands:
             if caller.workflow_id in context.closing:
                 raise ToolError("cannot do this any more: the workflow is ending; end your turn")
             try:
-                found = await outside.look(context, caller, kind, args)
+                found = await outside.look(context, caller, kind, args, seen)
                 found = found._replace(check=checked)
                 result = await context.writer.write(
                     lambda tx: _call(tx, context, caller, kind, args, key, found)

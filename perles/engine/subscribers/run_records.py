@@ -42,6 +42,7 @@ class RunRecords:
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._leaving = False
+        self._indexed = False
 
     def look(self) -> None:
         """Something was committed: look for what is due."""
@@ -72,7 +73,7 @@ class RunRecords:
     async def write_due(self) -> None:
         """Write all that is due now. What cannot be written is told, and not tried again."""
         context, path = self._context, self._context.database.path
-        written = 0
+        written: list[str] = []
         try:
             while rows := context.reader.rows(_DUE):
                 for row in rows:
@@ -84,10 +85,12 @@ class RunRecords:
                         log.error("cannot write the session folder of %s: %s", row["id"], error)
                     mark = partial(_mark, workflow_id=row["id"], version=row["version"])
                     await context.writer.write(mark)
-                    written += 1
+                    written.append(row["id"])
             if written:
                 sessions = context.paths.sessions_dir()
-                await asyncio.to_thread(run_record.write_index, path, sessions)
+                added = written if self._indexed else None  # an engine begins with a whole one
+                await asyncio.to_thread(run_record.write_index, path, sessions, added)
+                self._indexed = True
         except (OSError, DatabaseError) as error:
             log.error("session folders wait: %s", error)
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from perles.domain.errors import NotFoundError
-from perles.domain.explanations import NO_ENGINE
+from perles.domain.explanations import NO_ENGINE, RESTARTED
 from perles.store.reads.connection import Json
 from perles.store.reads.current_work import age
+from perles.store.reads.watchdog import pauses
 from perles.store.sqlite.backend import file_of
 from perles.store.sqlite.engine_lock import EngineLock
 from perles.store.work import WORK
@@ -31,14 +32,14 @@ _LEAST_FREE: Final = 64 * 1024
 
 
 def trouble(connection: Connection, now: datetime | None = None) -> str | None:
-    """What keeps the engine from its work: that none runs, or is silent, and why.
+    """What keeps the engine from its work: that none runs, is started again, or is silent, and why.
 
     None where one is at work, or is just coming up.
     """
     path = Path(file_of(connection))
     lock = EngineLock(path)
     if not lock.is_held():
-        return NO_ENGINE
+        return NO_ENGINE if pauses(path.parent) is None else RESTARTED
     query = "SELECT pid, heartbeat_at, ended_at FROM engine WHERE id = 1"
     row = connection.execute(query).fetchone()
     if row is None or row["ended_at"] or row["pid"] != lock.holder():

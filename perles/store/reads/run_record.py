@@ -9,7 +9,7 @@ from perles.store.sqlite.backend import home_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from sqlite3 import Connection
+    from sqlite3 import Connection, Row
 
 Json = dict[str, Any]
 
@@ -33,11 +33,11 @@ _POSTS: Final = (
     "WHERE c.workflow_id = :id ORDER BY p.id LIMIT :rows"
 )
 _COMMANDS: Final = "SELECT key, run FROM tasks WHERE workflow_id = ? ORDER BY id"
-_SESSIONS: Final = (
+_SESSION: Final = (
     "SELECT id, name, state, reason, work_dir, session_dir, created_at, started_at, ended_at, "
-    "tokens_used, cost_usd FROM workflows WHERE session_dir IS NOT NULL "
-    "ORDER BY created_at DESC, id LIMIT ?"
+    "tokens_used, cost_usd FROM workflows WHERE session_dir IS NOT NULL"
 )
+_SESSIONS: Final = f"{_SESSION} ORDER BY created_at DESC, id LIMIT ?"
 
 
 def messages(connection: Connection, workflow_id: str) -> Iterator[Json]:
@@ -70,5 +70,14 @@ def sessions(connection: Connection | None, limit: int = MAX_SESSIONS) -> list[J
     if connection is None:
         return []
     home = home_of(connection)
-    rows = connection.execute(_SESSIONS, (limit,))
-    return [{**dict(row), "session_dir": found_at(home, row["session_dir"])} for row in rows]
+    return [_located(home, row) for row in connection.execute(_SESSIONS, (limit,))]
+
+
+def session(connection: Connection, workflow_id: str) -> Json | None:
+    """One of them; None where it has no session folder, or is gone."""
+    row = connection.execute(f"{_SESSION} AND id = ?", (workflow_id,)).fetchone()
+    return None if row is None else _located(home_of(connection), row)
+
+
+def _located(home: str, row: Row) -> Json:
+    return {**dict(row), "session_dir": found_at(home, row["session_dir"])}

@@ -231,6 +231,8 @@ def _waits(row: Any, now: str) -> str | None:
         return "waiting for you"
     if row["delayed_until"] and row["delayed_until"] > now:
         return f"a task is tried again at {row['delayed_until']}"
+    if row["waits_for_service"]:
+        return "waiting for a service to be ready"
     if row["waits_for_names"]:
         return "waiting for a mutex or a limit that other tasks hold"
     return "waiting for an AI call" if row["queues"] else None

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from sqlalchemy import (
     BindParameter,
+    Boolean,
     Text,
     and_,
     bindparam,
@@ -11,6 +12,7 @@ from sqlalchemy import (
     cast,
     exists,
     func,
+    literal_column,
     or_,
     select,
     update,
@@ -21,7 +23,7 @@ from perles.domain.states import LIVE_TURNS
 from perles.store.schema.agents import Agent, Message, ProviderHold, Turn
 from perles.store.schema.journal import Event
 from perles.store.schema.resources import NamedLease
-from perles.store.schema.tasks import Task
+from perles.store.schema.tasks import IS_SERVICE, Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
 from perles.store.sqlite.backend import field_of
@@ -65,7 +67,8 @@ _provider_until = func.coalesce(
     select(ProviderHold.until).where(ProviderHold.provider == Agent.provider).scalar_subquery(), ""
 )
 _limited_until = func.max(func.coalesce(Agent.held_until, ""), _provider_until)
-_takes_part = Agent.role != "observer"
+# A service that runs is no sign that its workflow goes on: it may wait for requests for days.
+_takes_part = (Agent.role != "observer") & (Agent.agent_type != AGENT_TYPE)
 _is_ready = (Agent.status == "ready") & _takes_part
 _works = (Agent.status == "working") & _takes_part
 _has_mail = exists().where(Message.agent_id == Agent.id, Message.status == "queued")
@@ -76,9 +79,7 @@ _agents = (
         func.max(_works).label("works"),
         func.max(case((_is_ready, _has_mail), else_=0)).label("queues"),
         func.max(case((_is_ready | _works, _limited_until), else_="")).label("limited_until"),
-        func.min(
-            case((_works & (Agent.role == "worker") & (Agent.agent_type != AGENT_TYPE), _active))
-        ).label("quietest"),
+        func.min(case((_works & (Agent.role == "worker"), _active))).label("quietest"),
     )
     .join(Workflow, Workflow.id == Agent.workflow_id)
     .where(Workflow.state == "running")
@@ -91,6 +92,12 @@ _delayed_until = (
     .scalar_subquery()
 )
 """Until when a task waits for its next attempt."""
+_waits_for_service = exists().where(
+    Task.workflow_id == Workflow.id,
+    literal_column(IS_SERVICE, Boolean),
+    Task.status == "in_progress",
+    Task.serving_since.is_(None),
+)
 _waits_for_names = exists().where(
     NamedLease.workflow_id == Workflow.id, NamedLease.acquired_at.is_(None)
 )
@@ -112,6 +119,7 @@ SWEEP: Final = Sql(
         _agents.c.limited_until,
         _delayed_until.label("delayed_until"),
         _waits_for_names.label("waits_for_names"),
+        _waits_for_service.label("waits_for_service"),
         _agents.c.quietest,
         select(func.max(Event.seq)).scalar_subquery().label("newest"),
     )

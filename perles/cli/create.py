@@ -183,7 +183,7 @@ class SpecOptions(NamedTuple):
             assert target is not None
             yield self.spec(one_command.STDIN if target == "-" else target, tasks or ())
             return
-        with one_command.pipeline_file(json.loads(words)) as file:
+        with one_command.pipeline_of(json.loads(words)) as file:
             yield self.spec(file)
 
     def spec(self, target: str, tasks: Sequence[str] = ()) -> WorkflowSpec:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
 from perles.domain.errors import UsageError
+from perles.templates.one_command import name_of, pipeline_file
 
 OPTION: Final = "--command-words"
 """The hidden option that carries what stood behind `--`, as JSON."""
 STDIN: Final = "/dev/stdin"
 _VERBS: Final = ("run", "create")
-_NAME: Final = 60
 
 
 def rewritten(argv: Sequence[str]) -> list[str]:
@@ -29,25 +28,12 @@ def rewritten(argv: Sequence[str]) -> list[str]:
     return [*argv[:place], f"{OPTION}={json.dumps(words)}"]
 
 
-def name_of(words: Sequence[str]) -> str:
-    """What a workflow of this command is called."""
-    text = " ".join(" ".join(words).split())
-    return text if len(text) <= _NAME else f"{text[: _NAME - 1]}…"
-
-
 @contextmanager
-def pipeline_file(words: Sequence[str]) -> Iterator[str]:
+def pipeline_of(words: Sequence[str]) -> Iterator[str]:
     """The path of a pipeline with one task, which is there as long as the block lasts.
 
     A single word is a line of the shell; several are a program with its arguments.
     """
     run = words[0] if len(words) == 1 else shlex.join(words)
-    task = {"key": "command", "name": name_of(words), "run": run}
-    text = json.dumps({"name": name_of(words), "tasks": [task]})
-    file = os.memfd_create("command.yaml")
-    try:
-        os.write(file, text.encode())
-        os.lseek(file, 0, os.SEEK_SET)
-        yield f"/dev/fd/{file}"
-    finally:
-        os.close(file)
+    with pipeline_file(run, name_of(" ".join(words))) as file:
+        yield file

@@ -218,6 +218,12 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
         ),
     ),
     "Set up": (
+        Entry(
+            "mcp",
+            "mcp",
+            "app",
+            "Serve your own agent: an MCP server on standard input and output.",
+        ),
         Entry("config", "config", "app", "Show, check and write the configuration."),
         Entry("templates", "templates", "app", "List, show and check templates of workflows."),
         Entry(

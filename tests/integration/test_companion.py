@@ -1,0 +1,140 @@
+"""`perles mcp`: a real client of the SDK over a real process; and how it is installed."""
+
+import json
+import tomllib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import ClientSession, StdioServerParameters, stdio_client
+
+from perles.companion import install
+from perles.companion.server import NEEDS
+from perles.domain.tokens import READ
+from tests.integration.cli import Home
+
+DEADLINE = 100.0
+
+
+@asynccontextmanager
+async def _client(home: Home, *words: str) -> AsyncIterator[ClientSession]:
+    command, *rest = home.argv("mcp", *words)
+    server = StdioServerParameters(
+        command=command, args=[str(one) for one in rest], env=home.environ, cwd=str(home.work)
+    )
+    async with stdio_client(server) as (read, write), ClientSession(read, write) as session:
+        await session.initialize()
+        yield session
+
+
+async def _call(session: ClientSession, tool: str, **arguments: Any) -> Any:
+    result: Any = await session.call_tool(tool, arguments)
+    assert not result.is_error, result.content
+    return json.loads(result.content[0].text)
+
+
+async def _refused(session: ClientSession, tool: str, **arguments: Any) -> str:
+    result: Any = await session.call_tool(tool, arguments)
+    assert result.is_error
+    return str(result.content[0].text)
+
+
+async def test_an_agent_runs_a_workflow_in_the_background(home: Home) -> None:
+    home.pipeline(
+        "p",
+        [
+            {"key": "a", "run": "echo hi"},
+            {"key": "ok", "assignee": "human", "question": "deploy?", "after": ["a"]},
+        ],
+    )
+    async with _client(home) as session:
+        tools = {tool.name for tool in (await session.list_tools()).tools}
+        assert tools == set(NEEDS)
+        made = await _call(session, "create", file="p.yaml", name="nightly", labels={"a": "b"})
+        assert made["status"] == "succeeded"
+        home.wait_for("the question", lambda: home.json("inbox", "--json"))
+
+        waiting = await _call(session, "list", filter="is:waiting label:a=b")
+        assert [one["id"] for one in waiting["workflows"]] == [made["id"]]
+        goes_on = await _call(session, "wait", id="nightly", timeout_s=0.05)
+        assert (goes_on["reached"], goes_on["state"]) == (False, "running")
+        assert (await _call(session, "approve", id="nightly", task="ok"))["status"] == "succeeded"
+        done = await _call(session, "wait", id="nightly", timeout_s=DEADLINE)
+        assert (done["reached"], done["state"]) == (True, "completed")
+
+        shown = await _call(session, "show", id="nightly")
+        assert [task["status"] for task in shown["tasks"]] == ["done", "done"]
+        cost = await _call(session, "cost", id="nightly")
+        assert {agent["name"] for agent in cost["agents"]} >= {"coordinator", "worker-1"}
+        assert {row["resource"] for row in (await _call(session, "cost"))["resources"]} > {"tokens"}
+        read: Any = await session.read_resource(f"perles://workflows/{made['id']}")
+        assert json.loads(read.contents[0].text)["state"] == "completed"
+        told: Any = await session.read_resource(f"perles://sessions/{made['id']}")
+        assert json.loads(told.contents[0].text)["name"] == "nightly"
+        templates: Any = await session.list_resource_templates()
+        assert len(templates.resource_templates) == 2
+
+
+async def test_a_command_and_what_cannot_be(home: Home) -> None:
+    async with _client(home) as session:
+        made = await _call(session, "create", command="echo a && exit 3")
+        done = await _call(session, "wait", id=made["id"], timeout_s=DEADLINE)
+        assert done["state"] == "failed"
+
+        assert "give one of goal" in await _refused(session, "create")
+        assert "cannot find workflow 'nope'" in await _refused(session, "show", id="nope")
+        assert "perles show" in await _refused(session, "send", id=made["id"], text="hi")
+        assert "did you mean 'state'" in await _refused(session, "list", filter="stat:x")
+        assert "--worktree makes one" in await _refused(session, "diff", id=made["id"])
+        await _refused(session, "wait", id=made["id"], timeout_s="long")
+
+
+async def test_a_role_limits_what_is_there(home: Home) -> None:
+    async with _client(home, "--role", "read") as session:
+        tools = {tool.name for tool in (await session.list_tools()).tools}
+        assert tools == {name for name, needed in NEEDS.items() if needed == READ}
+        await _refused(session, "create", command="true")
+    assert home.json("list", "--json") == []
+    assert home.perles("mcp", "--role", "root").returncode == 2
+
+
+@pytest.mark.parametrize("client", install.CLIENTS)
+def test_it_is_written_into_the_configuration_once(home: Home, client: str) -> None:
+    environ = {"HOME": str(home.work), "PATH": home.environ["PATH"]}
+    path = install.path_of(client, environ)
+    server = install.Server(["/bin/perles", "mcp"], {"PERLES_HOME": '/a "b"'})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    is_toml = path.suffix == ".toml"
+    path.write_text('model = "x"\n' if is_toml else '{"model": "x"}')
+    path.chmod(0o640)
+
+    assert install.write(client, server, environ)
+    first = path.read_text()
+    assert not install.write(client, server, environ)
+
+    found = tomllib.loads(first) if is_toml else json.loads(first)
+    assert found["model"] == "x"
+    one = found[install.CLIENTS[client].key][install.NAME]
+    assert one == install.CLIENTS[client].form(server)
+    assert "/bin/perles" in json.dumps(one)
+    assert path.read_text() == first
+    assert path.stat().st_mode & 0o777 == 0o640
+    written = install.lines(client, server)
+    shown = tomllib.loads(written) if is_toml else json.loads(written)
+    assert shown[install.CLIENTS[client].key][install.NAME] == one
+
+
+def test_a_file_that_cannot_be_read_is_left_alone(home: Home) -> None:
+    path = home.work / ".claude.json"
+    path.write_text("{ // mine\n}")
+    home.environ["HOME"] = str(home.work)
+
+    done = home.perles("mcp", "install", "claude", "--write")
+
+    assert (done.returncode, "by hand" in done.stderr) == (2, True)
+    assert path.read_text() == "{ // mine\n}"
+    assert home.perles("mcp", "install", "claud").stderr.count("did you mean 'claude'") == 1
+    shown = home.json("mcp", "install", "gemini", "--json")
+    assert (Path(shown["path"]).name, shown["written"]) == ("settings.json", False)

@@ -145,8 +145,8 @@ class Tools:
         """Tokens and USD of a workflow by agent or, without `id`, of all against their limits."""
         if not id:
             rows = await self._plane.call(Plane.resources)
-            keys = ("resource", "limit", "used")
-            return {"resources": [{key: row[key] for key in keys} for row in rows]}
+            named = ("resource", "limit", "used")
+            return {"resources": [{key: row[key] for key in named} for row in rows]}
         found = await self._plane.get(id)
         agents = await self._plane.call(Plane.agents, found.id)
         keys = ("name", "provider", "model", "turns", "tokens_in", "tokens_out", "cost_usd")

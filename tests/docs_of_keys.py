@@ -48,6 +48,21 @@ A task is named by its key, by the name of a group (a matrix, an included file),
 (`'test-*'`). Tasks under `finally` run always, unless they are skipped. What uses the output of a
 task cannot run without it. What waited for a task that is left out waits for what that waited for.
 `perles create` takes the same words.
+
+## Correct and go on
+
+```sh
+perles retry ID --file ci.yaml --dry-run     # what would run, what stays, and why
+perles retry ID --file ci.yaml --start       # goes on where ID failed, with the corrected file
+```
+
+A task stays as it ended where its command, text, variables, worker, shell, folder, check, condition
+and what it waits for are the same, and so are all tasks before it; its name, `timeout`, `retries`
+and limits may differ. What changed runs, and whatever comes after it. Tasks that are new in the
+file are added, those that are gone are dropped (event `task.dropped`). `--from TASK` runs a task
+and what comes after it though it is unchanged; `--arg` gives other values than before. The tasks of
+a `for_each` stay while the list does. One transaction makes the new workflow; the old one stays as
+it was, whether it failed, was stopped, or completed.
 """
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from perles.cli import one_command
-from perles.cli.list import split_pair
+from perles.cli.list import pairs
 from perles.cli.options import options
 from perles.cli.output import print_json, warn
 from perles.controlplane.plane import ControlPlane
@@ -154,8 +154,8 @@ class SpecOptions(NamedTuple):
         """What these options mean. Raises `UsageError`."""
         return cls(
             name,
-            _pairs("argument", arg),
-            _pairs("label", label),
+            pairs("argument", arg),
+            pairs("label", label),
             priority,
             workers,
             work_dir,
@@ -295,13 +295,3 @@ def _exists(target: str) -> bool:
 def is_file(target: str) -> bool:
     """Whether a target means a pipeline file rather than a template."""
     return "/" in target or target.endswith(_FILES) or _is_file(target)
-
-
-def _pairs(what: str, given: list[str] | None) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for text in given or ():
-        key, value = split_pair(what, text)
-        if key in found:
-            raise UsageError(f"cannot use {what} {key!r} twice")
-        found[key] = value
-    return found

@@ -3,10 +3,12 @@
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 
+from perles.cli import retry_file
 from perles.cli.options import options
 from perles.cli.output import print_outcome, warn
 from perles.cli.selection import Selection
@@ -103,18 +105,50 @@ def retry(
             "--reconfigure", help="Use the present configuration of the folder for agents."
         ),
     ] = False,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--file", metavar="FILE", help="Go on with this corrected pipeline file, one workflow."
+        ),
+    ] = None,
+    begin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--from", metavar="TASK", help="With --file: also run this task and what comes after."
+        ),
+    ] = None,
+    arg: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--arg", metavar="K=V", help="With --file: a parameter's value beside the old ones."
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --file: only show what would run, and why.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Create workflows that continue where failed or stopped ones ended.
 
     Agent CLIs are set up as they were for the old ones (executable, arguments, environment),
     so that one can go on elsewhere and later; --reconfigure takes what holds now.
+
+    With --file, tasks that the file leaves unchanged and that are done stay done; what changed
+    runs, and what comes after that; new tasks are added, others dropped.
     """
     plane = ControlPlane()
     chosen = selection.resolve(plane, RETRIABLE)
+    corrected = retry_file.read(chosen, file, begin, arg, dry_run=dry_run)
+    if corrected is not None and dry_run:
+        corrected.show(plane, as_json=json)
+        return
 
     def again(ref: str) -> Callable[[], Outcome]:
-        new_id = plane.retry(ref, reconfigure=reconfigure)
+        new_id = (
+            plane.retry(ref, reconfigure=reconfigure)
+            if corrected is None
+            else corrected.create(plane)
+        )
         if start:
             asked = plane.ask(new_id, Start())
             return lambda: plane.outcome(asked)

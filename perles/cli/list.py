@@ -215,3 +215,14 @@ def split_pair(what: str, text: str) -> tuple[str, str]:
     if not equals or not key:
         raise UsageError(f"cannot use {what} {clean(text)!r}: write it as key=value")
     return key, value
+
+
+def pairs(what: str, given: list[str] | None) -> dict[str, str]:
+    """`K=V` texts as a mapping. Raises `UsageError`."""
+    found: dict[str, str] = {}
+    for text in given or ():
+        key, value = split_pair(what, text)
+        if key in found:
+            raise UsageError(f"cannot use {what} {key!r} twice")
+        found[key] = value
+    return found

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from perles.controlplane.corrections import Corrections
 from perles.controlplane.outcomes import Outcome
-from perles.controlplane.requests import Requests, new_id
+from perles.controlplane.requests import new_id
 from perles.domain.duration import GRACE
 from perles.store.reads.connection import reading
 from perles.store.reads.references import resolve
 
 
-class Lifecycle(Requests):
+class Lifecycle(Corrections):
     """The life of workflows."""
 
     def start(self, ref: str, *, wait: bool = True, with_engine: bool = False) -> Outcome:

@@ -46,6 +46,7 @@ _OTHER_TYPES: Final = {
     "resource.reset",
     "task.created",
     "task.fanned_out",
+    "task.dropped",
     "task.changed",
     "task.reported",
     "task.serving",

@@ -27,6 +27,8 @@ MAX_TASKS: Final = 20_000
 MAX_NAME: Final = 200
 MAX_OUTPUT: Final = 16 * 1024
 """Characters of what the tasks for the items printed, all together."""
+MADE_AT_RUN_TIME: Final = ("made", "when")
+"""What is kept beside where the items are, once they have their tasks."""
 _MARK: Final = '"for_each"'
 _FEEDS: Final = Sql(
     select(Task.id)

@@ -15,7 +15,7 @@ def kept(tasks: Sequence[Task], after: Mapping[int, Sequence[int]]) -> set[int]:
     may come to something else. A service only stands by: it runs again for a task that does, and
     has none run again. `after` has, by task, what it waits for.
     """
-    found = {task.id for task in tasks if task.stage == 0 and _has_settled(task)}
+    found = {task.id for task in tasks if task.stage == 0 and has_settled(task)}
     by_blocker: dict[int, list[int]] = {}
     for task_id, blockers in after.items():
         for blocker in blockers:
@@ -34,7 +34,8 @@ def kept(tasks: Sequence[Task], after: Mapping[int, Sequence[int]]) -> set[int]:
     return found
 
 
-def _has_settled(task: Task) -> bool:
+def has_settled(task: Task) -> bool:
+    """Whether what became of a task can stay: done, tolerated, or its condition was not met."""
     if task.status == "done" or task.tolerated:
         return True
     skipped = journal.decode(task.outputs).get("skipped", {})

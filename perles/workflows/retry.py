@@ -1,5 +1,6 @@
 """Retrying: a new workflow that goes on where a failed or stopped one ended."""
 
+from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import select
@@ -24,7 +25,7 @@ _WORKFLOW_COLUMNS: Final = (
     *("repository", "base_commit", "worktree_files", "pull_request"),
     "cost_budget",
 )
-_TASK_COLUMNS: Final = (
+TASK_COLUMNS: Final = (
     "key",
     "title",
     "body",
@@ -52,7 +53,7 @@ class Kept(NamedTuple):
     text: str | None
 
 
-_DONE_COLUMNS: Final = (
+DONE_COLUMNS: Final = (
     *("status", "assignee", "attempt", "exit_code", "outputs", "started_at", "ended_at"),
     *("failure", "tolerated"),
 )
@@ -68,15 +69,7 @@ def insert_retry(
     `WrongStateError` for a workflow that is neither failed nor stopped.
     """
     old = tx.need(Workflow, old_id)
-    if old.state not in RETRIABLE:
-        raise WrongStateError("workflow", old_id, old.state, "retry")
-    values: dict[str, Any] = {name: getattr(old, name) for name in _WORKFLOW_COLUMNS}
-    if providers is not None:
-        kept_of_old = journal.decode(old.surroundings)
-        values["surroundings"] = journal.encode({**kept_of_old, "providers": providers.text})
-    tx.insert(Workflow, id=new_id, state=WorkflowState.PENDING, retried_from=old_id, **values)
-    for label in tx.all(WorkflowLabel, LABELS_OF, workflow_id=old_id):
-        tx.insert(WorkflowLabel, workflow_id=new_id, key=label.key, value=label.value)
+    insert_copy(tx, old, new_id, surroundings_with(old, providers))
     stay = _copy_tasks(tx, old_id, new_id)
     by = origin.payload()
     payload = {"name": old.name, "template": old.template_id, "retry_of": old_id, "kept": stay}
@@ -85,6 +78,30 @@ def insert_retry(
     unblock(tx, new_id)
     tx.secrets.forget(new_id)  # its rows had not told them yet
     return new_id
+
+
+def surroundings_with(old: Workflow, providers: Kept | None) -> dict[str, Any]:
+    """The column of a copy that is set up with other providers."""
+    if providers is None:
+        return {}
+    surroundings = {**journal.decode(old.surroundings), "providers": providers.text}
+    return {"surroundings": journal.encode(surroundings)}
+
+
+def insert_copy(
+    tx: Tx,
+    old: Workflow,
+    new_id: str,
+    changes: Mapping[str, Any],
+    states: Collection[str] = RETRIABLE,
+) -> None:
+    """Insert a pending workflow like an old one, without its tasks. Raises `WrongStateError`."""
+    if old.state not in states:
+        raise WrongStateError("workflow", old.id, old.state, "retry")
+    values = {name: getattr(old, name) for name in _WORKFLOW_COLUMNS} | dict(changes)
+    tx.insert(Workflow, id=new_id, state=WorkflowState.PENDING, retried_from=old.id, **values)
+    for label in tx.all(WorkflowLabel, LABELS_OF, workflow_id=old.id):
+        tx.insert(WorkflowLabel, workflow_id=new_id, key=label.key, value=label.value)
 
 
 def _copy_tasks(tx: Tx, old_id: str, new_id: str) -> int:
@@ -99,7 +116,7 @@ def _copy_tasks(tx: Tx, old_id: str, new_id: str) -> int:
     for task in (one for one in tasks if one.id not in left_out):
         stays = task.id in staying
         values: dict[str, Any] = {"status": TASK.states[0]}
-        for name in (*_TASK_COLUMNS, *(_DONE_COLUMNS if stays else ())):
+        for name in (*TASK_COLUMNS, *(DONE_COLUMNS if stays else ())):
             values[name] = getattr(task, name)
         if task.assignee == "human":
             values["assignee"] = "human"

@@ -1,30 +1,31 @@
 """`perles templates`: what a workflow can be an instance of."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from perles.cli import template_tools
 from perles.cli.options import Json
 from perles.cli.output import print_json, print_table, say, warn
+from perles.cli.template_plans import target
 from perles.config.load import load
 from perles.config.provider_settings import Providers
 from perles.controlplane.plane import ControlPlane
 from perles.domain.errors import UsageError
-from perles.domain.specs import Plan, WorkflowSpec
-from perles.templates.catalog import PIPELINE
-from perles.templates.check import check_template
-from perles.templates.pipeline import read_pipeline
+from perles.domain.specs import Plan, TaskSpec, WorkflowSpec
 from perles.templates.shell_pipes import outputs_run
 from perles.templates.template import Template
-from perles.templates.template_file import read_templates
 from perles.workflows.create import check_files
 from perles.workflows.roles import choose
 
-app = typer.Typer(help="List, show and check templates of workflows.", no_args_is_help=True)
+app = typer.Typer(
+    help="List, show, check, draw and make templates of workflows.", no_args_is_help=True
+)
+template_tools.add_to(app)
 
 
 @app.command("list")
@@ -42,34 +43,59 @@ def list_(json: Json = False) -> None:
 def show(
     key: Annotated[str, typer.Argument(help="The template's key.")], json: Json = False
 ) -> None:
-    """Show a template and its arguments."""
+    """Show what a template does, what it costs, its arguments and its tasks."""
     template = ControlPlane().templates(Path.cwd()).get(key)
     if json:
         print_json(_shown(template))
         return
-    say(f"{template.key} {template.version}: {template.name} ({template.source}, {template.path})")
-    if template.description:
-        say(template.description)
+    for line in _told(template):
+        say(line)
+
+
+def _told(template: Template) -> Iterator[str]:
+    """A template in words."""
+    yield f"{template.key} {template.version}: {template.name} ({template.source}, {template.path})"
+    yield from [template.description] if template.description else []
+    if template.cost:
+        yield f"Cost: {template.cost}"
+    if template.worktree is not None:
+        yield "It works in a git worktree, on a branch of its own (--no-worktree: here)."
+    if template.example:
+        yield f"Example: {template.example}"
+    yield from ["", "Arguments:"] if template.arguments else []
     for argument in template.arguments:
-        needed = "required" if argument.required else f"default {argument.default!r}"
+        needed = f"default {argument.default!r}" if argument.default else "optional"
+        needed = "required" if argument.required else needed
         choice = f", one of {', '.join(argument.options)}" if argument.options else ""
-        say(f"  --arg {argument.key}=…  {argument.label} ({argument.type}, {needed}{choice})")
+        yield f"  --arg {argument.key}=…  {argument.label} ({argument.type}, {needed}{choice})"
+        yield from [f"      {argument.description}"] if argument.description else []
+    if template.needs_one_of:
+        yield f"  One of them is needed: {', '.join(template.needs_one_of)}"
+    yield from ["", "Tasks:"] if template.nodes or template.tasks_from else []
     for node in template.nodes:
-        say(
-            f"  task {node.task.key}: {node.task.name}"
-            + (f", after {', '.join(node.task.after)}" if node.task.after else "")
-        )
+        after = f", after {', '.join(node.task.after)}" if node.task.after else ""
+        review = ", reviewed" if node.task.execution.review else ""
+        yield f"  task {node.task.key}: {node.task.name}{review}{after}"
+    if template.tasks_from is not None:
+        review = ", each reviewed" if template.tasks_from.pattern.execution.review else ""
+        yield f"  those that --arg {template.tasks_from.argument}=FILE lists{review}"
 
 
 @app.command()
 def check(
     path: Annotated[
-        Path, typer.Argument(help="A pipeline file, a template's folder, or a template's key.")
+        Path,
+        typer.Argument(
+            help="A pipeline file, a list of tasks, a template's folder, or a template's key."
+        ),
     ],
     json: Json = False,
 ) -> None:
-    """Check a pipeline file or a template (exit 2 when it is wrong)."""
-    file, templates, plans = _read(path)
+    """Check a pipeline file, a template or a list of tasks (exit 2 when it is wrong)."""
+    file, templates, plans, listed = target(path)
+    if listed:
+        _tell_tasks(file, listed, json=json)
+        return
     config = load()
     for plan in plans:
         _check_staff(file, plan, config.providers, here=False)
@@ -101,6 +127,16 @@ def check(
     say(f"{file} is fine: {names}")
 
 
+def _tell_tasks(file: Path, listed: Sequence[TaskSpec], *, json: bool) -> None:
+    """A file that lists tasks for a template is fine."""
+    keys = [task.key for task in listed]
+    if json:
+        print_json({"path": str(file), "templates": [], "tasks": [len(keys)], "listed": keys})
+        return
+    count = "1 task" if len(keys) == 1 else f"{len(keys)} tasks"
+    say(f"{file} is fine: {count} for --arg tasks={file}: {', '.join(keys)}")
+
+
 def _warnings(plan: Plan) -> Iterator[str]:
     """What may be meant, but runs as code what another task printed."""
     for task in plan.tasks:
@@ -109,21 +145,6 @@ def _warnings(plan: Plan) -> Iterator[str]:
                 f"task {task.key}: it runs the output of {key} as code, whatever that says; "
                 "make sure that you mean it"
             )
-
-
-def _read(path: Path) -> tuple[Path, list[Template], list[Plan]]:
-    """The file that is meant, its templates, and the plans that can be made without arguments."""
-    if not path.exists() and path.name == str(path) and not path.suffix:
-        template = ControlPlane().templates(Path.cwd()).get(str(path))
-        takes_file = template.source == "builtin" and template.key == PIPELINE
-        return template.path, [template], [] if takes_file else [check_template(template)]
-    if path.is_dir() or path.name == "template.yaml":
-        file = path / "template.yaml" if path.is_dir() else path
-        found = read_templates(file, "file")
-        if not found:
-            raise UsageError(f"cannot use {file}: it registers no workflow")
-        return file, found, [check_template(template) for template in found]
-    return path, [], [read_pipeline(path, sampled=True)]
 
 
 def _problem_here(file: Path, plans: list[Plan], providers: Providers) -> str | None:
@@ -153,5 +174,20 @@ def _shown(template: Any) -> dict[str, Any]:
         "version": template.version,
         "labels": list(template.labels),
         "arguments": [asdict(argument) for argument in template.arguments],
+        "needs_one_of": list(template.needs_one_of),
+        "cost": template.cost,
+        "example": template.example,
+        "worktree": template.worktree is not None,
+        "nodes": [_node(node.task) for node in template.nodes],
         "error": template.error,
+    }
+
+
+def _node(task: TaskSpec) -> dict[str, Any]:
+    return {
+        "key": task.key,
+        "name": task.name,
+        "after": list(task.after),
+        "assignee": task.assignee,
+        "review": task.execution.review or None,
     }

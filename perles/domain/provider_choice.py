@@ -30,9 +30,9 @@ def worker_for(
 ) -> str:
     """The kind of worker that a task needs, as a label.
 
-    Where the builtin coordinator leads, a task with a command needs no AI.
+    A task with a command needs no AI, whoever leads.
     """
-    if coordinator == BUILTIN and run:
+    if run:
         return BUILTIN
     return worker or default or coordinator
 

@@ -37,7 +37,8 @@ def approve(
     task = waiting_task(tx, workflow_id, key, "approve")
     if task.assignee != "human":
         return _overrule(tx, task, message, by)
-    outputs = journal.encode({"summary": message or "approved"})
+    said = message or "approved"
+    outputs = journal.encode({"summary": said, "output": said})
     payload = {"key": task.key, "text": message, "by": by}
     changes = {"ended_at": tx.now, "outputs": outputs}
     fire(tx, TASK, task.id, "approve", changes=changes, payload=payload)

@@ -23,10 +23,11 @@ def check_template(template: Template) -> Plan:
     for text, source, has_lines, variables in _texts(template):
         check_variables(text, variables, arguments, source=source, has_lines=has_lines)
     from_file = template.tasks_from.argument if template.tasks_from else None
-    samples = {
-        argument.key: argument.default if argument.key == from_file else sample(argument)
-        for argument in template.arguments
-    }
+    samples = {argument.key: sample(argument) for argument in template.arguments}
+    for argument in template.arguments:
+        if argument.type == "file":  # one that is there, and lists no tasks
+            is_list = argument.key == from_file
+            samples[argument.key] = argument.default if is_list else str(template.path)
     return plan_of(template, samples)
 
 

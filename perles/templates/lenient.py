@@ -20,7 +20,9 @@ THEIR_TEMPLATE: Final = frozenset(
     {"namespace", "key", "version", "name", "description", "labels", "arguments", "nodes"}
     | {"epic_template", "system_prompt", "path", "template", "instructions"}
 )
-OUR_TEMPLATE: Final = frozenset({"tasks_from", "needs_one_of", *table.names(At.TEMPLATE)})
+OUR_TEMPLATE: Final = frozenset(
+    {"tasks_from", "needs_one_of", "cost", "example", *table.names(At.TEMPLATE)}
+)
 TEMPLATE_KEYS: Final = tuple(sorted(THEIR_TEMPLATE | OUR_TEMPLATE))
 THEIR_NODE: Final = frozenset({"key", "name", "template", "assignee", "after", "inputs", "outputs"})
 NODE_KEYS: Final = tuple(sorted({*THEIR_NODE, *table.names(At.NODE)}))

@@ -26,7 +26,6 @@ NODE_VARIABLES: Final = (*VARIABLES, "Inputs", "Outputs")
 DOCUMENTS: Final = "docs/proposals"
 """Where documents lie, unless the configuration says otherwise."""
 _NAME_LETTERS: Final = 60
-_IN_NAMES: Final = ("textarea",)
 
 
 def plan_of(
@@ -39,6 +38,7 @@ def plan_of(
     """What a template makes of arguments. Raises `UsageError` that names what is wrong."""
     values = check_arguments(template.arguments, args, f"template {template.key}")
     _check_needed(template, values)
+    values = _with_files(template, values)
     title = name or title_of(template, values)
     context = _context(template, values, title, documents)
     tasks = [_task(node, context, template) for node in template.nodes]
@@ -64,13 +64,20 @@ def plan_of(
 
 def title_of(template: Template, values: Mapping[str, str]) -> str:
     """What a workflow is called that nobody named: the template's name, and what it is about."""
-    about = [one for one in template.arguments if one.type in _IN_NAMES and values[one.key].strip()]
-    if not about:
-        return template.name
-    first = values[about[0].key].strip().splitlines()[0]
-    plain = "".join(letter for letter in first if letter.isprintable()).strip()
-    whole = f"{template.name}: {plain}" if plain else template.name
+    about = next(filter(None, (_about(one, values) for one in template.arguments)), "")
+    whole = f"{template.name}: {about}" if about else template.name
     return whole if len(whole) <= _NAME_LETTERS else f"{whole[: _NAME_LETTERS - 1]}…"
+
+
+def _about(argument: Argument, values: Mapping[str, str]) -> str:
+    """What a value tells of a workflow in a few words, where it does."""
+    value = values[argument.key].strip()
+    if argument.type == "file":
+        value = Path(value).stem
+    elif argument.type != "textarea":
+        return ""
+    first = value.splitlines()[0] if value else ""
+    return "".join(letter for letter in first if letter.isprintable()).strip()
 
 
 def _context(
@@ -88,6 +95,19 @@ def _check_needed(template: Template, values: Mapping[str, str]) -> None:
         raise UsageError(
             f"cannot use template {template.key!r} without {' or '.join(wanted)}: give {options}"
         )
+
+
+def _with_files(template: Template, values: dict[str, str]) -> dict[str, str]:
+    """The values with whole paths of files, wherever agents work. Raises `UsageError`."""
+    found = dict(values)
+    for argument in template.arguments:
+        value = values[argument.key].strip()
+        if argument.type == "file" and value:
+            path = Path(value).expanduser().absolute()
+            if not path.exists():
+                raise UsageError(f"cannot use {argument.key}={value[:80]!r}: there is no such file")
+            found[argument.key] = str(path)
+    return found
 
 
 def _task(node: TaskNode, context: Mapping[str, Any], template: Template) -> TaskSpec:

@@ -39,7 +39,8 @@ class Template:
     """A template that was found. `error` is set, and the rest empty, where it cannot be used.
 
     `epic` and `system_prompt` are files that tell the coordinator what the workflow is about, and
-    how to lead it. `prefix` is the folder of the files that tasks hand on.
+    how to lead it. `prefix` is the folder of the files that tasks hand on. `cost`
+    and `example` are told to people.
     """
 
     key: str
@@ -60,6 +61,8 @@ class Template:
     epic: Path | None = None
     system_prompt: Path | None = None
     prefix: str = ""
+    cost: str = ""
+    example: str = ""
     error: str | None = None
     ignored: tuple[str, ...] = ()
     """`file:line: key` of what is accepted and has no effect."""

@@ -126,6 +126,8 @@ def read(item: Node, path: Path, source: str, root: Path | None = None) -> Templ
         epic=_file(entries, "epic_template", folder, root),
         system_prompt=_system_prompt(entries, found, folder, root),
         prefix=text_of(entries, "path").strip("/"),
+        cost=text_of(entries, "cost"),
+        example=text_of(entries, "example"),
         ignored=tuple(unknown.ignored),
     )
 

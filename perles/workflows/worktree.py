@@ -46,6 +46,8 @@ def chosen(spec: WorkflowSpec, plan: Plan, config: Worktrees, work_dir: Path) ->
         raise UsageError("cannot use a branch or base without a worktree: leave one out")
     if not (spec.worktree or named or (spec.worktree is None and plan.worktree is not None)):
         return None
+    if not (spec.worktree or named) and plan.worktree == Worktree() and not _has_git(work_dir):
+        return None  # a template that likes one is of use outside of repositories, too
     wish = plan.worktree or Worktree()
     wish = replace(
         wish,
@@ -59,6 +61,10 @@ def chosen(spec: WorkflowSpec, plan: Plan, config: Worktrees, work_dir: Path) ->
     if wish.branch is not None:
         check_branch(found.top, wish.branch)
     return Choice(wish, found)
+
+
+def _has_git(folder: Path) -> bool:
+    return any((place / ".git").exists() for place in (folder, *folder.parents))
 
 
 def with_setup(plan: Plan, wish: Worktree) -> Plan:

@@ -5,7 +5,7 @@ Everything it knows it reads anew at each turn, so a turn that was cut off does 
 
 import sys
 
-from perles.agents.builtin import reviewing
+from perles.agents.builtin import reviewing, seats
 from perles.agents.builtin.client import CallFailed, Client
 from perles.agents.builtin.light import signal
 from perles.agents.builtin.words import NEVER
@@ -127,11 +127,11 @@ class _Pass:
         for task in ready:
             if not taken.isdisjoint(task["limits"]):
                 continue
-            if task["review"] is not None:
-                if held >= limit - 1:
-                    continue  # somebody must be left who can review
-                held += 1
-            chosen = next((one for one in free if one[1] == task["worker"]), None)
+            meant = seats.meant_for(task, workers["workers"])
+            if meant.is_busy or (task["review"] is not None and held >= limit - 1):
+                continue  # somebody must be left who can review
+            held += task["review"] is not None
+            chosen = seats.chosen(task, meant, free, room)
             if chosen is None and (room > 0 or any(kind != task["worker"] for _, kind in free)):
                 chosen, why = self._spawn(task["worker"], free, room)
                 if why:

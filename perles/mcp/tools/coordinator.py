@@ -33,7 +33,8 @@ class SpawnWorker(Arguments):
 class CreateTask(Arguments):
     """`after` are the keys of tasks that must be done first; `body` is all its worker is told.
 
-    `retries` is how many times the task is ready again by itself after mark_task_failed.
+    `retries` is how many times the task is ready again by itself after mark_task_failed. With
+    `review` it is done only once another worker has approved it.
     """
 
     key: Word
@@ -41,6 +42,7 @@ class CreateTask(Arguments):
     body: Prose
     after: Annotated[list[Word], msgspec.Meta(max_length=100)] | None = None
     retries: Retries | None = None
+    review: Literal["simple", "complex"] | None = None
 
 
 class AssignTask(Arguments):

@@ -49,7 +49,8 @@ def as_tasks(items: Sequence[Item], pattern: TaskSpec, source: str) -> list[Task
             continue
         after = [_blocker(item, name, names) for name in item.after]
         if item.after_all_above:
-            after += [n for n in range(number) if items[n].after_all_above][-1:]
+            open_above = [n for n in range(number) if not items[n].done]
+            after += [n for n in open_above if items[n].after_all_above][-1:]
         waits = dict.fromkeys(keys[n] for n in after if not items[n].done)
         made = replace(pattern, key=keys[number], name=_title(item), body=_body(item))
         more = {**item.more, "execution": _execution(item, pattern)}

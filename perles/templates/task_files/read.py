@@ -25,18 +25,38 @@ def read_tasks(path: Path, *, only: str = "", pattern: TaskSpec = PLAIN) -> list
     return as_tasks(items_of(text, str(path), only=only), pattern, str(path))
 
 
+def is_task_list(path: Path) -> bool:
+    """Whether a file lists tasks, rather than being a pipeline. Raises `UsageError`."""
+    text = yamlfile.read_text(path, MAX_BYTES, pipes=True)
+    rows = _json(text)
+    if isinstance(rows, list):
+        return True
+    if checklist.is_checklist(text) or _json_lines(text, str(path)) is not None:
+        return True
+    root = yamlfile.parse(text, str(path))
+    if not isinstance(root.value, dict):
+        return isinstance(root.value, list)
+    tasks = root.value.get("tasks")
+    items = tasks.value if tasks is not None and isinstance(tasks.value, list) else []
+    names = {name for item in items if isinstance(item.value, dict) for name in item.value}
+    titled = bool(names & {"title", "body", "description"})
+    return titled or any(isinstance(item.value, str) for item in items)
+
+
 def items_of(text: str, source: str, *, only: str = "") -> list[Item]:
     """The same from a text, each with its place, those that are done among them."""
     rows = _json(text)
     if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
         found = beads.read(rows, source, only) if beads.is_beads(rows) else None
-        if found is None and issues.is_issues(rows):
+        if found is None and issues.is_issues(rows) and not only:
             found = issues.read(rows, source)
         if found is not None:
             return found
     lines = _json_lines(text, source)
     if lines is not None:
         return beads.read(lines, source, only)
+    if only:
+        raise UsageError(f"cannot look for the epic {only!r} in {source}: it has no epics")
     if checklist.is_checklist(text):
         return checklist.read(text, source)
     return yaml_list.read(text, source)

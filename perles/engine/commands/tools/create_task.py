@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from perles.domain.errors import ToolError
+from perles.domain.execution import Execution
 from perles.domain.states import OPEN_TASK_STATES, TASK, TaskStatus
 from perles.engine.commands.base import ToolCall
 from perles.store import statements
@@ -34,6 +35,7 @@ def handle(call: ToolCall) -> dict[str, Any]:
         body=call.args["body"],
         status=TASK.states[0],
         retries=call.args.get("retries") or 0,
+        execution=journal.encode(Execution(review=call.args.get("review") or "").stored()),
     )
     for blocker in after:
         tx.insert(TaskDependency, task_id=task_id, depends_on_id=blocker.id)

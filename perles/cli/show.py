@@ -10,6 +10,7 @@ from perles.cli.output import between, print_json, print_table, say, span, tell
 from perles.config.home import Paths
 from perles.controlplane.quick import Json, Reads
 from perles.domain.explanations import moment, why
+from perles.domain.task_story import standing
 from perles.domain.text import clean
 
 TASK_HEADERS = ("TASK", "STATUS", "ASSIGNEE", "ATTEMPT", "EXIT", "TIME", "NOTE")
@@ -170,11 +171,7 @@ def _tokens(shown: Json) -> str:
 def _task_row(task: Json) -> list[str]:
     tries = f"{task['attempt']}/{task['retries'] + 1}" if task["attempt"] else "-"
     note = task["failure"] or ("after " + ", ".join(task["after"]) if task["after"] else "")
-    if task["ready"] and task["status"] == "in_progress":
-        since = task["serving_since"]
-        note = f"ready since {moment(since)}" if since else "not ready yet"
-    if task["waits_for"]:
-        note = task["waits_for"]
+    note = standing(task) or note
     if task["held_until"]:
         note = f"again {moment(task['held_until'])}, after {note}"
     return [

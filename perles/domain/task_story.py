@@ -31,10 +31,21 @@ _SAID: Final = {
 }
 
 
+def standing(task: Task) -> str:
+    """What a task waits for beside other tasks, or how far a service is; "" for neither."""
+    if task.get("waits_for"):
+        return str(task["waits_for"])
+    if not task.get("ready") or task["status"] != "in_progress":
+        return ""
+    since = task["serving_since"]
+    return f"ready since {moment(since)}" if since else "not ready yet"
+
+
 def story(task: Task) -> list[str]:
     """The lines; texts of agents stand in them as they are, so clean them before they are shown."""
     return [
         *_text("asked", task["body"]),
+        *_text("now", standing(task)),
         *_state(task),
         *_report(task),
         *(line for comment in task["comments"] for line in _comment(comment)),

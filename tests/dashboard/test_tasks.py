@@ -150,3 +150,28 @@ def test_the_chosen_tab_is_whole_and_the_row_says_where_there_are_more(columns: 
         row = next(line for line in text.splitlines() if f"{label}]" in line)
         assert ("›" in row) == ("log" not in row)
         assert ("‹" in row) == ("coordinator" not in row)
+
+
+def test_a_task_that_waits_and_a_service_say_how_far_they_are() -> None:
+    base: dict[str, Any] = {
+        "name": "x",
+        "after": [],
+        "assignee": None,
+        "started_at": None,
+        "ended_at": None,
+    }
+    base |= {"failure": None, "ready": None, "serving_since": None, "waits_for": None}
+    service = {**base, "status": "in_progress", "ready": {"kind": "tcp"}}
+    waits = "waiting for mutex db, held by build of nightly (wf-1)"
+    rows = [
+        {**base, "key": "a", "status": "ready", "waits_for": waits},
+        {**service, "key": "b"},
+        {**service, "key": "c", "serving_since": "2030-03-17T17:30:00.000Z"},
+        {**base, "key": "d", "status": "done", "ready": {"kind": "tcp"}},
+    ]
+    shown = ["".join(part.text for part in one) for one in tree(rows, 120, 0.0)]
+
+    assert waits in shown[0]
+    assert "not ready yet" in shown[1]
+    assert "ready since 2030-03-17 17:30" in shown[2]
+    assert "ready" not in shown[3]

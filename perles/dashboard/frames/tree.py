@@ -7,7 +7,7 @@ from typing import Any
 
 from perles.dashboard.frames.parts import TASK_GLYPHS, moment, short_span
 from perles.dashboard.terminal.segments import Line, Segment, line
-from perles.domain.task_story import IN_WORDS, branches
+from perles.domain.task_story import IN_WORDS, branches, standing
 from perles.domain.text import clean, cut, width
 
 Task = Mapping[str, Any]
@@ -57,6 +57,7 @@ def _line(task: Task, lead: str, columns: int, now: float) -> Line:
         IN_WORDS.get(task["status"], ""),
         task["assignee"] or "",
         took,
+        standing(task),
         f"after {', '.join(others)}" if others else "",
     ]
     note = "  ".join(part for part in extra if part)

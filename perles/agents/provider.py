@@ -85,10 +85,28 @@ class TurnContext:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaskCommand:
+    """A task's command that is the turn's process itself: how it ends is the report.
+
+    It runs in `folder`, or in the work dir, for `timeout` seconds at most, and gets `grace`
+    seconds between TERM and KILL. `name` is what people call its program. Where there is a
+    `problem` it is not run, and that is the report.
+    """
+
+    name: str
+    folder: str = ""
+    timeout: float | None = None
+    grace: float | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
     """What to start: argv (no secret in it), variables to add, stdin, files to write (0600).
 
-    `secrets` are texts in them that no row may hold.
+    `secrets` are texts in them that no row may hold. `unset` are variables that it does not get
+    from its surroundings. A `command` has no input, and its errors go where its output goes:
+    its `stdin` is kept in a file only.
     """
 
     argv: Sequence[str]
@@ -96,6 +114,8 @@ class Launch:
     stdin: bytes = b""
     files: Mapping[str, bytes] = field(default_factory=dict)
     secrets: Collection[str] = ()
+    unset: Collection[str] = ()
+    command: TaskCommand | None = None
 
 
 class Kind(StrEnum):

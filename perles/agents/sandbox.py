@@ -72,6 +72,8 @@ def wrapped(
     check(kind, environ)
     seen = {**environ, **launch.env}
     argv = [bubblewrap(environ) or PROGRAM, *_mounts(seen, work_dir, session, state, repository)]
+    if launch.command is not None and launch.command.folder:
+        argv += ["--chdir", launch.command.folder]
     return replace(launch, argv=[*argv, "--", *launch.argv])
 
 

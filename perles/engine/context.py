@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from perles.agents.provider import Provider, find
 from perles.config.home import Paths
@@ -13,7 +13,7 @@ from perles.config.model import Config, ResourcePolicy
 from perles.config.provider_settings import Providers
 from perles.config.providers import restored
 from perles.executor.contract import Executor
-from perles.store.database import Database, Reader
+from perles.store.database import Database, Reader, Tx
 from perles.store.events.journal import decode
 from perles.store.schema.agents import Agent
 from perles.store.schema.workflows import Workflow
@@ -24,6 +24,32 @@ log = logging.getLogger("perles.engine")
 
 MAX_KEPT: Final = 500
 """Providers that are kept ready."""
+
+
+class Conducting(Protocol):
+    """Does the work of coordinators that only follow fixed rules."""
+
+    def leads(self, reader: Reader, agent: Agent, /) -> bool:
+        """Whether the engine does this agent's work, so that it needs no turn."""
+
+    def hear(self, tx: Tx, agent_id: int, /) -> None:
+        """Take the messages of such a coordinator, and act on them."""
+
+    def advance(self, tx: Tx, coordinator: Agent, /) -> list[int]:
+        """Do what is to be done next in its workflow; the workers that can begin with a task."""
+
+
+class _Nobody:
+    """Leads no workflow: each coordinator has its turns."""
+
+    def leads(self, _reader: Reader, _agent: Agent) -> bool:
+        return False
+
+    def hear(self, _tx: Tx, _agent_id: int) -> None:
+        return
+
+    def advance(self, _tx: Tx, _coordinator: Agent) -> list[int]:
+        return []
 
 
 @dataclass(slots=True)
@@ -45,6 +71,8 @@ class Context:
     """Take up the configuration as it stands now; by key, what was and what is."""
     kick: Callable[[], None]
     """Look again at what can be delivered, admitted or ended: something changed."""
+    conductor: Conducting = field(default_factory=_Nobody)
+    """Leads the workflows whose coordinator needs no process."""
     stay: Callable[[], None] = lambda: None
     """Do not end when idle any more."""
     providers: dict[tuple[str, str], Provider] = field(default_factory=dict)
@@ -52,6 +80,8 @@ class Context:
     """What workflows keep of their creators' configurations, by its text."""
     is_errand: bool = False
     """Whether the engine only carries out what was asked, and starts nothing."""
+    environs: dict[str, dict[str, str]] = field(default_factory=dict)
+    """What workflows keep of their creators' environments, with ours, by its text."""
     closing: set[str] = field(default_factory=set)
     """Workflows about to end: no new turns, and their agents' commands are refused."""
     served: set[str] = field(default_factory=set)
@@ -63,7 +93,13 @@ class Context:
 
     def environ_of(self, workflow: Workflow) -> dict[str, str]:
         """The environment of a workflow's processes: its creator's, and our secrets."""
-        return environment_of(decode(workflow.surroundings), self.environ, self.paths.root)
+        text = workflow.surroundings
+        if text not in self.environs:
+            if len(self.environs) >= MAX_KEPT:
+                self.environs.clear()
+            found = environment_of(decode(text), self.environ, self.paths.root)
+            self.environs[text] = found
+        return dict(self.environs[text])
 
     def umask_of(self, workflow: Workflow) -> int | None:
         """The umask of a workflow's processes; None for ours."""

@@ -12,6 +12,7 @@ from perles.engine import single_instance, watchdog
 from perles.engine.commands.queue import Commands
 from perles.engine.commands.tool_host import EngineToolHost
 from perles.engine.context import log
+from perles.engine.coordination.conductor import Conductor
 from perles.engine.health.monitor import HealthMonitor
 from perles.engine.loop import Loop, Wake
 from perles.engine.recovery.reconcile import reconcile
@@ -116,6 +117,7 @@ class Engine:
             finally:
                 writer.close()
                 database.dispose()
+                self._executor.close()
 
     def _context(self, database: Database, writer: Writer, reader: Reader) -> Services:
         self._running = Services(
@@ -137,6 +139,7 @@ class Engine:
         context.is_errand = errand is not None
         commands = Commands(context)
         servers = McpServers(EngineToolHost(context, commands), self._paths.root)
+        context.conductor = Conductor(context)
         context.turns = self._turns = turns = Turns(context)
         context.supervisor = Supervisor(context, turns, servers)
         steps = Steps(context, commands)

@@ -103,6 +103,13 @@ class Exit(NamedTuple):
     is_agents: bool
 
 
+class Told(NamedTuple):
+    """How a command ended: its exit code as a shell has it, and in words, "" where it was cut."""
+
+    code: int
+    words: str
+
+
 class Used(NamedTuple):
     """What processes have used: seconds, and bytes read and written.
 
@@ -148,6 +155,9 @@ class Process(Protocol):
     def status(self) -> int | None:
         """The exit code that is kept of it, `-N` for signal N; None where there is none."""
 
+    def told(self) -> Told | None:
+        """How the command ended that this was the process of; None where nobody told."""
+
     def reap(self) -> Exit | None:
         """Take the status of a child of ours that has ended; None where it is none, or lives."""
 
@@ -181,6 +191,9 @@ class Executor(Protocol):
 
     def prepare(self) -> None:
         """Make this process fit to host: to have many files open, and to be no turn's itself."""
+
+    def close(self) -> None:
+        """Start nothing any more; what was started goes on."""
 
     def process(
         self, turn: TurnKey, files: TurnFiles, identity: Identity | None, *, text_only: bool

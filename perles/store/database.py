@@ -130,22 +130,57 @@ def _maker(model: type[Base]) -> Callable[[], Any]:
 class Tx(Reader):
     """One write transaction. `now` is its time, the same for all that it writes.
 
-    `secrets` are those that its rows may not hold.
+    `secrets` are those that its rows may not hold. Rows that it has read by their keys are kept,
+    with what it changes in them: nobody else writes meanwhile. Treat them as read-only.
     """
 
-    __slots__ = ("now", "secrets")
+    __slots__ = ("_kept", "now", "secrets")
 
     def __init__(self, connection: Any, now: str, secrets: Secrets) -> None:
         super().__init__(connection)
         self.now = now
         self.secrets = secrets
+        self._kept: dict[str, dict[int | str, Any]] = {}
+
+    def get(self, model: type[M], id: int | str) -> M | None:
+        """The row with this primary key, or None."""
+        found: M | None = self.kept(model, id)
+        if found is None:
+            found = super().get(model, id)
+            if found is not None:
+                self._kept.setdefault(model.__tablename__, {})[id] = found
+        return found
+
+    def kept(self, model: type[M], id: int | str) -> M | None:
+        """The row with this primary key where it was read before."""
+        return self._kept.get(model.__tablename__, {}).get(id)
+
+    def keep(self, model: type[Base], id: int | str, row: Any, values: Mapping[str, Any]) -> None:
+        """Keep a row as it is now: as it was read, None where it was not, with these values."""
+        if row is not None:
+            columns = {k: v for k, v in row.__dict__.items() if k != "_sa_instance_state"}
+            made = _detached(model, columns | dict(values))
+            self._kept.setdefault(model.__tablename__, {})[id] = made
+
+    def forget(self) -> None:
+        """What was read may be no more: a part of the transaction was taken back."""
+        self._kept.clear()
 
     def _told(self, error: Exception) -> Exception:
         """Who runs the transaction has to know the driver's own: it may be tried again."""
         return error
 
     def run(self, sql: Sql, **params: Any) -> int:
-        """Run a writing statement; the number of rows it changed."""
+        """Run a writing statement; the number of rows it changed.
+
+        A parameter `id_` is the primary key of the only row that it may change.
+        """
+        rows = self._kept.get(sql.table)
+        if rows is not None:
+            if "id_" in params:
+                rows.pop(params["id_"], None)
+            else:
+                rows.clear()
         return int(self._connection.execute(*sql.bind(params)).rowcount)
 
     def insert(self, model: type[Base], /, **values: Any) -> int:
@@ -171,9 +206,11 @@ class Tx(Reader):
         """`update` without its guard; for this package."""
         bound = {name: plain(value) for name, value in values.items()}
         bound["updated_at"] = self.now
+        row = self.kept(model, id)
         changed = self.run(update_of(model, names(bound)), id_=id, **bound)
         if changed != 1:
             raise LookupError(f"no row {id!r} in {model.__tablename__}")
+        self.keep(model, id, row, bound)
 
 
 class _Kept(NamedTuple):

@@ -49,7 +49,9 @@ class Secrets:
 
     def tell(self, workflow_id: str, texts: Iterable[str]) -> None:
         """What no row of this workflow may hold, beside what its own rows tell."""
-        before = self._told.get(workflow_id, frozenset())
+        before, texts = self._told.get(workflow_id, frozenset()), frozenset(texts)
+        if texts <= before:
+            return  # what is known is kept: finding it out reads all tasks
         self._told[workflow_id] = before.union(texts)
         self._known.pop(workflow_id, None)
 

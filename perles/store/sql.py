@@ -48,10 +48,12 @@ _DIALECT = _Dialect(paramstyle="named")
 class Sql:
     """One statement, compiled at first use."""
 
-    __slots__ = ("_compiled", "_statement")
+    __slots__ = ("_compiled", "_statement", "table")
 
     def __init__(self, statement: Executable) -> None:
         self._statement = statement
+        self.table = str(getattr(getattr(statement, "table", None), "name", ""))
+        """The table that it writes; "" for one that reads."""
         self._compiled: tuple[str, dict[str, Any]] | None = None
 
     def bind(self, params: dict[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, update
 
 from perles.domain.errors import StaleError
 from perles.domain.machine import Decision, decide
@@ -91,13 +91,14 @@ def fire(
     `expect_version`, `LookupError` when there is no such row.
     """
     place = _PLACES[rules.kind]
-    found = tx.row(_select(rules.kind), id=id)
-    if found is None:
+    row = tx.get(place.model, id)
+    if row is None:
         raise LookupError(f"no {rules.kind} {id!r}")
-    label = str(found["label_"])
-    decision = decide(rules, found["state_"], trigger, name=label)
+    found = row.__dict__
+    label, state = str(found[place.label]), found[place.column]
+    decision = decide(rules, state, trigger, name=label)
     if expect_version is not None and expect_version != found["version"]:
-        raise StaleError(rules.kind, label, found["state_"], trigger)
+        raise StaleError(rules.kind, label, state, trigger)
     values = {name: plain(value) for name, value in (changes or {}).items()}
     values[place.column] = decision.dest
     changed = tx.run(
@@ -109,10 +110,12 @@ def fire(
         **values,
     )
     if changed != 1:
-        raise StaleError(rules.kind, label, found["state_"], trigger)
+        raise StaleError(rules.kind, label, state, trigger)
+    values |= {"version": found["version"] + 1, "updated_at": tx.now}
+    tx.keep(place.model, id, row, values)
     if rules.kind == TASK.kind:
         named_leases.settle(tx, int(id), decision)
-    about = {name: found[f"about_{name}"] for name in place.about}
+    about = {name: found[column] for name, column in place.about.items()}
     event_type = decision.event
     if "{role}" in event_type:
         event_type = event_type.format(role=found["role"])
@@ -123,21 +126,6 @@ def fire(
         **about,
     )
     return decision
-
-
-@cache
-def _select(kind: str) -> Sql:
-    place = _PLACES[kind]
-    table = place.model.__table__
-    columns = [
-        table.c[place.column].label("state_"),
-        table.c[place.label].label("label_"),
-        table.c.version,
-        *(table.c[column].label(f"about_{name}") for name, column in place.about.items()),
-    ]
-    if "role" in table.c:
-        columns.append(table.c.role)
-    return Sql(select(*columns).where(table.c.id == bindparam("id")))
 
 
 @cache

@@ -151,6 +151,7 @@ class Writer:
             if _takes_all_with_it(connection, error):
                 raise
             roll_back(connection)
+            tx.forget()
             begin(connection, self._database.path)
             return _Done(job, None, error)
 
@@ -174,6 +175,7 @@ def _attempt(connection: Any, tx: Tx, job: _Job) -> _Done:
         if _takes_all_with_it(connection, error):
             raise
         connection.execute("ROLLBACK TO job")
+        tx.forget()
         connection.execute("RELEASE job")
         return _Done(job, None, error)
     connection.execute("RELEASE job")

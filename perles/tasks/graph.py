@@ -6,7 +6,7 @@ that the end of a task costs what depends on it, however large the plan is.
 
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import and_, bindparam, delete, exists, func, or_, select
+from sqlalchemy import and_, bindparam, delete, exists, func, literal_column, or_, select
 
 from perles.domain import flow
 from perles.domain.conditions import Value
@@ -60,12 +60,15 @@ _FREED: Final = Sql(
 )
 _LAST: Final = Sql(
     select(Task.id)
-    .where(Task.workflow_id == WORKFLOW_ID, *_WAITS, Task.stage == 1, _IS_FREE)
+    .where(Task.workflow_id == WORKFLOW_ID, *_WAITS, Task.stage == literal_column("1"), _IS_FREE)
     .order_by(Task.id)
 )
+# Written as they are, so that the index of those that come last serves.
 _HAS_LAST: Final = Sql(
     select(Task.id)
-    .where(Task.workflow_id == WORKFLOW_ID, Task.stage == 1, Task.status == "pending")
+    .where(
+        Task.workflow_id == WORKFLOW_ID, Task.stage == literal_column("1"), Task.status == "pending"
+    )
     .limit(1)
 )
 _HAS_OPEN: Final = Sql(
@@ -104,7 +107,7 @@ _BLOCKERS: Final = Sql(
 )
 COUNT_FINALS: Final = Sql(
     select(func.count()).where(
-        Task.workflow_id == WORKFLOW_ID, Task.stage == 1, Task.status.in_(_OPEN)
+        Task.workflow_id == WORKFLOW_ID, Task.stage == literal_column("1"), Task.status.in_(_OPEN)
     )
 )
 

@@ -112,9 +112,10 @@ def record(
     printed: Printed | None,
     *,
     shown: str = "",
+    tells: bool = True,
     **more: Any,
 ) -> Task:
-    """Record the report on the task that the agent has in hand, and tell the coordinator.
+    """Record the report on the task that the agent has in hand, and tell the coordinator (`tells`).
 
     `printed` is what the task's command printed, where it had one; `shown` is what git shows of
     the task, for the coordinator; `more` is told with the event.
@@ -141,6 +142,8 @@ def record(
         agent_id=agent.id,
         task_id=task.id,
     )
+    if not tells:
+        return task
     how = "" if exit_code is None else f" (exit {exit_code})"
     what = "the commit of " if agent.phase == "committing" else ""
     body = f"{agent.name} reports on {what}task {task.key}{how}: {summary}{shown}"

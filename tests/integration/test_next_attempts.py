@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from perles.agents.builtin import worker
+from perles.agents.builtin.command import told as in_words
 from perles.agents.builtin.memory import oom_kills
 from perles.domain.clock import ManualClock, from_text, to_text
 from perles.domain.errors import ToolError
@@ -125,7 +125,7 @@ def test_no_grace_kills_what_ignores_the_end_of_its_time(home: Home) -> None:
     ],
 )
 def test_a_signal_has_its_name(code: int, is_short: bool, told: tuple[int, str]) -> None:
-    assert worker._told(code, is_short=is_short) == told
+    assert in_words(code, is_short=is_short) == told
 
 
 @pytest.mark.parametrize(

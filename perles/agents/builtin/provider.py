@@ -4,14 +4,12 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from perles.agents.builtin import scripts
-from perles.agents.builtin.secrets import secret_texts
+from perles.agents.builtin.task_launch import launch_of
 from perles.agents.clis.json_lines import ended
 from perles.agents.provider import AgentEvent, Kind, Launch, Letter, Outcome, TaskBrief, TurnContext
 from perles.config.provider_settings import ProviderSettings
-from perles.domain.secrecy import texts_of
 
 _MAIN = str(Path(__file__).with_name("main.py"))
 
@@ -33,16 +31,11 @@ class BuiltinProvider:
         """It needs nothing."""
 
     def launch(self, turn: TurnContext) -> Launch:
-        """The agent's process: no site packages, no user settings, no secret in argv.
-
-        What its task's variables hold stands in its input alone, and where they are too large
-        for an environment in the script: files that are ours.
-        """
-        given: dict[str, Any] = {"from": "perles", "kind": "variables", "task": turn.task}
-        files, script = scripts.written(turn)
-        told = {**given, "env": dict(turn.variables), **script}
-        told["secrets"] = list(script.get("secrets", {}))
-        variables = json.dumps(told) + "\n"
+        """The command of a worker's task; else the agent's process, which starts with next to
+        nothing: no site packages, no user settings."""
+        task = scripts.task_of(turn) if turn.role == "worker" else None
+        if task is not None:
+            return launch_of(turn, task)
         return Launch(
             argv=[sys.executable, "-I", "-S", _MAIN, turn.role],
             env={
@@ -50,9 +43,7 @@ class BuiltinProvider:
                 "PERLES_MCP_TOKEN": turn.token,
                 "PERLES_TURN_NUMBER": str(turn.number),
             },
-            stdin=((variables if turn.task else "") + turn.prompt).encode(errors="replace"),
-            files=files,
-            secrets=texts_of(told["env"]) | secret_texts(script.get("secrets", {})),
+            stdin=turn.prompt.encode(errors="replace"),
         )
 
     def parser(self, _totals: Mapping[str, float] | None = None) -> "TextParser":

@@ -18,11 +18,8 @@ LARGEST: Final = 128 * 1024
 """Bytes, with the NUL at its end, that Linux allows one argument or variable."""
 
 
-def written(turn: TurnContext) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """The file to write for the turn's task, and what its worker is told of that."""
-    task = _task(turn)
-    if task is None:
-        return {}, {}
+def written(turn: TurnContext, task: Mapping[str, Any]) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """The file to write for the turn's task, and what is to be known of that."""
     name = f"turn-{turn.number:03}.script"
     large = _large(turn) if _is_shell(task) else {}
     setting = "".join(f"{key}={_in_quotes(value)}; " for key, value in large.items())
@@ -58,7 +55,7 @@ def _folder(work_dir: Path, name: str) -> str:
     return found
 
 
-def _task(turn: TurnContext) -> dict[str, Any] | None:
+def task_of(turn: TurnContext) -> dict[str, Any] | None:
     """What the turn's messages say of its task, the last one of them; None where they do not."""
     found = None
     for line in turn.prompt.split("\n") if turn.task is not None else ():
@@ -72,7 +69,7 @@ def _task(turn: TurnContext) -> dict[str, Any] | None:
     return found
 
 
-def _is_shell(task: dict[str, Any]) -> bool:
+def _is_shell(task: Mapping[str, Any]) -> bool:
     return language(task.get("shell") or PLAIN_SH) is Language.SHELL
 
 

@@ -78,6 +78,9 @@ def started(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
         told = str(journal.decode(workflow.definition).get("instructions", ""))
         body = prompts.goal(workflow.goal, told)
     messages.post(tx, coordinator, sender="perles", kind="system", body=body)
+    if context.conductor.leads(tx, coordinator):  # it needs no process to be ready
+        about = {"agent_id": coordinator.id}
+        journal.append(tx, "coordinator.ready", {}, workflow_id=workflow.id, **about)
 
 
 def resumed(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:

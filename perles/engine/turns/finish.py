@@ -1,5 +1,6 @@
 """The end of a turn: its process has ended, or it raised what nobody expected."""
 
+import asyncio
 from typing import Final
 
 from perles.agents.provider import Outcome
@@ -11,14 +12,19 @@ from perles.engine.context import log
 from perles.engine.end_request import request_end
 from perles.engine.turns import metering
 from perles.engine.turns.ending import Ending
-from perles.engine.turns.live import LiveTurn
+from perles.engine.turns.live import LiveTurn, Report
 from perles.engine.turns.outcome import LOST, conclude
 from perles.engine.turns.output_reader import OutputReader
-from perles.executor.contract import LEFTOVERS_GRACE, Batch
+from perles.engine.turns.start import Begun
+from perles.executor.contract import LEFTOVERS_GRACE, Batch, Told
 from perles.store.database import Tx
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.workflows import Workflow
+from perles.tasks.reports import Printed, printed_by
 
+NOTE_SECONDS: Final = 0.2
+"""How long the end of a command may be without a status: where its leader was killed, the process
+that started that notes it."""
 BROKEN: Final = Ending("fail", "turn_failed")
 """How a turn ends that raised what nobody expected."""
 
@@ -81,8 +87,12 @@ class TurnFinisher(OutputReader):
         await self._context.writer.write(fail)
 
     async def _finish(self, live: LiveTurn) -> None:
-        code = live.process.status()
-        if code != 0:
+        report = _report_of(live)
+        code = live.process.status() if report is None else 0
+        if code is None and live.runs_command and not live.ended_unserved:
+            await asyncio.sleep(NOTE_SECONDS)
+            code = live.process.status()
+        if code != 0 and report is None:
             await self._end_family(live, grace=LEFTOVERS_GRACE)
         is_known = code is not None
         reaped = live.process.reap()
@@ -93,6 +103,9 @@ class TurnFinisher(OutputReader):
                 await self._conclude(live, live.ending or BROKEN, live.verdict, code)
                 return
             last = await metering.at_end(live, await self._drain(live))
+            if report is not None:
+                await self._conclude_command(live, report, last)
+                return
             outcome = live.outcome(code, live.process.complaint())
             ending = Ending.of(outcome)
             if not is_known and not outcome.succeeded:
@@ -100,6 +113,17 @@ class TurnFinisher(OutputReader):
             if live.verdict is not None:
                 outcome = self._judged(live, live.verdict)
             await self._conclude(live, live.ending or ending, outcome, code, last)
+
+    async def _conclude_command(self, live: LiveTurn, told: Told, last: Batch | None) -> None:
+        """The command of a task has ended, with whatever exit code: its worker did well."""
+        context, printed = self._context, Printed([], "")
+        if last is None or last.offset:
+            printed = printed_by(context.reader, context.paths, live.agent_id) or printed
+        live.report = Report(told.code, told.words, printed)
+        outcome, ending = Outcome(True), Ending.of(Outcome(True))
+        if live.verdict is not None:
+            outcome, live.report = live.verdict, None
+        await self._conclude(live, live.ending or ending, outcome, 0, last)
 
     def _judged(self, live: LiveTurn, verdict: Outcome) -> Outcome:
         """The verdict on a turn that we ended, unless it had told its result and only lingered.
@@ -121,12 +145,25 @@ class TurnFinisher(OutputReader):
         last: Batch | None = None,
     ) -> None:
         context = self._context
-        await context.writer.write(
+        begun = await context.writer.write(
             lambda tx: conclude(tx, context, live, ending, outcome, exit_code=code, last=last)
         )
         crash_points.at("outcome.after-commit")
         self._let_go(live)
-        self._context.kick()
+        for one in begun:
+            self._spawn_task(self._go_on(one))
+        if not begun:
+            context.kick()
+
+    async def _go_on(self, begun: Begun) -> None:
+        """Run a turn that has begun."""
+        raise NotImplementedError
+
+
+def _report_of(live: LiveTurn) -> Told | None:
+    """How the command ended that the turn was; None where it is none, or was cut off."""
+    told = live.process.told() if live.runs_command else None
+    return told if told is not None and told.words else None
 
 
 def _blame(live: LiveTurn, error: Exception) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from perles.agents import bounds
 from perles.agents.builtin.provider import TextParser
@@ -18,6 +19,15 @@ from perles.engine.turns.unanswered_calls import Listening, Unanswered
 from perles.executor.contract import Batch, Identity, Process, TurnFiles, TurnKey
 from perles.store.events import journal
 from perles.store.schema.agents import Agent, Turn
+from perles.tasks.reports import Printed
+
+
+class Report(NamedTuple):
+    """How the command of a task ended: its exit code, in words, and what it printed."""
+
+    exit_code: int
+    words: str
+    printed: Printed | None
 
 
 @dataclass(slots=True, eq=False)
@@ -28,7 +38,8 @@ class LiveTurn:
     is to be blamed. `pending` was read and is not in the journal yet.
     `ended_unserved` says that its process ended while no engine ran.
     `silent` is for how many seconds its CLI may print nothing although it is well. One that
-    `is_broken` raised what nobody expected: no more of it is read.
+    `is_broken` raised what nobody expected: no more of it is read. The process of one that
+    `runs_command` is its task's command: how that ends is the report.
     """
 
     turn_id: int
@@ -57,6 +68,8 @@ class LiveTurn:
     heard_at: float = 0.0
     checked_at: float = -math.inf
     ended_unserved: bool = False
+    runs_command: bool = False
+    report: Report | None = None
     unanswered: Unanswered = field(default_factory=Unanswered)
     done: asyncio.Event = field(default_factory=asyncio.Event)
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -127,6 +140,7 @@ class LiveTurn:
             policy=context.policy,
             offset=turn.stdout_offset,
             session_id=agent.provider_session_id,
+            runs_command=bool(turn.runs_command),
         )
 
     @property

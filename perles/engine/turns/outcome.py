@@ -11,6 +11,7 @@ from perles.agents.provider import Outcome
 from perles.domain.commands import Fail
 from perles.domain.provider_choice import BUILTIN
 from perles.domain.quoting import quoted
+from perles.domain.services import AGENT_TYPE
 from perles.domain.states import AGENT, LIVE_TURNS, TURN
 from perles.engine import crash_points
 from perles.engine.bulkhead import UNHANDLED, has_failed_so_again
@@ -23,6 +24,7 @@ from perles.engine.turns import missed_report
 from perles.engine.turns.ending import Ending
 from perles.engine.turns.ingest import about_turn, apply_batch
 from perles.engine.turns.retries import HOPELESS, LIMITS, LOST_SESSIONS, explained, setback
+from perles.engine.turns.start import Begun, begin
 from perles.engine.turns.unanswered_calls import UNSERVED
 from perles.executor.contract import Batch
 from perles.fabric import messages
@@ -73,17 +75,19 @@ def conclude(
     *,
     exit_code: int | None,
     last: Batch | None,
-) -> None:
+) -> list[Begun]:
     """Apply the end of a turn, with the last of its output, in one transaction.
 
+    The turns that begin with it: where the engine leads, what comes next is known at once.
     A turn that is closed already is left alone: its result was applied.
     """
     turn = tx.need(Turn, live.turn_id)
     if turn.status not in LIVE_TURNS:
-        return
+        return []
     outcome = _told(tx, live, outcome)
     _take_last_output(tx, live, turn, last)
-    _take_reports(tx, live, ending, outcome)
+    leader = _leader(tx, context, live)
+    _take_reports(tx, live, ending, outcome, tells=leader is None)
     agent = tx.need(Agent, live.agent_id)
     ending, outcome = _judged(tx, live, agent, ending, outcome, exit_code)
     error = explained(agent.provider, outcome) if ending.turn != "interrupt" else None
@@ -102,8 +106,12 @@ def conclude(
         _settle_agent(tx, agent, ending, outcome, error)
     if ending.turn == "succeed":
         enforcement.look_at_worker(tx, context, tx.need(Agent, agent.id), outcome.text)
-    enforcement.look_at_workflow(tx, live.workflow_id, turn, outcome.text)
+    workers = [] if leader is None else context.conductor.advance(tx, leader)
+    next_turns = [found for id in workers if (found := begin(tx, context, id)) is not None]
+    if not next_turns:
+        enforcement.look_at_workflow(tx, live.workflow_id, turn, outcome.text)
     crash_points.at("outcome.before-commit")
+    return next_turns
 
 
 def _take_last_output(tx: Tx, live: LiveTurn, turn: Turn, last: Batch | None) -> None:
@@ -113,8 +121,27 @@ def _take_last_output(tx: Tx, live: LiveTurn, turn: Turn, last: Batch | None) ->
     tell_left_out(tx, (live.output, live.calls), about_turn(live))
 
 
-def _take_reports(tx: Tx, live: LiveTurn, ending: Ending, outcome: Outcome) -> None:
-    """Apply a report that came as text, or that no engine heard when it was made."""
+def _leader(tx: Tx, context: Context, live: LiveTurn) -> Agent | None:
+    """The coordinator that the engine stands for, where it can act on a report at once."""
+    if live.report is None or not context.is_open(live.workflow_id):
+        return None
+    if tx.need(Agent, live.agent_id).agent_type == AGENT_TYPE:
+        return None  # what its end means, those decide who look after services
+    found = tx.first(Agent, statements.COORDINATOR_OF, workflow_id=live.workflow_id)
+    if found is None or found.status != "ready" or not context.conductor.leads(tx, found):
+        return None
+    return found
+
+
+def _take_reports(tx: Tx, live: LiveTurn, ending: Ending, outcome: Outcome, *, tells: bool) -> None:
+    """Apply a report that came as text, or by how a command ended, or that no engine heard."""
+    if live.report is not None:
+        agent, report = tx.need(Agent, live.agent_id), live.report
+        if reports.may_report(tx, agent):
+            said = tx.secrets.mask(tx, live.workflow_id, report.words)
+            reports.record(tx, agent, said, report.exit_code, report.printed, tells=tells)
+            tx.run(statements.SETTLE_MESSAGES, turn_id_=live.turn_id, status_="done", now_=tx.now)
+        return
     if ending.turn == "succeed" and not live.has_mcp:
         reports.by_text(tx, tx.need(Agent, live.agent_id), outcome.text)
     if ending.turn != "interrupt":

@@ -28,7 +28,7 @@ from perles.engine.turns.ending import Ending
 from perles.engine.turns.finish import TurnFinisher
 from perles.engine.turns.limits import TurnLimits
 from perles.engine.turns.live import LiveTurn
-from perles.engine.turns.start import begin, kept_token, refused, running, turn_context
+from perles.engine.turns.start import Begun, begin, kept_token, refused, running, turn_context
 from perles.executor.contract import Batch, SpawnError
 from perles.store.schema.agents import Agent, Message, ProviderHold, Turn
 from perles.store.schema.workflows import Workflow
@@ -88,19 +88,26 @@ class Turns(TurnFinisher):
                 await self._give_up_workflow(agent.workflow_id, error)
 
     async def _start(self, agent: Agent) -> None:
+        context = self._context
+        if context.conductor.leads(context.reader, agent):
+            await context.writer.write(lambda tx: context.conductor.hear(tx, agent.id))
+            context.kick()
+            return
         begun = await self._begin(agent)
         crash_points.at("begin.after-commit")
-        if begun is None:
-            return
-        turn, workflow = begun
+        if begun is not None:
+            await self._go_on(begun)
+
+    async def _go_on(self, begun: Begun) -> None:
+        """Run a turn that has begun; what it raises ends it."""
         try:
-            await self._run(turn, agent, workflow)
+            await self._run(*begun)
         except DatabaseError:
             raise
         except Exception as error:  # noqa: BLE001 - the bulkhead
-            await self.abandon(turn, error)
+            await self.abandon(begun.turn, error)
 
-    async def _begin(self, agent: Agent) -> tuple[Turn, Workflow] | None:
+    async def _begin(self, agent: Agent) -> Begun | None:
         """Commit the agent's turn; one that cannot be prepared has failed."""
         context = self._context
         try:
@@ -138,7 +145,11 @@ class Turns(TurnFinisher):
         crash_points.at("spawn.after")
         identity = live.identity
         assert identity is not None
-        await context.writer.write(lambda tx: running(tx, live.turn_id, identity))
+        if live.runs_command:
+            # Nothing follows from it: its end, which may be near, is written after it.
+            context.writer.post(lambda tx: running(tx, live.turn_id, identity))
+        else:
+            await context.writer.write(lambda tx: running(tx, live.turn_id, identity))
         crash_points.at("running.after-commit")
         self.watch(live)
 
@@ -165,6 +176,8 @@ class Turns(TurnFinisher):
                 environ=environ,
                 repository=(workflow.repository and Path(workflow.repository)) or None,
             )
+            for name in launch.unset:
+                environ.pop(name, None)
             environ = without_proxied_loopback({**environ, **launch.env})
             launch = replace(launch, env=environ)
             self._spawn(live, launch, workflow)

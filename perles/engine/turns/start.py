@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import bindparam, delete, update
 
@@ -10,6 +10,7 @@ from perles.agents import bounds
 from perles.agents.clis.session_log import encoded
 from perles.agents.prompts import system_prompt
 from perles.agents.provider import Letter, Provider, TurnContext, hidden_tools
+from perles.domain.provider_choice import BUILTIN
 from perles.domain.states import AGENT, TURN
 from perles.engine import crash_points
 from perles.engine.context import Context
@@ -42,13 +43,21 @@ DROP_PAST_HOLD: Final = Sql(
 )
 
 
+class Begun(NamedTuple):
+    """A turn that is committed and has no process yet, with its agent and workflow as of then."""
+
+    turn: Turn
+    agent: Agent
+    workflow: Workflow
+
+
 def begin(
     tx: Tx,
     context: Context,
     agent_id: int,
     base: Mapping[str, Any] | None = None,
     token: str | None = None,
-) -> tuple[Turn, Workflow] | None:
+) -> Begun | None:
     """Commit a turn for the agent's queued messages; None when there is nothing to do any more.
 
     `base` is what its session had used before, as far as that is known, `token` what
@@ -76,11 +85,20 @@ def begin(
         "tokens_reserved": reserved.tokens,
         "cost_reserved": reserved.cost,
     }
+    if _runs_command(tx, agent):
+        changes["runs_command"] = 1
     if base is not None and base["session"] == agent.provider_session_id:
         changes["session_base"] = encoded(base)
     turn = _deliver(tx, workflow, agent, len(messages), changes)
     crash_points.at("begin.before-commit")
-    return turn, workflow
+    return Begun(turn, tx.need(Agent, agent_id), workflow)
+
+
+def _runs_command(tx: Tx, agent: Agent) -> bool:
+    """Whether the agent's turn is the command of its task."""
+    if agent.role != "worker" or agent.provider != BUILTIN or agent.task_id is None:
+        return False
+    return tx.need(Task, agent.task_id).run is not None
 
 
 def refused(tx: Tx, agent_id: int) -> Turn | None:
@@ -136,11 +154,17 @@ def ran(tx: Tx, turn_id: int) -> None:
 
 
 def _tell_ready(tx: Tx, turn_id: int) -> None:
-    """A coordinator whose first process runs is ready; workers say so themselves."""
+    """A coordinator whose first process runs is ready, and a worker whose process is a command;
+    other workers say so themselves."""
     turn = tx.need(Turn, turn_id)
-    if turn.number == 1 and tx.need(Agent, turn.agent_id).role == "coordinator":
-        about = {"agent_id": turn.agent_id, "turn_id": turn_id}
+    if turn.number != 1:
+        return
+    agent, about = tx.need(Agent, turn.agent_id), {"agent_id": turn.agent_id}
+    if agent.role == "coordinator":
+        about |= {"turn_id": turn_id}
         journal.append(tx, "coordinator.ready", {}, workflow_id=turn.workflow_id, **about)
+    elif turn.runs_command:
+        journal.append(tx, "worker.ready", {}, workflow_id=turn.workflow_id, **about)
 
 
 def kept_token(context: Context, agent: Agent) -> str | None:

@@ -5,27 +5,55 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypedDict
 
 from perles.agents.provider import Launch, Parser
-from perles.executor.contract import Batch, Exit, Gone, Identity, Process, TurnFiles, TurnKey, Used
+from perles.executor.contract import (
+    Batch,
+    Exit,
+    Gone,
+    Identity,
+    Process,
+    Told,
+    TurnFiles,
+    TurnKey,
+    Used,
+)
 from perles.executor.local import aside, launcher, processes, termination, usage, watermark
+from perles.executor.local.forks import ForkServer
 from perles.executor.local.identity import age, hold, is_alive, is_known, release
 from perles.executor.local.output import tail_of
 from perles.executor.local.output_file import Source
 from perles.workspace import door
 
 
+class _About(TypedDict):
+    """Where and how a process is started."""
+
+    cwd: Path
+    env: Mapping[str, str]
+    files: TurnFiles
+    umask: int | None
+
+
 class LocalProcess:
     """A turn's process on this machine: a session of its own, with its output in a file."""
 
     def __init__(
-        self, turn: TurnKey, files: TurnFiles, identity: Identity | None, *, text_only: bool
+        self,
+        turn: TurnKey,
+        files: TurnFiles,
+        identity: Identity | None,
+        *,
+        text_only: bool,
+        forks: ForkServer | None = None,
     ) -> None:
-        self._turn = turn
+        self._turn, self._forks = turn, forks or ForkServer()
         self.identity = identity
         self._files = files
         self._source = Source(files.stdout, text_only=text_only)
-        self._is_child = False
+        self._is_child = self._is_command = False
+        self._told: Told | None = None
 
     @property
     def turn(self) -> TurnKey:
@@ -39,7 +67,12 @@ class LocalProcess:
         # The kernel shows the environment of what was just started a moment later.
         is_ours = self._is_child and self.identity is not None and is_alive(self.identity)
         if self.identity is None or not (is_ours or self.lives()):
-            self.identity = launcher.spawn(launch, cwd=cwd, env=env, files=self._files, umask=umask)
+            about: _About = {"cwd": cwd, "env": env, "files": self._files, "umask": umask}
+            if launch.command is None:
+                self.identity = launcher.spawn(launch, **about)
+            else:
+                self.identity = launcher.lead(self._forks, launch, **about)
+                self._is_command = True
             self._is_child = True
         return self.identity
 
@@ -73,10 +106,21 @@ class LocalProcess:
         """The exit code that its launcher left."""
         return launcher.left_status(self._files.status)
 
+    def told(self) -> Told | None:
+        """What the leader of a command left, or told us where it could not leave it."""
+        left = launcher.left_words(self._files.status)
+        if left is None and self._is_command and self.identity is not None:
+            self._told = self._told or self._forks.ended(self.identity.pid)
+            return self._told
+        return left
+
     def reap(self) -> Exit | None:
         """Take the launcher's status, where we started it."""
         if not self._is_child or self.identity is None:
             return None
+        if self._is_command:
+            told = self.told()
+            return None if told is None else Exit(launcher.from_shell(told.code), True)
         return launcher.reap(self.identity.pid)
 
     def size(self) -> int:
@@ -117,16 +161,23 @@ class LocalProcess:
 class LocalExecutor:
     """Turns as processes of this machine, found by their sessions and their marks."""
 
+    def __init__(self) -> None:
+        self._forks = ForkServer()
+
     def prepare(self) -> None:
         """Open many files; have no turn's mark."""
         launcher.take_open_files()
         watermark.take_off()
 
+    def close(self) -> None:
+        """Start no command any more."""
+        self._forks.close()
+
     def process(
         self, turn: TurnKey, files: TurnFiles, identity: Identity | None, *, text_only: bool
     ) -> LocalProcess:
         """The process of a turn."""
-        return LocalProcess(turn, files, identity, text_only=text_only)
+        return LocalProcess(turn, files, identity, text_only=text_only, forks=self._forks)
 
     def signal(self, which: Sequence[Process], number: signal.Signals) -> int:
         """Send a signal to all that belongs to these turns."""

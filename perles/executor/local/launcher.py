@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from perles.agents.provider import Launch
-from perles.executor.contract import Exit, Identity, SpawnError, TurnFiles
+from perles.executor.contract import Exit, Identity, SpawnError, Told, TurnFiles
 from perles.executor.local import watermark
+from perles.executor.local.forks import PROGRAM, ForkServer
 from perles.executor.local.identity import boot_id, look, read_proc
 from perles.executor.local.processes import members
 from perles.workspace import door
@@ -28,7 +29,7 @@ from perles.workspace import door
 _OPEN_FILES: Final = resource.getrlimit(resource.RLIMIT_NOFILE)
 _ENOUGH_FILES: Final = 65_536
 MAX_CODE: Final = 255
-_STATUS: Final = re.compile(r"exit ([0-9]{1,3})\n")
+_STATUS: Final = re.compile(r"exit ([0-9]{1,3})(?: ([^\n]+))?\n")
 _SOFT: Final = "unlimited" if _OPEN_FILES[0] == resource.RLIM_INFINITY else _OPEN_FILES[0]
 _LAUNCHER: Final = (
     f"ulimit -S -n {_SOFT}; "
@@ -107,22 +108,73 @@ def reap(pid: int) -> Exit | None:
         return None
     if ended == 0:
         return None
-    return Exit(_from_shell(os.waitstatus_to_exitcode(status)), not os.WIFSIGNALED(status))
+    return Exit(from_shell(os.waitstatus_to_exitcode(status)), not os.WIFSIGNALED(status))
 
 
 def left_status(status: Path) -> int | None:
     """The exit code that the launcher left, None when it could not."""
+    found = left_words(status)
+    return None if found is None else from_shell(found.code)
+
+
+def left_words(status: Path) -> Told | None:
+    """What the launcher left, as it stands there."""
     try:
-        text = door.read_small(status).decode()
-    except (OSError, UnicodeDecodeError):
+        text = door.read_small(status).decode(errors="replace")
+    except OSError:
         return None  # it was not written, or somebody put something else in its place
     found = _STATUS.fullmatch(text)
     if found is None or int(found[1]) > MAX_CODE:
         return None  # nothing yet, a part, or no launcher's
-    return _from_shell(int(found[1]))
+    return Told(int(found[1]), found[2] or "")
 
 
-def _from_shell(code: int) -> int:
+def lead(
+    forks: ForkServer,
+    launch: Launch,
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    files: TurnFiles,
+    umask: int | None = None,
+) -> Identity:
+    """Start a task's command, led by a fork in a session of its own. Raises `SpawnError`."""
+    how = launch.command
+    assert how is not None
+    try:
+        door.write(files.stdin, launch.stdin)
+        door.clear(files.status)
+        for name, content in launch.files.items():
+            door.write(files.stdout.parent / name, content)
+        output = door.create(files.stdout, append=True)
+        try:
+            asked = {
+                "argv": list(launch.argv),
+                "env": {**env, **launch.env},
+                "cwd": how.folder or str(cwd),
+                "status": str(files.status),
+                "umask": umask,
+                "timeout": how.timeout,
+                "grace": how.grace,
+                "problem": how.problem,
+                "name": how.name,
+            }
+            turn = env["PERLES_TURN"]
+            pid = forks.start(asked, output, turn=turn)
+            if pid is None and (led := find_launcher(f"PERLES_TURN={turn}", files)) is not None:
+                return led
+            pid = pid or forks.start(asked, output, turn=turn)
+        finally:
+            os.close(output)
+    except OSError as error:
+        raise SpawnError(f"cannot start {how.name} in {cwd}: {error.strerror}") from error
+    if pid is None:
+        raise SpawnError(f"cannot start {how.name} in {cwd}: what starts commands is killed")
+    found = look(pid)
+    return Identity(pid, found[2] if found else 0, boot_id())
+
+
+def from_shell(code: int) -> int:
     """The code as ours: a shell says 128 + N for signal N, we say -N."""
     return 128 - code if code > 128 else code
 
@@ -147,6 +199,7 @@ def find_launcher(marker: str, files: TurnFiles) -> Identity | None:
                 words = file.read().split(b"\0")
         except OSError:
             continue  # it ended meanwhile
-        if words[1:2] == [b"-c"] and words[3:4] == [os.fsencode(files.status)]:
+        is_shell = words[1:2] == [b"-c"] and words[3:4] == [os.fsencode(files.status)]
+        if is_shell or words[3:4] == [os.fsencode(PROGRAM)]:
             return identity
     return None

@@ -27,8 +27,11 @@ def family(markers: Iterable[str], sessions: Iterable[int] = (), *, since: int =
 
 
 def carries(identity: Identity, marker: str) -> bool:
-    """Whether the process has `NAME=value` in its environment."""
-    return _has_marker(str(identity.pid), [b"\0" + marker.encode() + b"\0"])
+    """Whether the process has `NAME=value` in its environment, or the mark of that."""
+    pid = identity.pid
+    if watermark.carries(pid, watermark.wanted([marker])):
+        return True
+    return _has_marker(str(pid), [b"\0" + marker.encode() + b"\0"])
 
 
 def signal_family(

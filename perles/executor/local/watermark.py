@@ -67,6 +67,11 @@ def given(turn: str | None) -> Iterator[None]:
         resource.setrlimit(_LOCKS, (soft, hard))
 
 
+def number_for(turn: str) -> int | None:
+    """The mark of this turn (`WORKFLOW/ID`); None where an administrator has limited the limit."""
+    return _of_turn(turn) if resource.getrlimit(_LOCKS)[1] == resource.RLIM_INFINITY else None
+
+
 def take_off() -> None:
     """Have no mark: an engine that was started by some agent's command is not of its workflow."""
     _, hard = resource.getrlimit(_LOCKS)

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 OPEN: Final = ("queued", "starting", "running")
 _FAILED: Final = (
-    f"SELECT agent_id, created_at, {field('args', 'summary')} FROM commands "
-    "WHERE workflow_id = ? AND kind = 'report_implementation_complete' AND status = 'succeeded' "
-    f"AND {field('args', 'exit_code')} != 0"
+    f"SELECT agent_id, created_at, {field('payload', 'text')} FROM events "
+    "WHERE workflow_id = ? AND type = 'task.reported' "
+    f"AND {field('payload', 'exit_code')} != 0"
 )
 
 

@@ -95,6 +95,8 @@ class Turn(Dated, Base):
     ended_at: Mapped[str | None]
     version: Mapped[int] = mapped_column(server_default="0")
     session_base: Mapped[str | None]
+    runs_command: Mapped[int] = mapped_column(server_default="0")
+    """Whether its process is its task's command itself: the exit status is the report."""
 
 
 class Message(Dated, Base):

@@ -20,6 +20,7 @@ class Task(Dated, Base):
         state_of(TASK, "status"),
         not_negative("retries"),
         not_negative("attempt"),
+        Index(None, "workflow_id", "status"),
         Index(
             "ix_tasks_held",
             "workflow_id",

@@ -1,6 +1,8 @@
 """spawn_worker: one more worker, as far as the limits allow."""
 
-from typing import Any
+from typing import Any, Final
+
+from sqlalchemy import case, func, select
 
 from perles.agents.builtin.words import NEVER
 from perles.domain.errors import PerlesError, ToolError
@@ -15,7 +17,14 @@ from perles.store import statements
 from perles.store.events import journal
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
+from perles.store.sql import WORKFLOW_ID, Sql
 from perles.store.transition import fire
+
+KINDS_OF_TASKS: Final = Sql(
+    select(Task.worker, case((func.length(Task.run) > 0, "a command")).label("run"))
+    .where(Task.workflow_id == WORKFLOW_ID)
+    .distinct()
+)
 
 
 def handle(call: ToolCall) -> dict[str, Any]:
@@ -61,10 +70,10 @@ def _kind(call: ToolCall, agent_type: str) -> str:
     if wanted is None:
         return roles.get(agent_type) or default
     kinds = {default, *(one for role, one in roles.items() if role in AGENT_TYPES)}
-    for task in call.tx.all(Task, statements.TASKS_OF, workflow_id=workflow.id):
+    for row in call.tx.rows(KINDS_OF_TASKS, workflow_id=workflow.id):
         kinds.add(
             worker_for(
-                run=task.run, worker=task.worker, coordinator=workflow.provider, default=default
+                run=row["run"], worker=row["worker"], coordinator=workflow.provider, default=default
             )
         )
     if wanted not in kinds:

@@ -1,0 +1,176 @@
+"""Leads the workflows that no agent has to lead: all their tasks are commands, or for people.
+
+The builtin coordinator walks the task graph by fixed rules. Where all workers are builtin, too,
+these rules need no process: they are applied here, in the transaction of what happened. What one
+pass costs depends on how many workers there are, not on how many tasks.
+"""
+
+from typing import Any, Final
+
+from perles.agents.builtin.words import NEVER
+from perles.domain.commands import Complete, Fail
+from perles.domain.errors import NoWorkerSlotError, ToolError
+from perles.domain.provider_choice import BUILTIN
+from perles.engine.commands.base import Tool, ToolCall
+from perles.engine.commands.tools import assign_task, mark_task, spawn_worker
+from perles.engine.commands.tools.people import GONE
+from perles.engine.commands.tools.signal_complete import FAILED_TASK_KEYS
+from perles.engine.context import Context, log
+from perles.engine.coordination import queries
+from perles.engine.end_request import request_end
+from perles.engine.resources import worker_slots
+from perles.fabric import messages
+from perles.store.database import Reader, Tx
+from perles.store.events import journal
+from perles.store.schema.agents import Agent
+from perles.store.schema.tasks import Task
+from perles.store.schema.workflows import Workflow
+from perles.tasks import named_limits
+from perles.tasks.reports import has_report
+
+MAX_KEPT: Final = 1000
+"""Workflows of which it is kept at hand whether the engine leads them."""
+MAX_ROUNDS: Final = 1000
+"""Rounds of one pass: each settles or fails a task."""
+
+
+class Conductor:
+    """Decides what comes next in such workflows: who does which task, and when all is done."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._led: dict[str, bool] = {}
+
+    def leads(self, reader: Reader, agent: Agent) -> bool:
+        """Whether the engine does this agent's work, so that it needs no turn."""
+        if agent.role != "coordinator" or agent.provider != BUILTIN:
+            return False
+        if agent.workflow_id not in self._led:
+            if len(self._led) >= MAX_KEPT:
+                self._led.clear()
+            row = reader.row(queries.NEEDS_AGENT, workflow_id=agent.workflow_id)
+            self._led[agent.workflow_id] = row is None
+        return self._led[agent.workflow_id]
+
+    def hear(self, tx: Tx, agent_id: int) -> None:
+        """Take the messages of a coordinator that the engine stands for, and act on them.
+
+        What they say does not matter: the state tells what to do.
+        """
+        coordinator = tx.need(Agent, agent_id)
+        if coordinator.status != "ready":
+            return
+        for row in tx.rows(queries.READ_MESSAGES, agent_id=agent_id):
+            messages.drop(tx, row["id"])
+        self.advance(tx, coordinator)
+
+    def advance(self, tx: Tx, coordinator: Agent) -> list[int]:
+        """Settle what was reported, hand out what is ready, end the workflow when all is done.
+
+        The workers that have a task now and can begin with it.
+        """
+        workflow = tx.need(Workflow, coordinator.workflow_id)
+        if workflow.state != "running" or coordinator.status != "ready":
+            return []
+        one = _Pass(self._context, tx, workflow, coordinator)
+        for _ in range(MAX_ROUNDS):
+            one.settle()
+            again = one.assign()
+            if not one.assigned and not tx.value(queries.HAS_OPEN, workflow_id=workflow.id):
+                one.finish()
+                break
+            if not again:
+                break
+        return one.assigned
+
+
+class _Pass:
+    """One look at the plan, within one transaction."""
+
+    def __init__(self, context: Context, tx: Tx, workflow: Workflow, coordinator: Agent) -> None:
+        self._call = ToolCall(tx, context, workflow, coordinator, {})
+        self._tx, self._workflow = tx, workflow
+        self.assigned: list[int] = []
+
+    def settle(self) -> None:
+        """Close the attempts that ended."""
+        for task in self._tx.all(Task, queries.IN_PROGRESS, workflow_id=self._workflow.id):
+            if has_report(task):
+                self._close(task)
+            elif task.implementer_id is not None:
+                worker = self._tx.need(Agent, task.implementer_id)
+                if worker.status in GONE:
+                    why = self._tx.value(queries.LATEST_ERROR, agent_id=worker.id) or "no report"
+                    self._try(mark_task.fail, task.key, reason=f"{worker.name} ended: {why}")
+
+    def _close(self, task: Task) -> None:
+        if task.exit_code in (0, None):
+            self._try(mark_task.complete, task.key)
+        else:
+            said = journal.decode(task.outputs).get("summary")
+            self._try(mark_task.fail, task.key, reason=str(said or f"exit {task.exit_code}"))
+
+    def assign(self) -> bool:
+        """Give ready tasks to free workers, and to new ones as far as the limits allow.
+
+        Whether a task failed, because no worker can ever do it. Those that wait for a name are
+        passed, and whatever needs such a name with them.
+        """
+        tx, taken = self._tx, set[str]()
+        about: dict[str, Any] = {"workflow_id": self._workflow.id}
+        last = 0
+        while (row := tx.row(queries.NEXT_READY, after=last, **about)) is not None:
+            last, limits = row["id"], {}
+            if '"limits"' in row["execution"]:
+                limits = named_limits.wanted_by(tx.need(Task, last))
+            if not taken.isdisjoint(limits):
+                continue
+            free = tx.row(queries.FREE_WORKER, **about)
+            if free is None and (why := self._spawn()):
+                self._try(mark_task.fail, row["key"], reason=why)
+                return True
+            free = free or tx.row(queries.FREE_WORKER, **about)
+            if free is None:
+                return False
+            given = self._try(assign_task.handle, row["key"], worker_id=free["name"])
+            if given is None:
+                return False
+            if given["status"] == "waiting":
+                taken.update(limits)
+            elif free["status"] == "ready":
+                self.assigned.append(free["id"])
+        return False
+
+    def _spawn(self) -> str:
+        """One more worker, where there is room; why there never will be one."""
+        taken = self._tx.value(queries.COUNT_SEATS, workflow_id=self._workflow.id)
+        if taken >= self._workflow.max_workers:
+            return ""
+        try:
+            spawn_worker.handle(self._call._replace(args={"provider": BUILTIN}))
+        except NoWorkerSlotError as error:
+            if error.waits:
+                worker_slots.ask_for_worker(self._tx, self._workflow.id, str(error))
+        except ToolError as error:
+            return str(error) if str(error).startswith(NEVER) else ""
+        return ""
+
+    def finish(self) -> None:
+        """All tasks have ended, one way or another."""
+        tx, about = self._tx, {"workflow_id": self._workflow.id}
+        failed = [row["key"] for row in tx.rows(FAILED_TASK_KEYS, **about)]
+        total = int(tx.value(queries.COUNT_TASKS, **about))
+        if failed:
+            said = f"{len(failed)} of {total} tasks failed: {', '.join(failed)}"
+            request_end(tx, self._workflow, Fail(reason=said))
+        else:
+            said = "1 task done" if total == 1 else f"{total} tasks done"
+            request_end(tx, self._workflow, Complete(reason=said))
+
+    def _try(self, tool: Tool, key: str, **args: Any) -> dict[str, Any] | None:
+        """Do what this tool does with a task; its answer, None where it was refused."""
+        try:
+            return tool(self._call._replace(args={"task_id": key, **args}))
+        except ToolError as error:
+            log.error("cannot lead %s: %s", self._workflow.id, error)
+            return None

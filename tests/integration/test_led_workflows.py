@@ -1,0 +1,171 @@
+"""The engine leads workflows of commands: what a task's end costs does not grow with the plan."""
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from perles.domain.states import AGENT, TURN
+from perles.engine.coordination.conductor import Conductor
+from perles.engine.turns.start import begin
+from perles.store import migrate, statements
+from perles.store.database import Tx
+from perles.store.schema.agents import Agent, Turn
+from perles.store.schema.engine import Command
+from perles.store.schema.tasks import Task, TaskDependency
+from perles.store.schema.workflows import Workflow
+from perles.store.sql import Sql
+from perles.store.transition import fire
+from perles.tasks import reports
+from perles.tasks.reports import Printed
+from tests.integration.test_replacement import ID, Stage
+
+STEP = 10
+"""Instructions of SQLite's machine between two ticks."""
+
+
+class Led(Stage):
+    """A workflow that the engine leads; its worker has the task `a` in hand."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.context.served.add(ID)
+        self.conductor = self.context.conductor = Conductor(self.context)
+
+    def plan(self, count: int, *, deep: bool) -> None:
+        """More tasks: all after `a`, or each after the one before."""
+
+        def insert(tx: Tx) -> None:
+            (first,) = tx.all(Task, statements.TASKS_OF, workflow_id=ID)
+            made = [first.id] + [
+                tx.insert(
+                    Task, workflow_id=ID, key=f"t{n}", title="T", status="pending", run="true"
+                )
+                for n in range(count)
+            ]
+            for before, after in pairwise(made):
+                blocker = before if deep else first.id
+                tx.insert(TaskDependency, task_id=after, depends_on_id=blocker)
+            tx.update(Workflow, ID, max_workers=1)
+
+        self.database.write(insert)
+
+    def work(self) -> list[str]:
+        """The worker ends its task well, and begins what it is given; the keys it has then."""
+
+        def end(tx: Tx) -> list[str]:
+            self._end_turn(tx)
+            worker = tx.need(Agent, self.worker.id)
+            assert reports.may_report(tx, worker)
+            reports.record(tx, worker, "exit 0", 0, Printed([], ""), tells=False)
+            for id in self.conductor.advance(tx, tx.need(Agent, self.coordinator.id)):
+                assert begin(tx, self.context, id) is not None
+            task = tx.need(Agent, self.worker.id).task_id
+            return [] if task is None else [tx.need(Task, task).key]
+
+        return self.database.write(end)
+
+    def _end_turn(self, tx: Tx) -> None:
+        for row in tx.rows(Sql(select(Turn.id).where(Turn.status == "starting"))):
+            fire(tx, TURN, row["id"], "run")
+            fire(tx, TURN, row["id"], "succeed", changes={"ended_at": tx.now})
+            tx.run(statements.SETTLE_MESSAGES, turn_id_=row["id"], status_="done", now_=tx.now)
+            fire(tx, AGENT, self.worker.id, "turn_ended")
+
+    def cost(self) -> tuple[int, int]:
+        """What the end of one task costs now: statements, and instructions of SQLite's machine."""
+        statements, ticks = [0], [0]
+        connection = self.database._writer_connection()
+
+        def count(_text: str) -> None:
+            statements[0] += 1
+
+        def tick() -> int:
+            ticks[0] += 1
+            return 0
+
+        connection.set_trace_callback(count)
+        connection.set_progress_handler(tick, STEP)
+        self.work()
+        connection.set_trace_callback(None)
+        connection.set_progress_handler(None, STEP)
+        return statements[0], ticks[0] * STEP
+
+
+@pytest.fixture
+def led(tmp_path: Path) -> Iterator[Callable[[], Led]]:
+    stages: list[Led] = []
+
+    def made() -> Led:
+        root = tmp_path / str(len(stages))
+        root.mkdir()
+        migrate.ensure(root / "perles.db")
+        stages.append(Led(root))
+        return stages[-1]
+
+    yield made
+    for stage in stages:
+        stage.database.dispose()
+
+
+@pytest.mark.parametrize("deep", [True, False], ids=["each after the one before", "side by side"])
+def test_what_a_task_costs_does_not_grow_with_the_plan(led: Callable[[], Led], deep: bool) -> None:
+    costs = []
+    for count in (30, 1500):
+        stage = led()
+        stage.plan(count, deep=deep)
+        for _ in range(4):
+            stage.work()
+        costs.append(stage.cost())
+
+    (few, steps), (many, more_steps) = costs
+    assert many == few
+    assert more_steps < 1.3 * steps
+
+
+def test_the_tasks_go_in_their_order_and_the_workflow_ends(led: Callable[[], Led]) -> None:
+    stage = led()
+    stage.plan(3, deep=True)
+
+    assert [stage.work() for _ in range(4)] == [["t0"], ["t1"], ["t2"], []]
+
+    kinds = [row["kind"] for row in stage.context.reader.rows(Sql(select(Command.kind)))]
+    assert kinds == ["complete"]
+
+
+def test_a_worker_that_has_failed_fails_its_task(led: Callable[[], Led]) -> None:
+    stage = led()
+
+    def lose(tx: Tx) -> None:
+        fire(tx, AGENT, stage.worker.id, "stop")
+        stage.conductor.hear(tx, stage.coordinator.id)
+
+    stage.database.write(lose)
+
+    (task,) = stage.context.reader.all(Task, statements.TASKS_OF, workflow_id=ID)
+    assert (task.status, task.failure) == ("failed", "worker-1 ended: no report")
+    assert stage.messages(stage.coordinator) == [], "what it was told is read"
+
+
+@pytest.mark.parametrize(
+    ("task", "led_by_engine"),
+    [
+        ({"run": "true"}, True),
+        ({"run": None, "assignee": "human"}, True),
+        ({"run": None}, False),
+        ({"run": "true", "execution": '{"check":{"commands":["true"],"timeout":60}}'}, False),
+    ],
+    ids=["a command", "a person's", "a prompt", "a check"],
+)
+def test_only_what_needs_no_agent_is_led(
+    led: Callable[[], Led], task: dict[str, str | None], led_by_engine: bool
+) -> None:
+    stage = led()
+    stage.database.write(
+        lambda tx: tx.insert(Task, workflow_id=ID, key="b", title="B", status="pending", **task)
+    )
+
+    assert stage.conductor.leads(stage.context.reader, stage.coordinator) is led_by_engine
+    assert not stage.conductor.leads(stage.context.reader, stage.worker)

@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import select
 import socket
 import subprocess
 import sys
@@ -18,13 +19,24 @@ PROGRAM: Final = str(Path(fork_server.__file__))
 """What such a process has as its fourth argument."""
 _SOFT_FILES: Final = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 """The number of open files that this process was given: a command gets it, too."""
-_PATIENCE: Final = 30.0
+_PATIENCE: Final = 10.0
 """Seconds to wait for an answer: a fork takes a millisecond."""
 
 
 class _Server(NamedTuple):
+    """The process, our end of its socket, and what tells that it has ended: its forks keep the
+    other end open."""
+
     process: "subprocess.Popen[bytes]"
     socket: socket.socket
+    ended: int
+
+    def has_said_something(self) -> bool:
+        """Wait until there is something to read; False where it is gone, or takes too long."""
+        either = select.poll()
+        either.register(self.socket, select.POLLIN)
+        either.register(self.ended, select.POLLIN)
+        return self.socket.fileno() in dict(either.poll(_PATIENCE * 1000))
 
 
 class ForkServer:
@@ -53,7 +65,9 @@ class ForkServer:
             return int(said)
         if kind == "error":
             raise OSError(int(said), os.strerror(int(said)))
-        self.close()
+        if self._server is not None:
+            self._server.process.kill()  # whatever it does, it does not start this one later
+            self.close()
         return None
 
     def ended(self, pid: int) -> Told | None:
@@ -72,11 +86,15 @@ class ForkServer:
         """Let go of the server, which ends; what it started goes on."""
         if self._server is not None:
             self._server.socket.close()
+            os.close(self._server.ended)
+            self._server.process.poll()
             self._server.process.returncode = 0  # it may have to wait for what it started
         self._server, self._rest = None, b""
 
     def _sent(self, message: bytes, output: int | None) -> bool:
         server = self._server or self._begun()
+        if server.process.poll() is not None:
+            return False
         try:
             fds = [] if output is None else [output]
             sent = socket.send_fds(server.socket, [message], fds)
@@ -98,7 +116,7 @@ class ForkServer:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        self._server = _Server(process, ours)
+        self._server = _Server(process, ours, os.pidfd_open(process.pid))
         return self._server
 
     def _answer(self) -> str:
@@ -106,6 +124,8 @@ class ForkServer:
         try:
             while self._server is not None:
                 while b"\n" not in self._rest:
+                    if not self._server.has_said_something():
+                        return ""
                     piece = self._server.socket.recv(65_536)
                     if not piece:
                         return ""

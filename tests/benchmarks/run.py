@@ -8,6 +8,7 @@ from tests.benchmarks import (
     dashboard,
     fabric,
     health,
+    pipelines,
     reading,
     real_agents,
     resources,
@@ -30,7 +31,7 @@ PARTS = {
     "fabric": fabric,
     "branches": branches,
 }
-ON_DEMAND = {"real-agents": real_agents}
+ON_DEMAND = {"real-agents": real_agents, "pipelines": pipelines}
 """What is measured only when it is named."""
 
 

@@ -20,7 +20,7 @@ from perles.executor.contract import LEFTOVERS_GRACE, Batch, Told
 from perles.store.database import Tx
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.workflows import Workflow
-from perles.tasks.reports import Printed, printed_by
+from perles.tasks.reports import printed_by
 
 NOTE_SECONDS: Final = 0.2
 """How long the end of a command may be without a status: where its leader was killed, the process
@@ -116,9 +116,8 @@ class TurnFinisher(OutputReader):
 
     async def _conclude_command(self, live: LiveTurn, told: Told, last: Batch | None) -> None:
         """The command of a task has ended, with whatever exit code: its worker did well."""
-        context, printed = self._context, Printed([], "")
-        if last is None or last.offset:
-            printed = printed_by(context.reader, context.paths, live.agent_id) or printed
+        context = self._context
+        printed = printed_by(context.reader, context.paths, live.agent_id)
         live.report = Report(told.code, told.words, printed)
         outcome, ending = Outcome(True), Ending.of(Outcome(True))
         if live.verdict is not None:

@@ -6,6 +6,7 @@ import pytest
 
 from perles.engine.crash_points import POINTS
 from tests.crash.world import World, tasks
+from tests.integration.scripted_cli import configure
 
 WHEN = dict.fromkeys(POINTS, 1) | {
     "begin.before-commit": 3,
@@ -22,7 +23,7 @@ WHEN = dict.fromkeys(POINTS, 1) | {
 
 ELSEWHERE = (
     *("reconcile.adopted", "worktree.before-make", "worktree.after-make"),
-    "merge.before-record",
+    *(point for point in POINTS if point.startswith(("merge.", "tool."))),
     *("finally.before-commit", "finally.after-commit"),
     *(point for point in POINTS if point.startswith("service.")),
 )
@@ -40,8 +41,24 @@ def test_an_engine_that_dies_at_a_point_leaves_all_to_the_next(storm: World, poi
     storm.finish(id)
 
 
+@pytest.mark.parametrize("point", ["tool.before-commit", "tool.after-commit"])
+def test_an_engine_that_dies_in_a_call_leaves_it_to_the_next(storm: World, point: str) -> None:
+    """With a prompt in the plan its coordinator is a process, which calls tools."""
+    configure(storm.home, providers={"mycli": {"type": "command", "argv": ["true"]}})
+    prompt = {"key": "mend", "prompt": "Mend it.", "worker": "mycli", "when": "on_failure"}
+    file = storm.home.pipeline("storm", [*tasks(4), {**prompt, "after": ["t3"]}], workers=2)
+    id = storm.home.perles("create", file).stdout.strip()
+    storm.plane.request(id, "start", {})
+
+    died = storm.serve(fault=f"{point}:{WHEN[point]}").wait(timeout=60)
+
+    assert died == -signal.SIGKILL
+    storm.serve()
+    storm.finish(id)
+
+
 def test_an_engine_that_dies_while_it_adopts_leaves_all_to_the_next(storm: World) -> None:
-    id = storm.create(tasks(4, seconds=1))
+    id = storm.create(tasks(1, seconds=10))
     storm.serve()
     storm.wait_for_text(id, "begins 3")
     storm.kill_engine()

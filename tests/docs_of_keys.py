@@ -32,6 +32,10 @@ tasks:
     after: [unit]
 ```
 
+Whole files: [dev.yaml](examples/dev.yaml), the everyday commands of a project;
+[site.yaml](examples/site.yaml), pages one by one; [ci.yaml](examples/ci.yaml), a matrix;
+[recon.yaml](examples/recon.yaml), a scan that fans out.
+
 A wrong key or value is refused with file, line and key, before anything runs.
 In a template the same keys stand at `nodes`.
 

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-unit test-page test-agents soak soak-hostile soak-many lint docs bench format clean
+.PHONY: help demo test test-unit test-page test-agents soak soak-hostile soak-many lint docs man bench format clean
 
 help:  ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -53,6 +53,10 @@ lint: $(READY)  ## check style, types and layers
 
 docs: $(READY)  ## write docs/{commands,configuration,states,tools}.md from the code
 	$(BIN)/python -m tests.generate_docs
+
+man: $(READY)  ## write perles.1 from the help of the commands: man ./perles.1
+	@$(BIN)/python -m perles.cli.manual >perles.1
+	@echo perles.1
 
 bench: $(READY)  ## measure speed and memory (a table: name, value, unit, goal)
 	$(BIN)/python -m compileall -q perles

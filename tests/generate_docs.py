@@ -1,6 +1,7 @@
 """`make docs` runs this: it writes the parts of the documentation that the code knows best."""
 
 import inspect
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import typer
 
 from perles.cli.app import app
+from perles.cli.command_tree import tree
 from perles.config.load import render_default
 from perles.domain.diagrams import mermaid
 from perles.domain.events import EVENT_TYPES
@@ -57,6 +59,11 @@ def tools() -> str:
         rows = [f"| `{_call(tool)}` | {tool.description} |" for tool in found.values()]
         parts += [f"## {role.capitalize()}\n", "| call | what it does |", "|---|---|", *rows, ""]
     return "\n".join(parts)
+
+
+def completion() -> str:
+    """What shells complete: all commands with their options."""
+    return json.dumps(tree(), ensure_ascii=False, separators=(",", ":"), indent=0) + "\n"
 
 
 def events() -> str:
@@ -110,6 +117,7 @@ GENERATED = {
     "tools.md": tools,
     "pipelines.md": pipelines,
     "../perles/events.py": events,
+    "../perles/cli/completion.json": completion,
 }
 """What is written, by its file as `docs/` sees it."""
 

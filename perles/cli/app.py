@@ -45,10 +45,30 @@ def _made(entry: Entry) -> Any:
     if isinstance(found, typer.Typer):
         info = TyperInfo(found, name=entry.name)
         suggest = found.suggest_commands
-        return typer.main.get_group_from_info(info, suggest_commands=suggest, **style)
+        group = typer.main.get_group_from_info(info, suggest_commands=suggest, **style)
+        return _with_placeholders(group)
     single = typer.Typer()
     single.command(entry.name)(found)
-    return typer.main.get_command_from_info(single.registered_commands[0], **style)
+    made = typer.main.get_command_from_info(single.registered_commands[0], **style)
+    return _with_placeholders(made)
+
+
+def _with_placeholders(command: Any) -> Any:
+    """The command, each of whose values is told in one style: NAME, N for numbers, ID… for many."""
+    for parameter in command.params:
+        if parameter.metavar is None and not getattr(parameter, "is_flag", False):
+            is_number = parameter.type.name in ("integer", "int", "float")
+            word = "N" if is_number else (parameter.name or "").upper().replace("_", "-")
+            is_option = parameter.param_type_name == "option"
+            several = "…" if parameter.nargs == -1 else ""
+            bare = is_option or parameter.required
+            parameter.metavar = f"{word}{several}" if bare else f"[{word}{several}]"
+        if parameter.nargs == -1 and "…" not in parameter.metavar:
+            word = parameter.metavar.strip("[]")
+            parameter.metavar = f"{word}…" if parameter.required else f"[{word}…]"
+    for child in getattr(command, "commands", {}).values():
+        _with_placeholders(child)
+    return command
 
 
 app = typer.Typer(
@@ -56,6 +76,7 @@ app = typer.Typer(
     cls=_Root,
     help=ABOUT,
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -96,6 +96,13 @@ def guarded(work: Callable[[], int]) -> int:
 
 def _dispatch(argv: Sequence[str]) -> int:
     _refuse_bytes(argv)
+    if argv and argv[0] == "__complete":
+        from perles.cli.completing import run
+
+        return run(argv[1:])
+    if argv and argv[0] in ("--show-completion", "--install-completion"):
+        return _completion(argv)
+    argv = _configured(argv)
     options = parse(argv)
     if options is not None and argv[0] == "dashboard":
         return _dashboard(options)
@@ -110,6 +117,33 @@ def _dispatch(argv: Sequence[str]) -> int:
     from perles.cli.app import run_app
 
     return run_app(list(argv))
+
+
+def _completion(argv: Sequence[str]) -> int:
+    """Print, or install, what completes in a shell: the one that is named, or the person's."""
+    from perles.cli import shells
+
+    if len(argv) > 2:
+        raise UsageError(f"cannot use {argv[2]!r} here: perles {argv[0]} [SHELL]")
+    shell = argv[1] if len(argv) == 2 else shells.shell_here()
+    if argv[0] == "--install-completion":
+        print(shells.install(shell))
+    else:
+        print(shells.script(shell), end="")
+    return 0
+
+
+def _configured(argv: Sequence[str]) -> list[str]:
+    """The command line without `--config FILE`, which may stand anywhere before a `--`."""
+    end = argv.index("--") if "--" in argv else len(argv)
+    for place, word in enumerate(argv[:end]):
+        name, equals, file = word.partition("=")
+        if name == "--config":
+            if not equals and place + 1 >= end:
+                raise UsageError("cannot use --config without a file: --config FILE")
+            os.environ["PERLES_CONFIG"] = os.path.abspath(file if equals else argv[place + 1])
+            return [*argv[:place], *argv[place + (1 if equals else 2) :]]
+    return list(argv)
 
 
 def _refuse_bytes(argv: Sequence[str]) -> None:

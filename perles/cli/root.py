@@ -270,11 +270,11 @@ ABOUT: Final = "Run many workflows of AI coding agents, or of plain commands, on
 _OPTIONS: Final = (
     ("--config FILE", "Use this configuration file alone."),
     ("--version", "Print the version."),
-    ("--install-completion", "Install completion for the current shell."),
-    ("--show-completion", "Show completion for the current shell."),
+    ("--install-completion [SHELL]", "Install completion for bash, zsh or fish."),
+    ("--show-completion [SHELL]", "Print what completes in bash, zsh or fish."),
     ("-h, --help", "Show this message and exit."),
 )
-_EXAMPLES: Final = (
+EXAMPLES: Final = (
     ("perles run build.yaml", "run the tasks of a file to their end"),
     ("perles run -d -- make test", "run a command, durably, and come back to it later"),
     ('perles run "fix the failing test"', "let agents work towards a goal"),
@@ -290,7 +290,7 @@ def root_help() -> str:
     for title, entries in GROUPS.items():
         lines += [f"{title}:", *_rows([(entry.name, entry.help) for entry in entries], width), ""]
     lines += ["Options:", *_rows(_OPTIONS, width), ""]
-    lines += ["Examples:", *_rows(_EXAMPLES, width), ""]
+    lines += ["Examples:", *_rows(EXAMPLES, width), ""]
     lines.append("perles COMMAND --help shows the options of each.")
     return "\n".join(lines) + "\n"
 
@@ -304,7 +304,7 @@ def short_help() -> str:
     width = min(_columns(), _WIDEST)
     lines = ["Usage: perles COMMAND [ARGS]...", "", *_wrapped(ABOUT, width), ""]
     lines += [*_rows([(name, ENTRIES[name].help) for name in _FIRST], width), ""]
-    lines += ["Examples:", *_rows(_EXAMPLES, width), ""]
+    lines += ["Examples:", *_rows(EXAMPLES, width), ""]
     lines.append("perles --help lists every command, perles COMMAND --help the options of one.")
     return "\n".join(lines) + "\n"
 

@@ -200,6 +200,22 @@ class Reads:
         with reading(self.paths.database_path()) as connection:
             return seq_before(connection, moment)
 
+    def workflow_words(self, start: str, states: Sequence[str]) -> list[tuple[str, str]]:
+        """Ids and names of workflows that begin so, each with a note, for a shell to complete."""
+        from perles.store.reads.completion import workflows
+        from perles.store.reads.connection import reading
+
+        with reading(self.paths.database_path()) as connection:
+            return workflows(connection, start, states)
+
+    def words(self, kind: str, start: str) -> list[tuple[str, str]]:
+        """Labels, agents, channels, tasks or branches that begin so, each with a note."""
+        from perles.store.reads.completion import words
+        from perles.store.reads.connection import reading
+
+        with reading(self.paths.database_path()) as connection:
+            return words(connection, kind, start)
+
     def last_seq(self) -> int:
         """The seq of the newest event; 0 where there is none."""
         from perles.store.events.reads import last_seq

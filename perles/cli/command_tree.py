@@ -1,0 +1,58 @@
+"""All commands as plain data, for completion and for the man page: made of the parser's own."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import typer
+
+from perles.cli.app import app
+
+Tree = dict[str, Any]
+
+
+def tree() -> Tree:
+    """`options` and `arguments` of a command with their placeholders; `children` of a group."""
+    return _node(typer.main.get_command(app))
+
+
+def _node(command: Any) -> Tree:
+    found: Tree = {
+        "help": first_line(command.help or ""),
+        "options": {},
+        "arguments": [],
+    }
+    for parameter in command.params:
+        if getattr(parameter, "hidden", False):
+            continue
+        if parameter.param_type_name == "argument":
+            found["arguments"].append(_placeholder(parameter))
+            continue
+        kind = "" if parameter.is_flag or parameter.count else _placeholder(parameter)
+        for name in (*parameter.opts, *parameter.secondary_opts):
+            found["options"][name] = [kind, first_line(parameter.help or "")]
+    children = getattr(command, "commands", None)
+    if children:
+        shown = {name: child for name, child in children.items() if not child.hidden}
+        found["children"] = {name: _node(child) for name, child in shown.items()}
+        found["commands"] = {name: one["help"] for name, one in found["children"].items()}
+    return found
+
+
+def _placeholder(parameter: Any) -> str:
+    """What a person writes there, such as ID or STATE,…; that of a label is LABEL."""
+    given = (parameter.metavar or parameter.name or "").strip()
+    named = {"label": "LABEL", "priority": "PRIORITY", "template": "TEMPLATE", "agent": "AGENT"}
+    named |= {"id": "ID", "ids": "ID…", "channel": "CHANNEL", "task": "TASK", "base": "BRANCH"}
+    named |= {"key": "TEMPLATE", "worker": "PROVIDER", "coordinator": "PROVIDER"}
+    if parameter.name == "name" and "provider" in (parameter.help or "").lower():
+        return "PROVIDER"
+    several = "…" if parameter.nargs == -1 or parameter.multiple else ""
+    name = named.get(parameter.name or "", given.upper())
+    return name if name.endswith("…") else name + several
+
+
+def first_line(text: str) -> str:
+    """The first paragraph of a help text, as one line."""
+    return " ".join(inspect.cleandoc(text).split("\n\n")[0].split())

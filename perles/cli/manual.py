@@ -1,0 +1,85 @@
+"""The man page: `python -m perles.cli.manual > perles.1`, from the words of the commands' help."""
+
+import inspect
+import sys
+from collections.abc import Iterator
+from typing import Any, Final
+
+import typer
+
+from perles.cli.app import app
+from perles.cli.root import ABOUT, EXAMPLES, GROUPS
+from perles.version import __version__
+
+EXIT_CODES: Final = (
+    (0, "It worked; what was waited for completed."),
+    (1, "The work failed or was stopped, or something else went wrong."),
+    (2, "The command line, a file or the configuration is wrong."),
+    (3, "There is no such workflow, agent or task."),
+    (4, "Its state does not allow it, or only a person may do it."),
+    (5, "No engine runs."),
+    (6, "A limit is reached."),
+    (7, "The database cannot be used."),
+    (124, "perles wait: it took longer than --timeout."),
+    (130, "Ctrl-C."),
+)
+FILES: Final = (
+    ("~/.perles", "The home folder: database, sessions, worktrees; PERLES_HOME names another."),
+    ("~/.config/perles/config.yaml", "Your configuration; PERLES_CONFIG or --config another."),
+    (".perles/config.yaml", "That of a repository."),
+    ("~/.perles/workflows", "Your templates; those of a repository are in .perles/workflows."),
+)
+
+
+def manual() -> str:
+    """The page in the language of man."""
+    lines = [f'.TH PERLES 1 "" "perles {__version__}" "Perles"']
+    lines += [".SH NAME", rf"perles \- {_plain(ABOUT[:1].lower() + ABOUT[1:].rstrip('.'))}"]
+    lines += [".SH SYNOPSIS", r"\fBperles\fR [\fIOPTIONS\fR] \fICOMMAND\fR [\fIARGS\fR]"]
+    lines += [".SH EXAMPLES", *_pairs(EXAMPLES)]
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # it is a group
+    for title, entries in GROUPS.items():
+        lines.append(f".SH {title.upper()}")
+        for entry in entries:
+            lines += _command(commands[entry.name], f"perles {entry.name}")
+    lines += [".SH EXIT STATUS", *_pairs([(str(code), text) for code, text in EXIT_CODES])]
+    lines += [".SH FILES", *_pairs(FILES)]
+    return "\n".join(lines) + "\n"
+
+
+def _command(command: Any, path: str) -> Iterator[str]:
+    children = getattr(command, "commands", {})
+    if not children or command.invoke_without_command:
+        context = command.make_context(path, [], resilient_parsing=True)
+        usage = " ".join([path, *command.collect_usage_pieces(context)])
+        yield f".SS {_plain(usage)}"
+        yield from _paragraphs(inspect.cleandoc(command.help or ""))
+        yield from _pairs(
+            record
+            for parameter in command.params
+            if (record := parameter.get_help_record(context)) is not None
+        )
+    for name, child in children.items():
+        if not child.hidden:
+            yield from _command(child, f"{path} {name}")
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    for part in text.replace("\b\n", "").split("\n\n"):
+        yield ".PP"
+        yield _plain(" ".join(part.split()))
+
+
+def _pairs(pairs: Any) -> Iterator[str]:
+    for name, text in pairs:
+        yield from (".TP", rf"\fB{_plain(name)}\fR", _plain(" ".join(text.split())))
+
+
+def _plain(text: str) -> str:
+    """Text that man prints as it is."""
+    escaped = text.replace("\\", r"\e").replace("-", r"\-")
+    return rf"\&{escaped}" if escaped.startswith((".", "'")) else escaped
+
+
+if __name__ == "__main__":
+    sys.stdout.write(manual())

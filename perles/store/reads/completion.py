@@ -1,0 +1,46 @@
+"""Words that a shell completes: names, ids, labels, agents, channels. By the driver alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from sqlite3 import Connection
+
+MOST: Final = 200
+"""Words that are offered at most, of the newest workflows."""
+_QUERIES: Final = {
+    "label": "SELECT DISTINCT key || '=' || value, '' FROM workflow_labels ORDER BY 1",
+    "agent": "SELECT DISTINCT name, provider FROM agents ORDER BY id DESC",
+    "channel": "SELECT DISTINCT slug, '' FROM channels ORDER BY 1",
+    "task": "SELECT DISTINCT key, title FROM tasks ORDER BY id DESC",
+    "branch": "SELECT DISTINCT branch, name FROM workflows WHERE branch IS NOT NULL",
+}
+
+
+def workflows(
+    connection: Connection | None, start: str, states: Sequence[str]
+) -> list[tuple[str, str]]:
+    """Ids that begin so, each with its name and state, and names that do; the newest first."""
+    if connection is None:
+        return []
+    where = f"state IN ({', '.join('?' * len(states))})" if states else "1"
+    query = (
+        f"SELECT id, name, state FROM workflows WHERE archived_at IS NULL AND {where} "
+        "AND (substr(id, 1, ?) = ? OR substr(name, 1, ?) = ?) ORDER BY created_at DESC LIMIT ?"
+    )
+    size = len(start)
+    rows = connection.execute(query, (*states, size, start, size, start, MOST)).fetchall()
+    found = [(row[0], f"{row[1]} ({row[2]})") for row in rows if row[0].startswith(start)]
+    names = {row[1]: f"{row[0]} ({row[2]})" for row in rows if row[1].startswith(start)}
+    return [*(names.items() if start else ()), *found]
+
+
+def words(connection: Connection | None, kind: str, start: str) -> list[tuple[str, str]]:
+    """Words of a kind that begin so, each with what tells more of it."""
+    if connection is None:
+        return []
+    query = f"SELECT * FROM ({_QUERIES[kind]}) LIMIT {MOST * 5}"
+    rows = connection.execute(query).fetchall()
+    return [(str(row[0]), str(row[1])) for row in rows if str(row[0]).startswith(start)][:MOST]

@@ -63,7 +63,8 @@ class TurnContext:
     `system_prompt` tells the agent its role; "" where it needs none. `environ` is
     what the engine was started with, for finding programs and filling in `${VAR}`.
     `usd_left` is what the budgets of money leave, None where there is none. `task` is the
-    key of the task in hand, and `variables` are its own: secret, as the token is.
+    key of the task in hand, and `variables` are its own: secret, as the token is. In `stamps` is
+    kept of which files commands were made when they last ended well.
     """
 
     workflow_id: str
@@ -82,6 +83,7 @@ class TurnContext:
     usd_left: float | None = None
     task: str | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
+    stamps: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,8 @@ class TaskCommand:
 
     It runs in `folder`, or in the work dir, for `timeout` seconds at most, and gets `grace`
     seconds between TERM and KILL. `name` is what people call its program. Where there is a
-    `problem` it is not run, and that is the report.
+    `problem` it is not run, and that is the report; where it is `done`, the report is that it
+    did not have to run, and why.
     """
 
     name: str
@@ -98,6 +101,7 @@ class TaskCommand:
     timeout: float | None = None
     grace: float | None = None
     problem: str = ""
+    done: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,6 +105,12 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
         ),
     ),
     "Look": (
+        Entry(
+            "artifacts",
+            "artifacts",
+            "command",
+            "List the files that tasks left by `artifacts:`, or copy them to a folder.",
+        ),
         Entry("list", "read", "list_", "List workflows, newest first."),
         Entry(
             "show",

@@ -125,6 +125,10 @@ class Paths:
         """Where sessions lie."""
         return self.root / "sessions"
 
+    def stamps_dir(self) -> Path:
+        """Of which files commands were made that do not have to run while these stay the same."""
+        return self.root / "stamps"
+
     def worktrees_dir(self) -> Path:
         """Where worktrees of workflows lie."""
         return self.root / "worktrees"

@@ -102,6 +102,24 @@ class Conversation(Requests):
             workflow_id = None if ref is None else resolve(connection, ref)
             return inbox.tasks(connection, workflow_id, waiting=waiting)
 
+    def artifacts(self, ref: str, *, task: str | None = None) -> Sequence[dict[str, Any]]:
+        """The files that tasks left, as `artifacts --json` has them; only those of one `task`.
+
+        Raises `NotFoundError` for a workflow, or a task of it, that is not there.
+        """
+        from perles.domain.errors import NotFoundError
+        from perles.store.reads.artifacts import kept_files
+        from perles.store.reads.workflow import show_tasks
+
+        with reading(self.database_path) as connection:
+            workflow_id = resolve(connection, ref)
+            assert connection is not None
+            found = kept_files(connection, self.paths, workflow_id)
+            keys = {one["key"] for one in show_tasks(connection, workflow_id)}
+        if task is not None and task not in keys:
+            raise NotFoundError("task", task, f"perles tasks {ref} shows the keys")
+        return [one for one in found if task in (None, one["task"])]
+
     def approve(self, ref: str, task: str, message: str | None = None) -> Outcome:
         """Say yes to a task that waits for a person. Raises `NotFoundError`, `WrongStateError`."""
         from perles.domain.commands import Approve

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Self
 
+from perles.domain.needs import Kept, Needs
 from perles.domain.services import Ready
 
 PLAIN_SH: Final = ("sh",)
@@ -101,6 +102,9 @@ class Execution:
     unset: tuple[str, ...] = ()
     check: Check | None = None
     continue_on_error: bool = False
+    tty: bool = False
+    needs: Needs = field(default_factory=Needs)
+    artifacts: Kept = field(default_factory=Kept)
     secrets: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, int] = field(default_factory=dict)
     review: str = ""
@@ -129,6 +133,9 @@ class Execution:
             found["check"] = {"commands": list(check.commands), "timeout": check.timeout}
         found |= {"secrets": dict(self.secrets)} if self.secrets else {}
         found |= {"limits": dict(self.limits)} if self.limits else {}
+        found |= self.needs.stored()
+        found |= {"artifacts": self.artifacts.stored()} if self.artifacts.paths else {}
+        found |= {"tty": True} if self.tty else {}
         found |= {"continue_on_error": True} if self.continue_on_error else {}
         found |= {"service": self.service.stored()} if self.service is not None else {}
         found |= {"dir": self.dir} if self.dir else {}
@@ -151,6 +158,9 @@ class Execution:
             program=tuple(stored.get("shell", PLAIN_SH)),
             grace=stored.get("grace"),
             retry=Retry(**retry),
+            needs=Needs.of(stored),
+            artifacts=Kept.of(stored.get("artifacts")),
+            tty=stored.get("tty", False),
             continue_on_error=stored.get("continue_on_error", False),
             secrets=stored.get("secrets", {}),
             limits=stored.get("limits", {}),

@@ -23,6 +23,7 @@ from perles.store.sql import Sql
 from perles.store.transition import fire
 from perles.tasks import comments, fan_out
 from perles.workspace import door
+from perles.workspace.artifacts import Collected
 from perles.workspace.session import turn_values
 
 MAX_OUTPUT: Final = 16 * 1024
@@ -43,6 +44,8 @@ OPEN_TURN_OF: Final = Sql(
 
 UNREADABLE: Final = 65
 """The exit code of a command that ended well and wrote what is no values to `$PERLES_OUTPUT`."""
+UNKEPT: Final = 66
+"""The exit code of a command that ended well, but did not leave the files that are to be kept."""
 
 
 class Printed(NamedTuple):
@@ -113,18 +116,24 @@ def record(
     *,
     shown: str = "",
     tells: bool = True,
+    left: Collected | None = None,
     **more: Any,
 ) -> Task:
     """Record the report on the task that the agent has in hand, and tell the coordinator (`tells`).
 
     `printed` is what the task's command printed, where it had one; `shown` is what git shows of
-    the task, for the coordinator; `more` is told with the event.
+    the task, for the coordinator; `left` are the files that it left, to be kept; `more` is told
+    with the event.
     """
     assert agent.task_id is not None
     task = tx.need(Task, agent.task_id)
     if printed is not None and printed.problem and exit_code == 0:
         exit_code, summary = UNREADABLE, printed.problem
+    if left is not None and left.problem and exit_code == 0:
+        exit_code, summary = UNKEPT, left.problem
     outputs = _outputs(tx, task, summary, printed)
+    if left is not None and left.files:
+        outputs["artifacts"] = list(left.files)
     if agent.phase == "committing":
         # What later tasks are given is what the work came to, not that it was committed.
         outputs = {**journal.decode(task.outputs), "reported_attempt": task.attempt}

@@ -38,8 +38,12 @@ def open_to_read(path: str | Path, *, foreign: bool = False, below: int | None =
     A `foreign` one is a person's own, a configuration in the work dir: it may be a link, and
     belong to anybody. A relative path begins in the folder whose descriptor is `below`.
     """
+    return _opened(path, below, foreign=foreign, follows=foreign)
+
+
+def _opened(path: str | Path, below: int | None, *, foreign: bool, follows: bool) -> int:
     try:
-        fd = os.open(path, _READ if foreign else _READ | os.O_NOFOLLOW, dir_fd=below)
+        fd = os.open(path, _READ if follows else _READ | os.O_NOFOLLOW, dir_fd=below)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENXIO):
             kind = "a link" if error.errno == errno.ELOOP else "a socket"
@@ -52,10 +56,11 @@ def open_to_read(path: str | Path, *, foreign: bool = False, below: int | None =
     raise ReplacedError(path, what)
 
 
-def open_below(folder: Path, relative: Path) -> int:
+def open_below(folder: Path, relative: Path, *, foreign: bool = False) -> int:
     """A descriptor of a regular file below a folder, to which no link leads from there on.
 
-    Raises as `open_to_read`, and `OSError` where a link stands in the place of a folder.
+    A `foreign` one may have other names, and belong to anybody. Raises as `open_to_read`, and
+    `OSError` where a link stands in the place of a folder.
     """
     at = os.open(folder, _FOLDER & ~os.O_NOFOLLOW)
     try:
@@ -63,7 +68,7 @@ def open_below(folder: Path, relative: Path) -> int:
             below = os.open(name, _FOLDER, dir_fd=at)
             os.close(at)
             at = below
-        return open_to_read(relative.name, below=at)
+        return _opened(relative.name, at, foreign=foreign, follows=False)
     finally:
         os.close(at)
 

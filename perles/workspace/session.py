@@ -42,6 +42,11 @@ def turn_values(output: Path) -> Path:
     return output.with_name(f"{output.name.partition('.')[0]}.values")
 
 
+def turn_fingerprint(output: Path) -> Path:
+    """Where it stands of which files the command of a turn is made, by the file with its output."""
+    return output.with_name(f"{output.name.partition('.')[0]}.fingerprint")
+
+
 def new_token(session: Path, agent: str) -> str:
     """Make the agent's bearer token, keep it in a private file, and return its hash."""
     token = secrets.token_urlsafe(TOKEN_BYTES)

@@ -45,7 +45,7 @@ BAD = {
     "unknown task key": ("name: x\ntasks:\n- {key: a, rum: b}", 3),
     "run missing": ("name: x\ntasks:\n- {key: a}", 3),
     "run empty": ("name: x\ntasks:\n- {key: a, run: ' '}", 3),
-    "run no text": ("name: x\ntasks:\n- {key: a, run: [ls]}", 3),
+    "run no text": ("name: x\ntasks:\n- {key: a, run: {b: ls}}", 3),
     "long key": (f"name: x\ntasks:\n- {{key: {'a' * 300}, run: x}}", 3),
     "bad key": ("name: x\ntasks:\n- {key: A b, run: x}", 3),
     "bad timeout": ("name: x\ntasks:\n- {key: a, run: x, timeout: 10}", 3),
@@ -89,7 +89,7 @@ BAD = {
     "not yaml": ("name: [x\n" + TASK, 2),
     "a tab": ("name: x\n\ttasks: 3", 2),
     "a list": ("- a\n- b", 1),
-    "tag": ("name: x\ntasks:\n- {key: a, run: !!python/object/apply:os.system [ls]}", 3),
+    "tag": ("name: x\ntasks:\n- {key: a, name: !!python/object/apply:os.system [ls], run: x}", 3),
 }
 
 

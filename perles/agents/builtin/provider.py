@@ -66,6 +66,8 @@ class BuiltinProvider:
                 "dotenv": list(task.execution.dotenv),
                 "unset": list(task.execution.unset),
                 "secrets": dict(task.execution.secrets),
+                "needs": task.execution.needs.stored(),
+                "tty": task.execution.tty,
             }
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from perles.agents.builtin import preparation
 from perles.agents.builtin.secrets import read_secrets
 from perles.agents.provider import TurnContext
 from perles.domain.errors import UsageError
@@ -39,8 +40,14 @@ def _surroundings(turn: TurnContext, task: Mapping[str, Any]) -> dict[str, Any]:
     except (UsageError, OSError) as error:
         return {"problem": f"cannot run it: {error}"}
     values = turn_values(turn.folder / f"turn-{turn.number:03}.script")
-    env = {VARIABLE: str(values), **found, **turn.variables, **secrets}
-    return {"dir": folder, "env": env, "secrets": secrets}
+    known = {**found, **turn.variables}
+    env = {VARIABLE: str(values), **known, **secrets}
+    place, own = Path(folder or turn.work_dir), task.get("env") or {}
+    problem = preparation.refusal(turn, task, place, {**env, **own})
+    if problem:
+        return {"problem": problem}
+    done = preparation.up_to_date(turn, task, place, {**known, **own})
+    return {"dir": folder, "env": env, "secrets": secrets, "done": done}
 
 
 def _folder(work_dir: Path, name: str) -> str:

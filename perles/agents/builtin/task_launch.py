@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from perles.agents.builtin import scripts
@@ -11,6 +13,7 @@ from perles.agents.builtin.secrets import secret_texts
 from perles.agents.provider import Launch, TaskCommand, TurnContext
 from perles.domain.secrecy import texts_of
 
+_TERMINAL: Final = str(Path(__file__).with_name("tty.py"))
 _RUN_FILE: Final = """\
 import sys
 sys.argv = sys.argv[1:]
@@ -40,8 +43,9 @@ def launch_of(turn: TurnContext, task: Mapping[str, Any]) -> Launch:
     kept |= {"env": own, "secrets": list(secrets)}
     env = {name: value for name, value in own.items() if name not in large} | task["env"]
     shell = task.get("shell") or ["sh"]
+    argv = _argv(shell, told["script"], {**turn.environ, **env})
     return Launch(
-        argv=_argv(shell, told["script"], {**turn.environ, **env}),
+        argv=[sys.executable, "-I", "-S", _TERMINAL, *argv] if task.get("tty") else argv,
         env={"PERLES_TURN_NUMBER": str(turn.number), **env},
         stdin=(json.dumps(kept) + "\n" + turn.prompt).encode(errors="replace"),
         files=files,
@@ -53,6 +57,7 @@ def launch_of(turn: TurnContext, task: Mapping[str, Any]) -> Launch:
             timeout=task["timeout"],
             grace=task.get("grace"),
             problem=problem,
+            done=told.get("done", ""),
         ),
     )
 

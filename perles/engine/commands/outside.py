@@ -12,12 +12,14 @@ from perles.agents.clis.json_lines import REPORT
 from perles.domain.errors import PerlesError
 from perles.engine.commands import evidence
 from perles.engine.context import Context
+from perles.engine.turns import left_behind
 from perles.fabric import artifacts
 from perles.mcp.host import Caller
 from perles.store.schema.workflows import Workflow
 from perles.tasks import products
 from perles.tasks.checking import Checked
 from perles.tasks.reports import Printed, printed_by
+from perles.workspace.artifacts import Collected
 from perles.workspace.commits import Look
 
 ATTACH: Final = "fabric_attach"
@@ -27,7 +29,7 @@ class Outside(NamedTuple):
     """`printed` is what the agent's turn printed, for a report; `file` the one to attach; `look`
     what git shows of the task that the call is about, None where its folder is in no repository;
     `check` how the check of the task ended; `missing` the files that the task must make and that
-    are not there.
+    are not there; `left` those that its command left, to be kept.
     """
 
     printed: Printed | None = None
@@ -35,6 +37,7 @@ class Outside(NamedTuple):
     look: Look | None = None
     check: Checked | None = None
     missing: Sequence[str] = ()
+    left: Collected | None = None
 
 
 NOTHING: Final = Outside()
@@ -74,7 +77,10 @@ async def look(
         is_current = seen is not None and seen.asked == wanted
         found = seen.look if seen and is_current else await evidence.gathered(wanted)
         missing = await _missing(context, caller, kind, args)
-        return Outside(printed=printed, look=found, missing=missing)
+        left = None
+        if kind == REPORT and args.get("exit_code") == 0:
+            left = await left_behind.gather(context.reader, context.paths, caller.agent_id)
+        return Outside(printed=printed, look=found, missing=missing, left=left)
     if kind == ATTACH:
         folders = _folders(context, context.reader.need(Workflow, caller.workflow_id))
         return Outside(file=await asyncio.to_thread(artifacts.look, args["path"], folders))

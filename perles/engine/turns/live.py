@@ -20,14 +20,16 @@ from perles.executor.contract import Batch, Identity, Process, TurnFiles, TurnKe
 from perles.store.events import journal
 from perles.store.schema.agents import Agent, Turn
 from perles.tasks.reports import Printed
+from perles.workspace.artifacts import Collected
 
 
 class Report(NamedTuple):
-    """How the command of a task ended: its exit code, in words, and what it printed."""
+    """How the command of a task ended: its exit code, in words, what it printed and left."""
 
     exit_code: int
     words: str
     printed: Printed | None
+    left: Collected | None = None
 
 
 @dataclass(slots=True, eq=False)

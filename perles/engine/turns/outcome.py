@@ -139,7 +139,8 @@ def _take_reports(tx: Tx, live: LiveTurn, ending: Ending, outcome: Outcome, *, t
         agent, report = tx.need(Agent, live.agent_id), live.report
         if reports.may_report(tx, agent):
             said = tx.secrets.mask(tx, live.workflow_id, report.words)
-            reports.record(tx, agent, said, report.exit_code, report.printed, tells=tells)
+            code, left = report.exit_code, report.left
+            reports.record(tx, agent, said, code, report.printed, tells=tells, left=left)
             tx.run(statements.SETTLE_MESSAGES, turn_id_=live.turn_id, status_="done", now_=tx.now)
         return
     if ending.turn == "succeed" and not live.has_mcp:

@@ -213,6 +213,7 @@ def turn_context(
         environ=context.environ_of(workflow),
         usd_left=budgets.usd_left(context.reader, context.policy(), workflow),
         task=None if task is None else task.key,
+        stamps=context.paths.stamps_dir(),
         variables={} if task is None else journal.decode(task.env),
     )
 

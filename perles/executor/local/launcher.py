@@ -157,6 +157,7 @@ def lead(
                 "timeout": how.timeout,
                 "grace": how.grace,
                 "problem": how.problem,
+                "done": how.done,
                 "name": how.name,
             }
             turn = env["PERLES_TURN"]

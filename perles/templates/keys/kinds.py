@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from perles.config.yamlfile import Node
 from perles.templates.keys.key import TASKS, Defaults, Entries, Family, Key
-from perles.templates.keys.shapes import WORDS, either, items
-from perles.templates.keys.texts import command, prompt, short_text, task_key
+from perles.templates.keys.shapes import WORDS, either, items, one_or_more
+from perles.templates.keys.texts import MAX_COMMANDS, prompt, short_text, task_key
 
 
 def check_kind(item: Node, entries: Entries) -> None:
@@ -34,7 +34,6 @@ def _task(entries: Entries, _above: Defaults) -> Mapping[str, Any]:
     return {
         "key": key,
         "name": short_text(entries["name"]) if "name" in entries else key,
-        "run": command(entries["run"]) if "run" in entries else None,
         "assignee": entries["assignee"].text() if "assignee" in entries else None,
         "body": next((prompt(entries[k]) for k in ("question", "prompt") if k in entries), ""),
         "after": _after(entries["after"]) if "after" in entries else (),
@@ -63,8 +62,9 @@ FAMILY: Final = Family(
         Key(
             name="run",
             at=TASKS,
-            schema=WORDS,
-            doc="A command, or a script of many lines. The first command that fails ends it. "
+            schema=one_or_more(WORDS, MAX_COMMANDS),
+            doc="A command, a script of many lines, or a list of commands. The first that fails "
+            "ends it. "
             "A first line `#!…` names another program.",
             example="- key: wheel\n  run: |\n    python -m build\n    twine check dist/*",
         ),

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from perles.config.yamlfile import Node
 from perles.domain.execution import PLAIN_SH, Language, language, named_by
-from perles.templates.keys.key import ALL, Defaults, Entries, Family, Key
+from perles.templates.keys.key import ALL, TASKS, Defaults, Entries, Family, Key
 from perles.templates.keys.shapes import WORDS, YES_OR_NO, either, items
+from perles.templates.keys.texts import commands
 
 _NAMED: Final[Mapping[str, tuple[str, ...]]] = {
     "sh": PLAIN_SH,
@@ -30,17 +31,26 @@ def _execution(entries: Entries, above: Defaults) -> Mapping[str, Any]:
     """What a script's own first line names goes before what the file says, and what the task
     itself says before both. A check of an agent's task is read as a script without a name is."""
     if "run" in entries:
-        return {"program": _program(entries, above)}
+        tty = entries["tty"].boolean() if "tty" in entries else False
+        return {"program": _program(entries, above), "tty": tty}
     return {"program": best() if "check" in entries else PLAIN_SH}
 
 
+def script(node: Node, program: tuple[str, ...]) -> str:
+    """The script of a command, or of those in a list, of which the first that fails ends it."""
+    found = commands(node)
+    if len(found) > 1 and program == PLAIN_SH:  # it would go on after a command that failed
+        found = [f"{{ {one}\n}} || exit $?" for one in found]
+    return "\n".join(found)
+
+
 def _program(entries: Entries, above: Defaults) -> tuple[str, ...]:
-    script = entries["run"].text()
+    text = "\n".join(commands(entries["run"]))
     strict = entries["strict"].boolean() if "strict" in entries else above.strict
     if "shell" in entries:
         shell = _shell(entries["shell"])
     else:
-        shell = named_by(script)
+        shell = named_by(text)
         if shell:
             strict = strict and "strict" in entries
         shell = shell or above.shell or best()
@@ -94,6 +104,15 @@ FAMILY: Final = Family(
             schema=YES_OR_NO,
             doc="`true`: a variable that is not set is an error, too (`-u`).",
             example="- {key: deploy, strict: true, run: ./deploy.sh}",
+        ),
+        Key(
+            name="tty",
+            at=TASKS,
+            schema=YES_OR_NO,
+            doc="`true`: the command has a terminal of its own (a pty, 80 x 24), for programs that "
+            "show colours or progress only there. Nobody types into it.",
+            example="- {key: unit, tty: true, run: pytest --color=auto}",
+            commands_only=True,
         ),
     ),
 )

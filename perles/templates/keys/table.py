@@ -9,6 +9,7 @@ from typing import Any, Final
 from perles.domain.execution import Execution
 from perles.domain.specs import TaskSpec
 from perles.templates.keys import (
+    artifacts,
     checks,
     fan,
     flow,
@@ -17,6 +18,7 @@ from perles.templates.keys import (
     kinds,
     limits,
     merge,
+    needs,
     parameters,
     review,
     services,
@@ -38,6 +40,8 @@ FAMILIES: Final[tuple[Family, ...]] = (
     shell.FAMILY,
     surroundings.FAMILY,
     tries.FAMILY,
+    needs.FAMILY,
+    artifacts.FAMILY,
     checks.FAMILY,
     limits.FAMILY,
     review.FAMILY,
@@ -80,4 +84,7 @@ def task(entries: Entries, above: Defaults) -> TaskSpec:
     for family in FAMILIES:
         fields |= family.task(entries, above)
         how |= family.execution(entries, above)
-    return TaskSpec(**fields, execution=Execution(**how))
+    made = Execution(**how)
+    if "run" in entries:
+        fields["run"] = shell.script(entries["run"], made.program)
+    return TaskSpec(**fields, execution=made)

@@ -8,6 +8,7 @@ from perles.domain.plain import is_one_line
 
 KEY: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
 MAX_TEXT: Final = 200
+MAX_COMMANDS: Final = 1000
 
 
 def task_key(node: Node) -> str:
@@ -35,6 +36,15 @@ def command(node: Node) -> str:
     if not text.strip():
         raise node.error("is empty; give a shell command")
     return without_nul(node)
+
+
+def commands(node: Node) -> list[str]:
+    """A command, or those of a list, in order; none is empty."""
+    if not isinstance(node.value, list):
+        return [command(node)]
+    if not node.value or len(node.value) > MAX_COMMANDS:
+        raise node.error(f"needs 1 to {MAX_COMMANDS} commands")
+    return [command(item) for item in node.value]
 
 
 def prompt(node: Node) -> str:

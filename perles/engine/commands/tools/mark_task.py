@@ -12,7 +12,16 @@ from perles.store.events import journal
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.transition import fire
-from perles.tasks import checking, graph, products, questions, receipts, retrying, services
+from perles.tasks import (
+    checking,
+    graph,
+    products,
+    questions,
+    receipts,
+    retrying,
+    services,
+    up_to_date,
+)
 from perles.tasks.attempts import free_worker, take_from_worker
 from perles.tasks.checking import check_of
 from perles.tasks.reports import has_report
@@ -37,7 +46,8 @@ def complete(call: ToolCall) -> dict[str, Any]:
         task = tx.need(Task, task.id)
     payload = {"key": task.key, "attempt": task.attempt}
     receipts.keep(tx, task, call.outside.look)
-    fire(tx, TASK, task.id, "complete", changes={"ended_at": tx.now}, payload=payload)
+    if not up_to_date.skipped(tx, task):
+        fire(tx, TASK, task.id, "complete", changes={"ended_at": tx.now}, payload=payload)
     free_worker(tx, task)
     return {"status": "done", "task_id": task.key, "now_ready": graph.settle(tx, task).ready}
 

@@ -26,7 +26,8 @@ def handle(call: ToolCall) -> dict[str, Any]:
     printed = None if exit_code is None else call.outside.printed
     look = call.outside.look
     shown = receipts.told(look) if agent.phase == "committing" else ""
-    task = reports.record(tx, agent, call.args["summary"], exit_code, printed, shown=shown)
+    left, summary = call.outside.left, call.args["summary"]
+    task = reports.record(tx, agent, summary, exit_code, printed, shown=shown, left=left)
     receipts.keep(tx, task, look)
     settle_turn(tx, agent)
     return {"status": "reported", "task_id": task.key}

@@ -13,7 +13,7 @@ from perles.cli.output import on_terminal, print_json, warn
 from perles.controlplane.plane import ControlPlane
 from perles.domain.text import clean
 
-_PAGER: Final = "less -FRX"
+_PAGER: Final = "less"
 _COLORS: Final = (
     *(("+++", "1"), ("---", "1"), ("diff ", "1"), ("index ", "1"), ("new file", "1")),
     *(("deleted file", "1"), ("rename ", "1"), ("similarity ", "1"), ("Binary ", "1")),
@@ -81,10 +81,13 @@ def _show(lines: list[str]) -> None:
     if not on_terminal():
         print("\n".join(lines).rstrip("\n"))
         return
-    text = "\n".join(map(_colored, lines)) + "\n"
+    paint = str if os.environ.get("NO_COLOR") else _colored
+    text = "\n".join(map(paint, lines)) + "\n"
     words = shlex.split(os.environ.get("PERLES_PAGER") or os.environ.get("PAGER") or _PAGER)
     try:
-        subprocess.run(words, input=text.encode(), check=False)
+        # As git does it: a `less` that nobody has set up shows colours, and short texts at once.
+        env = {"LESS": "FRX", **os.environ}
+        subprocess.run(words, input=text.encode(errors="replace"), check=False, env=env)
     except OSError:
         sys.stdout.write(text)  # there is no pager on this machine
 

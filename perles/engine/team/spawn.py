@@ -3,26 +3,43 @@
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, exists, select
+from sqlalchemy.orm import aliased
 
 from perles.domain.states import AGENT
 from perles.store.database import Tx
 from perles.store.schema.agents import Agent
+from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import WORKFLOW_ID, Sql
 from perles.store.transition import fire
 from perles.workspace.session import agent_folder, new_token
 
+_TAKEN = aliased(Agent)
+_NAMESAKE: Final = Agent.name == bindparam("name")
+_UNFINISHED: Final = exists().where(
+    Task.implementer_id == Agent.id, Task.status.not_in(("done", "skipped"))
+)
 SESSION_OF_RETRIED: Final = Sql(
     select(Agent.provider_session_id, Agent.session_totals)
     .join(Workflow, Workflow.retried_from == Agent.workflow_id)
     .where(
         Workflow.id == WORKFLOW_ID,
-        Agent.name == bindparam("name"),
+        Agent.role == bindparam("role"),
         Agent.provider == bindparam("provider"),
         Agent.provider_session_id.is_not(None),
+        Agent.retired_at.is_(None),
+        ~exists().where(
+            _TAKEN.workflow_id == Workflow.id,
+            _TAKEN.provider_session_id == Agent.provider_session_id,
+        ),
     )
+    .order_by(_NAMESAKE.desc(), _UNFINISHED.desc(), Agent.id.desc())
+    .limit(1)
 )
+"""The session that an agent of a retry goes on with. Its namesake's, where that had the same
+provider: names are given in another order where some tasks are done already. Else that of the one
+who had not finished; no session twice, and none of an agent that was replaced."""
 
 
 def add_agent(
@@ -43,7 +60,8 @@ def add_agent(
     agent_folder(session, name)
     if provider is None:
         provider, model = workflow.provider, workflow.model
-    resumed = tx.row(SESSION_OF_RETRIED, workflow_id=workflow.id, name=name, provider=provider)
+    about = {"workflow_id": workflow.id, "name": name, "role": role, "provider": provider}
+    resumed = tx.row(SESSION_OF_RETRIED, **about)
     agent_id = tx.insert(
         Agent,
         workflow_id=workflow.id,

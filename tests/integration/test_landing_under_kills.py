@@ -24,7 +24,8 @@ POINTS = (
 
 def two_tasks(home: Home, storm: World) -> str:
     """A workflow in a worktree, whose two tasks commit; asked to start."""
-    tasks: list[dict[str, Any]] = [commits("one"), {**commits("two"), "after": ["one"]}]
+    one, two = (commits(key, "echo begins") for key in ("one", "two"))
+    tasks: list[dict[str, Any]] = [one, {**two, "after": ["one"]}]
     args = {"file": str(home.pipeline("two", tasks))}
     spec = WorkflowSpec(
         template_id="pipeline", args=args, work_dir=str(home.work), worktree=True, git_branch="mine"

@@ -172,7 +172,10 @@ def test_who_waits_says_for_whom_and_goes_on_when_that_is_stopped(home: Home) ->
 
         storm.wait_for("the wait", lambda: words in home.perles("show", second).stdout)
 
-        assert words in " ".join(home.json("show", second, "--json")["waits_for"])
+        def told() -> bool:
+            return words in " ".join(home.json("show", second, "--json")["waits_for"])
+
+        storm.wait_for("its place in line", told)
         (row,) = (one for one in home.json("resources", "--json") if one["resource"] == "mutex db")
         assert [one["task"] for one in row["holders"]] == ["slow"]
         assert [one["task"] for one in row["queue"]] == ["quick"]

@@ -16,7 +16,7 @@ POINTS = {
     "service.after-complete": 1,
     "begin.after-commit": 2,
     "outcome.after-commit": 2,
-    "tool.before-commit": 4,
+    "running.before-commit": 1,
 }
 SERVICE = "echo $$ >> pids; echo up; exec sleep 600"
 USE = """\

@@ -125,7 +125,10 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "List the agents of one workflow, or of all running and paused ones.",
         ),
         Entry(
-            "tasks", "tasks", "tasks", "List the tasks of one workflow, or of all; tell all of one."
+            "tasks",
+            "tasks",
+            "tasks",
+            "List the tasks of one workflow, or of all; tell all of one; export them.",
         ),
         Entry("events", "read", "events", "Print events in order."),
         Entry("logs", "logs", "command", "Print the output of agents, turn by turn."),
@@ -231,7 +234,12 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "Serve your own agent: an MCP server on standard input and output.",
         ),
         Entry("config", "config", "app", "Show, check and write the configuration."),
-        Entry("templates", "templates", "app", "List, show and check templates of workflows."),
+        Entry(
+            "templates",
+            "templates",
+            "app",
+            "List, show, check, draw and make templates of workflows.",
+        ),
         Entry(
             "providers", "providers", "app", "List agent CLIs: what is installed, what each can do."
         ),

@@ -1,6 +1,7 @@
 """`perles tasks`, `approve`, `deny`: what waits for a person, and their answer."""
 
 from collections.abc import Collection
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -10,7 +11,17 @@ from perles.cli.output import print_json, print_outcome, print_table, say, tell,
 from perles.controlplane.plane import ControlPlane
 from perles.domain.errors import NotFoundError, UsageError
 from perles.domain.explanations import moment
+from perles.domain.task_export import exported
 from perles.domain.task_story import branches, story, why
+
+
+class ExportForm(StrEnum):
+    """The forms that tasks can be exported in."""
+
+    MD = "md"
+    JSON = "json"
+    JSONL = "jsonl"
+
 
 HEADERS = ("TASK", "STATUS", "ASSIGNEE", "WORKFLOW", "SINCE", "NOTE")
 
@@ -30,9 +41,20 @@ def tasks(
     waiting: Annotated[
         bool, typer.Option("--waiting", help="Only tasks that wait for you.")
     ] = False,
+    export: Annotated[
+        ExportForm | None,
+        typer.Option(
+            "--export",
+            help="Print them as a file: a checklist (md), JSON, or JSON lines as beads has them. "
+            "perles run cook --arg tasks=FILE reads each.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """List the tasks of one workflow, or of all; tell all of one."""
+    """List the tasks of one workflow, or of all; tell all of one; export them."""
+    if export is not None:
+        _export(id, task, export)
+        return
     if tree and id is None:
         raise UsageError("cannot show a tree of all workflows: perles tasks ID --tree")
     found = ControlPlane().tasks(id, waiting=waiting)
@@ -59,6 +81,19 @@ def tasks(
         print_table(HEADERS, rows, state=1)
     else:
         warn("no task waits for you" if waiting else "no tasks")
+
+
+def _export(id: str | None, task: str | None, form: ExportForm) -> None:
+    """Print the tasks as a file."""
+    if id is None:
+        raise UsageError(
+            f"cannot export the tasks of all workflows: perles tasks ID --export {form}"
+        )
+    workflow = ControlPlane().get(id)
+    wanted = [one for one in workflow["tasks"] if task in (None, one["key"])]
+    if not wanted:
+        raise NotFoundError("task", task or "any", f"perles tasks {id} shows the keys")
+    print(exported(form, workflow["name"], wanted), end="")
 
 
 def _print_stories(id: str, keys: Collection[str]) -> None:

@@ -83,8 +83,10 @@ def schema(
     kind: Annotated[
         Kind, typer.Argument(help="pipeline, or template for template.yaml.")
     ] = Kind.PIPELINE,
+    json: Json = False,
 ) -> None:
     """Print the JSON Schema of pipeline files, or of template.yaml, for editors."""
+    del json  # it is JSON in any case
     print_json(pipeline_schema() if kind is Kind.PIPELINE else template_schema())
 
 

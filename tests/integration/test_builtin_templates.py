@@ -60,6 +60,25 @@ def test_cook_makes_the_tasks_of_a_goal_itself(home: Home) -> None:
     assert "Make it quick" in told(home, "coordinator", "lead")
 
 
+@pytest.mark.parametrize("form", ["md", "json", "jsonl"])
+def test_tasks_that_are_exported_can_be_cooked_again(home: Home, form: str) -> None:
+    crew(home)
+    (home.work / "TASKS.md").write_text(TASKS)
+    first = home.perles("create", "cook", "--arg", "tasks=TASKS.md").stdout.strip()
+
+    printed = home.perles("tasks", first, "--export", form)
+    (home.work / "again").write_text(printed.stdout)
+    second = home.perles("create", "cook", "--arg", "tasks=again").stdout.strip()
+
+    assert printed.returncode == 0, printed.stderr
+    told = [
+        [(t["key"], t["name"], t["after"], t["body"], t["review"]) for t in shown["tasks"]]
+        for shown in (home.json("show", id, "--json") for id in (first, second))
+    ]
+    assert told[0] == told[1]
+    assert told[0][0][3] == "Accept empty lists\n\nIn parser.py. It is done when the tests pass."
+
+
 def test_cook_wants_something_to_do(home: Home) -> None:
     crew(home)
 

@@ -31,9 +31,13 @@ def details(connection: Connection, workflow_id: str) -> dict[str, Json]:
 
 
 def _details(row: Row, comments: list[Json]) -> Json:
-    outputs = json.loads(row["outputs"])
+    outputs, how = json.loads(row["outputs"]), json.loads(row["execution"])
     return {
         "body": row["body"],
+        "run": row["run"],
+        "review": how.get("review"),
+        "role": how.get("role"),
+        "makes": how.get("outputs", {}),
         "report": outputs.get("summary"),
         "reviewer": row["reviewer"],
         "verdict": row["verdict"],

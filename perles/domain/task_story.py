@@ -32,9 +32,13 @@ _SAID: Final = {
 
 
 def standing(task: Task) -> str:
-    """What a task waits for beside other tasks, or how far a service is; "" for neither."""
+    """What a task waits for beside other tasks, or how far a service or its items are."""
     if task.get("waits_for"):
         return str(task["waits_for"])
+    if task.get("items") and task["status"] == "pending":
+        items = task["items"]
+        failed = f", {items['failed']} failed" if items["failed"] else ""
+        return f"{items['done']} of {items['total']} items done{failed}"
     if not task.get("ready") or task["status"] != "in_progress":
         return ""
     since = task["serving_since"]

@@ -88,7 +88,7 @@ def _check_references(nodes: Mapping[str, Node], tasks: Mapping[str, TaskSpec]) 
                     f"{{{{ tasks.{key}.{wanted} }}}}: a task has only .output, .exit_code and "
                     ".outputs.NAME"
                 )
-            if key not in upstream(task.key, tasks):
+            if key not in task.after and key not in upstream(task.key, tasks):
                 raise node.error(
                     f"{{{{ tasks.{key}.{wanted} }}}}: {task.key} does not wait for {key!r}; "
                     "name it in after"

@@ -79,6 +79,26 @@ def test_a_json_list_of_objects_has_fields_and_max_parallel_holds(home: Home) ->
     assert all(found[f"scan-h{n}-{n}"]["output_tail"][0] == "1" for n in range(4))
 
 
+def test_a_value_that_an_earlier_task_wrote_may_have_the_items(home: Home) -> None:
+    tasks: list[dict[str, Any]] = [
+        {"key": "list", "run": 'echo \'items=["x", "y z"]\' >> $PERLES_OUTPUT; echo noise'},
+        {**EACH, "for_each": "{{ tasks.list.outputs.items }}", "run": "echo {{ item }}"},
+        {
+            "key": "gone",
+            "after": ["list"],
+            "for_each": "{{ tasks.list.outputs.nope }}",
+            "run": "true",
+            "continue_on_error": True,
+        },
+    ]
+
+    assert _run(home, "values", tasks) == 0
+
+    found = _tasks(home, "values")
+    assert found["scan-y-z"]["output_tail"] == ["y z"]
+    assert "list wrote no such output" in found["gone"]["failure"]
+
+
 @pytest.mark.parametrize(
     ("printed", "said"),
     [
@@ -174,3 +194,30 @@ def test_an_item_does_not_lead_out_of_the_work_dir(home: Home) -> None:
 
     assert _run(home, "dir", tasks) == 1
     assert "is no folder in the work dir" in _tasks(home, "dir")["scan"]["failure"]
+
+
+def test_who_looks_sees_how_many_items_are_done(home: Home) -> None:
+    tasks: list[dict[str, Any]] = [
+        {"key": "list", "run": "printf 'a\\nb\\nc\\n'"},
+        {
+            **EACH,
+            "name": "look at {{ item }}",
+            "run": "test {{ item }} = a || until test -e go; do sleep 0.1; done",
+        },
+    ]
+    made = home.json("create", home.pipeline("seen", tasks, workers=2), "--json")["id"]
+    home.perles("start", made, "--with-engine")
+    home.wait_for(
+        "the first item",
+        lambda: _tasks(home, made).get("scan-a", {}).get("status") == "done",
+    )
+
+    shown = home.perles("show", made).stdout
+
+    assert "1 of 3 items done" in shown
+    assert "look at b" in shown.split("TASK")[0]
+    found = _tasks(home, made)
+    assert found["scan"]["items"] == {"total": 3, "done": 1, "failed": 0}
+    assert found["scan-b"]["made_by"] == "scan"
+    (home.work / "go").touch()
+    assert home.perles("wait", made).returncode == 0

@@ -149,3 +149,17 @@ def test_conditions_and_last_tasks_of_an_included_file_keep_their_meaning(main: 
 
     assert c.when == "tasks.b-a.status == 'done' and 'prod' == 'tasks.a.x'"
     assert (clean.key, clean.last, end.after) == ("b-clean", True, ("b-a", "b-c"))
+
+
+def test_whatever_part_of_a_task_a_script_names_follows_the_prefix(main: Path) -> None:
+    (main.parent / "b.yaml").write_text(
+        "tasks:\n- {key: a-b, run: x}\n- key: c\n  after: a-b\n"
+        "  run: echo {{ tasks.a-b.outputs.v }} $PERLES_OUTPUT_a_b_outputs_v "
+        "$PERLES_OUTPUT_a_b_exit_code $PERLES_OUTPUT_other\n"
+    )
+    main.write_text("name: x\ninclude: b.yaml\n")
+
+    assert read_pipeline(main).tasks[1].run == (
+        "echo {{ tasks.b-a-b.outputs.v }} $PERLES_OUTPUT_b_a_b_outputs_v "
+        "$PERLES_OUTPUT_b_a_b_exit_code $PERLES_OUTPUT_other"
+    )

@@ -194,7 +194,9 @@ def _doing(connection: Connection, row: Row) -> tuple[str, str]:
     """What a turn does, and since when: its command, the tool it waits for, or just its turn."""
     began = row["started_at"] or row["created_at"]
     if row["run"]:
-        return first_line(row["run"]), began
+        # Of many tasks with one command the name tells which it is.
+        has_values = "{{" in row["run"] and row["title"]
+        return first_line(row["title"] if has_values else row["run"]), began
     values = (row["workflow_id"], _LAST_EVENTS, row["id"])
     last = connection.execute(_LAST_OUTPUT, values).fetchone()
     said = {} if last is None else json.loads(last["payload"])

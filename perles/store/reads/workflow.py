@@ -54,9 +54,24 @@ def show_tasks(connection: Connection, workflow_id: str) -> list[Json]:
     query = "SELECT * FROM tasks WHERE workflow_id = ? ORDER BY id"
     rows = connection.execute(query, (workflow_id,))
     named = Named(connection)
-    return [
+    tasks = [
         _task(row, after.get(row["id"], [])) | {"waits_for": named.said_of(row)} for row in rows
     ]
+    _count_items(tasks)
+    return tasks
+
+
+def _count_items(tasks: list[Json]) -> None:
+    """Say of each task that stands for items how many of these are over."""
+    by_key = {task["key"]: task for task in tasks}
+    for task in tasks:
+        parent = by_key.get(task["made_by"])
+        if parent is not None:
+            counts = parent["items"] or {"total": 0, "done": 0, "failed": 0}
+            counts["total"] += 1
+            counts["done"] += task["status"] == "done"
+            counts["failed"] += task["status"] == "failed"
+            parent["items"] = counts
 
 
 def _task(row: Row, after: list[str]) -> Json:
@@ -84,6 +99,8 @@ def _task(row: Row, after: list[str]) -> Json:
         "held_until": row["held_until"] if row["status"] == "pending" else None,
         "ready": json.loads(row["execution"]).get("service"),
         "serving_since": row["serving_since"],
+        "made_by": json.loads(row["execution"]).get("made_by"),
+        "items": None,
     }
 
 

@@ -12,6 +12,7 @@ _REFERENCE: Final = re.compile(r"(\{\{-?\s*tasks\.)([A-Za-z0-9_-]+)(?=\.)")
 _NAMED: Final = re.compile(
     r"""'[^']*'|"[^"]*"|(?<![\w.-])tasks\.(?P<key>[a-z0-9][a-z0-9_-]*)(?=\.)"""
 )
+_CODE: Final = "_exit_code"
 _VARIABLE: Final = re.compile(rf"\b{OUTPUT}(\w+)")
 
 
@@ -47,5 +48,14 @@ def _in_text(text: str, names: Mapping[str, str]) -> str:
 
 def _in_script(script: str, names: Mapping[str, str]) -> str:
     variables = {old.replace("-", "_"): new.replace("-", "_") for old, new in names.items()}
-    text = _in_text(script, names)
-    return _VARIABLE.sub(lambda one: OUTPUT + variables.get(one.group(1), one.group(1)), text)
+
+    def one(match: re.Match[str]) -> str:
+        key, part = match.group(1), ""
+        if key not in variables:
+            key, mark, rest = key.partition("_outputs_")
+            part = mark + rest
+        if key not in variables and key.endswith(_CODE):
+            key, part = key.removesuffix(_CODE), _CODE
+        return OUTPUT + variables.get(key, key) + part
+
+    return _VARIABLE.sub(one, _in_text(script, names))

@@ -11,19 +11,23 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from perles.domain.errors import PerlesError
 from perles.http.limits import Limits
 from perles.http.wire import Refused
+from perles.store.events.tail import tail
 
 log = logging.getLogger("perles.http")
 
 PAGE: Final = 500
 PING_SECONDS: Final = 15.0
 _AGAIN_SECONDS: Final = 1.0
+_POLL_SECONDS: Final = 0.008
+"""One reader looks for all clients: it can look oftener than each of them would."""
 _CLIENT_SECONDS: Final = 40e-6
 """Between two rounds passes so much time for each client: to write to one takes half of that."""
 _GLOBS: Final = re.compile(r"[a-z0-9_.*?,]+")
@@ -246,6 +250,6 @@ def events_after(read: Callable[..., Any], since: int, wanted: Wanted) -> list[J
     return list(page.events)
 
 
-def following(subscribe: Callable[..., Iterator[Json]]) -> Follow:
-    """How the façade's `subscribe` is followed."""
-    return lambda since, stop: subscribe(since=since, stop=stop)
+def following(path: Path) -> Follow:
+    """How the journal of the database at `path` is followed."""
+    return lambda since, stop: tail(path, since=since, stop=stop, poll=_POLL_SECONDS)

@@ -38,7 +38,7 @@ class Server:
         self._base, self.address, self._limits = base, address, limits
         self._service = Service(base, limits)
         self.guard = Guard(address, base.token_holder, limits)
-        self.hub = Hub(following(base.subscribe), limits)
+        self.hub = Hub(following(base.database_path), limits)
         self.hub.on_tokens = self._tokens_changed
         self._connections: dict[asyncio.StreamWriter, bool] = {}
         """Each, with whether somebody with a token has asked on it. The oldest come first."""

@@ -8,6 +8,7 @@ from tests.benchmarks import (
     dashboard,
     fabric,
     health,
+    http,
     pipelines,
     reading,
     real_agents,
@@ -30,6 +31,7 @@ PARTS = {
     "health": health,
     "fabric": fabric,
     "branches": branches,
+    "http": http,
 }
 ON_DEMAND = {"real-agents": real_agents, "pipelines": pipelines}
 """What is measured only when it is named."""

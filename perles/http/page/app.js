@@ -97,10 +97,12 @@ function route() {
   view.refresh();
 }
 
+let soon = null;
+
 function heard(events) {
-  look();
-  if (view?.concerns(events)) view.refresh();
   view?.heard?.(events);
+  if (view?.concerns(events)) view.refresh();
+  soon ??= setTimeout(() => { soon = null; look(); }, 150); // what is looked at comes first
 }
 
 function begin() {
@@ -147,23 +149,20 @@ async function start() {
   const leave = document.getElementById("leave");
   leave.hidden = false;
   leave.onclick = () => login("");
+  home.role = localStorage.getItem("perles-role") ?? "read";
+  begin();
+  look();
   for (;;) {
     try {
-      const [who, overview] = await Promise.all([get("/whoami"), get("/overview")]);
-      home.role = who.role;
-      home.overview = overview;
-      break;
+      const { role } = await get("/whoami");
+      if (role !== home.role) { home.role = role; localStorage.setItem("perles-role", role); route(); }
+      return;
     } catch (error) {
       if (error.status === 401) return login("This token does not hold.");
       lost();
-      main.replaceChildren(h("div", { class: "view" }, h("p", null, "Perles is not there."), button("Try now", async () => {})));
       await new Promise((go) => setTimeout(go, 1500));
     }
   }
-  connected = true;
-  showState();
-  showInbox(home.overview.inbox);
-  begin();
 }
 
 if ("serviceWorker" in navigator) navigator.serviceWorker.register("/sw.js").catch(() => {});

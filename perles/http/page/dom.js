@@ -24,18 +24,16 @@ export function place(parent, ...children) {
   wanted.forEach((child, at) => {
     const there = parent.childNodes[at];
     if (there === child || (there?.perlesKey && there.perlesKey === child.perlesKey)) return;
-    if (there) parent.replaceChild(child, there);
-    else parent.append(child);
+    const made = child instanceof Node ? child : child.make();
+    made.perlesKey = child.perlesKey;
+    if (there) parent.replaceChild(made, there);
+    else parent.append(made);
   });
   while (parent.childNodes.length > wanted.length) parent.lastChild.remove();
 }
 
-// An element that `place` leaves alone while what it shows is the same.
-export function keyed(what, make) {
-  const element = make();
-  element.perlesKey = JSON.stringify(what);
-  return element;
-}
+// An element that `place` makes only where what it shows is not there already.
+export const keyed = (what, make) => ({ perlesKey: JSON.stringify(what), make });
 
 export const badge = (state) => h("span", { class: `badge s-${state}` }, String(state).replaceAll("_", " "));
 

@@ -59,6 +59,7 @@ export function list(root, home) {
     async read() {
       const found = await read(query(kept.text, kept.states, kept.limit));
       place(rows, found.rows.map(row));
+      window.perlesPainted ??= performance.now();
       place(more,
         !found.rows.length && keyed("none", () => h("span", null, kept.text || kept.states.size ? "No workflow fits." : "No workflows yet: perles run FILE.")),
         found.more > 0 && keyed(found.more, () => button(`Show more (${count(found.more)})`, async () => { kept.limit *= 3; view.refresh(); })));
@@ -66,6 +67,6 @@ export function list(root, home) {
     overview: (found) => showChips(found.workflows),
     concerns: () => true,
   };
-  showChips(home.overview.workflows);
+  if (home.overview) showChips(home.overview.workflows);
   return view;
 }

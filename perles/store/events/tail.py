@@ -23,16 +23,18 @@ def tail(
     since: int,
     wanted: EventFilter = EVERY,
     stop: Callable[[], bool] = lambda: False,
+    poll: float = POLL,
 ) -> Iterator[dict[str, Any]]:
     """The wanted events after seq `since`, in order, each once, as they are committed.
 
-    Waits for a database that is not there yet. Ends when `stop` says so, which is
-    asked at each look, once what is there has been given. Raises `DatabaseError`.
+    While commits come one after the other it looks every `poll` seconds. Waits for a database
+    that is not there yet. Ends when `stop` says so, which is asked at each look, once what is
+    there has been given. Raises `DatabaseError`.
     """
     while True:
         with reading(path) as connection:
             if connection is not None:
-                with closing(Watch(connection, path)) as watch:
+                with closing(Watch(connection, path, poll=poll)) as watch:
                     yield from _follow(connection, watch, since, wanted, stop)
                 return
         if stop():

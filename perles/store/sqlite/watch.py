@@ -37,17 +37,25 @@ _MANY: Final = 64 * 1024
 class Watch:
     """Watches the database of one open connection. Close it before the connection.
 
-    For `settle` seconds after a write `patience` is short; otherwise it is `quiet` seconds.
+    For `settle` seconds after a write `patience` is short, `poll` seconds at first; otherwise it
+    is `quiet` seconds.
     """
 
     def __init__(
-        self, connection: Connection, path: Path, *, settle: float = SETTLE, quiet: float = QUIET
+        self,
+        connection: Connection,
+        path: Path,
+        *,
+        settle: float = SETTLE,
+        quiet: float = QUIET,
+        poll: float = POLL,
     ) -> None:
         self._connection = connection
         self._fd = _watch(f"{path}-wal")
         self._version: Any = None
         self._settle = settle
         self._quiet = quiet
+        self._poll = poll
         self._heard_at = time.monotonic()
 
     @property
@@ -74,10 +82,10 @@ class Watch:
     def patience(self) -> float:
         """Seconds until the next look is due, unless `fd` is readable before."""
         if self._fd is None:
-            return POLL
+            return self._poll
         passed = time.monotonic() - self._heard_at
         # A commit that was not seen by now is on a slow disk: it will be late anyway.
-        return self._quiet if passed >= self._settle else max(POLL, passed)
+        return self._quiet if passed >= self._settle else max(self._poll, passed)
 
     def _is_calm(self) -> bool:
         """Whether nothing was written lately, and the kernel would tell."""

@@ -170,7 +170,7 @@ def _tokens(shown: Json) -> str:
 
 def _task_row(task: Json) -> list[str]:
     tries = f"{task['attempt']}/{task['retries'] + 1}" if task["attempt"] else "-"
-    note = task["failure"] or ("after " + ", ".join(task["after"]) if task["after"] else "")
+    note = task["failure"] or _when(task)
     note = standing(task) or note
     if task["held_until"]:
         note = f"again {moment(task['held_until'])}, after {note}"
@@ -183,6 +183,16 @@ def _task_row(task: Json) -> list[str]:
         span(between(task["started_at"], task["ended_at"])),
         note,
     ]
+
+
+def _when(task: Json) -> str:
+    """When a task runs: after which ones, on which condition, or last of all."""
+    parts = [
+        f"after {', '.join(task['after'])}" if task["after"] else "",
+        f"when {task['when']}" if task["when"] not in (None, "always") else "",
+        "finally" if task["finally"] else "",
+    ]
+    return "; ".join(filter(None, parts))
 
 
 def _agent_row(agent: Json) -> list[str]:

@@ -92,6 +92,40 @@ BAD = {
     "tag": ("name: x\ntasks:\n- {key: a, name: !!python/object/apply:os.system [ls], run: x}", 3),
 }
 
+_OF_A_COMMAND = {
+    "tty no boolean": "tty: 80x24",
+    "preconditions no list": "preconditions: test -f y",
+    "preconditions empty": "preconditions: []",
+    "a precondition of nothing": "preconditions: [{message: y}]",
+    "a precondition with a place": "preconditions: ['echo {{ tasks.b.output }}']",
+    "a precondition without end": "preconditions: [{run: y, timeout: 1h}]",
+    "a precondition's unknown key": "preconditions: [{run: y, mesage: z}]",
+    "sources outside": "sources: ../y",
+    "sources absolute": "sources: [/etc/passwd]",
+    "sources empty": "sources: []",
+    "sources no text": "sources: [{a: b}]",
+    "generates alone": "generates: y",
+    "artifacts outside": "artifacts: [y, a/../../z]",
+    "artifacts without paths": "artifacts: {optional: true}",
+    "artifacts of no size": "artifacts: {paths: y, max_bytes: many}",
+    "artifacts too large": "artifacts: {paths: y, max_bytes: 1TiB}",
+}
+BAD |= {
+    name: (f"name: x\ntasks:\n- {{key: a, run: x, {keys}}}", 3)
+    for name, keys in _OF_A_COMMAND.items()
+}
+BAD |= {
+    "run an empty list": ("name: x\ntasks:\n- {key: a, run: []}", 3),
+    "run a list of lists": ("name: x\ntasks:\n- {key: a, run: [[x]]}", 3),
+    "run a list with nothing": ("name: x\ntasks:\n- {key: a, run: [x, '']}", 3),
+    "tty without run": ("name: x\ntasks:\n- {key: a, prompt: x, tty: true}", 3),
+    "artifacts of a prompt": ("name: x\ntasks:\n- {key: a, prompt: x, artifacts: y}", 3),
+    "another part of a task": (
+        "name: x\ntasks:\n- {key: b, run: y}\n- {key: a, after: b, run: 'echo {{ tasks.b.r }}'}",
+        4,
+    ),
+}
+
 
 def _file(tmp_path: Path, content: str | bytes) -> Path:
     path = tmp_path / "p.yaml"

@@ -6,6 +6,7 @@ user's, the repository's. A template that cannot be read is listed as broken.
 
 import os
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,38 @@ PIPELINE: Final = "pipeline"
 NAME: Final = "template.yaml"
 MAX_FOLDERS: Final = 10_000
 """Folders of a root that are looked into."""
+
+
+def _of(source: str, root: Path) -> dict[str, Template]:
+    """The templates below a root, by key."""
+    found: dict[str, Template] = {}
+    for path in sorted(_files(root)):
+        for template in _read(path, source, root):
+            if source == "builtin" or template.error is not None:
+                found.setdefault(template.key, template)
+            else:
+                found[template.key] = template
+    return found
+
+
+def _is_folder(root: Path, key: str) -> bool:
+    return key.replace("-", "_").isidentifier() and (root / key / NAME).is_file()
+
+
+def _read(path: Path, source: str, root: Path) -> tuple[Template, ...]:
+    """The templates of a file, read anew when it changed: a program creates many workflows."""
+    try:
+        there = path.stat()
+    except OSError:
+        return tuple(read_what_can_be(path, source, root))
+    return _as_it_is(path, source, root, there.st_mtime_ns, there.st_size)
+
+
+@lru_cache(maxsize=256)
+def _as_it_is(
+    path: Path, source: str, root: Path, _changed: int, _size: int
+) -> tuple[Template, ...]:
+    return tuple(read_what_can_be(path, source, root))
 
 
 class Catalog:
@@ -46,20 +79,27 @@ class Catalog:
         """All templates by key; one of a later root stands for one of an earlier, in its place."""
         found: dict[str, Template] = {}
         for source, root in self._roots:
-            of_source: dict[str, Template] = {}
-            for path in sorted(_files(root)):
-                for template in read_what_can_be(path, source, root):
-                    if source == "builtin" or template.error is not None:
-                        of_source.setdefault(template.key, template)
-                    else:
-                        of_source[template.key] = template
-            found |= of_source
+            found |= _of(source, root)
         return list(found.values())
+
+    def _known(self, key: str) -> Template | None:
+        """The template of this key, where that is told without reading all that come with us."""
+        for source, root in reversed(self._roots):
+            if source != "builtin":
+                found = _of(source, root).get(key)
+            else:
+                of_folder = _read(root / key / NAME, source, root) if _is_folder(root, key) else ()
+                found = next((one for one in of_folder if one.key == key), None)
+            if found is not None:
+                return found
+        return None
 
     def get(self, key: str) -> Template:
         """The template with this key. Raises `UsageError`."""
-        found = {template.key: template for template in self.list()}
-        template = found.get(key) or found.get(slug(key))
+        template = self._known(key)
+        if template is None:
+            found = {template.key: template for template in self.list()}
+            template = found.get(key) or found.get(slug(key))
         if template is None:
             raise UsageError(
                 f"cannot find template {key!r}{nearest(key, found)}; "

@@ -6,8 +6,10 @@ that, and nothing else, comes from the engine's environment when a process is st
 """
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,11 +18,13 @@ from perles.domain.secrecy import is_secret
 MAX_VALUE: Final = 32 * 1024
 """Bytes of a value that is stored."""
 _OF_A_SHELL: Final = frozenset({"_", "PWD", "OLDPWD", "SHLVL"})
+_UMASK: Final = re.compile(rb"^Umask:\s*(\d+)", re.MULTILINE)
 _OURS: Final = "PERLES_"
 _CONFIG: Final = "PERLES_CONFIG"
 _HOME: Final = "PERLES_HOME"
 
 
+@lru_cache(maxsize=1024)
 def is_stored(name: str, value: str) -> bool:
     """Whether a variable may stand in the database."""
     return not (
@@ -32,12 +36,17 @@ def is_stored(name: str, value: str) -> bool:
     )
 
 
+@lru_cache(maxsize=1024)
+def _is_wanted(name: str, globs: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(name, glob) for glob in globs)
+
+
 def capture(environ: Mapping[str, str], wanted: Sequence[str]) -> dict[str, Any]:
     """What to store with a workflow: variables of these names (globs), and the umask."""
     env = {
         name: value
         for name, value in environ.items()
-        if any(fnmatchcase(name, glob) for glob in wanted) and is_stored(name, value)
+        if _is_wanted(name, tuple(wanted)) and is_stored(name, value)
     }
     config = environ.get(_CONFIG)
     if config:
@@ -81,10 +90,8 @@ def umask_of(surroundings: Mapping[str, Any]) -> int | None:
 
 def _umask() -> str | None:
     """This process's own, in octal digits. Asking the kernel by setting it would race."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("Umask:"):
-            return line.split()[1]
-    return None
+    found = _UMASK.search(Path("/proc/self/status").read_bytes())
+    return None if found is None else found[1].decode()
 
 
 def _is_text(text: str) -> bool:

@@ -4,6 +4,7 @@ import sys
 
 from tests.benchmarks import (
     agents,
+    api,
     branches,
     dashboard,
     fabric,
@@ -32,6 +33,7 @@ PARTS = {
     "fabric": fabric,
     "branches": branches,
     "http": http,
+    "api": api,
 }
 ON_DEMAND = {"real-agents": real_agents, "pipelines": pipelines}
 """What is measured only when it is named."""

@@ -107,7 +107,8 @@ def _section(command: Any, path: str) -> str:
         if (record := parameter.get_help_record(context)) is not None
         for names, text in [record]
     ]
-    return "\n".join([f"## {path}\n", f"`{usage}`\n", f"{words}\n", *listed, ""])
+    said = command.epilog or ""
+    return "\n".join([f"## {path}\n", f"`{usage}`\n", f"{words}\n", *listed, "", f"{said}\n"])
 
 
 GENERATED = {

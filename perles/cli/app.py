@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from typer.models import TyperInfo
 
 from perles.cli import one_command
+from perles.cli.examples import epilog
 from perles.cli.root import ABOUT, ENTRIES, Entry, root_help
 from perles.domain.errors import UsageError
 from perles.version import __version__
@@ -46,15 +47,20 @@ def _made(entry: Entry) -> Any:
         info = TyperInfo(found, name=entry.name)
         suggest = found.suggest_commands
         group = typer.main.get_group_from_info(info, suggest_commands=suggest, **style)
-        return _with_placeholders(group)
+        return _dressed(group, entry.name)
     single = typer.Typer()
     single.command(entry.name)(found)
     made = typer.main.get_command_from_info(single.registered_commands[0], **style)
-    return _with_placeholders(made)
+    return _dressed(made, entry.name)
 
 
-def _with_placeholders(command: Any) -> Any:
-    """The command, each of whose values is told in one style: NAME, N for numbers, ID… for many."""
+def _dressed(command: Any, path: str) -> Any:
+    """The command with placeholders in one style, and with an example and exit codes in its help.
+
+    A value is NAME, a number N, several are ID….
+    """
+    if not getattr(command, "commands", None) or command.invoke_without_command:
+        command.epilog = epilog(path)
     for parameter in command.params:
         if parameter.metavar is None and not getattr(parameter, "is_flag", False):
             is_number = parameter.type.name in ("integer", "int", "float")
@@ -66,8 +72,8 @@ def _with_placeholders(command: Any) -> Any:
         if parameter.nargs == -1 and "…" not in parameter.metavar:
             word = parameter.metavar.strip("[]")
             parameter.metavar = f"{word}…" if parameter.required else f"[{word}…]"
-    for child in getattr(command, "commands", {}).values():
-        _with_placeholders(child)
+    for name, child in getattr(command, "commands", {}).items():
+        _dressed(child, f"{path} {name}")
     return command
 
 

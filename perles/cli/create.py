@@ -236,8 +236,6 @@ def command(
     """Create a workflow and print its id; `perles start` starts it.
 
     `-` reads a pipeline from standard input; behind `--` stands one command.
-
-    Example: perles create release.yaml --priority high · perles create -- make test
     """
     plane = ControlPlane()
     tell_unused(plane)

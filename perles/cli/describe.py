@@ -18,10 +18,7 @@ def rename(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The new name.")],
     json: Json = False,
 ) -> None:
-    """Give a workflow another name, whatever its state.
-
-    Example: perles rename wf-ccu8 "nightly build"
-    """
+    """Give a workflow another name, whatever its state."""
     print_outcome(ControlPlane().rename(id, name), json)
 
 
@@ -35,10 +32,7 @@ def label(
     ],
     json: Json = False,
 ) -> None:
-    """Hang labels on workflows, and take others off.
-
-    Example: perles label wf-ccu8 team=core urgent-
-    """
+    """Hang labels on workflows, and take others off."""
     ids = [word for word in words if "=" not in word and not word.endswith("-")]
     add = dict(split_pair("label", word) for word in words if "=" in word)
     remove = tuple(word[:-1] for word in words if "=" not in word and word.endswith("-"))

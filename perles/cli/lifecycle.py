@@ -40,8 +40,6 @@ def start(
 
     They are carried out by the engine that runs; on a terminal you are asked whether to start
     one where none does.
-
-    Example: perles start wf-ccu8 --with-engine
     """
     plane = ControlPlane()
     with_engine = with_engine or (not json and _wants_engine(plane))

@@ -62,10 +62,7 @@ def command(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Print the output of agents, turn by turn.
-
-    Example: perles logs wf-ccu8 --tail 50 --follow
-    """
+    """Print the output of agents, turn by turn."""
     if tail is not None and tail < 0:
         raise UsageError(f"cannot print the last {tail} lines: --tail is 0 or more")
     if turn is not None and turn < 1:

@@ -59,6 +59,7 @@ def _command(command: Any, path: str) -> Iterator[str]:
             for parameter in command.params
             if (record := parameter.get_help_record(context)) is not None
         )
+        yield from _paragraphs(command.epilog or "")
     for name, child in children.items():
         if not child.hidden:
             yield from _command(child, f"{path} {name}")

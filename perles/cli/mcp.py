@@ -25,8 +25,6 @@ def serve(context: typer.Context, role: Role = OPERATE) -> None:
 
     claude, codex, gemini and opencode start it themselves, once `perles mcp install` has told
     them. It needs the package mcp: pip install 'perles[mcp]'.
-
-    Example: perles mcp --role read
     """
     if context.invoked_subcommand is not None:
         return
@@ -54,10 +52,7 @@ def install(
     role: Role = OPERATE,
     json: Annotated[bool, typer.Option("--json", help="Print {path, written, lines}.")] = False,
 ) -> None:
-    """Show what tells an agent's CLI of `perles mcp`, or write it there.
-
-    Example: perles mcp install claude --write
-    """
+    """Show what tells an agent's CLI of `perles mcp`, or write it there."""
     from perles.companion import install as installing
 
     _check(role)

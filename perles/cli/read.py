@@ -82,10 +82,7 @@ def list_(
         bool, typer.Option("--plain", help="Plain text; with --watch, one line for each change.")
     ] = False,
 ) -> None:
-    """List workflows, newest first.
-
-    Example: perles list --filter 'state:failed age:<1d' · perles stop $(perles list -q --name 'x*')
-    """
+    """List workflows, newest first."""
     options = list_command.ListOptions(
         state=state,
         label=tuple(label or ()),
@@ -123,10 +120,7 @@ def show(
         bool, typer.Option("--watch", "-w", help="Refresh every second, until it has ended.")
     ] = False,
 ) -> None:
-    """Show one workflow: its tasks, its agents, and the reason for its state.
-
-    Example: perles show wf-ccu8 --watch
-    """
+    """Show one workflow: its tasks, its agents, and the reason for its state."""
     options = show_command.ShowOptions(id=id, json=json, summary=summary, env=env)
     if watch:
         show_command.watch(options, _paths())

@@ -27,8 +27,6 @@ def command(
     """Remove workflows that have ended, with their sessions and worktrees.
 
     One whose worktree holds unmerged work stays: exit 1.
-
-    Example: perles rm wf-ccu8 · perles rm --label team=core --state failed
     """
     plane = ControlPlane()
     if selection.everything and force:

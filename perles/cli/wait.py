@@ -31,13 +31,7 @@ def command(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Wait until workflows have ended, or are in a state.
-
-    Exit codes: 0 all completed, or came to the state of --for; 1 one ended otherwise; 124 it
-    took longer than --timeout.
-
-    Example: perles wait wf-ccu8 --timeout 30m && deploy
-    """
+    """Wait until workflows have ended, or are in a state."""
     wanted = frozenset(("completed",)) if state is None else _states(state)
     deadline = None if timeout is None else time.monotonic() + parse_duration(timeout)
     with ControlPlane() as plane:

@@ -42,6 +42,17 @@ def test_every_command_and_option_has_help(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", COMMANDS)
+def test_every_help_ends_with_an_example_and_the_exit_codes(path: str) -> None:
+    example, codes = COMMANDS[path].epilog.split("\n\n")
+
+    assert f"perles {path}" in example
+    assert codes.startswith("Exit codes: 0 ")
+    names = {name for one in COMMANDS[path].params for name in (*one.opts, *one.secondary_opts)}
+    first = example.partition("·")[0].partition(" -- ")[0]
+    assert {word for word in first.split() if word.startswith("-")} <= names
+
+
+@pytest.mark.parametrize("path", COMMANDS)
 def test_every_command_stands_in_the_readme(path: str) -> None:
     noun, _, verb = path.partition(" ")
 

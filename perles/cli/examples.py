@@ -1,0 +1,123 @@
+"""An example and the exit codes for the help of each command."""
+
+from typing import Final
+
+_USUAL: Final = "0 done, 1 it failed, 2 wrong use"
+_OF_ONE: Final = f"{_USUAL}, 3 not found, 4 its state does not allow it"
+EXIT_CODES: Final = {
+    "run": "0 completed, 1 failed or stopped, 2 wrong use, 130 Ctrl-C",
+    "attach": "0 completed, 1 failed or stopped, 3 not found, 130 detached",
+    "wait": "0 completed, or in the state of --for; 1 ended otherwise; 3 not found; 124 too late",
+    "start": f"{_OF_ONE}, 6 a limit is reached (--no-wait)",
+    "resume": f"{_OF_ONE}, 6 a limit is reached (--no-wait)",
+    "rm": f"{_OF_ONE}; 1 where one was kept",
+    "doctor": "0 all is well, 1 there is a problem, 3 not found",
+    "engine status": "0 it runs, 5 none runs",
+    "engine stop": "0 it has ended, 5 none runs",
+    "maintenance check": "0 all is well, 1 something is wrong, 7 the database cannot be used",
+    "templates check": "0 it can be used, 2 it is wrong",
+    "config reload": "0 done, 2 it is wrong, 5 no engine runs",
+}
+"""What differs from the usual."""
+_ABOUT_ONE: Final = frozenset(
+    {
+        *("pause", "stop", "fail", "retry", "archive", "rename", "label", "set", "show", "logs"),
+        *("posts", "approve", "deny", "answer", "send", "post", "diff", "merge", "pr", "rebase"),
+        *("agents", "tasks", "events", "questions", "sessions show", "sessions open"),
+        *("agent spawn", "agent stop", "agent resume", "agent retire", "agent replace"),
+    }
+)
+EXAMPLES: Final = {
+    "run": "perles run release.yaml --name nightly · perles run -d -- make test",
+    "create": "perles create release.yaml --priority high · perles create - <release.yaml",
+    "start": "perles start wf-ccu8 --with-engine",
+    "pause": "perles pause wf-ccu8 nightly · perles pause --label team=core",
+    "resume": "perles resume wf-ccu8",
+    "stop": "perles stop wf-ccu8 --reason 'not needed' · perles stop --all",
+    "fail": "perles fail wf-ccu8 --reason 'wrong branch'",
+    "retry": "perles retry wf-ccu8 --start",
+    "archive": "perles archive --state completed",
+    "wait": "perles wait wf-ccu8 --timeout 30m && deploy",
+    "attach": "perles attach wf-ccu8",
+    "rename": "perles rename wf-ccu8 'nightly build'",
+    "label": "perles label wf-ccu8 team=core urgent-",
+    "rm": "perles rm wf-ccu8 · perles rm --label team=core --state failed",
+    "set": "perles set wf-ccu8 --priority high --token-budget 500000",
+    "list": "perles list --filter 'state:failed age:<1d' · perles stop $(perles list -q)",
+    "show": "perles show wf-ccu8 --watch",
+    "agents": "perles agents wf-ccu8",
+    "tasks": "perles tasks wf-ccu8",
+    "events": "perles events wf-ccu8 --since 1h --type 'task.*' --follow",
+    "logs": "perles logs wf-ccu8 --tail 50 --follow",
+    "posts": "perles posts wf-ccu8 --follow",
+    "resources": "perles resources",
+    "resources reset": "perles resources reset tokens --reason 'a new month'",
+    "resources history": "perles resources history",
+    "questions": "perles questions",
+    "sessions list": "perles sessions list",
+    "sessions show": "perles sessions show wf-ccu8",
+    "sessions open": "cd $(perles sessions open wf-ccu8)",
+    "inbox": "perles inbox",
+    "inbox ack": "perles inbox ack 812 · perles inbox ack --all",
+    "doctor": "perles doctor · perles doctor wf-ccu8",
+    "dashboard": "perles dashboard",
+    "approve": "perles approve wf-ccu8 deploy",
+    "deny": "perles deny wf-ccu8 deploy -m 'not on a Friday'",
+    "answer": "perles answer wf-ccu8 'use PostgreSQL'",
+    "send": "perles send wf-ccu8 'the port is 8081' --to worker-1",
+    "post": "perles post wf-ccu8 --channel planning '@worker-1 which database?'",
+    "agent spawn": "perles agent spawn wf-ccu8",
+    "agent stop": "perles agent stop wf-ccu8 worker-2",
+    "agent resume": "perles agent resume wf-ccu8 worker-2",
+    "agent retire": "perles agent retire wf-ccu8 worker-2",
+    "agent replace": "perles agent replace wf-ccu8 worker-2",
+    "diff": "perles diff wf-ccu8 --stat",
+    "merge": "perles merge wf-ccu8 --squash",
+    "pr": "perles pr wf-ccu8",
+    "rebase": "perles rebase wf-ccu8",
+    "overlap": "perles overlap",
+    "mcp": "perles mcp --role read",
+    "mcp install": "perles mcp install claude --write",
+    "config show": "perles config show --origin",
+    "config init": "perles config init",
+    "config reload": "perles config reload",
+    "config check": "perles config check",
+    "templates new": "perles templates new nightly",
+    "templates graph": "perles templates graph release.yaml",
+    "templates schema": "perles templates schema >pipeline.schema.json",
+    "templates list": "perles templates list",
+    "templates show": "perles templates show cook",
+    "templates check": "perles templates check release.yaml",
+    "providers": "perles providers",
+    "providers test": "perles providers test claude:opus",
+    "providers resume": "perles providers resume claude",
+    "trust": "perles trust .",
+    "serve": "perles serve --detach --max-workers 20",
+    "token create": "perles token create phone --role operate",
+    "token list": "perles token list",
+    "token revoke": "perles token revoke phone",
+    "engine status": "perles engine status",
+    "engine stop": "perles engine stop --leave-agents",
+    "engine logs": "perles engine logs",
+    "maintenance check": "perles maintenance check",
+    "maintenance reconcile": "perles maintenance reconcile",
+    "maintenance prune": "perles maintenance prune --older-than 30d --dry-run",
+    "maintenance backup": "perles maintenance backup",
+    "maintenance vacuum": "perles maintenance vacuum",
+    "maintenance stats": "perles maintenance stats",
+    "worktrees list": "perles worktrees list",
+    "worktrees clean": "perles worktrees clean",
+    "worktrees du": "perles worktrees du",
+    "db upgrade": "perles db upgrade",
+    "db current": "perles db current",
+    "db path": 'sqlite3 "$(perles db path)"',
+    "db shell": "perles db shell",
+}
+"""By the words of the command."""
+
+
+def epilog(path: str) -> str:
+    """What the help of a command ends with."""
+    codes = EXIT_CODES.get(path, _OF_ONE if path in _ABOUT_ONE else _USUAL)
+    example = f"Example: {EXAMPLES[path]}\n\n" if path in EXAMPLES else ""
+    return f"{example}Exit codes: {codes}."

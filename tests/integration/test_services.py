@@ -204,3 +204,16 @@ def test_a_retry_starts_it_again_for_what_is_tried_again(storm: World) -> None:
 
 def _start(storm: World, id: str) -> bool:
     return storm.home.perles("start", id).returncode == 0
+
+
+def test_one_that_takes_its_time_to_end_has_the_time_that_it_was_given(storm: World) -> None:
+    slow = "trap 'sleep 12; echo saved >> saved; exit 0' TERM; echo up; while :; do sleep 0.1; done"
+    id = storm.create([_service(slow, timeout={"grace": "60s"}), _user("a", "true")])
+    storm.serve()
+
+    storm.wait_for_end(id)
+    storm.wait_for("its end", lambda: _told(storm, "task.service_ended"))
+
+    assert (storm.home.work / "saved").read_text() == "saved\n"
+    assert _told(storm, "task.service_ended") == ["ended by TERM"]
+    storm.stop_engine()

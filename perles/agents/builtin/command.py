@@ -51,12 +51,13 @@ def carry_out(asked: "Json", output: int) -> tuple[int, str]:
     except OSError as error:
         what = error.filename if error.filename == folder else f"by {asked['name']}"
         return NOT_FOUND, f"cannot run it {what}: {error.strerror}"
+    patience = GRACE if grace is None else float(grace)
     try:
         status = _wait(pid, None if timeout is None else float(timeout))
     except Stopped:
-        _end_group(pid, GRACE)
+        _end_group(pid, patience)
         raise
-    _end_group(pid, GRACE if grace is None else float(grace))
+    _end_group(pid, patience)
     if status is None:
         return TIMED_OUT, f"timed out after {float(timeout):g}s"
     code = os.waitstatus_to_exitcode(status)

@@ -194,6 +194,7 @@ class Supervisor:
         try:
             if patient and trigger != "stop":
                 await self._let_coordinator_end(workflow_id)
+                await self._turns.let_go_by(workflow_id)
             ending = Ending("interrupt", "stop")
             await self._turns.interrupt(self._turns.of(workflow_id), ending, grace=grace)
             await self._end_strays(workflow_id)

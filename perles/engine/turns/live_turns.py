@@ -56,6 +56,15 @@ class LiveTurns:
             names = ", ".join(live.agent for live in lives if not live.done.is_set())
             log.error("processes of %s outlive SIGKILL; they are still watched", names)
 
+    async def let_go_by(self, workflow_id: str) -> None:
+        """Wait for turns that are being ended well, each with a grace period of its own: services.
+
+        Nobody who ends the workflow meanwhile cuts that short, unless it is forced.
+        """
+        for live in self.of(workflow_id):
+            if live.ending is not None and live.ending.turn == "succeed":
+                await live.done.wait()
+
     def cut_grace_short(self, workflow_id: str) -> None:
         """Kill what is being interrupted, now or by a command before this one."""
         self._hurried.add(workflow_id)

@@ -185,6 +185,15 @@ ROUTES: Final = (
     ),
     Route(
         "GET",
+        "/workflows/{id}/artifacts",
+        READ,
+        "Files that tasks left.",
+        lambda asking, call: asking.artifacts(call.path["id"], task=call.query.get("task")),
+        "perles artifacts ID --json",
+        (Parameter("task", "Only those of this task."),),
+    ),
+    Route(
+        "GET",
         "/workflows/{id}/channels",
         READ,
         "The channels of a workflow.",
@@ -316,6 +325,14 @@ ROUTES: Final = (
         "Limits, their use, their holders, and the waiting line.",
         lambda asking, _call: asking.resources(),
         "perles resources --json",
+    ),
+    Route(
+        "GET",
+        "/providers",
+        READ,
+        "Providers, what each can do, and what is left of its quota.",
+        lambda asking, _call: asking.providers(),
+        "perles providers list --json",
     ),
     Route(
         "GET",

@@ -13,7 +13,7 @@ from perles.domain.errors import UsageError
 from perles.domain.specs import PRIORITY_NORMAL, WorkflowSpec
 from perles.domain.tokens import ADMIN, OPERATE
 from perles.http.asking import Asking
-from perles.http.route import Call, Empty, Route
+from perles.http.route import Call, Empty, Parameter, Route
 from perles.http.wire import Response, as_json
 
 
@@ -63,9 +63,39 @@ class Stopping(_Body, frozen=True):
 
 
 class Retrying(_Body, frozen=True):
-    """`reconfigure`: agent CLIs are set up as the configuration says now."""
+    """`reconfigure`: agent CLIs are set up as the configuration says now.
+
+    With a corrected pipeline `file`, by its whole path, what is as before stays done; it may have
+    `args`, and `from_tasks` are done again.
+    """
 
     reconfigure: bool = False
+    file: str | None = None
+    args: dict[str, str] = {}
+    from_tasks: list[str] = []
+
+
+class NewName(_Body, frozen=True):
+    """What it is called from now on."""
+
+    name: str
+
+
+class Labels(_Body, frozen=True):
+    """Labels to set, and keys of those to take away."""
+
+    add: dict[str, str] = {}
+    remove: list[str] = []
+
+
+class PullRequest(_Body, frozen=True):
+    """`dry_run` only tells title and text; `force` replaces the branch there."""
+
+    base: str | None = None
+    title: str | None = None
+    draft: bool = False
+    force: bool = False
+    dry_run: bool = False
 
 
 class Setting(_Body, frozen=True):
@@ -186,7 +216,17 @@ def preview(asking: Asking, call: Call) -> list[dict[str, Any]]:
 
 def retry(asking: Asking, call: Call) -> Response:
     """Create a workflow that goes on where this one ended."""
-    new_id = asking.retry(call.path["id"], reconfigure=call.body.reconfigure)
+    body = call.body
+    if body.file is None:
+        new_id = asking.retry(call.path["id"], reconfigure=body.reconfigure)
+    elif not Path(body.file).is_absolute():
+        raise UsageError(
+            f"cannot read {body.file!r}: give the whole path of a file on this machine"
+        )
+    else:
+        new_id = asking.correct(
+            call.path["id"], body.file, args=body.args, from_tasks=body.from_tasks
+        )
     return created(asking, new_id, starts=False)
 
 
@@ -226,6 +266,24 @@ def on_agent(asking: Asking, call: Call) -> Any:
         raise UsageError("cannot spawn an agent by its name: POST …/agents adds one")
     name = call.path["agent"]
     return asking.agent(call.path["id"], verb, name, reason=body.reason, force=body.force)
+
+
+def remove(asking: Asking, call: Call) -> dict[str, Any]:
+    """Remove a workflow."""
+    return asking.remove([call.path["id"]], force=call.query.get("force", False))
+
+
+def pull_request(asking: Asking, call: Call) -> dict[str, Any]:
+    """Open a pull request."""
+    body = call.body
+    given = {name: getattr(body, name) for name in body.__struct_fields__}
+    return asking.pull_request(call.path["id"], **given)
+
+
+def resume_provider(asking: Asking, call: Call) -> dict[str, str]:
+    """Ask a provider again."""
+    name = call.path["name"]
+    return {"provider": name, "held_for": asking.resume_provider(name)}
 
 
 def acknowledge(asking: Asking, call: Call) -> dict[str, int]:
@@ -342,6 +400,51 @@ ROUTES: Final = (
         ),
         _OUTCOME,
         body=Setting,
+    ),
+    Route(
+        "POST",
+        f"{_ONE}/rename",
+        OPERATE,
+        "Give a workflow another name.",
+        lambda asking, call: asking.rename(call.path["id"], call.body.name),
+        _OUTCOME,
+        body=NewName,
+    ),
+    Route(
+        "POST",
+        f"{_ONE}/labels",
+        OPERATE,
+        "Set labels, and take some away.",
+        lambda asking, call: asking.label(call.path["id"], call.body.add, call.body.remove),
+        _OUTCOME,
+        body=Labels,
+    ),
+    Route(
+        "DELETE",
+        _ONE,
+        ADMIN,
+        "Remove a workflow that has ended, with its session and its worktree.",
+        remove,
+        "perles rm --json",
+        (Parameter("force", "Stop it before, where it has not ended.", "boolean"),),
+    ),
+    Route(
+        "POST",
+        f"{_ONE}/pull-request",
+        ADMIN,
+        "Push a workflow's branch and open a pull request, once.",
+        pull_request,
+        "perles pr --json",
+        body=PullRequest,
+    ),
+    Route(
+        "POST",
+        "/providers/{name}/resume",
+        ADMIN,
+        "Ask a provider again that is on hold.",
+        resume_provider,
+        "perles providers resume --json",
+        body=Empty,
     ),
     Route(
         "POST",

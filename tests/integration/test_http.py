@@ -1,6 +1,8 @@
 """HTTP: what the command line can do, another program can; who may do what; each event once."""
 
+import inspect
 import json
+import re
 import signal
 import ssl
 import subprocess
@@ -17,6 +19,7 @@ from perles import ControlPlane
 from perles.config.model import Http
 from perles.domain.errors import UsageError
 from perles.domain.tokens import ROLES
+from perles.http import verbs as verbs_of_http
 from perles.http.limits import Limits
 from perles.http.service import ROUTES
 from perles.http.settings import address_of, refuse_open
@@ -85,6 +88,10 @@ def test_the_verbs_of_the_command_line_work_over_http_while_an_engine_runs(home:
     assert served.post("/workflows/p/pause", {}).error["kind"] == "wrong_state"
     assert served.post("/workflows/p/resume").json["status"] in ("succeeded", "waiting")
     assert served.post("/workflows/p/set", {"priority": "high"}).status == 200
+    assert served.post("/workflows/p/rename", {"name": "q"}).status == 200
+    assert served.post("/workflows/q/labels", {"add": {"team": "red"}}).status == 200
+    assert [one["name"] for one in served.get("/workflows?label=team=red")] == ["q"]
+    assert served.post("/workflows/q/rename", {"name": "p"}).status == 200
     assert served.post("/workflows/p/messages", {"text": "go on"}).status == 200
     assert served.post("/workflows/p/posts", {"text": "hello"}).status == 200
     assert [one["text"] for one in served.get("/workflows/p/posts")] == ["hello"]
@@ -172,6 +179,18 @@ def test_each_route_needs_its_role_and_no_less(served: Served) -> None:
             assert found.status == 403, (path, role)
             assert route.role in found.error["message"]
     assert len({(one.method, one.segments) for one in ROUTES}) == len(ROUTES)
+
+
+def test_each_verb_of_the_facade_for_a_workflow_has_a_route() -> None:
+    verbs = {
+        name
+        for name, one in inspect.getmembers(ControlPlane, inspect.isfunction)
+        if one.__annotations__.get("return") == "Outcome" and not name.startswith("_")
+    } - {"outcome"}
+    served = set(re.findall(r"asking\.(\w+)\(", Path(inspect.getfile(verbs_of_http)).read_text()))
+
+    assert len(verbs) > 10
+    assert verbs <= served, verbs - served
 
 
 def test_the_document_describes_each_route(served: Served) -> None:

@@ -6,7 +6,6 @@ lists that are left empty; files that use a key of ours are held to what is know
 
 import unicodedata
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from typing import Final
 
 from perles.config.yamlfile import Node
@@ -103,9 +102,16 @@ def _plain(written: str, taken: Collection[str], node: Node) -> str:
 
 def as_name(node: Node) -> Node:
     """A name of one line, cut where it is too long."""
+    if node.text().isprintable() and len(node.text()) <= MAX_TEXT:
+        return valued(node, node.text().strip())
     text = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in node.text())
     text = " ".join(text.split())
-    return replace(node, value=text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…")
+    return valued(node, text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…")
+
+
+def valued(node: Node, value: str | list[Node]) -> Node:
+    """The node with another value; `dataclasses.replace` is slow for so many."""
+    return Node(value, node.source, node.line, node.key)
 
 
 def is_yes(node: Node) -> bool:

@@ -14,7 +14,15 @@ from perles.templates.handing_on import ordered
 from perles.templates.keys import table
 from perles.templates.keys.flow import last
 from perles.templates.keys.key import At, Defaults, Entries
-from perles.templates.lenient import NODE_KEYS, Unknown, as_name, listed, plain_keys, text_of
+from perles.templates.lenient import (
+    NODE_KEYS,
+    Unknown,
+    as_name,
+    listed,
+    plain_keys,
+    text_of,
+    valued,
+)
 from perles.templates.template import TaskNode
 from perles.templates.template_paths import locate
 
@@ -44,14 +52,17 @@ def nodes(entries: Entries, folder: Path, root: Path, unknown: Unknown) -> tuple
     check_order(by_key, tasks)
     arguments = [text_of(item.mapping(), "key") for item in listed(entries.get("arguments"))]
     check_conditions(by_key, tasks, arguments)
-    return tuple(replace(node, task=tasks[node.task.key]) for node in found)
+    return tuple(
+        node if node.task is tasks[node.task.key] else replace(node, task=tasks[node.task.key])
+        for node in found
+    )
 
 
 def pattern(node: Node, above: Defaults) -> TaskSpec:
     """How tasks are that a file lists: the keys of a task without those that the file gives."""
     given = {"key", "name", "run", "prompt", "question", "assignee", "after", "inputs", "outputs"}
     entries = node.mapping([name for name in table.names(At.TASK) if name not in given])
-    place = replace(node, value="pattern")
+    place = valued(node, "pattern")
     return table.task({"key": place, "prompt": place, **entries}, above)
 
 
@@ -65,7 +76,8 @@ def _node(
     }
     _check_kind(item, entries)
     written = text_of(entries, "key")
-    entries["key"] = replace(entries["key"], value=keys[written])
+    if keys[written] != written:
+        entries["key"] = valued(entries["key"], keys[written])
     if "name" in entries:
         entries["name"] = as_name(entries["name"])
         if not entries["name"].value:
@@ -88,8 +100,7 @@ def _after(node: Node, written: str, keys: Mapping[str, str]) -> Node:
                 f"{written} waits for {item.text()!r}, which is no node's key (unknown node in "
                 f"After reference){nearest(item.text(), keys)}"
             )
-    plain = [replace(item, value=keys[item.text()]) for item in items]
-    return replace(node, value=plain)
+    return valued(node, [valued(item, keys[item.text()]) for item in items])
 
 
 def _check_kind(item: Node, entries: Entries) -> None:

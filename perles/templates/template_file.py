@@ -60,7 +60,7 @@ def read_what_can_be(path: Path, source: str, root: Path) -> list[Template]:
     for item in items:
         try:
             one = read(item, path, source, root)
-            found.append(replace(one, ignored=(*ignored, *one.ignored)))
+            found.append(replace(one, ignored=(*ignored, *one.ignored)) if ignored else one)
         except UsageError as error:
             found.append(broken(path, source, error, _key(item)))
     return found

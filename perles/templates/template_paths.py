@@ -1,6 +1,8 @@
 """Where the files lie that a template names: in its folder, or in the folder of all templates."""
 
+import os
 import re
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +20,7 @@ def locate(node: Node, folder: Path, root: Path) -> Path:
     templates of its source. `workflows/NAME/x.md` is told from there, any other path from either.
     """
     text = node.text()
-    if Path(text).is_absolute() or _DRIVE.match(text) or text.startswith("\\"):
+    if text.startswith("/") or _DRIVE.match(text) or text.startswith("\\"):
         raise node.error(
             f"invalid template path: {text!r} (absolute paths not allowed); must be a path inside "
             "the template's folder"
@@ -28,6 +30,8 @@ def locate(node: Node, folder: Path, root: Path) -> Path:
             f"invalid template path: {text!r} (path traversal attempt); must be a path inside the "
             "template's folder"
         )
+    if "/" not in text and _is_plain(folder, text):
+        return folder / text
     for path in _places(text, folder, root):
         if path.is_file():
             return _inside(node, path, folder, root)
@@ -36,6 +40,14 @@ def locate(node: Node, folder: Path, root: Path) -> Path:
         if node.key
         else f"{text!r} not found"
     )
+
+
+def _is_plain(folder: Path, name: str) -> bool:
+    """Whether a file of this folder has the name, and is no link: most are so."""
+    try:
+        return stat.S_ISREG(os.lstat(f"{folder}/{name}").st_mode)
+    except OSError:
+        return False
 
 
 def _places(text: str, folder: Path, root: Path) -> list[Path]:

@@ -16,6 +16,7 @@ from tests.benchmarks import (
     resources,
     running,
     supervising,
+    templates,
     upkeep,
     writing,
 )
@@ -34,6 +35,7 @@ PARTS = {
     "branches": branches,
     "http": http,
     "api": api,
+    "templates": templates,
 }
 ON_DEMAND = {"real-agents": real_agents, "pipelines": pipelines}
 """What is measured only when it is named."""

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from perles.controlplane.plane import ControlPlane
+from perles.domain.specs import WorkflowSpec
 from tests.integration.cli import Home
 from tests.integration.review_agents import git
 from tests.integration.template_agents import crew, repository, told
@@ -77,6 +79,21 @@ def test_tasks_that_are_exported_can_be_cooked_again(home: Home, form: str) -> N
     ]
     assert told[0] == told[1]
     assert told[0][0][3] == "Accept empty lists\n\nIn parser.py. It is done when the tests pass."
+
+
+def test_a_workflow_of_cook_is_created_by_a_program(home: Home) -> None:
+    crew(home)
+    (home.work / "TASKS.md").write_text(TASKS)
+    plane = ControlPlane(home.root, config_file=home.config_file)
+    work_dir = str(home.work)
+
+    listed = plane.create(
+        WorkflowSpec(template_id="cook", args={"tasks": f"{work_dir}/TASKS.md"}, work_dir=work_dir)
+    )
+    wanted = plane.create(WorkflowSpec(template_id="cook", goal="Make it quick", work_dir=work_dir))
+
+    assert [task["key"] for task in plane.get(listed)["tasks"]] == ["parser", "docs"]
+    assert plane.get(wanted)["name"] == "Cook: Make it quick"
 
 
 def test_cook_wants_something_to_do(home: Home) -> None:

@@ -23,7 +23,8 @@ SPOKEN: Final = "*.output,*.incoming,agent.reminded,turn.*"
 
 def workflows(asking: Asking, call: Call) -> Response:
     """The list; a header tells how many more there are."""
-    given = call.given("template", "priority", "name", "limit")
+    given = call.given("template", "priority", "name", "limit", "sort")
+    text, typing = call.query.get("filter", ""), call.query.get("typing", False)
     labels = [text.partition("=") for text in _words(call.query.get("label", ""))]
     if any(not equals for _, equals, _ in labels):
         raise UsageError("cannot filter by label: write it like team=red")
@@ -31,8 +32,9 @@ def workflows(asking: Asking, call: Call) -> Response:
         states=_words(call.query.get("state", "")),
         labels=[(key, value) for key, _, value in labels],
         everything=call.query.get("all", False),
+        filter="" if typing else text,
         **given,
-    )
+    )._replace(filter=text)
     found = asking.registry.list(wanted)
     answer = as_json(found.rows)
     return answer._replace(headers=(*answer.headers, ("Perles-More", str(found.more))))
@@ -147,6 +149,9 @@ ROUTES: Final = (
             Parameter("template", "The template's id."),
             Parameter("priority", "low, normal or high."),
             Parameter("name", "A part of the name, or a glob."),
+            Parameter("filter", 'As list --filter: state:running agent:codex cost:>2 "text".'),
+            Parameter("typing", "Leave out words of filter that cannot be.", "boolean"),
+            Parameter("sort", "created, attention, name, state, priority, tokens, cost, started."),
             _LIMIT,
             Parameter("all", "Archived ones, too.", "boolean"),
         ),

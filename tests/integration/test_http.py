@@ -70,6 +70,27 @@ def test_what_http_reads_is_what_the_command_line_prints(home: Home, served: Ser
     assert served.get("/events?since=0") == events
 
 
+def test_a_list_is_narrowed_by_the_same_words_as_on_the_command_line(
+    home: Home, served: Served
+) -> None:
+    ids = [
+        served.post("/workflows", _file(home, "true") | more).json["id"]
+        for more in (
+            {"name": "one", "labels": {"team": "red"}},
+            {"name": "two", "priority": "high"},
+        )
+    ]
+
+    def found(query: str) -> list[str]:
+        return [row["id"] for row in served.get(f"/workflows?{query}")]
+
+    assert found("filter=label:team=red%20state:pending") == [ids[0]]
+    assert found("filter=-label:team") == [ids[1]]
+    assert found("filter=t&sort=name") == ids[1:]
+    assert served.ask("GET", "/api/v1/workflows?filter=state:runing").status == 400
+    assert found("filter=state:run%20one&typing=true") == [ids[0]]
+
+
 def test_the_verbs_of_the_command_line_work_over_http_while_an_engine_runs(home: Home) -> None:
     port = free_port()
     assert home.perles("serve", "--detach", "--http", str(port)).returncode == 0

@@ -4,22 +4,14 @@ import { badge, button, count, h, keyed, place, span, usd, when } from "./dom.js
 const STATES = ["running", "paused", "pending", "failed", "stopped", "completed"];
 const kept = { states: new Set(), text: "", limit: 100 };
 
-// `state:running label:team=red template:x "text"`; other words are part of the name.
+// The server reads the text, by the same words as `perles list --filter`; it is still being typed.
 export function query(text, states, limit) {
   const found = new URLSearchParams({ limit: String(limit) });
-  const labels = [];
-  const words = [];
-  const chosen = [...states];
-  for (const [, key, quoted, plain] of text.matchAll(/(?:(state|label|template|priority):)?(?:"([^"]*)"|(\S+))/g)) {
-    const value = quoted ?? plain;
-    if (key === "state") chosen.push(value);
-    else if (key === "label") labels.push(value);
-    else if (key) found.set(key, value);
-    else words.push(value);
+  if (states.size) found.set("state", [...states].join(","));
+  if (text.trim()) {
+    found.set("filter", text.trim());
+    found.set("typing", "true");
   }
-  if (chosen.length) found.set("state", chosen.join(","));
-  if (labels.length) found.set("label", labels.join(","));
-  if (words.length) found.set("name", words.join(" "));
   return found;
 }
 
@@ -41,7 +33,7 @@ function row(one) {
 export function list(root, home) {
   const chips = h("div", { class: "chips", role: "group", "aria-label": "States" });
   const field = h("input", {
-    type: "search", placeholder: "Filter: name, state:running, label:team=red", "aria-label": "Filter", value: kept.text,
+    type: "search", placeholder: "Filter: text, state:running, label:team=red, cost:>2", "aria-label": "Filter", value: kept.text,
     oninput: () => { kept.text = field.value; view.refresh(); },
   });
   const rows = h("ul", { class: "cards" });

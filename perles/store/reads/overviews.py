@@ -126,7 +126,8 @@ def _where(wanted: WorkflowFilter) -> tuple[str, list[Any]]:
         from perles.domain.query import parse_query
         from perles.store.reads import filtering
 
-        asked = parse_query(wanted.filter)
+        # Who lets people type it has checked it before, where it must be whole.
+        asked = parse_query(wanted.filter, lenient=True)
         if filtering.asks_for_archived(asked) and not wanted.everything:
             terms.remove("w.archived_at IS NULL")
         text, values = filtering.conditions(asked)

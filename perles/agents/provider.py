@@ -227,6 +227,13 @@ def computes(provider: Provider) -> bool:
     return bool(getattr(provider, "computes", False))
 
 
+def launches_at_once(provider: Provider, turn: TurnContext) -> bool:
+    """Whether its launch of this turn opens no file and starts nothing: it need not run in a
+    thread. Telling that is not a duty of a provider."""
+    told = getattr(provider, "launches_at_once", None)
+    return told is not None and bool(told(turn))
+
+
 def hidden_tools(provider: Provider) -> Collection[str]:
     """Which of our tools its CLI shows to no model: it has one of that name of its own. They are
     offered under another name. Telling that is not a duty of a provider."""

@@ -35,8 +35,9 @@ class Conducting(Protocol):
     def hear(self, tx: Tx, agent_id: int, /) -> None:
         """Take the messages of such a coordinator, and act on them."""
 
-    def advance(self, tx: Tx, coordinator: Agent, /) -> list[int]:
-        """Do what is to be done next in its workflow; the workers that can begin with a task."""
+    def advance(self, tx: Tx, coordinator: Agent, ended: int | None = None, /) -> list[int]:
+        """Do what is to be done next in its workflow, where `ended` is the worker that has just
+        reported; the workers that can begin with a task."""
 
 
 class _Nobody:
@@ -48,7 +49,7 @@ class _Nobody:
     def hear(self, _tx: Tx, _agent_id: int) -> None:
         return
 
-    def advance(self, _tx: Tx, _coordinator: Agent) -> list[int]:
+    def advance(self, _tx: Tx, _coordinator: Agent, _ended: int | None = None) -> list[int]:
         return []
 
 

@@ -144,11 +144,10 @@ class Tx(Reader):
 
     def get(self, model: type[M], id: int | str) -> M | None:
         """The row with this primary key, or None."""
-        found: M | None = self.kept(model, id)
-        if found is None:
-            found = super().get(model, id)
-            if found is not None:
-                self._kept.setdefault(model.__tablename__, {})[id] = found
+        rows = self._kept.setdefault(model.__tablename__, {})
+        if id not in rows:
+            rows[id] = super().get(model, id)
+        found: M | None = rows[id]
         return found
 
     def kept(self, model: type[M], id: int | str) -> M | None:
@@ -190,6 +189,7 @@ class Tx(Reader):
         for name in ("created_at", "updated_at"):
             if name in columns:
                 values.setdefault(name, self.now)
+        self._kept.pop(model.__tablename__, None)  # it may have been looked for before
         cursor = self._connection.execute(*insert_of(model, names(values)).bind(values))
         return int(cursor.lastrowid)
 

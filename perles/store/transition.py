@@ -113,7 +113,7 @@ def fire(
         raise StaleError(rules.kind, label, state, trigger)
     values |= {"version": found["version"] + 1, "updated_at": tx.now}
     tx.keep(place.model, id, row, values)
-    if rules.kind == TASK.kind:
+    if rules.kind == TASK.kind and '"limits"' in found["execution"]:
         named_leases.settle(tx, int(id), decision)
     about = {name: found[column] for name, column in place.about.items()}
     event_type = decision.event

@@ -61,7 +61,9 @@ class Printed(NamedTuple):
     problem: str = ""
 
 
-def printed_by(reader: Reader, paths: Paths, agent_id: int) -> Printed | None:
+def printed_by(
+    reader: Reader, paths: Paths, agent_id: int, *, is_empty: bool = False
+) -> Printed | None:
     """What the agent's turn printed so far, for its report; None where it has no turn.
 
     It is read before the report's transaction: what an agent can reach must not hold that up.
@@ -69,6 +71,9 @@ def printed_by(reader: Reader, paths: Paths, agent_id: int) -> Printed | None:
     turn = reader.first(Turn, OPEN_TURN_OF, agent_id=agent_id)
     if turn is None:
         return None
+    if is_empty:
+        values, problem = _written(turn_values(paths.found(turn.stdout_path)))
+        return Printed([], "", values=values, problem=problem)
     task_id = reader.need(Agent, agent_id).task_id
     has_items = task_id is not None and fan_out.feeds(reader, task_id)
     return printed_to(paths.found(turn.stdout_path), has_items=has_items)
@@ -142,7 +147,8 @@ def record(
         fire(tx, PHASE, agent.id, "report")
         comments.add(tx, task, agent.name, "report", summary)
     tx.update(Task, task.id, exit_code=exit_code, outputs=journal.encode(outputs))
-    tx.update(Agent, agent.id, silences=0, blocked=None)
+    if agent.silences or agent.blocked is not None:
+        tx.update(Agent, agent.id, silences=0, blocked=None)
     journal.append(
         tx,
         "task.reported",

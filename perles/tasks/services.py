@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, bindparam, literal_column, select, update
 
 from perles.domain.execution import Execution
-from perles.domain.services import AGENT_TYPE, Ready
+from perles.domain.services import AGENT_TYPE, MARK, Ready
 from perles.domain.states import OPEN_TASK_STATES, TASK
 from perles.fabric import messages
 from perles.store.database import Reader, Tx
@@ -72,7 +72,6 @@ _PAUSE: Final = Sql(
     .where(Task.workflow_id == bindparam("workflow_id_"), Task.serving_since.is_not(None))
     .values(serving_since=None)
 )
-_IS_ONE: Final = Sql(select(Task.id).where(Task.id == bindparam("task_id"), _is_service))
 
 
 def ready_of(task: Task) -> Ready | None:
@@ -82,7 +81,7 @@ def ready_of(task: Task) -> Ready | None:
 
 def is_service(reader: Reader, task_id: int) -> bool:
     """Whether the task with this id is a service."""
-    return reader.row(_IS_ONE, task_id=task_id) is not None
+    return MARK in reader.need(Task, task_id).execution
 
 
 def is_needed(reader: Reader, task: Task) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 MAX_SMALL: Final = 64 * 1024
 """Bytes of a file that is read as a whole: a token, an exit status."""
@@ -144,6 +144,22 @@ def append(path: Path, content: bytes) -> int:
         return os.fstat(fd).st_size
     finally:
         os.close(fd)
+
+
+def renew(folder: Path, files: "Mapping[str, bytes]", *, without: str) -> None:
+    """Write private files into a folder, as `write` does, and see that none is named `without`.
+
+    Raises `OSError`.
+    """
+    below = os.open(folder, _FOLDER)
+    try:
+        _clear(without, below)
+        for name, content in files.items():
+            _clear(name, below)
+            with os.fdopen(os.open(name, _NEW, 0o600, dir_fd=below), "wb") as file:
+                file.write(content)
+    finally:
+        os.close(below)
 
 
 @contextmanager

@@ -60,7 +60,7 @@ class Led(Stage):
             worker = tx.need(Agent, self.worker.id)
             assert reports.may_report(tx, worker)
             reports.record(tx, worker, "exit 0", 0, Printed([], ""), tells=False)
-            for id in self.conductor.advance(tx, tx.need(Agent, self.coordinator.id)):
+            for id in self.conductor.advance(tx, tx.need(Agent, self.coordinator.id), worker.id):
                 assert begin(tx, self.context, id) is not None
             task = tx.need(Agent, self.worker.id).task_id
             return [] if task is None else [tx.need(Task, task).key]

@@ -64,15 +64,18 @@ class Conductor:
             messages.drop(tx, row["id"])
         self.advance(tx, coordinator)
 
-    def advance(self, tx: Tx, coordinator: Agent) -> list[int]:
+    def advance(self, tx: Tx, coordinator: Agent, ended: int | None = None) -> list[int]:
         """Settle what was reported, hand out what is ready, end the workflow when all is done.
 
-        The workers that have a task now and can begin with it.
+        `ended` is the worker that has just reported, where nothing else has happened. The workers
+        that have a task now and can begin with it.
         """
         workflow = tx.need(Workflow, coordinator.workflow_id)
         if workflow.state != "running" or coordinator.status != "ready":
             return []
         one = _Pass(self._context, tx, workflow, coordinator)
+        if ended is not None and one.hand_on(tx.need(Agent, ended)):
+            return one.assigned
         for _ in range(MAX_ROUNDS):
             one.settle()
             again = one.assign()
@@ -84,31 +87,65 @@ class Conductor:
         return one.assigned
 
 
+class _Call(ToolCall):
+    """A call of the engine itself, which knows the rows that it is about by their ids."""
+
+    __slots__ = ()
+
+    def task(self) -> Task:
+        """The task that the call is about."""
+        return self.tx.need(Task, self.args["task"])
+
+    def worker(self, _argument: str = "worker_id") -> Agent:
+        """The worker that the call is about."""
+        return self.tx.need(Agent, self.args["worker"])
+
+
 class _Pass:
     """One look at the plan, within one transaction."""
 
     def __init__(self, context: Context, tx: Tx, workflow: Workflow, coordinator: Agent) -> None:
-        self._call = ToolCall(tx, context, workflow, coordinator, {})
+        self._call = _Call(tx, context, workflow, coordinator, {})
         self._tx, self._workflow = tx, workflow
         self.assigned: list[int] = []
+
+    def hand_on(self, worker: Agent) -> bool:
+        """Settle the task of a worker and give it the next one; whether that was all to do.
+
+        Before, no task was ready for which there was a free worker. So where nothing waited for
+        this task, there is one free worker for the next.
+        """
+        if worker.task_id is None:
+            return False
+        done = self._settle(self._tx.need(Task, worker.task_id))
+        if done is None or done["status"] != "done" or done["now_ready"]:
+            return False
+        about = {"workflow_id": self._workflow.id}
+        row = self._tx.row(queries.NEXT_READY, after=0, **about)
+        if row is None or '"limits"' in row["execution"] or worker.status != "ready":
+            return False
+        if self._try(assign_task.handle, row["id"], worker=worker.id) is None:
+            return False
+        self.assigned.append(worker.id)
+        return True
 
     def settle(self) -> None:
         """Close the attempts that ended."""
         for task in self._tx.all(Task, queries.IN_PROGRESS, workflow_id=self._workflow.id):
-            if has_report(task):
-                self._close(task)
-            elif task.implementer_id is not None:
-                worker = self._tx.need(Agent, task.implementer_id)
-                if worker.status in GONE:
-                    why = self._tx.value(queries.LATEST_ERROR, agent_id=worker.id) or "no report"
-                    self._try(mark_task.fail, task.key, reason=f"{worker.name} ended: {why}")
+            self._settle(task)
 
-    def _close(self, task: Task) -> None:
-        if task.exit_code in (0, None):
-            self._try(mark_task.complete, task.key)
-        else:
+    def _settle(self, task: Task) -> dict[str, Any] | None:
+        """Close an attempt that ended; what became of it, None where it goes on."""
+        if has_report(task):
+            if task.exit_code in (0, None):
+                return self._try(mark_task.complete, task.id)
             said = journal.decode(task.outputs).get("summary")
-            self._try(mark_task.fail, task.key, reason=str(said or f"exit {task.exit_code}"))
+            return self._try(mark_task.fail, task.id, reason=str(said or f"exit {task.exit_code}"))
+        worker = None if task.implementer_id is None else self._tx.need(Agent, task.implementer_id)
+        if worker is None or worker.status not in GONE:
+            return None
+        why = self._tx.value(queries.LATEST_ERROR, agent_id=worker.id) or "no report"
+        return self._try(mark_task.fail, task.id, reason=f"{worker.name} ended: {why}")
 
     def assign(self) -> bool:
         """Give ready tasks to free workers, and to new ones as far as the limits allow.
@@ -127,12 +164,12 @@ class _Pass:
                 continue
             free = tx.row(queries.FREE_WORKER, **about)
             if free is None and (why := self._spawn()):
-                self._try(mark_task.fail, row["key"], reason=why)
+                self._try(mark_task.fail, last, reason=why)
                 return True
             free = free or tx.row(queries.FREE_WORKER, **about)
             if free is None:
                 return False
-            given = self._try(assign_task.handle, row["key"], worker_id=free["name"])
+            given = self._try(assign_task.handle, last, worker=free["id"])
             if given is None:
                 return False
             if given["status"] == "waiting":
@@ -167,10 +204,10 @@ class _Pass:
             said = "1 task done" if total == 1 else f"{total} tasks done"
             request_end(tx, self._workflow, Complete(reason=said))
 
-    def _try(self, tool: Tool, key: str, **args: Any) -> dict[str, Any] | None:
+    def _try(self, tool: Tool, task_id: int, **args: Any) -> dict[str, Any] | None:
         """Do what this tool does with a task; its answer, None where it was refused."""
         try:
-            return tool(self._call._replace(args={"task_id": key, **args}))
+            return tool(self._call._replace(args={"task": task_id, **args}))
         except ToolError as error:
             log.error("cannot lead %s: %s", self._workflow.id, error)
             return None

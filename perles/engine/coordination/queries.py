@@ -35,7 +35,7 @@ IN_PROGRESS: Final = Sql(
     .order_by(Task.id)
 )
 NEXT_READY: Final = Sql(
-    select(Task.id, Task.key, Task.execution)
+    select(Task.id, Task.execution)
     .where(
         Task.workflow_id == WORKFLOW_ID,
         Task.status == "ready",
@@ -55,7 +55,7 @@ HAS_OPEN: Final = Sql(
     )
 )
 FREE_WORKER: Final = Sql(
-    select(Agent.id, Agent.name, Agent.status)
+    select(Agent.id, Agent.status)
     .where(
         Agent.workflow_id == WORKFLOW_ID,
         Agent.role == "worker",

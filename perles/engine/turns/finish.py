@@ -117,7 +117,8 @@ class TurnFinisher(OutputReader):
     async def _conclude_command(self, live: LiveTurn, told: Told, last: Batch | None) -> None:
         """The command of a task has ended, with whatever exit code: its worker did well."""
         context = self._context
-        printed = printed_by(context.reader, context.paths, live.agent_id)
+        is_empty = last is not None and last.offset == 0
+        printed = printed_by(context.reader, context.paths, live.agent_id, is_empty=is_empty)
         left = None
         if told.code == 0 and live.verdict is None and live.ending is None:
             left = await left_behind.gather(context.reader, context.paths, live.agent_id)

@@ -106,7 +106,7 @@ def conclude(
         _settle_agent(tx, agent, ending, outcome, error)
     if ending.turn == "succeed":
         enforcement.look_at_worker(tx, context, tx.need(Agent, agent.id), outcome.text)
-    workers = [] if leader is None else context.conductor.advance(tx, leader)
+    workers = [] if leader is None else context.conductor.advance(tx, leader, live.agent_id)
     next_turns = [found for id in workers if (found := begin(tx, context, id)) is not None]
     if not next_turns:
         enforcement.look_at_workflow(tx, live.workflow_id, turn, outcome.text)
@@ -141,7 +141,9 @@ def _take_reports(tx: Tx, live: LiveTurn, ending: Ending, outcome: Outcome, *, t
             said = tx.secrets.mask(tx, live.workflow_id, report.words)
             code, left = report.exit_code, report.left
             reports.record(tx, agent, said, code, report.printed, tells=tells, left=left)
-            tx.run(statements.SETTLE_MESSAGES, turn_id_=live.turn_id, status_="done", now_=tx.now)
+            if ending.turn != "succeed":  # it is not to be asked again for what it has done
+                settled = {"turn_id_": live.turn_id, "status_": "done", "now_": tx.now}
+                tx.run(statements.SETTLE_MESSAGES, **settled)
         return
     if ending.turn == "succeed" and not live.has_mcp:
         reports.by_text(tx, tx.need(Agent, live.agent_id), outcome.text)

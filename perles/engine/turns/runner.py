@@ -18,7 +18,7 @@ from sqlalchemy import bindparam, exists, func, select
 
 from perles.agents import sandbox
 from perles.agents.environment import allowed, without_proxied_loopback
-from perles.agents.provider import Launch, Outcome
+from perles.agents.provider import Launch, Outcome, launches_at_once
 from perles.domain.errors import DatabaseError, PerlesError
 from perles.domain.secrecy import texts_of
 from perles.engine import crash_points
@@ -161,8 +161,11 @@ class Turns(TurnFinisher):
             prepared = turn_context(context, provider, turn, agent, workflow)
             environ = allowed(prepared.environ, provider.variables)
             # It looks at programs and configurations, wherever those lie.
-            launch = await asyncio.to_thread(provider.launch, prepared)
-            handed_out = {prepared.token, *texts_of(launch.env), *launch.secrets}
+            if launches_at_once(provider, prepared):
+                launch = provider.launch(prepared)
+            else:
+                launch = await asyncio.to_thread(provider.launch, prepared)
+            handed_out = {prepared.token, *texts_of(launch.env), *launch.secrets} - {""}
             context.database.secrets.tell(workflow.id, handed_out)
             if live.ending is not None:  # it was paused or ended meanwhile
                 await self._conclude(live, live.ending, UNNEEDED, None)

@@ -190,13 +190,16 @@ def turn_context(
     """What the provider may use to launch the turn."""
     session = context.paths.found(workflow.session_dir or "")
     task = None if agent.task_id is None else context.reader.get(Task, agent.task_id)
-    role = system_prompt(
-        agent.role,
-        agent=agent.name,
-        work_dir=workflow.work_dir,
-        has_mcp=provider.has_mcp,
-        agent_type=agent.agent_type,
-    )
+    role = ""
+    if not turn.runs_command:
+        role = system_prompt(
+            agent.role,
+            agent=agent.name,
+            work_dir=workflow.work_dir,
+            has_mcp=provider.has_mcp,
+            agent_type=agent.agent_type,
+        )
+    calls = not turn.runs_command or turn.number == 1
     return TurnContext(
         workflow_id=workflow.id,
         agent=agent.name,
@@ -207,7 +210,7 @@ def turn_context(
         folder=agent_folder(session, agent.name),
         prompt=turn.prompt,
         mcp_url=f"http://127.0.0.1:{workflow.mcp_port}/mcp",
-        token=read_token(session, agent.name),
+        token=read_token(session, agent.name) if calls else "",
         session_id=bounds.session_id(agent.provider_session_id),
         system_prompt=_as_offered(role, agent.role, provider),
         environ=context.environ_of(workflow),

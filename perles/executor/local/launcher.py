@@ -142,10 +142,8 @@ def lead(
     how = launch.command
     assert how is not None
     try:
-        door.write(files.stdin, launch.stdin)
-        door.clear(files.status)
-        for name, content in launch.files.items():
-            door.write(files.stdout.parent / name, content)
+        written = {files.stdin.name: launch.stdin, **launch.files}
+        door.renew(files.stdout.parent, written, without=files.status.name)
         output = door.create(files.stdout, append=True)
         try:
             asked = {

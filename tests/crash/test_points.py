@@ -6,7 +6,6 @@ import pytest
 
 from perles.engine.crash_points import POINTS
 from tests.crash.world import World, tasks
-from tests.integration.scripted_cli import configure
 
 WHEN = dict.fromkeys(POINTS, 1) | {
     "begin.before-commit": 3,
@@ -44,11 +43,7 @@ def test_an_engine_that_dies_at_a_point_leaves_all_to_the_next(storm: World, poi
 @pytest.mark.parametrize("point", ["tool.before-commit", "tool.after-commit"])
 def test_an_engine_that_dies_in_a_call_leaves_it_to_the_next(storm: World, point: str) -> None:
     """With a prompt in the plan its coordinator is a process, which calls tools."""
-    configure(storm.home, providers={"mycli": {"type": "command", "argv": ["true"]}})
-    prompt = {"key": "mend", "prompt": "Mend it.", "worker": "mycli", "when": "on_failure"}
-    file = storm.home.pipeline("storm", [*tasks(4), {**prompt, "after": ["t3"]}], workers=2)
-    id = storm.home.perles("create", file).stdout.strip()
-    storm.plane.request(id, "start", {})
+    id = storm.create_with_prompt(tasks(4))
 
     died = storm.serve(fault=f"{point}:{WHEN[point]}").wait(timeout=60)
 

@@ -5,6 +5,7 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from perles.executor.local import processes
@@ -31,17 +32,16 @@ def test_a_command_whose_worker_was_killed_is_ended_before_it_runs_again(storm: 
 
 
 def test_a_command_whose_launcher_was_killed_is_ended_before_it_runs_again(storm: World) -> None:
-    id = _begun(storm, retries=0)
+    id = _begun(storm, retries=1)
 
     assert kill(storm.turn_of("worker-1").pid)
 
-    storm.finish(id, killed_agents=1)  # a turn that is lost costs the task no attempt
-    assert storm.value("SELECT status FROM turns WHERE error_class = 'lost'") == "lost"
-    assert storm.value("SELECT attempt FROM tasks") == 1
+    storm.finish(id, killed_agents=1)  # by its retries alone: it may have done its work
+    assert storm.value("SELECT attempt FROM tasks") == 2
 
 
 def test_a_command_that_outlives_engine_launcher_and_worker_is_ended_first(storm: World) -> None:
-    id = _begun(storm, retries=0)
+    id = _begun(storm, retries=1)
     launcher = storm.turn_of("worker-1")
     agent = agent_of(launcher)
 
@@ -53,10 +53,7 @@ def test_a_command_that_outlives_engine_launcher_and_worker_is_ended_first(storm
 
     storm.serve()
     storm.finish(id, killed_agents=1)
-    note = (
-        "SELECT count(*) FROM messages WHERE sender_kind = 'system' AND body LIKE '%was cut off%'"
-    )
-    assert storm.value(note) >= 1
+    assert storm.value("SELECT attempt FROM tasks") == 2
 
 
 def test_a_worker_whose_engine_dies_reports_what_it_did_to_the_next_one(storm: World) -> None:
@@ -209,7 +206,9 @@ def test_a_stranger_whose_whole_identity_stands_in_a_row_is_not_taken_for_the_ag
 
 def test_after_a_reboot_nothing_is_adopted_and_all_goes_on(storm: World) -> None:
     id = _begun(storm, retries=0)
+    what_forks = psutil.Process(storm.turn_of("worker-1").pid).ppid()
     storm.kill_engine()
+    assert kill(what_forks)  # first: it would note who was killed
     processes.signal_family(signal.SIGKILL, [f"PERLES_WORKFLOW={id}"])
     storm.change("UPDATE turns SET boot_id = 'another boot' WHERE status = 'running'")
 

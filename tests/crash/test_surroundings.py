@@ -28,7 +28,7 @@ def _begun(storm: World) -> str:
 
 
 def test_a_clock_that_is_set_back_an_hour_holds_up_nothing(storm: World) -> None:
-    id = storm.create(tasks(2, seconds=0.5))
+    id = storm.create_with_prompt(tasks(2, seconds=0.5))
     storm.serve()
     coordinator = agent_of(storm.turn_of("coordinator"))
     assert coordinator is not None

@@ -21,6 +21,7 @@ from perles.executor.local import processes
 from perles.store.reads.connection import reading
 from perles.store.sqlite.driver import dbapi
 from tests.integration.cli import Home
+from tests.integration.scripted_cli import configure
 
 RUN = """\
 exec 9> "lock-$KEY"; flock -n 9 || echo "$KEY" >> doubled
@@ -53,6 +54,16 @@ class World:
         id = self.plane.create(spec)
         if start:
             self.plane.request(id, "start", {})
+        return id
+
+    def create_with_prompt(self, tasks: list[dict[str, Any]]) -> str:
+        """`create`, with a prompt that never comes: so the coordinator is a process."""
+        configure(self.home, providers={"mycli": {"type": "command", "argv": ["true"]}})
+        prompt = {"key": "mend", "prompt": "Mend it.", "worker": "mycli", "when": "on_failure"}
+        plan = [*tasks, {**prompt, "after": [tasks[-1]["key"]]}]
+        file = self.home.pipeline("storm", plan, workers=2)
+        id = self.home.perles("create", file).stdout.strip()
+        self.plane.request(id, "start", {})
         return id
 
     def follow(self) -> None:

@@ -112,7 +112,10 @@ def _receive(engine: "Any") -> tuple[bytes, int | None] | None:
             return None
         pieces.append(piece)
         left -= len(piece)
-    output = int.from_bytes(ancillary[0][2][:4], sys.byteorder) if ancillary else None
+    if not ancillary:
+        return b"".join(pieces), None
+    output = int.from_bytes(ancillary[0][2][:4], sys.byteorder)
+    os.set_inheritable(output, False)  # a command has it as its output alone
     return b"".join(pieces), output
 
 

@@ -49,7 +49,7 @@ class BuiltinProvider:
     def launches_at_once(self, turn: TurnContext) -> bool:
         """Whether the turn is a command that nothing has to be read for."""
         task = scripts.task_of(turn) if turn.role == "worker" else None
-        return task is not None and not any(map(task.get, ("dotenv", "secrets", "dir")))
+        return task is not None and not any(map(task.get, ("dotenv", "secrets", "dir", "needs")))
 
     def parser(self, _totals: Mapping[str, float] | None = None) -> "TextParser":
         """Every line is text."""

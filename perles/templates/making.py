@@ -12,6 +12,7 @@ from perles.domain.slug import slug
 from perles.domain.specs import Plan, TaskSpec
 from perles.templates import leading
 from perles.templates.arguments import Argument, check_arguments
+from perles.templates.expand.fill import folded
 from perles.templates.graph import upstream
 from perles.templates.keys.hand_on import path_problem
 from perles.templates.outputs import check_command, references
@@ -26,6 +27,8 @@ NODE_VARIABLES: Final = (*VARIABLES, "Inputs", "Outputs")
 DOCUMENTS: Final = "docs/proposals"
 """Where documents lie, unless the configuration says otherwise."""
 _NAME_LETTERS: Final = 60
+_MAX_IN_CONDITION: Final = 200
+"""Characters of a value that stands in a condition."""
 
 
 def plan_of(
@@ -123,7 +126,14 @@ def _task(node: TaskNode, context: Mapping[str, Any], template: Template) -> Tas
         body = render(yamlfile.read_text(node.body_file), context, source=str(node.body_file))
     if task.run is None:
         body = leading.with_files(body, inputs, outputs)
-    return replace(task, run=run, body=body, inputs=inputs, outputs=outputs)
+    when = task.when and folded(task.when, lambda path: _argument_text(context["Args"], path))
+    return replace(task, run=run, body=body, inputs=inputs, outputs=outputs, when=when)
+
+
+def _argument_text(values: Mapping[str, str], path: str) -> str | None:
+    """A value for a condition; a long one is looked up when the condition is decided."""
+    text = values.get(path.removeprefix("args.")) if path.startswith("args.") else None
+    return None if text is None or len(text) > _MAX_IN_CONDITION else text
 
 
 def _files(

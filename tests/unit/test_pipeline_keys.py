@@ -9,6 +9,7 @@ import yaml
 from perles.templates.keys.key import At, Key
 from perles.templates.keys.schema import pipeline_schema
 from perles.templates.keys.table import FAMILIES, keys
+from perles.templates.making import plan_of
 from perles.templates.pipeline import read_pipeline
 from perles.templates.template_file import read_templates
 
@@ -88,3 +89,17 @@ def test_a_key_for_commands_is_read_at_a_node_of_a_template_too(tmp_path: Path) 
 
     task = template.nodes[0].task
     assert (task.execution.dir, task.retries, task.execution.retry.delay) == ("web", 2, 3.0)
+
+
+def test_a_condition_of_a_template_knows_defaults_of_arguments(tmp_path: Path) -> None:
+    (tmp_path / "template.yaml").write_text(
+        "registry:\n- namespace: workflow\n  key: a\n  version: v1\n"
+        "  arguments: [{key: target, label: T, type: text, default: prod}]\n"
+        "  nodes: [{key: b, run: c, when: args.target == 'prod'}]\n"
+        "  finally: [{key: d, run: e}]\n"
+    )
+    (template,) = read_templates(tmp_path / "template.yaml", "file")
+
+    assert [task.when for task in plan_of(template, {}).tasks] == ["'prod' == 'prod'", "always"]
+    given = plan_of(template, {"target": "it's"}).tasks
+    assert (given[0].when, given[1].last) == ("\"it's\" == 'prod'", True)

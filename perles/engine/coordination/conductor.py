@@ -5,6 +5,7 @@ these rules need no process: they are applied here, in the transaction of what h
 pass costs depends on how many workers there are, not on how many tasks.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from perles.agents.builtin.words import NEVER
@@ -196,13 +197,14 @@ class _Pass:
         """All tasks have ended, one way or another."""
         tx, about = self._tx, {"workflow_id": self._workflow.id}
         failed = [row["key"] for row in tx.rows(FAILED_TASK_KEYS, **about)]
-        total = int(tx.value(queries.COUNT_TASKS, **about))
+        rows = tx.rows(queries.BY_END, **about)
         if failed:
+            total = sum(row["n"] for row in rows)
             said = f"{len(failed)} of {total} tasks failed: {', '.join(failed)}"
             request_end(tx, self._workflow, Fail(reason=said))
         else:
-            said = "1 task done" if total == 1 else f"{total} tasks done"
-            request_end(tx, self._workflow, Complete(reason=said))
+            counts = {(row["status"], row["tolerated"]): int(row["n"]) for row in rows}
+            request_end(tx, self._workflow, Complete(reason=_told(counts)))
 
     def _try(self, tool: Tool, task_id: int, **args: Any) -> dict[str, Any] | None:
         """Do what this tool does with a task; its answer, None where it was refused."""
@@ -211,3 +213,13 @@ class _Pass:
         except ToolError as error:
             log.error("cannot lead %s: %s", self._workflow.id, error)
             return None
+
+
+def _told(counts: Mapping[tuple[str, int], int]) -> str:
+    """How the tasks of a workflow that is well ended, by state and whether that is tolerated."""
+    done = counts.get(("done", 0), 0)
+    skipped = sum(count for (status, _), count in counts.items() if status == "skipped")
+    tolerated = counts.get(("failed", 1), 0)
+    said = "1 task done" if done == 1 else f"{done} tasks done"
+    said += f", {skipped} skipped" if skipped else ""
+    return said + (f", {tolerated} failed (continue_on_error)" if tolerated else "")

@@ -84,7 +84,11 @@ LATEST_ERROR: Final = Sql(
     .order_by(Turn.number.desc())
     .limit(1)
 )
-COUNT_TASKS: Final = Sql(select(func.count()).where(Task.workflow_id == WORKFLOW_ID))
+BY_END: Final = Sql(
+    select(Task.status, Task.tolerated, func.count().label("n"))
+    .where(Task.workflow_id == WORKFLOW_ID)
+    .group_by(Task.status, Task.tolerated)
+)
 READ_MESSAGES: Final = Sql(
     select(Message.id).where(Message.agent_id == bindparam("agent_id"), Message.status == "queued")
 )

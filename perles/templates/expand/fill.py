@@ -1,10 +1,11 @@
 """Values in the values of a file: every text but scripts has them before it is read."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Final
 
 from perles.config.yamlfile import Node
+from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
 from perles.templates.values import Values, fill_values, found_in
 
@@ -130,20 +131,36 @@ def _filled(top: str, name: str, node: Node, known: Known) -> Node:
     return node
 
 
-def _folded(node: Node, known: Known) -> Node:
-    """A condition with what is known by now as texts in it. Raises `UsageError`."""
+def folded(condition: str, value: Callable[[str], str | None]) -> str:
+    """A condition with texts for what is known by now; `value` gives that of a path, or None.
+
+    Raises `UsageError` for a value that no quotes can hold.
+    """
 
     def one(match: re.Match[str]) -> str:
         path = match.group("path")
-        if path is None or not known.means(path):
+        text = None if path is None else value(path)
+        if text is None:
             return match.group(0)
-        text = known.value(path, node, waits=False) or ""
         quote = "'" if "'" not in text else '"'
         if quote in text:
-            raise node.error(f"cannot compare {path}: its value has quotes of both kinds")
+            raise UsageError(f"cannot compare {path}: its value has quotes of both kinds")
         return f"{quote}{text}{quote}"
 
-    return Node(_NAMED.sub(one, node.text()), node.source, node.line, node.key)
+    return _NAMED.sub(one, condition)
+
+
+def _folded(node: Node, known: Known) -> Node:
+    """A condition with what is known by now as texts in it. Raises `UsageError`."""
+
+    def value(path: str) -> str | None:
+        return (known.value(path, node, waits=False) or "") if known.means(path) else None
+
+    try:
+        text = folded(node.text(), value)
+    except UsageError as error:
+        raise node.error(str(error)) from None
+    return Node(text, node.source, node.line, node.key)
 
 
 def _value(top: str, path: str, node: Node, known: Known) -> str | None:

@@ -1,6 +1,6 @@
 """A task as its worker is told of it."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from perles.agents.provider import TaskBrief
 from perles.domain.execution import Execution
@@ -9,7 +9,14 @@ from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.tasks import Task
 from perles.tasks.attempts import of_earlier
-from perles.templates.outputs import fill, fill_command, named, needs_outputs
+from perles.templates.outputs import (
+    fill,
+    fill_command,
+    named,
+    names_variables,
+    needs_outputs,
+    references,
+)
 
 
 def task_brief(tx: Tx, task: Task, *, attempt: int, note: str = "", answers: str = "") -> TaskBrief:
@@ -23,8 +30,7 @@ def task_brief(tx: Tx, task: Task, *, attempt: int, note: str = "", answers: str
     own = journal.decode(task.env)
     execution = Execution.of(journal.decode(task.execution))
     if "{{" in body or needs_outputs(run or ""):
-        tasks = tx.all(Task, statements.TASKS_OF, workflow_id=task.workflow_id)
-        said = {name: text for one in tasks for name, text in _said(one)}
+        said = {name: text for one in _told_of(tx, task, own) for name, text in _said(one)}
         body = fill(body, said)
         if run:
             run, env = fill_command(run, said, execution.language, own)
@@ -42,6 +48,16 @@ def task_brief(tx: Tx, task: Task, *, attempt: int, note: str = "", answers: str
         thread=tx.need(Task, task.id).thread_post_id,
         execution=execution,
     )
+
+
+def _told_of(tx: Tx, task: Task, own: Collection[str]) -> list[Task]:
+    """The tasks whose outputs are wanted; the whole plan is read only where names do not tell."""
+    if names_variables(task.run or "", own):
+        return tx.all(Task, statements.TASKS_OF, workflow_id=task.workflow_id)
+    keys = dict.fromkeys(key for key, _ in references(f"{task.body}\n{task.run or ''}"))
+    about = {"workflow_id": task.workflow_id}
+    found = [tx.first(Task, statements.TASK_KEYED, **about, key=key) for key in keys]
+    return [one for one in found if one is not None]
 
 
 def _said(task: Task) -> Iterator[tuple[str, str]]:

@@ -42,6 +42,11 @@ def needs_outputs(script: str) -> bool:
     return bool(has_reference) or _NAMED.search(script) is not None
 
 
+def names_variables(script: str, given: Collection[str]) -> bool:
+    """Whether a command names variables of outputs itself, beside those that it is `given`."""
+    return any(OUTPUT + name not in given for name in _NAMED.findall(script))
+
+
 def fill(text: str, outputs: Mapping[str, str]) -> str:
     """A prompt with outputs filled in; one of several lines is quoted, on lines of its own.
 

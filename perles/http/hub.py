@@ -11,6 +11,7 @@ import logging
 import re
 import threading
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -26,6 +27,7 @@ log = logging.getLogger("perles.http")
 PAGE: Final = 500
 PING_SECONDS: Final = 15.0
 _AGAIN_SECONDS: Final = 1.0
+_RECENT_BYTES: Final = 8 * 1024 * 1024
 _POLL_SECONDS: Final = 0.008
 """One reader looks for all clients: it can look oftener than each of them would."""
 _CLIENT_SECONDS: Final = 40e-6
@@ -134,6 +136,10 @@ class Hub:
         self._pending: list[Framed] = []
         self._is_due = False
         self._flushed_at = 0.0
+        self._recent: list[Framed] = []
+        self._recent_bytes = 0
+        self._recent_after = 0
+        """All events after this seq, up to `position`, are in `_recent`."""
         self._stopped = threading.Event()
         self.position = 0
         """The seq of the newest event that was handed to clients."""
@@ -143,7 +149,7 @@ class Hub:
 
     def begin(self, position: int) -> None:
         """Follow the journal from a seq on."""
-        self.position = position
+        self.position = self._recent_after = position
         self._thread.start()
 
     def end(self) -> None:
@@ -159,6 +165,14 @@ class Hub:
         """Send a client what it missed, and then all that comes. Raises `PerlesError`."""
         while True:
             before = self.position
+            if client.sent >= self._recent_after:
+                await self._send_recent(client)
+                if client.transport.is_closing():
+                    return
+                if client.sent >= self.position:
+                    self._clients[client] = None
+                    return
+                continue
             page = await asyncio.to_thread(read, client.sent, client.wanted)
             for event in page:
                 client.transport.write(framed(event).frame)
@@ -170,6 +184,31 @@ class Hub:
             if len(page) < PAGE and client.sent >= self.position:
                 self._clients[client] = None
                 return
+
+    async def _send_recent(self, client: Client) -> None:
+        """What a client missed a short time ago, from memory: many may come again at once."""
+        start = bisect_right(self._recent, client.sent, key=lambda one: one.seq)
+        missed, position = self._recent[start:], self.position
+        for event in missed:
+            if client.wanted.fits(event):
+                client.transport.write(event.frame)
+                await self._until_read(client)
+            if client.transport.is_closing():
+                return
+            client.sent = event.seq
+        client.sent = max(client.sent, position)
+
+    def _remember(self, batch: list[Framed]) -> None:
+        self._recent += batch
+        self._recent_bytes += sum(len(one.frame) for one in batch)
+        if self._recent_bytes <= _RECENT_BYTES:
+            return
+        drop = 0
+        while self._recent_bytes > _RECENT_BYTES // 2:
+            self._recent_bytes -= len(self._recent[drop].frame)
+            drop += 1
+        self._recent_after = self._recent[drop - 1].seq
+        self._recent = self._recent[drop:]
 
     async def _until_read(self, client: Client) -> None:
         """Wait while a client has much to read from the past: that is no reason to cut it off."""
@@ -239,6 +278,7 @@ class Hub:
         for client in list(self._clients):
             client.push(batch, joined)
         self.position = batch[-1].seq
+        self._remember(batch)
         self._flushed_at = self._loop.time()
         if any(one.type.startswith("token.") for one in batch):
             self.on_tokens()

@@ -25,7 +25,7 @@ class Limits(NamedTuple):
     stranger_burst: int = 200
     """Of one address, without a token that holds."""
     streams: int = 1024
-    stream_buffer: int = 512 * 1024
+    stream_buffer: int = 256 * 1024
     """What a client of the stream may leave unread before it is cut off; it can come again."""
     waiting: int = 128
     """Requests that wait for a thread."""

@@ -82,10 +82,14 @@ class Guard:
                 return  # a link to the page: it shows nothing without a token
             raise Refused(403, "another site asks", closes=True)
 
+    def knows(self, request: Request) -> bool:
+        """Whether the token was looked up a moment ago, so that `admit` reads nothing."""
+        _, at = self._known.get(_secret(request), (None, 0.0))
+        return time.monotonic() - at < KNOWN_SECONDS
+
     def admit(self, request: Request, peer: str) -> Holder:
-        """Who asks. Raises `Refused`."""
-        kind, _, secret = request.headers.get("authorization", "").partition(" ")
-        holder = self.holder(secret.strip()) if kind.lower() == "bearer" else None
+        """Who asks; may read the database. Raises `Refused`."""
+        holder = self.holder(_secret(request))
         if holder is None:
             self.allow_stranger(peer)
             why = "no token that holds: perles token create NAME --role read"
@@ -132,6 +136,12 @@ class Guard:
     @property
     def _serves_all(self) -> bool:
         return self._address.host in ("0.0.0.0", "::")  # noqa: S104
+
+
+def _secret(request: Request) -> str:
+    """The token of a request; "" for none."""
+    kind, _, secret = request.headers.get("authorization", "").partition(" ")
+    return secret.strip() if kind.lower() == "bearer" else ""
 
 
 def _split(host: str) -> tuple[str, int | None]:

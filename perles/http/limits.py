@@ -19,8 +19,8 @@ class Limits(NamedTuple):
     strangers: int = 256
     """Connections on which nobody has shown a token yet."""
     rate: float = 50.0
-    burst: int = 200
-    """Of one token."""
+    burst: int = 1000
+    """Of one token: its clients may all come again at once."""
     stranger_rate: float = 20.0
     stranger_burst: int = 200
     """Of one address, without a token that holds."""

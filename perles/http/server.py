@@ -152,7 +152,10 @@ class Server:
             self.guard.allow_stranger(peer)
             await self._body(request, reader, writer)
             return await self._send(writer, public, closes=_closes(request))
-        holder = await asyncio.to_thread(self.guard.admit, request, peer)
+        if self.guard.knows(request):
+            holder = self.guard.admit(request, peer)
+        else:
+            holder = await asyncio.to_thread(self.guard.admit, request, peer)
         if writer in self._connections:
             self._connections[writer] = True
         if request.segments == STREAM and request.method == "GET":

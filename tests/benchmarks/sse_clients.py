@@ -86,7 +86,7 @@ def main(port: int, token: str, count: int, breaks: int, since: int) -> None:
         by_fd[one.socket.fileno()] = one
         poll.register(one.socket, select.EPOLLIN)
 
-    while last is None or any(one.last < last for one in clients):
+    while last is None or left or any(one.last < last for one in clients):
         for fd, _ in poll.poll(0.02):
             if fd == stdin:
                 last = int(os.read(stdin, 100))

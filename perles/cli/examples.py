@@ -23,7 +23,7 @@ _ABOUT_ONE: Final = frozenset(
     {
         *("pause", "stop", "fail", "retry", "archive", "rename", "label", "set", "show", "logs"),
         *("posts", "approve", "deny", "answer", "send", "post", "diff", "merge", "pr", "rebase"),
-        *("agents", "tasks", "events", "questions", "sessions show", "sessions open"),
+        *("artifacts", "agents", "tasks", "events", "questions", "sessions show", "sessions open"),
         *("agent spawn", "agent stop", "agent resume", "agent retire", "agent replace"),
     }
 )
@@ -76,6 +76,7 @@ EXAMPLES: Final = {
     "pr": "perles pr wf-ccu8",
     "rebase": "perles rebase wf-ccu8",
     "overlap": "perles overlap",
+    "artifacts": "perles artifacts wf-ccu8 --copy out",
     "mcp": "perles mcp --role read",
     "mcp install": "perles mcp install claude --write",
     "config show": "perles config show --origin",

@@ -135,7 +135,11 @@ def test_a_debate_that_opencode_leads_and_gemini_speaks_in(
 
     id = _start(agents, "debate", "opencode", "gemini", "proposition=Tabs are better")
 
-    agents.wait_for("half of the debate", lambda: len(_done(agents, id)) >= 6)
+    def has_done(count: int) -> Callable[[], bool]:
+        return lambda: len(_done(agents, id)) >= count
+
+    for count in range(1, len(moderator.meant) + 1):  # each has the time of a whole workflow
+        agents.wait_for(f"{count} tasks", has_done(count))
     assert agents.ended(id) == "completed"
     tasks = {task["key"]: task for task in agents.json("tasks", id, "--json")}
     assert {task["status"] for task in tasks.values()} == {"done"}

@@ -14,14 +14,14 @@ class _Rows:
         self._outputs = outputs
         self.whole = 0
 
-    def first(self, _sql: Any, *, workflow_id: str, key: str) -> Any:
+    def first(self, _model: Any, _sql: Any, *, workflow_id: str, key: str) -> Any:
         assert workflow_id == "wf-1"
         return self._row(key) if key in self._outputs else None
 
     def need(self, _model: Any, _id: int) -> Any:
         return SimpleNamespace(thread_post_id=None)
 
-    def all(self, sql: Any, **_params: Any) -> list[Any]:
+    def all(self, _model: Any, sql: Any, **_params: Any) -> list[Any]:
         assert sql is statements.TASKS_OF
         self.whole += 1
         return [self._row(key) for key in self._outputs]

@@ -27,9 +27,12 @@ def prune(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what would be removed.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="An object: pruned, spared.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="An object: pruned, spared, stamps.")] = False,
 ) -> None:
-    """Remove workflows that ended long ago, with their events and session folders."""
+    """Remove workflows that ended long ago, with their events and session folders.
+
+    Checksums of sources as old, or of folders that are gone, are removed too.
+    """
     seconds = parse_duration(older_than)
     found = ControlPlane().prune(older_than=seconds, keep=keep, dry_run=dry_run)
     if json:
@@ -40,6 +43,8 @@ def prune(
     for one in found["spared"]:
         where = f"worktree {one['worktree']}: " if one["worktree"] else ""
         say(f"spared {one['workflow_id']}: {where}{one['why']}")
+    if found["stamps"]:
+        say(f"{'would remove' if dry_run else 'removed'} {found['stamps']} checksums of sources")
 
 
 @app.command()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from perles.config.home import Paths
 from perles.domain.clock import Clock, SystemClock, to_text
 from perles.maintenance.rows import ENDED, Remover
+from perles.maintenance.stamps import prune_stamps
 from perles.store.reads.connection import reading
 from perles.store.sqlite.errors import database_errors
 from perles.workspace.removal import remove_tree
@@ -44,10 +45,13 @@ def prune(
     """Remove workflows that ended `older_than` seconds ago, save the `keep` newest of all ended.
 
     One whose worktree holds unmerged work is spared. The row of a workflow goes
-    last: what was interrupted is taken up by the next run.
+    last: what was interrupted is taken up by the next run. What tells that commands are up to
+    date goes too, where it is as old, or its folder is gone: `stamps` counts it.
     """
-    before = to_text((clock or SystemClock()).now() - timedelta(seconds=older_than))
-    return _remove_all(paths, _due(paths, before, keep), dry_run)
+    before = (clock or SystemClock()).now() - timedelta(seconds=older_than)
+    done = _remove_all(paths, _due(paths, to_text(before), keep), dry_run)
+    stamps = prune_stamps(paths.stamps_dir(), before, dry_run=dry_run)
+    return {**done, "stamps": stamps}
 
 
 def remove(paths: Paths, ids: Sequence[str], *, dry_run: bool = False) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from perles.maintenance.prune import prune
 
 def keep_up(paths: Paths, wanted: Retention, clock: Clock) -> dict[str, Any]:
     """Back up and prune as far as it is due; what was done. Nothing while other upkeep runs."""
-    done: dict[str, Any] = {"backup": None, "pruned": [], "spared": []}
+    done: dict[str, Any] = {"backup": None, "pruned": [], "spared": [], "stamps": 0}
     try:
         with alone(paths.database_path()):
             if backup_due(paths, wanted, clock):

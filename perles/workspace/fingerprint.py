@@ -1,7 +1,8 @@
 """Whether a command has to run: what it was made of when it last ended well, and is now.
 
 What is kept is a file for each command and folder, in the home. It is taken away when the command
-begins and put back when it ended well: after a failure it runs again.
+begins and put back when it ended well: after a failure it runs again. Its first line is the
+fingerprint, the rest is the folder: where that is gone, nobody asks again.
 """
 
 import hashlib
@@ -59,7 +60,7 @@ def are_there(folder: Path, generates: Sequence[str]) -> bool:
 def is_kept(stamp: Path, fingerprint: str) -> bool:
     """Whether this is the fingerprint with which the command last ended well."""
     try:
-        return door.read_small(stamp) == fingerprint.encode()
+        return door.read_small(stamp).partition(b"\n")[0] == fingerprint.encode()
     except OSError:
         return False
 
@@ -70,7 +71,21 @@ def begin(stamp: Path) -> None:
         stamp.unlink()
 
 
-def keep(stamp: Path, fingerprint: str) -> None:
-    """The command ended well. Raises `OSError`."""
+def keep(stamp: Path, fingerprint: str, folder: Path) -> None:
+    """The command ended well, in this folder. Raises `OSError`."""
     stamp.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    door.write(stamp, fingerprint.encode())
+    door.write(stamp, fingerprint.encode() + b"\n" + os.fsencode(folder))
+
+
+def is_outdated(stamp: Path, before: float) -> bool:
+    """Whether it was kept before that time (seconds since 1970), or its folder is gone.
+
+    One of a release that did not note the folder is judged by its age alone.
+    """
+    try:
+        if stamp.lstat().st_mtime < before:
+            return True
+        folder = door.read_small(stamp).partition(b"\n")[2]
+    except OSError:
+        return False
+    return bool(folder) and not os.path.lexists(folder)

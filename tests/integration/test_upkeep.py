@@ -1,5 +1,7 @@
 """run lists, tty, preconditions, sources and generates, artifacts: with real commands."""
 
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -146,3 +148,38 @@ tasks:
     assert home.perles("artifacts", id, "--copy", tmp_path / "out", "--force").returncode == 0
     assert home.perles("artifacts", id, "--task", "wheels").returncode == 3
     assert "no task of it left a file" in home.perles("artifacts", id, "--task", "none").stderr
+
+
+APART = """
+name: apart
+tasks:
+  - {key: here, run: "true", sources: src}
+  - {key: there, run: "true", sources: src, dir: sub}
+"""
+
+
+def test_prune_forgets_what_ran_in_a_folder_that_is_gone_or_long_ago(home: Home) -> None:
+    for folder in (home.work, home.work / "sub"):
+        (folder / "src").mkdir(parents=True)
+        (folder / "src" / "a").write_text("one\n")
+
+    def statuses() -> list[str]:
+        return [task["status"] for task in _run(home, APART).values()]
+
+    def prune(*words: str) -> int:
+        count: int = home.json("maintenance", "prune", *words, "--json")["stamps"]
+        return count
+
+    assert prune() == 0
+    assert statuses() == ["done", "done"]
+    assert statuses() == ["skipped", "skipped"]
+    assert prune() == 0
+    shutil.move(home.work / "sub", home.work / "aside")
+    assert prune("--dry-run") == 1
+    assert prune() == 1
+    shutil.move(home.work / "aside", home.work / "sub")
+    assert statuses() == ["skipped", "done"]
+    for stamp in (home.root / "stamps").iterdir():
+        os.utime(stamp, (1, 1))
+    assert prune("--older-than", "1000d") == 2
+    assert statuses() == ["done", "done"]

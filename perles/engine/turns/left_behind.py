@@ -62,7 +62,7 @@ def _keep(
         try:
             name, _, print_ = door.read_small(turn_fingerprint(output)).decode().partition(" ")
             if name.isalnum():
-                fingerprint.keep(stamps / name, print_)
+                fingerprint.keep(stamps / name, print_, folder)
         except (OSError, UnicodeDecodeError):
             return found  # it runs again the next time
     return found

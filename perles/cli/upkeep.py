@@ -27,7 +27,9 @@ def prune(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what would be removed.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="An object: pruned, spared, stamps.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="An object: pruned, spared, stamps.")
+    ] = False,
 ) -> None:
     """Remove workflows that ended long ago, with their events and session folders.
 

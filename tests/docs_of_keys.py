@@ -12,8 +12,8 @@ WORDS = Path(__file__).with_name("pipeline_docs")
 _HEAD = """\
 # Pipeline files
 
-A pipeline file names tasks and what each waits for. `perles run FILE` runs it, and
-`perles templates check FILE` looks for what is wrong with it. It is YAML, or JSON.
+A pipeline file lists tasks and their dependencies, in YAML or JSON. `perles run FILE` runs it, and
+`perles templates check FILE` checks it for errors.
 
 ```yaml
 name: release check
@@ -32,14 +32,14 @@ tasks:
     after: [unit]
 ```
 
-Whole files: [dev.yaml](examples/dev.yaml), the everyday commands of a project;
-[site.yaml](examples/site.yaml), pages one by one; [ci.yaml](examples/ci.yaml), a matrix;
+Complete examples: [dev.yaml](examples/dev.yaml), the everyday commands of a project;
+[site.yaml](examples/site.yaml), a static site page by page; [ci.yaml](examples/ci.yaml), a matrix;
 [recon.yaml](examples/recon.yaml), a scan that fans out.
 
-A wrong key or value is refused with file, line and key, before anything runs.
-In a template the same keys stand at `nodes`.
+Perles refuses a wrong key or value with file, line and key before any task runs.
+A template has the same keys under `nodes`.
 
-## Parts of a file
+## Run a part of a file
 
 ```sh
 perles run ci.yaml test              # only this task and what it needs; several may be named
@@ -48,25 +48,25 @@ perles run ci.yaml --skip lint       # all but this one
 perles run ci.yaml test --dry-run    # what would run
 ```
 
-A task is named by its key, by the name of a group (a matrix, an included file), or by a pattern
-(`'test-*'`). Tasks under `finally` run always, unless they are skipped. What uses the output of a
-task cannot run without it. What waited for a task that is left out waits for what that waited for.
-`perles create` takes the same words.
+Name a task by its key, by its group (a matrix, an included file), or by a pattern (`'test-*'`).
+Tasks under `finally` always run, unless you skip them. A task that uses the output of another task
+cannot run without it. If you leave out a task, the tasks that depend on it wait for its own
+dependencies instead. `perles create` takes the same options.
 
-## Correct and go on
+## Correct a file and continue
 
 ```sh
 perles retry ID --file ci.yaml --dry-run     # what would run, what stays, and why
-perles retry ID --file ci.yaml --start       # goes on where ID failed, with the corrected file
+perles retry ID --file ci.yaml --start       # continues where ID failed, with the corrected file
 ```
 
-A task stays as it ended where its command, text, variables, worker, shell, folder, check, condition
-and what it waits for are the same, and so are all tasks before it; its name, `timeout`, `retries`
-and limits may differ. What changed runs, and whatever comes after it. Tasks that are new in the
-file are added, those that are gone are dropped (event `task.dropped`). `--from TASK` runs a task
-and what comes after it though it is unchanged; `--arg` gives other values than before. The tasks of
-a `for_each` stay while the list does. One transaction makes the new workflow; the old one stays as
-it was, whether it failed, was stopped, or completed.
+A finished task keeps its result if its command, text, variables, worker, shell, folder, check,
+condition and dependencies are unchanged, and so are all tasks before it; its name, `timeout`,
+`retries` and limits may differ. Changed tasks and the tasks after them run again. New tasks are
+added, and removed tasks are dropped (event `task.dropped`). `--from TASK` also runs an unchanged
+task again, with the tasks after it; `--arg` changes a value. The tasks of a `for_each` keep their
+results while the list is the same. The new workflow is created in one transaction. The old one does
+not change, whether it failed, was stopped, or completed.
 """
 
 

@@ -14,7 +14,7 @@ app = typer.Typer(
 
 Name = Annotated[str, typer.Argument(help="The agent, such as worker-1; perles agents shows them.")]
 Reason = Annotated[
-    str, typer.Option("--reason", "-m", metavar="TEXT", help="Why; the coordinator is told.")
+    str, typer.Option("--reason", "-m", metavar="TEXT", help="Reason; the coordinator gets it.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Kill it without a grace period.")]
 Json = Annotated[bool, typer.Option("--json", help='Print {"id": …, "status": …, "text": …}.')]
@@ -27,12 +27,12 @@ def spawn(
         str | None,
         typer.Option(
             metavar="NAME[:MODEL]",
-            help="Provider of the new worker, where a task asks for another one.",
+            help="Provider of the new worker, for tasks that ask for another one.",
         ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Add a worker, even beyond the number that the workflow was created with."""
+    """Add a worker, even beyond the workflow's number of workers."""
     _do(id, "spawn", json=json, provider=provider)
 
 
@@ -62,7 +62,7 @@ def retire(
 def replace(
     id: WorkflowId, name: Name, reason: Reason = "", force: Force = False, json: Json = False
 ) -> None:
-    """Replace an agent, or the coordinator, by a fresh one that continues with a handover."""
+    """Replace an agent, or the coordinator, with a new one that continues from a handover."""
     _do(id, "replace", name, json=json, reason=reason, force=force)
 
 

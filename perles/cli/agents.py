@@ -18,7 +18,7 @@ def command(
         str | None,
         typer.Argument(help="Only this workflow: id, unique prefix, or unique name."),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="An array of objects.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print an array of objects.")] = False,
 ) -> None:
     """List the agents of one workflow, or of all running and paused ones."""
     found = Reads(Paths(home(os.environ))).agents(id)

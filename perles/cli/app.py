@@ -98,7 +98,7 @@ def _version(asked: bool) -> None:
 def _root(
     config_file: Annotated[
         Path | None,
-        typer.Option("--config", metavar="FILE", help="Use this configuration file alone."),
+        typer.Option("--config", metavar="FILE", help="Use only this configuration file."),
     ] = None,
     _version_asked: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")

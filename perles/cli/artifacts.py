@@ -20,18 +20,20 @@ _PIECE = 1024 * 1024
 def command(
     id: WorkflowId,
     task: Annotated[
-        str | None, typer.Option("--task", metavar="KEY", help="Only those of this task.")
+        str | None, typer.Option("--task", metavar="KEY", help="Only artifacts of this task.")
     ] = None,
     copy: Annotated[
         Path | None,
-        typer.Option("--copy", metavar="DIR", help="Copy them to DIR/TASK/…; what is there stays."),
+        typer.Option(
+            "--copy", metavar="DIR", help="Copy them to DIR/TASK/…; existing files are kept."
+        ),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="With --copy: replace files that are there.")
+        bool, typer.Option("--force", help="With --copy: overwrite existing files.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """List the files that tasks left by `artifacts:`, or copy them to a folder."""
+    """List the artifacts of a workflow, or copy them to a folder."""
     found = ControlPlane().artifacts(id, task=task)
     if copy is not None:
         for one in found:

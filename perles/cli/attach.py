@@ -11,7 +11,7 @@ from perles.controlplane.plane import ControlPlane
 
 def command(
     id: WorkflowId,
-    json: Annotated[bool, typer.Option("--json", help="One JSON event a line.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON event per line.")] = False,
 ) -> None:
     """Follow a workflow to its end, as `perles run` shows it; Ctrl-C detaches."""
     plane = ControlPlane()

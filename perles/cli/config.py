@@ -76,7 +76,7 @@ def reload(json: Json = False) -> None:
 
 @app.command()
 def check(json: Json = False) -> None:
-    """Check the configuration (exit 2 when it is wrong) and name keys without effect."""
+    """Check the configuration (exit 2 when it is wrong) and list keys without effect."""
     from perles.config import files, load
 
     paths = files.files()

@@ -36,7 +36,7 @@ Target = Annotated[
     str | None,
     typer.Argument(
         metavar="FILE|TEMPLATE|GOAL",
-        help="A pipeline file (- reads one), a template's key, a goal in words.",
+        help="A pipeline file (- for standard input), a template, or a goal.",
     ),
 ]
 Words = Annotated[
@@ -45,17 +45,23 @@ Words = Annotated[
 ]
 Name = Annotated[str | None, typer.Option(help="Name of the workflow.")]
 Args = Annotated[
-    list[str] | None, typer.Option("--arg", metavar="K=V", help="An argument of the template.")
+    list[str] | None,
+    typer.Option(
+        "--arg", metavar="K=V", help="Set an argument of the template or pipeline; repeatable."
+    ),
 ]
 Labels = Annotated[
-    list[str] | None, typer.Option("--label", metavar="K=V", help="A label; repeatable.")
+    list[str] | None, typer.Option("--label", metavar="K=V", help="Add a label; repeatable.")
 ]
 Priority = Annotated[str, typer.Option(help="low, normal or high.")]
 Workers = Annotated[
     int | None, typer.Option(help="Run at most this many workers at once (1 to 99).")
 ]
 WorkDir = Annotated[
-    str | None, typer.Option("--work-dir", metavar="DIR", help="Where agents work (default: here).")
+    str | None,
+    typer.Option(
+        "--work-dir", metavar="DIR", help="Folder in which agents work (default: the current one)."
+    ),
 ]
 Budget = Annotated[
     int,
@@ -85,14 +91,12 @@ InWorktree = Annotated[
 ]
 Base = Annotated[
     str | None,
-    typer.Option(
-        "--base", metavar="BRANCH", help="Begin the worktree's branch there (default: HEAD)."
-    ),
+    typer.Option("--base", metavar="BRANCH", help="Base of the worktree's branch (default: HEAD)."),
 ]
 Branch = Annotated[
     str | None,
     typer.Option(
-        "--branch", metavar="NAME", help="Name of the worktree's branch; one that exists is used."
+        "--branch", metavar="NAME", help="Name of the worktree's branch; an existing one is used."
     ),
 ]
 
@@ -100,16 +104,16 @@ Tasks = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[TASK]...",
-        help="Run only these tasks and what they need: keys, groups such as a matrix, or `*`.",
+        help="Run only these tasks and their dependencies: keys, groups such as a matrix, or `*`.",
     ),
 ]
 Begin = Annotated[
     list[str] | None,
-    typer.Option("--from", metavar="TASK", help="Begin at this task: it and what comes after it."),
+    typer.Option("--from", metavar="TASK", help="Run this task and the tasks after it."),
 ]
 Skip = Annotated[
     list[str] | None,
-    typer.Option("--skip", metavar="TASK", help="Leave out this task; repeatable."),
+    typer.Option("--skip", metavar="TASK", help="Skip this task; repeatable."),
 ]
 
 
@@ -235,7 +239,7 @@ def command(
 ) -> None:
     """Create a workflow and print its id; `perles start` starts it.
 
-    `-` reads a pipeline from standard input; behind `--` stands one command.
+    `-` reads a pipeline from standard input; after `--` comes a single command.
     """
     plane = ControlPlane()
     tell_unused(plane)

@@ -10,9 +10,10 @@ def command(
     once: Annotated[bool, typer.Option("--once", help="Print one frame and exit.")] = False,
     width: Annotated[int, typer.Option(help="Columns of the frame, with --once.")] = 0,
     height: Annotated[int, typer.Option(help="Rows of the frame, with --once.")] = 0,
-    no_color: Annotated[bool, typer.Option("--no-color", help="Without colours.")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="Use no colours.")] = False,
     svg: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the frame as a picture, with --once.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the frame to an SVG file, with --once."),
     ] = None,
     show: Annotated[
         str | None, typer.Option(metavar="ID", help="Open on this workflow instead of the table.")
@@ -28,9 +29,8 @@ def command(
 ) -> None:
     """Watch and control all workflows on one screen; ? shows the keys.
 
-    Where workflows run or wait and there is no engine, it starts one, as every start
-    from here does. That engine works on when the dashboard is left, and ends when
-    nothing runs or waits.
+    If workflows run or wait and no engine runs, it starts one. That engine continues when you
+    leave the dashboard, and exits when nothing runs or waits.
     """
     from perles.dashboard.start import Options, start
 

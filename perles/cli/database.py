@@ -9,7 +9,7 @@ from perles.cli.output import print_json, say
 from perles.controlplane.plane import ControlPlane
 from perles.domain.errors import UsageError
 
-app = typer.Typer(help="Look at the database file.", no_args_is_help=True)
+app = typer.Typer(help="Upgrade, show or open the database file.", no_args_is_help=True)
 
 
 @app.command()
@@ -39,7 +39,7 @@ def current(json: Json = False) -> None:
 
 @app.command()
 def path(json: Json = False) -> None:
-    """Print where the database is."""
+    """Print the path of the database."""
     found = ControlPlane().database_path
     if json:
         print_json({"path": str(found)}, line=True)
@@ -49,7 +49,7 @@ def path(json: Json = False) -> None:
 
 @app.command()
 def shell() -> None:
-    """Open the database in sqlite3, to read it; change things through perles."""
+    """Open the database in sqlite3 for reading; use perles for changes."""
     database = ControlPlane().database_path
     if not database.exists():
         raise UsageError(f"cannot open {database}: it is not there yet; perles db upgrade makes it")

@@ -18,7 +18,7 @@ def rename(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The new name.")],
     json: Json = False,
 ) -> None:
-    """Give a workflow another name, whatever its state."""
+    """Rename a workflow in any state."""
     print_outcome(ControlPlane().rename(id, name), json)
 
 
@@ -27,12 +27,12 @@ def label(
         list[str],
         typer.Argument(
             metavar="ID… KEY=VALUE… KEY-…",
-            help="Workflows, labels to hang on them, and keys of labels to take off, with a -.",
+            help="Workflows, labels to add, and keys of labels to remove, with a - at the end.",
         ),
     ],
     json: Json = False,
 ) -> None:
-    """Hang labels on workflows, and take others off."""
+    """Add labels to workflows, and remove labels."""
     ids = [word for word in words if "=" not in word and not word.endswith("-")]
     add = dict(split_pair("label", word) for word in words if "=" in word)
     remove = tuple(word[:-1] for word in words if "=" not in word and word.endswith("-"))

@@ -29,14 +29,14 @@ def command(
         list[str] | None, typer.Argument(metavar="[PATH]...", help="Only these files or folders.")
     ] = None,
     stat: Annotated[
-        bool, typer.Option("--stat", help="Only the files, and how many lines changed.")
+        bool, typer.Option("--stat", help="Show only the files and the number of changed lines.")
     ] = False,
     task: Annotated[
         str | None, typer.Option("--task", metavar="KEY", help="Only the commits of this task.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Files, and the patch without --stat.")] = (
-        False
-    ),
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the files, and without --stat the patch.")
+    ] = (False),
 ) -> None:
     """Show what a workflow with a worktree changed since its base, committed or not."""
     found = ControlPlane().diff(id, paths or (), task=task, with_patch=not stat)

@@ -15,7 +15,7 @@ def command(
     id: Annotated[
         str | None, typer.Argument(help="A workflow; without it the machine is checked.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="An array of findings.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print an array of findings.")] = False,
 ) -> None:
     """Report problems and what to do about them: exit 1 when there is one."""
     found = ControlPlane().doctor(id)

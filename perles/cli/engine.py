@@ -16,7 +16,7 @@ from perles.executor.local.output import follow_lines, tail_of
 MAX_TAIL: Final = 4 * 1024 * 1024
 
 app = typer.Typer(
-    help="Look at the engine, the one process that runs workflows.", no_args_is_help=True
+    help="Show or stop the engine, the process that runs workflows.", no_args_is_help=True
 )
 
 

@@ -2,23 +2,23 @@
 
 from typing import Final
 
-_USUAL: Final = "0 done, 1 it failed, 2 wrong use"
-_OF_ONE: Final = f"{_USUAL}, 3 not found, 4 its state does not allow it"
+_USUAL: Final = "0 success, 1 failure, 2 usage error"
+_OF_ONE: Final = f"{_USUAL}, 3 not found, 4 wrong state"
 EXIT_CODES: Final = {
-    "run": "0 completed, 1 failed or stopped, 2 wrong use, 130 Ctrl-C",
+    "run": "0 completed, 1 failed or stopped, 2 usage error, 130 Ctrl-C",
     "attach": "0 completed, 1 failed or stopped, 3 not found, 130 detached",
-    "wait": "0 completed, or in the state of --for; 1 ended otherwise; 3 not found; 124 too late",
-    "start": f"{_OF_ONE}, 6 a limit is reached (--no-wait)",
-    "resume": f"{_OF_ONE}, 6 a limit is reached (--no-wait)",
-    "rm": f"{_OF_ONE}; 1 where one was kept",
-    "doctor": "0 all is well, 1 there is a problem, 3 not found",
-    "engine status": "0 it runs, 5 none runs",
-    "engine stop": "0 it has ended, 5 none runs",
-    "maintenance check": "0 all is well, 1 something is wrong, 7 the database cannot be used",
-    "templates check": "0 it can be used, 2 it is wrong",
-    "config reload": "0 done, 2 it is wrong, 5 no engine runs",
+    "wait": "0 completed, or in the state of --for; 1 ended otherwise; 3 not found; 124 timeout",
+    "start": f"{_OF_ONE}, 6 limit reached (--no-wait)",
+    "resume": f"{_OF_ONE}, 6 limit reached (--no-wait)",
+    "rm": f"{_OF_ONE}; also 1 if a workflow was kept",
+    "doctor": "0 no problem, 1 a problem, 3 not found",
+    "engine status": "0 it runs, 5 no engine",
+    "engine stop": "0 stopped, 5 no engine",
+    "maintenance check": "0 no problem, 1 a problem, 7 unusable database",
+    "templates check": "0 valid, 2 invalid",
+    "config reload": "0 success, 2 invalid configuration, 5 no engine",
 }
-"""What differs from the usual."""
+"""Commands with other exit codes than most."""
 _ABOUT_ONE: Final = frozenset(
     {
         *("pause", "stop", "fail", "retry", "archive", "rename", "label", "set", "show", "logs"),
@@ -114,7 +114,7 @@ EXAMPLES: Final = {
     "db path": 'sqlite3 "$(perles db path)"',
     "db shell": "perles db shell",
 }
-"""By the words of the command."""
+"""Examples by command."""
 
 
 def epilog(path: str) -> str:

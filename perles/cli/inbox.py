@@ -17,7 +17,9 @@ HEADERS = ("N", "AT", "KIND", "WORKFLOW", "TASK", "NOTE")
 @app.callback(invoke_without_command=True)
 def show(
     context: typer.Context,
-    everything: Annotated[bool, typer.Option("--all", help="What was acknowledged, too.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also show acknowledged entries.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Show approvals, notifications, budget warnings, stuck and failed workflows, newest first."""
@@ -47,12 +49,14 @@ def show(
 def ack(
     numbers: Annotated[
         list[int] | None,
-        typer.Argument(metavar="[N…]", help="Numbers of entries, as inbox shows them."),
+        typer.Argument(metavar="[N…]", help="Numbers of entries, as `perles inbox` shows them."),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All entries of now.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Acknowledge all current entries.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Acknowledge entries: they leave the inbox. Approvals leave it when they are answered."""
+    """Acknowledge entries: they leave the inbox. Approvals leave it with their answer."""
     if bool(numbers) == everything:
         raise UsageError("cannot tell what to acknowledge: give numbers, or --all")
     count = ControlPlane().ack(numbers or (), everything=everything)

@@ -16,20 +16,20 @@ def merge(
     id: WorkflowId,
     into: Annotated[
         str | None,
-        typer.Option("--into", metavar="BRANCH", help="Default: the branch that it began at."),
+        typer.Option("--into", metavar="BRANCH", help="The branch (default: the workflow's base)."),
     ] = None,
-    squash: Annotated[bool, typer.Option("--squash", help="As one commit.")] = False,
+    squash: Annotated[bool, typer.Option("--squash", help="Merge as one commit.")] = False,
     message: Annotated[
         str | None, typer.Option("--message", "-m", metavar="TEXT", help="Message of the commit.")
     ] = None,
     no_checks: Annotated[
-        bool, typer.Option("--no-checks", help="Without the checks that its pipeline names.")
+        bool, typer.Option("--no-checks", help="Skip the pipeline's checks.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Merge a workflow's branch, all of it or nothing; a second call says that it is merged.
+    """Merge a workflow's branch, completely or not at all; a second call reports the merge.
 
-    Where its pipeline has merge: {checks: […]}, they must pass in a checkout of the result first.
+    If its pipeline has merge: {checks: […]}, they must first pass in a checkout of the result.
     """
     from perles.workspace.merging import CheckFailedError
 
@@ -60,11 +60,11 @@ def rebase(
     id: WorkflowId,
     onto: Annotated[
         str | None,
-        typer.Option("--onto", metavar="BRANCH", help="Default: the branch that it began at."),
+        typer.Option("--onto", metavar="BRANCH", help="The branch (default: the workflow's base)."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Put the commits of a workflow that does not run on top of its base as that is now."""
+    """Rebase the branch of a workflow onto its current base; the workflow must not run."""
     done = ControlPlane().rebase(id, onto=onto)
     if json:
         print_json(done)
@@ -74,7 +74,7 @@ def rebase(
 
 
 def overlap(json: Json = False) -> None:
-    """List files that the branches of two or more workflows changed and that are not merged."""
+    """List files with unmerged changes on the branches of two or more workflows."""
     found = ControlPlane().overlap()
     if json:
         print_json(found)

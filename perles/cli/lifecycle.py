@@ -20,10 +20,8 @@ from perles.domain.errors import PerlesError, UsageError
 from perles.domain.states import RETRIABLE
 
 T = TypeVar("T")
-NoWait = Annotated[
-    bool, typer.Option("--no-wait", help="Do not wait in line when a limit is reached: exit 6.")
-]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a workflow.")]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait at a limit: exit with 6.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per workflow.")]
 
 
 @options(Selection.of)
@@ -32,14 +30,14 @@ def start(
     no_wait: NoWait = False,
     with_engine: Annotated[
         bool,
-        typer.Option("--with-engine", help="Start an engine, too, where none runs."),
+        typer.Option("--with-engine", help="Start an engine if none runs."),
     ] = False,
     json: Json = False,
 ) -> None:
     """Start pending workflows. When a limit is reached they wait in line.
 
-    They are carried out by the engine that runs; on a terminal you are asked whether to start
-    one where none does.
+    The running engine starts them. If none runs, the command asks on a terminal whether to
+    start one.
     """
     plane = ControlPlane()
     with_engine = with_engine or (not json and _wants_engine(plane))
@@ -61,16 +59,16 @@ def resume(selection: Selection, no_wait: NoWait = False, json: Json = False) ->
 @options(Selection.of)
 def stop(
     selection: Selection,
-    reason: Annotated[str | None, typer.Option(help="Why; kept with the workflow.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Reason; stored with the workflow.")] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Kill agents without a grace period.")
     ] = False,
     grace: Annotated[
-        str, typer.Option(metavar="TIME", help="How long agents have to exit, such as 30s.")
+        str, typer.Option(metavar="TIME", help="Time for agents to exit, such as 30s.")
     ] = format_duration(GRACE),
     json: Json = False,
 ) -> None:
-    """Stop workflows for good: none of their processes is left."""
+    """Stop workflows for good and end all of their processes."""
     asked = Stop(reason=reason, force=force, grace=parse_duration(grace))
     request(selection, asked, json)
 
@@ -78,10 +76,10 @@ def stop(
 @options(Selection.of)
 def fail(
     selection: Selection,
-    reason: Annotated[str, typer.Option(help="Why; kept with the workflow.")],
+    reason: Annotated[str, typer.Option(help="Reason; stored with the workflow.")],
     json: Json = False,
 ) -> None:
-    """End workflows as failed: none of their processes is left."""
+    """End workflows as failed, with all of their processes."""
     if not reason.strip():
         raise UsageError("cannot fail a workflow without a reason: --reason TEXT")
     request(selection, Fail(reason=reason), json)
@@ -99,40 +97,38 @@ def retry(
     start: Annotated[bool, typer.Option("--start", help="Start the new ones at once.")] = False,
     reconfigure: Annotated[
         bool,
-        typer.Option(
-            "--reconfigure", help="Use the present configuration of the folder for agents."
-        ),
+        typer.Option("--reconfigure", help="Use the folder's current configuration for agents."),
     ] = False,
     file: Annotated[
         Path | None,
         typer.Option(
-            "--file", metavar="FILE", help="Go on with this corrected pipeline file, one workflow."
+            "--file",
+            metavar="FILE",
+            help="Continue one workflow with this corrected pipeline file.",
         ),
     ] = None,
     begin: Annotated[
         list[str] | None,
         typer.Option(
-            "--from", metavar="TASK", help="With --file: also run this task and what comes after."
+            "--from", metavar="TASK", help="With --file: also run this task and the tasks after it."
         ),
     ] = None,
     arg: Annotated[
         list[str] | None,
-        typer.Option(
-            "--arg", metavar="K=V", help="With --file: a parameter's value beside the old ones."
-        ),
+        typer.Option("--arg", metavar="K=V", help="With --file: change the value of a parameter."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="With --file: only show what would run, and why.")
+        bool, typer.Option("--dry-run", help="With --file: show what would run, and why.")
     ] = False,
     json: Json = False,
 ) -> None:
     """Create workflows that continue where failed or stopped ones ended.
 
-    Agent CLIs are set up as they were for the old ones (executable, arguments, environment),
-    so that one can go on elsewhere and later; --reconfigure takes what holds now.
+    The new workflow keeps the agent settings of the old one (executable, arguments,
+    environment); --reconfigure takes the current ones.
 
-    With --file, tasks that the file leaves unchanged and that are done stay done; what changed
-    runs, and what comes after that; new tasks are added, others dropped.
+    With --file, unchanged tasks that are done stay done. Changed tasks and the tasks after them
+    run; new tasks are added, removed ones are dropped.
     """
     plane = ControlPlane()
     chosen = selection.resolve(plane, RETRIABLE)

@@ -9,13 +9,13 @@ from perles.cli.output import print_json, say
 from perles.controlplane.plane import ControlPlane
 
 app = typer.Typer(
-    help="Maintain the database, by hand or by cron: quiet when all is well.", no_args_is_help=True
+    help="Check, clean up and back up the database, by hand or with cron.", no_args_is_help=True
 )
 
 
 @app.command()
 def check(
-    json: Annotated[bool, typer.Option("--json", help="An array of what is wrong.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print an array of problems.")] = False,
 ) -> None:
     """Report inconsistencies without repair: exit 1 when there is one."""
     _tell(ControlPlane().check(alone=True), json)
@@ -23,9 +23,11 @@ def check(
 
 @app.command()
 def reconcile(
-    json: Annotated[bool, typer.Option("--json", help="An array of what is still wrong.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print an array of the remaining problems.")
+    ] = False,
 ) -> None:
-    """Repair what check finds. A running engine does so itself when it starts."""
+    """Repair what check finds. An engine does this when it starts."""
     _tell(ControlPlane().repair(), json)
 
 

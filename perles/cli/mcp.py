@@ -10,18 +10,18 @@ from perles.controlplane.plane import ControlPlane as Facade
 from perles.domain.errors import UsageError
 from perles.domain.tokens import OPERATE, ROLES
 
-app = typer.Typer(help="Serve your own agent: an MCP server on standard input and output.")
+app = typer.Typer(help="Run an MCP server for your own agent on standard input and output.")
 Role = Annotated[
     str,
     typer.Option(
-        metavar="ROLE", help="read looks; operate also creates, sends and approves; admin."
+        metavar="ROLE", help="read; operate, which also creates, sends and approves; or admin."
     ),
 ]
 
 
 @app.callback(invoke_without_command=True)
 def serve(context: typer.Context, role: Role = OPERATE) -> None:
-    """Serve your own agent: an MCP server on standard input and output.
+    """Run an MCP server for your own agent on standard input and output.
 
     claude, codex, gemini and opencode start it themselves, once `perles mcp install` has told
     them. It needs the package mcp: pip install 'perles[mcp]'.
@@ -52,7 +52,7 @@ def install(
     role: Role = OPERATE,
     json: Annotated[bool, typer.Option("--json", help="Print {path, written, lines}.")] = False,
 ) -> None:
-    """Show what tells an agent's CLI of `perles mcp`, or write it there."""
+    """Show the configuration that adds `perles mcp` to an agent's CLI, or write it."""
     from perles.companion import install as installing
 
     _check(role)

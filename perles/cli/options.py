@@ -8,7 +8,7 @@ import typer
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Json = Annotated[bool, typer.Option("--json", help="JSON, as docs/json.md describes it.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON; docs/json.md describes it.")]
 WorkflowIds = Annotated[
     list[str], typer.Argument(metavar="ID…", help="Ids, unique prefixes, or unique names.")
 ]

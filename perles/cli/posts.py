@@ -30,10 +30,10 @@ def posts(
     id: WorkflowId,
     channel: Channel = None,
     thread: Annotated[
-        int | None, typer.Option(metavar="N", help="Only the thread that post N is in.")
+        int | None, typer.Option(metavar="N", help="Only the thread of post N.")
     ] = None,
     limit: Annotated[
-        int, typer.Option(metavar="N", min=1, max=MAX_LIMIT, help="At most so many, the newest.")
+        int, typer.Option(metavar="N", min=1, max=MAX_LIMIT, help="Show the newest N posts.")
     ] = 50,
     before: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Only posts older than post N.")
@@ -106,15 +106,15 @@ def post(
     id: WorkflowId,
     text: Annotated[
         list[str] | None,
-        typer.Argument(help="The post; - or nothing reads it from standard input."),
+        typer.Argument(help="The text; without it, or with -, standard input is read."),
     ] = None,
     channel: Channel = None,
     reply: Annotated[
-        int | None, typer.Option(metavar="N", help="Answer in the thread that post N is in.")
+        int | None, typer.Option(metavar="N", help="Reply in the thread of post N.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help='Print {"id": …, "status": …}.')] = False,
 ) -> None:
-    """Post in a channel of a workflow; agents that it names with @ are told, by @here all."""
+    """Post in a channel of a workflow; @NAME notifies an agent, @here all of them."""
     if channel is not None and reply is not None:
         raise UsageError("cannot choose a channel for a reply: it stands where its thread is")
     plane = ControlPlane()

@@ -12,29 +12,29 @@ from perles.domain.text import clean
 
 def command(
     id: WorkflowId,
-    draft: Annotated[bool, typer.Option("--draft", help="As a draft.")] = False,
+    draft: Annotated[bool, typer.Option("--draft", help="Open a draft.")] = False,
     title: Annotated[
         str | None,
-        typer.Option("--title", metavar="TEXT", help="Default: the name of the workflow."),
+        typer.Option("--title", metavar="TEXT", help="The title (default: the workflow's name)."),
     ] = None,
     base: Annotated[
         str | None,
-        typer.Option("--base", metavar="BRANCH", help="Default: the branch that it began at."),
+        typer.Option("--base", metavar="BRANCH", help="The branch (default: the workflow's base)."),
     ] = None,
     force: Annotated[
         bool,
         typer.Option(
-            "--force", help="Replace other commits of the branch there, as after a rebase."
+            "--force", help="Force the push, as after a rebase: replace the remote branch."
         ),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show what would be opened; ask nobody.")
+        bool, typer.Option("--dry-run", help="Show the pull request without contacting a server.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Push a workflow's branch and open a pull request, by the gh or glab that is there.
+    """Push a workflow's branch and open a pull request with gh or glab.
 
-    A second call pushes what was committed since, and shows the pull request that is open.
+    A second call pushes new commits and shows the open pull request.
     """
     options = {"draft": draft, "force": force, "dry_run": dry_run}
     found = ControlPlane().pull_request(id, base=base, title=title, **options)

@@ -15,14 +15,14 @@ MOST = 200
 HEADERS = ("PROVIDER", "FOUND", "VERSION", "CAN", "NOTE")
 
 app = typer.Typer(
-    help="List agent CLIs: what is installed, what each can do.", invoke_without_command=True
+    help="List agent CLIs: which are installed, and what each can do.", invoke_without_command=True
 )
 
 
 @app.callback(invoke_without_command=True)
 def show(
     context: typer.Context,
-    json: Annotated[bool, typer.Option("--json", help="An array of objects.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print an array of objects.")] = False,
 ) -> None:
     """List the providers: found, version, what each can do."""
     if context.invoked_subcommand is not None:
@@ -37,9 +37,9 @@ def show(
 @app.command("test")
 def try_one(
     name: Annotated[str, typer.Argument(help="A provider, or provider:model.")],
-    json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Run one real turn of a provider, which must call a tool. It may cost a little."""
+    """Run one real turn of a provider, with a tool call. This may cost a little."""
     tried = ControlPlane().try_provider(name)
     if json:
         found = {"provider": name, "works": tried.problem is None, "id": tried.id}

@@ -14,13 +14,13 @@ from perles.domain.explanations import moment
 HEADERS = ("N", "STATUS", "WORKFLOW", "AGENT", "TASK", "SINCE", "QUESTION", "ANSWER")
 MAX_ANSWER = 1024 * 1024
 
-Json = Annotated[bool, typer.Option("--json", help="JSON, as docs/json.md describes it.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON; docs/json.md describes it.")]
 
 
 def questions(
     id: Annotated[str | None, typer.Argument(help="Only this workflow.")] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="What was answered or closed, too.")
+        bool, typer.Option("--all", help="Also show answered and closed questions.")
     ] = False,
     json: Json = False,
 ) -> None:
@@ -53,8 +53,8 @@ def answer(
         list[str] | None,
         typer.Argument(
             metavar="[N] TEXT…",
-            help="The question's number, where more than one waits, and the answer; - reads it "
-            'from standard input, "" is the default answer, a number one of the options.',
+            help="The question's number, if more than one waits, and the answer: a text, the "
+            'number of an option, "" for the default, or - for standard input.',
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help='Print {"id": …, "status": …}.')] = False,

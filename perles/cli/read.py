@@ -11,7 +11,7 @@ from perles.cli import show as show_command
 from perles.cli.options import WorkflowId
 from perles.config.home import Paths, home
 
-Json = Annotated[bool, typer.Option("--json", help="JSON, as docs/json.md describes it.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON; docs/json.md describes it.")]
 
 
 def _paths() -> Paths:
@@ -42,7 +42,7 @@ def list_(
         typer.Option(
             "--filter",
             metavar="QUERY",
-            help="Only what fits, such as 'state:running label:team=red agent:codex cost:>2 text'.",
+            help="Only matches, such as 'state:running label:team=red agent:codex cost:>2 text'.",
         ),
     ] = None,
     sort: Annotated[
@@ -50,26 +50,24 @@ def list_(
         typer.Option(
             "--sort",
             metavar="ORDER",
-            help="created, attention, name, state, priority, tokens, cost or started.",
+            help="Sort by created, attention, name, state, priority, tokens, cost or started.",
         ),
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Only those created since then: 2d ago, 2026-01-31."),
+        typer.Option(metavar="TIME", help="Only workflows created since 2d ago, or 2026-01-31."),
     ] = None,
     until: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Only those created until then.")
+        str | None, typer.Option(metavar="TIME", help="Only workflows created until this time.")
     ] = None,
     columns: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME,…", help="These columns, such as id,name,state,cost,created,labels."
+            metavar="NAME,…", help="Show these columns, such as id,name,state,cost,created,labels."
         ),
     ] = None,
-    no_header: Annotated[
-        bool, typer.Option("--no-header", help="Leave the line of headings out.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print ids alone.")] = False,
+    no_header: Annotated[bool, typer.Option("--no-header", help="Omit the header line.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only ids.")] = False,
     limit: Annotated[
         int | None, typer.Option(metavar="N", help="Show at most N workflows (default 100).")
     ] = None,
@@ -110,14 +108,14 @@ def show(
     json: Json = False,
     summary: Annotated[
         bool,
-        typer.Option("--summary", help="What it came to: facts first, then its agents' words."),
+        typer.Option("--summary", help="Show the result: facts first, then the agents' words."),
     ] = False,
     env: Annotated[
         bool,
-        typer.Option("--env", help="Where each task runs, and with which variables of its own."),
+        typer.Option("--env", help="Show the folder and the variables of each task."),
     ] = False,
     watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Refresh every second, until it has ended.")
+        bool, typer.Option("--watch", "-w", help="Refresh every second until it ends.")
     ] = False,
 ) -> None:
     """Show one workflow: its tasks, its agents, and the reason for its state."""
@@ -137,7 +135,7 @@ def events(
     since: Annotated[
         str | None,
         typer.Option(
-            metavar="SEQ|TIME", help="Only events after this number, or since: 1h ago, 2026-01-31."
+            metavar="SEQ|TIME", help="Only events after this number or time: 1h ago, 2026-01-31."
         ),
     ] = None,
     limit: Annotated[

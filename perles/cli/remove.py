@@ -17,16 +17,15 @@ from perles.domain.states import WORKFLOW
 def command(
     selection: Selection,
     force: Annotated[
-        bool, typer.Option("--force", "-f", help="Stop those that have not ended, then remove.")
+        bool,
+        typer.Option("--force", "-f", help="Stop workflows that have not ended, then remove them."),
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be removed.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed.")] = False,
     json: Json = False,
 ) -> None:
     """Remove workflows that have ended, with their sessions and worktrees.
 
-    One whose worktree holds unmerged work stays: exit 1.
+    A workflow with unmerged work in its worktree is kept: exit 1.
     """
     plane = ControlPlane()
     if selection.everything and force:

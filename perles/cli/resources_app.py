@@ -21,7 +21,7 @@ def _paths() -> Paths:
 def show(
     context: typer.Context,
     json: Annotated[
-        bool, typer.Option("--json", help="JSON, as docs/json.md describes it.")
+        bool, typer.Option("--json", help="Print JSON; docs/json.md describes it.")
     ] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Refresh every second.")] = False,
 ) -> None:
@@ -33,10 +33,10 @@ def show(
 @app.command()
 def reset(
     resource: Annotated[str, typer.Argument(help="`tokens` or `cost_usd`.")],
-    reason: Annotated[str, typer.Option(help="Why; kept in the journal.")],
+    reason: Annotated[str, typer.Option(help="Reason; stored in the journal.")],
     json: Annotated[bool, typer.Option("--json", help='Print {"resource": …, "was": …}.')] = False,
 ) -> None:
-    """Reset the count of what all workflows used, so that the global budget is free again."""
+    """Reset the use of all workflows, so that the global budget is available again."""
     was = ControlPlane().reset_total(resource, reason)
     if json:
         print_json({"resource": resource, "was": was}, line=True)
@@ -47,7 +47,7 @@ def reset(
 @app.command()
 def history(
     hours: Annotated[int, typer.Option(help="How many hours to look back.")] = 24,
-    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show how many leases were held in each hour: peak and average."""
     resources.history(hours, json, _paths())

@@ -50,11 +50,9 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "Resume paused workflows. When a limit is reached they wait in line, still paused.",
         ),
         Entry(
-            "stop", "lifecycle", "stop", "Stop workflows for good: none of their processes is left."
+            "stop", "lifecycle", "stop", "Stop workflows for good and end all of their processes."
         ),
-        Entry(
-            "fail", "lifecycle", "fail", "End workflows as failed: none of their processes is left."
-        ),
+        Entry("fail", "lifecycle", "fail", "End workflows as failed, with all of their processes."),
         Entry(
             "retry",
             "lifecycle",
@@ -71,7 +69,7 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "wait",
             "wait",
             "command",
-            "Wait until workflows have ended, or are in a state.",
+            "Wait until workflows end, or reach a state.",
         ),
         Entry(
             "attach",
@@ -83,13 +81,13 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "rename",
             "describe",
             "rename",
-            "Give a workflow another name, whatever its state.",
+            "Rename a workflow in any state.",
         ),
         Entry(
             "label",
             "describe",
             "label",
-            "Hang labels on workflows, and take others off.",
+            "Add labels to workflows, and remove labels.",
         ),
         Entry(
             "rm",
@@ -109,7 +107,7 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "artifacts",
             "artifacts",
             "command",
-            "List the files that tasks left by `artifacts:`, or copy them to a folder.",
+            "List the artifacts of a workflow, or copy them to a folder.",
         ),
         Entry("list", "read", "list_", "List workflows, newest first."),
         Entry(
@@ -128,7 +126,7 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "tasks",
             "tasks",
             "tasks",
-            "List the tasks of one workflow, or of all; tell all of one; export them.",
+            "List tasks of one workflow or of all, show one in full, or export them.",
         ),
         Entry("events", "read", "events", "Print events in order."),
         Entry("logs", "logs", "command", "Print the output of agents, turn by turn."),
@@ -142,7 +140,9 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "resources", "resources_app", "app", "Show limits: use, holders, and the waiting line."
         ),
         Entry("questions", "questions", "questions", "List questions of agents that wait for you."),
-        Entry("sessions", "sessions", "app", "Look at the session folders of workflows."),
+        Entry(
+            "sessions", "sessions", "app", "List, show and open the session folders of workflows."
+        ),
         Entry("inbox", "inbox", "app", "Show what waits for you, over all workflows."),
         Entry(
             "doctor",
@@ -186,7 +186,7 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "post",
             "posts",
             "post",
-            "Post in a channel of a workflow; agents that it names with @ are told, by @here all.",
+            "Post in a channel of a workflow; @NAME notifies an agent, @here all of them.",
         ),
         Entry(
             "agent", "agent", "app", "Add, stop, resume, retire or replace one agent of a workflow."
@@ -203,27 +203,25 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "merge",
             "landing",
             "merge",
-            "Merge a workflow's branch, all of it or nothing; a second call says that it is "
-            "merged.",
+            "Merge a workflow's branch, completely or not at all; a second call reports the merge.",
         ),
         Entry(
             "pr",
             "pr",
             "command",
-            "Push a workflow's branch and open a pull request, by the gh or glab that is there.",
+            "Push a workflow's branch and open a pull request with gh or glab.",
         ),
         Entry(
             "rebase",
             "landing",
             "rebase",
-            "Put the commits of a workflow that does not run on top of its base as that is now.",
+            "Rebase the branch of a workflow onto its current base; the workflow must not run.",
         ),
         Entry(
             "overlap",
             "landing",
             "overlap",
-            "List files that the branches of two or more workflows changed and that are not "
-            "merged.",
+            "List files with unmerged changes on the branches of two or more workflows.",
         ),
     ),
     "Set up": (
@@ -231,23 +229,26 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "mcp",
             "mcp",
             "app",
-            "Serve your own agent: an MCP server on standard input and output.",
+            "Run an MCP server for your own agent on standard input and output.",
         ),
         Entry("config", "config", "app", "Show, check and write the configuration."),
         Entry(
             "templates",
             "templates",
             "app",
-            "List, show, check, draw and make templates of workflows.",
+            "List, show, check, draw and create templates of workflows.",
         ),
         Entry(
-            "providers", "providers", "app", "List agent CLIs: what is installed, what each can do."
+            "providers",
+            "providers",
+            "app",
+            "List agent CLIs: which are installed, and what each can do.",
         ),
         Entry(
             "trust",
             "trust",
             "command",
-            "Trust a repository's .perles/config.yaml in its present form.",
+            "Trust a repository's .perles/config.yaml in its current form.",
         ),
         Entry(
             "serve",
@@ -259,40 +260,40 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "token",
             "token",
             "app",
-            "Make, list and revoke tokens, by which programs and browsers use HTTP.",
+            "Create, list and revoke the tokens of HTTP clients.",
         ),
         Entry(
-            "engine", "engine", "app", "Look at the engine, the one process that runs workflows."
+            "engine", "engine", "app", "Show or stop the engine, the process that runs workflows."
         ),
         Entry(
             "maintenance",
             "upkeep",
             "app",
-            "Maintain the database, by hand or by cron: quiet when all is well.",
+            "Check, clean up and back up the database, by hand or with cron.",
         ),
         Entry(
             "worktrees",
             "worktrees",
             "app",
-            "Look at worktrees of workflows, and remove those that are done.",
+            "List the worktrees of workflows, and remove those of ended ones.",
         ),
-        Entry("db", "database", "app", "Look at the database file."),
+        Entry("db", "database", "app", "Upgrade, show or open the database file."),
     ),
 }
 ENTRIES: Final = {entry.name: entry for entries in GROUPS.values() for entry in entries}
 ABOUT: Final = "Run many workflows of AI coding agents, or of plain commands, on one machine."
 _OPTIONS: Final = (
-    ("--config FILE", "Use this configuration file alone."),
+    ("--config FILE", "Use only this configuration file."),
     ("--version", "Print the version."),
     ("--install-completion [SHELL]", "Install completion for bash, zsh or fish."),
-    ("--show-completion [SHELL]", "Print what completes in bash, zsh or fish."),
+    ("--show-completion [SHELL]", "Print the completion script for bash, zsh or fish."),
     ("-h, --help", "Show this message and exit."),
 )
 EXAMPLES: Final = (
     ("perles run build.yaml", "run the tasks of a file to their end"),
-    ("perles run -d -- make test", "run a command, durably, and come back to it later"),
-    ('perles run "fix the failing test"', "let agents work towards a goal"),
-    ("perles dashboard", "look after all workflows"),
+    ("perles run -d -- make test", "run a command in the background"),
+    ('perles run "fix the failing test"', "give agents a goal"),
+    ("perles dashboard", "watch and control all workflows"),
 )
 _WIDEST: Final = 100
 

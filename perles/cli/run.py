@@ -60,27 +60,27 @@ def command(
         str | None,
         typer.Argument(
             metavar="FILE|TEMPLATE|ID|GOAL",
-            help="A pipeline file (- reads one), a template, a workflow to go on with, a goal.",
+            help="A pipeline file (- for standard input), a template, a workflow, or a goal.",
         ),
     ] = None,
     tasks: create.Tasks = None,
     words: create.Words = None,
     detach: Annotated[
         bool,
-        typer.Option("--detach", "-d", help="Start it, print its id, and do not follow it."),
+        typer.Option("--detach", "-d", help="Start it, print its id, and return."),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show the tasks that it would have.")
+        bool, typer.Option("--dry-run", help="Show the tasks without creating the workflow.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="One JSON event a line.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON event per line.")] = False,
 ) -> None:
     """Run a workflow to its end: exit 0 completed, 1 failed or stopped.
 
-    It uses the engine that runs, or starts one that ends with its work. Behind `--` stands one
-    command: `perles run -- make test`.
+    It uses the running engine, or starts one that exits when the work is done. After `--` comes
+    a single command: `perles run -- make test`.
 
-    Ctrl-C: where the engine was started by this command, the workflow is
-    paused; else the command only stops following. A second Ctrl-C kills.
+    Ctrl-C pauses the workflow if this command started the engine; otherwise it only stops
+    following. A second Ctrl-C kills the agents.
     """
     plane = ControlPlane()
     workflow_id = None if target is None else _existing(plane, target)

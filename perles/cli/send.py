@@ -14,7 +14,7 @@ from perles.domain.errors import UsageError
 def command(
     id: WorkflowId,
     text: Annotated[
-        list[str] | None, typer.Argument(help="The message; read from standard input without it.")
+        list[str] | None, typer.Argument(help="The message; without it, standard input is read.")
     ] = None,
     to: Annotated[
         str, typer.Option(metavar="AGENT", help="The agent to send it to, such as worker-1.")

@@ -25,16 +25,17 @@ def command(
         bool, typer.Option("--exit-when-idle", help="Exit when nothing runs or waits.")
     ] = False,
     max_workflows_running: Annotated[
-        int | None, typer.Option(metavar="N", help="Workflows that run at once.")
+        int | None, typer.Option(metavar="N", help="Limit of running workflows.")
     ] = None,
     max_workers: Annotated[
-        int | None, typer.Option(metavar="N", help="Live workers over all workflows.")
+        int | None, typer.Option(metavar="N", help="Limit of live workers in all workflows.")
     ] = None,
     max_ai_calls: Annotated[
-        int | None, typer.Option(metavar="N", help="Turns of AI agents at once.")
+        int | None, typer.Option(metavar="N", help="Limit of concurrent turns of AI agents.")
     ] = None,
     token_budget: Annotated[
-        int | None, typer.Option(metavar="N", help="Tokens over all workflows; 0 means no limit.")
+        int | None,
+        typer.Option(metavar="N", help="Token budget of all workflows; 0 means no limit."),
     ] = None,
     port_range_start: Annotated[
         int | None, typer.Option(metavar="PORT", help="First port for workflows.")
@@ -44,7 +45,9 @@ def command(
     ] = None,
     http: Annotated[
         str | None,
-        typer.Option(metavar="[HOST:]PORT", help="Serve HTTP and the page there, too."),
+        typer.Option(
+            metavar="[HOST:]PORT", help="Also serve HTTP and the web page at this address."
+        ),
     ] = None,
     http_certificate: Annotated[
         str | None, typer.Option(metavar="FILE", help="Certificate for HTTP over TLS.")

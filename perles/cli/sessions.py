@@ -17,11 +17,13 @@ from perles.domain.errors import NotFoundError, PerlesError
 from perles.domain.explanations import moment
 from perles.domain.summary_text import readme_text
 
-app = typer.Typer(no_args_is_help=True, help="Look at the session folders of workflows.")
+app = typer.Typer(
+    no_args_is_help=True, help="List, show and open the session folders of workflows."
+)
 HEADERS = ("WORKFLOW", "STATE", "STARTED", "NAME", "FOLDER")
 OPENERS = ("xdg-open", "open")
 
-Json = Annotated[bool, typer.Option("--json", help="JSON, as docs/json.md describes it.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON; docs/json.md describes it.")]
 
 
 def _reads() -> Reads:
@@ -30,7 +32,7 @@ def _reads() -> Reads:
 
 @app.command("list")
 def list_(
-    limit: Annotated[int, typer.Option(metavar="N", min=1, help="The newest N.")] = 100,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="Show the newest N.")] = 100,
     json: Json = False,
 ) -> None:
     """List session folders, the newest first."""
@@ -49,7 +51,7 @@ def list_(
 
 @app.command("show")
 def show(id: WorkflowId, json: Json = False) -> None:
-    """Show what a run was: what was asked, who did what, how it ended, what it cost."""
+    """Show a run: its goal, its agents, its result and its cost."""
     found = _reads().summary(id)
     if json:
         print_json(found)
@@ -62,7 +64,7 @@ def open_(
     id: WorkflowId,
     json: Annotated[bool, typer.Option("--json", help='Only print {"path": …}.')] = False,
 ) -> None:
-    """Open the session folder with the program of this desktop, or print where it is."""
+    """Open the session folder in the desktop's file manager, or print its path."""
     folder = _reads().get(id)["session_dir"]
     if not folder or not Path(folder).is_dir():
         raise NotFoundError("session folder of workflow", id, "perles sessions list shows all")

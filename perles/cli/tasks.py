@@ -26,17 +26,17 @@ class ExportForm(StrEnum):
 HEADERS = ("TASK", "STATUS", "ASSIGNEE", "WORKFLOW", "SINCE", "NOTE")
 
 Key = Annotated[str, typer.Argument(help="The task's key; perles tasks shows it.")]
-Json = Annotated[bool, typer.Option("--json", help="JSON, as docs/json.md describes it.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON; docs/json.md describes it.")]
 
 
 def tasks(
     id: Annotated[str | None, typer.Argument(help="Only this workflow.")] = None,
     task: Annotated[
-        str | None, typer.Argument(metavar="[TASK]", help="All of this one task.")
+        str | None, typer.Argument(metavar="[TASK]", help="Show this task in full.")
     ] = None,
     tree: Annotated[
         bool,
-        typer.Option("--tree", help="All of each task, under the one that it waits for."),
+        typer.Option("--tree", help="Show each task in full, below the one that it waits for."),
     ] = False,
     waiting: Annotated[
         bool, typer.Option("--waiting", help="Only tasks that wait for you.")
@@ -45,13 +45,13 @@ def tasks(
         ExportForm | None,
         typer.Option(
             "--export",
-            help="Print them as a file: a checklist (md), JSON, or JSON lines as beads has them. "
-            "perles run cook --arg tasks=FILE reads each.",
+            help="Print the tasks as a checklist (md), JSON, or JSON lines in the format of beads. "
+            "perles run cook --arg tasks=FILE reads all three.",
         ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """List the tasks of one workflow, or of all; tell all of one; export them."""
+    """List tasks of one workflow or of all, show one in full, or export them."""
     if export is not None:
         _export(id, task, export)
         return
@@ -112,9 +112,7 @@ def _print_stories(id: str, keys: Collection[str]) -> None:
 def approve(
     id: WorkflowId,
     task: Key,
-    message: Annotated[
-        str | None, typer.Option("--message", "-m", help="A message to go with it.")
-    ] = None,
+    message: Annotated[str | None, typer.Option("--message", "-m", help="Add a message.")] = None,
     json: Json = False,
 ) -> None:
     """Approve a task that waits for you; the tasks that depend on it can start."""
@@ -124,7 +122,9 @@ def approve(
 def deny(
     id: WorkflowId,
     task: Key,
-    message: Annotated[str | None, typer.Option("--message", "-m", help="Why; required.")] = None,
+    message: Annotated[
+        str | None, typer.Option("--message", "-m", help="Reason; required.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Deny a task that waits for you: it fails, and tasks that depend on it are skipped."""

@@ -26,13 +26,16 @@ class Kind(StrEnum):
 
 
 def new(
-    name: Annotated[str, typer.Argument(help="Its key: small letters, digits and -.")],
+    name: Annotated[
+        str, typer.Argument(help="Key of the template: lower-case letters, digits and -.")
+    ],
     repo: Annotated[
-        bool, typer.Option("--repo", help="In this repository, for all who work in it.")
+        bool,
+        typer.Option("--repo", help="Create it in this repository, for everyone who works there."),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Make the folder of a new template that works as it is: yours, or the repository's."""
+    """Create a working template to start from, in your folder or in the repository's."""
     root = ControlPlane().paths.user_workflows_dir()
     if repo:
         top = repo_of(Path.cwd())
@@ -53,11 +56,11 @@ def graph(
         Path, typer.Argument(help="A pipeline file, a template's folder, or a template's key.")
     ],
     as_mermaid: Annotated[
-        bool, typer.Option("--mermaid", help="As a graph of Mermaid, for Markdown.")
+        bool, typer.Option("--mermaid", help="Draw a Mermaid graph, for Markdown.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Draw what waits for what in a template, a pipeline file or a list of tasks."""
+    """Draw the dependencies of a template, a pipeline file or a list of tasks."""
     found = target(path)
     plans = [plan.tasks for plan in found.plans] or [tuple(found.listed)]
     if json:

@@ -23,7 +23,7 @@ from perles.workflows.create import check_files
 from perles.workflows.roles import choose
 
 app = typer.Typer(
-    help="List, show, check, draw and make templates of workflows.", no_args_is_help=True
+    help="List, show, check, draw and create templates of workflows.", no_args_is_help=True
 )
 template_tools.add_to(app)
 
@@ -43,7 +43,7 @@ def list_(json: Json = False) -> None:
 def show(
     key: Annotated[str, typer.Argument(help="The template's key.")], json: Json = False
 ) -> None:
-    """Show what a template does, what it costs, its arguments and its tasks."""
+    """Show a template: its purpose, cost, arguments and tasks."""
     template = ControlPlane().templates(Path.cwd()).get(key)
     if json:
         print_json(_shown(template))

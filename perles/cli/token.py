@@ -13,25 +13,25 @@ from perles.domain.explanations import moment
 from perles.domain.tokens import READ, ROLES
 
 app = typer.Typer(
-    help="Make, list and revoke tokens, by which programs and browsers use HTTP.",
+    help="Create, list and revoke the tokens of HTTP clients.",
     no_args_is_help=True,
 )
 
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="Whose it is, such as phone.")],
+    name: Annotated[str, typer.Argument(help="Name of the token, such as phone.")],
     role: Annotated[
-        str, typer.Option(help=f"{', '.join(ROLES)}: each may do what those before it may.")
+        str, typer.Option(help=f"{', '.join(ROLES)}: each includes the ones before it.")
     ] = READ,
     expires: Annotated[
-        str | None, typer.Option(metavar="TIME", help="It holds for this time, such as 30d.")
+        str | None, typer.Option(metavar="TIME", help="Lifetime of the token, such as 30d.")
     ] = None,
     json: Annotated[
         bool, typer.Option("--json", help='Print {"name": …, "role": …, "token": …, "url": …}.')
     ] = False,
 ) -> None:
-    """Make a token and print it: this once, as only its hash is kept."""
+    """Create a token and print it once; Perles stores only its hash."""
     plane = ControlPlane()
     lifetime = None if expires is None else parse_duration(expires)
     token = plane.create_token(name, role, lifetime=lifetime)
@@ -72,7 +72,7 @@ def revoke(
     name: Annotated[str, typer.Argument(help="The token's name.")],
     json: Annotated[bool, typer.Option("--json", help='Print {"name": …}.')] = False,
 ) -> None:
-    """Revoke a token: whoever has it is refused from now on."""
+    """Revoke a token. Requests with it are refused from then on."""
     ControlPlane().revoke_token(name)
     if json:
         print_json({"name": name}, line=True)

@@ -22,10 +22,10 @@ def command(
         bool, typer.Option("--json", help='Print {"path": …, "keys": […]}; needs --yes.')
     ] = False,
 ) -> None:
-    """Trust a repository's .perles/config.yaml in its present form.
+    """Trust a repository's .perles/config.yaml in its current form.
 
-    Until then it cannot name programs, their arguments and environment, providers or a
-    sandbox. A change of the file takes the trust away.
+    Without trust it cannot set programs, their arguments and environment, providers or a
+    sandbox. A change of the file revokes the trust.
     """
     from perles.config import files, load, trust, yamlfile
 

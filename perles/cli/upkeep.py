@@ -24,16 +24,14 @@ def prune(
     keep: Annotated[
         int, typer.Option("--keep", metavar="N", min=0, help="Keep the newest N ended workflows.")
     ] = 0,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show what would be removed.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed.")] = False,
     json: Annotated[
-        bool, typer.Option("--json", help="An object: pruned, spared, stamps.")
+        bool, typer.Option("--json", help="Print an object: pruned, spared, stamps.")
     ] = False,
 ) -> None:
     """Remove workflows that ended long ago, with their events and session folders.
 
-    Checksums of sources as old, or of folders that are gone, are removed too.
+    It also removes checksums of sources that are as old, or whose folder is gone.
     """
     seconds = parse_duration(older_than)
     found = ControlPlane().prune(older_than=seconds, keep=keep, dry_run=dry_run)
@@ -75,13 +73,13 @@ def backup(
 
 @app.command()
 def vacuum() -> None:
-    """Give the space of removed rows back to the disk; writers wait meanwhile."""
+    """Return the space of removed rows to the disk; writers wait meanwhile."""
     ControlPlane().vacuum()
 
 
 @app.command()
 def stats(
-    json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show the size of the home: database, rows, sessions, backups, and workflows by state."""
     found = ControlPlane().stats()

@@ -13,7 +13,7 @@ from perles.domain.errors import UsageError
 
 TIMED_OUT = 124
 """The exit code after `--timeout`, as that of timeout(1)."""
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a workflow.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per workflow.")]
 
 
 def command(
@@ -31,7 +31,7 @@ def command(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Wait until workflows have ended, or are in a state."""
+    """Wait until workflows end, or reach a state."""
     wanted = frozenset(("completed",)) if state is None else _states(state)
     deadline = None if timeout is None else time.monotonic() + parse_duration(timeout)
     with ControlPlane() as plane:

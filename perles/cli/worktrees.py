@@ -11,14 +11,14 @@ from perles.domain.size import format_size
 from perles.domain.text import clean as cleaned
 
 app = typer.Typer(
-    no_args_is_help=True, help="Look at worktrees of workflows, and remove those that are done."
+    no_args_is_help=True, help="List the worktrees of workflows, and remove those of ended ones."
 )
 HEADERS = ("ID", "STATE", "BRANCH", "SIZE", "NOTE", "PATH")
 
 
 @app.command(name="list")
 def list_(json: Json = False) -> None:
-    """List worktrees: of which workflow and branch, how large, and what is not merged."""
+    """List worktrees with their workflow, branch, size and unmerged work."""
     found = ControlPlane().worktrees()
     if json:
         print_json(found)
@@ -47,14 +47,16 @@ def clean(
     ] = None,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Remove those named with uncommitted and unmerged work."),
+        typer.Option(
+            "--force", help="Also remove named worktrees with uncommitted or unmerged work."
+        ),
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show what would be removed.")
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print an object with removed and spared worktrees.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="An object: removed, spared.")] = False,
 ) -> None:
-    """Remove worktrees of ended workflows, but none with work that is nowhere else."""
+    """Remove worktrees of ended workflows, except those with work that is nowhere else."""
     found = ControlPlane().clean_worktrees(ids or (), force=force, dry_run=dry_run)
     if json:
         print_json(found)
@@ -69,8 +71,10 @@ def clean(
 
 
 @app.command()
-def du(json: Annotated[bool, typer.Option("--json", help="Bytes and limit.")] = False) -> None:
-    """Show how much all worktrees use, and the limit."""
+def du(
+    json: Annotated[bool, typer.Option("--json", help="Print bytes and limit.")] = False,
+) -> None:
+    """Show the disk use of all worktrees, and the limit."""
     plane = ControlPlane()
     used, limit = plane.worktree_bytes()
     if json:

@@ -39,15 +39,15 @@ _PARTS: Final = parts(
 )
 FAMILY: Final = Family(
     name="artifacts",
-    title="Files that are kept",
+    title="Artifacts",
     execution=_execution,
     keys=(
         Key(
             name="artifacts",
             at=TASKS,
             schema=either(SHAPE, _PARTS),
-            doc="Files of the command's folder, or folders with all below, that are copied to the "
-            "session once it ended well: `perles artifacts ID`.",
+            doc="Files or folders below the command's folder. Perles copies them to the session "
+            "when the command succeeds; `perles artifacts ID` lists them.",
             example="- {key: wheel, run: python -m build, artifacts: ['dist/*.whl']}",
             commands_only=True,
         ),

@@ -63,8 +63,8 @@ FAMILY: Final = Family(
             name="check",
             at=TASKS,
             schema=either(COMMANDS, parts({"run": COMMANDS, "timeout": DURATION}, ("run",))),
-            doc="Commands that must pass before an agent's task is done. Otherwise the agent gets "
-            "the output and goes on, up to `retries` times.",
+            doc="Commands that must pass before an agent's task is done. If one fails, the "
+            "agent gets its output and continues, up to `retries` times.",
             example="- {key: fix, prompt: Make the tests pass, check: pytest -q, retries: 3}",
         ),
     ),

@@ -175,24 +175,26 @@ def _item(node: Node) -> Item:
 _CELL: Final = {"type": "object", "additionalProperties": TEXT, "minProperties": 1}
 _SOME: Final = whole(1, MAX_CELLS)
 FAMILY: Final = Family(
-    title="Many tasks from one",
+    title="Matrix and for_each",
     text="""\
-`matrix` makes a task for each combination of values. `{{ matrix.os }}` stands for the cell's value,
-in a script as a variable (`PERLES_MATRIX_os`), never as code. The keys follow from the cell:
+`matrix` creates one task for each combination of values. `{{ matrix.os }}` is the value of a cell;
+in a script it is a variable (`PERLES_MATRIX_os`), never code. The keys are formed from the values:
 `test` with `{python: [py311, py312], os: [linux]}` becomes `test-py311-linux` and
-`test-py312-linux`; `after: [test]` waits for all of them, and `perles run FILE test` runs all of
-them. `exclude` leaves out the cells that fit; an entry of `include` adds values to the cells whose
-axes it does not contradict, or else a cell. `max_parallel` is how many run side by side.
+`test-py312-linux`. `after: [test]` waits for all of them, and `perles run FILE test` runs all of
+them. `exclude` removes matching cells. An entry of `include` adds its values to the cells that it
+does not contradict; if there is none, it adds a cell. `max_parallel` limits how many run at the
+same time.
 
-`for_each` makes a task for each item: of a list in the file, of a parameter
-(`{{ args.hosts }}`, split at commas or lines), or of what an earlier task printed or told
-(`{{ tasks.list.output }}`, `{{ tasks.list.outputs.items }}`): a JSON list, or lines. In the last
-case the tasks are made when the earlier task has ended, all at once. `{{ item }}` stands for the
-item, in a script as a variable (`PERLES_ITEM`), never as code; of an item with fields,
-`{{ item.host }}` is one of them. Keys follow from the items where these are short and differ
-(`scan-10-0-0-1`), else from their numbers (`scan-1`). The task itself waits for all of its items:
-what comes after it comes after all. Its output is theirs, in order. Without items it is done; where
-there is no list, or more than `max` items (1,000 unless said otherwise), it fails and says so.
+`for_each` creates one task for each item of a list in the file, of a parameter
+(`{{ args.hosts }}`, split at commas or lines), or of an earlier task's result
+(`{{ tasks.list.output }}`, `{{ tasks.list.outputs.items }}`): a JSON list, or lines. For a result,
+Perles creates the tasks in one step when the earlier task has ended. `{{ item }}` is the item; in a
+script it is a variable (`PERLES_ITEM`), never code. `{{ item.host }}` is a field of an item with
+fields. The keys are formed from the items if these are short and distinct (`scan-10-0-0-1`), and
+from their numbers otherwise (`scan-1`). The task itself ends after all of its items, so `after`
+with its key waits for all of them. Its output is their outputs, in order. With an empty list the
+task is done at once. It fails with the reason if there is no list, or more than `max` items
+(default 1,000).
 """,
     keys=(
         Key(
@@ -208,8 +210,8 @@ there is no list, or more than `max` items (1,000 unless said otherwise), it fai
                 "additionalProperties": either(items(TEXT, 1), WORDS),
                 "minProperties": 1,
             },
-            doc="Names with lists of values: a task for each combination; `include`, `exclude`, "
-            "`max_parallel`.",
+            doc="Names with lists of values. Perles creates one task for each combination. "
+            "Options: `include`, `exclude`, `max_parallel`.",
             example="- key: test\n"
             "  matrix:\n"
             "    python: ['3.11', '3.12']\n"
@@ -233,8 +235,8 @@ there is no list, or more than `max` items (1,000 unless said otherwise), it fai
                     ("in",),
                 ),
             ),
-            doc="Items: a list, or `{{ tasks.KEY.output }}`; with `in`, `max` and "
-            "`max_parallel`, more is said.",
+            doc="The items: a list, or `{{ tasks.KEY.output }}`. As a mapping: `in` for the "
+            "items, with the options `max` and `max_parallel`.",
             example="- {key: hosts, run: cat hosts.txt}\n"
             "- key: scan\n"
             "  after: hosts\n"

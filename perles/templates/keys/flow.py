@@ -41,7 +41,7 @@ def last(task: TaskSpec) -> TaskSpec:
 
 FAMILY: Final = Family(
     name="flow",
-    title="When it runs",
+    title="Order and conditions",
     task=_task,
     execution=_execution,
     keys=(
@@ -49,7 +49,7 @@ FAMILY: Final = Family(
             name="when",
             at=TASKS,
             schema={"type": ["string", "boolean"], "maxLength": MAX_LENGTH},
-            doc=f"`{ALWAYS}`, `{ON_FAILURE}`, or a condition: see above.",
+            doc="When the task runs: `always`, `on_failure`, or a condition.",
             example="- {key: test, run: make test}\n"
             "- {key: report, run: ./report.sh, after: test, when: always}\n"
             "- key: retest\n  run: make test-verbose\n  after: test\n"
@@ -59,14 +59,15 @@ FAMILY: Final = Family(
             name="continue_on_error",
             at=TASKS,
             schema=YES_OR_NO,
-            doc="`true`: where it fails, the workflow does not, and what waits for it goes on.",
+            doc="`true`: a failure of this task does not fail the workflow, and the tasks after "
+            "it run.",
             example="- {key: lint, run: ruff check ., continue_on_error: true}",
         ),
         Key(
             name="finally",
             at=TOPS,
             schema=items({"$ref": "#/$defs/task"}, 1),
-            doc="Tasks that run once all others are over, however these ended: see below.",
+            doc="Tasks that run after all others have ended, whatever the result.",
             example="finally: [{key: cleanup, run: docker compose down}]",
         ),
     ),

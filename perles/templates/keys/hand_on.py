@@ -69,15 +69,15 @@ _FILES: Final = either(
 )
 FAMILY: Final = Family(
     name="files",
-    title="Files that tasks hand on",
-    text="Paths are below the work dir. A task that takes a file waits for the task that makes it.",
+    title="Inputs and outputs",
+    text="Paths are relative to the work dir. A task waits for the task that creates its inputs.",
     task=_task,
     keys=(
         Key(
             name="inputs",
             at=TASKS,
             schema=_FILES,
-            doc="Files that it takes, each with a key: each is an output of another task.",
+            doc="Files that the task needs, each with a key. Each is an output of another task.",
             example="- {key: write, prompt: Write docs/plan.md, outputs: {plan: docs/plan.md}}\n"
             "- {key: read, prompt: Improve docs/plan.md, inputs: {plan: docs/plan.md}}",
         ),
@@ -85,8 +85,8 @@ FAMILY: Final = Family(
             name="outputs",
             at=TASKS,
             schema=_FILES,
-            doc="Files that it makes. It is done only when they are there: an agent's report is "
-            "refused until then, and a command fails.",
+            doc="Files that the task creates. The task is done only when they exist: until then "
+            "an agent's report is refused, and a command without them fails.",
             example="- {key: wheel, run: python -m build, outputs: {log: dist/build.log}}",
         ),
     ),

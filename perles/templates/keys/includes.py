@@ -75,18 +75,19 @@ def _after(node: Node) -> tuple[str, ...]:
 
 
 FAMILY: Final = Family(
-    title="Other files",
+    title="Include other files",
     text="""\
-`include` takes in the tasks of other pipeline files; their paths are relative to the file that
-names them. The keys of these tasks begin with a prefix, the file's name unless said otherwise:
-`build` of `web.yaml` is `web-build`, and `after: [web]` waits for all tasks of the file. Within the
-file, tasks name each other as they did. Its `env`, `shell`, `dir`, `worker` and so on count for its
-own tasks; `name`, `workers`, `roles` and `worktree` are those of the file that is run. `args` gives
-values to its parameters, `after` says what its first tasks wait for. `prefix: ""` leaves keys as
-they are. A file that includes itself, directly or through others, is refused.
+`include` adds the tasks of other pipeline files. Paths are relative to the file that contains the
+`include`. The keys of the added tasks get a prefix, by default the name of their file: `build` of
+`web.yaml` becomes `web-build`, and `after: [web]` waits for all tasks of the file. Inside the file,
+tasks refer to each other by their original keys. The file's `env`, `shell`, `dir`, `worker` and
+other defaults apply to its own tasks; `name`, `workers`, `roles` and `worktree` come from the main
+file. `args` sets its parameters, and `after` names the tasks that its first tasks wait for.
+`prefix: ""` keeps the keys unchanged. A file that includes itself, directly or indirectly, is
+refused.
 
-Keys that begin with `x-` have no effect, at the top of a file and at tasks: put there what anchors
-name. Anchors, aliases and merge keys work: `<<: *defaults`. A pipeline file may be JSON.
+Keys that start with `x-` are ignored, at the top of a file and in tasks: use them for anchors.
+Anchors, aliases and merge keys work: `<<: *defaults`. A pipeline file can also be JSON.
 """,
     keys=(
         Key(
@@ -105,8 +106,8 @@ name. Anchors, aliases and merge keys work: `<<: *defaults`. A pipeline file may
                 ),
                 items(either(WORDS, _MAPPING), 0, MAX_INCLUDES),
             ),
-            doc="A file, or a list of files; with `file`, `prefix`, `args` and `after`, more "
-            "is said.",
+            doc="A file, or a list of files. As a mapping: `file`, with the options `prefix`, "
+            "`args` and `after`.",
             example="include:\n  - other.yaml\n"
             "  - {file: other.yaml, prefix: second, args: {target: arm64}, after: other}",
         ),

@@ -49,51 +49,51 @@ def _after(node: Node) -> tuple[str, ...]:
 
 FAMILY: Final = Family(
     name="kinds",
-    title="What a task is",
+    title="Tasks",
     task=_task,
     keys=(
         Key(
             name="key",
             at=TASKS,
             schema={"type": ["string", "integer"], "maxLength": 200},
-            doc="How other tasks and commands call it: small letters, digits, `-` and `_`.",
+            doc="The name of the task for other tasks and commands: lower-case letters, digits, "
+            "`-` and `_`.",
             example="- {key: lint, run: ruff check .}",
         ),
         Key(
             name="run",
             at=TASKS,
             schema=one_or_more(WORDS, MAX_COMMANDS),
-            doc="A command, a script of many lines, or a list of commands. The first that fails "
-            "ends it. "
-            "A first line `#!…` names another program.",
+            doc="A command, a script of several lines, or a list of commands. The first command "
+            "that fails ends it. A first line `#!…` selects the interpreter.",
             example="- key: wheel\n  run: |\n    python -m build\n    twine check dist/*",
         ),
         Key(
             name="prompt",
             at=TASKS,
             schema=WORDS,
-            doc="Work for an AI agent, in words.",
+            doc="The instructions for an AI agent.",
             example="- {key: notes, prompt: Write NOTES.md about the last release}",
         ),
         Key(
             name="assignee",
             at=TASKS,
             schema=WORDS,
-            doc="`human`: a person answers, by `perles approve` or `perles deny`.",
+            doc="`human`: a person decides, with `perles approve` or `perles deny`.",
             example="- {key: ok, assignee: human, question: 'Is it good?'}",
         ),
         Key(
             name="question",
             at=TASKS,
             schema=WORDS,
-            doc="What the person is asked, for tasks with `assignee: human`.",
+            doc="The question to the person, for tasks with `assignee: human`.",
             example="- {key: ok, assignee: human, question: 'Is it good?'}",
         ),
         Key(
             name="after",
             at=TASKS,
             schema=either(WORDS, items(WORDS)),
-            doc="The keys of the tasks that it waits for.",
+            doc="The keys of the tasks that must end first.",
             example="- {key: lint, run: ruff check .}\n- {key: unit, run: pytest -q, after: lint}",
         ),
     ),

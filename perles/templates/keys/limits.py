@@ -49,24 +49,23 @@ def _execution(entries: Entries, _above: Defaults) -> Mapping[str, Any]:
 
 
 FAMILY: Final = Family(
-    title="One at a time, over all workflows",
+    title="One at a time, in all workflows",
     text="""\
-A task that needs a name waits, `ready`, until it can have it, and does not take a worker meanwhile.
-`perles show`, `perles list` and the dashboard say who holds it, `perles resources` lists every name
-with who holds it and who waits, the next one first: by the workflow's priority, then by time, as
-everywhere in Perles.
+A task waits in state `ready` until it gets all of its names; meanwhile it takes no worker.
+`perles show`, `perles list` and the dashboard show the holder. `perles resources` lists every name
+with its holders and its queue, ordered by the workflow's priority, then by time.
 
-- Names are shared by all workflows of one `PERLES_HOME`. A task gets all of its names at once or
-  none, so two tasks never wait for each other.
-- A task holds its names from the moment a worker gets it until it is done, failed, skipped or tried
-  again; between two attempts others may have them. A workflow that is paused, stopped or ended
-  holds none, whatever happened to its engine. One that goes on takes them again before its task
-  runs on.
-- Where tasks say different numbers for a name, the smallest counts, of those who hold it and of the
-  one that wants it. `mutex: db` and `limit: {db: 2}` are the same name: beside the task with the
-  mutex nobody holds it.
-- A name is kept 60 seconds for a task whose turn it is. When its workflow has no worker for it by
-  then, the next task passes it.
+- All workflows of one `PERLES_HOME` share the names. A task gets all of its names in one step or
+  none, so tasks cannot deadlock.
+- A task holds its names from the moment it gets a worker until it is done, failed, skipped or
+  waiting for a retry; between two attempts other tasks can take them. A workflow that is paused,
+  stopped or ended holds none, even after a crash of the engine. After a resume it takes the names
+  again before its tasks continue.
+- If tasks give different numbers for a name, the smallest number of the holders and of the waiting
+  task applies. `mutex: db` and `limit: {db: 2}` use the same name: while the task with the mutex
+  runs, no other task holds it.
+- A name is reserved for 60 seconds for the next task in the queue. If the workflow of that task has
+  no free worker by then, the following task gets the name.
 """,
     execution=_execution,
     keys=(
@@ -74,8 +73,8 @@ everywhere in Perles.
             name="mutex",
             at=TASKS,
             schema=one_or_more(_NAME_SHAPE, MAX_NAMES),
-            doc="A name, or a list of names: of all tasks with it, in whatever workflow, one "
-            "runs at a time.",
+            doc="A name, or a list of names. Only one task with the same name runs at a time, "
+            "in all workflows together.",
             example="- {key: migrate, run: ./migrate.sh, mutex: staging-db}",
         ),
         Key(
@@ -88,8 +87,8 @@ everywhere in Perles.
                 "minProperties": 1,
                 "maxProperties": MAX_NAMES,
             },
-            doc="Names with numbers: at most that number of tasks with the name run at a time, in "
-            "all workflows together.",
+            doc="Names with numbers. At most that number of tasks with the same name run at a "
+            "time, in all workflows together.",
             example="- {key: train, run: python train.py, limit: {gpu: 2, license: 5}}",
         ),
     ),

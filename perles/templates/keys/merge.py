@@ -24,17 +24,18 @@ def merge(top: Entries, above: Defaults) -> Execution | None:
 
 
 FAMILY: Final = Family(
-    title="Merging",
-    text="`perles merge` tries a merge in a checkout of its own first. Checks run there, so that "
-    "they see what the target branch would be. Where one fails, nothing is merged.",
+    title="Checks before a merge",
+    text="`perles merge` prepares the merge in a separate checkout. The checks run there, on the "
+    "content that the target branch would have. If one fails, nothing is merged.",
     keys=(
         Key(
             name="merge",
             at=TOPS,
             schema=parts({"checks": COMMANDS, "timeout": DURATION}, ("checks",)),
             doc="`checks` are commands that must pass before `perles merge` moves the target "
-            "branch; `timeout` is for all together (default: 10m). The checkout has what "
-            "`worktree` copies and links; `setup` does not run there.",
+            "branch. `timeout` is the limit for all of them together (default 10m). The "
+            "checkout has the files that `worktree` copies and links; `setup` does not run "
+            "there.",
             example="merge: {checks: [make lint, make test], timeout: 15m}",
         ),
     ),

@@ -52,15 +52,15 @@ def _execution(entries: Entries, _above: Defaults) -> Mapping[str, Any]:
 _PART: Final = parts({"run": WORDS, "message": WORDS, "timeout": DURATION}, ("run",))
 FAMILY: Final = Family(
     name="needs",
-    title="Whether it may run, and has to",
+    title="Preconditions and up-to-date checks",
     execution=_execution,
     keys=(
         Key(
             name="preconditions",
             at=TASKS,
             schema=items(either(WORDS, _PART), 1, MAX_PRECONDITIONS),
-            doc="Commands that must pass before; where one does not, the task fails with its "
-            "`message`. Each has 60 s, or its `timeout`.",
+            doc="Commands that must pass before the task starts. If one fails, the task fails "
+            "with its `message`. Each has 60 s, or its own `timeout`.",
             example="- key: deploy\n  run: ./deploy.sh\n  preconditions:\n"
             '    - {run: test -n "$TARGET", message: set TARGET}\n    - docker info',
             commands_only=True,
@@ -69,8 +69,8 @@ FAMILY: Final = Family(
             name="sources",
             at=TASKS,
             schema=SHAPE,
-            doc="The files that the command reads. Where none of them changed since it last ended "
-            "well here, it does not run: see above.",
+            doc="The files that the command reads. If none has changed since the last success "
+            "in this folder, the command does not run.",
             example="- {key: site, run: make site, sources: ['docs/**/*.md'], generates: public}",
             commands_only=True,
         ),
@@ -78,7 +78,7 @@ FAMILY: Final = Family(
             name="generates",
             at=TASKS,
             schema=SHAPE,
-            doc="The files that it makes: where one is missing, it runs.",
+            doc="The files that the command creates. If one is missing, the command runs.",
             example="- {key: site, run: make site, sources: ['docs/**/*.md'], generates: public}",
             commands_only=True,
         ),

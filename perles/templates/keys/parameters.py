@@ -129,17 +129,18 @@ _PARAMETER: Final = parts(
 FAMILY: Final = Family(
     title="Parameters",
     text="""\
-`perles run FILE --arg version=1.2` gives a value. `{{ args.version }}` stands for it in `run`,
-`prompt`, `question`, and in every other value that is no code: names, `dir`, `env`, `worker`,
-`timeout`, `matrix` and so on. A script of sh, bash or Python gets a reference to a variable, quoted
-as the place needs it: whatever the text is, it is never code. The variable is `PERLES_ARG_version`
-(`-` becomes `_`), which scripts in any language can read; a command has the variables that its
-script names. Hand a value to other programs as an argument or by `env:`.
+`perles run FILE --arg version=1.2` sets a value. `{{ args.version }}` refers to it in `run`,
+`prompt`, `question` and every other value that is not code: names, `dir`, `env`, `worker`,
+`timeout`, `matrix` and so on. In a script of sh, bash or Python the reference becomes a variable,
+quoted as its position requires, so a value is never code. The variable is `PERLES_ARG_version` (`-`
+becomes `_`). A command gets the variables that its script names; scripts in any language can read
+them. Pass values to other programs as arguments or with `env:`.
 
 A parameter is a default, or a mapping with `type` (`text`, `number`, `boolean`, `textarea`,
-`select`, `multi-select`: several choices with commas), `description`, `required`, `default` and
-`choices`. Without a default it is required, unless `required: false`. An unknown argument is
-refused with the nearest name. `perles templates check FILE` lists what a file asks for.
+`select`, or `multi-select` for several choices separated by commas), `description`, `required`,
+`default` and `choices`. A parameter without a default is required, unless it has `required: false`.
+An unknown argument is refused, and the message suggests the nearest name. `perles templates check
+FILE` lists the parameters of a file.
 """,
     keys=(
         Key(
@@ -159,8 +160,8 @@ refused with the nearest name. `perles templates check FILE` lists what a file a
                     }
                 ),
             ),
-            doc="What `--arg NAME=VALUE` gives: names with defaults, or with `type`, `choices` "
-            "and so on.",
+            doc="The values that `--arg NAME=VALUE` sets: names with a default, or with `type`, "
+            "`choices` and other options.",
             example="parameters:\n"
             "  version: {description: What to build, required: true, default: 1.0.0}\n"
             "  channel: {choices: [stable, beta], default: stable}\n"

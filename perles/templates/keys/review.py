@@ -35,8 +35,9 @@ FAMILY: Final = Family(
             name="review",
             at=TASKS,
             schema=either(YES_OR_NO, {"enum": list(KINDS)}),
-            doc="Another worker reviews what an agent did; the task is done only once it is "
-            "approved. `complex` (the same as `true`) is a checklist, `simple` one pass.",
+            doc="Another worker reviews the agent's result. The task is done only after an "
+            "approval. `complex` (the same as `true`) uses a checklist, `simple` makes one "
+            "pass.",
             example="- {key: fix, prompt: Mend the parser, review: true}",
         ),
     ),

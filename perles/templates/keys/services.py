@@ -93,21 +93,22 @@ def _execution(entries: Entries, _above: Defaults) -> Mapping[str, Any]:
 FAMILY: Final = Family(
     title="Services",
     text="""\
-A task with `service: true` is a command that runs on while other tasks need it: a database, a web
-server. Tasks that name it in `after` begin when it is ready, and it is ended, with TERM and after
-the grace period with KILL, when the last of them is over: done, failed or skipped. Then it is done.
+A task with `service: true` is a command that keeps running while other tasks need it: a database,
+a web server. Tasks that name it in `after` start when it is ready. When the last of them has ended
+(done, failed or skipped), Perles ends the service with TERM, and after the grace period with KILL.
+The task is then done.
 
-- It takes no worker: neither one of the file's `workers` nor a slot of the machine, so it stops no
-  pipeline with `workers: 1`. `perles show` has it as `service-KEY`.
-- When it ends by itself while it is needed, whatever its exit code, that is a failed attempt: it is
-  started again as its `retries` say, and tasks that have not begun wait until it is ready anew.
-  Without retries left it fails, and what waited for it is skipped; tasks that run go on.
-- When it is not ready in time, the attempt has failed, with the reason. So it has when somebody
-  else listens on its port before it is started: the message names the process.
-- Its output is kept like that of any task: `perles logs ID --agent service-KEY`. An engine that is
-  killed leaves it running; the next one finds it, and knows whether it was ready.
-- A pause ends it, too. When the workflow goes on, it is started again first.
-- A service that no task waits for is done as soon as it is ready.
+- A service takes no worker: neither one of the file's `workers` nor a slot of the machine, so it
+  does not block a pipeline with `workers: 1`. `perles show` lists it as `service-KEY`.
+- If it exits while it is needed, with any exit code, the attempt has failed. It is restarted as its
+  `retries` allow, and tasks that have not started wait until it is ready again. Without retries
+  left it fails, and the tasks that wait for it are skipped; running tasks continue.
+- If it is not ready in time, the attempt fails with the reason. The attempt also fails if another
+  process already listens on its port; the message names the process.
+- Its output is stored like that of any task: `perles logs ID --agent service-KEY`. A service keeps
+  running when the engine is killed. The next engine adopts it, with its readiness.
+- A pause ends it, too. A resume starts it first.
+- A service without dependent tasks is done as soon as it is ready.
 """,
     execution=_execution,
     keys=(
@@ -116,7 +117,8 @@ the grace period with KILL, when the last of them is over: done, failed or skipp
             at=TASKS,
             commands_only=True,
             schema=YES_OR_NO,
-            doc="`true`: the command runs on until the last task that waits for it is over.",
+            doc="`true`: the command keeps running until the last task that depends on it has "
+            "ended.",
             example="- {key: web, run: python -m http.server 8000, service: true, "
             "ready: {tcp: 8000}}\n- {key: e2e, run: curl -f localhost:8000, after: web}",
         ),
@@ -127,12 +129,12 @@ the grace period with KILL, when the last of them is over: done, failed or skipp
             schema=parts(
                 {"tcp": TEXT, "http": WORDS, "command": WORDS, "line": WORDS, "timeout": DURATION}
             ),
-            doc="When a service is ready: `tcp`, a port or host:port that takes connections; "
-            "`http`, a URL that answers with a status below 400; `command`, a command that passes "
-            "(each try has 10 seconds); or `line`, a pattern that a line of its output matches: a "
-            "regular expression without back references and looking around, of which the first "
-            "2,000 characters of a line count, so none takes long. "
-            "`timeout` is 1m unless said. Without `ready` it is ready when its process runs.",
+            doc="When the service is ready. `tcp`: a port or host:port accepts connections. "
+            "`http`: a URL answers with a status below 400. `command`: a command passes (10 "
+            "seconds for each try). `line`: a line of the output matches a regular "
+            "expression, without back-references and lookaround; only the first 2,000 "
+            "characters of a line count. `timeout` is 1m by default. Without `ready`, the "
+            "service is ready when its process runs.",
             example="- key: db\n  run: postgres -D data\n  service: true\n"
             "  ready: {line: ready to accept connections, timeout: 30s}\n"
             "- {key: migrate, run: ./migrate.sh, after: [db]}",

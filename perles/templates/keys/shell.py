@@ -83,7 +83,7 @@ def _shell(node: Node) -> tuple[str, ...]:
 
 FAMILY: Final = Family(
     name="shell",
-    title="What reads the script",
+    title="Shells and interpreters",
     execution=_execution,
     defaults=_defaults,
     keys=(
@@ -92,9 +92,9 @@ FAMILY: Final = Family(
             at=ALL,
             commands_only=True,
             schema=either({"enum": sorted(_NAMED)}, items(WORDS, 1, MAX_WORDS)),
-            doc="`sh`, `bash`, `python`, or a program with its arguments. Without it: "
-            "`bash -eo pipefail` where bash is, else `sh -e`. `sh` has no flags: it goes on after "
-            "a command that failed.",
+            doc="`sh`, `bash`, `python`, or a program with its arguments. The default is `bash "
+            "-eo pipefail`, or `sh -e` where bash is missing. `sh` has no flags: it "
+            "continues after a failed command.",
             example="- {key: count, shell: python, run: print(6 * 7)}",
         ),
         Key(
@@ -102,15 +102,15 @@ FAMILY: Final = Family(
             at=ALL,
             commands_only=True,
             schema=YES_OR_NO,
-            doc="`true`: a variable that is not set is an error, too (`-u`).",
+            doc="`true`: an unset variable is an error, too (`-u`).",
             example="- {key: deploy, strict: true, run: ./deploy.sh}",
         ),
         Key(
             name="tty",
             at=TASKS,
             schema=YES_OR_NO,
-            doc="`true`: the command has a terminal of its own (a pty, 80 x 24), for programs that "
-            "show colours or progress only there. Nobody types into it.",
+            doc="`true`: the command runs in a terminal (a pty, 80 x 24), for programs that "
+            "show colours or progress only there. It gets no input.",
             example="- {key: unit, tty: true, run: pytest --color=auto}",
             commands_only=True,
         ),

@@ -145,7 +145,7 @@ _SECRETS: Final = {
 }
 FAMILY: Final = Family(
     name="surroundings",
-    title="Where it runs, and with which variables",
+    title="Folder and environment",
     task=_task,
     execution=_execution,
     defaults=_given,
@@ -154,8 +154,8 @@ FAMILY: Final = Family(
             name="env",
             at=At.FILE | TASKS,
             schema=VARIABLES,
-            doc="Variables. `${VAR}` is filled in from the environment of whoever creates the "
-            "workflow; `${VAR:-text}` has a text for where it is not set.",
+            doc="Environment variables. `${VAR}` takes its value from the environment in which "
+            "the workflow is created; `${VAR:-text}` has a default.",
             example='- {key: unit, run: pytest -q, env: {CI: "1", TOKENS: "${TOKENS:-none}"}}',
         ),
         Key(
@@ -163,7 +163,7 @@ FAMILY: Final = Family(
             at=ALL,
             commands_only=True,
             schema=WORDS,
-            doc="A folder in the work dir where the command runs.",
+            doc="The folder in which the command runs, below the work dir.",
             example="- {key: web, dir: web, run: npm test}",
         ),
         Key(
@@ -171,7 +171,7 @@ FAMILY: Final = Family(
             at=ALL,
             commands_only=True,
             schema=one_or_more(WORDS, MAX_FILES),
-            doc="Files of variables, read when the task starts.",
+            doc="Files with variables. The task reads them when it starts.",
             example="- {key: serve, dotenv: [.env, .env.local], run: ./serve}",
         ),
         Key(
@@ -179,7 +179,7 @@ FAMILY: Final = Family(
             at=ALL,
             commands_only=True,
             schema=items(ENV_NAME),
-            doc="Variables that the command does not have.",
+            doc="Variables to remove from the command's environment.",
             example="- {key: clean, unset: [AWS_PROFILE], run: make clean}",
         ),
         Key(
@@ -187,8 +187,8 @@ FAMILY: Final = Family(
             at=ALL,
             commands_only=True,
             schema=either(items(ENV_NAME), _SECRETS),
-            doc="Secrets, taken from the environment or from a command when the task starts: "
-            "never stored, masked wherever they are printed.",
+            doc="Secrets from the environment or from a command. The task reads them when it "
+            "starts. They are never stored in the database, and masked in all output.",
             example="- key: upload\n  secrets: {TOKEN: {command: pass show pypi}}\n"
             '  run: twine upload -p "$TOKEN" dist/*',
         ),

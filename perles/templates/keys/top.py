@@ -88,29 +88,29 @@ FAMILY: Final = Family(
             name="name",
             at=ALL,
             schema={"type": ["string", "number"]},
-            doc="What the workflow is called; at a task: what it is called (default: its key). "
-            "One line of at most 200 characters.",
+            doc="The name of the workflow or of the task (default: the task's key). One line of "
+            "at most 200 characters.",
             example="- {key: unit, name: Unit tests, run: pytest -q}",
         ),
         Key(
             name="workers",
             at=TOPS,
             schema=whole(1, MAX_WORKERS),
-            doc=f"How many tasks run side by side; {DEFAULT_WORKERS} unless said otherwise.",
+            doc=f"How many tasks run at the same time (default {DEFAULT_WORKERS}).",
             example="workers: 4",
         ),
         Key(
             name="worker",
             at=At.FILE | TASKS,
             schema=WORDS,
-            doc="Who does tasks with a `prompt`: a provider, or `provider:model`.",
+            doc="The agent for tasks with a `prompt`: a provider, or `provider:model`.",
             example="- {key: notes, prompt: Write NOTES.md, worker: 'claude:sonnet'}",
         ),
         Key(
             name="provider",
             at=TASKS,
             schema=WORDS,
-            doc="The same as `worker`, with the model beside it.",
+            doc="The provider of the task's agent: `worker` without the model.",
             example="- {key: notes, prompt: Write NOTES.md, provider: claude, model: sonnet}",
         ),
         Key(
@@ -124,15 +124,15 @@ FAMILY: Final = Family(
             name="role",
             at=TASKS,
             schema={"enum": list(AGENT_TYPES)},
-            doc="What kind of worker does it: it is told how such a one works, and is who `roles` "
-            "says.",
+            doc="The type of worker for the task. It sets the worker's instructions; `roles` "
+            "maps it to a provider.",
             example="- {key: find, prompt: Find what calls the parser, role: researcher}",
         ),
         Key(
             name="roles",
             at=TOPS,
             schema=parts(dict.fromkeys(("observer", *AGENT_TYPES), WORDS)),
-            doc="Who is the observer, and who the workers of each type are.",
+            doc="The provider of the observer and of each type of worker.",
             example="roles: {observer: claude:haiku}",
         ),
         Key(

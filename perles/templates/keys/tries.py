@@ -107,7 +107,7 @@ _RETRIES_SHAPE: Final = parts(
 )
 FAMILY: Final = Family(
     name="tries",
-    title="How long, and how often",
+    title="Timeouts and retries",
     task=_task,
     execution=_execution,
     keys=(
@@ -115,16 +115,17 @@ FAMILY: Final = Family(
             name="timeout",
             at=TASKS,
             schema=either(DURATION, parts({"run": DURATION, "grace": DURATION})),
-            doc="How long an attempt may take, alone or as `run`; `grace` is the time between "
-            "TERM and KILL.",
+            doc="The time limit of an attempt. As a mapping: `run` is the limit, `grace` the "
+            "time between TERM and KILL.",
             example="- {key: unit, run: pytest -q, timeout: {run: 10m, grace: 30s}}",
         ),
         Key(
             name="retries",
             at=TASKS,
             schema=either(_MAX, _RETRIES_SHAPE),
-            doc="How often a failed attempt is followed by another one, alone or as `max`: after "
-            "`delay`, which grows by `backoff`, and only after the exit codes in `on`.",
+            doc="The number of retries after a failure. As a mapping: `max` is the number, "
+            "`delay` the wait before a retry, `backoff` the factor by which it grows, `on` "
+            "the exit codes to retry.",
             example="- key: fetch\n  run: curl -fO https://example.org/data\n"
             "  retries: {max: 3, delay: 10s, backoff: 2, on: [6, 7, 28]}",
         ),

@@ -45,15 +45,15 @@ _SHAPE: Final = parts(
 )
 FAMILY: Final = Family(
     name="worktree",
-    title="A worktree of its own",
+    title="Worktree",
     keys=(
         Key(
             name="worktree",
             at=TOPS,
             schema=either(YES_OR_NO, _SHAPE),
-            doc="The workflow works in a git worktree of its own: `true`, or how it is to be. "
-            "`copy` and `link` name what git ignores and work needs; `setup` is a command that "
-            "runs first.",
+            doc="`true`, or a mapping: the workflow runs in its own git worktree. `copy` and "
+            "`link` name ignored files that the tasks need; `setup` is a command that runs "
+            "first.",
             example="worktree: {base: main, copy: [.env], link: [node_modules], setup: make deps}",
         ),
     ),

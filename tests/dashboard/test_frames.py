@@ -16,7 +16,7 @@ from perles.dashboard.model.form import Form, choose
 from perles.dashboard.model.state import Detail, Question, State, View
 from perles.dashboard.terminal.paint import Painter
 from perles.dashboard.terminal.segments import Frame, columns_of
-from tests.dashboard.views import inside, table
+from tests.dashboard.views import inside, preview, table
 
 STORED = Path(__file__).with_name("frames")
 SIZES = [(40, 10), (80, 24), (120, 40), (200, 60)]
@@ -55,6 +55,7 @@ def _utc(monkeypatch: pytest.MonkeyPatch) -> None:
         ("table", State(), table(30, (0, 0))),
         ("empty", State(), table(0, (0, 0))),
         ("detail", DETAIL, inside((0, 0))),
+        ("preview", State(), preview((0, 0))),
         ("help", State(help=True), table(3, (0, 0))),
         ("form", FORM, table(3, (0, 0))),
         ("stop", State(question=Question("stop", ("a",), "Stop it?")), table(3, (0, 0))),

@@ -122,7 +122,7 @@ def test_every_key_of_the_help_does_something_or_says_why() -> None:
     view = table(6, SIZE)
     names = {"Enter": "enter", "Space": " ", "Esc": "esc", "Home": "home", "End": "end"}
     names |= {"PageUp": "pageup", "PageDown": "pagedown", "↓": "down", "↑": "up"}
-    names |= {"Ctrl-C": "ctrl-c", "Ctrl-L": "ctrl-l", "Ctrl-Z": "ctrl-z"}
+    names |= {"Tab": "tab", "Ctrl-C": "ctrl-c", "Ctrl-L": "ctrl-l", "Ctrl-Z": "ctrl-z"}
     middle, _ = pressed(State(), view, " ", "j", "j")
 
     for word in (word for binding in TABLE for word in binding.keys.split()):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from perles.dashboard.model.preview import Preview
 from perles.dashboard.model.state import Effect, Inside, State, View, attention
 from perles.dashboard.reading.detail import Record
 from perles.dashboard.terminal.keys import Key
@@ -89,6 +90,14 @@ def inside(size: tuple[int, int], text: str = "**Done**: see `notes.md`\n- one\n
     agents = [_agent("coordinator", "working"), _agent("worker-1", "ready")]
     tasks = [_task("a", "done", []), _task("b", "in_progress", ["a"]), _task("c", "failed", ["a"])]
     return table(3, size)._replace(inside=Inside(row(0), agents, tasks, "coordinator", records))
+
+
+def preview(size: tuple[int, int], count: int = 3) -> View:
+    """A view of the table with the preview of its first row."""
+    told = inside(size).inside
+    assert told is not None
+    shown = Preview("wf-00000000", told.agents, told.tasks, told.body[2:])
+    return table(count, size)._replace(preview=shown)
 
 
 def _agent(name: str, status: str) -> dict[str, Any]:

@@ -110,7 +110,7 @@ def _side(view: View, inside: Inside, height: int) -> list[Line]:
     if len(tasks) > room:
         lines.append(line(Segment(f"… {len(tasks) - room} more: tab tasks", "muted")))
     lines += [(), line(Segment("Agents", "title"))]
-    lines += [_agent(agent) for agent in agents]
+    lines += [agent_line(agent, view.now, SIDE) for agent in agents]
     if retired:
         lines.append(line(Segment(f"– {retired} retired", "muted")))
     lines += [(), line(Segment(cut(clean(f"in {row['work_dir']}"), SIDE), "muted"))]
@@ -126,14 +126,19 @@ def _ago(row: Mapping[str, Any], key: str, now: float) -> str:
     return f"{short_span(now - moment(row[key]))} ago" if row[key] else "none yet"
 
 
-def _agent(agent: Mapping[str, Any]) -> Line:
+def agent_line(agent: Mapping[str, Any], now: float, columns: int) -> Line:
+    """What an agent does, and for how long its turn runs."""
     glyph, style = AGENT_GLYPHS.get(agent["status"], ("?", ""))
     what = agent["task"] or (agent["phase"] if agent["phase"] != "idle" else agent["status"])
     queued = f" +{agent['queued']}" if agent["queued"] else ""
+    since = agent.get("turn_since")
+    turn = f" turn {short_span(now - moment(since))}" if since else ""
+    name = clean(agent["name"])
+    room = max(1, min(24, columns - 2 - width(name) - width(turn)))
     return line(
         Segment(f"{glyph} ", style),
-        Segment(clean(agent["name"]), agent_style(agent["name"])),
-        Segment(cut(clean(f" {what}{queued}"), 24), "muted"),
+        Segment(name, agent_style(agent["name"])),
+        Segment(cut(clean(f" {what}{queued}"), room) + turn, "muted"),
     )
 
 

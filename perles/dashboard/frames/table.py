@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
+from perles.dashboard.frames import preview as previews
 from perles.dashboard.frames.parts import (
     GLYPHS,
     bar,
@@ -18,8 +19,9 @@ from perles.dashboard.frames.parts import (
     short_span,
     uptime,
 )
+from perles.dashboard.model.preview import preview_rows
 from perles.dashboard.model.seen import MARK, is_new
-from perles.dashboard.model.state import State, View, table_rows
+from perles.dashboard.model.state import State, View, selected_id, table_rows
 from perles.dashboard.terminal.segments import Line, Segment, cell, fit, line, selected
 
 Row = Mapping[str, Any]
@@ -146,7 +148,16 @@ def draw(state: State, view: View) -> list[Line]:
         marked = workflow_id in state.table.marked
         drawn = _row(row, marked, is_new(state, view, workflow_id), view.now, columns)
         lines.append(selected(drawn) if place == state.table.cursor else drawn)
-    return lines
+    return [*lines, *_preview(state, view, shown)]
+
+
+def _preview(state: State, view: View, shown: int) -> list[Line]:
+    """What stands below the rows: a preview of the selected one, where it was read."""
+    preview, rows = view.preview, preview_rows(shown, len(view.ids))
+    if not rows or preview is None or preview.workflow_id != selected_id(state, view):
+        return []
+    name = view.rows[preview.workflow_id]["name"] if preview.workflow_id in view.rows else ""
+    return [line(""), *previews.draw(preview, str(name), view.now, view.size[0], rows)]
 
 
 def top_line(view: View) -> Line:

@@ -17,7 +17,7 @@ TABLE: Final = (
     Binding("j k ↓ ↑", "one row down, up"),
     Binding("g G Home End", "first, last row"),
     Binding("PageUp PageDown", "a screenful up, down"),
-    Binding("Enter", "open the workflow", "open"),
+    Binding("Enter Tab", "open the workflow; its preview is below", "open"),
     Binding("s", "start, or go on with a paused one", "start"),
     Binding("p", "pause", "pause"),
     Binding("x", "stop; asks first", "stop"),

@@ -7,9 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 from perles.controlplane.held import Totals
+from perles.dashboard.model.attention import NOBODY as NOBODY
+from perles.dashboard.model.attention import Attention as Attention
+from perles.dashboard.model.attention import attention as attention
 from perles.dashboard.model.diff import Diff
 from perles.dashboard.model.editor import Editor
 from perles.dashboard.model.form import Form
+from perles.dashboard.model.preview import Preview
 
 HISTORY: Final = 50
 FIRST: Final = 300
@@ -166,29 +170,6 @@ class State:
     """Whether clicks and the wheel come here, rather than to who selects text."""
 
 
-class Attention(NamedTuple):
-    """The rows of the inbox by workflow: the newest of each, and its oldest question."""
-
-    newest: Mapping[str, int] = {}
-    asked: Mapping[str, str] = {}
-
-
-NOBODY: Final = Attention()
-QUESTIONS: Final = ("approval", "question", "notification")
-"""Kinds of the inbox that ask a person something."""
-
-
-def attention(waiting: Sequence[Mapping[str, Any]]) -> Attention:
-    """What the rows of the inbox, newest first, say of each workflow."""
-    newest: dict[str, int] = {}
-    asked: dict[str, str] = {}
-    for one in waiting:
-        newest.setdefault(one["workflow_id"], one["seq"])
-        if one["kind"] in QUESTIONS:
-            asked[one["workflow_id"]] = str(one["text"])
-    return Attention(newest, asked)
-
-
 class Inside(NamedTuple):
     """What is read of the workflow that the detail shows."""
 
@@ -217,6 +198,7 @@ class View(NamedTuple):
     totals: Totals = Totals()
     limits: Mapping[str, float] = {}
     inside: Inside | None = None
+    preview: Preview | None = None
     waiting: Sequence[Mapping[str, Any]] = ()
     attention: Attention = NOBODY
     engine: bool = True

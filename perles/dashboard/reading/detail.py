@@ -36,13 +36,13 @@ def read_inside(
     if row is None:
         return None
     workflow_id = detail.workflow_id
-    agents = [dict(found) for found in dashboard.agents(connection, workflow_id)]
+    agents = agents_of(connection, workflow_id)
     tasks = show_tasks(connection, workflow_id)
     if detail.tab == "tasks" and detail.opened:
         whole = details(connection, workflow_id)
         tasks = [task | whole[task["key"]] for task in tasks]
     read = _body(connection, detail, agents)
-    body = _joined(read) if detail.tab in (agent["name"] for agent in agents) else read
+    body = joined(read) if detail.tab in (agent["name"] for agent in agents) else read
     more = detail.tab not in _WHOLE and (
         len(read) >= detail.limit or (bool(read) and read[0].kind == "more")
     )
@@ -57,6 +57,13 @@ def read_inside(
         channels.channels(connection, workflow_id),
         _below(connection, detail, agents),
     )
+
+
+def agents_of(connection: Connection, workflow_id: str) -> list[dict[str, Any]]:
+    """The agents of a workflow, each with since when its turn runs (`turn_since`), if one does."""
+    since = dashboard.turns_in_hand(connection, workflow_id)
+    found = dashboard.agents(connection, workflow_id)
+    return [{**dict(agent), "turn_since": since.get(agent["id"])} for agent in found]
 
 
 def _below(connection: Connection, detail: Detail, agents: Sequence[Mapping[str, Any]]) -> int:
@@ -106,14 +113,15 @@ def _within(newest_first: Iterable[Record], note: str = _READS_ON) -> list[Recor
     return found[::-1]
 
 
-def _joined(records: Sequence[Record]) -> list[Record]:
-    """Lines that an agent printed one after another, as one text of a bounded length."""
+def joined(records: Sequence[Record]) -> list[Record]:
+    """What one agent printed line after line as one text, of a bounded length."""
     found: list[Record] = []
     for record in records:
         last = found[-1] if found else None
         if (
             last is not None
             and record.kind == last.kind == "text"
+            and record.who == last.who
             and len(last.text) + len(record.text) < JOINED
         ):
             found[-1] = last._replace(text=f"{last.text}\n{record.text}")

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from perles.controlplane.held import Held, Totals, dashboard, engine, inbox
+from perles.dashboard.model.preview import Preview, preview_rows
 from perles.dashboard.model.state import NOBODY, Inside, State, View, attention, table_rows
 from perles.dashboard.reading.current_work import Waits
 from perles.dashboard.reading.detail import read_inside
+from perles.dashboard.reading.preview import Previews
 from perles.domain.errors import PerlesError
 from perles.domain.explanations import RESTARTED
 
@@ -51,6 +53,7 @@ class Source:
         """Why nothing can be read now."""
         self._limits: Mapping[str, float] = {}
         self._waits = Waits()
+        self._previews = Previews()
         self._attention = NOBODY
 
     def close(self) -> None:
@@ -173,9 +176,20 @@ class Source:
             limits=self._limits,
             work=engine.has_work(connection),
             inside=inside,
+            preview=self._preview(connection, state, view.size),
             waiting=self._waiting,
             attention=self._attention,
         )
+
+    def _preview(
+        self, connection: Connection, state: State, size: tuple[int, int]
+    ) -> Preview | None:
+        """The preview of the selected row, where the table leaves room for one."""
+        ids, table = self._ids, state.table
+        if state.screen != "table" or not preview_rows(table_rows(size), len(ids)):
+            return None
+        chosen = table.cursor_id if table.cursor_id in ids else ids[min(table.cursor, len(ids) - 1)]
+        return self._previews.look(connection, str(chosen))
 
     def _read_order(self, connection: Connection, state: State) -> None:
         """The order of ids, read anew when it can be another by now."""

@@ -41,7 +41,7 @@ def press(state: State, key: Key, view: View) -> Result:
     if key.name in ("n", "N"):
         form = Form(start=key.name == "N")
         return replace(state, screen="form", form=form), (Effect("templates"), Effect("providers"))
-    if key.name == "enter":
+    if key.name in ("enter", "tab"):
         return open_detail(state, selected_id(state, view))
     if key.name == "click":
         return _click(state, key, view)

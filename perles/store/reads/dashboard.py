@@ -130,6 +130,22 @@ def agents(connection: Connection, workflow_id: str) -> list[Row]:
     return connection.execute(query, (workflow_id,)).fetchall()
 
 
+def turns_in_hand(connection: Connection, workflow_id: str) -> dict[int, str]:
+    """Since when the turn of each agent runs, by the agent's id; those whose turn runs."""
+    query = (
+        # As the index of open turns has it: a workflow may have many that are over.
+        "SELECT agent_id, started_at FROM turns WHERE status IN ('queued', 'starting', 'running') "
+        "AND workflow_id = ? AND started_at IS NOT NULL"
+    )
+    return dict(connection.execute(query, (workflow_id,)).fetchall())
+
+
+def newest_event(connection: Connection, workflow_id: str) -> int:
+    """The seq of a workflow's newest event; 0 where it has none."""
+    query = "SELECT coalesce(max(seq), 0) FROM events WHERE workflow_id = ?"
+    return int(connection.execute(query, (workflow_id,)).fetchone()[0])
+
+
 def messages(connection: Connection, workflow_id: str, limit: int) -> list[Row]:
     """The newest messages of a workflow, in their order, each with whom it was for."""
     query = (

@@ -1,4 +1,4 @@
-"""The stream of events: one reader of the journal for all clients, each with a bounded buffer.
+"""The stream of events: one subscriber of the journal for all clients, each with a bounded buffer.
 
 A client that joins reads what it missed from the database by itself, and takes part in what is
 handed to all once it has caught up. `sent` is the last seq that it has, or that does not
@@ -12,7 +12,8 @@ import re
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -20,7 +21,8 @@ from typing import Any, Final, NamedTuple
 from perles.domain.errors import PerlesError
 from perles.http.limits import Limits
 from perles.http.wire import Refused
-from perles.store.events.tail import tail
+from perles.store.events.feed import Feed
+from perles.store.events.reads import EVERY
 
 log = logging.getLogger("perles.http")
 
@@ -28,8 +30,6 @@ PAGE: Final = 500
 PING_SECONDS: Final = 15.0
 _AGAIN_SECONDS: Final = 1.0
 _RECENT_BYTES: Final = 8 * 1024 * 1024
-_POLL_SECONDS: Final = 0.008
-"""One reader looks for all clients: it can look oftener than each of them would."""
 _CLIENT_SECONDS: Final = 40e-6
 """Between two rounds passes so much time for each client: to write to one takes half of that."""
 _GLOBS: Final = re.compile(r"[a-z0-9_.*?,]+")
@@ -119,17 +119,15 @@ class Client:
             self.transport.abort()
 
 
-Follow = Callable[[int, Callable[[], bool]], Iterable[Json]]
-"""The events after a seq, until the second argument says to stop."""
 Read = Callable[[int, Wanted], list[Json]]
 """A page of wanted events after a seq."""
 
 
 class Hub:
-    """Reads the journal in a thread, and hands it to clients in the loop that made this."""
+    """Follows the journal in a thread, and hands it to clients in the loop that made this."""
 
-    def __init__(self, follow: Follow, limits: Limits) -> None:
-        self._follow, self._limits = follow, limits
+    def __init__(self, path: Path, limits: Limits) -> None:
+        self._path, self._limits = path, limits
         self._loop = asyncio.get_running_loop()
         self._clients: dict[Client, None] = {}
         self._lock = threading.Lock()
@@ -141,6 +139,8 @@ class Hub:
         self._recent_after = 0
         """All events after this seq, up to `position`, are in `_recent`."""
         self._stopped = threading.Event()
+        self._news = threading.Event()
+        """Set when the journal may have more, and at the end."""
         self.position = 0
         """The seq of the newest event that was handed to clients."""
         self.on_tokens: Callable[[], None] = lambda: None
@@ -155,6 +155,7 @@ class Hub:
     def end(self) -> None:
         """Stop, and cut off all clients."""
         self._stopped.set()
+        self._news.set()
         for client in list(self._clients):
             client.transport.close()
 
@@ -242,12 +243,23 @@ class Hub:
         read = self.position
         while not self._stopped.is_set():
             try:
-                for event in self._follow(read, self._stopped.is_set):
+                for event in self._follow(read):
                     self._take(framed(event))
                     read = event["seq"]
             except PerlesError as error:
                 log.warning("the journal cannot be read: %s", error)
             self._stopped.wait(_AGAIN_SECONDS)
+
+    def _follow(self, since: int) -> Iterator[Json]:
+        """The events after a seq, until the end. Raises `DatabaseError`."""
+        feed = Feed(self._path, since=since, wanted=EVERY, wake=self._news.set)
+        with closing(feed):
+            while not self._stopped.is_set():
+                self._news.clear()
+                while found := feed.look():
+                    yield from found
+                if not self._stopped.is_set():
+                    self._news.wait()
 
     def _take(self, event: Framed) -> None:
         with self._lock:
@@ -288,8 +300,3 @@ def events_after(read: Callable[..., Any], since: int, wanted: Wanted) -> list[J
     """A page of events by the façade's `read_events`."""
     page = read(wanted.workflow, types=wanted.types, since=since, limit=PAGE)
     return list(page.events)
-
-
-def following(path: Path) -> Follow:
-    """How the journal of the database at `path` is followed."""
-    return lambda since, stop: tail(path, since=since, stop=stop, poll=_POLL_SECONDS)

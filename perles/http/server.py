@@ -10,7 +10,7 @@ from typing import Any, Final
 from perles.domain.errors import PerlesError
 from perles.http.asking import Base
 from perles.http.guard import Address, Guard
-from perles.http.hub import PAGE, Client, Hub, Wanted, events_after, following, globs
+from perles.http.hub import PAGE, Client, Hub, Wanted, events_after, globs
 from perles.http.limits import DEFAULT, Limits
 from perles.http.service import Service
 from perles.http.wire import HEAD_BYTES, Refused, Request, Response, head_of, parse, refusal
@@ -38,7 +38,7 @@ class Server:
         self._base, self.address, self._limits = base, address, limits
         self._service = Service(base, limits)
         self.guard = Guard(address, base.token_holder, limits)
-        self.hub = Hub(following(base.database_path), limits)
+        self.hub = Hub(base.database_path, limits)
         self.hub.on_tokens = self._tokens_changed
         self._connections: dict[asyncio.StreamWriter, bool] = {}
         """Each, with whether somebody with a token has asked on it. The oldest come first."""

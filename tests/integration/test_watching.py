@@ -3,6 +3,7 @@
 import select
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -104,6 +105,25 @@ def test_it_looks_often_as_long_as_commits_come(
 
             assert seen.changed()
             assert seen.patience() == POLL
+
+
+def test_a_write_ends_a_long_wait_for_the_next_commit(
+    path: Path, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("perles.store.sqlite.watch.time.monotonic", lambda: now)
+    with closing(Watch(connection, path, settle=1000)) as seen:
+        seen.changed()
+        now += 900
+        assert seen.patience() == 900
+        waiting = threading.Thread(target=seen.wait, daemon=True)
+        waiting.start()
+
+        _commit_elsewhere(path)
+
+        waiting.join(60)
+        assert not waiting.is_alive()
+        assert seen.changed()
 
 
 def test_without_the_kernel_it_never_stops_looking_often(

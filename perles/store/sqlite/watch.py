@@ -105,10 +105,16 @@ class Watch:
 
     def wait(self) -> None:
         """Sleep until a look is worth while."""
-        if self._fd is None or not self._is_calm():
+        if self._fd is None:
             time.sleep(self.patience())
-        elif select.select([self._fd], [], [], self._quiet)[0]:
-            time.sleep(_SOON)
+        elif self._is_calm():
+            if select.select([self._fd], [], [], self._quiet)[0]:
+                time.sleep(_SOON)
+        else:
+            time.sleep(self._poll)  # commits that come without a pause are looked at together
+            rest = max(0.0, self.patience() - self._poll)
+            if select.select([self._fd], [], [], rest)[0]:
+                self.hear()
 
 
 @cache

@@ -10,6 +10,7 @@ from perles.dashboard.frames import diff as diffs
 from perles.dashboard.frames import form as forms
 from perles.dashboard.frames import inbox as inboxes
 from perles.dashboard.frames import table as tables
+from perles.dashboard.frames.chips import chips, filter_line
 from perles.dashboard.frames.parts import ends, footer, typed
 from perles.dashboard.model import keymap, seen
 from perles.dashboard.model import verbs as model_verbs
@@ -104,10 +105,15 @@ def _status(state: State, view: View) -> tuple[Line, int | None]:
     warning = _warning(state, view, columns)
     notice = line(Segment(cut(clean(state.notice.text), columns), state.notice.style))
     if warning and (not state.notice.text or state.notice.style in ("good", "muted")):
-        return ends(warning, notice if state.notice.text else _filter(state, view), columns), None
+        return ends(
+            warning, notice if state.notice.text else filter_line(state, view), columns
+        ), None
     if state.notice.text:
         return notice, None
-    return ends(_filter(state, view), _place(state, view), columns), None
+    left = filter_line(state, view)
+    if state.screen == "table":
+        left = (*left, *chips(state, view, columns - columns_of(left)))
+    return ends(left, _place(state, view), columns), None
 
 
 def _seeking(seek: Seek, columns: int) -> Line:
@@ -126,19 +132,6 @@ def _warning(state: State, view: View, columns: int) -> Line:
         return ()
     text = "nothing goes on" if state.engine_wanted else "looking only"
     return line(Segment(cut(f"▲ no engine runs: {text}; E starts one", columns), "warn"))
-
-
-def _filter(state: State, view: View) -> Line:
-    table = state.table
-    if state.screen != "table":
-        return ()
-    parts = []
-    if table.filter.text:
-        parts.append(Segment(f"/{clean(table.filter.text)}  ", "focus"))
-        parts.append(Segment(f"{len(view.ids)} of {view.total}; Esc clears  ", "muted"))
-    if table.marked:
-        parts.append(Segment(f"{len(table.marked)} marked  ", "warn"))
-    return tuple(parts)
 
 
 def _place(state: State, view: View) -> Line:

@@ -29,6 +29,7 @@ TABLE: Final = (
     Binding("Space", "mark; s p x r a act on all marked", "mark"),
     Binding("+ -", "raise, lower the priority"),
     Binding("/", "filter: text, state:running label:team=red agent:codex cost:>2", "filter"),
+    Binding("1 2 3 4 5 6", "only running, pending, paused, failed, completed, stopped; again: all"),
     Binding("Esc", "clear the filter, then the marks"),
     Binding("o O", "sort by the next, the previous column", "sort"),
     Binding("!", "go to the next that needs you; • has something new"),

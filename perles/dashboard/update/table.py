@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from perles.controlplane.held import SORTS
+from perles.dashboard.frames.chips import state_at
 from perles.dashboard.model import editor
 from perles.dashboard.model import verbs as model_verbs
+from perles.dashboard.model.chips import STATES, toggled
 from perles.dashboard.model.form import Form
 from perles.dashboard.model.seen import is_new
 from perles.dashboard.model.state import (
@@ -23,6 +26,10 @@ from perles.dashboard.model.state import (
 from perles.dashboard.terminal.keys import Key
 from perles.dashboard.update import diff, verbs
 
+CHIPS: Final = {str(number): name for number, name in enumerate(STATES, 1)}
+"""The state that each digit filters by."""
+MOST_FILTER: Final = 200
+"""Characters that a filter may have."""
 FIRST_ROW = 2
 """The row of the screen where the first workflow stands."""
 
@@ -65,11 +72,18 @@ def _rest(state: State, key: Key, view: View) -> State:
         step = 1 if key.name == "o" else -1
         sort = names[(names.index(table.sort) + step) % len(names)]
         return replace(state, table=replace(table, sort=sort), notice=Notice(f"sorted by {sort}"))
+    if key.name in CHIPS:
+        return replace(state, table=_filtered_by(table, CHIPS[key.name]))
     if key.name == "!":
         return next_attention(state, view)
     if len(key.name) == 1:
         return replace(state, notice=Notice(f"{key.name} does nothing here; ? tells the keys"))
     return state
+
+
+def _filtered_by(table: Table, name: str) -> Table:
+    text = editor.of(toggled(table.filter.text, name)[:MOST_FILTER])
+    return replace(table, filter=text, cursor=0, cursor_id=None)
 
 
 def open_detail(state: State, workflow_id: str | None) -> Result:
@@ -113,6 +127,10 @@ def select(table: Table, place: int, view: View) -> Table:
 
 
 def _click(state: State, key: Key, view: View) -> Result:
+    if key.y == view.size[1] - 2:
+        chosen = state_at(state, view, view.size[0], key.x)
+        table = state.table if chosen is None else _filtered_by(state.table, chosen)
+        return replace(state, table=table), ()
     place = state.table.top + key.y - FIRST_ROW
     if not (0 <= key.y - FIRST_ROW < table_rows(view.size)) or place >= len(view.ids):
         return state, ()
@@ -159,6 +177,6 @@ def _type(state: State, key: Key, view: View) -> Result:
     edited = editor.edit(table.filter, key)
     if edited is None:
         return state, ()
-    if len(edited.text) > 200:
-        edited = editor.of(edited.text[:200])
+    if len(edited.text) > MOST_FILTER:
+        edited = editor.of(edited.text[:MOST_FILTER])
     return replace(state, table=replace(table, filter=edited, cursor=0, cursor_id=None)), ()

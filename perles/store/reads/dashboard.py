@@ -6,7 +6,7 @@ which 10,000 workflows make in a few milliseconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.config.home import found as found_at
@@ -53,6 +53,8 @@ class Totals(NamedTuple):
     tokens: int = 0
     cost_today: float = 0.0
     queued: int = 0
+    states: Mapping[str, int] = {}
+    """How many workflows are in each state that some are in, but for those that are archived."""
 
 
 def newest(connection: Connection) -> str | None:
@@ -113,15 +115,22 @@ def limits(connection: Connection) -> dict[str, float]:
 def totals(connection: Connection, today: str) -> Totals:
     """What is in use, over all workflows; `today` is the date as times begin with it."""
     used = dict(connection.execute("SELECT kind, count(*) FROM leases GROUP BY kind").fetchall())
-    one = connection.execute(
-        "SELECT coalesce(sum(tokens_used), 0), coalesce(sum(state = 'running'), 0), "
-        "coalesce(sum(state IN ('pending', 'paused') AND start_requested_at IS NOT NULL), 0) "
-        "FROM workflows"
-    ).fetchone()
+    found = connection.execute(
+        "SELECT state, count(*), sum(archived_at IS NULL), sum(tokens_used), "
+        "sum(start_requested_at IS NOT NULL) FROM workflows GROUP BY state"
+    ).fetchall()
     cost = connection.execute(
         "SELECT coalesce(sum(cost_usd), 0) FROM turns WHERE started_at >= ?", (today,)
     ).fetchone()[0]
-    return Totals(one[1], used.get("worker", 0), used.get("ai_call", 0), one[0], cost, one[2])
+    return Totals(
+        sum(row[1] for row in found if row[0] == "running"),
+        used.get("worker", 0),
+        used.get("ai_call", 0),
+        sum(row[3] for row in found),
+        cost,
+        sum(row[4] for row in found if row[0] in ("pending", "paused")),
+        {row[0]: row[2] for row in found if row[2]},
+    )
 
 
 def agents(connection: Connection, workflow_id: str) -> list[Row]:

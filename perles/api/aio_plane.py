@@ -59,7 +59,7 @@ class ControlPlane:
         await self.close()
 
     async def close(self) -> None:
-        """Let go of the database, and end the engine where this process hosts it."""
+        """Close the database, and stop the engine if this process hosts it."""
         await self.call(sync.ControlPlane.close)
         self._pool.shutdown(wait=False)
 
@@ -96,7 +96,7 @@ class ControlPlane:
         return await self.call(sync.ControlPlane.tasks, ref, waiting=waiting)
 
     async def start(self, ref: str, *, wait: bool = True, with_engine: bool = False) -> Outcome:
-        """Start a pending workflow; `with_engine` brings up an engine where none runs."""
+        """Start a pending workflow; `with_engine` starts an engine if none runs."""
         from perles.domain.commands import Start
 
         return await self._ask(ref, Start(), wait, with_engine or self._wants_to_host)
@@ -108,7 +108,7 @@ class ControlPlane:
         return await self._ask(ref, Pause(reason=reason), wait)
 
     async def resume(self, ref: str, *, wait: bool = True, with_engine: bool = False) -> Outcome:
-        """Go on with a paused workflow; `with_engine` as for `start`."""
+        """Resume a paused workflow; `with_engine` as for `start`."""
         from perles.domain.commands import Resume
 
         return await self._ask(ref, Resume(), wait, with_engine or self._wants_to_host)
@@ -152,8 +152,8 @@ class ControlPlane:
     ) -> WorkflowDetails:
         """Wait until a workflow is in one of `states`, by default until it has ended.
 
-        After `timeout` seconds, or when it has ended in another state, it is returned, too:
-        look at its `state`.
+        It also returns after `timeout` seconds, or when the workflow ends in another state: check
+        its `state`.
         """
         wanted = sync.awaited(states)
         async with self.subscribe_workflow(ref, types="workflow.*") as events:
@@ -166,11 +166,11 @@ class ControlPlane:
         return found
 
     async def ensure_engine(self) -> bool:
-        """See that an engine runs; whether this call started it."""
+        """Make sure that an engine runs; return whether this call started it."""
         return await self.call(sync.ControlPlane.ensure_engine)
 
     async def shutdown(self, timeout: float = 60.0) -> None:
-        """See that no engine runs: what runs is paused, and can be resumed later."""
+        """Stop the engine. Running workflows are paused and can be resumed later."""
         await self.call(sync.ControlPlane.shutdown, timeout)
 
     # Events.

@@ -36,7 +36,7 @@ class AsyncSubscription(AsyncIterator["ControlPlaneEvent"]):
 
     @property
     def closed(self) -> bool:
-        """Whether it gives nothing any more."""
+        """Whether the subscription is closed."""
         return self._closed
 
     async def get(self, timeout: float | None = None) -> ControlPlaneEvent | None:

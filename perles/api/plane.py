@@ -36,9 +36,9 @@ HOSTED_SECONDS = 60.0
 class ControlPlane(Facade):
     """All workflows of one home folder.
 
-    The engine that runs is used; `start(…, with_engine=True)` brings up one that outlives this
-    program. With `host_engine` the engine lives in this process, where none runs elsewhere,
-    until `shutdown`, `close`, or the end of the `with` block. May be used by several threads.
+    It uses the running engine. `start(…, with_engine=True)` starts one that outlives this program.
+    With `host_engine`, the engine runs in this process if no other one runs, until `shutdown`,
+    `close`, or the end of the `with` block. Thread-safe.
 
     A `ref` is an id, a unique prefix of one, or a unique name. All raise the classes of
     `perles.PerlesError`: `NotFoundError`, `AmbiguousIdError`, `WrongStateError`, `UsageError`,
@@ -79,7 +79,7 @@ class ControlPlane(Facade):
             let_go()
 
     def close(self) -> None:
-        """Let go of the database, and end the engine where this process hosts it."""
+        """Close the database, and stop the engine if this process hosts it."""
         if self._hosted is not None:
             hosted, self._hosted = self._hosted, None
             hosted.stop(HOSTED_SECONDS)
@@ -93,9 +93,9 @@ class ControlPlane(Facade):
     # The engine.
 
     def ensure_engine(self, *, exit_when_idle: bool = True) -> bool:
-        """See that an engine runs; whether this call started it.
+        """Make sure that an engine runs; return whether this call started it.
 
-        In this process with `host_engine`; else one that outlives it, as `perles run` has.
+        With `host_engine` it runs in this process; otherwise it outlives this process.
         """
         if not self._wants_to_host:
             return super().ensure_engine(exit_when_idle=exit_when_idle)
@@ -109,7 +109,7 @@ class ControlPlane(Facade):
         return True
 
     def shutdown(self, timeout: float = 60.0) -> None:
-        """See that no engine runs: what runs is paused, and can be resumed later.
+        """Stop the engine. Running workflows are paused and can be resumed later.
 
         Agents that need longer than `timeout` seconds to end are killed. Raises `PerlesError`,
         and `PersonNeededError` for an agent.
@@ -142,12 +142,12 @@ class ControlPlane(Facade):
     def start(self, ref: str, *, wait: bool = True, with_engine: bool = False) -> Outcome:
         """Start a pending workflow, as soon as there is room for it.
 
-        `with_engine` brings up an engine where none runs.
+        `with_engine` starts an engine if none runs.
         """
         return super().start(ref, wait=wait, with_engine=with_engine or self._wants_to_host)
 
     def resume(self, ref: str, *, wait: bool = True, with_engine: bool = False) -> Outcome:
-        """Go on with a paused workflow; `with_engine` as for `start`."""
+        """Resume a paused workflow; `with_engine` as for `start`."""
         return super().resume(ref, wait=wait, with_engine=with_engine or self._wants_to_host)
 
     def stop(
@@ -187,8 +187,8 @@ class ControlPlane(Facade):
     ) -> WorkflowDetails:
         """Wait until a workflow is in one of `states`, by default until it has ended.
 
-        After `timeout` seconds, or when it has ended in another state, it is returned, too:
-        look at its `state`.
+        It also returns after `timeout` seconds, or when the workflow ends in another state: check
+        its `state`.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         wanted = awaited(states)

@@ -17,7 +17,7 @@ Labels = Mapping[str, str] | Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListQuery:
-    """Which workflows to list: those that fit each of these.
+    """Which workflows to list: those that match all fields.
 
     `states` may be one, a text such as "running,paused", or several. `labels` are what a
     workflow must have, all of them. `name` is part of a name, whatever its case, or a glob.
@@ -79,7 +79,7 @@ class ListFilters(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventFilter:
-    """Which events are wanted: those that fit each of these; what is empty fits all.
+    """Which events to read: those that match all fields; an empty field matches all.
 
     `types` and `exclude` are globs of event types, `"task.*,turn.*"` or several texts.
     `workflows` are ids, unique prefixes of ids, or unique names; `labels` what an event's
@@ -105,7 +105,7 @@ class EventFilter:
 class StopOptions:
     """How to stop a workflow: its agents have `grace` seconds to end, none with `force`.
 
-    With `wait` False it is only asked for. Raises `UsageError` for what cannot be.
+    With `wait=False` the call does not wait for the end. Raises `UsageError` for invalid values.
     """
 
     reason: str | None = None

@@ -44,7 +44,7 @@ class Subscription(Iterator[ControlPlaneEvent]):
 
     @property
     def closed(self) -> bool:
-        """Whether it gives nothing any more."""
+        """Whether the subscription is closed."""
         return self._closed
 
     def get(self, timeout: float | None = None) -> ControlPlaneEvent | None:

@@ -39,5 +39,7 @@ def label(
     if not ids:
         raise UsageError("cannot label nothing: give an id, then KEY=VALUE or KEY-")
     if not (add or remove):
-        raise UsageError("cannot label without a label: give KEY=VALUE to hang one on, KEY- off")
+        raise UsageError(
+            "cannot label without a label: give KEY=VALUE to add one, KEY- to remove one"
+        )
     ask_each(ids, Label(add=add, remove=remove), json)

@@ -244,7 +244,7 @@ def _without_folder() -> int:
         os.getcwd()
     except OSError:
         print(
-            "perles: cannot work here: the current folder was deleted; cd to one that is there",
+            "perles: cannot work here: the current folder was deleted; cd to an existing one",
             file=sys.stderr,
         )
         return UsageError.exit_code

@@ -59,4 +59,4 @@ def _ask(file: Path, directory: Path) -> None:
             f"look at it, then: perles trust --yes {directory}"
         )
     if not typer.confirm(f"Let {file} start these programs as you?"):
-        raise UsageError("not trusted; only what is harmless counts")
+        raise UsageError("not trusted; only harmless keys apply")

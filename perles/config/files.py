@@ -56,7 +56,7 @@ def current_folder() -> Path:
         return Path.cwd()
     except FileNotFoundError:
         raise UsageError(
-            "cannot work here: the current folder was deleted; cd to one that is there"
+            "cannot work here: the current folder was deleted; cd to an existing one"
         ) from None
 
 

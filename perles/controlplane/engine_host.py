@@ -175,7 +175,7 @@ class EngineHost(Reads):
         run_errand(self.paths, self.engine_config(), frozenset())
 
     def ensure_engine(self, *, exit_when_idle: bool = True) -> bool:
-        """See that an engine runs; whether this call started it.
+        """Make sure that an engine runs; return whether this call started it.
 
         The one it starts is a process of its own, which outlives its caller, is started
         again where it is killed, and, with `exit_when_idle`, ends when nothing runs or
@@ -260,7 +260,7 @@ class EngineHost(Reads):
             (self.paths.root / watchdog.FILE).unlink(missing_ok=True)
 
     def shutdown(self, timeout: float = 60.0) -> None:
-        """See that no engine runs: what runs is paused, and can be resumed later.
+        """Stop the engine. Running workflows are paused and can be resumed later.
 
         Agents that need longer than `timeout` to end are killed. Raises `PerlesError`
         when even that does not end the engine, `PersonNeededError` for an agent.

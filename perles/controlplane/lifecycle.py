@@ -33,7 +33,7 @@ class Lifecycle(Corrections):
         return self._request(ref, Pause(reason=reason), wait=wait)
 
     def resume(self, ref: str, *, wait: bool = True, with_engine: bool = False) -> Outcome:
-        """Go on with a paused workflow; `with_engine` as for `start`."""
+        """Resume a paused workflow; `with_engine` as for `start`."""
         from perles.domain.commands import Resume
 
         return self._request(ref, Resume(), wait=wait, with_engine=with_engine)

@@ -12,7 +12,7 @@ from perles.domain.nearest import did_you_mean
 
 
 class PerlesError(Exception):
-    """Something went wrong."""
+    """The base class of all errors of Perles."""
 
     exit_code: ClassVar[int] = 1
 
@@ -24,7 +24,7 @@ class UsageError(PerlesError):
 
 
 class AmbiguousIdError(UsageError):
-    """An id prefix or name that fits several workflows."""
+    """An id prefix or a name that matches several workflows."""
 
     def __init__(self, given: str, matches: Sequence[str]) -> None:
         self.given, self.matches = given, tuple(matches)
@@ -36,7 +36,7 @@ class AmbiguousIdError(UsageError):
 
 
 class NotFoundError(PerlesError):
-    """No such workflow, agent or task. `near` are those that may have been meant."""
+    """No such workflow, agent or task. `near` has the most similar names."""
 
     exit_code = 3
 
@@ -52,7 +52,7 @@ class NotFoundError(PerlesError):
 
 
 class WrongStateError(PerlesError):
-    """A step that the state machine does not allow from the state that was found."""
+    """A transition that the state machine does not allow in the current state."""
 
     exit_code = 4
 
@@ -63,11 +63,11 @@ class WrongStateError(PerlesError):
 
 
 class StaleError(WrongStateError):
-    """Somebody else changed the row between the decision and the update."""
+    """Another process changed the row between the decision and the update."""
 
 
 class PersonNeededError(PerlesError):
-    """An agent asked for what only a person decides."""
+    """An agent requested a decision that is reserved for people."""
 
     exit_code = 4
 
@@ -128,7 +128,7 @@ class DatabaseError(PerlesError):
 
 
 class CommandFailedError(PerlesError):
-    """The engine carried out a command and it failed."""
+    """The engine ran a command, and it failed."""
 
 
 class ToolError(PerlesError):

@@ -63,7 +63,9 @@ def _json_items(text: str) -> list[Any]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        raise NoListError("it begins like JSON and is none; print a JSON list, or lines") from None
+        raise NoListError(
+            "it starts like JSON but is not valid; print a JSON list, or lines"
+        ) from None
     if not isinstance(value, list):
         raise NoListError("it is a JSON object, no list")
     return value

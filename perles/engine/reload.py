@@ -38,7 +38,7 @@ async def reload(context: Context, load: Callable[[], Config]) -> dict[str, list
     try:
         new = load()
     except UsageError as error:
-        log.error("the configuration holds on as it was: %s", error)
+        log.error("the configuration stays unchanged: %s", error)
         raise
     changes = {
         **_changes("resource_policy", context.config.resource_policy, new.resource_policy),

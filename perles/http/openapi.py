@@ -70,7 +70,7 @@ def _operation(route: Route) -> dict[str, Any]:
     ]
     parameters += [_parameter(one) for one in route.query]
     if route.method == "POST":
-        wait = Parameter("wait", "Seconds to wait for what becomes of it.", "integer", 0, 60)
+        wait = Parameter("wait", "Seconds to wait for the result.", "integer", 0, 60)
         parameters.append(_parameter(wait))
         parameters.append(
             {

@@ -126,31 +126,31 @@ def _words(text: str) -> list[str]:
     return [word for word in text.split(",") if word]
 
 
-_LIMIT: Final = Parameter("limit", "At most so many.", "integer", 1, MAX_LIST)
+_LIMIT: Final = Parameter("limit", "Return at most N items.", "integer", 1, MAX_LIST)
 _EVENTS: Final = (
-    Parameter("types", "Globs of types, with commas between."),
-    Parameter("since", "Those after this seq, the oldest first.", "integer"),
+    Parameter("types", "Globs of types, separated by commas."),
+    Parameter("since", "Only events after this seq, oldest first.", "integer"),
     Parameter("before", "Only those before this seq.", "integer"),
-    Parameter("limit", "At most so many; default 100.", "integer", 1, MAX_EVENTS),
+    Parameter("limit", "Return at most N items (default 100).", "integer", 1, MAX_EVENTS),
 )
-_ALL: Final = Parameter("all", "What was answered or is over, too.", "boolean")
+_ALL: Final = Parameter("all", "Also include answered and closed ones.", "boolean")
 
 ROUTES: Final = (
     Route(
         "GET",
         "/workflows",
         READ,
-        "List workflows, newest first; the header Perles-More tells how many more fit.",
+        "List workflows, newest first; the header Perles-More has the number of further matches.",
         workflows,
         "perles list --json",
         (
-            Parameter("state", "States, with commas between."),
-            Parameter("label", "key=value; several with commas between."),
+            Parameter("state", "States, separated by commas."),
+            Parameter("label", "key=value; several are separated by commas."),
             Parameter("template", "The template's id."),
             Parameter("priority", "low, normal or high."),
             Parameter("name", "A part of the name, or a glob."),
             Parameter("filter", 'As list --filter: state:running agent:codex cost:>2 "text".'),
-            Parameter("typing", "Leave out words of filter that cannot be.", "boolean"),
+            Parameter("typing", "Ignore invalid words of the filter.", "boolean"),
             Parameter("sort", "created, attention, name, state, priority, tokens, cost, started."),
             _LIMIT,
             Parameter("all", "Archived ones, too.", "boolean"),
@@ -184,7 +184,7 @@ ROUTES: Final = (
         "GET",
         "/workflows/{id}/tasks",
         READ,
-        "The tasks of a workflow, with all that is known of each.",
+        "The tasks of a workflow, each in full.",
         lambda asking, call: asking.tasks(call.path["id"]),
         "perles tasks ID --json",
     ),
@@ -217,7 +217,7 @@ ROUTES: Final = (
             Parameter("thread", "Only the thread of this post.", "integer"),
             Parameter("after", "Only posts after this id.", "integer"),
             Parameter("before", "Only posts before this id.", "integer"),
-            Parameter("limit", "At most so many; default 50.", "integer", 1, MAX_EVENTS),
+            Parameter("limit", "Return at most N items (default 50).", "integer", 1, MAX_EVENTS),
         ),
     ),
     Route(
@@ -233,7 +233,7 @@ ROUTES: Final = (
         "GET",
         "/workflows/{id}/transcript",
         READ,
-        "What agents were told, said and did: the newest, or those before a seq.",
+        "The transcript of the agents: the newest entries, or those before a seq.",
         transcript,
         "perles events ID --json, as an array",
         (Parameter("agent", "Only this agent."), *_EVENTS[2:]),
@@ -266,7 +266,7 @@ ROUTES: Final = (
         "GET",
         "/workflows/{id}/doctor",
         READ,
-        "What is wrong with a workflow, and what to do about it.",
+        "The problems of a workflow, with advice.",
         lambda asking, call: [one.as_json() for one in asking.doctor(call.path["id"])],
         "perles doctor ID --json",
     ),
@@ -318,7 +318,7 @@ ROUTES: Final = (
         "GET",
         "/inbox",
         READ,
-        "What waits for a person, over all workflows.",
+        "Everything that waits for a person, in all workflows.",
         lambda asking, call: asking.inbox(everything=call.query.get("all", False)),
         "perles inbox --json",
         (_ALL,),
@@ -335,7 +335,7 @@ ROUTES: Final = (
         "GET",
         "/providers",
         READ,
-        "Providers, what each can do, and what is left of its quota.",
+        "Providers, with their features and remaining quota.",
         lambda asking, _call: asking.providers(),
         "perles providers list --json",
     ),
@@ -371,13 +371,18 @@ ROUTES: Final = (
         "Templates that can be used in a folder.",
         templates,
         "perles templates list --json",
-        (Parameter("work_dir", "The folder; without it, those that everybody has."),),
+        (
+            Parameter(
+                "work_dir",
+                "The folder; without it, only the templates that are available everywhere.",
+            ),
+        ),
     ),
     Route(
         "GET",
         "/engine",
         READ,
-        "The engine that runs now; null where none does.",
+        "The running engine, or null.",
         lambda asking, _call: asking.engine_status(),
         "perles engine status --json",
     ),

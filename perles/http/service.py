@@ -30,7 +30,7 @@ _WORDS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 ROUTES: Final = (*reads.ROUTES, *verbs.ROUTES)
 STREAM: Final = (
     Parameter("workflow", "Only events of this workflow."),
-    Parameter("types", "Globs of types, with commas between."),
+    Parameter("types", "Globs of types, separated by commas."),
     Parameter("since", "Begin after this seq.", "integer"),
 )
 

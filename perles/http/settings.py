@@ -19,7 +19,7 @@ def address_of(settings: Http) -> Address | None:
     if not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
         raise UsageError(f"cannot serve HTTP at {text!r}: write it like 8080 or 127.0.0.1:8080")
     if bool(settings.certificate) != bool(settings.key):
-        raise UsageError("cannot use TLS with half of it: give http.certificate and http.key")
+        raise UsageError("cannot use TLS: give both http.certificate and http.key")
     names = tuple(name.lower() for name in settings.hosts)
     return Address(host, int(port), bool(settings.certificate), names)
 

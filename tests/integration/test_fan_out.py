@@ -103,7 +103,7 @@ def test_a_value_that_an_earlier_task_wrote_may_have_the_items(home: Home) -> No
     ("printed", "said"),
     [
         ("echo '{\"a\": 1}'", "it is a JSON object, no list"),
-        ("echo '[1, 2'", "it begins like JSON and is none"),
+        ("echo '[1, 2'", "it starts like JSON but is not valid"),
         ("seq 1 4", "4 items are too many; 3 at most"),
     ],
 )

@@ -27,7 +27,7 @@ def test_a_current_folder_that_was_deleted_is_told(home: Home, args: str) -> Non
     done = home.run(["sh", "-c", f"mkdir gone; cd gone; rmdir ../gone; exec {PERLES} {told}"])
     assert (done.returncode, done.stderr) == (
         2,
-        "perles: cannot work here: the current folder was deleted; cd to one that is there\n",
+        "perles: cannot work here: the current folder was deleted; cd to an existing one\n",
     )
 
 

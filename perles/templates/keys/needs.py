@@ -43,7 +43,7 @@ def _command(node: Node) -> str:
 
 def _execution(entries: Entries, _above: Defaults) -> Mapping[str, Any]:
     if "generates" in entries and "sources" not in entries:
-        raise entries["generates"].error("is of use beside sources; say what it is made from")
+        raise entries["generates"].error("needs sources, too; name the files that it depends on")
     first = entries.get("preconditions")
     files = {key: patterns(entries[key]) for key in ("sources", "generates") if key in entries}
     return {"needs": Needs(preconditions=_preconditions(first) if first else (), **files)}

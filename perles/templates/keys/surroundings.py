@@ -103,7 +103,7 @@ def environment(node: Node) -> dict[str, str]:
             raise value.error(f"{name[:60]!r} is no name of a variable")
         found[name] = expanded(value)
         if "\0" in found[name]:
-            raise value.error("holds a NUL, which no command can be given")
+            raise value.error("contains a NUL character, which a command cannot take")
     return found
 
 

@@ -26,7 +26,9 @@ def short_text(node: Node) -> str:
     """A name of one line."""
     text = node.text().strip()
     if not text or len(text) > MAX_TEXT or not is_one_line(text):
-        raise node.error(f"must be one line of 1 to {MAX_TEXT} characters, none of control")
+        raise node.error(
+            f"must be one line of 1 to {MAX_TEXT} characters, without control characters"
+        )
     return text
 
 
@@ -59,5 +61,5 @@ def without_nul(node: Node) -> str:
     """A text that a command can be given."""
     text = node.text()
     if "\0" in text:
-        raise node.error("holds a NUL, which no command can be given")
+        raise node.error("contains a NUL character, which a command cannot take")
     return text

@@ -20,7 +20,7 @@ async def start(services: Services, command: Command, asked: Start) -> Result:
 
 
 async def pause(services: Services, command: Command, asked: Pause) -> Result:
-    """Interrupt a running workflow; nothing is lost."""
+    """Pause a running workflow; no work is lost."""
     if _is(services, command, "paused") and command.status == "running":
         return {"status": "paused"}  # an engine that died had done it already
     grace = SPENDING_GRACE if asked.now is True else STOP_GRACE

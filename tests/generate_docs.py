@@ -43,7 +43,7 @@ def configuration() -> str:
         f"{NOTE}# Configuration\n\n"
         "Perles reads, in this order: `PERLES_*` variables of the environment, `--config FILE`, "
         "`.perles/config.yaml`\nof the repository, and `~/.config/perles/config.yaml`. "
-        "`perles config show --origin` tells where each value comes from.\n\n"
+        "`perles config show --origin` shows the source of each value.\n\n"
         f"```yaml\n{render_default(for_repository=False).rstrip()}\n```\n"
     )
 
@@ -52,8 +52,8 @@ def tools() -> str:
     """Every tool of agents, by role."""
     parts = [
         f"{NOTE}# Tools of agents\n",
-        "What an agent can call at the MCP server `perles`, by its role. An argument with `?` may "
-        "be left out.\nA call that is refused says what was found, and which call is right.\n",
+        "The tools of the MCP server `perles`, by role of the agent. Arguments with `?` are "
+        "optional.\nThe message of a refused call gives the reason and the correct call.\n",
     ]
     for role, found in TOOLS_BY_ROLE.items():
         rows = [f"| `{_call(tool)}` | {tool.description} |" for tool in found.values()]

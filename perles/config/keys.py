@@ -74,21 +74,21 @@ TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]
     "resource_policy": (
         RESOURCE,
         {
-            "max_workflows_running": (_int(1), "workflows that run at once"),
-            "max_workers": (_int(1), "live workers over all workflows"),
-            "max_ai_calls": (_int(1), "turns of AI agents at once"),
-            "token_budget": (_int(0), "tokens over all workflows; 0 means no limit"),
+            "max_workflows_running": (_int(1), "running workflows"),
+            "max_workers": (_int(1), "live workers in all workflows"),
+            "max_ai_calls": (_int(1), "concurrent turns of AI agents"),
+            "token_budget": (_int(0), "token budget of all workflows; 0 means no limit"),
             "port_range_start": (_int(1024, 65535), "first port for the workflows' servers"),
             "port_range_end": (_int(1024, 65535), "last port, inclusive"),
-            "cost_budget": (Node.amount, "USD over all workflows; 0 means no limit"),
+            "cost_budget": (Node.amount, "budget of all workflows in USD; 0 means no limit"),
             "on_budget_exhausted": (
                 lambda node: node.word(_ON_BUDGET),
                 "fail or pause, when a budget is used up",
             ),
             "prices": (
                 _prices,
-                "by model, where its CLI tells no cost: {input: 3, output: 15, cached: 0.3}, "
-                "USD for a million tokens",
+                "by model, for CLIs that report no cost: {input: 3, output: 15, cached: 0.3}, "
+                "USD per million tokens",
             ),
         },
     ),
@@ -120,7 +120,7 @@ TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]
         "orchestration.limits",
         {
             "turn_output": (Node.size, "bytes that a turn may print, or like 1GiB"),
-            "max_review_rounds": (_int(1), "denials of a task after which you are asked"),
+            "max_review_rounds": (_int(1), "denials of a task before Perles asks you"),
         },
     ),
     "environment": (
@@ -128,8 +128,7 @@ TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]
         {
             "env_capture": (
                 _words,
-                "globs of the variables that a workflow keeps from where it is created; "
-                "secrets are never stored",
+                "globs of the creator's variables that a workflow stores; secrets are never stored",
             ),
         },
     ),
@@ -138,8 +137,8 @@ TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]
         {
             "observer_enabled": (
                 Node.boolean,
-                "an observer in each workflow of AI agents: it sees all, answers in #observer, and "
-                "changes nothing",
+                "an observer in each workflow of AI agents: it reads everything, answers in "
+                "#observer, and changes nothing",
             ),
         },
     ),
@@ -150,9 +149,9 @@ TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]
     "notify": (
         "notify",
         {
-            "command": (_words, "program and arguments, told of events as JSON on stdin"),
+            "command": (_words, "program and arguments; it gets each event as JSON on stdin"),
             "timeout": (_positive, "a command that takes longer is killed"),
-            "events": (_words, "globs of the events to tell"),
+            "events": (_words, "globs of the events to send"),
         },
     ),
     "retention": (
@@ -177,7 +176,7 @@ TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]
         {
             "max_bytes": (
                 lambda node: 0 if node.value == "0" else node.size(),
-                "bytes of all worktrees, or like 20GB, from which on workflows wait; 0: no limit",
+                "bytes of all worktrees, or like 20GB; above it workflows wait; 0: no limit",
             ),
         },
     ),
@@ -186,18 +185,18 @@ TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]
         {
             "listen": (
                 Node.text,
-                "[HOST:]PORT where the engine serves HTTP and the page; empty: nowhere",
+                "[HOST:]PORT of HTTP and the web page; empty: off",
             ),
             "certificate": (Node.text, "file with a certificate for TLS, and its chain"),
             "key": (Node.text, "file with its private key"),
-            "hosts": (_words, "names by which browsers reach it, beside its address"),
+            "hosts": (_words, "additional host names that browsers use"),
         },
     ),
     "theme": (
         "theme",
         {
             "preset": (theme.read_preset, f"colours of the dashboard: {', '.join(theme.PRESETS)}"),
-            "colors": (theme.read_colors, 'one by one, such as {text.muted: "#999999"}'),
+            "colors": (theme.read_colors, 'single colours, such as {text.muted: "#999999"}'),
         },
     ),
 }

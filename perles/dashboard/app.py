@@ -191,6 +191,8 @@ class App:
                 self._act(wanted)
             elif kind == "mouse":
                 self._screen.take_mouse(self.state.mouse)
+            elif kind == "copy":
+                self._screen.copy(args["text"])
             elif kind == "unfold":
                 self.state = unfolded(self.state, self.view)
             elif kind == "engine":

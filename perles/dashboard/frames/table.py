@@ -218,6 +218,7 @@ def _empty(state: State, view: View, rows: int) -> list[Line]:
     elif view.banner:
         text = "nothing can be read"
     else:
-        text = "no workflow yet; n makes one"
+        text = "no workflow yet: Enter takes a goal in words, n offers templates"
+        text = text if len(text) <= columns else "no workflow yet; n makes one"
     pad = " " * max(0, (columns - len(text)) // 2)
     return [*([line("")] * (rows // 3)), fit(line(Segment(pad + text, "muted")), columns)]

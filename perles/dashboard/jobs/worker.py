@@ -14,12 +14,13 @@ from typing import Any, Final
 
 from perles.controlplane.plane import ControlPlane
 from perles.dashboard.model.diff import MAX_ROWS
+from perles.dashboard.model.form import GOAL_KEY
 from perles.dashboard.reading import search
 from perles.domain.errors import PerlesError
 from perles.domain.text import clean
 
 GOAL: Final = {
-    "key": "goal",
+    "key": GOAL_KEY,
     "name": "Goal in words",
     "description": "no template: the coordinator makes the tasks itself",
     "source": "builtin",

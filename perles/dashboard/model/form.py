@@ -11,6 +11,8 @@ from perles.dashboard.model.editor import Editor
 from perles.dashboard.terminal.keys import Key
 from perles.domain.nearest import nearest
 
+GOAL_KEY: Final = "goal"
+"""The key of what takes the template's place where a goal is told in words."""
 LISTS: Final = ("select", "multi-select")
 _NO_LIMIT: Final = "0 or nothing: no limit"
 _PROVIDER: Final = "provider or provider:model, such as claude:opus; nothing: as configured"
@@ -59,6 +61,8 @@ class Form:
     """The form: first a template is searched and chosen, then its fields are filled."""
 
     start: bool = False
+    wanted: str = ""
+    """The template that is chosen as soon as the templates are known."""
     templates: Sequence[Mapping[str, Any]] | None = None
     search: Editor = field(default_factory=Editor)
     cursor: int = 0

@@ -277,6 +277,11 @@ def entry_of(row: Mapping[str, Any]) -> Entry:
     return row["seq"], str(row["workflow_id"]), str(row["task"])
 
 
+def is_first(view: View) -> bool:
+    """Whether there is no workflow yet, so that the screen asks for a goal."""
+    return not view.total and not view.banner
+
+
 def table_rows(size: tuple[int, int]) -> int:
     """How many workflows the table has room for: all but top line, header, status and footer."""
     return max(1, size[1] - 4)

@@ -7,12 +7,15 @@ takes nothing more makes frames drop, none is queued.
 from __future__ import annotations
 
 import atexit
+import base64
 import os
 import select
 import signal
 import termios
 import tty
 from typing import Any, Final
+
+from perles.domain.text import clean
 
 _ENTER: Final = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?1000h\x1b[?1006h\x1b[?2004h\x1b[0m\x1b[2J"
 _LEAVE: Final = (
@@ -75,6 +78,14 @@ class Screen:
         """Have clicks and the wheel sent here, or leave the mouse to who selects text with it."""
         self._mouse = take
         self._write(_MOUSE[take])
+
+    def copy(self, text: str) -> None:
+        """Put a text into the clipboard by OSC 52; a terminal that knows it not ignores it.
+
+        Nothing but text goes there: it may be pasted into a shell.
+        """
+        told = clean(text, lines=True).encode("utf-8", "replace")
+        self._write(b"\x1b]52;c;" + base64.b64encode(told) + b"\x07")
 
     def size(self) -> tuple[int, int]:
         """Columns and rows, as they are now."""

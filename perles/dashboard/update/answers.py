@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from perles.dashboard.jobs.pool import Answer
 from perles.dashboard.model.editor import Editor, of
-from perles.dashboard.model.form import Preview
+from perles.dashboard.model.form import Preview, choose
 from perles.dashboard.model.state import Notice, Result, State
 from perles.dashboard.update import diff, search
 from perles.dashboard.update.form import with_preview
@@ -78,7 +78,11 @@ def _templates(state: State, answer: Answer) -> State:
         return state
     if answer.error is not None:
         return replace(state, form=replace(state.form, templates=(), error=answer.error))
-    return replace(state, form=replace(state.form, templates=tuple(answer.value)))
+    known = replace(state.form, templates=tuple(answer.value), wanted="")
+    if state.form.template is None:
+        wanted = [one for one in answer.value if one["key"] == state.form.wanted]
+        known = choose(known, wanted[0], "") if wanted else known
+    return replace(state, form=known)
 
 
 def _providers(state: State, answer: Answer) -> State:

@@ -26,7 +26,7 @@ from perles.dashboard.model.state import (
     tabs_of,
 )
 from perles.dashboard.terminal.keys import Key
-from perles.dashboard.update import channels, diff, search, slash, tasks, verbs
+from perles.dashboard.update import channels, copy, diff, search, slash, tasks, verbs
 from perles.dashboard.update.table import next_attention, open_detail
 
 
@@ -59,6 +59,8 @@ def _press(state: State, detail: Detail, key: Key, view: View) -> Result:
         return _address(state, detail, _whom(detail, view), along=False), ()
     if key.name == "D":
         return diff.begin(state, detail.workflow_id)
+    if key.name == "y":
+        return copy.said(state, detail, view)
     if key.name == "t":
         return state, (Effect("unfold"),)
     if key.name == "click":

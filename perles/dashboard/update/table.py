@@ -10,7 +10,7 @@ from perles.dashboard.frames.chips import state_at
 from perles.dashboard.model import editor
 from perles.dashboard.model import verbs as model_verbs
 from perles.dashboard.model.chips import STATES, toggled
-from perles.dashboard.model.form import Form
+from perles.dashboard.model.form import GOAL_KEY, Form
 from perles.dashboard.model.seen import is_new
 from perles.dashboard.model.state import (
     Detail,
@@ -20,11 +20,12 @@ from perles.dashboard.model.state import (
     State,
     Table,
     View,
+    is_first,
     selected_id,
     table_rows,
 )
 from perles.dashboard.terminal.keys import Key
-from perles.dashboard.update import diff, verbs
+from perles.dashboard.update import copy, diff, verbs
 
 CHIPS: Final = {str(number): name for number, name in enumerate(STATES, 1)}
 """The state that each digit filters by."""
@@ -48,8 +49,13 @@ def press(state: State, key: Key, view: View) -> Result:
     if key.name in ("n", "N"):
         form = Form(start=key.name == "N")
         return replace(state, screen="form", form=form), (Effect("templates"), Effect("providers"))
+    if key.name == "enter" and is_first(view):
+        form = Form(wanted=GOAL_KEY)
+        return replace(state, screen="form", form=form), (Effect("templates"), Effect("providers"))
     if key.name in ("enter", "tab"):
         return open_detail(state, selected_id(state, view))
+    if key.name == "y":
+        return copy.workflow(state, selected_id(state, view))
     if key.name == "click":
         return _click(state, key, view)
     if key.name == "D":

@@ -6,8 +6,7 @@ from perles.config.yamlfile import Node
 from perles.domain.flow import ON_FAILURE, condition_of
 from perles.domain.nearest import nearest
 from perles.domain.specs import TaskSpec
-from perles.templates.outputs import check_command, is_part, references
-from perles.templates.values import item_variables
+from perles.templates.outputs import check_command, given_to, is_part, references
 
 
 def check(
@@ -81,7 +80,7 @@ def _check_references(nodes: Mapping[str, Node], tasks: Mapping[str, TaskSpec]) 
     """Every `{{ tasks.KEY.output }}` names a task that is done by then."""
     for task in tasks.values():
         node = _place(nodes[task.key], "prompt", "run")
-        _check_items(node, task, tasks)
+        check_items(node, task, tasks)
         for key, wanted in references(task.body or task.run or ""):
             if not is_part(wanted):
                 raise node.error(
@@ -93,13 +92,14 @@ def _check_references(nodes: Mapping[str, Node], tasks: Mapping[str, TaskSpec]) 
                     f"{{{{ tasks.{key}.{wanted} }}}}: {task.key} does not wait for {key!r}; "
                     "name it in after"
                 )
-        given = {*task.env, *(item_variables(task.run) if task.run and task.fan_out else ())}
-        refused = check_command(task.run, task.execution.language, given) if task.run else None
+        refused = (
+            check_command(task.run, task.execution.language, given_to(task)) if task.run else None
+        )
         if refused is not None:
             raise node.error(refused)
 
 
-def _check_items(node: Node, task: TaskSpec, tasks: Mapping[str, TaskSpec]) -> None:
+def check_items(node: Node, task: TaskSpec, tasks: Mapping[str, TaskSpec]) -> None:
     """The task whose output has the items is done by then."""
     if task.fan_out is not None and task.fan_out.task not in upstream(task.key, tasks):
         raise node.error(

@@ -15,10 +15,11 @@ from perles.templates.arguments import Argument, check_arguments
 from perles.templates.expand.fill import folded
 from perles.templates.graph import upstream
 from perles.templates.keys.hand_on import path_problem
-from perles.templates.outputs import check_command, references
+from perles.templates.outputs import check_command, given_to, references, value_variables
 from perles.templates.render import render
 from perles.templates.task_files.read import read_tasks
 from perles.templates.template import TaskNode, Template
+from perles.templates.values import fill_values, found_in
 
 VARIABLES: Final = ("Args", "Name", "Slug", "Date", "Config")
 """What every text of a template may name."""
@@ -47,7 +48,8 @@ def plan_of(
     tasks = [_task(node, context, template) for node in template.nodes]
     tasks += _listed(template, values, {task.key for task in tasks})
     _check_kept_apart(template, tasks)
-    _check_references(template, {task.key: task for task in tasks})
+    groups = _groups(template)
+    _check_references(template, {task.key: task for task in tasks}, groups)
     leads = template.epic is not None or template.system_prompt is not None
     needs_ai = leads or not tasks or any(not _needs_no_ai(task) for task in tasks)
     return Plan(
@@ -58,6 +60,7 @@ def plan_of(
         roles=template.roles,
         worktree=template.worktree,
         merge=template.merge,
+        groups=groups,
         provider="claude" if needs_ai else "builtin",
         goal=_epic(template, context, values) if needs_ai else "",
         instructions=leading.instructions(template, tasks) if needs_ai else "",
@@ -123,11 +126,27 @@ def _task(node: TaskNode, context: Mapping[str, Any], template: Template) -> Tas
     run = task.run and render(task.run, context, source=where, written_in=written_in)
     body = render(task.body, context, source=where) if task.body else ""
     if node.body_file is not None:
-        body = render(yamlfile.read_text(node.body_file), context, source=str(node.body_file))
+        text = _with_values(yamlfile.read_text(node.body_file), node)
+        body = render(text, context, source=str(node.body_file))
     if task.run is None:
         body = leading.with_files(body, inputs, outputs)
     when = task.when and folded(task.when, lambda path: _argument_text(context["Args"], path))
-    return replace(task, run=run, body=body, inputs=inputs, outputs=outputs, when=when)
+    task = replace(task, run=run, body=body, inputs=inputs, outputs=outputs, when=when)
+    return replace(task, env={**value_variables(task, node.values), **task.env})
+
+
+def _with_values(text: str, node: TaskNode) -> str:
+    """The text of a file with the values of this cell or item. Raises `UsageError`."""
+    for found in found_in(text):
+        is_ours = found.path.startswith("matrix.") or "item" in node.values
+        if is_ours and found.path not in node.values:
+            place = f"{node.body_file}:{text.count(chr(10), 0, found.start) + 1}"
+            known = ", ".join(node.values) or "none"
+            raise UsageError(
+                f"cannot render {place}: {{{{ {found.path} }}}}: {node.task.key} has no such "
+                f"value; known are {known}"
+            )
+    return fill_values(text, node.values.get)
 
 
 def _argument_text(values: Mapping[str, str], path: str) -> str | None:
@@ -180,18 +199,35 @@ def _check_kept_apart(template: Template, tasks: list[TaskSpec]) -> None:
             makers[path] = task.key
 
 
-def _check_references(template: Template, tasks: dict[str, TaskSpec]) -> None:
+def _groups(template: Template) -> dict[str, list[str]]:
+    """The tasks that one name stands for."""
+    found: dict[str, list[str]] = {}
+    for node in template.nodes:
+        for group in node.groups:
+            found.setdefault(group, []).append(node.task.key)
+    return found
+
+
+def _check_references(
+    template: Template, tasks: dict[str, TaskSpec], groups: Mapping[str, list[str]]
+) -> None:
     """Raise `UsageError` where a text wants the output of a task that is not done by then."""
     where = {node.task.key: node.source for node in template.nodes}
     for task in tasks.values():
         place = where.get(task.key, str(template.path))
         for key, _ in references(task.body or task.run or ""):
-            if key not in upstream(task.key, tasks):
+            if key in groups:
+                raise UsageError(
+                    f"cannot use {place}: tasks.{key} stands for several tasks; name one of them: "
+                    f"{', '.join(groups[key][:3])}"
+                )
+            if key not in task.after and key not in upstream(task.key, tasks):
                 raise UsageError(
                     f"cannot use {place}: {task.key} wants the output of {key!r} and does not "
                     "wait for it; name it in after"
                 )
-        refused = check_command(task.run, task.execution.language) if task.run else None
+        given = given_to(task)
+        refused = check_command(task.run, task.execution.language, given) if task.run else None
         if refused is not None:
             raise UsageError(f"cannot use {place}: {refused}")
 

@@ -1,15 +1,15 @@
 """The nodes of a template: how its tasks are read, before arguments are filled in."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from perles.config.yamlfile import Node
-from perles.domain.nearest import nearest
 from perles.domain.specs import TaskSpec
-from perles.templates.graph import check_conditions, check_order, find_circle
+from perles.templates.expand.cells import FANS, Made
+from perles.templates.fanned import Names, tasks_of
+from perles.templates.graph import check_conditions, check_items, check_order, find_circle
 from perles.templates.handing_on import ordered
 from perles.templates.keys import table
 from perles.templates.keys.flow import last
@@ -19,12 +19,12 @@ from perles.templates.lenient import (
     Unknown,
     as_name,
     listed,
-    plain_keys,
     text_of,
     valued,
 )
 from perles.templates.template import TaskNode
 from perles.templates.template_paths import locate
+from perles.templates.values import fill_values
 
 _ASSIGNEE: Final = re.compile(r"human|worker-[1-9][0-9]?")
 
@@ -32,15 +32,16 @@ _ASSIGNEE: Final = re.compile(r"human|worker-[1-9][0-9]?")
 def nodes(entries: Entries, folder: Path, root: Path, unknown: Unknown) -> tuple[TaskNode, ...]:
     """The nodes of a template, those under `finally` at the end. Raises `UsageError`."""
     finals = listed(entries.get("finally"))
-    items = [*listed(entries.get("nodes")), *finals]
-    keys = plain_keys(items)
+    made = tasks_of(listed(entries.get("nodes")))
+    early = len(made)
+    made += tasks_of(finals)
+    names = Names(made)
     above = table.defaults(entries)
-    found = [_node(item, keys, folder, root, above, unknown) for item in items]
-    by_key = dict(zip(keys.values(), items, strict=True))
-    late = {id(item) for item in finals}
+    found = [_node(one, names, folder, root, above, unknown) for one in made]
+    by_key = {node.task.key: one.node for node, one in zip(found, made, strict=True)}
     tasks = {
-        node.task.key: last(node.task) if id(item) in late else node.task
-        for node, item in zip(found, items, strict=True)
+        node.task.key: node.task if number < early else last(node.task)
+        for number, node in enumerate(found)
     }
     tasks = ordered(by_key, tasks)
     circle = find_circle({key: task.after for key, task in tasks.items()})
@@ -52,6 +53,8 @@ def nodes(entries: Entries, folder: Path, root: Path, unknown: Unknown) -> tuple
     check_order(by_key, tasks)
     arguments = [text_of(item.mapping(), "key") for item in listed(entries.get("arguments"))]
     check_conditions(by_key, tasks, arguments)
+    for key, task in tasks.items():
+        check_items(by_key[key], task, tasks)
     return tuple(
         node if node.task is tasks[node.task.key] else replace(node, task=tasks[node.task.key])
         for node in found
@@ -61,14 +64,16 @@ def nodes(entries: Entries, folder: Path, root: Path, unknown: Unknown) -> tuple
 def pattern(node: Node, above: Defaults) -> TaskSpec:
     """How tasks are that a file lists: the keys of a task without those that the file gives."""
     given = {"key", "name", "run", "prompt", "question", "assignee", "after", "inputs", "outputs"}
+    given |= {*FANS}
     entries = node.mapping([name for name in table.names(At.TASK) if name not in given])
     place = valued(node, "pattern")
     return table.task({"key": place, "prompt": place, **entries}, above)
 
 
 def _node(
-    item: Node, keys: Mapping[str, str], folder: Path, root: Path, above: Defaults, unknown: Unknown
+    made: Made, names: Names, folder: Path, root: Path, above: Defaults, unknown: Unknown
 ) -> TaskNode:
+    item = made.node
     entries = {
         name: node
         for name, node in unknown.entries(item, NODE_KEYS).items()
@@ -76,31 +81,27 @@ def _node(
     }
     _check_kind(item, entries)
     written = text_of(entries, "key")
-    if keys[written] != written:
-        entries["key"] = valued(entries["key"], keys[written])
+    if names.keys[written] != written:
+        entries["key"] = valued(entries["key"], names.keys[written])
     if "name" in entries:
         entries["name"] = as_name(entries["name"])
         if not entries["name"].value:
             del entries["name"]
     if "after" in entries:
-        entries["after"] = _after(entries["after"], written, keys)
+        entries["after"] = names.after(entries["after"], written)
+    task = table.task(entries, above)
     return TaskNode(
-        task=table.task(entries, above),
+        task=replace(
+            task,
+            body=fill_values(task.body, made.values.get),
+            fan_out=names.source(made.fan_out, item),
+            shares=made.shares,
+        ),
         source=item.where,
         body_file=locate(entries["template"], folder, root) if "template" in entries else None,
+        values=made.values,
+        groups=tuple(made.groups),
     )
-
-
-def _after(node: Node, written: str, keys: Mapping[str, str]) -> Node:
-    """What a node waits for, by plain keys. Raises `UsageError` for what is no node."""
-    items = [node] if isinstance(node.value, str) else listed(node)
-    for item in items:
-        if item.text() not in keys:
-            raise item.error(
-                f"{written} waits for {item.text()!r}, which is no node's key (unknown node in "
-                f"After reference){nearest(item.text(), keys)}"
-            )
-    return valued(node, [valued(item, keys[item.text()]) for item in items])
 
 
 def _check_kind(item: Node, entries: Entries) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 from perles.domain.execution import Language
 from perles.domain.quoting import quoted
+from perles.domain.specs import TaskSpec
 from perles.templates import python_script, shell, values
 from perles.templates.shell_reader import OUTPUT, Place, UnsafeError
 
@@ -86,6 +87,24 @@ def fill_command(
             text = _cut(by_name.get(name, ""))
             variables |= {OUTPUT + name: text, **values.plain_words(name, text)}
     return filled, variables
+
+
+def value_variables(task: TaskSpec, known: values.Values) -> dict[str, str]:
+    """The variables that a task's command needs for the values which its script names."""
+    run = task.run
+    if run is None or not known:
+        return {}
+    found = values.variables(run, known)
+    filled_in, _ = fill_command(run, {}, task.execution.language, found)
+    return {
+        name: text for name, text in found.items() if name in filled_in or not values.is_guard(name)
+    }
+
+
+def given_to(task: TaskSpec) -> set[str]:
+    """The variables that a task's command will have before outputs are filled in."""
+    of_items = values.item_variables(task.run) if task.run and task.fan_out else ()
+    return {*task.env, *of_items}
 
 
 def check_command(

@@ -1,5 +1,6 @@
 """What a template is, once it is read."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -15,11 +16,17 @@ EPIC: Final = "epic_id"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskNode:
-    """A task of a template, before its arguments are filled in; `body_file` says what to do."""
+    """A task of a template, before its arguments are filled in; `body_file` says what to do.
+
+    One of several that a node stands for has `values` for the texts of `run` and `body_file`, and
+    the names, in `groups`, that stand for it and others.
+    """
 
     task: TaskSpec
     source: str
     body_file: Path | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

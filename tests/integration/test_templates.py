@@ -195,3 +195,30 @@ def test_the_check_tells_what_is_not_on_this_machine(home: Home) -> None:
     assert checked.returncode == 0
     assert "not on this machine: cannot find claude" in checked.stderr
     assert "did you mean 'claude'" in home.perles("templates", "check", unknown).stderr
+
+
+def test_nodes_with_a_matrix_and_items_of_an_earlier_task_run(home: Home) -> None:
+    text = """\
+registry:
+  - namespace: workflow
+    key: many
+    version: "1"
+    workers: 2
+    arguments: [{key: end, label: End, type: text, required: true}]
+    nodes:
+      - {key: cell, matrix: {os: [a, "b'c"]}, run: 'echo "{{ matrix.os }}" {{ Args.end }} >> cells'}
+      - {key: list, after: cell, run: "printf 'x\\\\n$(y)\\\\n'"}
+      - key: item
+        after: list
+        for_each: "{{ tasks.list.output }}"
+        run: echo {{ item }} >> items
+"""
+    _write(home.root / "workflows", "many", text)
+    assert home.perles("templates", "check", "many").returncode == 0
+
+    result = home.perles("run", "many", "--arg", "end=$(touch owned)")
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    cells = (home.work / "cells").read_text().splitlines()
+    assert sorted(cells) == ["a $(touch owned)", "b'c $(touch owned)"]
+    assert sorted((home.work / "items").read_text().splitlines()) == ["$(y)", "x"]

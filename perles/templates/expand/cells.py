@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from perles.config.yamlfile import Node
 from perles.domain.fan_out import FanOut, Item, keys_for, shown, slug
@@ -10,7 +11,7 @@ from perles.templates.keys.fan import for_each, matrix
 from perles.templates.keys.texts import MAX_TEXT
 from perles.templates.values import Values, found_in
 
-_FANS = ("matrix", "for_each")
+FANS: Final = ("matrix", "for_each")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +38,28 @@ class _Cell:
     has_item: bool = False
     fan_out: FanOut | None = None
     shares: Mapping[str, int] = field(default_factory=dict)
+    keeps_args: bool = False
 
 
-def made_of(item: Node, args: Values) -> Iterator[Made]:
-    """The tasks that an entry of `tasks` stands for. Raises `UsageError` with file and line."""
+def made_of(item: Node, args: Values, *, keeps_args: bool = False) -> Iterator[Made]:
+    """The tasks that an entry of `tasks` stands for. Raises `UsageError` with file and line.
+
+    With `keeps_args` references to arguments stay: a template has these filled in later.
+    """
     entries = item.mapping()
-    rest = {name: node for name, node in entries.items() if name not in _FANS}
+    rest = {name: node for name, node in entries.items() if name not in FANS}
     bare = Node(rest, item.source, item.line, item.key)
     if len(rest) == len(entries):
-        yield Made(filled(bare, Known(args)), args)
+        yield Made(filled(bare, Known(args, keeps_args=keeps_args)), args)
         return
-    for cell in _items(entries, _cells(entries, _Cell(_group(entries, item), args))):
+    base = _Cell(_group(entries, item), args, keeps_args=keeps_args)
+    for cell in _items(entries, _cells(entries, base)):
         known = Known(
             cell.values,
             has_matrix=cell.has_matrix,
             has_item=cell.has_item,
             later=cell.fan_out is not None,
+            keeps_args=keeps_args,
         )
         node = _named(bare, filled(bare, known), cell)
         yield Made(node, cell.values, cell.groups, cell.fan_out, cell.shares)
@@ -63,7 +70,7 @@ def _cells(entries: Mapping[str, Node], base: _Cell) -> Iterator[_Cell]:
     if node is None:
         yield base
         return
-    known = Known(base.values)
+    known = Known(base.values, keeps_args=base.keeps_args)
     found = matrix(
         filled(Node({"matrix": node}, node.source, node.line), known).mapping()["matrix"]
     )
@@ -80,6 +87,7 @@ def _cells(entries: Mapping[str, Node], base: _Cell) -> Iterator[_Cell]:
             (base.key,),
             has_matrix=True,
             shares=shares,
+            keeps_args=base.keeps_args,
         )
 
 
@@ -94,7 +102,7 @@ def _items(entries: Mapping[str, Node], cells: Iterator[_Cell]) -> Iterator[_Cel
         if node is None:
             yield cell
             continue
-        known = Known(cell.values, has_matrix=cell.has_matrix)
+        known = Known(cell.values, has_matrix=cell.has_matrix, keeps_args=cell.keeps_args)
         found = for_each(filled_lists(node, known), known.value)
         if found.later is not None:
             yield replace(cell, has_item=True, fan_out=found.later)

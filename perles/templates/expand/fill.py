@@ -36,11 +36,12 @@ class Known:
         has_matrix: bool = False,
         has_item: bool = False,
         later: bool = False,
+        keeps_args: bool = False,
         optional: Collection[str] = (),
     ) -> None:
         self.values = values
         self._has_matrix, self._has_item, self._later = has_matrix, has_item, later
-        self._optional = optional
+        self._keeps_args, self._optional = keeps_args, optional
 
     def check(self, node: Node) -> None:
         """Raise `UsageError` for a reference in a text to a value that there is not."""
@@ -48,7 +49,12 @@ class Known:
             self.value(found.path, node)
 
     def means(self, path: str) -> bool:
-        """Whether a reference is ours: `item` may belong to another program's text."""
+        """Whether a reference is ours: `item` may belong to another program's text.
+
+        Arguments are not, where they are filled in later.
+        """
+        if path.startswith("args."):
+            return not self._keeps_args
         return self._has_item or not path.startswith("item")
 
     def value(self, path: str, node: Node, *, waits: bool = True) -> str | None:

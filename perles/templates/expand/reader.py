@@ -21,8 +21,8 @@ from perles.templates.keys.key import At, Defaults, Entries
 from perles.templates.keys.kinds import check_kind
 from perles.templates.keys.parameters import given_to, parameters
 from perles.templates.keys.top import MAX_TASKS
-from perles.templates.outputs import fill_command, references
-from perles.templates.values import Values, fill_values, is_guard, variables
+from perles.templates.outputs import references, value_variables
+from perles.templates.values import Values, fill_values
 
 MAX_BYTES: Final = 8 * 1024 * 1024
 """Of a file: its scripts stand in it."""
@@ -137,18 +137,10 @@ def _task(made: Made, above: Defaults) -> TaskSpec:
     return replace(
         task,
         body=fill_values(task.body, values.get),
-        env={**_variables(task, values), **task.env} if task.run else task.env,
+        env={**value_variables(task, values), **task.env},
         fan_out=made.fan_out,
         shares=made.shares,
     )
-
-
-def _variables(task: TaskSpec, values: Values) -> dict[str, str]:
-    """The variables that its script needs, once references to values stand in it."""
-    run = task.run or ""
-    found = variables(run, values)
-    filled_in, _ = fill_command(run, {}, task.execution.language, found)
-    return {name: text for name, text in found.items() if name in filled_in or not is_guard(name)}
 
 
 def _include(part: Part, wanted: Include, chain: tuple[Path, ...]) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from perles.config.yamlfile import Node
 from perles.domain.fan_out import MAX_ITEMS, NAME, FanOut, Item, NoListError, item_of, items_of
-from perles.templates.keys.key import At, Family, Key
+from perles.templates.keys.key import TASKS, Family, Key
 from perles.templates.keys.shapes import TEXT, WORDS, either, items, parts, whole
 from perles.templates.values import found_in
 
@@ -195,11 +195,14 @@ from their numbers otherwise (`scan-1`). The task itself ends after all of its i
 with its key waits for all of them. Its output is their outputs, in order. With an empty list the
 task is done at once. It fails with the reason if there is no list, or more than `max` items
 (default 1,000).
+
+In a template, the values are in the file, or an earlier task prints them. They cannot come from
+the arguments.
 """,
     keys=(
         Key(
             name="matrix",
-            at=At.TASK,
+            at=TASKS,
             schema={
                 "type": "object",
                 "properties": {
@@ -222,7 +225,7 @@ task is done at once. It fails with the reason if there is no list, or more than
         ),
         Key(
             name="for_each",
-            at=At.TASK,
+            at=TASKS,
             schema=either(
                 WORDS,
                 items(either(TEXT, _CELL), 1),

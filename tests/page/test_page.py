@@ -52,6 +52,17 @@ def test_the_list_shows_all_and_what_waits_and_is_filtered(
     assert not errors
 
 
+def test_the_list_stands_before_all_else_has_come(page: Any, stage: Stage) -> None:
+    later = ("**/workflow.js", "**/inbox.js", "**/api/v1/overview", "**/api/v1/whoami")
+    for pattern in later:
+        page.route(pattern, lambda _request: None)  # never answered
+    page.goto("about:blank")
+    page.goto(f"{stage.url}/")
+    page.wait_for_selector("ul.cards > li")
+    for pattern in later:
+        page.unroute(pattern)
+
+
 def test_the_list_is_live(page: Any, stage: Stage, errors: list[str]) -> None:
     name = f"fresh-{page.viewport_size['width']}"
     id = stage.home.perles(

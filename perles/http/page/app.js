@@ -1,13 +1,12 @@
 import { follow, get, token } from "./api.js";
 import { button, h, place, tell } from "./dom.js";
-import { inbox } from "./inbox.js";
 import { list } from "./list.js";
-import { workflow } from "./workflow.js";
 
 const main = document.getElementById("main");
 const state = document.getElementById("state");
 const LOOK = 5000; // an engine that dies writes no event
 const AGES = 30000; // ages are shown to the minute
+const FIRST = 1000; // so long what is looked at comes before all else
 const PAUSE = 250; // between two readings while events come without a pause
 const home = { role: "read", overview: null };
 let view = null;
@@ -22,9 +21,10 @@ function paced(work) {
     if (busy) { again = true; return; }
     busy = true;
     try { await work(); } catch (error) { failed(error); }
-    await new Promise((go) => setTimeout(go, PAUSE));
-    busy = false;
-    if (again) { again = false; run(); }
+    setTimeout(() => {
+      busy = false;
+      if (again) { again = false; run(); }
+    }, PAUSE);
   };
   return run;
 }
@@ -80,13 +80,26 @@ function beep() {
   tone.stop(audio.currentTime + 0.5);
 }
 
-function route() {
+// The list needs none of these: they are loaded once it stands.
+const inbox = () => import("./inbox.js");
+const workflow = () => import("./workflow.js");
+let routed = 0;
+
+async function made(root, first, id, tab) {
+  if (first === "w" && id) return (await workflow()).workflow(root, home, id, tab || "tasks");
+  if (first === "inbox") return (await inbox()).inbox(root, home);
+  return list(root, home);
+}
+
+async function route() {
+  const turn = ++routed;
   const [, first, id, tab] = location.hash.split("/").map(decodeURIComponent);
   view?.close?.();
+  view = null;
   const root = h("div", { class: "view" });
-  if (first === "w" && id) view = workflow(root, home, id, tab || "tasks");
-  else if (first === "inbox") view = inbox(root, home);
-  else view = list(root, home);
+  const next = await made(root, first, id, tab);
+  if (turn !== routed) return next.close?.();
+  view = next;
   for (const link of document.querySelectorAll("header nav a")) {
     const here = link.getAttribute("href") === `#/${first ?? ""}`;
     if (here) link.setAttribute("aria-current", "page");
@@ -94,7 +107,7 @@ function route() {
   }
   main.replaceChildren(root);
   view.refresh = paced(view.read);
-  view.refresh();
+  await view.refresh();
 }
 
 let soon = null;
@@ -113,10 +126,9 @@ function begin() {
     showState();
     if (again) { look(); view?.refresh(); }
   });
-  addEventListener("hashchange", () => { route(); main.focus(); });
+  addEventListener("hashchange", () => { route().catch(failed); main.focus(); });
   setInterval(look, LOOK);
   setInterval(() => view?.refresh(), AGES);
-  route();
 }
 
 function login(why) {
@@ -150,12 +162,15 @@ async function start() {
   leave.hidden = false;
   leave.onclick = () => login("");
   home.role = localStorage.getItem("perles-role") ?? "read";
-  begin();
+  begin(); // before anything is read: what happens from now on is heard
+  const shown = route().catch(failed);
+  await Promise.race([shown, new Promise((go) => setTimeout(go, FIRST))]);
   look();
+  for (const load of [inbox, workflow]) load().catch(() => {}); // what fails is told when it is wanted
   for (;;) {
     try {
       const { role } = await get("/whoami");
-      if (role !== home.role) { home.role = role; localStorage.setItem("perles-role", role); route(); }
+      if (role !== home.role) { home.role = role; localStorage.setItem("perles-role", role); await route(); }
       return;
     } catch (error) {
       if (error.status === 401) return login("This token does not hold.");

@@ -2,6 +2,7 @@ import { list as read } from "./api.js";
 import { badge, button, count, h, keyed, place, span, usd, when } from "./dom.js";
 
 const STATES = ["running", "paused", "pending", "failed", "stopped", "completed"];
+const FIRST = 25; // so many fill a screen: they are asked for, and shown, first
 const kept = { states: new Set(), text: "", limit: 100 };
 
 // The server reads the text, by the same words as `perles list --filter`; it is still being typed.
@@ -47,11 +48,17 @@ export function list(root, home) {
       { class: `chip s-${state}`, "aria-pressed": String(kept.states.has(state)) }))));
   }
 
+  async function show(limit) {
+    const found = await read(query(kept.text, kept.states, limit));
+    place(rows, found.rows.map(row));
+    window.perlesPainted ??= performance.now();
+    return found;
+  }
+
   const view = {
     async read() {
-      const found = await read(query(kept.text, kept.states, kept.limit));
-      place(rows, found.rows.map(row));
-      window.perlesPainted ??= performance.now();
+      const first = rows.firstChild ? null : await show(FIRST);
+      const found = first?.more === 0 ? first : await show(kept.limit);
       place(more,
         !found.rows.length && keyed("none", () => h("span", null, kept.text || kept.states.size ? "No workflow fits." : "No workflows yet: perles run FILE.")),
         found.more > 0 && keyed(found.more, () => button(`Show more (${count(found.more)})`, async () => { kept.limit *= 3; view.refresh(); })));

@@ -5,6 +5,8 @@ const FILES = ["/", "/style.css", "/app.js", "/api.js", "/dom.js", "/list.js", "
 
 self.addEventListener("install", (event) => {
   event.waitUntil(caches.open(NAME).then((cache) => cache.addAll(FILES)));
+  // What is asked of the server does not wait until this program runs.
+  if (event.addRoutes) event.waitUntil(event.addRoutes({ condition: { urlPattern: "/api/*" }, source: "network" }));
   self.skipWaiting();
 });
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));

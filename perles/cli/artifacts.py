@@ -57,7 +57,7 @@ def _copy(source: Path, target: Path, *, force: bool) -> None:
     try:
         if os.path.lexists(target) and not force:
             raise PerlesError(
-                f"cannot copy to {clean(str(target))}: it is there; --force replaces it"
+                f"cannot copy to {clean(str(target))}: it exists already; --force overwrites it"
             )
         target.parent.mkdir(parents=True, exist_ok=True)
         with door.reading(source) as file, os.fdopen(door.create(target), "wb") as made:

@@ -50,7 +50,7 @@ def init(
     ControlPlane().need_person("write a configuration file")
     path = files.user_file() if user else (repo or Path.cwd()) / ".perles" / "config.yaml"
     if path.exists() and not force:
-        raise UsageError(f"cannot write {path}: it is there already; --force overwrites it")
+        raise UsageError(f"cannot write {path}: it exists already; --force overwrites it")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(load.render_default(for_repository=not user))

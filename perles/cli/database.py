@@ -52,7 +52,9 @@ def shell() -> None:
     """Open the database in sqlite3 for reading; use perles for changes."""
     database = ControlPlane().database_path
     if not database.exists():
-        raise UsageError(f"cannot open {database}: it is not there yet; perles db upgrade makes it")
+        raise UsageError(
+            f"cannot open {database}: it does not exist yet; perles db upgrade creates it"
+        )
     try:
         os.execvp("sqlite3", ["sqlite3", "-header", "-column", str(database)])  # noqa: S606 - meant
     except FileNotFoundError:

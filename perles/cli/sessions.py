@@ -76,4 +76,4 @@ def open_(
         say(folder)
         return
     if subprocess.run([opener, folder], check=False, stdin=subprocess.DEVNULL).returncode:
-        raise PerlesError(f"cannot open {folder}: {opener} refused; look there yourself")
+        raise PerlesError(f"cannot open {folder}: {opener} failed; open the folder yourself")

@@ -109,7 +109,9 @@ def _named(node: Node) -> dict[str, ProviderSettings]:
     found = {}
     for name, entry in node.mapping().items():
         if not NAME.fullmatch(name):
-            raise entry.error(f"{name[:60]!r} is no name; use small letters, digits, - and _")
+            raise entry.error(
+                f"{name[:60]!r} is not a valid name; use lower-case letters, digits, - and _"
+            )
         if name in (*CLIS, "builtin", "command"):
             raise entry.error(f"is a provider of Perles; set it up under orchestration.{name}")
         kind = entry.mapping().get("type")

@@ -145,7 +145,7 @@ def _colour(node: Node) -> str:
     if not _HEX.fullmatch(text):
         hint = nearest(text.lower(), NAMES)
         raise node.error(
-            f"{text[:40]!r} is no colour{hint}; write #rrggbb, or a name such as bright_blue"
+            f"{text[:40]!r} is not a colour{hint}; write #rrggbb, or a name such as bright_blue"
         )
     return (
         text.lower() if len(text) == 7 else "#" + "".join(digit * 2 for digit in text[1:]).lower()

@@ -209,7 +209,7 @@ class EngineHost(Reads):
                 child.returncode = 0  # it outlives us: nothing to wait for
                 return True
             time.sleep(POLL)
-        raise PerlesError(f"cannot start the engine: it takes too long; look at {log}")
+        raise PerlesError(f"cannot start the engine: it takes too long; see {log}")
 
     def _has_agreed_to_stay(self) -> bool:
         """Tell the engine that runs to stay when idle; False where it ended instead."""
@@ -223,7 +223,9 @@ class EngineHost(Reads):
             if status == "succeeded":
                 return True
             if status in ("failed", "rejected"):
-                raise PerlesError("cannot make the engine that runs stay: perles engine logs")
+                raise PerlesError(
+                    "cannot keep the running engine when it is idle: see perles engine logs"
+                )
             time.sleep(POLL)
         return False
 

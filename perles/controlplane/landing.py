@@ -75,7 +75,9 @@ class Landing(Branches):
         one = self.worktree(ref)
         target = into or one["base_branch"]
         if not target:
-            raise UsageError(f"cannot tell into what to merge {one['branch']}: give --into BRANCH")
+            raise UsageError(
+                f"cannot tell the target branch of {one['branch']}: give --into BRANCH"
+            )
         need_committed(one, "merge")
         text = message or f"Merge {self.get(one['id'])['name']} ({one['id']})"
         repository = Path(one["repository"])
@@ -247,7 +249,7 @@ def need_committed(one: Json, step: str) -> None:
         )
     on = _asked(one["id"], lambda: git(path, "rev-parse", "--abbrev-ref", "HEAD"))
     if on != one["branch"]:
-        raise MergeError(f"{cannot}its worktree {path} is on {on} by now; switch it back")
+        raise MergeError(f"{cannot}its worktree {path} is on {on} now; switch it back")
 
 
 def _asked(workflow_id: str, work: Callable[[], T]) -> T:

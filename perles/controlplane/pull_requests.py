@@ -70,7 +70,9 @@ class PullRequests(Landing):
 
         into = base or _plain_base(one["base_branch"])
         if not into or into == one["branch"]:
-            raise UsageError(f"cannot tell into what {one['branch']} is to go: give --base BRANCH")
+            raise UsageError(
+                f"cannot tell the target branch of {one['branch']}: give --base BRANCH"
+            )
         with reading(self.database_path) as connection:
             assert connection is not None
             secrets = longest_first(secrets_of(connection, one["id"]))

@@ -185,7 +185,7 @@ class _Reader:
 
     def whole(self) -> Tree:
         if self._kind == "end":
-            raise ConditionError("is empty; say when the task is to run")
+            raise ConditionError("is empty; give the condition of the task")
         tree = self._any_of()
         if self._kind != "end":
             raise self._odd("nothing can stand there; join conditions with and, or")

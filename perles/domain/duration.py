@@ -17,7 +17,7 @@ def parse_duration(text: str) -> float:
     """Seconds. Raises `UsageError` that shows the right form."""
     parts = _PART.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise UsageError(f"{text!r} is no duration; write it like 90s, 2m or 1h30m")
+        raise UsageError(f"{text!r} is not a duration; write it like 90s, 2m or 1h30m")
     units = [unit for _, unit in parts]
     if len(set(units)) < len(units):
         raise UsageError(f"{text!r} names a unit twice; write it like 90s, 2m or 1h30m")

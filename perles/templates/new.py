@@ -69,7 +69,7 @@ def write_new(root: Path, name: str) -> Path:
     try:
         folder.mkdir(parents=True)
     except FileExistsError:
-        raise UsageError(f"cannot make {folder}: it is there already; take another name") from None
+        raise UsageError(f"cannot make {folder}: it exists already; choose another name") from None
     except OSError as error:
         raise UsageError(f"cannot make {folder}: {error.strerror}") from error
     title = key.replace("-", " ").replace("_", " ").capitalize()

@@ -38,7 +38,9 @@ def checked_name(given: str) -> str:
 def check_labels(labels: Mapping[str, str]) -> None:
     """Raise `UsageError` for labels that no workflow can have."""
     if len(labels) > MAX_LABELS:
-        raise UsageError(f"cannot hang {len(labels)} labels on a workflow: {MAX_LABELS} at most")
+        raise UsageError(
+            f"cannot add {len(labels)} labels to a workflow: the limit is {MAX_LABELS}"
+        )
     for key, value in labels.items():
         for text in (key, value):
             if not text or len(text) > MAX_NAME:

@@ -31,7 +31,7 @@ def _rebase(repository: Path, branch: str, onto: str, worktree: Path | None) -> 
     listed = git(repository, "rev-list", "--reverse", "--parents", old, f"^{base}", "--")
     commits = [line.split() for line in listed.splitlines()]
     if any(len(one) > 2 for one in commits):
-        raise GitError("it holds merges; merge it as it is")
+        raise GitError("it contains merge commits; use perles merge")
     if len(commits) > MAX_COMMITS:
         raise GitError(f"it has {len(commits)} commits; {MAX_COMMITS} at most")
     tip, count, off = base, 0, filters(repository)

@@ -269,7 +269,7 @@ def test_what_is_missing_is_said_before_anything_is_stored(home: Home) -> None:
         ({"key": "a", "prompt": "y", "worker": "builtin"}, "only run commands"),
         ({"key": "a", "run": "echo {{ tasks.b.output }}"}, "does not wait for 'b'"),
         ({"key": "a", "run": "echo {{ tasks.a.failure }}"}, "only .output"),
-        ({"key": "a", "prompt": " "}, "say what the agent is to do"),
+        ({"key": "a", "prompt": " "}, "give the instructions for the agent"),
     ],
 )
 def test_a_wrong_prompt_task_is_named(home: Home, task: dict[str, Any], said: str) -> None:

@@ -32,7 +32,7 @@ def test_a_new_template_passes_its_check_and_runs(home: Home) -> None:
     assert (made.returncode, checked.returncode) == (0, 0), made.stderr + checked.stderr
     assert str(home.root / "workflows" / "my-flow") in made.stdout
     assert (again.returncode, wrong.returncode) == (2, 2)
-    assert "is there already" in again.stderr
+    assert "exists already" in again.stderr
     assert run.returncode == 0, output + errors
     assert (home.work / "tested").exists()
 

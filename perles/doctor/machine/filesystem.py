@@ -39,7 +39,7 @@ def check(surroundings: Surroundings) -> Iterator[Finding]:
         problem, _, advice = why.partition("; ")
         yield Finding("file system", PROBLEM, f"{home} cannot be used: {problem}", advice)
     elif home.is_dir() and stat.S_IMODE(home.stat().st_mode) & 0o077:
-        text = f"others may read {home}, where agents' tokens and output lie"
+        text = f"other users can read {home}, which contains agents' tokens and output"
         yield Finding("file system", NOTE, text, f"chmod 700 {home}")
 
 

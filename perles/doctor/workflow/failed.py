@@ -17,7 +17,7 @@ def check(case: Case) -> Iterator[Finding]:
     """Each reason there is, with what is left to read."""
     if case.state != "failed":
         return
-    again = f"perles retry {case.id} --start goes on where it ended"
+    again = f"perles retry {case.id} --start continues it"
     if "budget exhausted" in case.reason:
         yield _budget(case)
         return

@@ -51,7 +51,7 @@ def _health(case: Case) -> Iterator[Finding]:
             f"stuck: no progress since {moment(progress)} (progress_timeout "
             f"{policy.progress_timeout:g}s)",
             f"look: perles logs {case.id} --follow; tell it: perles send {case.id} TEXT; end it: "
-            f"perles stop {case.id}; where it is only slow, raise health_policy.progress_timeout",
+            f"perles stop {case.id}; if it is only slow, raise health_policy.progress_timeout",
         )
     elif case.shown["health"] == "degraded":
         text = f"degraded: no sign of its agents since {moment(beat)}"

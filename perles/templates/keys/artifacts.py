@@ -18,7 +18,7 @@ def _artifacts(node: Node) -> Kept:
         return Kept(paths=patterns(node))
     given = node.mapping(_KEYS)
     if "paths" not in given:
-        raise node.error("paths is missing; say which files, such as dist/*.whl")
+        raise node.error("paths is missing; name the files, such as dist/*.whl")
     size = given["max_bytes"].size() if "max_bytes" in given else Kept().max_bytes
     if size > MAX_BYTES:
         raise given["max_bytes"].error("is over 100 GiB")

@@ -37,10 +37,10 @@ def matrix(node: Node) -> Matrix:
     entries = node.mapping()
     axes = {name: _axis(name, one) for name, one in entries.items() if name not in _OPTIONS}
     if len(axes) > MAX_AXES:
-        raise node.error(f"{len(axes)} axes are too many; {MAX_AXES} at most")
+        raise node.error(f"{len(axes)} axes are too many; the limit is {MAX_AXES}")
     count = prod(len(values) for values in axes.values()) if axes else 0
     if count > MAX_CELLS:
-        raise node.error(f"{count} cells are too many; {MAX_CELLS} at most")
+        raise node.error(f"{count} cells are too many; the limit is {MAX_CELLS}")
     excluded = _entries(entries, "exclude")
     for one, where in excluded:
         for name in one:
@@ -54,7 +54,7 @@ def matrix(node: Node) -> Matrix:
     if not cells:
         raise node.error("has no cell; give a list of values for each axis")
     if len(cells) > MAX_CELLS:
-        raise node.error(f"{len(cells)} cells are too many; {MAX_CELLS} at most")
+        raise node.error(f"{len(cells)} cells are too many; the limit is {MAX_CELLS}")
     names = dict.fromkeys((*axes, *(name for cell in cells for name in cell)))
     return Matrix(cells, tuple(axes), tuple(names), most_at_once(entries))
 
@@ -129,7 +129,7 @@ def for_each(node: Node, value: Callable[[str, Node], str | None]) -> ForEach:
     entries = node.mapping(("in", "max", "max_parallel")) if isinstance(node.value, dict) else {}
     source = entries.get("in", node)
     if isinstance(node.value, dict) and "in" not in entries:
-        raise node.error("in is missing; say what the items are")
+        raise node.error("in is missing; give the items")
     limit = entries["max"].integer(1, MAX_CELLS) if "max" in entries else MAX_ITEMS
     at_once = most_at_once(entries)
     text = source.value if isinstance(source.value, str) else ""

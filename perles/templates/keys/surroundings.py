@@ -78,7 +78,7 @@ def secrets(node: Node) -> dict[str, dict[str, Any] | None]:
             raise how.error(f"{name[:60]!r} is no name of a variable")
         given = how.mapping(("command", "timeout"))
         if "command" not in given or not given["command"].text().strip():
-            raise how.error("command is missing; say what prints the secret")
+            raise how.error("command is missing; give the command that prints the secret")
         seconds = given["timeout"].duration() if "timeout" in given else SECRET_SECONDS
         if not 0 < seconds <= MAX_SECRET_SECONDS:
             raise given["timeout"].error("must be above 0, at most 10m")

@@ -16,8 +16,8 @@ def task_key(node: Node) -> str:
     key = node.text()
     if not KEY.fullmatch(key) or len(key) > MAX_TEXT:
         raise node.error(
-            f"{key[:60]!r}{'…' if key[60:] else ''} is no key; use small letters, digits, - and _, "
-            f"a letter or digit first, at most {MAX_TEXT}"
+            f"{key[:60]!r}{'…' if key[60:] else ''} is not a valid key; use lower-case letters, "
+            f"digits, - and _, a letter or digit first, at most {MAX_TEXT}"
         )
     return key
 
@@ -53,7 +53,7 @@ def prompt(node: Node) -> str:
     """A prompt; not empty."""
     text = node.text()
     if not text.strip():
-        raise node.error("is empty; say what the agent is to do")
+        raise node.error("is empty; give the instructions for the agent")
     return text
 
 

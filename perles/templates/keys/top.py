@@ -56,11 +56,11 @@ def _task(entries: Entries, above: Defaults) -> Mapping[str, Any]:
                 raise entries[name].error("is for tasks of agents; use a task with a prompt")
         return {"worker": None}
     if "provider" not in entries and "model" in entries:
-        raise entries["model"].error("needs provider, too: whose model it is")
+        raise entries["model"].error("needs provider, too")
     if "provider" not in entries:
         return {"worker": choice(entries["worker"]) if "worker" in entries else above.worker}
     if "worker" in entries:
-        raise entries["worker"].error("says what provider and model say; leave one out")
+        raise entries["worker"].error("repeats provider and model; remove one of them")
     provider = choice(entries["provider"])
     if "model" not in entries:
         return {"worker": provider}
@@ -69,7 +69,7 @@ def _task(entries: Entries, above: Defaults) -> Mapping[str, Any]:
 
 def _model(entries: Entries) -> str:
     if ":" in entries["provider"].text():
-        raise entries["model"].error("is named by provider, too; leave one out")
+        raise entries["model"].error("is set by provider, too; remove one of them")
     return entries["model"].text()
 
 

@@ -50,7 +50,7 @@ def most(entries: Entries) -> int:
         return node.integer(0, MAX_RETRIES)
     given = node.mapping(_RETRIES)
     if "max" not in given:
-        raise node.error("max is missing; say how often it is tried again")
+        raise node.error("max is missing; give the number of retries")
     return given["max"].integer(0, MAX_RETRIES)
 
 
@@ -73,7 +73,7 @@ def retry(entries: Entries) -> Retry:
 def _backoff(node: Node) -> float:
     factor = float(node.amount())
     if not 1 <= factor <= MAX_BACKOFF:
-        raise node.error(f"must be 1 to {MAX_BACKOFF}: by how much each delay is longer")
+        raise node.error(f"must be 1 to {MAX_BACKOFF}: the factor by which each delay grows")
     return factor
 
 

@@ -34,7 +34,7 @@ def paths(node: Node) -> tuple[str, ...]:
     for item in node.items():
         path = PurePosixPath(item.text())
         if path.is_absolute() or ".." in path.parts or not path.parts or ".git" in path.parts:
-            raise item.error(f"{item.text()!r} is no path below the repository")
+            raise item.error(f"{item.text()!r} is not a path below the repository")
         found.append(str(path))
     return tuple(found)
 

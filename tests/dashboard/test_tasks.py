@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from perles.dashboard.frames import tree as tree_module
 from perles.dashboard.frames.compose import Composer
 from perles.dashboard.frames.parts import TASK_GLYPHS
 from perles.dashboard.frames.tree import tree
@@ -175,3 +176,24 @@ def test_a_task_that_waits_and_a_service_say_how_far_they_are() -> None:
     assert "not ready yet" in shown[1]
     assert "ready since 2030-03-17 17:30" in shown[2]
     assert "ready" not in shown[3]
+
+
+def test_beside_a_tab_only_the_tasks_that_fit_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    view = inside((140, 30))
+    assert view.inside is not None
+    task = view.inside.tasks[0]
+    many = [{**task, "key": f"t{n}", "name": f"t{n}"} for n in range(3000)]
+    drawn: list[str] = []
+    plain = tree_module._line
+
+    def counted(task: Any, *rest: Any) -> Any:
+        drawn.append(task["key"])
+        return plain(task, *rest)
+
+    monkeypatch.setattr(tree_module, "_line", counted)
+    detail = Detail(view.inside.row["id"], "coordinator")
+    view = view._replace(inside=view.inside._replace(tasks=many))
+    text = _text(State(screen="detail", detail=detail), view)
+
+    assert 0 < len(drawn) < 60
+    assert f"… {3000 - len(drawn)} more: tab tasks" in text

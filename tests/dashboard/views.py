@@ -30,6 +30,7 @@ def row(number: int, **given: Any) -> dict[str, Any]:
         "tasks_total": 8,
         "tasks_done": number % 9,
         "tasks_failed": 1 if state == "failed" else 0,
+        "tasks_tolerated": 0,
         "tokens_used": number * 12_345,
         "token_budget": 0,
         "cost_usd": number / 7,

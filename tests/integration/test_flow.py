@@ -5,7 +5,9 @@ No process is started: tasks end as each test says.
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from textwrap import dedent
 from typing import TypeVar
@@ -17,10 +19,13 @@ from perles.config.home import Paths
 from perles.domain.clock import ManualClock
 from perles.domain.specs import WorkflowSpec
 from perles.domain.states import TASK, WORKFLOW
+from perles.domain.workflow_filter import WorkflowFilter
 from perles.engine.commands.tools.signal_complete import FAILED_TASK_KEYS
 from perles.store import statements
 from perles.store.database import Database, Tx
 from perles.store.events import journal
+from perles.store.reads import dashboard
+from perles.store.reads.overviews import list_workflows
 from perles.store.schema.tasks import Task
 from perles.store.transition import fire
 from perles.tasks import graph
@@ -303,3 +308,18 @@ def test_a_join_of_very_many_tasks_is_decided_once(plan: Plan) -> None:
     plan.run({"t7": 1, "t149": 1})
     assert plan.order[-1] == "j"
     assert plan.states()["j"] == DONE
+
+
+def test_a_list_counts_only_failures_that_count(plan: Plan) -> None:
+    plan.create(
+        "tasks: [{key: a, run: x, continue_on_error: true}, {key: b, run: x}, {key: c, run: x}]"
+    )
+    plan.run({"a": 1, "b": 1, "c": 0})
+
+    with closing(sqlite3.connect(plan.root / "perles.db")) as connection:
+        connection.row_factory = sqlite3.Row
+        (row,) = list_workflows(connection, WorkflowFilter()).rows
+        in_dashboard = dashboard.rows(connection, [ID])[ID]
+
+    assert row["tasks"] == {"total": 3, "done": 1, "failed": 1}
+    assert (in_dashboard["tasks_failed"], in_dashboard["tasks_tolerated"]) == (2, 1)

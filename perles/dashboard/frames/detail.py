@@ -102,13 +102,12 @@ def _more_below(detail: Detail, inside: Inside, up: int) -> str:
 def _side(view: View, inside: Inside, height: int) -> list[Line]:
     row = inside.row
     lines = [line(Segment("Tasks", "title"))]
-    tasks = tree(inside.tasks, SIDE, view.now, full=False)
     agents = [agent for agent in inside.agents if agent["status"] != "retired"]
     retired = len(inside.agents) - len(agents)
     room = max(1, height - len(agents) - 8 - (1 if retired else 0))
-    lines += tasks[:room]
-    if len(tasks) > room:
-        lines.append(line(Segment(f"… {len(tasks) - room} more: tab tasks", "muted")))
+    lines += tree(inside.tasks, SIDE, view.now, full=False, most=room)
+    if len(inside.tasks) > room:
+        lines.append(line(Segment(f"… {len(inside.tasks) - room} more: tab tasks", "muted")))
     lines += [(), line(Segment("Agents", "title"))]
     lines += [agent_line(agent, view.now, SIDE) for agent in agents]
     if retired:

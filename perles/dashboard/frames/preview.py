@@ -44,9 +44,9 @@ def _work(preview: Preview, columns: int, height: int, now: float) -> list[Line]
     if len(agents) > _MOST_AGENTS:
         shown.append(line(Segment(f"… {len(agents) - _MOST_AGENTS} more agents", "muted")))
     room = max(1, height - len(shown) - 1)
-    tasks = tree(preview.tasks, columns, now, full=False)
-    if len(tasks) > room:
-        more = f"… {len(tasks) - room + 1} more tasks"
+    tasks = tree(preview.tasks, columns, now, full=False, most=room)
+    if len(preview.tasks) > room:
+        more = f"… {len(preview.tasks) - room + 1} more tasks"
         tasks = [*tasks[: room - 1], line(Segment(more, "muted"))]
     return [*(tasks or [line(Segment("no task yet", "muted"))]), (), *shown]
 

@@ -51,7 +51,8 @@ def _tasks(row: Row, _now: float, columns: int) -> tuple[str, str]:
     count = f"{done}/{total}" if total else "-"
     if columns < 12 or not total:
         return count, ""
-    return f"{bar(done, total, 5)} {count}", "bad" if row["tasks_failed"] else "state.completed"
+    is_bad = row["tasks_failed"] > row["tasks_tolerated"]
+    return f"{bar(done, total, 5)} {count}", "bad" if is_bad else "state.completed"
 
 
 def _health(row: Row, now: float, _columns: int) -> tuple[str, str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import lru_cache
+from itertools import islice
+from typing import Any, Final
 
 from perles.dashboard.frames.parts import TASK_GLYPHS, moment, short_span
 from perles.dashboard.terminal.segments import Line, Segment, line
@@ -11,6 +13,8 @@ from perles.domain.task_story import IN_WORDS, branches, standing
 from perles.domain.text import clean, cut, width
 
 Task = Mapping[str, Any]
+MOST_HELD: Final = 20_000
+"""Lines that are kept for the next frame: as many as a workflow may have tasks."""
 
 
 def tree(
@@ -20,10 +24,14 @@ def tree(
     *,
     full: bool = True,
     selected: str | None = None,
+    most: int | None = None,
 ) -> list[Line]:
-    """A line a task, with what it waits for; `full` adds failures beneath."""
+    """A line a task, with what it waits for; `full` adds failures beneath.
+
+    No more than the first `most` tasks are drawn.
+    """
     found: list[Line] = []
-    for task, lead, below in branches(tasks):
+    for task, lead, below in islice(branches(tasks), most):
         drawn = _line(task, lead, columns, now)
         found.append(_marked(drawn) if task["key"] == selected else drawn)
         if full and task["failure"]:
@@ -61,14 +69,23 @@ def _line(task: Task, lead: str, columns: int, now: float) -> Line:
         f"after {', '.join(others)}" if others else "",
     ]
     note = "  ".join(part for part in extra if part)
-    lead = cut(lead, max(0, columns // 2))
     name = task["name"] if task["name"] != task["key"] else ""
+    shown = f"{task['key']} {name}".strip()
+    is_pending = task["status"] == "pending"
+    return _drawn(lead, columns, glyph, style, shown, note, is_pending)
+
+
+@lru_cache(maxsize=MOST_HELD)
+def _drawn(
+    lead: str, columns: int, glyph: str, style: str, shown: str, note: str, is_pending: bool
+) -> Line:
+    lead = cut(lead, max(0, columns // 2))
     room = max(4, columns - width(lead) - 3)
-    text = cut(clean(f"{task['key']} {name}".strip()), room)
+    text = cut(clean(shown), room)
     rest = room - width(text) - 2
     return line(
         Segment(lead, "muted"),
         Segment(f"{glyph} ", style),
-        Segment(text, style if task["status"] != "pending" else "muted"),
+        Segment(text, "muted" if is_pending else style),
         Segment(f"  {cut(clean(note), rest)}" if rest > 3 else "", "muted"),
     )

@@ -99,7 +99,9 @@ def rows(connection: Connection, ids: Sequence[str]) -> dict[str, Row]:
     """The overview of each of these workflows that is there; no more than `MAX_ROWS`."""
     some = ids[:MAX_ROWS]
     query = (
-        "SELECT o.*, w.waiting_for_user, w.worktree_path, w.paused_at, w.paused_s, w.max_workers "
+        "SELECT o.*, w.waiting_for_user, w.worktree_path, w.paused_at, w.paused_s, "
+        "w.max_workers, (SELECT count(*) FROM tasks t WHERE t.workflow_id = w.id "
+        "AND t.status = 'failed' AND t.tolerated = 1) AS tasks_tolerated "
         "FROM workflow_overview o JOIN workflows w ON w.id = o.id "
         f"WHERE o.id IN ({', '.join('?' * len(some))})"
     )

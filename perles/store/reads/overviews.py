@@ -68,12 +68,15 @@ def overviews(connection: Connection, rows: Sequence[Row]) -> list[Json]:
     """Rows of `workflow_overview` with their labels, places in line, and what they wait for."""
     ids = [row["id"] for row in rows]
     labels, updated = _labels(connection, ids), _updated(connection, ids)
+    tolerated = _tolerated(connection, [row["id"] for row in rows if row["tasks_failed"]])
     line = places(connection) if any(waits_in_line(row) for row in rows) else {}
     home = home_of(connection)
     found = [
         _workflow(home, row, labels.get(row["id"], {}), line.get(row["id"]), updated.get(row["id"]))
         for row in rows
     ]
+    for one in found:
+        one["tasks"]["failed"] -= tolerated.get(one["id"], 0)
     _say_what_waits(connection, found)
     _say_who_is_unattended(connection, found)
     return found
@@ -150,6 +153,20 @@ def _labels(connection: Connection, ids: list[str]) -> dict[str, dict[str, str]]
         )
         for row in connection.execute(query, some):
             found.setdefault(row[0], {})[row[1]] = row[2]
+    return found
+
+
+def _tolerated(connection: Connection, ids: list[str]) -> dict[str, int]:
+    """How many tasks of each failed although its plan goes on without them."""
+    found: dict[str, int] = {}
+    for start in range(0, len(ids), 500):
+        some = ids[start : start + 500]
+        query = (
+            f"SELECT workflow_id, count(*) FROM tasks WHERE workflow_id IN "
+            f"({', '.join('?' * len(some))}) AND status = 'failed' AND tolerated = 1 "
+            "GROUP BY workflow_id"
+        )
+        found.update(connection.execute(query, some).fetchall())
     return found
 
 

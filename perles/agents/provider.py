@@ -263,3 +263,8 @@ def installed() -> list[str]:
 def _entry_points() -> Mapping[str, EntryPoint]:
     """By name. Looking through all that is installed takes as long as creating a workflow."""
     return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+
+
+def runs_commands(provider: Provider) -> bool:
+    """Whether the turn of a worker that has a command in hand is that command itself."""
+    return bool(getattr(provider, "runs_commands", False))

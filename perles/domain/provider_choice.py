@@ -30,10 +30,10 @@ def worker_for(
 ) -> str:
     """The kind of worker that a task needs, as a label.
 
-    A task with a command needs no AI, whoever leads.
+    A task with a command needs no AI, whoever leads, unless it names its worker.
     """
     if run:
-        return BUILTIN
+        return worker or BUILTIN
     return worker or default or coordinator
 
 

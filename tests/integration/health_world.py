@@ -123,7 +123,8 @@ class HealthWorld(World):
         """A task that is ready."""
 
         def work(tx: Tx) -> None:
-            tx.insert(Task, workflow_id=id, key=key, title=key, status="pending", run="x", **values)
+            given = {"run": "x", "worker": "scripted"} | values
+            tx.insert(Task, workflow_id=id, key=key, title=key, status="pending", **given)
             graph.unblock(tx, id)
 
         self.write(work)

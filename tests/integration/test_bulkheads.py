@@ -51,6 +51,7 @@ def _start(home: Home, provider: str, run: str = "true") -> str:
     id = plane.create(spec)
     sql = "UPDATE workflows SET provider = ?1, worker_provider = ?1 WHERE id = ?2"
     _row(home, sql, provider, id)
+    _row(home, "UPDATE tasks SET worker = ? WHERE workflow_id = ?", provider, id)
     plane.start(id, wait=False)
     return id
 

@@ -134,5 +134,6 @@ def _create(home: Home, file: Path) -> list[str]:
             "UPDATE workflows SET provider = 'scripted', worker_provider = 'scripted', "
             "start_requested_at = '2026-01-01T00:00:00.000Z'"
         )
+        connection.execute("UPDATE tasks SET worker = 'scripted'")
     connection.close()
     return ids

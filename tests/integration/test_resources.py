@@ -36,6 +36,7 @@ def _create(home: Home, file: Path, *options: str, provider: str = "builtin") ->
                 "UPDATE workflows SET provider = ?1, worker_provider = ?1 WHERE id = ?2",
                 (provider, id),
             )
+            connection.execute("UPDATE tasks SET worker = ? WHERE workflow_id = ?", (provider, id))
         connection.close()
     return id
 
@@ -260,12 +261,12 @@ def test_a_workflow_without_workers_waits_for_a_slot_and_goes_on(home: Home) -> 
 
     home.wait_for("the wait", lambda: _usage(home)["workers"]["waiting"] == 1)
     assert _usage(home)["workers"]["queue"][0]["workflow_id"] == second
+    said = home.json("show", second, "--json")["waits_for"]
+    assert any(one.startswith("waiting for a worker slot") for one in said), said
     (home.work / "go").touch()
 
     assert [_ended(home, id)["state"] for id in (first, second)] == ["completed", "completed"]
     assert _highest(home, "worker") == 1
-    (refused,) = [e for e in home.events("--type", "command.rejected") if "1 of 1" in str(e)]
-    assert "you are told when one is free" in refused["payload"]["error"]
 
 
 def test_a_port_that_a_stranger_uses_is_skipped_and_a_paused_workflow_holds_none(

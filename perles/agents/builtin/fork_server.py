@@ -169,6 +169,7 @@ def _lead(engine: "Any", asked: "dict[str, Any]", output: int) -> int:
     signal.signal(signal.SIGINT, command.stop)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     words = ""
+    folder = _opened(os.path.dirname(asked["status"]))
     try:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         if asked["umask"] is not None:
@@ -179,15 +180,25 @@ def _lead(engine: "Any", asked: "dict[str, Any]", output: int) -> int:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     said = f"{code} {words}".strip().replace("\n", " ")
-    if not _left(asked["status"], f"exit {said}\n".encode(errors="replace")):
+    line = f"exit {said}\n".encode(errors="replace")
+    if folder is None or not _left(folder, os.path.basename(asked["status"]), line):
         engine.sendall(f"told {os.getpid()} {said}\n".encode(errors="replace"))
     return code
 
 
-def _left(path: str, line: bytes) -> bool:
-    """Whether the status could be left in its file, in whose place nothing may stand."""
+def _opened(folder: str) -> "int | None":
+    """The folder of the turn's files, held open: it may be moved while the command runs."""
     try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return None
+
+
+def _left(folder: int, name: str, line: bytes) -> bool:
+    """Whether the status could be left in its file, in whose place nothing may stand."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    try:
+        file = os.open(name, flags, 0o600, dir_fd=folder)
         try:
             return os.write(file, line) == len(line)
         finally:

@@ -21,6 +21,7 @@ class BuiltinProvider:
     is_ai_call = False
     prints_text_only = True
     has_mcp = True
+    runs_commands = True
     variables: Sequence[str] | None = None
     """A task's command is the user's own: it gets what the user's shell has."""
 

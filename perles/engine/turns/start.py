@@ -9,8 +9,7 @@ from sqlalchemy import bindparam, delete, update
 from perles.agents import bounds
 from perles.agents.clis.session_log import encoded
 from perles.agents.prompts import system_prompt
-from perles.agents.provider import Letter, Provider, TurnContext, hidden_tools
-from perles.domain.provider_choice import BUILTIN
+from perles.agents.provider import Letter, Provider, TurnContext, hidden_tools, runs_commands
 from perles.domain.states import AGENT, TURN
 from perles.engine import crash_points
 from perles.engine.context import Context
@@ -85,7 +84,7 @@ def begin(
         "tokens_reserved": reserved.tokens,
         "cost_reserved": reserved.cost,
     }
-    if _runs_command(tx, agent):
+    if _runs_command(tx, context, workflow, agent):
         changes["runs_command"] = 1
     if base is not None and base["session"] == agent.provider_session_id:
         changes["session_base"] = encoded(base)
@@ -94,11 +93,13 @@ def begin(
     return Begun(turn, tx.need(Agent, agent_id), workflow)
 
 
-def _runs_command(tx: Tx, agent: Agent) -> bool:
+def _runs_command(tx: Tx, context: Context, workflow: Workflow, agent: Agent) -> bool:
     """Whether the agent's turn is the command of its task."""
-    if agent.role != "worker" or agent.provider != BUILTIN or agent.task_id is None:
+    if agent.role != "worker" or agent.task_id is None:
         return False
-    return tx.need(Task, agent.task_id).run is not None
+    if tx.need(Task, agent.task_id).run is None:
+        return False
+    return runs_commands(context.provider_of(agent, workflow))
 
 
 def refused(tx: Tx, agent_id: int) -> Turn | None:

@@ -35,7 +35,7 @@ def test_create_start_follow_stop_quit(home: Home, terminal: Terminal) -> None:
 
     terminal.type("N")
     terminal.shows("Pipeline")
-    terminal.type("\r")
+    terminal.type("pipeline\r")
     terminal.shows("Pipeline file*")
     terminal.type("slow.yaml\tnightly\x13")
     terminal.shows("started wf-")  # the form is closed by now
@@ -64,7 +64,7 @@ def test_create_start_follow_stop_quit(home: Home, terminal: Terminal) -> None:
 def test_an_error_of_the_form_stays_in_the_form(home: Home, terminal: Terminal) -> None:
     terminal.type("n")
     terminal.shows("Pipeline")
-    terminal.type("\r\x13")
+    terminal.type("pipeline\r\x13")
     terminal.shows("Pipeline file is needed")
     terminal.type("nowhere.yaml\x13")
     terminal.shows("nowhere.yaml")

@@ -93,7 +93,10 @@ class _Forks:
         if not os.WIFSIGNALED(status):
             return -1
         code = 128 + os.WTERMSIG(status)
-        _left(path, f"exit {code}\n".encode())
+        folder = _opened(os.path.dirname(path))
+        if folder is not None:
+            _left(folder, os.path.basename(path), f"exit {code}\n".encode())
+            os.close(folder)
         return code
 
 

@@ -26,7 +26,7 @@ _BY_NAME: Final = Sql(
 
 
 def create(tx: Tx, name: str, role: str, lifetime: float | None, by: Origin) -> str:
-    """Make a token that holds for `lifetime` seconds, or until it is revoked; the secret.
+    """Create a token, valid for `lifetime` seconds or until revoked; return the secret.
 
     Raises `UsageError` for a role that there is not, and for a name that is taken or none.
     """
@@ -58,7 +58,7 @@ def create(tx: Tx, name: str, role: str, lifetime: float | None, by: Origin) -> 
 
 
 def revoke(tx: Tx, name: str, by: Origin) -> None:
-    """Take a token back: whoever has it is refused from now on. Raises `NotFoundError`."""
+    """Revoke a token: requests with it are refused from now on. Raises `NotFoundError`."""
     found = tx.first(AccessToken, _BY_NAME, name=name)
     if found is None:
         raise NotFoundError("token", name, "perles token list shows those that hold")

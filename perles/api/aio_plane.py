@@ -102,7 +102,7 @@ class ControlPlane:
         return await self._ask(ref, Start(), wait, with_engine or self._wants_to_host)
 
     async def pause(self, ref: str, *, reason: str | None = None, wait: bool = True) -> Outcome:
-        """Interrupt a running workflow; its messages wait."""
+        """Pause a running workflow; its messages wait."""
         from perles.domain.commands import Pause
 
         return await self._ask(ref, Pause(reason=reason), wait)
@@ -114,7 +114,7 @@ class ControlPlane:
         return await self._ask(ref, Resume(), wait, with_engine or self._wants_to_host)
 
     async def stop(self, ref: str, options: StopOptions | None = None) -> Outcome:
-        """End a workflow for good. Its agents have time to end, as the options say."""
+        """Stop a workflow for good; the options set the grace period of its agents."""
         from perles.domain.commands import Stop
 
         how = options or StopOptions()
@@ -122,7 +122,7 @@ class ControlPlane:
         return await self._ask(ref, asked, how.wait)
 
     async def retry(self, ref: str, *, reconfigure: bool = False) -> str:
-        """Create a pending workflow that goes on where a failed or stopped one ended; its id."""
+        """Create a pending workflow that continues a failed or stopped one; return its id."""
         return await self.call(sync.ControlPlane.retry, ref, reconfigure=reconfigure)
 
     async def send(
@@ -132,11 +132,11 @@ class ControlPlane:
         return await self.call(sync.ControlPlane.send, ref, text, to=to, wait=wait)
 
     async def approve(self, ref: str, task: str, message: str | None = None) -> Outcome:
-        """Say yes to a task that waits for a person."""
+        """Approve a task that waits for a person."""
         return await self.call(sync.ControlPlane.approve, ref, task, message)
 
     async def deny(self, ref: str, task: str, message: str) -> Outcome:
-        """Say no to a task that waits for a person, with the reason."""
+        """Deny a task that waits for a person, with the reason."""
         return await self.call(sync.ControlPlane.deny, ref, task, message)
 
     async def answer(self, ref: str, text: str, question: int | None = None) -> Outcome:

@@ -48,11 +48,11 @@ class AsyncSubscription(AsyncIterator["ControlPlaneEvent"]):
             return None
 
     async def commit(self) -> None:
-        """What was handed out so far is handled. Raises `UsageError` without a cursor."""
+        """Mark all delivered events as handled. Raises `UsageError` without a cursor."""
         await self._in_pool(self._place.commit)
 
     def close(self) -> None:
-        """End it; a task that waits for an event is told."""
+        """Close the subscription; a waiting `get` returns."""
         self._closed = True
         if self._feed is not None:
             self._feed.close()

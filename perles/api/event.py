@@ -57,7 +57,7 @@ class ControlPlaneEvent(Value):
 
     @property
     def payload(self) -> Mapping[str, Any]:
-        """What is told of it; `v` is the version of its shape."""
+        """The details of the event; `v` is the version of their format."""
         return MappingProxyType(self._row["payload"])
 
     def __hash__(self) -> int:

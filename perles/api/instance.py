@@ -12,7 +12,7 @@ from perles.domain.states import AgentStatus, TaskStatus, WorkflowPriority, Work
 
 
 class TaskCounts(NamedTuple):
-    """How many tasks a workflow has, and how many of them are done or failed."""
+    """The numbers of tasks: all, done and failed."""
 
     total: int
     done: int
@@ -20,7 +20,7 @@ class TaskCounts(NamedTuple):
 
 
 class Session(NamedTuple):
-    """Where a workflow's agents work, and what they were given and printed."""
+    """The work dir, and the folder with the input and output of the agents."""
 
     work_dir: Path
     branch: str | None
@@ -41,17 +41,17 @@ class WorkflowInstance(Value):
 
     @property
     def template_id(self) -> str:
-        """The template it was made of; `pipeline` for a file."""
+        """The key of its template; `pipeline` for a file."""
         return str(self._row["template_id"])
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """The display name."""
         return str(self._row["name"])
 
     @property
     def state(self) -> WorkflowState:
-        """Where it stands; equal to its word, `"running"`."""
+        """The state; equal to its text, such as `"running"`."""
         return WorkflowState(self._row["state"])
 
     @property
@@ -61,7 +61,7 @@ class WorkflowInstance(Value):
 
     @property
     def priority(self) -> WorkflowPriority:
-        """Its place among others that wait; equal to its word, `"high"`."""
+        """The priority; equal to its text, such as `"high"`."""
         return WorkflowPriority(self._row["priority"])
 
     @property
@@ -81,7 +81,7 @@ class WorkflowInstance(Value):
 
     @property
     def updated_at(self) -> datetime:
-        """When anything of its row changed last."""
+        """The time of the last change of its row."""
         return datetime.fromisoformat(self._row["updated_at"])
 
     @property
@@ -91,23 +91,23 @@ class WorkflowInstance(Value):
 
     @property
     def last_heartbeat_at(self) -> datetime | None:
-        """When its agents gave a sign last."""
+        """The time of the last sign of life of its agents."""
         return moment(self._row["last_heartbeat_at"])
 
     @property
     def last_progress_at(self) -> datetime | None:
-        """When its work last went on."""
+        """The time of the last progress."""
         return moment(self._row["last_progress_at"])
 
     @property
     def mcp_port(self) -> int | None:
-        """The port of its tools, while they are served; else None."""
+        """The port of its tools while they are served, otherwise None."""
         port: int | None = self._row["mcp_port"]
         return port
 
     @property
     def token_budget(self) -> int:
-        """Tokens that it may use; 0 means no limit."""
+        """The token budget; 0 means no limit."""
         return int(self._row["token_budget"])
 
     @property
@@ -117,17 +117,17 @@ class WorkflowInstance(Value):
 
     @property
     def cost_budget(self) -> float:
-        """USD that it may cost; 0 means no limit."""
+        """The cost budget in USD; 0 means no limit."""
         return float(self._row["cost_budget"])
 
     @property
     def cost_usd(self) -> float:
-        """USD that its agents cost."""
+        """The cost of its agents in USD."""
         return float(self._row["cost_usd"])
 
     @property
     def session(self) -> Session:
-        """Where its agents work, and the folder of what they were given and printed."""
+        """The work dir, and the folder with the input and output of the agents."""
         folder = self._row["session_dir"]
         return Session(
             Path(self._row["work_dir"]),
@@ -142,7 +142,7 @@ class WorkflowInstance(Value):
 
     @property
     def attention(self) -> str | None:
-        """Why a person should look; None where nobody needs to."""
+        """Why it needs attention, or None."""
         told: str | None = self._row["attention"]
         return told
 
@@ -181,12 +181,12 @@ class Task(Value):
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """The display name."""
         return str(self._row["name"])
 
     @property
     def status(self) -> TaskStatus:
-        """Where it stands; equal to its word, `"done"`."""
+        """The status; equal to its text, such as `"done"`."""
         return TaskStatus(self._row["status"])
 
     @property
@@ -218,12 +218,12 @@ class Agent(Value):
 
     @property
     def status(self) -> AgentStatus:
-        """Where it stands; equal to its word, `"working"`."""
+        """The status; equal to its text, such as `"working"`."""
         return AgentStatus(self._row["status"])
 
     @property
     def provider(self) -> str:
-        """Which CLI it is."""
+        """The provider of its CLI."""
         return str(self._row["provider"])
 
     @property
@@ -248,7 +248,7 @@ class WorkflowDetails(WorkflowInstance):
 
     @property
     def agents(self) -> Sequence[Agent]:
-        """Its agents, in the order they came."""
+        """Its agents, in the order of their creation."""
         return tuple(Agent(row) for row in self._row["agents"])
 
     def task(self, key: str) -> Task:

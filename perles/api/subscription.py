@@ -73,11 +73,11 @@ class Subscription(Iterator[ControlPlaneEvent]):
         return event
 
     def commit(self) -> None:
-        """What was handed out so far is handled. Raises `UsageError` without a cursor."""
+        """Mark all delivered events as handled. Raises `UsageError` without a cursor."""
         self._place.commit()
 
     def close(self) -> None:
-        """End it; who waits for an event is told. May be called from any thread, and again."""
+        """Close the subscription; a waiting `get` returns. Thread-safe and repeatable."""
         if self._taker == threading.get_ident():
             self._place.settle()
         self._end()

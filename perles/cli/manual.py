@@ -12,21 +12,24 @@ from perles.cli.root import ABOUT, EXAMPLES, GROUPS
 from perles.version import __version__
 
 EXIT_CODES: Final = (
-    (0, "It worked; what was waited for completed."),
-    (1, "The work failed or was stopped, or something else went wrong."),
-    (2, "The command line, a file or the configuration is wrong."),
-    (3, "There is no such workflow, agent or task."),
-    (4, "Its state does not allow it, or only a person may do it."),
+    (0, "Success."),
+    (1, "The work failed or was stopped, or another error occurred."),
+    (2, "The command line, a file or the configuration is invalid."),
+    (3, "The workflow, agent or task was not found."),
+    (4, "The state does not allow the command, or only a person may give it."),
     (5, "No engine runs."),
     (6, "A limit is reached."),
     (7, "The database cannot be used."),
-    (124, "perles wait: it took longer than --timeout."),
+    (124, "perles wait: the timeout was reached."),
     (130, "Ctrl-C."),
 )
 FILES: Final = (
-    ("~/.perles", "The home folder: database, sessions, worktrees; PERLES_HOME names another."),
-    ("~/.config/perles/config.yaml", "Your configuration; PERLES_CONFIG or --config another."),
-    (".perles/config.yaml", "That of a repository."),
+    ("~/.perles", "The home folder: database, sessions, worktrees; PERLES_HOME sets another one."),
+    (
+        "~/.config/perles/config.yaml",
+        "Your configuration; PERLES_CONFIG or --config sets another one.",
+    ),
+    (".perles/config.yaml", "The configuration of a repository."),
     ("~/.perles/workflows", "Your templates; those of a repository are in .perles/workflows."),
 )
 

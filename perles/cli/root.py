@@ -102,7 +102,7 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "Change priority or budgets; the waiting line is reordered at once.",
         ),
     ),
-    "Look": (
+    "Inspect": (
         Entry(
             "artifacts",
             "artifacts",

@@ -18,7 +18,7 @@ MAX_REASON: Final = 1000
 
 
 class Conversation(Requests):
-    """Words to agents, and what waits for a person's word."""
+    """Messages to agents, and decisions that wait for a person."""
 
     def send(self, ref: str, text: str, *, to: str = "coordinator", wait: bool = True) -> Outcome:
         """Queue a message for an agent; it reads it at its next turn.
@@ -60,7 +60,7 @@ class Conversation(Requests):
         return self._request(ref, Post(text=text, channel=channel, reply=reply), wait=wait)
 
     def mark_read(self, ref: str, channel: str, up_to: int) -> None:
-        """The person has read a channel up to this post. Raises `NotFoundError`."""
+        """Mark a channel as read up to this post. Raises `NotFoundError`."""
         from perles.fabric.channels import mark_read
 
         self.need_person("mark a channel as read")
@@ -121,13 +121,13 @@ class Conversation(Requests):
         return [one for one in found if task in (None, one["task"])]
 
     def approve(self, ref: str, task: str, message: str | None = None) -> Outcome:
-        """Say yes to a task that waits for a person. Raises `NotFoundError`, `WrongStateError`."""
+        """Approve a task that waits for a person. Raises `NotFoundError`, `WrongStateError`."""
         from perles.domain.commands import Approve
 
         return self._request(ref, Approve(task=task, message=message))
 
     def deny(self, ref: str, task: str, message: str) -> Outcome:
-        """Say no, with the reason. Raises `NotFoundError`, `UsageError`, `WrongStateError`."""
+        """Deny it, with the reason. Raises `NotFoundError`, `UsageError`, `WrongStateError`."""
         from perles.domain.commands import Deny
 
         if not message.strip():
@@ -162,7 +162,7 @@ class Conversation(Requests):
             return inbox.inbox(connection, everything=everything)
 
     def ack(self, numbers: Sequence[int] = (), *, everything: bool = False) -> int:
-        """Take note of inbox entries by their seq; how many. Raises `NotFoundError`."""
+        """Acknowledge inbox entries by their seq; return the number. Raises `NotFoundError`."""
         from perles.workflows.inbox import insert_acks
 
         origin = self.need_person("acknowledge inbox entries")

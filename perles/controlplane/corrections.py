@@ -26,7 +26,7 @@ class Corrections(Requests):
         args: Mapping[str, str] | None = None,
         from_tasks: Sequence[str] = (),
     ) -> str:
-        """Create a pending workflow that goes on where `ref` ended, with a corrected file; its id.
+        """Create a pending workflow that continues `ref` with a corrected file; return its id.
 
         Tasks that are unchanged and done, and wait for such tasks alone, stay done; all others
         run, those in `from_tasks` (keys, groups, patterns) and what comes after them among them.

@@ -112,7 +112,7 @@ class EngineHost(Reads):
             return Config(), str(error), ()
 
     def serve(self, *, exit_when_idle: bool = False) -> None:
-        """Host the engine in this process until it is told to stop. Raises `EngineRunsError`."""
+        """Host the engine in this process until it is asked to stop. Raises `EngineRunsError`."""
         from perles.engine.process import serve
 
         self.paths.ensure_home()

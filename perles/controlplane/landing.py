@@ -33,7 +33,7 @@ class Landing(Branches):
         task: str | None = None,
         with_patch: bool = True,
     ) -> Json:
-        """What a workflow changed since its base, also what is not committed or not added yet.
+        """The changes of a workflow since its base, with uncommitted and untracked files.
 
         With `task` only that task's commits, as its receipt has them. `paths` are below the
         worktree. In the shape of `diff --json`, with `patch` where it is asked for. Raises
@@ -61,7 +61,7 @@ class Landing(Branches):
         checks: bool = True,
         tell: Callable[[str], None] = lambda _: None,
     ) -> Json:
-        """Merge a workflow's branch into another (default: the one that it began at).
+        """Merge a workflow's branch into another one (default: its base).
 
         All or nothing, and once: `already` tells that the target has it. The checks of its
         pipeline must pass first, unless `checks` is False; `tell` is given each before it runs.
@@ -136,7 +136,7 @@ class Landing(Branches):
         return verify
 
     def rebase(self, ref: str, *, onto: str | None = None) -> Json:
-        """Put a workflow's commits on top of its base as that is now; no agent may be at work.
+        """Rebase a workflow's branch onto its current base; no agent may be working.
 
         In the shape of `rebase --json`. Raises `MergeError` for a conflict, `WrongStateError`.
         """

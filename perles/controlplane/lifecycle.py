@@ -27,7 +27,7 @@ class Lifecycle(Corrections):
         return self._request(ref, Start(), wait=wait, with_engine=with_engine)
 
     def pause(self, ref: str, *, reason: str | None = None, wait: bool = True) -> Outcome:
-        """Interrupt a running workflow; its messages wait."""
+        """Pause a running workflow; its messages wait."""
         from perles.domain.commands import Pause
 
         return self._request(ref, Pause(reason=reason), wait=wait)
@@ -47,7 +47,7 @@ class Lifecycle(Corrections):
         grace: float = GRACE,
         wait: bool = True,
     ) -> Outcome:
-        """End a workflow for good. Its agents have `grace` seconds to end, none with `force`."""
+        """Stop a workflow for good. Its agents have `grace` seconds to exit, none with `force`."""
         from perles.domain.commands import Stop
 
         asked = Stop(reason=reason, force=force, grace=grace)
@@ -60,7 +60,7 @@ class Lifecycle(Corrections):
         return self._request(ref, Fail(reason=reason), wait=wait)
 
     def archive(self, ref: str, *, wait: bool = True) -> Outcome:
-        """Put an ended workflow out of sight: only `list --all` shows it."""
+        """Archive an ended workflow: only `list --all` shows it."""
         from perles.domain.commands import Archive
 
         return self._request(ref, Archive(), wait=wait)
@@ -83,7 +83,7 @@ class Lifecycle(Corrections):
         return self._request(ref, asked)
 
     def rename(self, ref: str, name: str) -> Outcome:
-        """Give a workflow another name, whatever its state. Raises `UsageError`."""
+        """Rename a workflow in any state. Raises `UsageError`."""
         from perles.domain.commands import Rename
 
         return self._request(ref, Rename(name=name))
@@ -91,7 +91,7 @@ class Lifecycle(Corrections):
     def label(
         self, ref: str, add: Mapping[str, str] | None = None, remove: Sequence[str] = ()
     ) -> Outcome:
-        """Hang labels on a workflow, and take those with the keys `remove` off; in any state.
+        """Add labels to a workflow, and remove those with the keys in `remove`; in any state.
 
         Raises `UsageError`.
         """
@@ -100,7 +100,7 @@ class Lifecycle(Corrections):
         return self._request(ref, Label(add=dict(add or {}), remove=tuple(remove)))
 
     def retry(self, ref: str, *, reconfigure: bool = False) -> str:
-        """Create a pending workflow that goes on where a failed or stopped one ended; its id.
+        """Create a pending workflow that continues a failed or stopped one; return its id.
 
         What was done stays done. Agent CLIs are set up as they were for the old one, or, to
         `reconfigure`, as its work dir's configuration says now. Raises `NotFoundError`,

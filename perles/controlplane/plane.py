@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class ControlPlane(Upkeep, Lifecycle, Conversation, Supplies, Subscriptions, PullRequests, Tokens):
-    """Everything that can be done with the workflows of one home folder."""
+    """All operations on the workflows of one home folder."""
 
     def create(self, spec: WorkflowSpec) -> str:
         """Create a pending workflow with all its tasks in one transaction; its id.
@@ -49,7 +49,7 @@ class ControlPlane(Upkeep, Lifecycle, Conversation, Supplies, Subscriptions, Pul
         return workflow_id
 
     def preview(self, spec: WorkflowSpec) -> list[dict[str, Any]]:
-        """The tasks that `create` would make, in order: key, name, after, and who does each.
+        """The tasks that `create` would create, in order: key, name, after, and who does each.
 
         Nothing is written. Raises `UsageError` for whatever is wrong with the spec.
         """
@@ -67,7 +67,7 @@ class ControlPlane(Upkeep, Lifecycle, Conversation, Supplies, Subscriptions, Pul
         return self.registry.list(filter_of(**filters)).rows
 
     def doctor(self, ref: str | None = None) -> Sequence[Finding]:
-        """What is wrong with a workflow, or with this machine, and what to do about it.
+        """The problems of a workflow, or of this machine, with advice.
 
         Raises `NotFoundError`, `AmbiguousIdError`; a wrong configuration is a finding.
         """

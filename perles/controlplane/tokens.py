@@ -16,7 +16,7 @@ class Tokens(EngineHost):
     """Who may ask over HTTP, and for what."""
 
     def create_token(self, name: str, role: str, *, lifetime: float | None = None) -> str:
-        """Make a token that holds for `lifetime` seconds, or until it is revoked; the secret.
+        """Create a token, valid for `lifetime` seconds or until revoked; return the secret.
 
         It is told this once. Raises `UsageError`, and `PersonNeededError` for an agent.
         """
@@ -31,7 +31,7 @@ class Tokens(EngineHost):
             return reads.tokens(connection)
 
     def revoke_token(self, name: str) -> None:
-        """Take a token back. Raises `NotFoundError`, `PersonNeededError`."""
+        """Revoke a token. Raises `NotFoundError`, `PersonNeededError`."""
         from perles.access import tokens
 
         by = self.need_person("revoke a token")

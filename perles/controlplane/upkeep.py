@@ -99,7 +99,7 @@ class Upkeep(Lifecycle):
             return file
 
     def vacuum(self) -> None:
-        """Give the space of removed rows back to the disk; writers wait. One run at a time."""
+        """Return the space of removed rows to the disk; writers wait. One run at a time."""
         from perles.maintenance.vacuum import vacuum
 
         if not self.database_path.exists():

@@ -105,7 +105,7 @@ def unsubscribe(tx: Tx, agent: Agent, slug: str) -> Subscribed:
 
 
 def mark_read(tx: Tx, workflow_id: str, slug: str, up_to: int) -> None:
-    """The person has read a channel up to this post. Raises `NotFoundError`."""
+    """Mark a channel as read up to this post. Raises `NotFoundError`."""
     channel = channel_named(tx, workflow_id, slug)
     found = tx.get(ChannelRead, channel.id)
     if found is None:

@@ -16,6 +16,7 @@ from perles.domain.text import clean
 TASK_HEADERS = ("TASK", "STATUS", "ASSIGNEE", "ATTEMPT", "EXIT", "TIME", "NOTE")
 AGENT_HEADERS = ("AGENT", "STATUS", "PHASE", "TASK", "PID", "QUEUED")
 TAIL_LINES = 10
+MOST_FAILURES = 20
 ENDED = ("completed", "failed", "stopped")
 
 
@@ -207,11 +208,14 @@ def _agent_row(agent: Json) -> list[str]:
 
 
 def print_failures(shown: Json) -> None:
-    """The last lines of every failed task."""
-    for task in shown["tasks"]:
-        if task["status"] != "failed":
-            continue
+    """The last lines of the first `MOST_FAILURES` failed tasks, and how many more there are."""
+    failed = [task for task in shown["tasks"] if task["status"] == "failed"]
+    failed.sort(key=lambda task: bool(task["tolerated"]))
+    for task in failed[:MOST_FAILURES]:
         why = f": {clean(task['failure'])}" if task["failure"] else ""
         say(f"\n{task['key']} failed{why}{'; its last lines:' if task['output_tail'] else ''}")
         for line in task["output_tail"][-TAIL_LINES:]:
             say(f"  {clean(line)}")
+    if len(failed) > MOST_FAILURES:
+        more = len(failed) - MOST_FAILURES
+        say(f"\n… {more} more failed: perles tasks {shown['id']} TASK shows one in full")

@@ -70,7 +70,7 @@ def _count_items(tasks: list[Json]) -> None:
             counts = parent["items"] or {"total": 0, "done": 0, "failed": 0}
             counts["total"] += 1
             counts["done"] += task["status"] == "done"
-            counts["failed"] += task["status"] == "failed"
+            counts["failed"] += task["status"] == "failed" and not task["tolerated"]
             parent["items"] = counts
 
 

@@ -181,7 +181,7 @@ class SpecOptions(NamedTuple):
         """The spec of a target, or of the command behind `--`. Raises `UsageError`."""
         if (target is None) == (words is None):
             raise UsageError(
-                "cannot run nothing: give a file, a template or a goal, or a command behind --"
+                "cannot tell what to do: give a file, a template or a goal, or a command behind --"
             )
         if words is None:
             assert target is not None

@@ -144,7 +144,7 @@ tasks:
     copied = home.perles("artifacts", id, "--task", "wheel", "--copy", tmp_path / "out")
     assert (copied.returncode, (tmp_path / "out/wheel/dist/a.whl").read_text()) == (0, "w\n")
     again = home.perles("artifacts", id, "--copy", tmp_path / "out")
-    assert (again.returncode, "--force replaces it" in again.stderr) == (1, True)
+    assert (again.returncode, "--force overwrites it" in again.stderr) == (1, True)
     assert home.perles("artifacts", id, "--copy", tmp_path / "out", "--force").returncode == 0
     assert home.perles("artifacts", id, "--task", "wheels").returncode == 3
     assert "no task of it left a file" in home.perles("artifacts", id, "--task", "none").stderr

@@ -50,7 +50,7 @@ def test_words_are_terms(text: str, terms: tuple[Term, ...]) -> None:
         ("stat:running", "did you mean 'state'"),
         ("cost:much", "write it as cost:>2"),
         ("cost:>nan", "it is no number"),
-        ("age:>2 weeks", "no duration"),
+        ("age:>2 weeks", "not a duration"),
         ('name:""', "without a value"),
         ("priority:urgent", "it is one of low, normal, high"),
     ],

@@ -4,9 +4,10 @@ import sys
 import time
 from typing import NamedTuple
 
-from perles.cli.output import print_json, print_table, span, warn
+from perles.cli.output import print_json, print_table, warn
 from perles.config.home import Paths
 from perles.controlplane.quick import Json, Reads
+from perles.domain.duration import span
 from perles.domain.errors import UsageError
 from perles.domain.explanations import why
 from perles.domain.states import PRIORITIES, WORKFLOW

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from perles.cli.output import span
 from perles.controlplane.quick import Json
+from perles.domain.duration import span
 
 Cell = Callable[[Json], object]
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from perles.domain.duration import span
 from perles.domain.text import clean, cut, folded, pad, width
 
 if TYPE_CHECKING:
@@ -198,23 +199,6 @@ def _room(
         room[index] = max(1, min(widths[index], share))
         left -= room[index] + 2
     return room
-
-
-def span(seconds: float | None) -> str:
-    """`3m12s`, `4h05m`, `2d03h`; `-` for None."""
-    if seconds is None:
-        return "-"
-    whole = int(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    minutes, second = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes}m{second:02}s"
-    hours, minute = divmod(minutes, 60)
-    if hours < 24:
-        return f"{hours}h{minute:02}m"
-    days, hour = divmod(hours, 24)
-    return f"{days}d{hour:02}h"
 
 
 def spent(row: Mapping[str, Any]) -> str:

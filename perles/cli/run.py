@@ -11,20 +11,12 @@ import typer
 from perles.cli import create, streams
 from perles.cli.events import line_of
 from perles.cli.options import options
-from perles.cli.output import (
-    on_terminal,
-    print_json,
-    print_line,
-    print_table,
-    say,
-    span,
-    spent,
-    warn,
-)
+from perles.cli.output import on_terminal, print_json, print_line, print_table, say, spent, warn
 from perles.cli.show import print_failures
 from perles.controlplane.plane import ControlPlane
 from perles.controlplane.quick import Json
 from perles.domain.commands import Pause
+from perles.domain.duration import span
 from perles.domain.errors import (
     CommandFailedError,
     NotFoundError,

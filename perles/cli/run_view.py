@@ -11,9 +11,10 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from perles.cli.output import between, span, spent
+from perles.cli.output import between, spent
 from perles.controlplane.plane import ControlPlane
 from perles.controlplane.quick import Json
+from perles.domain.duration import span
 from perles.domain.task_story import IN_WORDS
 from perles.domain.text import clean
 

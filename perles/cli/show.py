@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from perles.cli.list import warn_unattended
-from perles.cli.output import between, print_json, print_table, say, span, tell
+from perles.cli.output import between, print_json, print_table, say, tell
 from perles.config.home import Paths
 from perles.controlplane.quick import Json, Reads
+from perles.domain.duration import span
 from perles.domain.explanations import moment, why
 from perles.domain.task_story import standing
 from perles.domain.text import clean

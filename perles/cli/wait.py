@@ -7,8 +7,8 @@ import typer
 
 from perles.api.plane import ENDS, ControlPlane, awaited
 from perles.cli.options import WorkflowIds
-from perles.cli.output import print_json, say, span, spent, warn
-from perles.domain.duration import parse_duration
+from perles.cli.output import print_json, say, spent, warn
+from perles.domain.duration import parse_duration, span
 from perles.domain.errors import UsageError
 
 TIMED_OUT = 124

@@ -36,3 +36,30 @@ def format_duration(seconds: float) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts) or "0s"
+
+
+def span(seconds: float | None) -> str:
+    """How long something took or is ago, for people: `59s`, `3m12s`, `4h05m`, `2d03h`.
+
+    `-` for None. It is cut, not rounded, and never negative: a clock may have been set back.
+    """
+    if seconds is None:
+        return "-"
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    if whole < 86400:
+        return f"{whole // 3600}h{whole // 60 % 60:02}m"
+    return f"{whole // 86400}d{whole // 3600 % 24:02}h"
+
+
+def short_span(seconds: float | None) -> str:
+    """`span` in at most five columns, for tables: `59s`, `12m`, `3h04`, `2d05h`, `120d`."""
+    text = span(seconds)
+    if "h" in text and "d" not in text:
+        return text.removesuffix("m")
+    if "d" in text and len(text) > 5:
+        return text.partition("d")[0] + "d"
+    return text.partition("m")[0] + "m" if "m" in text else text

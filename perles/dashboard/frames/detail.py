@@ -18,7 +18,6 @@ from perles.dashboard.frames.parts import (
     moment,
     note_of,
     short_number,
-    short_span,
     uptime,
 )
 from perles.dashboard.frames.transcript import agent_style
@@ -37,6 +36,7 @@ from perles.dashboard.terminal.segments import (
     stack,
     wrap,
 )
+from perles.domain.duration import short_span
 from perles.domain.text import clean, cut, width
 
 _INPUT_ROWS: Final = 4

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from perles.dashboard.model.keymap import Binding
 from perles.dashboard.terminal.segments import MAX_MEASURED, Line, Segment, columns_of, fit, line
+from perles.domain.duration import short_span
 from perles.domain.explanations import why
 from perles.domain.text import clean, cut, width
 
@@ -69,20 +70,6 @@ def clock(text: str | None) -> str:
 def day_and_time(text: str | None) -> str:
     """Month, day and time of a stored time, in this place."""
     return datetime.fromtimestamp(moment(text)).strftime("%m-%d %H:%M") if text else "-"
-
-
-def short_span(seconds: float | None) -> str:
-    """`59s`, `12m`, `3h04`, `2d05h`: at most five columns."""
-    if seconds is None:
-        return "-"
-    whole = max(0, int(seconds))
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m"
-    if whole < 86400:
-        return f"{whole // 3600}h{whole // 60 % 60:02}"
-    return f"{whole // 86400}d{whole // 3600 % 24:02}h" if whole < 8640000 else f"{whole // 86400}d"
 
 
 def short_number(count: int) -> str:

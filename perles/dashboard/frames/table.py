@@ -16,13 +16,13 @@ from perles.dashboard.frames.parts import (
     moment,
     note_of,
     short_number,
-    short_span,
     uptime,
 )
 from perles.dashboard.model.preview import preview_rows
 from perles.dashboard.model.seen import MARK, is_new
 from perles.dashboard.model.state import State, View, selected_id, table_rows
 from perles.dashboard.terminal.segments import Line, Segment, cell, fit, line, selected
+from perles.domain.duration import short_span
 
 Row = Mapping[str, Any]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from perles.dashboard.frames.parts import moment, short_span
+from perles.dashboard.frames.parts import moment
 from perles.dashboard.terminal.segments import Line, Segment, cell, line
+from perles.domain.duration import short_span
 
 Turn = Mapping[str, Any]
 _LABEL: Final = 14

@@ -7,8 +7,9 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 
-from perles.dashboard.frames.parts import TASK_GLYPHS, moment, short_span
+from perles.dashboard.frames.parts import TASK_GLYPHS, moment
 from perles.dashboard.terminal.segments import Line, Segment, line
+from perles.domain.duration import short_span
 from perles.domain.task_story import IN_WORDS, branches, standing
 from perles.domain.text import clean, cut, width
 

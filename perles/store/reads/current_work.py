@@ -12,6 +12,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.domain.clock import to_text
+from perles.domain.duration import short_span
 from perles.domain.explanations import NEAR, first_line, moment
 from perles.store.reads.named_leases import Named
 
@@ -272,12 +273,8 @@ def _names(connection: Connection, wanted: Mapping[str, Any]) -> Iterator[tuple[
 
 
 def age(since: str, now: datetime) -> str:
-    """`45s`, `6m`, `2h05m`: the time from then to now."""
-    seconds = max(0, int((now - datetime.fromisoformat(since)).total_seconds()))
-    if seconds < 60:
-        return f"{seconds}s"
-    minutes = seconds // 60
-    return f"{minutes}m" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02}m"
+    """The time from then to now, as a short span."""
+    return short_span((now - datetime.fromisoformat(since)).total_seconds())
 
 
 def nudges(connection: Connection, workflow_id: str | None = None) -> Json:

@@ -80,7 +80,7 @@ def test_a_locked_database_is_told_and_read_again_once_it_is_free(
         made.shows("locked")
         assert "nothing can be read" in made.text()
         made.type("?")
-        made.shows("this help")  # it obeys
+        made.shows("? closes")  # it obeys
         made.type("?")
     made.shows("kept")
     assert "locked" not in made.text()

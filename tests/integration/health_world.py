@@ -123,7 +123,7 @@ class HealthWorld(World):
         """A task that is ready."""
 
         def work(tx: Tx) -> None:
-            given = {"run": "x", "worker": "scripted"} | values
+            given = {"body": "x", "worker": "scripted"} | values
             tx.insert(Task, workflow_id=id, key=key, title=key, status="pending", **given)
             graph.unblock(tx, id)
 

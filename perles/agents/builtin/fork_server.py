@@ -11,9 +11,11 @@ output file comes, or `{"ended": PID}`. The answer is a line: `pid N`, `error N`
 the line `told PID CODE WORDS`.
 """
 
+import errno
 import os
 import resource
 import sys
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 LOCKS = 10
 """RLIMIT_LOCKS, whose value marks the processes of a turn; see `executor.local.watermark`."""
 _UNKNOWN = 70
+_FULL = 0.5
+"""Seconds between two tries to leave a status on a full disk."""
 _LOOK = 1.0
 """Seconds between two looks for forks that ended, while there are any."""
 
@@ -184,7 +188,11 @@ def _lead(engine: "Any", asked: "dict[str, Any]", output: int) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     said = f"{code} {words}".strip().replace("\n", " ")
     line = f"exit {said}\n".encode(errors="replace")
-    if folder is None or not _left(folder, os.path.basename(asked["status"]), line):
+    name = os.path.basename(asked["status"])
+    # On a full disk the engine cannot note it either: the status is kept until there is room.
+    while not (left := folder is not None and _left(folder, name, line)) and _is_full(folder):
+        time.sleep(_FULL)
+    if not left:
         engine.sendall(f"told {os.getpid()} {said}\n".encode(errors="replace"))
     return code
 
@@ -197,15 +205,37 @@ def _opened(folder: str) -> "int | None":
         return None
 
 
+def _is_full(folder: "int | None") -> bool:
+    """Whether no file can be written there for want of room."""
+    if folder is None:
+        return False
+    name = f".room-{os.getpid()}"
+    try:
+        file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
+        try:
+            os.write(file, b"?")
+        finally:
+            os.close(file)
+            os.unlink(name, dir_fd=folder)
+    except OSError as error:
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return False
+
+
 def _left(folder: int, name: str, line: bytes) -> bool:
     """Whether the status could be left in its file, in whose place nothing may stand."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     try:
         file = os.open(name, flags, 0o600, dir_fd=folder)
         try:
-            return os.write(file, line) == len(line)
+            whole = os.write(file, line) == len(line)
+        except OSError:
+            whole = False
         finally:
             os.close(file)
+        if not whole:
+            os.unlink(name, dir_fd=folder)  # a part would stand in the way of the next try
+        return whole
     except OSError:
         return False  # a full disk, a deleted folder, or something of the command's stands there
 

@@ -20,6 +20,7 @@ from perles.engine.context import Context, log
 from perles.engine.coordination import queries
 from perles.engine.end_request import request_end
 from perles.engine.resources import worker_slots
+from perles.engine.team.enforcement import ask_about_stopped
 from perles.fabric import messages
 from perles.store.database import Reader, Tx
 from perles.store.events import journal
@@ -85,6 +86,8 @@ class Conductor:
                 break
             if not again:
                 break
+        if not one.assigned:
+            ask_about_stopped(tx, workflow, tx.need(Agent, coordinator.id))
         return one.assigned
 
 

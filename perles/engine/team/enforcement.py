@@ -192,6 +192,19 @@ def look_at_workflow(tx: Tx, workflow_id: str, turn: Turn, said: str) -> None:
         _give_up(tx, workflow, coordinator, plan, turn if mine else None, said if mine else "")
 
 
+def ask_about_stopped(tx: Tx, workflow: Workflow, coordinator: Agent) -> None:
+    """Where nothing is under way because a person stopped workers, ask that person, once."""
+    if tx.value(UNDER_WAY, workflow_id=workflow.id):
+        if coordinator.silences:
+            tx.update(Agent, coordinator.id, silences=0)
+        return
+    plan = Plan.of(tx, workflow.id)
+    if coordinator.silences or plan.is_done or not plan.stopped:
+        return
+    tx.update(Agent, coordinator.id, silences=MOST_IDLE)
+    _give_up(tx, workflow, coordinator, plan, None, "")
+
+
 def _to_coordinator(tx: Tx, plan: Plan, coordinator: Agent, said: str) -> str:
     words = said or _last_said(tx, coordinator)
     return (

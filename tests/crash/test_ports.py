@@ -147,7 +147,7 @@ def test_nobody_gets_the_port_while_no_engine_runs(storm: World) -> None:
 def test_a_port_that_was_lost_all_the_same_costs_the_tokens_that_anybody_may_have_got(
     storm: World, stays: bool
 ) -> None:
-    id = _begun(storm)
+    id = _begun(storm, seconds=6)
     port, token = _port(storm, id), _token(storm, id)
     storm.kill_engine()
     _kill_keeper(storm)

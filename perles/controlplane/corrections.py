@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perles.controlplane.requests import Requests, new_id
-from perles.store.reads.connection import reading
-from perles.store.reads.references import resolve
 
 if TYPE_CHECKING:
     from perles.workflows.create import Prepared
@@ -67,10 +65,7 @@ class Corrections(Requests):
         from perles.store.schema.workflows import Workflow
         from perles.workflows.retry_file import Wanted, prepared_for
 
-        if not self.database_path.exists():
-            self.get(ref)
-        with reading(self.database_path) as connection:
-            old_id = resolve(connection, ref)
+        old_id = self.registry.resolve(ref)
         with self._database.reader() as reader:
             old = reader.need(Workflow, old_id)
         wanted = Wanted(Path(file).expanduser(), args or {})

@@ -9,8 +9,6 @@ from perles.controlplane.corrections import Corrections
 from perles.controlplane.outcomes import Outcome
 from perles.controlplane.requests import new_id
 from perles.domain.duration import GRACE
-from perles.store.reads.connection import reading
-from perles.store.reads.references import resolve
 
 
 class Lifecycle(Corrections):
@@ -108,10 +106,7 @@ class Lifecycle(Corrections):
         """
         from perles.workflows.retry import Kept, insert_retry
 
-        if not self.database_path.exists():
-            self.get(ref)
-        with reading(self.database_path) as connection:
-            old_id = resolve(connection, ref)
+        old_id = self.registry.resolve(ref)
         retry_id = new_id()
         asker = self._asker("retry", old_id)
         providers = None

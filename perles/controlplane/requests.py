@@ -11,7 +11,6 @@ from perles.controlplane.engine_host import POLL, EngineHost
 from perles.controlplane.outcomes import Outcome, Request, failure_of, outcome_of, waits_for_engine
 from perles.store.reads import engine
 from perles.store.reads.connection import reading
-from perles.store.reads.references import resolve
 
 if TYPE_CHECKING:
     from perles.domain.commands import Command
@@ -44,10 +43,7 @@ class Requests(EngineHost):
         """Queue a command, as `request` does."""
         from perles.workflows.commands import append_command
 
-        if not self.database_path.exists():
-            self.get(ref)  # says that there is no such workflow
-        with reading(self.database_path) as connection:
-            workflow_id = resolve(connection, ref)
+        workflow_id = self.registry.resolve(ref)
         asker = self._asker(command.kind, workflow_id)
         command_id = self._database.write(
             lambda tx: append_command(tx, workflow_id, command, asker)

@@ -16,7 +16,6 @@ from perles.api.instance import Task, WorkflowDetails, WorkflowInstance, rows_of
 from perles.api.place import Place
 from perles.api.requests import EventFilter, Labels, ListFilters, ListQuery, StopOptions, pairs
 from perles.api.subscription import Subscription
-from perles.controlplane.hosted import HostedEngine
 from perles.controlplane.plane import ControlPlane as Facade
 from perles.domain.duration import GRACE
 from perles.domain.errors import UsageError
@@ -25,6 +24,7 @@ from perles.store.events import reads as events_reads
 from perles.store.reads.connection import keep
 
 if TYPE_CHECKING:
+    from perles.controlplane.hosted import HostedEngine
     from perles.controlplane.outcomes import Outcome
 
 Workflows = list[WorkflowInstance]
@@ -101,6 +101,8 @@ class ControlPlane(Facade):
             return super().ensure_engine(exit_when_idle=exit_when_idle)
         if self.engine_runs():
             return False
+        from perles.controlplane.hosted import HostedEngine  # asyncio is for those who host alone
+
         self.migrate()
         hosted = HostedEngine(self.paths, self.engine_config)
         if not hosted.start(lambda: self.engine_status() is not None):

@@ -1,5 +1,7 @@
 """The façade, as a script uses it."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -246,3 +248,10 @@ def test_filtered_subscriptions_and_their_cursor(plane: ControlPlane, home: Home
     assert plane.forget_cursor("c")
     types = {event["type"] for event in plane.subscribe_workflow("one", since=0, stop=lambda: True)}
     assert "workflow.created" in types
+
+
+def test_who_hosts_no_engine_loads_no_event_loop() -> None:
+    code = "import sys, perles.cli.wait; assert 'asyncio' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr

@@ -144,8 +144,7 @@ def retry(
             else corrected.create(plane)
         )
         if start:
-            asked = plane.ask(new_id, Start())
-            return lambda: plane.outcome(asked)
+            return _asked(plane, new_id, Start())
         text = f"retried {ref} as {new_id}; start it: perles start {new_id}"
         return lambda: Outcome(new_id, "succeeded", text)
 
@@ -163,8 +162,7 @@ def request(
     selection: Selection, command: Command, as_json: bool, *, with_engine: bool = False
 ) -> None:
     """Ask for one thing to be done to all that are selected, and tell what became of each."""
-    plane = ControlPlane()
-    chosen = selection.resolve(plane, sorted(command.states))
+    chosen = selection.resolve(ControlPlane(), sorted(command.states))
     ask_each(chosen, command, as_json, with_engine=with_engine)
 
 
@@ -173,12 +171,15 @@ def ask_each(
 ) -> None:
     """Ask for one thing to be done to each of these, and tell what became of it."""
     plane = ControlPlane()
+    _each(refs, lambda ref: _asked(plane, ref, command, with_engine=with_engine), as_json)
 
-    def ask(ref: str) -> Callable[[], Outcome]:
-        asked = plane.ask(ref, command)
-        return lambda: plane.outcome(asked, with_engine=with_engine)
 
-    _each(refs, ask, as_json)
+def _asked(
+    plane: ControlPlane, ref: str, command: Command, *, with_engine: bool = False
+) -> Callable[[], Outcome]:
+    """Queue a command; what waits for its end."""
+    asked = plane.ask(ref, command)
+    return lambda: plane.outcome(asked, with_engine=with_engine)
 
 
 def _each(refs: Sequence[str], ask: Callable[[str], Callable[[], Outcome]], as_json: bool) -> None:

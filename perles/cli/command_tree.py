@@ -1,20 +1,54 @@
-"""All commands as plain data, for completion and for the man page: made of the parser's own."""
+"""All commands as plain data, for completion: made of the parser's own."""
 
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, Final
 
 import typer
 
+from perles.cli import shells
 from perles.cli.app import app
+from perles.companion.install import CLIENTS
+from perles.config.providers import CLIS
+from perles.domain.commands import COMMANDS, OPEN
+from perles.domain.states import PRIORITIES, RETRIABLE, WORKFLOW
+from perles.domain.tokens import ROLES
+from perles.domain.workflow_filter import SORTS
 
 Tree = dict[str, Any]
+_WORDS: Final = {
+    "STATE": WORKFLOW.states,
+    "PRIORITY": PRIORITIES,
+    "ORDER": SORTS,
+    "SHELL": shells.SHELLS,
+    "CLIENT": CLIENTS,
+    "PROVIDER": ("builtin", *CLIS, "command"),
+    "ROLE": ROLES,
+}
+"""What can stand for a placeholder."""
+_STATES_FOR: Final = {
+    **{
+        verb: COMMANDS[verb].states
+        for verb in ("start", "pause", "resume", "stop", "fail", "send", "archive")
+    },
+    "attach": OPEN,
+    "retry": RETRIABLE,
+    "rm": WORKFLOW.terminal,
+}
+"""The states of the workflows that are offered for a verb; for others it is all."""
 
 
 def tree() -> Tree:
-    """`options` and `arguments` of a command with their placeholders; `children` of a group."""
-    return _node(typer.main.get_command(app))
+    """`options` and `arguments` of a command with their placeholders; `children` of a group.
+
+    Also the `words` of placeholders, and the `states` of the workflows that a verb is about.
+    """
+    found = _node(typer.main.get_command(app))
+    found["words"] = {placeholder: list(words) for placeholder, words in _WORDS.items()}
+    for verb, states in _STATES_FOR.items():
+        found["children"][verb]["states"] = [one for one in WORKFLOW.states if one in states]
+    return found
 
 
 def _node(command: Any) -> Tree:

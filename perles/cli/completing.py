@@ -1,12 +1,13 @@
 """What a shell offers behind Tab, told at once: no Typer, no SQLAlchemy.
 
-`completion.json` has the commands with their options, made of the code by `make docs`; what they
-are about is read by the quick reads.
+`completion.json` has the commands with their options and words, made of the code by `make docs`;
+what they are about is read by the quick reads.
 """
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -16,31 +17,10 @@ VERB: Final = "__complete"
 """`perles __complete WORD…`: completions of the last word, a line each, with a tab and a note."""
 FILES: Final = "\tfiles"
 """The line that tells the shell to complete paths by itself."""
+_READ: Final = ("TASK", "AGENT", "CHANNEL", "LABEL", "BRANCH")
+"""Placeholders of what the database has."""
 Offer = tuple[str, str]
-_OPEN: Final = ("pending", "running", "paused")
-_ENDED: Final = ("completed", "failed", "stopped")
-_STATES_FOR: Final = {
-    "start": ("pending",),
-    "pause": ("running",),
-    "resume": ("paused",),
-    "stop": _OPEN,
-    "fail": _OPEN,
-    "attach": _OPEN,
-    "send": _OPEN,
-    "retry": ("failed", "stopped"),
-    "archive": _ENDED,
-    "rm": _ENDED,
-}
-"""The states of workflows that a verb is offered."""
-_WORDS: Final = {
-    "STATE": (*_OPEN, *_ENDED),
-    "PRIORITY": ("low", "normal", "high"),
-    "ORDER": ("created", "attention", "name", "state", "priority", "tokens", "cost", "started"),
-    "SHELL": ("bash", "zsh", "fish"),
-    "CLIENT": ("claude", "codex", "gemini", "opencode"),
-    "PROVIDER": ("builtin", "claude", "codex", "gemini", "opencode", "amp", "command"),
-    "ROLE": ("read", "operate", "admin"),
-}
+Json = dict[str, Any]
 
 
 def run(words: Sequence[str]) -> int:
@@ -53,49 +33,51 @@ def run(words: Sequence[str]) -> int:
 def complete(words: list[str]) -> Iterator[Offer]:
     """What the last of these words, which stand behind `perles`, can be, each with a note."""
     current = words[-1] if words else ""
-    node, path, before = _walk(words[:-1])
+    tree = _tree()
+    node, before = _walk(tree, words[:-1])
     if "commands" in node and not current.startswith("-"):
         for name, note in node["commands"].items():
             if name.startswith(current):
                 yield name, note
         return
+    values = partial(_values, tree["words"], node.get("states", ()))
     if current.startswith("--") and "=" in current:
         option, _, value = current.partition("=")
-        for found, note in _values(node["options"].get(option, ("", ""))[0], value, path):
+        for found, note in values(node["options"].get(option, ("", ""))[0], value):
             yield f"{option}={found}", note
         return
     last = before[-1] if before else ""
     kind = node["options"].get(last, ("", ""))[0] if last.startswith("-") else ""
     if kind:
-        yield from _values(kind, current, path)
+        yield from values(kind, current)
     elif current.startswith("-"):
         for name, (_, note) in node["options"].items():
             if name.startswith(current):
                 yield name, note
     else:
-        yield from _argument(node, before, current, path)
+        yield from values(_argument(node, before), current)
 
 
-def _walk(words: Sequence[str]) -> tuple[dict[str, Any], list[str], list[str]]:
-    """The command that these words name, its path, and the words behind it."""
+def _tree() -> Json:
     with open(os.path.join(os.path.dirname(__file__), "completion.json")) as file:  # noqa: PTH120, PTH123
-        node: dict[str, Any] = json.load(file)
-    path: list[str] = []
-    rest = list(words)
+        tree: Json = json.load(file)
+    return tree
+
+
+def _walk(tree: Json, words: Sequence[str]) -> tuple[Json, list[str]]:
+    """The command that these words name, and the words behind it."""
+    node, rest = tree, list(words)
     while rest and "commands" in node:
         word = rest.pop(0)
         if word in node["commands"]:
-            path.append(word)
             node = node["children"][word]
         elif node["options"].get(word, ("", ""))[0] and rest:
             rest.pop(0)
-    return node, path, rest
+    return node, rest
 
 
-def _argument(
-    node: dict[str, Any], before: Sequence[str], current: str, path: Sequence[str]
-) -> Iterator[Offer]:
-    """What an argument can be, by its place among those that are there."""
+def _argument(node: Json, before: Sequence[str]) -> str:
+    """The placeholder of the next argument, by its place among those that are there; or ""."""
     given, skip = 0, False
     for word in before:
         if skip:
@@ -105,46 +87,42 @@ def _argument(
         else:
             given += 1
     kinds = node["arguments"]
-    if not kinds:
-        return
-    kind = kinds[min(given, len(kinds) - 1)]
-    if given < len(kinds) or kind.endswith("…"):
-        yield from _values(kind, current, path)
+    if given < len(kinds):
+        return str(kinds[given])
+    return str(kinds[-1]) if kinds and kinds[-1].endswith("…") else ""
 
 
-def _values(kind: str, current: str, path: Sequence[str]) -> Iterator[Offer]:
-    """Words of a placeholder, such as STATE,… or FILE|TEMPLATE."""
+def _values(
+    words: Mapping[str, Sequence[str]], states: Sequence[str], kind: str, current: str
+) -> Iterator[Offer]:
+    """Words of a placeholder, such as STATE,… or FILE|TEMPLATE; workflows in these states."""
     plain = kind.strip("[]")
     head, comma, start = current.rpartition(",") if plain.endswith(",…") else ("", "", current)
     seen: set[str] = {*head.split(",")}
     for one in plain.replace(",…", "").replace("…", "").replace(" ", "|").split("|"):
-        for value, note in _of_kind(one.split("[")[0], start, path):
+        name = one.split("[")[0]
+        if name in words:
+            found: Iterable[Offer] = [(word, "") for word in words[name] if word.startswith(start)]
+        else:
+            found = _of_kind(name, start, states)
+        for value, note in found:
             if value not in seen or not value:
                 seen.add(value)
                 yield (f"{head}{comma}{value}" if value else ""), note
 
 
-def _of_kind(kind: str, start: str, path: Sequence[str]) -> Iterator[Offer]:
-    if kind in _WORDS:
-        yield from ((word, "") for word in _WORDS[kind] if word.startswith(start))
-    elif kind in ("FILE", "DIR", "PATH", "FOLDER"):
+def _of_kind(kind: str, start: str, states: Sequence[str]) -> Iterator[Offer]:
+    if kind in ("FILE", "DIR", "PATH", "FOLDER"):
         yield "", FILES
+    elif kind == "ID":
+        yield from _reads().workflow_words(start, states)
+    elif kind == "TEMPLATE":
+        yield from _templates(start)
     elif kind in _READ:
-        yield from _READ[kind](start, path)
+        yield from _reads().words(kind.lower(), start)
 
 
-def _workflows(start: str, path: Sequence[str]) -> Iterator[Offer]:
-    yield from _reads().workflow_words(start, _STATES_FOR.get(path[0] if path else "", ()))
-
-
-def _words(kind: str) -> Callable[[str, Sequence[str]], Iterator[Offer]]:
-    def read(start: str, _path: Sequence[str]) -> Iterator[Offer]:
-        yield from _reads().words(kind, start)
-
-    return read
-
-
-def _templates(start: str, _path: Sequence[str]) -> Iterator[Offer]:
+def _templates(start: str) -> Iterator[Offer]:
     """By the names of their folders: what is in them takes longer to read than there is time."""
     here = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120
     roots = [f"{here}/templates/builtin", f"{_reads().paths.root}/workflows", ".perles/workflows"]
@@ -165,14 +143,3 @@ def _reads() -> "Reads":
     from perles.controlplane.quick import Reads
 
     return Reads(Paths(home(os.environ)))
-
-
-_READ: Final[dict[str, Callable[[str, Sequence[str]], Iterator[Offer]]]] = {
-    "ID": _workflows,
-    "TEMPLATE": _templates,
-    "TASK": _words("task"),
-    "AGENT": _words("agent"),
-    "CHANNEL": _words("channel"),
-    "LABEL": _words("label"),
-    "BRANCH": _words("branch"),
-}

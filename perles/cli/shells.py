@@ -60,6 +60,7 @@ end
 complete -c perles -f -k -a '(__perles_complete)'
 """
 _SCRIPTS: Final = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
+SHELLS: Final = tuple(_SCRIPTS)
 _PLACES: Final = {
     "bash": ".local/share/bash-completion/completions/perles",
     "zsh": ".zfunc/_perles",

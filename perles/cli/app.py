@@ -60,7 +60,8 @@ def _dressed(command: Any, path: str) -> Any:
     A value is NAME, a number N, several are ID….
     """
     if not getattr(command, "commands", None) or command.invoke_without_command:
-        command.epilog = epilog(path)
+        has_id = any(parameter.name in ("id", "ids") for parameter in command.params)
+        command.epilog = epilog(path, has_id=has_id)
     for parameter in command.params:
         if parameter.metavar is None and not getattr(parameter, "is_flag", False):
             is_number = parameter.type.name in ("integer", "int", "float")

@@ -11,22 +11,16 @@ EXIT_CODES: Final = {
     "start": f"{_OF_ONE}, 6 limit reached (--no-wait)",
     "resume": f"{_OF_ONE}, 6 limit reached (--no-wait)",
     "rm": f"{_OF_ONE}; also 1 if a workflow was kept",
+    "label": _OF_ONE,
     "doctor": "0 no problem, 1 a problem, 3 not found",
     "engine status": "0 it runs, 5 no engine",
     "engine stop": "0 stopped, 5 no engine",
     "maintenance check": "0 no problem, 1 a problem, 7 unusable database",
     "templates check": "0 valid, 2 invalid",
     "config reload": "0 success, 2 invalid configuration, 5 no engine",
+    "worktrees clean": _USUAL,
 }
-"""Commands with other exit codes than most."""
-_ABOUT_ONE: Final = frozenset(
-    {
-        *("pause", "stop", "fail", "retry", "archive", "rename", "label", "set", "show", "logs"),
-        *("posts", "approve", "deny", "answer", "send", "post", "diff", "merge", "pr", "rebase"),
-        *("artifacts", "agents", "tasks", "events", "questions", "sessions show", "sessions open"),
-        *("agent spawn", "agent stop", "agent resume", "agent retire", "agent replace"),
-    }
-)
+"""Commands with other exit codes than most, of those with an ID and of those without."""
 EXAMPLES: Final = {
     "run": "perles run release.yaml --name nightly · perles run -d -- make test",
     "create": "perles create release.yaml --priority high · perles create - <release.yaml",
@@ -117,8 +111,8 @@ EXAMPLES: Final = {
 """Examples by command."""
 
 
-def epilog(path: str) -> str:
-    """What the help of a command ends with."""
-    codes = EXIT_CODES.get(path, _OF_ONE if path in _ABOUT_ONE else _USUAL)
+def epilog(path: str, *, has_id: bool) -> str:
+    """What the help of a command ends with; it `has_id` where workflows are named to it."""
+    codes = EXIT_CODES.get(path, _OF_ONE if has_id else _USUAL)
     example = f"Example: {EXAMPLES[path]}\n\n" if path in EXAMPLES else ""
     return f"{example}Exit codes: {codes}."

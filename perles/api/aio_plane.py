@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -156,14 +157,13 @@ class ControlPlane:
         its `state`.
         """
         wanted = sync.awaited(states)
-        async with self.subscribe_workflow(ref, types="workflow.*") as events:
-            try:
+        workflow_id = await self._in_pool(lambda: self._plane.registry.resolve(ref))
+        async with self.subscribe_workflow(workflow_id, types="workflow.*") as events:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(timeout):
-                    while (found := await self.get(ref)).state not in wanted:
+                    while await self.call(sync.ControlPlane.state_of, workflow_id) not in wanted:
                         await events.get()
-            except TimeoutError:
-                found = await self.get(ref)
-        return found
+        return await self.get(workflow_id)
 
     async def ensure_engine(self) -> bool:
         """Make sure that an engine runs; return whether this call started it."""

@@ -264,11 +264,10 @@ class ControlPlane(Facade):
         self, wanted: EventFilter, *, since: int | None, cursor: str | None, autocommit: bool
     ) -> Place:
         """Where a subscription begins. Raises `NotFoundError`, `UsageError`."""
-        refs = (wanted.workflows,) if isinstance(wanted.workflows, str) else wanted.workflows
         low = events_reads.EventFilter(
             types=_words(wanted.types),
             exclude=_words(wanted.exclude),
-            workflows=tuple(self.registry.resolve(ref) for ref in refs),
+            workflows=tuple(self.registry.resolve(ref) for ref in _words(wanted.workflows)),
             labels=pairs(wanted.labels),
         )
         return Place(
@@ -294,6 +293,11 @@ def chosen_filter(wanted: EventFilter | None, given: EventFilter) -> EventFilter
 
 def awaited(states: str | Iterable[str]) -> frozenset[str]:
     """The states that end a wait: those that are wanted, and the ends. Raises `UsageError`."""
+    return wanted_states(states) | frozenset(ENDS)
+
+
+def wanted_states(states: str | Iterable[str]) -> frozenset[str]:
+    """The states that somebody waits for, at least one. Raises `UsageError`."""
     words = [states] if isinstance(states, str) else [str(state) for state in states]
     found = frozenset(word.strip() for text in words for word in text.split(","))
     unknown = sorted(found - frozenset(WORKFLOW.states))
@@ -302,7 +306,7 @@ def awaited(states: str | Iterable[str]) -> frozenset[str]:
             f"cannot wait for state {', '.join(unknown) or 'none'}; "
             f"known are {', '.join(WORKFLOW.states)}"
         )
-    return found | frozenset(ENDS)
+    return found
 
 
 def _query(filters: Mapping[str, Any]) -> ListQuery:

@@ -5,11 +5,10 @@ from typing import Annotated
 
 import typer
 
-from perles.api.plane import ENDS, ControlPlane, awaited
+from perles.api.plane import ENDS, ControlPlane, wanted_states
 from perles.cli.options import WorkflowIds
 from perles.cli.output import print_json, say, spent, warn
 from perles.domain.duration import parse_duration, span
-from perles.domain.errors import UsageError
 
 TIMED_OUT = 124
 """The exit code after `--timeout`, as that of timeout(1)."""
@@ -32,7 +31,7 @@ def command(
     json: Json = False,
 ) -> None:
     """Wait until workflows end, or reach a state."""
-    wanted = frozenset(("completed",)) if state is None else _states(state)
+    wanted = frozenset(("completed",)) if state is None else wanted_states(state)
     deadline = None if timeout is None else time.monotonic() + parse_duration(timeout)
     with ControlPlane() as plane:
         chosen = [plane.registry.resolve(id) for id in dict.fromkeys(ids)]
@@ -52,11 +51,3 @@ def command(
         warn(f"perles: not all came to it within {timeout}; perles show tells what they do")
     if late or missed:
         raise typer.Exit(TIMED_OUT if late else 1)
-
-
-def _states(given: str) -> frozenset[str]:
-    awaited(given)  # which refuses what is no state
-    words = frozenset(word.strip() for word in given.split(","))
-    if not all(words):
-        raise UsageError("cannot wait for an empty state: --for STATE,…")
-    return words

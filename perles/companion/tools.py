@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 from perles.aio import ControlPlane
 from perles.api.plane import ControlPlane as Plane
+from perles.api.plane import wanted_states
 from perles.api.requests import ListQuery
 from perles.domain.errors import UsageError
 from perles.domain.specs import WorkflowSpec
@@ -106,8 +107,7 @@ class Tools:
         wanted = states or ",".join(sorted(WORKFLOW.terminal))
         seconds = max(0.0, min(timeout_s, LONGEST_WAIT))
         found = await self._plane.wait(id, timeout=seconds, states=wanted)
-        words = {word.strip() for word in wanted.split(",")}
-        return {**short(found), "reached": found.state in words}
+        return {**short(found), "reached": found.state in wanted_states(wanted)}
 
     async def send(self, id: str, text: str, to: str = "coordinator") -> Json:
         """Send a message to an agent of a workflow, which reads it in its next turn.

@@ -1,6 +1,7 @@
 """What tasks wait for, drawn: with lines for a terminal, and as Mermaid."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from graphlib import TopologicalSorter
 from typing import Final
 
 from perles.domain.specs import TaskSpec
@@ -18,9 +19,11 @@ def drawn(tasks: Sequence[TaskSpec]) -> list[str]:
     for task in order:
         for blocker in after[task.key]:
             below[blocker].append(task.key)
-    found = list(_Lanes(below).lines(order))
-    if any(len(line) > 2 * MAX_LANES for line, _ in found):
-        return [_in_words(task, after[task.key]) for task in order]
+    found: list[tuple[str, str]] = []
+    for line, text in _Lanes(below).lines(order):
+        if len(line) > 2 * MAX_LANES:
+            return [_in_words(task, after[task.key]) for task in order]
+        found.append((line, text))
     width = max((len(line) for line, _ in found), default=0)
     return [f"{line:<{width}}  {text}".rstrip() for line, text in found]
 
@@ -69,27 +72,32 @@ def _escaped(text: str) -> str:
 
 def _in_order(tasks: Sequence[TaskSpec]) -> list[TaskSpec]:
     """Each after all that it waits for, else as they stand."""
-    keys = {task.key for task in tasks}
-    done: set[str] = set()
+    places = {task.key: place for place, task in enumerate(tasks)}
+    graph = TopologicalSorter(
+        {task.key: [blocker for blocker in task.after if blocker in places] for task in tasks}
+    )
+    graph.prepare()
     found: list[TaskSpec] = []
-    left = list(tasks)
-    while left:
-        ready = [t for t in left if all(b in done for b in t.after if b in keys)] or left[:1]
-        found += ready
-        done |= {task.key for task in ready}
-        left = [task for task in left if task.key not in done]
+    while graph.is_active():
+        ready = graph.get_ready()
+        found += [tasks[place] for place in sorted(places[key] for key in ready)]
+        graph.done(*ready)
     return found
 
 
 def _shortest(order: Sequence[TaskSpec]) -> Mapping[str, list[str]]:
     """What each waits for, without what it waits for through others anyway."""
-    above: dict[str, set[str]] = {}
+    bits = {task.key: 1 << place for place, task in enumerate(order)}
+    above: dict[str, int] = {}  # a bit for each task: sets of them would fill the memory
     found: dict[str, list[str]] = {}
     for task in order:
         direct = [blocker for blocker in task.after if blocker in above]
-        through = {far for blocker in direct for far in above[blocker]}
-        found[task.key] = [blocker for blocker in direct if blocker not in through]
-        above[task.key] = {*direct, *through}
+        through = all_direct = 0
+        for blocker in direct:
+            through |= above[blocker]
+            all_direct |= bits[blocker]
+        found[task.key] = [blocker for blocker in direct if not through & bits[blocker]]
+        above[task.key] = through | all_direct
     return found
 
 

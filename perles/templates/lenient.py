@@ -77,6 +77,7 @@ def text_of(entries: Mapping[str, Node], name: str, otherwise: str = "") -> str:
 def plain_keys(items: Collection[Node]) -> dict[str, str]:
     """A plain key for each node's own, which may be any text. Raises `UsageError`."""
     found: dict[str, str] = {}
+    taken: set[str] = set()
     for item in items:
         entries = item.mapping()
         written = text_of(entries, "key")
@@ -84,7 +85,8 @@ def plain_keys(items: Collection[Node]) -> dict[str, str]:
             raise item.error("key is missing; a node needs one")
         if written in found:
             raise item.error(f"two nodes have the key {written!r} (duplicate node key); rename one")
-        found[written] = _plain(written, set(found.values()), entries["key"])
+        found[written] = _plain(written, taken, entries["key"])
+        taken.add(found[written])
     return found
 
 

@@ -4,6 +4,7 @@ To add a key, add it to its family's module, with its reader there; a new family
 `FAMILIES`, too. Which keys are known, the JSON Schema and docs/pipelines.md follow from it.
 """
 
+from functools import cache
 from typing import Any, Final
 
 from perles.domain.execution import Execution
@@ -55,11 +56,13 @@ _COMMANDS_ONLY: Final = frozenset(
 )
 
 
+@cache
 def keys(at: At) -> tuple[Key, ...]:
     """The keys that may stand there."""
     return tuple(key for family in FAMILIES for key in family.keys if key.at & at)
 
 
+@cache
 def names(at: At) -> tuple[str, ...]:
     """Their names."""
     return tuple(key.name for key in keys(at))

@@ -56,6 +56,10 @@ class Node:
         key = f"{self.key}: " if self.key else ""
         return UsageError(f"cannot use {self.where}: {key}{problem}")
 
+    def having(self, value: str | list[Node] | dict[str, Node]) -> Node:
+        """The same place with another value; `dataclasses.replace` is slow for so many."""
+        return Node(value, self.source, self.line, self.key)
+
     def mapping(self, known: Iterable[str] | None = None) -> dict[str, Node]:
         """The entries of a mapping, whose keys must be among `known`."""
         if not isinstance(self.value, dict):
@@ -139,6 +143,14 @@ class Node:
                 f"unknown word {_cut(text)}{nearest(text, words)}; it is one of {', '.join(words)}"
             )
         return text
+
+    def texts(self) -> Iterator[Node]:
+        """All texts at and below it."""
+        if isinstance(self.value, str):
+            yield self
+        elif isinstance(self.value, list | dict):
+            for one in self.value.values() if isinstance(self.value, dict) else self.value:
+                yield from one.texts()
 
     def plain(self) -> Any:
         """The whole tree below as dicts, lists and texts."""

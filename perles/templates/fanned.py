@@ -11,7 +11,7 @@ from perles.domain.nearest import nearest
 from perles.templates.expand.cells import FANS, Made, made_of
 from perles.templates.expand.reader import MAX_EDGES
 from perles.templates.keys.top import MAX_TASKS
-from perles.templates.lenient import listed, plain_keys, valued
+from perles.templates.lenient import listed, plain_keys
 from perles.templates.values import found_in
 
 _FROM_TASK: Final = re.compile(r"\{\{-?\s*tasks\.[^{}]*\}\}")
@@ -36,7 +36,7 @@ def _made(item: Node) -> Iterator[Made]:
         yield Made(item, {})
         return
     for fan in fans:
-        for text in _texts(fan):
+        for text in fan.texts():
             _check_known(text)
     yield from made_of(item, {}, keeps_args=True)
 
@@ -51,15 +51,6 @@ def _check_known(node: Node) -> None:
             "arguments are not known here, where the tasks are counted; write the values out, or "
             "let a task print them: for_each: '{{ tasks.KEY.output }}'"
         )
-
-
-def _texts(node: Node) -> Iterator[Node]:
-    if isinstance(node.value, str):
-        yield node
-    elif isinstance(node.value, list | dict):
-        inner = node.value.values() if isinstance(node.value, dict) else node.value
-        for one in inner:
-            yield from _texts(one)
 
 
 class Names:
@@ -89,13 +80,13 @@ class Names:
                     f"After reference){nearest(name, [*self.keys, *self.groups])}"
                 )
             keys = self.groups.get(name) or [self.keys[name]]
-            found |= {key: valued(item, key) for key in keys}
+            found |= {key: item.having(key) for key in keys}
         self._edges += len(found)
         if self._edges > MAX_EDGES:
             raise node.error(
                 f"the tasks wait for more than {MAX_EDGES} others; put a task between two groups"
             )
-        return valued(node, list(found.values()))
+        return node.having(list(found.values()))
 
     def source(self, fan_out: FanOut | None, node: Node) -> FanOut | None:
         """Where the items are, by a plain key. Raises `UsageError` where none has them."""

@@ -105,15 +105,10 @@ def _plain(written: str, taken: Collection[str], node: Node) -> str:
 def as_name(node: Node) -> Node:
     """A name of one line, cut where it is too long."""
     if node.text().isprintable() and len(node.text()) <= MAX_TEXT:
-        return valued(node, node.text().strip())
+        return node.having(node.text().strip())
     text = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in node.text())
     text = " ".join(text.split())
-    return valued(node, text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…")
-
-
-def valued(node: Node, value: str | list[Node]) -> Node:
-    """The node with another value; `dataclasses.replace` is slow for so many."""
-    return Node(value, node.source, node.line, node.key)
+    return node.having(text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…")
 
 
 def is_yes(node: Node) -> bool:

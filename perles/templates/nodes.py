@@ -14,14 +14,7 @@ from perles.templates.handing_on import ordered
 from perles.templates.keys import table
 from perles.templates.keys.flow import last
 from perles.templates.keys.key import At, Defaults, Entries
-from perles.templates.lenient import (
-    NODE_KEYS,
-    Unknown,
-    as_name,
-    listed,
-    text_of,
-    valued,
-)
+from perles.templates.lenient import NODE_KEYS, Unknown, as_name, listed, text_of
 from perles.templates.template import TaskNode
 from perles.templates.template_paths import locate
 from perles.templates.values import fill_values
@@ -66,7 +59,7 @@ def pattern(node: Node, above: Defaults) -> TaskSpec:
     given = {"key", "name", "run", "prompt", "question", "assignee", "after", "inputs", "outputs"}
     given |= {*FANS}
     entries = node.mapping([name for name in table.names(At.TASK) if name not in given])
-    place = valued(node, "pattern")
+    place = node.having("pattern")
     return table.task({"key": place, "prompt": place, **entries}, above)
 
 
@@ -82,7 +75,7 @@ def _node(
     _check_kind(item, entries)
     written = text_of(entries, "key")
     if names.keys[written] != written:
-        entries["key"] = valued(entries["key"], names.keys[written])
+        entries["key"] = entries["key"].having(names.keys[written])
     if "name" in entries:
         entries["name"] = as_name(entries["name"])
         if not entries["name"].value:

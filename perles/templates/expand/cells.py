@@ -48,7 +48,7 @@ def made_of(item: Node, args: Values, *, keeps_args: bool = False) -> Iterator[M
     """
     entries = item.mapping()
     rest = {name: node for name, node in entries.items() if name not in FANS}
-    bare = Node(rest, item.source, item.line, item.key)
+    bare = item.having(rest)
     if len(rest) == len(entries):
         yield Made(filled(bare, Known(args, keeps_args=keeps_args)), args)
         return
@@ -71,9 +71,7 @@ def _cells(entries: Mapping[str, Node], base: _Cell) -> Iterator[_Cell]:
         yield base
         return
     known = Known(base.values, keeps_args=base.keeps_args)
-    found = matrix(
-        filled(Node({"matrix": node}, node.source, node.line), known).mapping()["matrix"]
-    )
+    found = matrix(filled(node.having({"matrix": node}), known).mapping()["matrix"])
     none = {f"matrix.{name}": "" for name in found.names}
     told = [_of_axes(cell, found.axes) for cell in found.cells]
     items: list[Item] = [{"item": "-".join(words)} for words in told]
@@ -139,14 +137,10 @@ def _named(bare: Node, node: Node, cell: _Cell) -> Node:
     written, entries = bare.mapping(), dict(node.mapping())
     key = entries["key"]
     has_own = any(found_in(written["key"].text()))
-    entries["key"] = _with(key, slug(key.text()) if has_own else cell.key)
+    entries["key"] = key.having(slug(key.text()) if has_own else cell.key)
     name = written.get("name")
     if cell.shown and not has_own and (name is None or not any(found_in(name.text()))):
         base = key.text() if name is None else name.text()
         shown = " ".join(", ".join(cell.shown).split())
-        entries["name"] = _with(name or key, f"{base} ({shown})"[:MAX_TEXT])
-    return Node(entries, node.source, node.line, node.key)
-
-
-def _with(node: Node, text: str) -> Node:
-    return Node(text, node.source, node.line, node.key)
+        entries["name"] = (name or key).having(f"{base} ({shown})"[:MAX_TEXT])
+    return node.having(entries)

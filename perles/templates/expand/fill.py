@@ -37,11 +37,10 @@ class Known:
         has_item: bool = False,
         later: bool = False,
         keeps_args: bool = False,
-        optional: Collection[str] = (),
     ) -> None:
         self.values = values
         self._has_matrix, self._has_item, self._later = has_matrix, has_item, later
-        self._keeps_args, self._optional = keeps_args, optional
+        self._keeps_args = keeps_args
 
     def check(self, node: Node) -> None:
         """Raise `UsageError` for a reference in a text to a value that there is not."""
@@ -61,8 +60,6 @@ class Known:
         """The value of a path; None where the text keeps its reference. Raises `UsageError`."""
         if path in self.values:
             return self.values[path]
-        if path in self._optional:
-            return ""
         root, _, name = path.partition(".")
         if not self.means(path):
             return None
@@ -88,11 +85,8 @@ def filled(node: Node, known: Known, raw: Collection[str] = RAW) -> Node:
 
     Raises `UsageError` that names file, line and key.
     """
-    return Node(
-        {name: _entry(name, value, known, raw) for name, value in node.mapping().items()},
-        node.source,
-        node.line,
-        node.key,
+    return node.having(
+        {name: _entry(name, value, known, raw) for name, value in node.mapping().items()}
     )
 
 
@@ -105,7 +99,7 @@ def filled_lists(node: Node, known: Known) -> Node:
             name: one if name == "in" and isinstance(one.value, str) else filled_lists(one, known)
             for name, one in node.value.items()
         }
-        return Node(inner, node.source, node.line, node.key)
+        return node.having(inner)
     return node
 
 
@@ -113,7 +107,7 @@ def _entry(name: str, node: Node, known: Known, raw: Collection[str]) -> Node:
     if name == "when" and isinstance(node.value, str):
         return _folded(node, known)
     if name in raw:
-        for text in _texts(node):
+        for text in node.texts():
             known.check(text)
         return node
     return _filled(name, name, node, known)
@@ -126,14 +120,11 @@ def _filled(top: str, name: str, node: Node, known: Known) -> Node:
     value = node.value
     if isinstance(value, str) and "{{" in value:
         text = fill_values(value, lambda path: _value(top, path, node, known))
-        return Node(text, node.source, node.line, node.key)
+        return node.having(text)
     if isinstance(value, list):
-        return Node(
-            [_filled(top, name, one, known) for one in value], node.source, node.line, node.key
-        )
+        return node.having([_filled(top, name, one, known) for one in value])
     if isinstance(value, dict):
-        inner = {key: _filled(top, key, one, known) for key, one in value.items()}
-        return Node(inner, node.source, node.line, node.key)
+        return node.having({key: _filled(top, key, one, known) for key, one in value.items()})
     return node
 
 
@@ -166,7 +157,7 @@ def _folded(node: Node, known: Known) -> Node:
         text = folded(node.text(), value)
     except UsageError as error:
         raise node.error(str(error)) from None
-    return Node(text, node.source, node.line, node.key)
+    return node.having(text)
 
 
 def _value(top: str, path: str, node: Node, known: Known) -> str | None:
@@ -177,18 +168,8 @@ def _value(top: str, path: str, node: Node, known: Known) -> str | None:
 
 
 def _need_none(node: Node, name: str, known: Known) -> None:
-    for text in _texts(node):
+    for text in node.texts():
         if any(known.means(found.path) for found in found_in(text.text())):
             raise text.error(
                 f"no {{{{ … }}}} can stand in {name}, which is code; hand the value over by env"
             )
-
-
-def _texts(node: Node) -> list[Node]:
-    if isinstance(node.value, str):
-        return [node]
-    if isinstance(node.value, list):
-        return [text for one in node.value for text in _texts(one)]
-    if isinstance(node.value, dict):
-        return [text for one in node.value.values() for text in _texts(one)]
-    return []

@@ -87,11 +87,12 @@ def read(
     arguments = parameters(entries)
     values = given_to(arguments, given, str(source.path), sampled=sampled)
     args = {f"args.{name}": value for name, value in values.items()}
-    top = filled(_without(source.root, entries, _LATER), Known(args), raw=()).mapping()
+    rest = {name: one for name, one in entries.items() if name not in _LATER}
+    top = filled(source.root.having(rest), Known(args), raw=()).mapping()
     above = table.defaults(top)
     part = Part(top, above, arguments, sources={str(source.path): source.sha256})
     if "include" in entries:
-        whole = Node({"include": entries["include"]}, source.root.source, source.root.line)
+        whole = source.root.having({"include": entries["include"]})
         wanted = includes(filled(whole, Known(args), raw=()).mapping(), source.path.parent)
         for one in wanted:
             _include(part, one, (*chain, source.path.resolve()))
@@ -109,19 +110,14 @@ def known_keys(node: Node, at: At) -> dict[str, Node]:
     """The keys that may stand there, without those that have no effect. Raises `UsageError`."""
     entries = node.mapping()
     kept = {name: one for name, one in entries.items() if not name.startswith(IGNORED)}
-    return Node(kept, node.source, node.line, node.key).mapping(table.names(at))
-
-
-def _without(node: Node, entries: Entries, names: Collection[str]) -> Node:
-    rest = {name: one for name, one in entries.items() if name not in names}
-    return Node(rest, node.source, node.line, node.key)
+    return node.having(kept).mapping(table.names(at))
 
 
 def _add(part: Part, item: Node, args: Values, *, comes_last: bool = False) -> list[str]:
     """The tasks that one entry stands for; their keys."""
     entries = known_keys(item, At.TASK)
     found = []
-    for made in made_of(Node(dict(entries), item.source, item.line, item.key), args):
+    for made in made_of(item.having(entries), args):
         task = _task(made, part.above)
         task = last(task) if comes_last else task
         part.add(task, made.node, made.groups)

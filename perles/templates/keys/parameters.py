@@ -56,7 +56,7 @@ def _named(item: Node) -> tuple[str, Node]:
     if "key" not in entries:
         raise item.error("key is missing; a parameter in a list needs one")
     rest = {name: node for name, node in entries.items() if name != "key"}
-    return entries["key"].text(), Node(rest, item.source, item.line, item.key)
+    return entries["key"].text(), item.having(rest)
 
 
 def _parameter(name: str, node: Node) -> Argument:

@@ -1,7 +1,6 @@
 """The keys at the top of a file: its name, how many workers, and who they are."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from perles.config.yamlfile import Node
@@ -64,7 +63,7 @@ def _task(entries: Entries, above: Defaults) -> Mapping[str, Any]:
     provider = choice(entries["provider"])
     if "model" not in entries:
         return {"worker": provider}
-    return {"worker": choice(replace(entries["model"], value=f"{provider}:{_model(entries)}"))}
+    return {"worker": choice(entries["model"].having(f"{provider}:{_model(entries)}"))}
 
 
 def _model(entries: Entries) -> str:

@@ -6,7 +6,7 @@ from perles.config.yamlfile import Node
 from perles.domain.flow import ON_FAILURE, condition_of
 from perles.domain.nearest import nearest
 from perles.domain.specs import TaskSpec
-from perles.templates.outputs import check_command, given_to, is_part, references
+from perles.templates.outputs import is_part, references, refusal_of
 
 
 def check(
@@ -24,13 +24,14 @@ def check(
                     f"{task.key} waits for {blocker!r}, which is no task's key"
                     f"{nearest(blocker, tasks)}"
                 )
-    check_order(nodes, tasks)
+    check_last(nodes, tasks)
+    _check_circle(nodes, tasks)
     _check_references(nodes, tasks)
     check_conditions(nodes, tasks, parameters)
 
 
-def check_order(nodes: Mapping[str, Node], tasks: Mapping[str, TaskSpec]) -> None:
-    """No task waits for itself, directly or through others. Raises `UsageError`."""
+def check_last(nodes: Mapping[str, Node], tasks: Mapping[str, TaskSpec]) -> None:
+    """No task waits for one under `finally`, but others there. Raises `UsageError`."""
     for task in tasks.values():
         late = next((key for key in task.after if tasks[key].last and not task.last), None)
         if late is not None:
@@ -38,6 +39,9 @@ def check_order(nodes: Mapping[str, Node], tasks: Mapping[str, TaskSpec]) -> Non
                 f"{task.key} waits for {late}, which stands under finally and waits for all "
                 "others: a circle; put it under finally, too"
             )
+
+
+def _check_circle(nodes: Mapping[str, Node], tasks: Mapping[str, TaskSpec]) -> None:
     circle = find_circle({task.key: task.after for task in tasks.values()})
     if circle:
         shown = circle if len(circle) <= 10 else [*circle[:9], "…", circle[-1]]
@@ -92,9 +96,7 @@ def _check_references(nodes: Mapping[str, Node], tasks: Mapping[str, TaskSpec]) 
                     f"{{{{ tasks.{key}.{wanted} }}}}: {task.key} does not wait for {key!r}; "
                     "name it in after"
                 )
-        refused = (
-            check_command(task.run, task.execution.language, given_to(task)) if task.run else None
-        )
+        refused = refusal_of(task)
         if refused is not None:
             raise node.error(refused)
 

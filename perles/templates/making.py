@@ -15,7 +15,7 @@ from perles.templates.arguments import Argument, check_arguments
 from perles.templates.expand.fill import folded
 from perles.templates.graph import upstream
 from perles.templates.keys.hand_on import path_problem
-from perles.templates.outputs import check_command, given_to, references, value_variables
+from perles.templates.outputs import references, refusal_of, value_variables
 from perles.templates.render import render
 from perles.templates.task_files.read import read_tasks
 from perles.templates.template import TaskNode, Template
@@ -226,8 +226,7 @@ def _check_references(
                     f"cannot use {place}: {task.key} wants the output of {key!r} and does not "
                     "wait for it; name it in after"
                 )
-        given = given_to(task)
-        refused = check_command(task.run, task.execution.language, given) if task.run else None
+        refused = refusal_of(task)
         if refused is not None:
             raise UsageError(f"cannot use {place}: {refused}")
 

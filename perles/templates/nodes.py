@@ -9,7 +9,7 @@ from perles.config.yamlfile import Node
 from perles.domain.specs import TaskSpec
 from perles.templates.expand.cells import FANS, Made
 from perles.templates.fanned import Names, tasks_of
-from perles.templates.graph import check_conditions, check_items, check_order, find_circle
+from perles.templates.graph import check_conditions, check_items, check_last, find_circle
 from perles.templates.handing_on import ordered
 from perles.templates.keys import table
 from perles.templates.keys.flow import last
@@ -43,7 +43,7 @@ def nodes(entries: Entries, folder: Path, root: Path, unknown: Unknown) -> tuple
             "nodes wait for each other (cycle detected in dependency graph): "
             f"{' -> '.join(circle)}; remove one of these"
         )
-    check_order(by_key, tasks)
+    check_last(by_key, tasks)
     arguments = [text_of(item.mapping(), "key") for item in listed(entries.get("arguments"))]
     check_conditions(by_key, tasks, arguments)
     for key, task in tasks.items():

@@ -101,10 +101,12 @@ def value_variables(task: TaskSpec, known: values.Values) -> dict[str, str]:
     }
 
 
-def given_to(task: TaskSpec) -> set[str]:
-    """The variables that a task's command will have before outputs are filled in."""
-    of_items = values.item_variables(task.run) if task.run and task.fan_out else ()
-    return {*task.env, *of_items}
+def refusal_of(task: TaskSpec) -> str | None:
+    """Why a task's command cannot have what its script wants; None where it can."""
+    if not task.run:
+        return None
+    of_items = values.item_variables(task.run) if task.fan_out else ()
+    return check_command(task.run, task.execution.language, {*task.env, *of_items})
 
 
 def check_command(

@@ -53,13 +53,6 @@ def _words(node: Node) -> tuple[str, ...]:
         raise node.error(f"cannot be split into words: {error}") from None
 
 
-def _positive(node: Node) -> float:
-    seconds = node.duration()
-    if seconds <= 0:
-        raise node.error("must be above 0")
-    return seconds
-
-
 RESOURCE: Final = "orchestration.control_plane.resource_policy"
 _HEALTH: Final = "orchestration.control_plane.health_policy"
 _ON_EXHAUSTED: Final = ("fail", "pause", "alert")
@@ -150,7 +143,7 @@ TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]
         "notify",
         {
             "command": (_words, "program and arguments; it gets each event as JSON on stdin"),
-            "timeout": (_positive, "a command that takes longer is killed"),
+            "timeout": (Node.positive_duration, "a command that takes longer is killed"),
             "events": (_words, "globs of the events to send"),
         },
     ),

@@ -125,6 +125,13 @@ class Node:
         except UsageError as error:
             raise self.error(str(error)) from None
 
+    def positive_duration(self) -> float:
+        """The same, above 0."""
+        seconds = self.duration()
+        if seconds <= 0:
+            raise self.error("must be above 0")
+        return seconds
+
     def size(self) -> int:
         """Bytes, written like `1GiB` or as a number; at least one."""
         try:

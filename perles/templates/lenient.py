@@ -13,7 +13,7 @@ from perles.domain.nearest import nearest
 from perles.domain.slug import slug
 from perles.templates.keys import table
 from perles.templates.keys.key import At
-from perles.templates.keys.texts import KEY, MAX_TEXT
+from perles.templates.keys.texts import MAX_TEXT, free_key, is_key
 
 THEIR_TEMPLATE: Final = frozenset(
     {"namespace", "key", "version", "name", "description", "labels", "arguments", "nodes"}
@@ -91,15 +91,12 @@ def plain_keys(items: Collection[Node]) -> dict[str, str]:
 
 
 def _plain(written: str, taken: Collection[str], node: Node) -> str:
-    if KEY.fullmatch(written) and len(written) <= MAX_TEXT and written not in taken:
+    if is_key(written) and written not in taken:
         return written
     made = slug(written)
     if not made:
         raise node.error(f"{written[:60]!r} is no key; use letters, digits, - and _")
-    key, number = made, 2
-    while key in taken:
-        key, number = f"{made}-{number}", number + 1
-    return key
+    return free_key(made, taken)
 
 
 def as_name(node: Node) -> Node:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from perles.config.yamlfile import Node
 from perles.domain.execution import Check
+from perles.templates.keys import texts
 from perles.templates.keys.key import TASKS, Defaults, Entries, Family, Key
 from perles.templates.keys.shapes import DURATION, WORDS, either, one_or_more, parts
 
@@ -31,14 +32,12 @@ def commands_that_pass(commands: Node, timeout: Node | None) -> Check:
     """A command or a list of them, and how long they may take together. Raises `UsageError`."""
     if timeout is None:
         return Check(commands=_commands(commands))
-    seconds = timeout.duration()
-    if seconds <= 0:
-        raise timeout.error("must be above 0")
+    seconds = timeout.positive_duration()
     return Check(commands=_commands(commands), timeout=seconds)
 
 
 def _commands(node: Node) -> tuple[str, ...]:
-    items = node.items() if isinstance(node.value, list) else [node]
+    items = texts.one_or_more(node)
     if not items or len(items) > MAX_COMMANDS:
         raise node.error(f"needs 1 to {MAX_COMMANDS} commands")
     for item in items:

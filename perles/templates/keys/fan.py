@@ -10,11 +10,11 @@ from perles.config.yamlfile import Node
 from perles.domain.fan_out import MAX_ITEMS, NAME, FanOut, Item, NoListError, item_of, items_of
 from perles.templates.keys.key import TASKS, Family, Key
 from perles.templates.keys.shapes import TEXT, WORDS, either, items, parts, whole
+from perles.templates.keys.texts import check_name
 from perles.templates.values import found_in
 
 MAX_CELLS: Final = 10_000
 MAX_AXES: Final = 20
-AXIS: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
 _OPTIONS: Final = ("include", "exclude", "max_parallel")
 _SOURCE: Final = re.compile(
     r"\{\{-?\s*tasks\.([A-Za-z0-9_-]+)\.(output|outputs\.[A-Za-z_]\w*)\s*-?\}\}"
@@ -66,7 +66,7 @@ def most_at_once(entries: Mapping[str, Node]) -> int | None:
 
 
 def _axis(name: str, node: Node) -> list[str]:
-    _check_name(name, node)
+    check_name(name, node)
     if isinstance(node.value, str):
         texts = [text.strip() for text in node.text().split(",") if text.strip()]
     else:
@@ -76,11 +76,6 @@ def _axis(name: str, node: Node) -> list[str]:
     return list(dict.fromkeys(texts))
 
 
-def _check_name(name: str, node: Node) -> None:
-    if not AXIS.fullmatch(name):
-        raise node.error(f"{name[:60]!r} is no name; use letters, digits, - and _, no digit first")
-
-
 def _entries(entries: Mapping[str, Node], key: str) -> list[tuple[Cell, Node]]:
     found: list[tuple[Cell, Node]] = []
     for item in entries[key].items() if key in entries else ():
@@ -88,7 +83,7 @@ def _entries(entries: Mapping[str, Node], key: str) -> list[tuple[Cell, Node]]:
         if not one:
             raise item.error("is empty; give names with values")
         for name, value in one.items():
-            _check_name(name, value)
+            check_name(name, value)
         found.append(({name: value.text() for name, value in one.items()}, item))
     return found
 

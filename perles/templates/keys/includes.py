@@ -5,9 +5,9 @@ from typing import Final, NamedTuple
 
 from perles.config.yamlfile import Node
 from perles.domain.fan_out import slug
+from perles.templates.keys import texts
 from perles.templates.keys.key import At, Entries, Family, Key
 from perles.templates.keys.shapes import TEXT, WORDS, either, items, parts
-from perles.templates.keys.texts import KEY
 
 MAX_INCLUDES: Final = 100
 
@@ -27,7 +27,7 @@ def includes(entries: Entries, folder: Path) -> list[Include]:
     node = entries.get("include")
     if node is None or node.value is None:
         return []
-    found = node.items() if isinstance(node.value, list) else [node]
+    found = texts.one_or_more(node)
     if len(found) > MAX_INCLUDES:
         raise node.error(f"{len(found)} files are too many; {MAX_INCLUDES} at most")
     return [_include(one, folder) for one in found]
@@ -63,7 +63,7 @@ def _prefix(entries: Entries, path: Path) -> str:
     node = entries["prefix"]
     if node.value is None or node.value == "":
         return ""
-    if not KEY.fullmatch(node.text()):
+    if not texts.KEY.fullmatch(node.text()):
         raise node.error(f"{node.text()[:60]!r} is no prefix; use small letters, digits, - and _")
     return node.text()
 

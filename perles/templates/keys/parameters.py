@@ -1,6 +1,5 @@
 """parameters: what a pipeline file asks for."""
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -10,10 +9,10 @@ from perles.domain.plain import is_text
 from perles.templates.arguments import Argument, check_arguments, checked, sample
 from perles.templates.keys.key import At, Entries, Family, Key
 from perles.templates.keys.shapes import TEXT, WORDS, YES_OR_NO, either, items, parts
+from perles.templates.keys.texts import NAME, check_name
 from perles.templates.values import variable
 
 TYPES: Final = ("text", "number", "boolean", "textarea", "select", "multi-select")
-NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
 MAX_PARAMETERS: Final = 100
 MAX_VALUE: Final = 64 * 1024
 """Characters of one value."""
@@ -36,10 +35,7 @@ def parameters(entries: Entries) -> tuple[Argument, ...]:
     found: dict[str, Argument] = {}
     variables: dict[str, str] = {}
     for name, one in named:
-        if not NAME.fullmatch(name):
-            raise one.error(
-                f"{name[:60]!r} is no name; use letters, digits, - and _, no digit first"
-            )
+        check_name(name, one)
         if name == _TAKEN:
             raise one.error("a parameter cannot be called 'file': --arg file=… names the file")
         if name in found:

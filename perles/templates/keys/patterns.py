@@ -4,6 +4,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from perles.config.yamlfile import Node
+from perles.templates.keys import texts
 from perles.templates.keys.shapes import WORDS, one_or_more
 
 MAX_PATTERNS: Final = 100
@@ -12,7 +13,7 @@ SHAPE: Final = one_or_more(WORDS, MAX_PATTERNS)
 
 def patterns(node: Node) -> tuple[str, ...]:
     """One pattern or a list of them. Raises `UsageError` for one that leaves the folder."""
-    items = node.items() if isinstance(node.value, list) else [node]
+    items = texts.one_or_more(node)
     if not items or len(items) > MAX_PATTERNS:
         raise node.error(f"needs 1 to {MAX_PATTERNS} paths, such as dist/*.whl")
     for item in items:

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from perles.config.yamlfile import Node
+from perles.templates.keys import texts
 from perles.templates.keys.key import ALL, TASKS, At, Defaults, Entries, Family, Key
 from perles.templates.keys.shapes import (
     DURATION,
@@ -59,7 +60,7 @@ def folder(node: Node) -> str:
 
 def files(node: Node) -> tuple[tuple[str, str], ...]:
     """Files of variables, each with the place that names it. Raises `UsageError`."""
-    items = node.items() if isinstance(node.value, list) else [node]
+    items = texts.one_or_more(node)
     if len(items) > MAX_FILES:
         raise node.error(f"{len(items)} files are too many; {MAX_FILES} at most")
     for item in items:
@@ -74,8 +75,7 @@ def secrets(node: Node) -> dict[str, dict[str, Any] | None]:
         return dict.fromkeys(names(node))
     found: dict[str, dict[str, Any] | None] = {}
     for name, how in node.mapping().items():
-        if not NAME.fullmatch(name):
-            raise how.error(f"{name[:60]!r} is no name of a variable")
+        _check_variable(name, how)
         given = how.mapping(("command", "timeout"))
         if "command" not in given or not given["command"].text().strip():
             raise how.error("command is missing; give the command that prints the secret")
@@ -90,17 +90,20 @@ def names(node: Node) -> tuple[str, ...]:
     """Names of variables. Raises `UsageError`."""
     found = [item.text() for item in node.items()]
     for name in found:
-        if not NAME.fullmatch(name):
-            raise node.error(f"{name[:60]!r} is no name of a variable")
+        _check_variable(name, node)
     return tuple(dict.fromkeys(found))
+
+
+def _check_variable(name: str, node: Node) -> None:
+    if not NAME.fullmatch(name):
+        raise node.error(f"{name[:60]!r} is no name of a variable")
 
 
 def environment(node: Node) -> dict[str, str]:
     """Variables for commands. Names are plain; values are texts, with `${VAR}` filled in."""
     found = {}
     for name, value in node.mapping().items():
-        if not NAME.fullmatch(name):
-            raise value.error(f"{name[:60]!r} is no name of a variable")
+        _check_variable(name, value)
         found[name] = expanded(value)
         if "\0" in found[name]:
             raise value.error("contains a NUL character, which a command cannot take")

@@ -1,20 +1,47 @@
 """Texts that several keys take: names, keys of tasks, commands, prompts."""
 
 import re
+from collections.abc import Collection
 from typing import Final
 
 from perles.config.yamlfile import Node
 from perles.domain.plain import is_one_line
 
 KEY: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
+NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
+"""Of a value: a parameter, an axis of a matrix."""
 MAX_TEXT: Final = 200
 MAX_COMMANDS: Final = 1000
+
+
+def is_key(text: str) -> bool:
+    """Whether a text can be a task's key as it is."""
+    return KEY.fullmatch(text) is not None and len(text) <= MAX_TEXT
+
+
+def free_key(base: str, taken: Collection[str]) -> str:
+    """The key, with a number where another task has it."""
+    key, number = base, 2
+    while key in taken:
+        key, number = f"{base}-{number}", number + 1
+    return key
+
+
+def check_name(name: str, node: Node) -> None:
+    """Raise `UsageError` where a value cannot be called so."""
+    if not NAME.fullmatch(name):
+        raise node.error(f"{name[:60]!r} is no name; use letters, digits, - and _, no digit first")
+
+
+def one_or_more(node: Node) -> list[Node]:
+    """The entries of a list; one alone may stand without brackets."""
+    return node.items() if isinstance(node.value, list) else [node]
 
 
 def task_key(node: Node) -> str:
     """A task's key: it stands in commands, so it is plain."""
     key = node.text()
-    if not KEY.fullmatch(key) or len(key) > MAX_TEXT:
+    if not is_key(key):
         raise node.error(
             f"{key[:60]!r}{'…' if key[60:] else ''} is not a valid key; use lower-case letters, "
             f"digits, - and _, a letter or digit first, at most {MAX_TEXT}"
@@ -42,11 +69,10 @@ def command(node: Node) -> str:
 
 def commands(node: Node) -> list[str]:
     """A command, or those of a list, in order; none is empty."""
-    if not isinstance(node.value, list):
-        return [command(node)]
-    if not node.value or len(node.value) > MAX_COMMANDS:
+    items = one_or_more(node)
+    if not items or len(items) > MAX_COMMANDS:
         raise node.error(f"needs 1 to {MAX_COMMANDS} commands")
-    return [command(item) for item in node.value]
+    return [command(item) for item in items]
 
 
 def prompt(node: Node) -> str:

@@ -21,11 +21,11 @@ def seconds(entries: Entries) -> float | None:
     if node is None:
         return None
     if not isinstance(node.value, dict):
-        return _positive(node)
+        return node.positive_duration()
     given = node.mapping(_TIMEOUT)
     if not given:
         raise node.error("is empty; give run, grace or both")
-    return _positive(given["run"]) if "run" in given else None
+    return given["run"].positive_duration() if "run" in given else None
 
 
 def grace(entries: Entries) -> float | None:
@@ -84,13 +84,6 @@ def _codes(node: Node, entries: Entries) -> tuple[int, ...]:
     if not items:
         raise node.error("is empty; name exit codes, or leave it out")
     return tuple(item.integer(1, 255) for item in items)
-
-
-def _positive(node: Node) -> float:
-    found = node.duration()
-    if found <= 0:
-        raise node.error("must be above 0")
-    return found
 
 
 def _task(entries: Entries, _above: Defaults) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from perles.domain.nearest import nearest
 from perles.domain.slug import slug
 from perles.domain.specs import TaskSpec
 from perles.templates.graph import find_circle
-from perles.templates.keys.texts import KEY, MAX_TEXT
+from perles.templates.keys.texts import MAX_TEXT, free_key, is_key
 
 MAX_TASKS: Final = 1000
 _SHORT: Final = 40
@@ -66,13 +66,11 @@ def _keys(items: Sequence[Item]) -> list[str]:
     taken: set[str] = set()
     found = []
     for item in items:
-        if item.name and KEY.fullmatch(item.name) and len(item.name) <= MAX_TEXT:
+        if is_key(item.name):
             base = item.name
         else:
             base = slug(item.name)[:_SHORT] or slug(item.title)[:_SHORT].strip("-") or "task"
-        key, number = base, 2
-        while key in taken:
-            key, number = f"{base}-{number}", number + 1
+        key = free_key(base, taken)
         taken.add(key)
         found.append(key)
     return found

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from perles.templates.gotext.tree import Text
+
 _STRING: Final = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 _RAW: Final = re.compile(r"`[^`]*`")
 _CHARACTER: Final = re.compile(r"'(?:[^'\\\n]|\\[^\n]+?)'")
@@ -34,13 +36,6 @@ class GoTextError(ValueError):
         self.instead = instead
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Text that stands as it is."""
-
-    text: str
-
-
 class Token(NamedTuple):
     """Of an action: its kind (field, variable, word, text, number, sign), and its text.
 
@@ -62,7 +57,7 @@ class Action:
     source: str
 
 
-def split(text: str) -> Iterator[Piece | Action]:
+def split(text: str) -> Iterator[Text | Action]:
     """The pieces and actions of a text, white space trimmed as `{{-` and `-}}` say.
 
     Raises `GoTextError`.
@@ -74,11 +69,11 @@ def split(text: str) -> Iterator[Piece | Action]:
         line += piece.count("\n")
         shown = piece.lstrip(_SPACES) if trims else piece
         if opened < 0:
-            yield Piece(shown)
+            yield Text(shown)
             return
         if _trims_before(text, opened):
             shown = shown.rstrip(_SPACES)
-        yield Piece(shown)
+        yield Text(shown)
         comment = _COMMENT.match(text, opened)
         end = comment.end() if comment else _end_of_action(text, opened, line)
         source = text[opened:end]

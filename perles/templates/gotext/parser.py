@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from perles.templates.gotext.functions import NAMES
-from perles.templates.gotext.lexer import Action, GoTextError, Piece, Token, split
+from perles.templates.gotext.lexer import Action, GoTextError, Token, split
 from perles.templates.gotext.tree import (
     Block,
     Branch,
@@ -37,7 +37,7 @@ def parse(text: str) -> Tree:
 
 
 class _Parser:
-    def __init__(self, parts: Sequence[Piece | Action]) -> None:
+    def __init__(self, parts: Sequence[Text | Action]) -> None:
         self._parts = parts
         self._at = 0
         self._defined: dict[str, Block] = {}
@@ -58,8 +58,8 @@ class _Parser:
         while self._at < len(self._parts):
             part = self._parts[self._at]
             self._at += 1
-            if isinstance(part, Piece):
-                found += [Text(part.text)] if part.text else []
+            if isinstance(part, Text):
+                found += [part] if part.text else []
                 continue
             if not part.tokens:
                 raise GoTextError(part.line, "missing value for command", "remove the empty {{ }}")

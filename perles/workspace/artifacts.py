@@ -38,10 +38,7 @@ def collect(folder: Path, kept: Kept, session: Path, key: str) -> Collected:
         paths = _paths(folder, kept)
         _clear(into)
         return Collected(tuple(_copies(folder, paths, into, kept.max_bytes)))
-    except _Refused as error:
-        _clear(into)
-        return Collected(problem=f"cannot keep its artifacts: {error}")
-    except (OSError, TooManyError) as error:
+    except (_Refused, OSError, TooManyError) as error:
         _clear(into)
         why = error.strerror if isinstance(error, OSError) else None
         return Collected(problem=f"cannot keep its artifacts: {why or error}")

@@ -43,6 +43,11 @@ def told(error: Exception) -> str:
     return str(error).removeprefix("fatal: ")
 
 
+def without_git(environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment without git's own variables, which lead to other repositories."""
+    return {key: value for key, value in environ.items() if not key.startswith("GIT_")}
+
+
 def filters(folder: Path, *, seconds: float = SECONDS) -> list[str]:
     """The keys of the configuration that name programs for a file's content."""
     listed = git(folder, "config", "--null", "--name-only", "--list", seconds=seconds).split("\0")
@@ -91,7 +96,7 @@ def ask(
     The keys `off` of its configuration are empty. They go by the environment: on a command
     line, a key may not hold a `=`. `env` is over the environment of this process.
     """
-    environ = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    environ = without_git(os.environ)
     if off:
         environ["GIT_CONFIG_COUNT"] = str(len(off))
         for number, key in enumerate(off):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from perles.workspace import checkout, door
-from perles.workspace.git import GitError, told
+from perles.workspace.git import GitError, told, without_git
 from perles.workspace.program import Bounds, Ended, run_program
 
 MAX_OUTPUT: Final = 64 * 1024
@@ -55,7 +55,7 @@ def run_checks(
     lock of the repository: there is one such checkout at a time.
     """
     deadline = time.monotonic() + checks.seconds
-    env = {key: value for key, value in environ.items() if not key.startswith("GIT_")}
+    env = without_git(environ)
     with scratch(checks, repository, commit) as place:
         for command in checks.commands:
             tell(command)

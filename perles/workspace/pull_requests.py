@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from perles.domain.errors import UsageError
+from perles.workspace.git import without_git
 from perles.workspace.hosting import Remote, RemoteError
 from perles.workspace.program import Bounds, run_program
 
@@ -136,13 +137,8 @@ def open_one(tool: Tool, proposal: Proposal) -> PullRequest:
         return found
     last = links[-1].rstrip("/")
     number = last.rpartition("/")[2]
-    return PullRequest(
-        last,
-        int(number) if number.isdecimal() else None,
-        *proposal[2:3],
-        proposal.base,
-        proposal.draft,
-    )
+    known = int(number) if number.isdecimal() else None
+    return PullRequest(last, known, proposal.title, proposal.base, proposal.draft)
 
 
 def _read(one: Mapping[str, Any]) -> PullRequest:
@@ -155,12 +151,11 @@ def _read(one: Mapping[str, Any]) -> PullRequest:
 
 
 def _run(tool: Tool, words: Sequence[str], given: bytes | None = None) -> str:
-    env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     try:
         ended = run_program(
             [tool.path, *words],
             cwd=tool.repository,
-            env={**env, **_QUIET},
+            env={**without_git(os.environ), **_QUIET},
             bounds=Bounds(SECONDS, MAX_BYTES),
             given=given,
         )

@@ -8,7 +8,6 @@ from perles.config import yamlfile
 from perles.config.yamlfile import Node
 from perles.domain.errors import UsageError
 from perles.domain.slug import slug
-from perles.domain.specs import TaskSpec
 from perles.templates.arguments import Argument
 from perles.templates.keys import table
 from perles.templates.keys.key import Entries
@@ -26,6 +25,7 @@ from perles.templates.lenient import (
     text_of,
 )
 from perles.templates.nodes import nodes, pattern
+from perles.templates.task_files.read import PLAIN
 from perles.templates.template import EPIC, TaskNode, TasksFrom, Template, broken
 from perles.templates.template_paths import locate
 
@@ -196,15 +196,12 @@ def _tasks_from(entries: Entries, arguments: tuple[Argument, ...]) -> TasksFrom 
     if "argument" not in parts:
         raise entries["tasks_from"].error("argument is missing; say which one names the file")
     known = [argument.key for argument in arguments]
-    task = pattern(parts["task"], table.defaults(entries)) if "task" in parts else _PLAIN
+    task = pattern(parts["task"], table.defaults(entries)) if "task" in parts else PLAIN
     return TasksFrom(
         argument=parts["argument"].word(known),
         pattern=task,
         only=parts["only"].word(known) if "only" in parts else "",
     )
-
-
-_PLAIN: Final = TaskSpec(key="pattern", name="pattern")
 
 
 def _needs_one_of(entries: Entries, arguments: tuple[Argument, ...]) -> tuple[str, ...]:

@@ -7,13 +7,12 @@ from perles.templates.keys.schema import DIALECT, mapping
 from perles.templates.keys.shapes import TEXT, WORDS, YES_OR_NO, items, parts, whole
 from perles.templates.template_file import ARGUMENT_TYPES, OUR_TYPES
 
-_WORD: Final = {"type": ["string", "number", "boolean"]}
 _ARGUMENT: Final = {
     "type": "object",
     "required": ["key", "label", "type"],
     "properties": {
-        "key": {**_WORD, "description": "Its name in texts: {{ Args.key }}."},
-        "label": {**_WORD, "description": "What people see."},
+        "key": {**TEXT, "description": "Its name in texts: {{ Args.key }}."},
+        "label": {**TEXT, "description": "What people see."},
         "type": {"enum": [*ARGUMENT_TYPES, *OUR_TYPES]},
         "description": TEXT,
         "required": YES_OR_NO,
@@ -23,11 +22,11 @@ _ARGUMENT: Final = {
     "additionalProperties": False,
 }
 _TEMPLATE: Final[dict[str, Any]] = {
-    "namespace": {**_WORD, "description": "workflow; others are not offered."},
-    "key": {**_WORD, "description": "How commands call it: perles run KEY."},
-    "version": _WORD,
+    "namespace": {**TEXT, "description": "workflow; others are not offered."},
+    "key": {**TEXT, "description": "How commands call it: perles run KEY."},
+    "version": TEXT,
     "description": TEXT,
-    "labels": items(_WORD),
+    "labels": items(TEXT),
     "cost": {**TEXT, "description": "What it costs in turns, for people."},
     "example": {**TEXT, "description": "A command that runs it, for people."},
     "path": {**TEXT, "description": "The folder of inputs and outputs, below the work dir."},

@@ -99,7 +99,7 @@ class _Forks:
         code = 128 + os.WTERMSIG(status)
         folder = _opened(os.path.dirname(path))
         if folder is not None:
-            _left(folder, os.path.basename(path), f"exit {code}\n".encode())
+            _leave(folder, os.path.basename(path), f"exit {code}\n".encode())
             os.close(folder)
         return code
 
@@ -189,10 +189,12 @@ def _lead(engine: "Any", asked: "dict[str, Any]", output: int) -> int:
     said = f"{code} {words}".strip().replace("\n", " ")
     line = f"exit {said}\n".encode(errors="replace")
     name = os.path.basename(asked["status"])
+    problem = errno.ENOENT if folder is None else _leave(folder, name, line)
     # On a full disk the engine cannot note it either: the status is kept until there is room.
-    while not (left := folder is not None and _left(folder, name, line)) and _is_full(folder):
+    while folder is not None and problem in (errno.ENOSPC, errno.EDQUOT):
         time.sleep(_FULL)
-    if not left:
+        problem = _leave(folder, name, line)
+    if problem:
         engine.sendall(f"told {os.getpid()} {said}\n".encode(errors="replace"))
     return code
 
@@ -205,39 +207,25 @@ def _opened(folder: str) -> "int | None":
         return None
 
 
-def _is_full(folder: "int | None") -> bool:
-    """Whether no file can be written there for want of room."""
-    if folder is None:
-        return False
-    name = f".room-{os.getpid()}"
-    try:
-        file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
-        try:
-            os.write(file, b"?")
-        finally:
-            os.close(file)
-            os.unlink(name, dir_fd=folder)
-    except OSError as error:
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return False
+def _leave(folder: int, name: str, line: bytes) -> int:
+    """Leave the status in its file, in whose place nothing may stand; 0, or why not, as an errno.
 
-
-def _left(folder: int, name: str, line: bytes) -> bool:
-    """Whether the status could be left in its file, in whose place nothing may stand."""
+    That is a full disk, a deleted folder, or something of the command's that stands there.
+    """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     try:
         file = os.open(name, flags, 0o600, dir_fd=folder)
         try:
-            whole = os.write(file, line) == len(line)
+            while line:
+                line = line[os.write(file, line) :]
         except OSError:
-            whole = False
+            os.unlink(name, dir_fd=folder)  # a part would stand in the way of the next try
+            raise
         finally:
             os.close(file)
-        if not whole:
-            os.unlink(name, dir_fd=folder)  # a part would stand in the way of the next try
-        return whole
-    except OSError:
-        return False  # a full disk, a deleted folder, or something of the command's stands there
+    except OSError as error:
+        return error.errno or errno.EIO
+    return 0
 
 
 if __name__ == "__main__":

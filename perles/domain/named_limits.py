@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 
 MUTEX: Final = 1
 MAX_SIZE: Final = 10_000
+MARK: Final = '"limits"'
+"""What stands in how a task is kept that needs names, as `Execution.stored` has it."""
 MAX_NAMES: Final = 20
 PATIENCE: Final = 60.0
 """Seconds for which a name is kept for the task whose turn it is; after that others pass it."""

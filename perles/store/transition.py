@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, update
 
 from perles.domain.errors import StaleError
 from perles.domain.machine import Decision, decide
+from perles.domain.named_limits import MARK
 from perles.domain.states import (
     AGENT,
     COMMAND,
@@ -113,7 +114,7 @@ def fire(
         raise StaleError(rules.kind, label, state, trigger)
     values |= {"version": found["version"] + 1, "updated_at": tx.now}
     tx.keep(place.model, id, row, values)
-    if rules.kind == TASK.kind and '"limits"' in found["execution"]:
+    if rules.kind == TASK.kind and MARK in found["execution"]:
         named_leases.settle(tx, int(id), decision)
     about = {name: found[column] for name, column in place.about.items()}
     event_type = decision.event

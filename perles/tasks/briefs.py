@@ -3,12 +3,12 @@
 from collections.abc import Collection, Iterator
 
 from perles.agents.provider import TaskBrief
-from perles.domain.execution import Execution
 from perles.store import statements
 from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.tasks import Task
 from perles.tasks.attempts import of_earlier
+from perles.tasks.how import execution_of
 from perles.templates.outputs import (
     fill,
     fill_command,
@@ -28,7 +28,7 @@ def task_brief(tx: Tx, task: Task, *, attempt: int, note: str = "", answers: str
     body, run = task.body, task.run
     env: dict[str, str] = {}
     own = journal.decode(task.env)
-    execution = Execution.of(journal.decode(task.execution))
+    execution = execution_of(task)
     if "{{" in body or needs_outputs(run or ""):
         said = {name: text for one in _told_of(tx, task, own) for name, text in _said(one)}
         body = fill(body, said)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from perles.domain.execution import Check, Execution
+from perles.domain.execution import Check
 from perles.domain.quoting import quoted
 from perles.domain.states import PHASE
 from perles.executor.local.output import tail_of
@@ -13,6 +13,7 @@ from perles.store.events import journal
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.transition import fire
+from perles.tasks.how import execution_of
 
 _GONE: Final = ("failed", "stopped", "retired")
 
@@ -28,7 +29,7 @@ class Checked(NamedTuple):
 
 def check_of(task: Task) -> Check | None:
     """What must pass before the task is done; None where nothing must, or it has."""
-    check = Execution.of(journal.decode(task.execution)).check
+    check = execution_of(task).check
     passed = journal.decode(task.outputs).get("check_passed") if check else None
     return None if passed == task.attempt else check
 
@@ -73,7 +74,7 @@ def send_back(tx: Tx, task: Task, checked: Checked) -> bool:
 
 def letter(task: Task, checked: Checked) -> str:
     """What the worker is told of a check that did not pass."""
-    check = Execution.of(journal.decode(task.execution)).check
+    check = execution_of(task).check
     ran = "\n".join(check.commands if check else ())
     return (
         f"Task {task.key} is not done: its check did not pass ({checked.said}). It runs:\n"

@@ -10,7 +10,6 @@ from sqlalchemy import and_, bindparam, delete, exists, func, literal_column, or
 
 from perles.domain import flow
 from perles.domain.conditions import Value
-from perles.domain.execution import Execution
 from perles.domain.fan_out import NoListError
 from perles.domain.flow import Decision, Ended
 from perles.domain.states import BEGUN_TASK_STATES, OPEN_TASK_STATES, TASK
@@ -22,6 +21,7 @@ from perles.store.schema.workflows import Workflow
 from perles.store.sql import WORKFLOW_ID, Sql
 from perles.store.transition import fire
 from perles.tasks import fan_out, questions
+from perles.tasks.how import execution_of
 
 _OPEN: Final = [str(status) for status in OPEN_TASK_STATES]
 _upstream = Task.__table__.alias("upstream")
@@ -135,7 +135,7 @@ def settle(tx: Tx, ended: Task) -> Settled:
 
 def fail(tx: Tx, task: Task, reason: str, payload: dict[str, Any]) -> None:
     """The task failed for good; whether that is tolerated, its plan said."""
-    execution = Execution.of(journal.decode(task.execution))
+    execution = execution_of(task)
     changes: dict[str, Any] = {"failure": reason, "ended_at": tx.now, "held_until": None}
     if execution.continue_on_error:
         changes |= {"tolerated": 1, "failure": f"{reason} (continue_on_error: the plan goes on)"}

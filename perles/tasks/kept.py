@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from perles.domain.flow import CONDITION
-from perles.domain.services import MARK
 from perles.store.events import journal
 from perles.store.schema.tasks import Task
+from perles.tasks.services import is_service
 
 
 def kept(tasks: Sequence[Task], after: Mapping[int, Sequence[int]]) -> set[int]:
@@ -20,7 +20,7 @@ def kept(tasks: Sequence[Task], after: Mapping[int, Sequence[int]]) -> set[int]:
     for task_id, blockers in after.items():
         for blocker in blockers:
             by_blocker.setdefault(blocker, []).append(task_id)
-    services = {task.id for task in tasks if MARK in task.execution}
+    services = {task.id for task in tasks if is_service(task)}
     again = [task.id for task in tasks if task.id not in found and task.id not in services]
     while again:
         for task_id in by_blocker.get(again.pop(), ()):

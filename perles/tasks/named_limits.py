@@ -10,8 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from perles.domain.clock import from_text
-from perles.domain.execution import Execution
-from perles.domain.named_limits import PATIENCE, Claim, in_words, next_in_line
+from perles.domain.named_limits import MARK, PATIENCE, Claim, in_words, next_in_line
 from perles.domain.priority import rank
 from perles.domain.states import TaskStatus
 from perles.fabric import messages
@@ -21,6 +20,7 @@ from perles.store.events import journal
 from perles.store.schema.resources import NamedLease
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
+from perles.tasks.how import execution_of
 
 
 class Waiter(NamedTuple):
@@ -36,7 +36,7 @@ class Waiter(NamedTuple):
 
 def wanted_by(task: Task) -> dict[str, int]:
     """The names that a task needs, each with how many may hold it."""
-    return dict(Execution.of(journal.decode(task.execution)).limits)
+    return dict(execution_of(task).limits) if MARK in task.execution else {}
 
 
 def take(tx: Tx, task: Task) -> str | None:

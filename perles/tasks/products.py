@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from perles.domain.execution import Execution
 from perles.domain.states import PHASE
 from perles.fabric import messages
 from perles.store.database import Tx
@@ -13,6 +12,7 @@ from perles.store.events import journal
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.transition import fire
+from perles.tasks.how import execution_of
 
 MAX_SENT_BACK: Final = 3
 """How often a worker that cannot be refused its report is asked again for a file."""
@@ -21,7 +21,7 @@ _GONE: Final = ("failed", "stopped", "retired")
 
 def wanted(task: Task) -> Mapping[str, str]:
     """The paths that must be there, by key."""
-    return Execution.of(journal.decode(task.execution)).outputs
+    return execution_of(task).outputs
 
 
 def missing(work_dir: str, paths: Mapping[str, str]) -> list[str]:

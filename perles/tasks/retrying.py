@@ -7,16 +7,15 @@ from typing import Any, Final
 from sqlalchemy import bindparam, func, select
 
 from perles.domain.clock import from_text, to_text
-from perles.domain.execution import Execution
 from perles.domain.states import BEGUN_TASK_STATES, TASK
 from perles.fabric import messages
 from perles.store.database import Tx
-from perles.store.events import journal
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
 from perles.store.transition import fire
 from perles.tasks.graph import unblock
+from perles.tasks.how import execution_of
 
 _WAITS: Final = (Task.held_until.is_not(None), Task.status == "pending")
 NEXT: Final = Sql(
@@ -35,14 +34,14 @@ _DUE: Final = Sql(
 
 def may_follow(task: Task) -> bool:
     """Whether the attempt that failed is followed by another one."""
-    retry = Execution.of(journal.decode(task.execution)).retry
+    retry = execution_of(task).retry
     is_left = task.status in BEGUN_TASK_STATES and task.attempt <= task.retries
     return is_left and retry.allows(task.exit_code)
 
 
 def follow(tx: Tx, task: Task, reason: str, payload: Mapping[str, Any]) -> str | None:
     """Have the task tried again; until when it waits for that, None where it is ready."""
-    seconds = Execution.of(journal.decode(task.execution)).retry.seconds(task.attempt)
+    seconds = execution_of(task).retry.seconds(task.attempt)
     if seconds <= 0:
         fire(tx, TASK, task.id, "retry", changes={"failure": reason}, payload=payload)
         return None

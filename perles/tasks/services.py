@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, bindparam, literal_column, select, update
 
-from perles.domain.execution import Execution
 from perles.domain.services import AGENT_TYPE, MARK, Ready
 from perles.domain.states import OPEN_TASK_STATES, TASK
 from perles.fabric import messages
@@ -21,6 +20,7 @@ from perles.store.sql import Sql
 from perles.store.transition import fire
 from perles.tasks import graph, retrying
 from perles.tasks.attempts import take_from_worker
+from perles.tasks.how import execution_of
 from perles.tasks.reports import has_report
 
 _is_service: ColumnElement[bool] = literal_column(IS_SERVICE)
@@ -76,12 +76,12 @@ _PAUSE: Final = Sql(
 
 def ready_of(task: Task) -> Ready | None:
     """When it is ready; None for a task that is no service."""
-    return Execution.of(journal.decode(task.execution)).service
+    return execution_of(task).service
 
 
-def is_service(reader: Reader, task_id: int) -> bool:
-    """Whether the task with this id is a service."""
-    return MARK in reader.need(Task, task_id).execution
+def is_service(task: Task) -> bool:
+    """Whether the task is a service."""
+    return MARK in task.execution
 
 
 def is_needed(reader: Reader, task: Task) -> bool:

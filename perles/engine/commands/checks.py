@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from perles.domain.errors import ToolError
-from perles.domain.execution import Check, Execution
+from perles.domain.execution import Check
 from perles.domain.states import BEGUN_TASK_STATES
 from perles.engine.commands.evidence import COMPLETE
 from perles.engine.context import Context
 from perles.mcp.host import Caller
 from perles.store import statements
-from perles.store.events import journal
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.tasks.checking import Checked, check_of, last_lines
+from perles.tasks.how import execution_of
 from perles.workspace import door
 from perles.workspace.session import agent_folder
 
@@ -63,7 +63,7 @@ class Checks:
             **self._context.environ_of(workflow),
             "PERLES_AGENT": "check",
         }
-        program = Execution.of(journal.decode(task.execution)).program
+        program = execution_of(task).program
         script = output.with_suffix(".script")
         try:
             log = door.create(output, append=True)

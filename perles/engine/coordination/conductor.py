@@ -126,7 +126,9 @@ class _Pass:
             return False
         about = {"workflow_id": self._workflow.id}
         row = self._tx.row(queries.NEXT_READY, after=0, **about)
-        if row is None or '"limits"' in row["execution"] or worker.status != "ready":
+        if row is None or worker.status != "ready":
+            return False
+        if named_limits.wanted_by(self._tx.need(Task, row["id"])):
             return False
         if self._try(assign_task.handle, row["id"], worker=worker.id) is None:
             return False
@@ -161,9 +163,8 @@ class _Pass:
         about: dict[str, Any] = {"workflow_id": self._workflow.id}
         last = 0
         while (row := tx.row(queries.NEXT_READY, after=last, **about)) is not None:
-            last, limits = row["id"], {}
-            if '"limits"' in row["execution"]:
-                limits = named_limits.wanted_by(tx.need(Task, last))
+            last = row["id"]
+            limits = named_limits.wanted_by(tx.need(Task, last))
             if not taken.isdisjoint(limits):
                 continue
             free = tx.row(queries.FREE_WORKER, **about)

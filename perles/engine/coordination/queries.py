@@ -35,7 +35,7 @@ IN_PROGRESS: Final = Sql(
     .order_by(Task.id)
 )
 NEXT_READY: Final = Sql(
-    select(Task.id, Task.execution)
+    select(Task.id)
     .where(
         Task.workflow_id == WORKFLOW_ID,
         Task.status == "ready",

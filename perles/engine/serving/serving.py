@@ -16,7 +16,6 @@ from sqlalchemy import bindparam, select
 
 from perles.agents.provider import Outcome
 from perles.domain.duration import format_duration
-from perles.domain.execution import Execution
 from perles.domain.services import AGENT_TYPE, Ready
 from perles.engine import crash_points
 from perles.engine.bulkhead import Troubles
@@ -33,6 +32,7 @@ from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
 from perles.tasks import named_limits, services
+from perles.tasks.how import execution_of
 
 SHORTEST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 1.0
@@ -168,7 +168,7 @@ class Serving:
         context = self._context
         workflow = context.reader.need(Workflow, task.workflow_id)
         turn = context.reader.need(Turn, live.turn_id)
-        execution = Execution.of(journal.decode(task.execution))
+        execution = execution_of(task)
         return probes.Place(
             executor=context.executor,
             workflow_id=workflow.id,
@@ -196,7 +196,7 @@ class Serving:
         self._context.kick()
 
     async def _end(self, agent: Agent, task: Task, live: LiveTurn) -> None:
-        execution = Execution.of(journal.decode(task.execution))
+        execution = execution_of(task)
         grace = REPLACED_GRACE if execution.grace is None else execution.grace
         begun = time.monotonic()
         live.verdict = Outcome(True)

@@ -6,7 +6,7 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from perles.domain.named_limits import has_room, in_words
+from perles.domain.named_limits import MARK, has_room, in_words
 from perles.domain.priority import rank
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Named:
 
     def said_of(self, row: Row) -> str | None:
         """What a row of `tasks` that is ready waits for; None where nothing holds it up."""
-        if row["status"] not in ("ready", "in_progress") or '"limits"' not in row["execution"]:
+        if row["status"] not in ("ready", "in_progress") or MARK not in row["execution"]:
             return None
         wants: Mapping[str, int] = json.loads(row["execution"]).get("limits", {})
         waits = any(

@@ -27,7 +27,7 @@ def handle(call: ToolCall) -> dict[str, Any]:
         raise ToolError(
             f"cannot assign task {task.key}: it is {task.status}, not ready{_way_on(task)}"
         )
-    if services.is_service(tx, task.id):
+    if services.is_service(task):
         raise ToolError(f"cannot assign task {task.key}: it is a service, which begins by itself")
     need_free(worker, f"cannot assign task {task.key} to {worker.name}")
     kind = worker_for(

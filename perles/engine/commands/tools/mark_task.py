@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from perles.domain.errors import ToolError
-from perles.domain.execution import Execution
 from perles.domain.provider_choice import BUILTIN
 from perles.domain.states import OPEN_TASK_STATES, TASK
 from perles.engine.commands.base import ToolCall
-from perles.store.events import journal
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.transition import fire
@@ -24,6 +22,7 @@ from perles.tasks import (
 )
 from perles.tasks.attempts import free_worker, take_from_worker
 from perles.tasks.checking import check_of
+from perles.tasks.how import execution_of
 from perles.tasks.reports import has_report
 
 
@@ -93,7 +92,7 @@ def _checked(call: ToolCall, task: Task) -> dict[str, Any] | None:
 def _may_be_completed(call: ToolCall, task: Task) -> None:
     """Raise `ToolError` for a task that has no worker, or whose review is not at its end."""
     what = f"cannot complete task {task.key}: it is {task.status}"
-    if services.is_service(call.tx, task.id):
+    if services.is_service(task):
         raise ToolError(f"{what}; as a service it ends when nothing needs it any more")
     if task.status == "in_review":
         raise ToolError(f"{what}; wait for the verdict")
@@ -112,7 +111,7 @@ def _may_be_completed(call: ToolCall, task: Task) -> None:
 
 def _need_review(task: Task, what: str) -> None:
     """Raise `ToolError` where the plan asks for a review that has not been."""
-    kind = Execution.of(journal.decode(task.execution)).review
+    kind = execution_of(task).review
     if kind and task.status == "in_progress":
         raise ToolError(
             f"{what} and must be reviewed first; assign_task_review with review_type {kind}, by a "

@@ -85,7 +85,7 @@ def _next_skipped(
 
 def _is_over(task: Task) -> bool:
     """Whether it is a service that was ended: it is not begun again."""
-    return task.status == TaskStatus.DONE and services.ready_of(task) is not None
+    return task.status == TaskStatus.DONE and services.is_service(task)
 
 
 def _is_closed(task: Task) -> bool:

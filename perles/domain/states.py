@@ -57,6 +57,7 @@ __all__ = [
     "ALL_RULES",
     "BEGUN_TASK_STATES",
     "COMMAND",
+    "GONE_AGENTS",
     "HOLDING_TASK_STATES",
     "LIVE_AGENTS",
     "LIVE_TURNS",
@@ -238,6 +239,8 @@ RETRIABLE: Final = (_W.FAILED, _W.STOPPED)
 """The ends from which a new workflow can go on."""
 LIVE_TURNS: Final = (_T.STARTING, _T.RUNNING)
 LIVE_AGENTS: Final = (_A.PENDING, _A.READY, _A.WORKING, _A.PAUSED)
+GONE_AGENTS: Final = (_A.FAILED, _A.STOPPED, _A.RETIRED)
+"""States of a worker that will not go on with its task."""
 
 PRIORITIES: Final = tuple(priority.value for priority in WorkflowPriority)
 """Words for the column `workflows.priority`: its number is the index here."""

@@ -72,6 +72,12 @@ LATEST_ENDED_TURNS: Final = Sql(
     .order_by(Turn.number.desc())
     .limit(bindparam("limit"))
 )
+LATEST_ERROR: Final = Sql(
+    select(Turn.error)
+    .where(Turn.agent_id == bindparam("agent_id"))
+    .order_by(Turn.number.desc())
+    .limit(1)
+)
 OPEN_TURNS: Final = Sql(
     select(Turn).where(Turn.status.in_([str(status) for status in LIVE_TURNS])).order_by(Turn.id)
 )

@@ -1,11 +1,11 @@
 """The check of an agent's task: only when it passes, the task is done, whatever anybody says."""
 
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from perles.domain.execution import Check
 from perles.domain.quoting import quoted
-from perles.domain.states import PHASE
+from perles.domain.states import GONE_AGENTS, PHASE
 from perles.executor.local.output import tail_of
 from perles.fabric import messages
 from perles.store.database import Tx
@@ -14,8 +14,6 @@ from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.transition import fire
 from perles.tasks.how import execution_of
-
-_GONE: Final = ("failed", "stopped", "retired")
 
 
 class Checked(NamedTuple):
@@ -56,7 +54,7 @@ def send_back(tx: Tx, task: Task, checked: Checked) -> bool:
     before = outputs.get("sent_back") or {}
     times = before.get("times", 0) if before.get("attempt") == task.attempt else 0
     worker = None if task.implementer_id is None else tx.need(Agent, task.implementer_id)
-    may = worker is not None and worker.task_id == task.id and worker.status not in _GONE
+    may = worker is not None and worker.task_id == task.id and worker.status not in GONE_AGENTS
     if not may or worker is None or times >= task.retries or worker.phase != "awaiting_review":
         tx.update(Task, task.id, outputs=journal.encode(outputs), exit_code=checked.exit_code)
         return False

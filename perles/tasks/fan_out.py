@@ -14,6 +14,7 @@ from perles.domain.fan_out import FanOut, Item, NoListError, items_of, keys_for,
 from perles.domain.plain import is_one_line
 from perles.domain.quoting import quoted
 from perles.domain.states import TASK
+from perles.store import statements
 from perles.store.database import Reader, Tx
 from perles.store.events import journal
 from perles.store.schema.tasks import Task, TaskDependency
@@ -43,9 +44,6 @@ _KEYS_FROM: Final = Sql(
     select(Task.key).where(
         Task.workflow_id == WORKFLOW_ID, Task.key > bindparam("low"), Task.key < bindparam("high")
     )
-)
-_KEYED: Final = Sql(
-    select(Task).where(Task.workflow_id == WORKFLOW_ID, Task.key == bindparam("key"))
 )
 _MADE_BY: Final = Sql(
     select(Task)
@@ -88,7 +86,9 @@ def make(tx: Tx, task: Task) -> list[int]:
     """Make the tasks for the items, pending; which they are. Raises `NoListError`."""
     standing = Standing.of(task)
     assert standing is not None
-    source = tx.first(Task, _KEYED, workflow_id=task.workflow_id, key=standing.source.task)
+    source = tx.first(
+        Task, statements.TASK_KEYED, workflow_id=task.workflow_id, key=standing.source.task
+    )
     items = _items(source, standing.source)
     total = int(tx.value(_COUNT, workflow_id=task.workflow_id))
     if total + len(items) > MAX_TASKS:

@@ -6,7 +6,7 @@ that the end of a task costs what depends on it, however large the plan is.
 
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import and_, bindparam, delete, exists, func, literal_column, or_, select
+from sqlalchemy import and_, bindparam, delete, exists, literal_column, or_, select
 
 from perles.domain import flow
 from perles.domain.conditions import Value
@@ -104,11 +104,6 @@ _BLOCKERS: Final = Sql(
     .join(TaskDependency, TaskDependency.depends_on_id == Task.id)
     .where(TaskDependency.task_id == bindparam("task_id"))
     .order_by(Task.id)
-)
-COUNT_FINALS: Final = Sql(
-    select(func.count()).where(
-        Task.workflow_id == WORKFLOW_ID, Task.stage == literal_column("1"), Task.status.in_(_OPEN)
-    )
 )
 
 

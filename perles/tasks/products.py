@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from perles.domain.states import PHASE
+from perles.domain.states import GONE_AGENTS, PHASE
 from perles.fabric import messages
 from perles.store.database import Tx
 from perles.store.events import journal
@@ -16,7 +16,6 @@ from perles.tasks.how import execution_of
 
 MAX_SENT_BACK: Final = 3
 """How often a worker that cannot be refused its report is asked again for a file."""
-_GONE: Final = ("failed", "stopped", "retired")
 
 
 def wanted(task: Task) -> Mapping[str, str]:
@@ -56,7 +55,7 @@ def send_back(tx: Tx, task: Task, paths: Sequence[str]) -> bool:
     before = outputs.get("asked_for_files") or {}
     times = before.get("times", 0) if before.get("attempt") == task.attempt else 0
     worker = None if task.implementer_id is None else tx.need(Agent, task.implementer_id)
-    if worker is None or worker.task_id != task.id or worker.status in _GONE:
+    if worker is None or worker.task_id != task.id or worker.status in GONE_AGENTS:
         return False
     if times >= MAX_SENT_BACK or worker.phase != "awaiting_review":
         return False

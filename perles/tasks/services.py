@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, bindparam, literal_column, select, update
 
 from perles.domain.services import AGENT_TYPE, MARK, Ready
-from perles.domain.states import OPEN_TASK_STATES, TASK
+from perles.domain.states import GONE_AGENTS, OPEN_TASK_STATES, TASK
 from perles.fabric import messages
 from perles.store.database import Reader, Tx
 from perles.store.events import journal
@@ -150,7 +150,7 @@ def why_ended(task: Task, agent: Agent | None, error: str | None) -> str | None:
     if has_report(task):
         summary = journal.decode(task.outputs).get("summary")
         return f"it ended while it was needed: {summary or f'exit {task.exit_code}'}"
-    if agent is None or agent.status in ("failed", "stopped", "retired"):
+    if agent is None or agent.status in GONE_AGENTS:
         status = "gone" if agent is None else agent.status
         return f"it ended while it was needed: {error or status}"
     return None

@@ -54,7 +54,7 @@ class _Pass:
         gone = {
             worker["worker_id"]: worker.get("error")
             for worker in workers["workers"]
-            if worker["status"] in ("failed", "stopped", "retired")
+            if worker["status"] in seats.GONE
         }
         before = self._done
         for task in tasks:

@@ -12,9 +12,9 @@ from perles.agents.builtin.words import NEVER
 from perles.domain.commands import Complete, Fail
 from perles.domain.errors import NoWorkerSlotError, ToolError
 from perles.domain.provider_choice import BUILTIN
+from perles.domain.states import GONE_AGENTS
 from perles.engine.commands.base import Tool, ToolCall
 from perles.engine.commands.tools import assign_task, mark_task, spawn_worker
-from perles.engine.commands.tools.people import GONE
 from perles.engine.commands.tools.signal_complete import FAILED_TASK_KEYS
 from perles.engine.context import Context, log
 from perles.engine.coordination import queries
@@ -22,6 +22,7 @@ from perles.engine.end_request import request_end
 from perles.engine.resources import worker_slots
 from perles.engine.team.enforcement import ask_about_stopped
 from perles.fabric import messages
+from perles.store import statements
 from perles.store.database import Reader, Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent
@@ -148,9 +149,9 @@ class _Pass:
             said = journal.decode(task.outputs).get("summary")
             return self._try(mark_task.fail, task.id, reason=str(said or f"exit {task.exit_code}"))
         worker = None if task.implementer_id is None else self._tx.need(Agent, task.implementer_id)
-        if worker is None or worker.status not in GONE:
+        if worker is None or worker.status not in GONE_AGENTS:
             return None
-        why = self._tx.value(queries.LATEST_ERROR, agent_id=worker.id) or "no report"
+        why = self._tx.value(statements.LATEST_ERROR, agent_id=worker.id) or "no report"
         return self._try(mark_task.fail, task.id, reason=f"{worker.name} ended: {why}")
 
     def assign(self) -> bool:

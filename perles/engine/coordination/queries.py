@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, bindparam, case, exists, func, literal_col
 from perles.domain.provider_choice import BUILTIN
 from perles.domain.services import AGENT_TYPE
 from perles.domain.states import OPEN_TASK_STATES
-from perles.store.schema.agents import Agent, Message, Turn
+from perles.store.schema.agents import Agent, Message
 from perles.store.schema.tasks import IS_SERVICE, Task
 from perles.store.sql import WORKFLOW_ID, Sql
 
@@ -78,12 +78,6 @@ COUNT_SEATS: Final = Sql(
     )
 )
 """Workers for whom there is no successor: one that a person stopped may go on."""
-LATEST_ERROR: Final = Sql(
-    select(Turn.error)
-    .where(Turn.agent_id == bindparam("agent_id"))
-    .order_by(Turn.number.desc())
-    .limit(1)
-)
 BY_END: Final = Sql(
     select(Task.status, Task.tolerated, func.count().label("n"))
     .where(Task.workflow_id == WORKFLOW_ID)

@@ -12,8 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select
-
 from perles.agents.provider import Outcome
 from perles.domain.duration import format_duration
 from perles.domain.services import AGENT_TYPE, Ready
@@ -25,25 +23,18 @@ from perles.engine.team import succession
 from perles.engine.turns.ending import Ending
 from perles.engine.turns.live import LiveTurn
 from perles.executor.contract import REPLACED_GRACE, TurnFiles
+from perles.store import statements
 from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
-from perles.store.sql import Sql
 from perles.tasks import named_limits, services
 from perles.tasks.how import execution_of
 
 SHORTEST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 1.0
 """Seconds between two questions: the longer a service takes, the rarer it is asked."""
-
-_LATEST_ERROR: Final = Sql(
-    select(Turn.error)
-    .where(Turn.agent_id == bindparam("agent_id"))
-    .order_by(Turn.number.desc())
-    .limit(1)
-)
 
 
 class Serving:
@@ -114,7 +105,7 @@ class Serving:
             await self._write(partial(_if_same, task, services.complete))
             crash_points.at("service.after-complete")
             return
-        error = None if agent is None else reader.value(_LATEST_ERROR, agent_id=agent.id)
+        error = None if agent is None else reader.value(statements.LATEST_ERROR, agent_id=agent.id)
         why = services.why_ended(task, agent, error)
         if why is not None:
             await self._write(partial(_if_same, task, partial(_fail, why)))

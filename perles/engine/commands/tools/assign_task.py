@@ -4,9 +4,9 @@ from typing import Any
 
 from perles.domain.errors import ToolError
 from perles.domain.provider_choice import BUILTIN, label, split_choice, worker_for
-from perles.domain.states import BEGUN_TASK_STATES, PHASE, TASK
+from perles.domain.states import BEGUN_TASK_STATES, GONE_AGENTS, PHASE, TASK
 from perles.engine.commands.base import ToolCall
-from perles.engine.commands.tools.people import GONE, need_free
+from perles.engine.commands.tools.people import need_free
 from perles.fabric import messages, posts
 from perles.fabric.posts import Author
 from perles.store.events import journal
@@ -113,7 +113,7 @@ def _taken_back(call: ToolCall, task: Task) -> Task:
     tx, old = call.tx, call.tx.need(Agent, task.implementer_id)
     is_blocked = old.task_id == task.id and old.blocked is not None
     is_reported = task.status == "in_progress" and has_report(task)
-    if not is_blocked and (old.status not in GONE or is_reported):
+    if not is_blocked and (old.status not in GONE_AGENTS or is_reported):
         return task
     why = f"{old.name} is blocked: {old.blocked}" if is_blocked else f"{old.name} is {old.status}"
     attempts.take_from_worker(tx, task, why)

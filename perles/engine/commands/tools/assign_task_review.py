@@ -4,8 +4,9 @@ from typing import Any
 
 from perles.domain.errors import ToolError
 from perles.domain.provider_choice import BUILTIN
+from perles.domain.states import GONE_AGENTS
 from perles.engine.commands.base import ToolCall
-from perles.engine.commands.tools.people import GONE, implementer_of, need_free
+from perles.engine.commands.tools.people import implementer_of, need_free
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.tasks import attempts, reviews
@@ -41,7 +42,7 @@ def _need_reviewable(call: ToolCall, task: Task, what: str) -> None:
         if task.reviewer_id is None:
             return
         found = call.tx.need(Agent, task.reviewer_id)
-        if found.status in GONE or found.task_id != task.id or found.blocked is not None:
+        if found.status in GONE_AGENTS or found.task_id != task.id or found.blocked is not None:
             return
         raise ToolError(f"{what}: {found.name} reviews it; wait for its verdict")
     if task.status == "in_progress" and has_report(task):

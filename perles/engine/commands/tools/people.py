@@ -1,14 +1,10 @@
 """Whom a tool of the review cycle is about: who has the task, and who is free for one."""
 
-from typing import Final
-
 from perles.domain.errors import ToolError
+from perles.domain.states import GONE_AGENTS
 from perles.engine.commands.base import ToolCall
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
-
-GONE: Final = ("failed", "stopped", "retired")
-"""States of a worker that will not go on with its task."""
 
 
 def implementer_of(call: ToolCall, task: Task, what: str) -> Agent:
@@ -22,8 +18,8 @@ def implementer_of(call: ToolCall, task: Task, what: str) -> Agent:
 
 def need_present(worker: Agent, task: Task, what: str) -> None:
     """Raise `ToolError` where the worker of a task will not go on with it."""
-    if worker.status in GONE or worker.task_id != task.id:
-        state = worker.status if worker.status in GONE else "not at it any more"
+    if worker.status in GONE_AGENTS or worker.task_id != task.id:
+        state = worker.status if worker.status in GONE_AGENTS else "not at it any more"
         raise ToolError(
             f"{what}: {worker.name} is {state}; assign_task gives the task to another worker"
         )

@@ -22,7 +22,7 @@ NOT_FOUND = 127
 GRACE = 5.0
 """Seconds between TERM and KILL for the command's processes."""
 _LOOK = 0.01
-LARGEST = 128 * 1024
+_LARGEST = 128 * 1024
 """Bytes, with the NUL at its end, that Linux allows one argument or variable."""
 
 
@@ -40,7 +40,7 @@ def carry_out(asked: "Json", output: int) -> tuple[int, str]:
     if asked["done"]:
         return 0, asked["done"]
     environ: dict[str, str] = asked["env"]
-    large = [name for name in environ if len(os.fsencode(f"{name}={environ[name]}")) >= LARGEST]
+    large = [name for name in environ if is_large(name, environ[name])]
     if large:
         return UNPREPARED, f"cannot run it: {large[0]} is over 128 KiB, which only sh and bash take"
     argv, folder, timeout, grace = asked["argv"], asked["cwd"], asked["timeout"], asked["grace"]
@@ -65,6 +65,11 @@ def carry_out(asked: "Json", output: int) -> tuple[int, str]:
         return told(0)
     kills = oom_kills()
     return told(code, is_short=kills is not None and before is not None and kills > before)
+
+
+def is_large(name: str, value: str) -> bool:
+    """Whether no environment can hold this variable."""
+    return len(os.fsencode(f"{name}={value}")) >= _LARGEST
 
 
 def stop(_number: int, _frame: object) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from perles.agents.provider import TurnContext
 from perles.domain.execution import PLAIN_SH
-from perles.domain.marks import ASIDE
+from perles.domain.marks import of_aside
 from perles.domain.needs import UP_TO_DATE, Needs, Precondition
 from perles.workspace import door, fingerprint
 from perles.workspace.program import Bounds, run_program
@@ -38,11 +38,7 @@ def _unmet(
 ) -> str:
     shell = task.get("shell") or PLAIN_SH
     is_bash = shell[0].rpartition("/")[2] == "bash"
-    # The mark has an engine that starts after one that was killed end what that left.
-    marks = {
-        "PERLES_WORKFLOW": turn.workflow_id,
-        ASIDE: f"{turn.workflow_id}/{task['task']}-{number}",
-    }
+    marks = of_aside(turn.workflow_id, f"{task['task']}-{number}")
     try:
         ended = run_program(
             ["bash" if is_bash else "/bin/sh", "-c", one.run],

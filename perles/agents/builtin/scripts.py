@@ -4,9 +4,10 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from perles.agents.builtin import preparation
+from perles.agents.builtin.command import is_large
 from perles.agents.builtin.secrets import read_secrets
 from perles.agents.provider import TurnContext
 from perles.domain.errors import UsageError
@@ -14,9 +15,6 @@ from perles.domain.execution import PLAIN_SH, Language, language
 from perles.domain.written import VARIABLE
 from perles.workspace.dotenv import read_dotenv
 from perles.workspace.session import turn_values
-
-LARGEST: Final = 128 * 1024
-"""Bytes, with the NUL at its end, that Linux allows one argument or variable."""
 
 
 def written(turn: TurnContext, task: Mapping[str, Any]) -> tuple[dict[str, bytes], dict[str, Any]]:
@@ -82,11 +80,7 @@ def _is_shell(task: Mapping[str, Any]) -> bool:
 
 def _large(turn: TurnContext) -> dict[str, str]:
     """The variables that no environment can hold: a shell can set them itself, for itself."""
-    return {
-        name: value
-        for name, value in turn.variables.items()
-        if len(os.fsencode(f"{name}={value}")) >= LARGEST
-    }
+    return {name: value for name, value in turn.variables.items() if is_large(name, value)}
 
 
 def _in_quotes(value: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from perles.agents.provider import TurnContext
 from perles.domain.errors import UsageError
-from perles.domain.marks import ASIDE
+from perles.domain.marks import of_aside
 from perles.domain.secrecy import texts_of
 from perles.workspace import door
 from perles.workspace.program import Bounds, run_program
@@ -57,12 +57,10 @@ def _of_environment(turn: TurnContext, name: str) -> str:
 
 def _of_command(turn: TurnContext, name: str, command: str, timeout: float) -> str:
     what = f"the command of secret {name}"
-    # The mark has an engine that starts after one that was killed end what that left.
-    marks = {"PERLES_WORKFLOW": turn.workflow_id, ASIDE: f"{turn.workflow_id}/{name}"}
     ended = run_program(
         ["/bin/sh", "-c", command],
         cwd=turn.work_dir,
-        env={**turn.environ, **marks},
+        env={**turn.environ, **of_aside(turn.workflow_id, name)},
         bounds=Bounds(timeout, MAX_BYTES),
     )
     if ended.cut:

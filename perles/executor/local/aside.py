@@ -12,10 +12,10 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from perles.domain.marks import ASIDE
+from perles.domain.marks import ASIDE, of_aside
 from perles.executor.contract import LEFTOVERS_GRACE
 from perles.executor.local import processes, termination, watermark
-from perles.executor.local.identity import identify, look
+from perles.executor.local.identity import look
 
 
 async def run(
@@ -31,14 +31,14 @@ async def run(
 
     What it started is ended with it. `output` is a descriptor, None throws away. Raises `OSError`.
     """
-    mark = f"{workflow_id}/{uuid.uuid4().hex}"
+    marks = of_aside(workflow_id, uuid.uuid4().hex)
     to = subprocess.DEVNULL if output is None else output
     with watermark.given(f"{workflow_id}/0"):
         # Within the mark, which holds for whatever this process starts: nothing may come between.
         child = subprocess.Popen(  # noqa: ASYNC220
             list(argv),
             cwd=cwd,
-            env={**env, "PERLES_WORKFLOW": workflow_id, ASIDE: mark},
+            env={**env, **marks},
             stdin=subprocess.DEVNULL,
             stdout=to,
             stderr=to,
@@ -47,7 +47,7 @@ async def run(
     try:
         is_over = await _ended(child, seconds)
     finally:
-        code = await _end(child, mark)
+        code = await _end(child, marks[ASIDE])
     return code if is_over else None
 
 
@@ -85,28 +85,17 @@ async def _end(child: "subprocess.Popen[bytes]", mark: str) -> int:
 async def end_left(is_ours: Callable[[str], bool]) -> list[int]:
     """End what an engine that died left of such commands, of workflows that are ours."""
 
-    def left() -> list[int]:
-        found = []
-        for entry in os.listdir("/proc"):
-            if not entry.isdigit() or identify(int(entry)) is None:
-                continue
-            for variable in processes.environ_of(entry):
-                name, _, value = variable.partition(b"=")
-                workflow_id = value.partition(b"/")[0].decode(errors="replace")
-                if name == ASIDE.encode() and is_ours(workflow_id):
-                    found.append(int(entry))
-        return found
+    def left() -> list[tuple[int, str]]:
+        found = (
+            (pid, mark.decode(errors="replace")) for pid, mark in processes.with_variable(ASIDE)
+        )
+        return [(pid, f"{ASIDE}={mark}") for pid, mark in found if is_ours(mark.partition("/")[0])]
 
     def send(number: signal.Signals) -> int:
-        marks = {
-            f"{ASIDE}={variable.partition(b'=')[2].decode(errors='replace')}"
-            for pid in left()
-            for variable in processes.environ_of(pid)
-            if variable.startswith(f"{ASIDE}=".encode())
-        }
-        return processes.signal_family(number, marks) if marks else 0
+        markers = {marker for _, marker in left()}
+        return processes.signal_family(number, markers) if markers else 0
 
     found = left()
     if found:
         await termination.end(send, left, grace=LEFTOVERS_GRACE)
-    return found
+    return [pid for pid, _ in found]

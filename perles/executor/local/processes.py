@@ -6,13 +6,13 @@ a mark that stays where the environment was wiped (`watermark`).
 
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from perles.executor.contract import Identity
 from perles.executor.local import watermark
-from perles.executor.local.identity import boot_id, hold, look, read_proc
+from perles.executor.local.identity import boot_id, hold, identify, look, read_proc
 
 MAX_DIGITS: Final = 19
 """An id of a turn has fewer: it is an integer of SQLite."""
@@ -76,19 +76,24 @@ class Marked(NamedTuple):
 def marked() -> list[Marked]:
     """Every live process of this user that carries the mark of a turn."""
     found = []
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
-        stat = look(int(entry))
-        if stat is None or stat[0] in "ZX":
-            continue
-        for variable in environ_of(entry):
-            workflow_id, _, turn = variable.removeprefix(b"PERLES_TURN=").partition(b"/")
-            # Anybody may put anything into the environment of a process.
-            if variable.startswith(b"PERLES_TURN=") and turn.isdigit() and len(turn) < MAX_DIGITS:
-                name = workflow_id.decode(errors="replace")
-                found.append(Marked(int(entry), name, int(turn), _command(entry)))
+    for pid, value in with_variable("PERLES_TURN"):
+        workflow_id, _, turn = value.partition(b"/")
+        # Anybody may put anything into the environment of a process.
+        if turn.isdigit() and len(turn) < MAX_DIGITS:
+            found.append(
+                Marked(pid, workflow_id.decode(errors="replace"), int(turn), _command(pid))
+            )
     return found
+
+
+def with_variable(name: str) -> Iterator[tuple[int, bytes]]:
+    """The live processes of this user that have a variable, each with what that holds."""
+    start = f"{name}=".encode()
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and identify(int(entry)) is not None:
+            for variable in environ_of(entry):
+                if variable.startswith(start):
+                    yield int(entry), variable.removeprefix(start)
 
 
 def environ_of(pid: int | str) -> list[bytes]:
@@ -103,7 +108,7 @@ def _environ(pid: int | str) -> bytes:
         return b""  # ended meanwhile, or another user's: not one of ours
 
 
-def _command(pid: str) -> str:
+def _command(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/comm").read_text(errors="replace").strip()
     except OSError:

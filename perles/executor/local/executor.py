@@ -108,11 +108,11 @@ class LocalProcess:
 
     def told(self) -> Told | None:
         """What the leader of a command left, or told us where it could not leave it."""
-        left = launcher.left_words(self._files.status)
-        if left is None and self._is_command and self.identity is not None:
-            self._told = self._told or self._forks.ended(self.identity.pid)
-            return self._told
-        return left
+        if self._told is None:
+            self._told = launcher.left_words(self._files.status)
+        if self._told is None and self._is_command and self.identity is not None:
+            self._told = self._forks.ended(self.identity.pid)
+        return self._told
 
     def reap(self) -> Exit | None:
         """Take the launcher's status, where we started it."""

@@ -132,19 +132,14 @@ class ForkServer:
                     self._rest += piece
                 found, _, self._rest = self._rest.partition(b"\n")
                 line = found.decode(errors="replace")
-                if not self._is_noted(line):
+                if not line.startswith("told "):
                     return line
+                self._note(line)
         except OSError:
             pass  # it takes too long, or hung up
         return ""
 
-    def _is_noted(self, line: str) -> bool:
-        """Whether the line is a fork's own, which tells in words how its command ended."""
-        is_forks = line.startswith("told ")
-        if is_forks:
-            self._note(line)
-        return is_forks
-
     def _note(self, line: str) -> None:
+        """Keep how a command ended: `told PID CODE WORDS`, `ended PID CODE`."""
         _, pid, code, *words = line.split(" ", 3)
         self._ended[int(pid)] = Told(int(code), "".join(words))

@@ -92,8 +92,7 @@ def spawn(
             "and variables"
         ) from error
     child.returncode = 0  # reaped by `reap`, not by Popen: nobody keeps this object
-    found = look(child.pid)
-    return Identity(child.pid, found[2] if found else 0, boot_id())
+    return _identity_of(child.pid)
 
 
 def _launcher(umask: int | None) -> str:
@@ -169,6 +168,11 @@ def lead(
         raise SpawnError(f"cannot start {how.name} in {cwd}: {error.strerror}") from error
     if pid is None:
         raise SpawnError(f"cannot start {how.name} in {cwd}: what starts commands is killed")
+    return _identity_of(pid)
+
+
+def _identity_of(pid: int) -> Identity:
+    """Which process has just been started, also where it has ended by now."""
     found = look(pid)
     return Identity(pid, found[2] if found else 0, boot_id())
 

@@ -1,12 +1,13 @@
-"""An attempt at a task that ended without success: what its worker did and said is kept.
+"""An attempt at a task: begun by its worker, and ended.
 
-The brief tells the next worker of the task about it.
+What the worker of one that ended without success did and said is kept: the brief tells the next
+worker of the task about it.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from perles.domain.quoting import quoted
-from perles.domain.states import PHASE
+from perles.domain.states import PHASE, TASK
 from perles.fabric import messages
 from perles.store import statements
 from perles.store.database import Tx
@@ -18,6 +19,28 @@ from perles.tasks.last_words import last_words
 
 MAX_WHY: Final = 500
 """Characters of the reason that the next worker is told."""
+
+
+def begin(tx: Tx, task: Task, worker: Agent | None, **more: Any) -> None:
+    """A worker has the task from now on, with `more` columns of it set anew.
+
+    Without one the attempt only counts: nothing could be started for it.
+    """
+    attempt, name = task.attempt + 1, None if worker is None else worker.name
+    changes = {
+        "implementer_id": None if worker is None else worker.id,
+        "assignee": name,
+        "attempt": attempt,
+        "started_at": task.started_at or tx.now,
+        "exit_code": None,
+        "failure": None,
+        **more,
+    }
+    payload = {"key": task.key, "worker": name, "attempt": attempt}
+    fire(tx, TASK, task.id, "assign", changes=changes, payload=payload)
+    if worker is not None:
+        tx.update(Agent, worker.id, task_id=task.id, silences=0)
+        fire(tx, PHASE, worker.id, "implement")
 
 
 def take_from_worker(tx: Tx, task: Task, why: str) -> None:

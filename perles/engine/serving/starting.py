@@ -3,7 +3,7 @@
 from perles.agents.provider import Provider
 from perles.domain.provider_choice import BUILTIN
 from perles.domain.services import AGENT_TYPE, agent_name
-from perles.domain.states import AGENT, PHASE, TASK
+from perles.domain.states import AGENT
 from perles.engine.context import Context
 from perles.engine.team.spawn import add_agent
 from perles.fabric import messages
@@ -13,7 +13,7 @@ from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.transition import fire
-from perles.tasks import named_limits, services
+from perles.tasks import attempts, named_limits, services
 from perles.tasks.briefs import task_brief
 
 
@@ -26,9 +26,7 @@ def begin(tx: Tx, context: Context, task_id: int) -> None:
     agent = _agent(tx, context, workflow, task)
     if agent is None or named_limits.take(tx, task) is not None:
         return
-    _assign(tx, task, agent)
-    tx.update(Agent, agent.id, task_id=task.id, silences=0)
-    fire(tx, PHASE, agent.id, "implement")
+    attempts.begin(tx, task, agent, serving_since=None)
     brief = task_brief(tx, task, attempt=task.attempt + 1)
     provider: Provider = context.provider_of(agent, workflow)
     body = provider.task_message(brief)
@@ -39,23 +37,8 @@ def refuse(tx: Tx, task_id: int, reason: str) -> None:
     """The attempt has failed before anything was started."""
     task = tx.need(Task, task_id)
     if task.status == "ready":
-        _assign(tx, task, None)
+        attempts.begin(tx, task, None, serving_since=None)
         services.fail(tx, tx.need(Task, task_id), reason)
-
-
-def _assign(tx: Tx, task: Task, agent: Agent | None) -> None:
-    name = None if agent is None else agent.name
-    changes = {
-        "implementer_id": None if agent is None else agent.id,
-        "assignee": name,
-        "attempt": task.attempt + 1,
-        "started_at": task.started_at or tx.now,
-        "exit_code": None,
-        "failure": None,
-        "serving_since": None,
-    }
-    payload = {"key": task.key, "worker": name, "attempt": task.attempt + 1}
-    fire(tx, TASK, task.id, "assign", changes=changes, payload=payload)
 
 
 def _agent(tx: Tx, context: Context, workflow: Workflow, task: Task) -> Agent | None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from perles.domain.errors import ToolError
 from perles.domain.provider_choice import BUILTIN, label, split_choice, worker_for
-from perles.domain.states import BEGUN_TASK_STATES, GONE_AGENTS, PHASE, TASK
+from perles.domain.states import BEGUN_TASK_STATES, GONE_AGENTS, TASK
 from perles.engine.commands.base import ToolCall
 from perles.engine.commands.tools.people import need_free
 from perles.fabric import messages, posts
@@ -29,18 +29,7 @@ def handle(call: ToolCall) -> dict[str, Any]:
         )
     if services.is_service(task):
         raise ToolError(f"cannot assign task {task.key}: it is a service, which begins by itself")
-    need_free(worker, f"cannot assign task {task.key} to {worker.name}")
-    kind = worker_for(
-        run=task.run,
-        worker=task.worker,
-        coordinator=call.workflow.provider,
-        default=label(call.workflow.worker_provider or call.workflow.provider, None),
-    )
-    if worker.provider not in (split_choice(kind)[0], _of_type(call, task, worker)):
-        raise ToolError(
-            f"cannot assign task {task.key} to {worker.name}: it needs a worker of {kind}, "
-            f"and {worker.name} is {worker.provider}; spawn_worker with provider={kind!r}"
-        )
+    _need_fitting(call, task, worker)
     waits = named_limits.take(tx, task)
     if waits is not None:
         return {
@@ -49,26 +38,18 @@ def handle(call: ToolCall) -> dict[str, Any]:
             "waits_for": waits,
             "way_on": "go on with other tasks; you are told when it is this one's turn",
         }
-    changes = {
-        "implementer_id": worker.id,
-        "assignee": worker.name,
-        "attempt": task.attempt + 1,
-        "started_at": task.started_at or tx.now,
-        "exit_code": None,
-        "failure": None,
-        "reviewer_id": None,
-        "verdict": None,
-        "denials": 0,
-        "question": None,
-        "base_commit": None
-        if call.outside.look is None or call.outside.look.error
-        else call.outside.look.head,
-        "receipt": "{}",
-    }
-    payload = {"key": task.key, "worker": worker.name, "attempt": task.attempt + 1}
-    fire(tx, TASK, task.id, "assign", changes=changes, payload=payload)
-    tx.update(Agent, worker.id, task_id=task.id, silences=0)
-    fire(tx, PHASE, worker.id, "implement")
+    look = call.outside.look
+    attempts.begin(
+        tx,
+        task,
+        worker,
+        reviewer_id=None,
+        verdict=None,
+        denials=0,
+        question=None,
+        base_commit=None if look is None or look.error else look.head,
+        receipt="{}",
+    )
     thread = _post(call, task, worker)
     brief = task_brief(
         tx,
@@ -82,6 +63,22 @@ def handle(call: ToolCall) -> dict[str, Any]:
     messages.post(tx, worker, sender=sender, kind="coordinator", body=body, task_id=task.id)
     told = {"status": "assigned", "task_id": task.key, "worker_id": worker.name}
     return told if thread is None else {**told, "thread_id": thread}
+
+
+def _need_fitting(call: ToolCall, task: Task, worker: Agent) -> None:
+    """Raise `ToolError` unless the worker is free, and of the kind that the task needs."""
+    need_free(worker, f"cannot assign task {task.key} to {worker.name}")
+    kind = worker_for(
+        run=task.run,
+        worker=task.worker,
+        coordinator=call.workflow.provider,
+        default=label(call.workflow.worker_provider or call.workflow.provider, None),
+    )
+    if worker.provider not in (split_choice(kind)[0], _of_type(call, task, worker)):
+        raise ToolError(
+            f"cannot assign task {task.key} to {worker.name}: it needs a worker of {kind}, "
+            f"and {worker.name} is {worker.provider}; spawn_worker with provider={kind!r}"
+        )
 
 
 def _post(call: ToolCall, task: Task, worker: Agent) -> int | None:

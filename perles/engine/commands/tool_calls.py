@@ -5,6 +5,7 @@ What a call needs to know of files, git or a check is looked up before that tran
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import bindparam, select
@@ -85,15 +86,8 @@ class ToolCalls:
                 if not allowance.is_open:
                     allowance.leave_out(size)
                     raise
-                text, waits = str(error), isinstance(error, NoWorkerSlotError) and error.waits
-
-                def refuse(tx: Tx) -> int:
-                    kept = _refused(tx, caller, kind, args, key, text)
-                    if waits:
-                        ask_for_worker(tx, caller.workflow_id, text)
-                    return kept
-
-                size = await context.writer.write(refuse)
+                refused = partial(_refused, caller, kind, args, key, error)
+                size = await context.writer.write(refused)
                 await self._allowances.take(caller, allowance, size)
                 raise
             await self._allowances.take(caller, allowance, size)
@@ -150,14 +144,17 @@ def _call(
 
 
 def _refused(
-    tx: Tx, caller: Caller, kind: str, args: dict[str, Any], key: str | None, error: str
+    caller: Caller, kind: str, args: dict[str, Any], key: str | None, why: PerlesError, tx: Tx
 ) -> int:
     """Record a call that was refused; the characters that it takes."""
-    args, error = tx.secrets.mask(tx, caller.workflow_id, (shortened(args), error[:MAX_REFUSED]))
+    text = str(why)
+    args, error = tx.secrets.mask(tx, caller.workflow_id, (shortened(args), text[:MAX_REFUSED]))
     command_id = _record(tx, caller, kind, args, key)
     changes = {"finished_at": tx.now, "error": error}
     payload = {"kind": kind, "error": error}
     fire(tx, COMMAND, command_id, "reject", changes=changes, payload=payload)
+    if isinstance(why, NoWorkerSlotError) and why.waits:
+        ask_for_worker(tx, caller.workflow_id, text)
     return len(journal.encode(args)) + 2 * len(error)
 
 

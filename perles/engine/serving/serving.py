@@ -149,11 +149,7 @@ class Serving:
                 await self._write(partial(_if_same, task, partial(_fail, said)))
                 return
             pause = min(LONGEST_PAUSE, max(SHORTEST_PAUSE, age / 20), ready.timeout - age)
-            try:
-                async with asyncio.timeout(pause):
-                    await live.done.wait()
-            except TimeoutError:
-                continue
+            await live.ends_within(pause)
 
     def _place(self, task: Task, live: LiveTurn) -> probes.Place:
         context = self._context

@@ -8,7 +8,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from perles.domain import commands
 from perles.domain.errors import LimitReachedError, PerlesError
@@ -38,9 +38,6 @@ from perles.workspace.allocation import WorktreeError
 
 if TYPE_CHECKING:
     from perles.mcp.server import McpServers
-
-COORDINATOR_GRACE: Final = 10.0
-"""Seconds that a coordinator gets to end its turn after it has declared the end."""
 
 
 class Supervisor:
@@ -193,8 +190,7 @@ class Supervisor:
         context.closing.add(workflow_id)
         try:
             if patient and trigger != "stop":
-                await self._let_coordinator_end(workflow_id)
-                await self._turns.let_go_by(workflow_id)
+                await self._turns.let_end(workflow_id)
             ending = Ending("interrupt", "stop")
             await self._turns.interrupt(self._turns.of(workflow_id), ending, grace=grace)
             await self._end_strays(workflow_id)
@@ -278,15 +274,6 @@ class Supervisor:
         self._servers.open(workflow_id, port)
         self._context.served.add(workflow_id)
         self._context.kick()
-
-    async def _let_coordinator_end(self, workflow_id: str) -> None:
-        for live in self._turns.of(workflow_id):
-            if live.role == "coordinator":
-                try:
-                    async with asyncio.timeout(COORDINATOR_GRACE):
-                        await live.done.wait()
-                except TimeoutError:
-                    log.info("the coordinator of %s does not end by itself", workflow_id)
 
     async def _end_strays(self, workflow_id: str) -> None:
         """End every process that carries the workflow's marker, whatever started it."""

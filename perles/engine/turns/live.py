@@ -150,6 +150,15 @@ class LiveTurn:
         """Which process it is; None where that is not known."""
         return self.process.identity
 
+    async def ends_within(self, seconds: float) -> bool:
+        """Wait for the turn to be over, at most so long; whether it is."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.done.wait()
+        except TimeoutError:
+            return False
+        return True
+
     def has_grown(self) -> bool:
         """Whether there is output to read, or the file is not the one it was."""
         return self.process.size() != self.offset

@@ -3,12 +3,15 @@
 import asyncio
 import signal
 from collections.abc import Collection, Coroutine
-from typing import Any
+from typing import Any, Final
 
 from perles.engine.context import Context, log
 from perles.engine.turns.ending import Ending
 from perles.engine.turns.leftovers import Census
 from perles.engine.turns.live import LiveTurn
+
+COORDINATOR_GRACE: Final = 10.0
+"""Seconds that a coordinator gets to end its turn after it has declared the end."""
 
 
 class LiveTurns:
@@ -56,11 +59,16 @@ class LiveTurns:
             names = ", ".join(live.agent for live in lives if not live.done.is_set())
             log.error("processes of %s outlive SIGKILL; they are still watched", names)
 
-    async def let_go_by(self, workflow_id: str) -> None:
-        """Wait for turns that are being ended well, each with a grace period of its own: services.
+    async def let_end(self, workflow_id: str) -> None:
+        """Wait for turns that end by themselves when the workflow does.
 
-        Nobody who ends the workflow meanwhile cuts that short, unless it is forced.
+        The coordinator declared the end, and services are being ended well, each with a grace
+        period of its own: nobody who ends the workflow meanwhile cuts that short, unless it is
+        forced.
         """
+        for live in self.of(workflow_id):
+            if live.role == "coordinator" and not await live.ends_within(COORDINATOR_GRACE):
+                log.info("the coordinator of %s does not end by itself", workflow_id)
         for live in self.of(workflow_id):
             if live.ending is not None and live.ending.turn == "succeed":
                 await live.done.wait()

@@ -3,10 +3,8 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
-from typing import Final
+from functools import partial
 
-from perles.domain.clock import to_text
 from perles.domain.errors import DatabaseError, PerlesError
 from perles.engine.bulkhead import Troubles
 from perles.engine.commands.queue import Commands
@@ -15,15 +13,11 @@ from perles.engine.resources.scheduler import ResourceScheduler
 from perles.engine.services import Services
 from perles.engine.serving.serving import Serving
 from perles.engine.supervision.finals import Finals
+from perles.engine.sweeps import failed_coordinators
 from perles.engine.sweeps.delays import Delays
 from perles.engine.team.nudges import Nudges
-from perles.engine.turns import outcome
-from perles.engine.turns.outcome import retry_coordinators
 from perles.store import statements
 from perles.store.schema.workflows import Workflow
-
-RETRY_AFTER: Final = 1.0
-"""Seconds before a failed coordinator gets its messages again."""
 
 
 class Steps:
@@ -41,13 +35,14 @@ class Steps:
     async def take(self) -> bool:
         """Take one; whether it could be, as far as the database goes."""
         scheduler = ResourceScheduler(self._context)
+        failed = partial(failed_coordinators.look, self._context)
         try:
             await self.apart("nudging", self._nudges.look)
             await self.apart("retrying tasks", self._delays.look)
             await self.apart("ending workflows", self._finals.look)
             await self.apart("looking after services", self._serving.look)
             await self.apart("starting turns", self._context.turns.deliver)
-            await self.apart("retrying coordinators", self._retry)
+            await self.apart("retrying coordinators", failed)
             await self.apart("offering workers", scheduler.offer_workers)
             await self.apart("offering names", scheduler.offer_names)
             await self.apart("admitting workflows", self._admit)
@@ -89,13 +84,6 @@ class Steps:
 
         running = self._context.reader.all(Workflow, statements.RUNNING_WORKFLOWS)
         await asyncio.gather(*(pause(workflow.id) for workflow in running))
-
-    async def _retry(self) -> None:
-        now = self._context.database.clock.now()
-        due = to_text(now - timedelta(seconds=RETRY_AFTER))
-        failed = {"before": due, "now": to_text(now)}
-        if self._context.reader.row(outcome.FAILED_COORDINATORS, **failed) is not None:
-            await self._context.writer.write(lambda tx: retry_coordinators(tx, due))
 
     async def _admit(self) -> None:
         """Start workflows that wait for room, in their order, until one must go on waiting."""

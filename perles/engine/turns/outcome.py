@@ -48,17 +48,6 @@ MAX_TOLD: Final = 500
 """Characters of an error that an agent is told."""
 LOST: Final = Outcome(False, "lost", "the turn was cut off and nobody knows how it ended")
 
-FAILED_COORDINATORS: Final = Sql(
-    select(Agent)
-    .join(Workflow, Workflow.id == Agent.workflow_id)
-    .where(
-        Workflow.state == "running",
-        Agent.role == "coordinator",
-        Agent.status == "failed",
-        # One that failed in the future did so before the clock was set back.
-        (Agent.updated_at < bindparam("before")) | (Agent.updated_at > bindparam("now")),
-    )
-)
 COUNT_DELIVERED: Final = Sql(
     select(func.count())
     .select_from(Message)
@@ -293,14 +282,6 @@ def _tell_of_failure(tx: Tx, agent: Agent, failures: int, error: str) -> None:
         times = f"{agent.failures + 1} times in a row" if agent.failures else "at its first try"
         reason = f"the coordinator failed {times}: {error}"
         request_end(tx, tx.need(Workflow, agent.workflow_id), Fail(reason=reason))
-
-
-def retry_coordinators(tx: Tx, due_before: str) -> int:
-    """Make coordinators ready again that failed before then; how many."""
-    failed = tx.all(Agent, FAILED_COORDINATORS, before=due_before, now=tx.now)
-    for agent in failed:
-        fire(tx, AGENT, agent.id, "retry", payload={"failures": agent.failures})
-    return len(failed)
 
 
 def unserved(live: LiveTurn, how: str, outcome: Outcome) -> bool:

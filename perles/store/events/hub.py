@@ -84,8 +84,7 @@ class Hub:
             missing = sum(1 for _ in _newer(self._kept, seq))
             start = len(self._kept) - missing
             found = list(islice(self._kept, start, start + _BATCH))
-        whole = missing <= _BATCH
-        return Recent(found, self.newest if whole else found[-1]["seq"])
+        return Recent(found, found[-1]["seq"])
 
     def _run(self) -> None:
         try:

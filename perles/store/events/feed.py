@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable, Iterable
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from perles.store.events.hub import Hub, joined
-from perles.store.events.reads import EventFilter, last_seq, read_events
+from perles.store.events.reads import EventFilter, globs_of, last_seq, read_events
 from perles.store.reads.connection import Json, reading
 
 if TYPE_CHECKING:
@@ -29,6 +28,7 @@ class Feed:
     ) -> None:
         self._path = path
         self._wanted = wanted
+        self._types, self._exclude = _pattern(wanted.types), _pattern(wanted.exclude)
         self._wake = wake
         self.seq = since
         """All up to this one was given, or does not fit."""
@@ -69,23 +69,15 @@ class Feed:
         self._hub.leave(self)
 
     def _may_fit(self, event: Json) -> bool:
-        wanted = self._wanted
-        if wanted.types and not _matches(_words(wanted.types), event["type"]):
+        if self._types is not None and not self._types.match(event["type"]):
             return False
-        if wanted.exclude and _matches(_words(wanted.exclude), event["type"]):
+        if self._exclude is not None and self._exclude.match(event["type"]):
             return False
-        return not wanted.workflows or event["workflow_id"] in wanted.workflows
+        workflows = self._wanted.workflows
+        return not workflows or event["workflow_id"] in workflows
 
 
-def _words(given: Iterable[str]) -> tuple[str, ...]:
-    return tuple(glob.strip() for text in given for glob in text.split(","))
-
-
-@lru_cache(maxsize=256)
-def _pattern(globs: tuple[str, ...]) -> re.Pattern[str]:
-    """As SQLite reads globs: `[^…]` is what fnmatch writes `[!…]`."""
-    return re.compile("|".join(fnmatch.translate(glob.replace("[^", "[!")) for glob in globs))
-
-
-def _matches(globs: tuple[str, ...], type: str) -> bool:
-    return _pattern(globs).match(type) is not None
+def _pattern(given: Sequence[str]) -> re.Pattern[str] | None:
+    """What fits one of these globs, as SQLite reads them: `[^…]` is what fnmatch writes `[!…]`."""
+    globs = [fnmatch.translate(glob.replace("[^", "[!")) for glob in globs_of(given)]
+    return re.compile("|".join(globs)) if globs else None

@@ -56,7 +56,7 @@ def read_events(
     """
     if connection is None:
         return []
-    types, exclude = _globs(wanted.types), _globs(wanted.exclude)
+    types, exclude = globs_of(wanted.types), globs_of(wanted.exclude)
     counts = (len(types), len(exclude), len(wanted.workflows), len(wanted.labels))
     query = _events_query(counts, (before is not None, agent is not None), limit, newest)
     labels = [text for pair in wanted.labels for text in pair]
@@ -68,7 +68,8 @@ def read_events(
     return [_event(row) for row in rows]
 
 
-def _globs(given: Sequence[str]) -> list[str]:
+def globs_of(given: Sequence[str]) -> list[str]:
+    """Each glob by itself of texts that may hold several, with commas between."""
     return [glob.strip() for text in given for glob in text.split(",")]
 
 

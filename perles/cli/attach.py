@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from perles.cli.options import WorkflowId
-from perles.cli.run import Runner
+from perles.cli.runner import Runner
 from perles.controlplane.plane import ControlPlane
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from perles.cli.run import Runner
+from perles.cli.runner import Runner
 from perles.controlplane.plane import ControlPlane
 from perles.domain.explanations import advice
 from perles.store.reads import engine
@@ -83,7 +83,7 @@ def test_a_full_disk_is_the_reason_and_told_early(
 def test_run_says_once_that_the_engine_cannot_go_on_and_ctrl_c_waits_for_nobody(
     silent: Crew, home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("perles.cli.run.TROUBLE_SECONDS", 0.0)
+    monkeypatch.setattr("perles.cli.runner.TROUBLE_SECONDS", 0.0)
     runner = Runner(ControlPlane(home.root), ID, as_json=False)
     monkeypatch.setattr(runner, "_own", True)
 

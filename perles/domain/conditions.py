@@ -9,17 +9,26 @@ so that every condition is decided in a moment.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
+from perles.domain.condition_tree import (
+    FUNCTIONS,
+    Applied,
+    ConditionError,
+    Constant,
+    Name,
+    Tree,
+    Value,
+    as_text,
+    evaluated,
+    is_true,
+)
 from perles.domain.nearest import nearest
 
 MAX_LENGTH: Final = 1000
 MAX_DEPTH: Final = 20
 ENDS: Final = ("done", "failed", "skipped")
 """What `tasks.KEY.status` can be when a condition is decided."""
-FALSE_WORDS: Final = frozenset({"", "false", "no", "off", "0"})
-
-Value: TypeAlias = str | float | bool | None
 
 _TOKEN: Final = re.compile(
     r"""\s*(?:
@@ -40,51 +49,6 @@ _COMPARED: Final = ("==", "!=", "<", "<=", ">", ">=")
 _PARTS: Final = {"status", "exit_code", "output", "outputs.NAME"}
 
 
-class ConditionError(ValueError):
-    """A text that is no condition, or values that cannot be compared; its text says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Constant:
-    """A value that stands there."""
-
-    value: Value
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """A value that is looked up: `tasks.KEY.PART` or `args.NAME`."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """An operator or function with its operands."""
-
-    what: str
-    operands: "tuple[Tree, ...]"
-
-
-Tree: TypeAlias = Constant | Name | Applied
-
-
-def _text(value: Value) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f"{value:g}" if isinstance(value, float) else value
-
-
-_FUNCTIONS: Final[Mapping[str, tuple[int, Callable[..., Value]]]] = {
-    "contains": (2, lambda whole, part: _text(part) in _text(whole)),
-    "startswith": (2, lambda whole, part: _text(whole).startswith(_text(part))),
-    "endswith": (2, lambda whole, part: _text(whole).endswith(_text(part))),
-    "lower": (1, lambda whole: _text(whole).lower()),
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Condition:
     """A condition that was read. `tasks` are the parts that it asks of each task, by key."""
@@ -101,7 +65,7 @@ class Condition:
 
     def holds(self, value_of: Callable[[str], Value]) -> bool:
         """Whether it is true; `value_of` looks up a name. Raises `ConditionError`."""
-        return is_true(_value(self.tree, value_of))
+        return is_true(evaluated(self.tree, value_of))
 
 
 def parse(text: str) -> Condition:
@@ -118,57 +82,6 @@ def parse(text: str) -> Condition:
         {key: frozenset(parts) for key, parts in reader.tasks.items()},
         frozenset(reader.arguments),
     )
-
-
-def is_true(value: Value) -> bool:
-    """Whether a value alone means yes: no text is empty, `false`, `no`, `off` or `0` then."""
-    if isinstance(value, str):
-        return value.strip().lower() not in FALSE_WORDS
-    return bool(value)
-
-
-def _value(tree: Tree, value_of: Callable[[str], Value]) -> Value:
-    if isinstance(tree, Constant):
-        return tree.value
-    if isinstance(tree, Name):
-        return value_of(tree.name)
-    if tree.what == "not":
-        return not is_true(_value(tree.operands[0], value_of))
-    if tree.what in ("and", "or"):
-        ends_at = tree.what == "or"
-        return ends_at is any(
-            is_true(_value(operand, value_of)) is ends_at for operand in tree.operands
-        )
-    found = [_value(operand, value_of) for operand in tree.operands]
-    if tree.what in _FUNCTIONS:
-        return _FUNCTIONS[tree.what][1](*found)
-    return _compared(tree.what, *found)
-
-
-def _compared(sign: str, left: Value, right: Value) -> bool:
-    first, second = _number(left), _number(right)
-    numbers = first is not None and second is not None
-    if sign in ("==", "!="):
-        same = first == second if numbers else _text(left) == _text(right)
-        if left is None or right is None:
-            same = left is right
-        return same is (sign == "==")
-    if left is None or right is None:
-        return False
-    if first is None or second is None:
-        odd = _text(left if first is None else right)
-        raise ConditionError(f"{odd[:60]!r} is no number, which {sign} compares")
-    return (first < second, first <= second, first > second, first >= second)[
-        ("<", "<=", ">", ">=").index(sign)
-    ]
-
-
-def _number(value: Value) -> float | None:
-    if isinstance(value, float):
-        return value
-    if isinstance(value, str) and re.fullmatch(r"\s*-?\d{1,300}(\.\d{1,300})?\s*", value):
-        return float(value)
-    return None
 
 
 class _Reader:
@@ -287,7 +200,7 @@ class _Reader:
             self.arguments.add(argument[1])
             self._next()
             return Name(word)
-        if word in _FUNCTIONS:
+        if word in FUNCTIONS:
             return self._call(word)
         raise self._odd(_unknown(word))
 
@@ -299,7 +212,7 @@ class _Reader:
         while self._takes(","):
             operands.append(self._any_of())
         self._close()
-        wanted = _FUNCTIONS[word][0]
+        wanted = FUNCTIONS[word][0]
         if len(operands) != wanted:
             raise ConditionError(f"{word} takes {wanted} values, not {len(operands)}")
         return Applied(word, tuple(operands))
@@ -308,7 +221,7 @@ class _Reader:
 def _unknown(word: str) -> str:
     if word.startswith("tasks."):
         return f"of a task there is {', '.join(sorted(_PARTS))}, as in tasks.KEY.status"
-    words = (*_FUNCTIONS, *_CONSTANTS, "tasks.KEY.status", "args.NAME")
+    words = (*FUNCTIONS, *_CONSTANTS, "tasks.KEY.status", "args.NAME")
     return f"nothing has that name{nearest(word, words)}; a text stands in 'quotes'"
 
 
@@ -317,7 +230,7 @@ def _check_end(name: Tree, value: Tree) -> None:
     if not (isinstance(name, Name) and name.name.endswith(".status")):
         return
     if name.name.startswith("tasks.") and isinstance(value, Constant) and value.value not in ENDS:
-        said = _text(value.value)
+        said = as_text(value.value)
         raise ConditionError(
             f"no status is {said[:60]!r}{nearest(said, ENDS)}; it is one of {', '.join(ENDS)}"
         )

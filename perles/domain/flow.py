@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from perles.domain.conditions import Condition, ConditionError, Value, parse
+from perles.domain.condition_tree import ConditionError, Value
+from perles.domain.conditions import Condition, parse
 
 ALWAYS: Final = "always"
 ON_FAILURE: Final = "on_failure"

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import and_, bindparam, delete, exists, literal_column, or_, select
 
 from perles.domain import flow
-from perles.domain.conditions import Value
+from perles.domain.condition_tree import Value
 from perles.domain.fan_out import NoListError
 from perles.domain.flow import Decision, Ended
 from perles.domain.states import BEGUN_TASK_STATES, OPEN_TASK_STATES, TASK

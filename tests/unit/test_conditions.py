@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perles.domain.conditions import ConditionError, Value, parse
+from perles.domain.condition_tree import ConditionError, Value
+from perles.domain.conditions import parse
 
 VALUES: dict[str, Value] = {
     "tasks.test.status": "failed",

@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from perles.config.yamlfile import Node
-from perles.domain.conditions import MAX_LENGTH, ConditionError
+from perles.domain.condition_tree import ConditionError
+from perles.domain.conditions import MAX_LENGTH
 from perles.domain.flow import ALWAYS, ON_FAILURE, condition_of
 from perles.domain.specs import TaskSpec
 from perles.templates.keys.key import TASKS, TOPS, Defaults, Entries, Family, Key

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from perles.domain.named_limits import MARK, has_room, in_words
+from perles.domain.named_limits import has_room, in_words
 from perles.domain.priority import rank
 
 if TYPE_CHECKING:
@@ -47,6 +46,9 @@ class Named:
             (name.holders if row["acquired_at"] else name.line).append(row)
         for name in self._names.values():
             name.line.sort(key=_place)
+        self._waiting = {
+            (name, row["task_id"]) for name, found in self._names.items() for row in found.line
+        }
 
     def resources(self) -> Iterator[Json]:
         """A row for each name that is held or waited for, as `perles resources` has them."""
@@ -87,32 +89,33 @@ class Named:
         for name, found in self._names.items():
             for row in found.line:
                 seen.setdefault(row["task_id"], (row, {}))[1][name] = row["size"]
-        for row, wants in seen.values():
-            yield row["workflow_id"], f"{row['key']}: {self._said(row, wants)}", row["asked_at"]
+        for id, (row, wants) in seen.items():
+            yield row["workflow_id"], f"{row['key']}: {self._said(id, wants)}", row["asked_at"]
 
-    def said_of(self, row: Row) -> str | None:
-        """What a row of `tasks` that is ready waits for; None where nothing holds it up."""
-        if row["status"] not in ("ready", "in_progress") or MARK not in row["execution"]:
+    def said_of(self, row: Row, wants: Mapping[str, int]) -> str | None:
+        """What a row of `tasks` that is ready waits for; None where nothing holds it up.
+
+        `wants` has the names that the task is to hold, with how many may hold each.
+        """
+        if not wants or row["status"] not in ("ready", "in_progress"):
             return None
-        wants: Mapping[str, int] = json.loads(row["execution"]).get("limits", {})
-        waits = any(
-            one["task_id"] == row["id"]
-            for name in wants
-            for one in self._names.get(name, _NOBODY).line
-        )
-        full = any(
-            row["status"] == "ready" and not has_room(size, self._names.get(name, _NOBODY).sizes)
-            for name, size in wants.items()
-        )
-        return self._said(row, wants) if waits or full else None
+        waits = any((name, row["id"]) in self._waiting for name in wants)
+        is_held_up = waits or (row["status"] == "ready" and self._full(wants))
+        return self._said(row["id"], wants) if is_held_up else None
 
-    def _said(self, row: Row, wants: Mapping[str, int]) -> str:
-        """`waiting for mutex deploy, held by build of nightly (wf-…)`."""
-        id = row["task_id"] if "task_id" in row.keys() else row["id"]  # noqa: SIM118 - a sqlite3.Row
-        full = [
-            f"{in_words(name, size)}, held by {_who(self._names[name].holders)}"
+    def _full(self, wants: Mapping[str, int]) -> list[str]:
+        """Those names, in order, that nobody more may hold."""
+        return [
+            name
             for name, size in sorted(wants.items())
             if not has_room(size, self._names.get(name, _NOBODY).sizes)
+        ]
+
+    def _said(self, task_id: int, wants: Mapping[str, int]) -> str:
+        """`waiting for mutex deploy, held by build of nightly (wf-…)`."""
+        full = [
+            f"{in_words(name, wants[name])}, held by {_who(self._names[name].holders)}"
+            for name in self._full(wants)
         ]
         if full:
             return f"waiting for {'; '.join(full)}"
@@ -121,7 +124,7 @@ class Named:
             one
             for name in sorted(wants)
             for one in self._names.get(name, _NOBODY).line[:1]
-            if one["task_id"] != id
+            if one["task_id"] != task_id
         ]
         return f"waiting for {names}" + (f", after {_who(before)}" if before else ", next in line")
 
@@ -130,9 +133,10 @@ _NOBODY: Final = _Name([], [])
 
 
 def _who(rows: Sequence[Row]) -> str:
-    named = [f"{row['key']} of {row['workflow']} ({row['workflow_id']})" for row in rows]
-    more = f" and {len(named) - MAX_NAMED} more" if len(named) > MAX_NAMED else ""
-    return ", ".join(named[:MAX_NAMED]) + more
+    shown = rows[:MAX_NAMED]
+    named = (f"{row['key']} of {row['workflow']} ({row['workflow_id']})" for row in shown)
+    more = f" and {len(rows) - MAX_NAMED} more" if len(rows) > MAX_NAMED else ""
+    return ", ".join(named) + more
 
 
 def _place(row: Row) -> tuple[float, int]:

@@ -54,9 +54,7 @@ def show_tasks(connection: Connection, workflow_id: str) -> list[Json]:
     query = "SELECT * FROM tasks WHERE workflow_id = ? ORDER BY id"
     rows = connection.execute(query, (workflow_id,))
     named = Named(connection)
-    tasks = [
-        _task(row, after.get(row["id"], [])) | {"waits_for": named.said_of(row)} for row in rows
-    ]
+    tasks = [_task(row, after.get(row["id"], []), named) for row in rows]
     _count_items(tasks)
     return tasks
 
@@ -74,8 +72,8 @@ def _count_items(tasks: list[Json]) -> None:
             parent["items"] = counts
 
 
-def _task(row: Row, after: list[str]) -> Json:
-    outputs = json.loads(row["outputs"])
+def _task(row: Row, after: list[str], named: Named) -> Json:
+    outputs, execution = json.loads(row["outputs"]), json.loads(row["execution"])
     return {
         "key": row["key"],
         "name": row["title"],
@@ -94,24 +92,24 @@ def _task(row: Row, after: list[str]) -> Json:
         "outputs": outputs.get("values", {}),
         "started_at": row["started_at"],
         "ended_at": row["ended_at"],
-        "shell": shell_of(row),
-        "surroundings": surroundings_of(row),
+        "shell": None if row["run"] is None else execution.get("shell", ["sh"]),
+        "surroundings": _surroundings(execution, row["env"]),
         "held_until": row["held_until"] if row["status"] == "pending" else None,
-        "ready": json.loads(row["execution"]).get("service"),
+        "ready": execution.get("service"),
         "serving_since": row["serving_since"],
-        "made_by": json.loads(row["execution"]).get("made_by"),
+        "made_by": execution.get("made_by"),
         "items": None,
+        "waits_for": named.said_of(row, execution.get("limits", {})),
     }
 
 
-def surroundings_of(row: Row) -> Json:
+def _surroundings(execution: Json, env: str) -> Json:
     """Where a task runs, and which variables it has: their values are those of `variables_of`."""
-    execution = json.loads(row["execution"])
     told = {key: execution.get(key, []) for key in ("dotenv", "unset")}
     told["secrets"] = list(execution.get("secrets", {}))
     told["check"] = execution.get("check", {}).get("commands", [])
-    env = dict.fromkeys(json.loads(row["env"]), "***")
-    return {"dir": execution.get("dir", ""), "env": env, **told}
+    masked = dict.fromkeys(json.loads(env), "***")
+    return {"dir": execution.get("dir", ""), "env": masked, **told}
 
 
 def variables_of(connection: Connection, workflow_id: str) -> dict[str, dict[str, str]]:
@@ -126,13 +124,6 @@ def variables_of(connection: Connection, workflow_id: str) -> dict[str, dict[str
         }
         for row in connection.execute(query, (workflow_id,))
     }
-
-
-def shell_of(row: Row) -> list[str] | None:
-    """The program that runs a task's command; None for a task without one."""
-    if row["run"] is None:
-        return None
-    return list(json.loads(row["execution"]).get("shell", ["sh"]))
 
 
 def _transitions(connection: Connection, workflow_id: str) -> list[Json]:

@@ -66,6 +66,14 @@ class StaleError(WrongStateError):
     """Another process changed the row between the decision and the update."""
 
 
+class LateCallError(WrongStateError):
+    """A tool call of a turn that is over: it was cut off from the engine, and is not to go on."""
+
+    def __init__(self, turn_id: int, status: str) -> None:
+        self.turn_id = turn_id
+        super().__init__("turn", str(turn_id), status, "call a tool in")
+
+
 class PersonNeededError(PerlesError):
     """An agent requested a decision that is reserved for people."""
 

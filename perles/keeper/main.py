@@ -20,6 +20,8 @@ from perles.keeper.loop import READ, WRITE, Loop, accept, receive_with, send_wit
 
 SOCKET_NAME = "keeper.sock"
 LOCK_NAME = "perles.db.lock"
+NODE_LOCK_NAME = "node.lock"
+"""In the folder of a node, which hands calls on to the engine and is the keeper's engine itself."""
 LOOK_SECONDS = 5.0
 _CREDENTIALS = "3i"
 
@@ -72,14 +74,9 @@ class Keeper:
         """Whether the peer is the one that the lock of the engine names."""
         size = struct.calcsize(_CREDENTIALS)
         pid, uid, _ = struct.unpack(_CREDENTIALS, channel.getsockopt(SOL_SOCKET, SO_PEERCRED, size))
-        try:
-            fd = os.open(LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._home)
-            try:
-                return uid == os.getuid() and os.read(fd, 32).strip() == b"%d" % pid
-            finally:
-                os.close(fd)
-        except OSError:
-            return False
+        return uid == os.getuid() and any(
+            _written(name, self._home) == b"%d" % pid for name in (LOCK_NAME, NODE_LOCK_NAME)
+        )
 
     def _take(self, channel: socket) -> None:
         """From now on this is the engine."""
@@ -161,6 +158,20 @@ class Keeper:
         except OSError:
             return False  # gone, which its own handler will see
         return True
+
+
+def _written(name: str, home: int) -> bytes:
+    """The pid in a lock; b"" where there is no such lock."""
+    try:
+        fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=home)
+    except OSError:
+        return b""
+    try:
+        return os.read(fd, 32).strip()
+    except OSError:
+        return b""
+    finally:
+        os.close(fd)
 
 
 def _bind(door: socket, home: int) -> int:

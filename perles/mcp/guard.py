@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from perles.domain.errors import LateCallError
 from perles.mcp.host import Caller, ToolHost
 from perles.mcp.http import Request, Response
 from perles.mcp.protocol import Protocol
@@ -34,29 +35,33 @@ class Guard:
     ) -> None:
         self._host = host
         self._workflow_id = workflow_id
-        self._names = {f"127.0.0.1:{port}", f"localhost:{port}"}
+        self._port = port
         self._protocols = protocols
         self._max_body = max_body
 
-    async def answer(self, request: Request) -> Response:
-        """Answer one request."""
+    async def answer(self, request: Request, port: int | None = None) -> Response:
+        """Answer one request; `port` is where it came in, None for the workflow's own port."""
         try:
             headers = _headers(request)
-            caller = self._admit(request, headers)
+            caller = self._admit(request, headers, port or self._port)
             if request.method != "POST":
                 return Response(405, headers=(("Allow", "POST"),))  # nothing is streamed here
             message = self._message(request.body)
-        except _Refusal as refusal:
-            self._host.rejected(self._workflow_id, refusal.status, 1, refusal.why)
-            return _refused(refusal)
-        return await self._protocols[caller.role].answer(caller, message, headers)
+            return await self._protocols[caller.role].answer(caller, message, headers)
+        except LateCallError as late:
+            refusal = _Refusal(409, str(late))
+        except _Refusal as found:
+            refusal = found
+        self._host.rejected(self._workflow_id, refusal.status, 1, refusal.why)
+        return _refused(refusal)
 
-    def _admit(self, request: Request, headers: Mapping[str, str]) -> Caller:
-        """The agent that calls. Raises `_Refusal`."""
-        if headers.get("host") not in self._names:
+    def _admit(self, request: Request, headers: Mapping[str, str], port: int) -> Caller:
+        """The agent that calls. Raises `_Refusal`, `LateCallError`."""
+        names = (f"127.0.0.1:{port}", f"localhost:{port}")
+        if headers.get("host") not in names:
             raise _Refusal(421, "wrong Host")
         origin = headers.get("origin")
-        if origin is not None and origin.removeprefix("http://") not in self._names:
+        if origin is not None and origin.removeprefix("http://") not in names:
             raise _Refusal(403, "wrong Origin")
         if request.path != "/mcp":
             raise _Refusal(404, "no such path; the server is at /mcp")

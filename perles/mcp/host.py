@@ -9,19 +9,26 @@ from perles.store.database import Reader
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls a tool: known from its token, never from its arguments."""
+    """Who calls a tool: known from its token, never from its arguments.
+
+    `turn_id` is the turn that its token is good for, None where it is good for all of the agent's.
+    """
 
     workflow_id: str
     agent_id: int
     name: str
     role: str
+    turn_id: int | None = None
 
 
 class ToolHost(Protocol):
     """The engine, as tools see it."""
 
     def identify(self, token: str) -> Caller | None:
-        """The agent that holds this token, if one does now. `token` is the secret itself."""
+        """The agent that holds this token, if one does now. `token` is the secret itself.
+
+        Raises `LateCallError` where it is good for a turn that is over.
+        """
         ...
 
     def reader(self) -> Reader:
@@ -35,6 +42,7 @@ class ToolHost(Protocol):
 
         A request with a `key` that this agent used before gets the answer of then.
         Raises `PerlesError` when it is rejected or fails; the text is for the agent.
+        That is a `LateCallError` where the turn of the caller is over.
         """
         ...
 

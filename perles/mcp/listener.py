@@ -21,18 +21,18 @@ class Listener:
         self._guard = guard
         self._calls: set[asyncio.Task[None]] = set()
 
-    def take(self, connection: socket.socket) -> None:
-        """Answer what comes on this connection."""
-        task = asyncio.ensure_future(self._answer(connection))
+    def take(self, connection: socket.socket, port: int | None = None) -> None:
+        """Answer what comes on this connection, which a client made to `port` of its machine."""
+        task = asyncio.ensure_future(self._answer(connection, port))
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
 
-    async def _answer(self, connection: socket.socket) -> None:
+    async def _answer(self, connection: socket.socket, port: int | None) -> None:
         reader, writer = await asyncio.open_connection(sock=connection, limit=MAX_HEAD)
         try:
             request = await read_request(reader)
             try:
-                response = await self._guard.answer(request)
+                response = await self._guard.answer(request, port)
             except Exception:  # a bug must not end the server; the caller is told, we log it
                 log.exception("a call could not be answered")
                 response = Response(500)

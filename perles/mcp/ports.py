@@ -62,9 +62,20 @@ class Ports:
         if may_spawn:
             self._spawn()
 
+    def need(self) -> None:
+        """Have a keeper from now on: start one where an earlier one was not found."""
+        self._may_spawn = True
+        if self._channel is None:
+            self._spawn()
+            self._hand_over()
+
     def held(self, workflow_id: str) -> socket.socket | None:
         """The socket that a workflow listens on; None where none was kept."""
         return self._held.get(workflow_id)
+
+    def all_held(self) -> list[str]:
+        """The workflows whose ports are held."""
+        return list(self._held)
 
     async def hold(self, workflow_id: str, listener: socket.socket) -> None:
         """Have this port held from now on, whatever becomes of this engine."""

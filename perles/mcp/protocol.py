@@ -10,7 +10,7 @@ import logging
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from perles.domain.errors import PerlesError
+from perles.domain.errors import LateCallError, PerlesError
 from perles.mcp.host import Caller, ToolHost
 from perles.mcp.http import Response
 from perles.mcp.tools.tool import Tool
@@ -46,7 +46,7 @@ class Protocol:
         self._aliases = {tool.alias: tool for tool in tools.values() if tool.alias}
 
     async def answer(self, caller: Caller, message: Json, headers: Mapping[str, str]) -> Response:
-        """Answer one JSON-RPC message of an agent."""
+        """Answer one JSON-RPC message of an agent. Raises `LateCallError`."""
         asked = headers.get("mcp-protocol-version", VERSIONS[-1])
         if asked not in VERSIONS:
             text = f"cannot speak MCP {asked[:40]!r}; this server speaks {', '.join(VERSIONS)}"
@@ -102,6 +102,8 @@ class Protocol:
             return _failed(f"cannot call {name[:200]!r}: your tools are {', '.join(self._tools)}")
         try:
             return _done(await self._carried_out(caller, tool, arguments, key))
+        except LateCallError:
+            raise  # the guard turns it away, as it does those that come later still
         except PerlesError as error:
             return _failed(str(error))
         except Exception:  # a bug in one tool must not end the server; the agent is told, we log it

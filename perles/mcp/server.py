@@ -40,12 +40,19 @@ class McpServers:
         guard = Guard(self._host, workflow_id, port, self._protocols, max_body=MAX_BODY)
         self._listeners[workflow_id] = Listener(guard)
 
-    def _call(self, workflow_id: str, connection: socket.socket) -> None:
+    def relayed(self, workflow_id: str, port: int, connection: socket.socket) -> None:
+        """Answer the request on this connection, which came in at `port` of another machine.
+
+        It is closed without an answer where the workflow is not served here now.
+        """
+        self._call(workflow_id, connection, port)
+
+    def _call(self, workflow_id: str, connection: socket.socket, port: int | None = None) -> None:
         listener = self._listeners.get(workflow_id)
         if listener is None:
             connection.close()  # it was closed at this moment: nobody waits there any more
         else:
-            listener.take(connection)
+            listener.take(connection, port)
 
     async def close(self, workflow_id: str) -> None:
         """Stop serving a workflow; nobody listens on its port when this returns."""

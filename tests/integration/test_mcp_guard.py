@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -302,3 +303,34 @@ def test_session_folders_and_tokens_are_private(shared: Running) -> None:
     assert (shared.home.root.stat().st_mode & 0o777) == 0o700
     assert ((session / "worker-1").stat().st_mode & 0o777) == 0o700
     assert ((session / "worker-1" / "token").stat().st_mode & 0o777) == 0o600
+
+
+def test_a_token_of_one_turn_is_good_while_that_turn_lives(running: Running) -> None:
+    token = running.tokens["worker-1"]
+    question = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    mine = running.home.wait_for("the turn", lambda: _live_turn(running))
+
+    assert _post(running, question, token=f"{token}.{mine}")[0] == 200
+    for other in ("0", "999999", "x", ""):
+        assert _post(running, question, token=f"{token}.{other}")[0] == 401
+
+    running.home.perles("pause", "sleeper")
+    running.home.perles("resume", "sleeper")
+    running.home.wait_for("the next turn", lambda: _live_turn(running) not in (None, mine))
+    status, answer = _post(running, question, token=f"{token}.{mine}")
+
+    assert status == 409
+    assert f"turn {mine}" in answer["error"]
+    running.home.wait_for(
+        "the event", lambda: [one for one in _refusals(running) if one["status"] == 409]
+    )
+
+
+def _live_turn(running: Running) -> int | None:
+    """The turn of the worker that runs now."""
+    with closing(sqlite3.connect(running.home.database)) as database:
+        found = database.execute(
+            "SELECT turns.id FROM turns JOIN agents ON agents.id = turns.agent_id"
+            " WHERE agents.name = 'worker-1' AND turns.status = 'running'"
+        ).fetchone()
+    return None if found is None else int(found[0])

@@ -10,8 +10,14 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, select
 
-from perles.domain.errors import DatabaseError, NoWorkerSlotError, PerlesError, ToolError
-from perles.domain.states import COMMAND
+from perles.domain.errors import (
+    DatabaseError,
+    LateCallError,
+    NoWorkerSlotError,
+    PerlesError,
+    ToolError,
+)
+from perles.domain.states import COMMAND, LIVE_TURNS
 from perles.engine import crash_points
 from perles.engine.commands import outside
 from perles.engine.commands.base import ToolCall
@@ -25,7 +31,7 @@ from perles.engine.services import Services
 from perles.mcp.host import Caller
 from perles.store.database import Tx
 from perles.store.events import journal
-from perles.store.schema.agents import Agent
+from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.engine import Command
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
@@ -80,8 +86,8 @@ class ToolCalls:
                 result = await context.writer.write(
                     lambda tx: _call(tx, context, caller, kind, args, key, found)
                 )
-            except DatabaseError:
-                raise
+            except (DatabaseError, LateCallError):
+                raise  # a late call is no call of the agent's: it takes none of what that may do
             except PerlesError as error:
                 if not allowance.is_open:
                     allowance.leave_out(size)
@@ -129,6 +135,8 @@ def _call(
 ) -> dict[str, Any]:
     workflow = tx.need(Workflow, caller.workflow_id)
     agent = tx.need(Agent, caller.agent_id)
+    if caller.turn_id is not None:
+        _check_turn(tx, caller.turn_id)
     if workflow.state != "running" or agent.status != "working":
         raise ToolError(
             f"cannot {kind}: the workflow is {workflow.state} and you are {agent.status}"
@@ -141,6 +149,13 @@ def _call(
     fire(tx, COMMAND, command_id, "succeed", changes=changes, payload={"kind": kind})
     crash_points.at("tool.before-commit")
     return result
+
+
+def _check_turn(tx: Tx, turn_id: int) -> None:
+    """The turn was live when the call came in; it may have been given up since."""
+    turn = tx.get(Turn, turn_id)
+    if turn is None or turn.status not in LIVE_TURNS:
+        raise LateCallError(turn_id, "gone" if turn is None else turn.status)
 
 
 def _refused(

@@ -7,15 +7,17 @@ from typing import Any, Final
 from sqlalchemy import bindparam, select
 
 from perles.agents.provider import hidden_tools
-from perles.domain.errors import PerlesError
+from perles.domain.errors import LateCallError, PerlesError
+from perles.domain.states import LIVE_TURNS
 from perles.engine.commands.queue import Commands
 from perles.engine.context import Context
 from perles.fabric import inbox
+from perles.mcp import turn_tokens
 from perles.mcp.host import Caller
 from perles.store.database import Reader, Tx
 from perles.store.events import journal
 from perles.store.reads import fabric as reads
-from perles.store.schema.agents import Agent
+from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
 from perles.workspace.session import token_hash
@@ -28,6 +30,11 @@ KEPT_SECONDS: Final = 60.0
 AGENT_BY_TOKEN: Final = Sql(
     select(Agent).where(Agent.token == bindparam("token"), Agent.retired_at.is_(None))
 )
+TURN_BY_TOKEN: Final = Sql(
+    select(Turn)
+    .join(Agent, Agent.id == Turn.agent_id)
+    .where(Agent.token == bindparam("token"), Turn.id == bindparam("turn_id"))
+)
 
 
 class EngineToolHost:
@@ -39,12 +46,19 @@ class EngineToolHost:
         self._rejections: dict[tuple[str, int], tuple[float, int]] = {}
 
     def identify(self, token: str) -> Caller | None:
-        """The agent that holds this token, if one does now."""
-        hashed = token_hash(token)
-        agent = self._context.reader.first(Agent, AGENT_BY_TOKEN, token=hashed)
+        """The agent that holds this token, if one does now. Raises `LateCallError`."""
+        secret, turn_id = turn_tokens.parted(token)
+        hashed, reader = token_hash(secret), self._context.reader
+        if turn_id is not None:
+            turn = reader.first(Turn, TURN_BY_TOKEN, token=hashed, turn_id=turn_id)
+            if turn is None:
+                return None
+            if turn.status not in LIVE_TURNS:
+                raise LateCallError(turn_id, turn.status)
+        agent = reader.first(Agent, AGENT_BY_TOKEN, token=hashed)
         if agent is None:
             return None
-        return Caller(agent.workflow_id, agent.id, agent.name, agent.role)
+        return Caller(agent.workflow_id, agent.id, agent.name, agent.role, turn_id)
 
     def reader(self) -> Reader:
         """A connection to read on, in the event loop's thread."""

@@ -1,0 +1,1 @@
+"""All that is PostgreSQL's own. Nothing here is imported where the database is a file."""

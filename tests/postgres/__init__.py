@@ -1,0 +1,1 @@
+"""Tests that need a PostgreSQL server, and the server that they get."""

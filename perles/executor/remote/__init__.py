@@ -1,0 +1,1 @@
+"""Turns as processes of other machines, through the node there."""

@@ -82,6 +82,8 @@ def _placeholder(parameter: Any) -> str:
     named |= {"key": "TEMPLATE", "worker": "PROVIDER", "coordinator": "PROVIDER"}
     if parameter.name == "name" and "provider" in (parameter.help or "").lower():
         return "PROVIDER"
+    if parameter.name == "name" and "node" in (parameter.help or ""):
+        return "NODE"
     several = "…" if parameter.nargs == -1 or parameter.multiple else ""
     name = named.get(parameter.name or "", given.upper())
     return name if name.endswith("…") else name + several

@@ -17,7 +17,7 @@ VERB: Final = "__complete"
 """`perles __complete WORD…`: completions of the last word, a line each, with a tab and a note."""
 FILES: Final = "\tfiles"
 """The line that tells the shell to complete paths by itself."""
-_READ: Final = ("TASK", "AGENT", "CHANNEL", "LABEL", "BRANCH")
+_READ: Final = ("TASK", "AGENT", "CHANNEL", "LABEL", "BRANCH", "NODE")
 """Placeholders of what the database has."""
 Offer = tuple[str, str]
 Json = dict[str, Any]

@@ -19,6 +19,8 @@ EXIT_CODES: Final = {
     "templates check": "0 valid, 2 invalid",
     "config reload": "0 success, 2 invalid configuration, 5 no engine",
     "worktrees clean": _USUAL,
+    "nodes drain": _OF_ONE,
+    "nodes resume": f"{_USUAL}, 3 not found",
 }
 """Commands with other exit codes than most, of those with an ID and of those without."""
 EXAMPLES: Final = {
@@ -47,6 +49,9 @@ EXAMPLES: Final = {
     "resources": "perles resources",
     "resources reset": "perles resources reset tokens --reason 'a new month'",
     "resources history": "perles resources history",
+    "nodes": "perles nodes --watch",
+    "nodes drain": "perles nodes drain box2",
+    "nodes resume": "perles nodes resume box2",
     "questions": "perles questions",
     "sessions list": "perles sessions list",
     "sessions show": "perles sessions show wf-ccu8",

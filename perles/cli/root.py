@@ -139,6 +139,12 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
         Entry(
             "resources", "resources_app", "app", "Show limits: use, holders, and the waiting line."
         ),
+        Entry(
+            "nodes",
+            "nodes",
+            "app",
+            "List the machines of the cluster, and stop or allow new turns on one.",
+        ),
         Entry("questions", "questions", "questions", "List questions of agents that wait for you."),
         Entry(
             "sessions", "sessions", "app", "List, show and open the session folders of workflows."

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any, Final, NamedTuple
 
-from perles.config import theme
+from perles.config import cluster, theme
 from perles.config.model import Price
 from perles.config.yamlfile import Node
 
@@ -60,7 +60,7 @@ _ON_BUDGET: Final = ("fail", "pause")
 
 ENGINE_SECTIONS: Final = frozenset(
     {"resource_policy", "health_policy", "timeouts", "limits", "notify", "retention"}
-    | {"worktree_space", "http"}
+    | {"worktree_space", "http", "cluster"}
 )
 """What belongs to the engine: it counts only in the user's own file."""
 TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]] = {
@@ -185,6 +185,7 @@ TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]
             "hosts": (_words, "additional host names that browsers use"),
         },
     ),
+    "cluster": ("cluster", cluster.ENTRIES),
     "theme": (
         "theme",
         {

@@ -12,7 +12,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from perles.config import providers, rendering, theme, yamlfile
+from perles.config import cluster, providers, rendering, theme, yamlfile
 from perles.config.files import own_files, repo_file
 from perles.config.home import home as home_of
 from perles.config.keys import IGNORED, OPTIONS, RESOURCE, TABLE, Option
@@ -274,6 +274,7 @@ def _build(found: Mapping[str, _Found], repository: Repository | None = None) ->
         worktrees=Worktrees(**values["worktrees"]),
         worktree_space=WorktreeSpace(**values["worktree_space"]),
         http=Http(**values["http"]),
+        cluster=cluster.Cluster(**values["cluster"]),
         theme=Theme(**values["theme"]),
         providers=_providers(found, repository),
     )
@@ -284,6 +285,9 @@ def _build(found: Mapping[str, _Found], repository: Repository | None = None) ->
             f"the port range {policy.port_range_start}-{policy.port_range_end} is empty; "
             "port_range_start must not be above port_range_end"
         )
+    problem = cluster.problem_of(config.cluster)
+    if problem:
+        raise found[f"cluster.{config.cluster.kind}"].node.error(problem)
     return config
 
 

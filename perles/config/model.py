@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
+from perles.config.cluster import Cluster
 from perles.config.provider_settings import Providers
 from perles.config.theme import Theme
 
@@ -153,5 +154,6 @@ class Config:
     worktrees: Worktrees = Worktrees()
     worktree_space: WorktreeSpace = WorktreeSpace()
     http: Http = Http()
+    cluster: Cluster = field(default_factory=Cluster)
     theme: Theme = field(default_factory=Theme)
     providers: Providers = field(default_factory=Providers)

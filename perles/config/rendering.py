@@ -108,7 +108,7 @@ def written(value: Any) -> str:
     return format_duration(value) if isinstance(value, float) else str(value) or '""'
 
 
-def _entry(price: Price | str) -> str:
-    if isinstance(price, str):
-        return json.dumps(price)
-    return "{" + ", ".join(f"{key}: {value:g}" for key, value in price._asdict().items()) + "}"
+def _entry(entry: Any) -> str:
+    if not isinstance(entry, Price):
+        return json.dumps(entry, ensure_ascii=False)
+    return "{" + ", ".join(f"{key}: {value:g}" for key, value in entry._asdict().items()) + "}"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from perles.controlplane.conversation import Conversation
 from perles.controlplane.lifecycle import Lifecycle
+from perles.controlplane.nodes import Nodes
 from perles.controlplane.pull_requests import PullRequests
 from perles.controlplane.requests import new_id
 from perles.controlplane.subscriptions import Subscriptions
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
     from perles.domain.specs import WorkflowSpec
 
 
-class ControlPlane(Upkeep, Lifecycle, Conversation, Supplies, Subscriptions, PullRequests, Tokens):
+class ControlPlane(
+    Upkeep, Lifecycle, Conversation, Supplies, Subscriptions, PullRequests, Tokens, Nodes
+):
     """All operations on the workflows of one home folder."""
 
     def create(self, spec: WorkflowSpec) -> str:

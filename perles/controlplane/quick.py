@@ -149,6 +149,14 @@ class Reads:
         with reading(self.paths.database_path()) as connection:
             return resources.resources(connection)
 
+    def nodes(self) -> Sequence[Json]:
+        """All nodes that have ever joined, by name, those that are gone last: `nodes --json`."""
+        from perles.store.reads import nodes
+        from perles.store.reads.connection import reading
+
+        with reading(self.paths.database_path()) as connection:
+            return nodes.nodes(connection)
+
     def resource_history(self, since: datetime, now: datetime) -> list[Json]:
         """Peak and average of leases by hour and resource, the oldest hour first."""
         from perles.store.reads import resources

@@ -80,6 +80,8 @@ _OTHER_TYPES: Final = {
     "engine.reconciled",
     "engine.reconfigured",
     "engine.clock_set",
+    "node.joined",
+    "node.drained",
     "notify.failed",
     "security.rejected",
     "token.created",

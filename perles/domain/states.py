@@ -34,6 +34,14 @@ Command::
 Question (of an agent to the person)::
 
     open --answer--> answered         open --close--> closed
+
+Node (a machine of a cluster)::
+
+    ready --drain--> draining --resume--> ready
+    ready | draining --lose--> unreachable
+    unreachable --hear--> ready           unreachable --hear_draining--> draining
+    ready | draining | unreachable --leave--> gone
+    gone --join--> ready                  gone --join_draining--> draining
 """
 
 from enum import StrEnum
@@ -61,6 +69,7 @@ __all__ = [
     "HOLDING_TASK_STATES",
     "LIVE_AGENTS",
     "LIVE_TURNS",
+    "NODE",
     "OPEN_TASK_STATES",
     "PHASE",
     "PRIORITIES",
@@ -74,6 +83,8 @@ __all__ = [
     "CommandStatus",
     "CommandTrigger",
     "Edge",
+    "NodeState",
+    "NodeTrigger",
     "Phase",
     "PhaseTrigger",
     "QuestionStatus",
@@ -151,6 +162,16 @@ class QuestionStatus(StrEnum):
     CLOSED = "closed"
 
 
+class NodeState(StrEnum):
+    """Where a node stands: out of reach from the first call that fails, gone once it has been
+    silent for so long that it has ended its agents itself."""
+
+    READY = "ready"
+    DRAINING = "draining"
+    UNREACHABLE = "unreachable"
+    GONE = "gone"
+
+
 WorkflowTrigger = Literal["start", "pause", "resume", "complete", "fail", "stop"]
 AgentTrigger = Literal[
     "spawn", "deliver", "turn_ended", "turn_failed", "retry", "pause", "resume", "stop", "retire"
@@ -158,7 +179,11 @@ AgentTrigger = Literal[
 TurnTrigger = Literal["start", "run", "succeed", "fail", "time_out", "interrupt", "lose"]
 CommandTrigger = Literal["run", "succeed", "fail", "reject"]
 QuestionTrigger = Literal["answer", "close"]
+NodeTrigger = Literal[
+    "drain", "resume", "lose", "hear", "hear_draining", "leave", "join", "join_draining"
+]
 _W, _A, _T, _C = WorkflowState, AgentStatus, TurnStatus, CommandStatus
+_N = NodeState
 
 WORKFLOW: Final[Rules[WorkflowTrigger]] = Rules(
     "workflow",
@@ -234,7 +259,26 @@ QUESTION: Final[Rules[QuestionTrigger]] = Rules(
     frozenset({QuestionStatus.ANSWERED, QuestionStatus.CLOSED}),
 )
 
-ALL_RULES: Final[tuple[Rules[Any], ...]] = (WORKFLOW, AGENT, TURN, PHASE, TASK, COMMAND, QUESTION)
+NODE: Final[Rules[NodeTrigger]] = Rules(
+    "node",
+    states_of(_N),
+    (
+        Edge("drain", (_N.READY,), _N.DRAINING, "node.draining"),
+        Edge("resume", (_N.DRAINING,), _N.READY, "node.resumed"),
+        Edge("lose", (_N.READY, _N.DRAINING), _N.UNREACHABLE, "node.lost"),
+        Edge("hear", (_N.UNREACHABLE,), _N.READY, "node.back"),
+        Edge("hear_draining", (_N.UNREACHABLE,), _N.DRAINING, "node.back"),
+        Edge("leave", (_N.READY, _N.DRAINING, _N.UNREACHABLE), _N.GONE, "node.gone"),
+        Edge("join", (_N.GONE,), _N.READY, "node.joined"),
+        Edge("join_draining", (_N.GONE,), _N.DRAINING, "node.joined"),
+    ),
+    frozenset(),
+)
+
+ALL_RULES: Final[tuple[Rules[Any], ...]] = (
+    *(WORKFLOW, AGENT, TURN, PHASE, TASK, COMMAND, QUESTION),
+    NODE,
+)
 RETRIABLE: Final = (_W.FAILED, _W.STOPPED)
 """The ends from which a new workflow can go on."""
 LIVE_TURNS: Final = (_T.STARTING, _T.RUNNING)

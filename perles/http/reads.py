@@ -333,6 +333,14 @@ ROUTES: Final = (
     ),
     Route(
         "GET",
+        "/nodes",
+        READ,
+        "The machines of the cluster, with their state and their turns.",
+        lambda asking, _call: asking.nodes(),
+        "perles nodes --json",
+    ),
+    Route(
+        "GET",
         "/providers",
         READ,
         "Providers, with their features and remaining quota.",

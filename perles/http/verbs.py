@@ -286,6 +286,15 @@ def resume_provider(asking: Asking, call: Call) -> dict[str, str]:
     return {"provider": name, "held_for": asking.resume_provider(name)}
 
 
+def on_node(asking: Asking, call: Call) -> dict[str, str]:
+    """Stop or allow new turns on a node."""
+    name, verb = call.path["name"], call.path["verb"]
+    verbs = {"drain": asking.drain_node, "resume": asking.resume_node}
+    if verb not in verbs:
+        raise UsageError(f"cannot {verb} a node: drain or resume it")
+    return {"node": name, "state": verbs[verb](name)}
+
+
 def acknowledge(asking: Asking, call: Call) -> dict[str, int]:
     """Acknowledge inbox entries."""
     return {"acknowledged": asking.ack(call.body.seqs, everything=call.body.everything)}
@@ -436,6 +445,15 @@ ROUTES: Final = (
         pull_request,
         "perles pr --json",
         body=PullRequest,
+    ),
+    Route(
+        "POST",
+        "/nodes/{name}/{verb}",
+        ADMIN,
+        "drain or resume a node.",
+        on_node,
+        "perles nodes drain --json",
+        body=Empty,
     ),
     Route(
         "POST",

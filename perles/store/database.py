@@ -32,7 +32,7 @@ M = TypeVar("M", bound=Base)
 
 _MACHINE_COLUMNS = frozenset({"state", "status", "phase"})
 _HELD_BY_MACHINES = frozenset(
-    {"workflows", "agents", "turns", "tasks", "commands", "questions"},
+    {"workflows", "agents", "turns", "tasks", "commands", "questions", "nodes"},
 )
 assert len(ALL_RULES) == len(_HELD_BY_MACHINES) + 1  # agents have two machines
 

@@ -17,6 +17,7 @@ from perles.domain.named_limits import MARK
 from perles.domain.states import (
     AGENT,
     COMMAND,
+    NODE,
     PHASE,
     QUESTION,
     TASK,
@@ -31,6 +32,7 @@ from perles.store.events import journal
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.base import Base
 from perles.store.schema.engine import Command
+from perles.store.schema.nodes import Node
 from perles.store.schema.questions import Question
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
@@ -71,6 +73,7 @@ _PLACES: Final = {
         "id",
         {"workflow_id": "workflow_id", "agent_id": "agent_id", "task_id": "task_id"},
     ),
+    NODE.kind: _Place(Node, "state", "id", {}),
 }
 
 

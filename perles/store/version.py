@@ -11,7 +11,7 @@ from perles.store.sqlite.backend import has_table
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-HEAD: Final = "0032"
+HEAD: Final = "0033"
 """The newest revision in `migrations/`; a test holds it to that."""
 
 

@@ -57,6 +57,7 @@ def test_an_agent_decides_nothing_that_is_a_persons(home: Home) -> None:
         "inbox ack --all",
         "config init",
         "engine stop",
+        "nodes drain box1",
         "answer $PERLES_WORKFLOW 1 yes",
     ]
     lines = [f"{PERLES} {one}" for one in tries]

@@ -14,6 +14,7 @@ _QUERIES: Final = {
     "label": "SELECT DISTINCT key || '=' || value, '' FROM workflow_labels ORDER BY 1",
     "agent": "SELECT DISTINCT name, provider FROM agents ORDER BY id DESC",
     "channel": "SELECT DISTINCT slug, '' FROM channels ORDER BY 1",
+    "node": "SELECT id, state FROM nodes ORDER BY id",
     "task": "SELECT DISTINCT key, title FROM tasks ORDER BY id DESC",
     "branch": "SELECT DISTINCT branch, name FROM workflows WHERE branch IS NOT NULL",
 }

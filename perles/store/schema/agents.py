@@ -51,6 +51,10 @@ class Agent(Dated, Base):
     """The agent that took its place, by its id."""
     blocked: Mapped[str | None]
     """Why it said that it cannot go on, until its next turn."""
+    node: Mapped[str | None]
+    """The node on which it works; None for this machine."""
+    unplaced: Mapped[str | None]
+    """Why no node can take its next turn now, in words."""
 
 
 class Turn(Dated, Base):

@@ -10,6 +10,7 @@ from perles.store.schema import (
     engine,
     fabric,
     journal,
+    nodes,
     questions,
     resources,
     tasks,
@@ -17,6 +18,8 @@ from perles.store.schema import (
 )
 from perles.store.schema.base import Base
 
-ROOMS: Final = (access, agents, engine, fabric, journal, questions, resources, tasks, workflows)
+ROOMS: Final = (
+    *(access, agents, engine, fabric, journal, nodes, questions, resources, tasks, workflows),
+)
 """The modules whose rows make up the database: importing them makes their tables known."""
 METADATA: Final[MetaData] = Base.metadata

@@ -99,6 +99,8 @@ class Workflow(Dated, Base):
     """The pull request that was opened last: JSON, `url`, `number`, `title`, `base`, `at` …"""
     unrecorded: Mapped[int] = mapped_column(server_default="0")
     """Whether its session folder is to be told how it stands."""
+    placement: Mapped[str | None]
+    """Labels of the nodes on which its agents may run: JSON, a list; None for any place."""
 
 
 class WorkflowLabel(Dated, Base):

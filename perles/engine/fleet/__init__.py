@@ -1,0 +1,1 @@
+"""The nodes of a cluster: which there are, how each stands, and which of them gets a turn."""

@@ -1,0 +1,28 @@
+"""The machines of a cluster, as the engine knows them."""
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from perles.domain.states import NODE
+from perles.store.schema.base import Base, Dated, not_negative, state_of
+
+
+class Node(Dated, Base):
+    """A machine on which turns can run, by its name. `facts` and `labels` are JSON.
+
+    `slots` are the turns that it takes at once, `facts` what it told of itself when it was heard
+    last: memory and disk in bytes, clock skew in seconds. `problems` are texts, in JSON.
+    """
+
+    __tablename__ = "nodes"
+    __table_args__ = (state_of(NODE, "state"), not_negative("slots"))
+    id: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[str]
+    slots: Mapped[int]
+    labels: Mapped[str] = mapped_column(server_default="[]")
+    facts: Mapped[str] = mapped_column(server_default="{}")
+    problems: Mapped[str] = mapped_column(server_default="[]")
+    drain: Mapped[int] = mapped_column(server_default="0")
+    """1: a person wants it to get no more turns; 2: and it has none any more; 0: neither."""
+    joined_at: Mapped[str]
+    last_heard_at: Mapped[str]
+    version: Mapped[int] = mapped_column(server_default="0")

@@ -1,0 +1,168 @@
+"""The nodes of a cluster: rows, what people see of them, and what they can ask."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from perles.controlplane.plane import ControlPlane
+from perles.domain.errors import NotFoundError, WrongStateError
+from perles.engine.fleet import nodes
+from perles.engine.fleet.nodes import Heard
+from perles.store import migrate
+from perles.store.database import Database
+from perles.store.schema.nodes import Node
+from tests.integration.cli import Home
+
+TOLD = Heard(slots=4, labels=("gpu",), host="box1", perles="1", memory=2**34, memory_free=2**33)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    """A database in a home's place."""
+    home = Home(tmp_path)
+    home.root.mkdir(mode=0o700)
+    path = home.root / "perles.db"
+    migrate.ensure(path)
+    return Database(path)
+
+
+def _types(home: Home) -> list[str]:
+    return [event["type"] for event in home.events() if event["type"].startswith("node.")]
+
+
+def test_a_node_joins_is_lost_is_back_and_goes(database: Database, tmp_path: Path) -> None:
+    for change in (
+        lambda tx: nodes.heard(tx, "box1", TOLD),
+        lambda tx: nodes.heard(tx, "box1", TOLD),
+        lambda tx: nodes.lost(tx, "box1", "no answer"),
+        lambda tx: nodes.lost(tx, "box1", "no answer"),
+        lambda tx: nodes.heard(tx, "box1", TOLD),
+        lambda tx: nodes.gone(tx, "box1", "silent"),
+        lambda tx: nodes.heard(tx, "box1", TOLD),
+    ):
+        database.write(change)
+
+    home = _home(tmp_path)
+    assert _types(home) == ["node.joined", "node.lost", "node.back", "node.gone", "node.joined"]
+    (shown,) = home.json("nodes", "--json")
+    assert (shown["name"], shown["state"], shown["slots"], shown["used"]) == ("box1", "ready", 4, 0)
+    assert shown["labels"] == ["gpu"]
+    assert shown["memory_free"] == 2**33
+
+
+def test_a_drained_node_stays_so_over_a_loss(database: Database, tmp_path: Path) -> None:
+    database.write(lambda tx: nodes.heard(tx, "box1", TOLD))
+    home = _home(tmp_path)
+
+    done = home.json("nodes", "drain", "box1", "--json")
+    database.write(lambda tx: nodes.lost(tx, "box1", "no answer"))
+    database.write(lambda tx: nodes.heard(tx, "box1", TOLD))
+
+    assert done == {"node": "box1", "state": "draining"}
+    assert home.json("nodes", "--json")[0]["state"] == "draining"
+    assert _types(home) == [
+        "node.joined",
+        "node.draining",
+        "node.drained",
+        "node.lost",
+        "node.back",
+    ]
+    assert home.json("nodes", "resume", "box1", "--json") == {"node": "box1", "state": "ready"}
+
+
+def test_what_is_drained_while_it_is_out_of_reach_comes_back_drained(database: Database) -> None:
+    database.write(lambda tx: nodes.heard(tx, "box1", TOLD))
+    database.write(lambda tx: nodes.lost(tx, "box1", "no answer"))
+
+    assert database.write(lambda tx: nodes.drain(tx, "box1")) == "unreachable"
+    database.write(lambda tx: nodes.heard(tx, "box1", TOLD))
+
+    with database.reader() as reader:
+        assert reader.need(Node, "box1").state == "draining"
+
+
+def test_a_node_that_is_not_there_or_gone_is_refused(database: Database) -> None:
+    plane = ControlPlane(database.path.parent)
+    database.write(lambda tx: nodes.heard(tx, "box1", TOLD))
+
+    with pytest.raises(NotFoundError, match="did you mean 'box1'"):
+        plane.drain_node("box11")
+    database.write(lambda tx: nodes.gone(tx, "box1", "silent"))
+    with pytest.raises(WrongStateError, match="cannot drain node box1: it is gone"):
+        plane.drain_node("box1")
+
+
+def test_without_a_cluster_there_are_no_nodes(home: Home) -> None:
+    assert home.json("nodes", "--json") == []
+    shown = home.perles("nodes")
+    assert shown.returncode == 0
+    assert "turns run on this machine" in shown.stderr
+
+
+def test_a_table_for_people(database: Database, tmp_path: Path) -> None:
+    odd = Heard(slots=2, problems=("its Perles is 0.0.9, this one is 0.1.0\x1b[2J",))
+    database.write(lambda tx: nodes.heard(tx, "box1", TOLD))
+    database.write(lambda tx: nodes.heard(tx, "box2", odd))
+
+    shown = _home(tmp_path).perles("nodes").stdout
+
+    assert "0/4" in shown
+    assert "gpu" in shown
+    assert "its Perles is 0.0.9" in shown
+    assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("scheduler: box1:8786", "must be the address of a Dask scheduler"),
+        ("scheduler: tcp://box1", "must be the address of a Dask scheduler"),
+        ("scheduler: tls://box1:8786", "needs cluster.ca"),
+        ("ssh: [-oProxyCommand=x]", "must be a host"),
+        ("node_ttl: 1s", "must be at least 2s"),
+        ("workspace: nfs", "unknown word"),
+        ("labels: {box1: ['a b']}", "letters, digits"),
+        ("{ssh: [a], slurm: {queue: b}}", "exclude each other"),
+        ("sheduler: tcp://a:1", "did you mean 'scheduler'"),
+    ],
+)
+def test_a_wrong_cluster_is_refused_with_its_line(home: Home, text: str, said: str) -> None:
+    body = text if text.startswith("{") else f"{{{text}}}"
+    home.config_file.write_text(f"cluster: {body}\n")
+
+    refused = home.perles("config", "check")
+
+    assert refused.returncode == 2
+    assert said in refused.stderr
+    assert "config.yaml:1" in refused.stderr
+
+
+def test_a_repository_names_no_cluster(home: Home) -> None:
+    folder = home.work / ".perles"
+    folder.mkdir()
+    (folder / "config.yaml").write_text("cluster: {scheduler: tcp://evil:8786}\n")
+
+    checked = home.perles("config", "check")
+    shown = {one["key"]: one["value"] for one in home.json("config", "show", "--json")}
+
+    assert "it belongs to the engine" in checked.stderr
+    assert "evil" not in _value(shown, "cluster.scheduler")
+
+
+def _value(shown: dict[str, Any], key: str) -> str:
+    return json.dumps(shown.get(key, ""))
+
+
+def _home(tmp_path: Path) -> Home:
+    """The home over the fixture's database."""
+    made = object.__new__(Home)
+    made.root, made.work = tmp_path / "home", tmp_path / "work"
+    made.environ = {
+        **{k: v for k, v in os.environ.items() if not k.startswith("PERLES_")},
+        "PERLES_HOME": str(made.root),
+        "XDG_CONFIG_HOME": str(tmp_path / "config"),
+    }
+    return made

@@ -25,8 +25,13 @@ AND workflow_id = ? ORDER BY seq DESC LIMIT 1
 RESTARTS = int(os.environ.get("PERLES_TEST_RESTARTS", "3"))
 
 
-def _begun(storm: World, seconds: float = 3) -> str:
-    id = storm.create(tasks(1, seconds=seconds, retries=3))
+def _begun(storm: World, seconds: float = 3, *, at_first: bool = False) -> str:
+    """A workflow whose task sleeps so long, with `at_first` at its first attempt only."""
+    (task,) = tasks(1, seconds=seconds, retries=3)
+    if at_first:
+        sleep = f"sleep {seconds}"
+        task["run"] = task["run"].replace(sleep, f"[ -e tried ] || {{ touch tried; {sleep}; }}")
+    id = storm.create([task])
     storm.serve()
     storm.wait_for_text(id, "begins 3")
     return id
@@ -147,7 +152,7 @@ def test_nobody_gets_the_port_while_no_engine_runs(storm: World) -> None:
 def test_a_port_that_was_lost_all_the_same_costs_the_tokens_that_anybody_may_have_got(
     storm: World, stays: bool
 ) -> None:
-    id = _begun(storm, seconds=6)
+    id = _begun(storm, seconds=600, at_first=True)  # however late the next engine is
     port, token = _port(storm, id), _token(storm, id)
     storm.kill_engine()
     _kill_keeper(storm)

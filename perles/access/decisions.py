@@ -20,7 +20,7 @@ MAX_TOLD: Final = 5
 """Refusals that are told for one turn: a loop of them must not fill the inbox."""
 _TOLD: Final = (
     "SELECT count(*) FROM events WHERE workflow_id = ? AND type = 'security.rejected' "  # noqa: S608 - constants
-    f"AND {field('payload', 'by.turn')} IS ?"
+    f"AND CAST({field('payload', 'by.turn')} AS BIGINT) IS ?"
 )
 
 Write = Callable[[Callable[["Tx"], None]], Any]

@@ -75,9 +75,9 @@ _has_mail = exists().where(Message.agent_id == Agent.id, Message.status == "queu
 # All that is asked of agents in one pass: by their status, a lookup would meet those of everybody.
 _agents = (
     select(
-        Agent.workflow_id,
-        func.max(_works).label("works"),
-        func.max(case((_is_ready, _has_mail), else_=0)).label("queues"),
+        Workflow.id.label("workflow_id"),
+        func.max(case((_works, 1), else_=0)).label("works"),
+        func.max(case((_is_ready & _has_mail, 1), else_=0)).label("queues"),
         func.max(case((_is_ready | _works, _limited_until), else_="")).label("limited_until"),
         func.min(case((_works & (Agent.role == "worker"), _active))).label("quietest"),
     )

@@ -96,7 +96,7 @@ def staff(connection: Connection | None, workflow_id: str) -> frozenset[str]:
         "SELECT provider FROM workflows WHERE id = ? UNION "
         "SELECT worker_provider FROM workflows w WHERE id = ? AND worker_provider IS NOT NULL "
         "AND (provider != 'builtin' OR EXISTS (SELECT 1 FROM tasks t WHERE t.workflow_id = w.id "
-        "AND t.run IS NULL AND t.worker IS NULL AND t.assignee IS NOT 'human')) UNION "
+        "AND t.run IS NULL AND t.worker IS NULL AND coalesce(t.assignee, '') != 'human')) UNION "
         "SELECT worker FROM tasks WHERE workflow_id = ? AND worker IS NOT NULL UNION "
         f"SELECT r.value FROM workflows w, {each('w.roles')} r WHERE w.id = ?"
     )

@@ -12,10 +12,10 @@ MOST: Final = 200
 """Words that are offered at most, of the newest workflows."""
 _QUERIES: Final = {
     "label": "SELECT DISTINCT key || '=' || value, '' FROM workflow_labels ORDER BY 1",
-    "agent": "SELECT DISTINCT name, provider FROM agents ORDER BY id DESC",
+    "agent": "SELECT name, provider FROM agents GROUP BY name, provider ORDER BY max(id) DESC",
     "channel": "SELECT DISTINCT slug, '' FROM channels ORDER BY 1",
     "node": "SELECT id, state FROM nodes ORDER BY id",
-    "task": "SELECT DISTINCT key, title FROM tasks ORDER BY id DESC",
+    "task": "SELECT key, title FROM tasks GROUP BY key, title ORDER BY max(id) DESC",
     "branch": "SELECT DISTINCT branch, name FROM workflows WHERE branch IS NOT NULL",
 }
 
@@ -26,7 +26,7 @@ def workflows(
     """Ids that begin so, each with its name and state, and names that do; the newest first."""
     if connection is None:
         return []
-    where = f"state IN ({', '.join('?' * len(states))})" if states else "1"
+    where = f"state IN ({', '.join('?' * len(states))})" if states else "1 = 1"
     query = (
         f"SELECT id, name, state FROM workflows WHERE archived_at IS NULL AND {where} "
         "AND (substr(id, 1, ?) = ? OR substr(name, 1, ?) = ?) ORDER BY created_at DESC LIMIT ?"
@@ -42,6 +42,6 @@ def words(connection: Connection | None, kind: str, start: str) -> list[tuple[st
     """Words of a kind that begin so, each with what tells more of it."""
     if connection is None:
         return []
-    query = f"SELECT * FROM ({_QUERIES[kind]}) LIMIT {MOST * 5}"
+    query = f"{_QUERIES[kind]} LIMIT {MOST * 5}"
     rows = connection.execute(query).fetchall()
     return [(str(row[0]), str(row[1])) for row in rows if str(row[0]).startswith(start)][:MOST]

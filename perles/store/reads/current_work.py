@@ -69,7 +69,7 @@ _ANY_BUDGET: Final = (
 )
 _LAST_OUTPUT: Final = (
     "SELECT created_at, payload FROM (SELECT turn_id, type, created_at, payload FROM events "
-    "WHERE workflow_id = ? ORDER BY seq DESC LIMIT ?) WHERE turn_id = ? AND type GLOB '*.output' "
+    "WHERE workflow_id = ? ORDER BY seq DESC LIMIT ?) e WHERE turn_id = ? AND type GLOB '*.output' "
     "LIMIT 1"
 )
 

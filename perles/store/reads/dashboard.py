@@ -31,7 +31,7 @@ SORTS: Final = {
     "priority": "w.priority DESC, w.created_at DESC, w.id DESC",
     "tokens": "w.tokens_used DESC, w.created_at DESC, w.id DESC",
     "cost": "w.cost_usd DESC, w.created_at DESC, w.id DESC",
-    "started": "w.started_at DESC, w.created_at DESC, w.id DESC",
+    "started": "w.started_at DESC NULLS LAST, w.created_at DESC, w.id DESC",
 }
 """The orders of the table, by the name that is shown."""
 MAX_ROWS: Final = 500
@@ -118,8 +118,8 @@ def totals(connection: Connection, today: str) -> Totals:
     """What is in use, over all workflows; `today` is the date as times begin with it."""
     used = dict(connection.execute("SELECT kind, count(*) FROM leases GROUP BY kind").fetchall())
     found = connection.execute(
-        "SELECT state, count(*), sum(archived_at IS NULL), sum(tokens_used), "
-        "sum(start_requested_at IS NOT NULL) FROM workflows GROUP BY state"
+        "SELECT state, count(*), count(*) FILTER (WHERE archived_at IS NULL), sum(tokens_used), "
+        "count(start_requested_at) FROM workflows GROUP BY state"
     ).fetchall()
     cost = connection.execute(
         "SELECT coalesce(sum(cost_usd), 0) FROM turns WHERE started_at >= ?", (today,)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from perles.domain.channels import CHANNELS, POSTABLE
 from perles.domain.errors import NotFoundError
-from perles.store.sqlite.backend import in_array
+from perles.store.sqlite.backend import in_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -60,7 +60,7 @@ def channels(connection: Connection, workflow_id: str, *, most: int = MAX_COUNTE
             "(SELECT max(p.id) FROM posts p WHERE p.channel_id = c.id) AS last, "
             "(SELECT count(*) FROM (SELECT 1 FROM posts p WHERE p.channel_id = c.id "
             "AND p.id > coalesce(r.last_post_id, 0) AND p.author != 'user' "
-            "LIMIT ?)) AS unread "
+            "LIMIT ?) n) AS unread "
             "FROM channels c LEFT JOIN channel_reads r ON r.channel_id = c.id "
             "WHERE c.workflow_id = ?",
             (most, workflow_id),
@@ -197,7 +197,7 @@ def artifacts(connection: Connection, post_ids: Sequence[int]) -> list[Json]:
     """The files that these posts refer to."""
     query = (
         "SELECT id, post_id, name, path, media_type, size_bytes, author, created_at "
-        f"FROM artifacts WHERE post_id IN {in_array()} ORDER BY id LIMIT ?"
+        f"FROM artifacts WHERE post_id IN {in_numbers()} ORDER BY id LIMIT ?"
     )
     return [dict(row) for row in connection.execute(query, (_list(post_ids), MAX_COUNTED))]
 
@@ -226,7 +226,7 @@ def unacked(connection: Connection, agent_id: int) -> dict[str, int]:
 
 def acked(connection: Connection, agent_id: int, post_ids: Sequence[int]) -> set[int]:
     """Those of the posts that an agent has acknowledged."""
-    query = f"SELECT post_id FROM acks WHERE agent_id = ? AND post_id IN {in_array()}"
+    query = f"SELECT post_id FROM acks WHERE agent_id = ? AND post_id IN {in_numbers()}"
     return {int(row["post_id"]) for row in connection.execute(query, (agent_id, _list(post_ids)))}
 
 
@@ -234,7 +234,7 @@ def untold(connection: Connection, agent_id: int, post_ids: Sequence[int]) -> li
     """Those of the posts that an agent is still to be told of."""
     query = (
         "SELECT post_id FROM inbox_items WHERE agent_id = ? AND told_at IS NULL "
-        f"AND post_id IN {in_array()}"
+        f"AND post_id IN {in_numbers()}"
     )
     return [int(row["post_id"]) for row in connection.execute(query, (agent_id, _list(post_ids)))]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from perles.domain.clock import to_text
 from perles.domain.query import TEXT
 from perles.domain.states import PRIORITIES
 from perles.store.sqlite.backend import days
@@ -19,22 +21,22 @@ _AGENT: Final = (
     "a.workflow_id = w.id AND (a.name = ? OR a.provider = ?)))"
 )
 _LABEL: Final = "EXISTS (SELECT 1 FROM workflow_labels l WHERE l.workflow_id = w.id AND l.key = ?"
+_AGE: Final = f"({days('?')} - {days('w.created_at')}) * 86400"
 _NUMBERS: Final = {
     "cost": "w.cost_usd",
     "tokens": "w.tokens_used",
-    "age": f"({days(repr('now'))} - {days('w.created_at')}) * 86400",
 }
 _OPS: Final = frozenset({">", ">=", "<", "<=", "="})
 
 
 def conditions(terms: Sequence[Term]) -> Condition:
-    """What has to hold for all of these, to stand behind WHERE; "1" where that is nothing."""
+    """What has to hold for all of these, to stand behind WHERE."""
     texts, params = [], []
     for term in terms:
         text, values = _condition(term)
         texts.append(f"NOT ({text})" if term.negated else f"({text})")
         params += values
-    return " AND ".join(texts) or "1", params
+    return " AND ".join(texts) or "1 = 1", params
 
 
 def asks_for_archived(terms: Sequence[Term]) -> bool:
@@ -43,6 +45,9 @@ def asks_for_archived(terms: Sequence[Term]) -> bool:
 
 
 def _condition(term: Term) -> Condition:
+    if term.key == "age":
+        assert term.op in _OPS
+        return f"{_AGE} {term.op} ?", [to_text(datetime.now(UTC)), term.number]
     if term.key in _NUMBERS:
         assert term.op in _OPS
         return f"{_NUMBERS[term.key]} {term.op} ?", [term.number]
@@ -52,14 +57,14 @@ def _condition(term: Term) -> Condition:
 
 def _text(value: str) -> Condition:
     where = "w.name || ' ' || w.id || ' ' || w.template_id || ' ' || w.goal"
-    return f"instr(lower({where}), lower(?))", [value]
+    return f"instr(lower({where}), lower(?)) > 0", [value]
 
 
 def _label(value: str) -> Condition:
     key, equals, text = value.partition("=")
     if not equals:
         return f"{_LABEL})", [key]
-    return f"{_LABEL} AND instr(lower(l.value), lower(?)))", [key, text]
+    return f"{_LABEL} AND instr(lower(l.value), lower(?)) > 0)", [key, text]
 
 
 def _name(value: str) -> Condition:
@@ -67,7 +72,7 @@ def _name(value: str) -> Condition:
 
 
 def _is(value: str) -> Condition:
-    return ("w.waiting_for_user" if value == "waiting" else "w.archived_at IS NOT NULL"), []
+    return ("w.waiting_for_user = 1" if value == "waiting" else "w.archived_at IS NOT NULL"), []
 
 
 _KINDS: Final[dict[str, Callable[[str], Condition]]] = {
@@ -79,6 +84,6 @@ _KINDS: Final[dict[str, Callable[[str], Condition]]] = {
     "agent": lambda value: (_AGENT, [value] * 4),
     "template": lambda value: ("w.template_id = ?", [value]),
     "name": _name,
-    "id": lambda value: ("instr(w.id, ?)", [value]),
+    "id": lambda value: ("instr(w.id, ?) > 0", [value]),
     TEXT: _text,
 }

@@ -128,7 +128,7 @@ _IS_OVER: Final = f"""CASE e.type
         ELSE NOT EXISTS (SELECT 1 FROM turns t JOIN agents g ON g.id = t.agent_id
             WHERE t.id = e.turn_id AND t.status IN ('starting', 'running')
             AND coalesce(g.last_activity_at, '') <= e.created_at) END
-    ELSE 0 END"""
+    ELSE FALSE END"""
 """Whether an event needs nobody any more: it was retried, has ended, or moves again."""
 
 
@@ -144,9 +144,10 @@ def _notes(connection: Connection, everything: bool) -> list[Json]:
         "LEFT JOIN inbox_acks a ON a.seq = e.seq WHERE e.type IN "
         "('user.notification', 'resource.budget_warning', 'health.stuck', 'workflow.failed')"
     )
-    query = f"{columns}, coalesce({_IS_OVER}, 0) AS is_over {sources}"
+    is_over = f"coalesce({_IS_OVER}, FALSE)"
+    query = f"{columns}, {is_over} AS is_over {sources}"
     if not everything:
-        query += " AND a.seq IS NULL AND w.archived_at IS NULL AND NOT is_over"
+        query += f" AND a.seq IS NULL AND w.archived_at IS NULL AND NOT {is_over}"
     return [_note(row) for row in connection.execute(query)]
 
 
@@ -201,7 +202,7 @@ def waiting_texts(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
         "coalesce(question, nullif(body, ''), title) AS text FROM tasks "
         "WHERE workflow_id = :id AND status = 'waiting_for_user' UNION ALL "
         "SELECT created_at, asked_by || ' asks: ' || text FROM questions "
-        "WHERE workflow_id = :id AND status = 'open' ORDER BY 1"
+        "WHERE workflow_id = :id AND status = 'open' ORDER BY 1 NULLS FIRST"
     )
     for workflow_id in ids:
         rows = connection.execute(query, {"id": workflow_id}).fetchall()

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from sqlite3 import Connection, Row
 
 _OPEN: Final = ("pending", "running", "paused")
+_ALL: Final = 2**62
+"""More than there are."""
 
 
 class Listing(NamedTuple):
@@ -37,7 +39,7 @@ def list_workflows(connection: Connection | None, wanted: WorkflowFilter) -> Lis
     if connection is None:
         return Listing([], 0)
     where, params = _where(wanted)
-    limit = -1 if wanted.limit is None else wanted.limit
+    limit = _ALL if wanted.limit is None else wanted.limit
     if wanted.sort == "created" and not wanted.filter:
         query = f"SELECT * FROM workflow_overview w{where} ORDER BY w.created_at DESC, w.id DESC"
         rows = connection.execute(f"{query} LIMIT ?", (*params, limit)).fetchall()

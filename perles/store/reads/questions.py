@@ -19,7 +19,7 @@ _ALL: Final = (
 )
 _SEQ: Final = (
     "SELECT max(seq) FROM events WHERE agent_id = ? AND type = 'question.asked' "
-    f"AND {field('payload', 'question')} = ?"
+    f"AND CAST({field('payload', 'question')} AS BIGINT) = ?"
 )
 
 

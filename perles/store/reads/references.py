@@ -65,7 +65,9 @@ def _named(connection: Connection, name: str) -> list[str]:
 def _near(connection: Connection, ref: str) -> list[str]:
     """Names and ids in use that are nearest: names with the text in them first."""
     newest = f"FROM workflows w WHERE {_IN_USE} ORDER BY w.created_at DESC"
-    around = f"FROM workflows w WHERE instr(lower(w.name), lower(?)) AND {_IN_USE} GROUP BY w.name"
+    around = (
+        f"FROM workflows w WHERE instr(lower(w.name), lower(?)) > 0 AND {_IN_USE} GROUP BY w.name"
+    )
     found = _words(
         connection, f"SELECT w.name {around} ORDER BY max(w.created_at) DESC LIMIT {NEAR}", (ref,)
     )

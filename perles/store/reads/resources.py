@@ -121,7 +121,7 @@ def _worker_queue(connection: Connection) -> list[Json]:
         "JOIN messages m ON m.agent_id = a.id AND m.status = 'queued' "
         "WHERE a.role = 'worker' AND a.status = 'ready' AND NOT EXISTS "
         "(SELECT 1 FROM leases l WHERE l.agent_id = a.id AND l.kind = 'worker') "
-        "GROUP BY a.id ORDER BY w.priority DESC, a.id"
+        "GROUP BY a.id, w.id ORDER BY w.priority DESC, a.id"
     )
     query = (
         "SELECT id, name, NULL, worker_requested_at FROM workflows WHERE state = 'running' "

@@ -21,14 +21,14 @@ MAX_SESSIONS: Final = 10_000
 """The newest sessions, which the index lists."""
 
 _MESSAGES: Final = (
-    "SELECT m.id, m.created_at AS at, m.sender AS 'from', m.sender_kind AS kind, a.name AS 'to', "
+    'SELECT m.id, m.created_at AS at, m.sender AS "from", m.sender_kind AS kind, a.name AS "to", '
     "m.status, t.number AS turn, substr(m.body, 1, :most) AS body, length(m.body) AS length "
     "FROM messages m JOIN agents a ON a.id = m.agent_id LEFT JOIN turns t ON t.id = m.turn_id "
     "WHERE a.workflow_id = :id ORDER BY m.id LIMIT :rows"
 )
 _POSTS: Final = (
     "SELECT p.id, p.created_at AS at, c.slug AS channel, p.parent_id AS reply_to, "
-    "p.author AS 'from', p.kind, substr(p.body, 1, :most) AS body, length(p.body) AS length "
+    'p.author AS "from", p.kind, substr(p.body, 1, :most) AS body, length(p.body) AS length '
     "FROM posts p JOIN channels c ON c.id = p.channel_id "
     "WHERE c.workflow_id = :id ORDER BY p.id LIMIT :rows"
 )

@@ -26,11 +26,11 @@ _ROWS: Final = (
 
 _OLDER: Final = (
     "SELECT min(seq) FROM (SELECT seq FROM events WHERE workflow_id = ? AND seq < ? "
-    "ORDER BY seq DESC LIMIT ?)"
+    "ORDER BY seq DESC LIMIT ?) e"
 )
 _NEWER: Final = (
     "SELECT max(seq) FROM (SELECT seq FROM events WHERE workflow_id = ? AND seq > ? "
-    "ORDER BY seq LIMIT ?)"
+    "ORDER BY seq LIMIT ?) e"
 )
 
 

@@ -31,7 +31,7 @@ _VERDICTS: Final = (
     "WHERE t.workflow_id = ? AND c.kind IN ('approved', 'denied') GROUP BY c.author"
 )
 _REVIEWS: Final = (
-    "SELECT c.task_id, count(*) AS reviews, sum(c.kind = 'denied') AS denied "
+    "SELECT c.task_id, count(*) AS reviews, count(*) FILTER (WHERE c.kind = 'denied') AS denied "
     "FROM task_comments c JOIN tasks t ON t.id = c.task_id "
     "WHERE t.workflow_id = ? AND c.kind IN ('approved', 'denied') GROUP BY c.task_id"
 )

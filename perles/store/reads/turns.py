@@ -19,7 +19,7 @@ OPEN: Final = ("queued", "starting", "running")
 _FAILED: Final = (
     f"SELECT agent_id, created_at, {field('payload', 'text')} FROM events "
     "WHERE workflow_id = ? AND type = 'task.reported' "
-    f"AND {field('payload', 'exit_code')} != 0"
+    f"AND CAST({field('payload', 'exit_code')} AS BIGINT) != 0"
 )
 
 
@@ -73,9 +73,9 @@ def turns_of(
         "SELECT t.id, a.name, a.provider, t.number, t.status, t.stdout_path, t.stderr_path, "
         "t.started_at, t.agent_id, coalesce(t.ended_at, '9') FROM turns t "
         "JOIN agents a ON a.id = t.agent_id WHERE t.workflow_id = ? "
-        "AND (? IS NULL OR a.name = ?) AND (? IS NULL OR t.number = ?) ORDER BY t.id"
+        "AND a.name = coalesce(?, a.name) AND t.number = coalesce(?, t.number) ORDER BY t.id"
     )
-    rows = connection.execute(query, (workflow_id, agent, agent, number, number))
+    rows = connection.execute(query, (workflow_id, agent, number))
     reports = connection.execute(_FAILED, (workflow_id,)).fetchall()
     home = home_of(connection)
     found = [_output(home, row, reports) for row in rows]

@@ -31,7 +31,7 @@ def worktrees(connection: Connection | None) -> list[Json]:
         return []
     query = (
         f"SELECT {_COLUMNS} FROM workflows WHERE worktree_path IS NOT NULL "
-        "ORDER BY created_at DESC, rowid DESC"
+        "ORDER BY created_at DESC, id DESC"
     )
     found: dict[str, Json] = {}
     home = home_of(connection)

@@ -152,9 +152,9 @@ def each(column: str) -> str:
     return f"json_each({column})"
 
 
-def in_array() -> str:
-    """The right side of IN: a JSON array that is a parameter, a list of any length."""
-    return "(SELECT value FROM json_each(?))"
+def in_numbers() -> str:
+    """The right side of IN: a JSON array of whole numbers that is a parameter, of any length."""
+    return "(SELECT CAST(value AS BIGINT) FROM json_each(?))"
 
 
 def field_of(column: SQLColumnExpression[Any], name: str) -> ColumnElement[Any]:
@@ -165,7 +165,7 @@ def field_of(column: SQLColumnExpression[Any], name: str) -> ColumnElement[Any]:
 
 
 def values_of(array: BindParameter[str]) -> Select[Any]:
-    """`in_array` as an expression."""
+    """A JSON array of texts that is a parameter, to stand after IN."""
     from sqlalchemy import func, select
 
     return select(func.json_each(array).table_valued("value").c.value)

@@ -19,7 +19,7 @@ from perles.mcp.host import Caller
 from perles.mcp.listener import Listener
 from perles.mcp.protocol import Protocol
 from perles.mcp.relay import Relay, Waiting
-from perles.mcp.relayed import Pump
+from perles.mcp.relayed import Pump, RelayNode
 from perles.mcp.tools import TOOLS_BY_ROLE
 from perles.store.database import Reader
 
@@ -75,11 +75,13 @@ class Host:
 class Engine:
     """A server and its pump. What it does with the node can be cut."""
 
-    def __init__(self, host: Host, node: "Line") -> None:
+    def __init__(
+        self, host: Host, node: RelayNode, failures: tuple[type[Exception], ...] = (OSError,)
+    ) -> None:
         roles = {"worker": Protocol("worker", TOOLS_BY_ROLE["worker"], host)}
         guard = Guard(host, WORKFLOW, ENGINE_PORT, roles, max_body=1 << 20)
         self._listener = Listener(guard)
-        self._pump = Pump(node, self._serve, host.rejected)
+        self._pump = Pump(node, self._serve, host.rejected, failures=failures)
         self._task = asyncio.ensure_future(self._pump.run())
 
     def _serve(self, workflow_id: str, port: int, connection: socket.socket) -> None:

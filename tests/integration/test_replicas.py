@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -10,7 +11,7 @@ import pytest
 
 from perles.workspace import changes, commits, merging
 from perles.workspace.git import GitError
-from perles.workspace.replica import sync
+from perles.workspace.replica import extras, sync
 from perles.workspace.replica.far import FarFolders, Order, Place, Published
 from perles.workspace.replica.parcels import MAX_PIECE, Parcel, Parcels
 from perles.workspace.replica.snapshot import ReplicaError
@@ -63,6 +64,11 @@ class Line:
         self, workflow_id: str, task: str, turn_id: int, have: Sequence[str]
     ) -> Published:
         found = self.node.publish(workflow_id, task, turn_id, have)
+        self._counted()
+        return found
+
+    async def gather(self, workflow_id: str, patterns: Sequence[str], most: int) -> Parcel | None:
+        found = self.node.gather(workflow_id, patterns, most)
         self._counted()
         return found
 
@@ -417,6 +423,40 @@ async def test_a_branch_that_came_back_can_be_merged(two: Two) -> None:
 
     assert not merging.merge(asked).already
     assert git(two.here, "show", "main:b.txt") == "b"
+
+
+async def test_ignored_files_that_a_task_names_come_too(two: Two) -> None:
+    await two.send()
+    (two.there / "out").mkdir()
+    (two.there / "out/a.o").write_bytes(b"a" * 100)
+    (two.there / "out/b.o").symlink_to("/etc/passwd")
+    (two.there / "other.o").write_text("not asked for")
+    (two.there / "out/c.txt").write_text("git has it")
+
+    bring = {"patterns": ["out/*", "a.txt"], "most": 1000}
+    found = await sync.bring_ignored(two.shared, Line(two.node), two.parcels, **bring)  # type: ignore[arg-type]
+
+    assert found == ["out/a.o"]
+    assert (two.here / "out/a.o").read_bytes() == b"a" * 100
+    assert not (two.here / "other.o").exists()
+    with pytest.raises(ReplicaError, match="over 99 bytes"):
+        two.node.gather(WORKFLOW, ["out/*"], 99)
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", "link/x", ".git/hooks/pre-commit", "a/../../x"])
+def test_files_of_a_node_land_below_the_work_dir_only(tmp_path: Path, name: str) -> None:
+    folder, out = tmp_path / "folder", tmp_path / "out"
+    folder.mkdir()
+    out.mkdir()
+    (folder / "link").symlink_to(out)
+    with tarfile.open(tmp_path / "archive", "w") as archive:
+        archive.addfile(tarfile.TarInfo(name))
+
+    with pytest.raises(ReplicaError):
+        extras.unpack(tmp_path / "archive", folder, 100)
+
+    assert not list(out.iterdir())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["archive", "folder", "out"]
 
 
 async def test_a_folder_of_a_workflow_that_is_over_goes(two: Two) -> None:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from perles.workspace.git import ask, git, need
 from perles.workspace.removal import remove_tree
-from perles.workspace.replica import bundles, names
+from perles.workspace.replica import bundles, extras, names
 from perles.workspace.replica.joining import Theirs, join
 from perles.workspace.replica.parcels import Parcel, Parcels
 from perles.workspace.replica.snapshot import ReplicaError, take
@@ -105,6 +105,17 @@ class FarFolders:
                 return Published(now.head, now.commit, None)
             self._keep_in_cache(place, bundle, now.commit)
             return Published(now.head, now.commit, self.parcels.sealed(bundle))
+
+    def gather(self, workflow_id: str, patterns: Sequence[str], most: int) -> Parcel | None:
+        """Pack the files that fit and that git ignores, `most` bytes at most; None for none.
+
+        Raises `GitError`, `OSError`.
+        """
+        with self.parcels.making() as scratch:
+            archive = scratch / "files"
+            if not extras.pack(self.work_dir(workflow_id), patterns, archive, most):
+                return None
+            return self.parcels.sealed(archive)
 
     def forget(self, workflow_id: str) -> None:
         """Remove a workflow's folder. Raises `OSError`."""

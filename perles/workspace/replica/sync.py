@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from perles.workspace.git import ask, filters, git
-from perles.workspace.replica import bundles, names
+from perles.workspace.replica import bundles, extras, names
 from perles.workspace.replica.far import Order, Place, Published, need_git
 from perles.workspace.replica.joining import Joined, Theirs, join
 from perles.workspace.replica.parcels import PIECE, Parcel, Parcels
@@ -35,6 +35,11 @@ class Far(Protocol):
         self, workflow_id: str, task: str, turn_id: int, have: Sequence[str]
     ) -> Awaitable[Published]:
         """Have it commit what a turn left."""
+
+    def gather(
+        self, workflow_id: str, patterns: Sequence[str], most: int
+    ) -> Awaitable[Parcel | None]:
+        """Have it pack files that git ignores."""
 
     def take(self, name: str, offset: int) -> Awaitable[bytes]:
         """A piece of a parcel of its."""
@@ -104,6 +109,24 @@ async def bring(
         parcels.drop(found.parcel.name)
         await far.drop(found.parcel.name)
     return returned if joined is None else returned._replace(conflicts=joined.conflicts)
+
+
+async def bring_ignored(
+    shared: Shared, far: Far, parcels: Parcels, *, patterns: Sequence[str], most: int
+) -> list[str]:
+    """Bring the files that fit and that git ignores into the work dir; their paths.
+
+    Raises `GitError` in words, `OSError`, and what the node's channel raises.
+    """
+    parcel = await far.gather(shared.workflow_id, patterns, most)
+    if parcel is None:
+        return []
+    await _fetch(far, parcels, parcel)
+    archive = await asyncio.to_thread(parcels.whole, parcel)
+    found = await asyncio.to_thread(extras.unpack, archive, shared.folder, most)
+    parcels.drop(parcel.name)
+    await far.drop(parcel.name)
+    return found
 
 
 def _order(shared: Shared) -> tuple[Snapshot, Order]:

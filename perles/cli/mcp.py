@@ -24,17 +24,11 @@ def serve(context: typer.Context, role: Role = OPERATE) -> None:
     """Run an MCP server for your own agent on standard input and output.
 
     claude, codex, gemini and opencode start it themselves, once `perles mcp install` has told
-    them. It needs the package mcp: pip install 'perles[mcp]'.
+    them.
     """
     if context.invoked_subcommand is not None:
         return
     _check(role)
-    try:
-        import mcp  # noqa: F401 - whether it is there
-    except ImportError as error:
-        raise UsageError(
-            "cannot serve MCP: the package mcp is not installed; pip install 'perles[mcp]'"
-        ) from error
     from perles.aio import ControlPlane
     from perles.companion.server import serve as serve_stdio
 

@@ -1,25 +1,25 @@
-"""The MCP server itself: tools by role, resources, errors in words. The SDK is imported here alone.
+"""The MCP server for a user's own agent: JSON-RPC in lines, on standard input and output.
 
-What the SDK or a library prints would break the protocol: standard output is the protocol's.
+CLIs give a server little time before their model's first turn: the official SDK, which takes
+longer to import than all the rest, would be too late. Its client is what the tests call this with.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable
-from functools import wraps
+import logging
+from collections.abc import Callable
 from typing import Any, Final
 
-from mcp.server.mcpserver import MCPServer
-from mcp.server.mcpserver.exceptions import ToolError
-from mcp.types import ToolAnnotations
-
 from perles.aio import ControlPlane
-from perles.api.plane import ControlPlane as Plane
-from perles.companion.tools import Tools, shown
+from perles.companion import offers
+from perles.companion.stdio import lines, output
+from perles.companion.tools import Tools
 from perles.domain.errors import PerlesError
-from perles.domain.tokens import OPERATE, READ, allows
 from perles.version import __version__
+
+log = logging.getLogger(__name__)
 
 NAME: Final = "perles"
 INSTRUCTIONS: Final = (
@@ -27,72 +27,149 @@ INSTRUCTIONS: Final = (
     "they outlive you. create starts one and returns its id at once; wait waits for it; show tells "
     "how it stands; list finds others. A workflow that waits for a person says so in attention."
 )
-NEEDS: Final = {
-    "create": OPERATE,
-    "list": READ,
-    "show": READ,
-    "wait": READ,
-    "send": OPERATE,
-    "approve": OPERATE,
-    "diff": READ,
-    "cost": READ,
-}
-"""The role that each tool needs."""
+VERSIONS: Final = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
+"""Those that begin with `initialize`; a client of a newer kind goes back to one of them."""
+Json = dict[str, Any]
+Write = Callable[[Json], None]
+
+_PARSE_ERROR: Final = -32700
+_INVALID_REQUEST: Final = -32600
+_NO_SUCH_METHOD: Final = -32601
+_INVALID_PARAMS: Final = -32602
 
 
 def serve(plane: ControlPlane, role: str) -> None:
     """Serve on standard input and output until the client closes it."""
-    made(plane, role).run("stdio")
+    with output() as write:
+        asyncio.run(Server(plane, role, write).run())
 
 
-def made(plane: ControlPlane, role: str) -> MCPServer[Any]:
-    """A server with the tools of a role."""
-    server: MCPServer[Any] = MCPServer(
-        NAME, version=__version__, instructions=INSTRUCTIONS, log_level="WARNING"
-    )
-    tools = Tools(plane)
-    for name, needed in NEEDS.items():
-        if allows(role, needed):
-            hints = ToolAnnotations(read_only_hint=needed == READ, destructive_hint=False)
-            server.tool(name=name, annotations=hints)(_in_words(getattr(tools, name)))
-    _add_resources(server, plane)
-    return server
+class _Failure(Exception):
+    """What JSON-RPC calls an error: the request itself was wrong."""
+
+    def __init__(self, code: int, message: str) -> None:
+        self.code, self.message = code, message
+        super().__init__(message)
 
 
-def _in_words(tool: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """The tool, whose errors of ours reach the model as they are."""
+class Server:
+    """One client's server. Requests are answered side by side: a `wait` holds up no other."""
 
-    @wraps(tool)
-    async def call(*args: Any, **kwargs: Any) -> Any:
+    def __init__(self, plane: ControlPlane, role: str, write: Write) -> None:
+        self._tools = Tools(plane)
+        self._offers = offers.offers(self._tools, role)
+        self._write = write
+        self._open: dict[str | int, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Answer until the input ends; what is open then is given up."""
+        async for given in lines():
+            self._take(given)
+        for task in tuple(self._open.values()):
+            task.cancel()
+
+    def _take(self, given: bytes) -> None:
+        """Begin to answer a message; a cancellation ends the answer to another."""
+        id: object = None
         try:
-            return await tool(*args, **kwargs)
+            message = _parsed(given)
+            id, method = message.get("id"), message.get("method")
+            params = message.get("params") or {}
+            if not isinstance(params, dict):
+                raise _Failure(_INVALID_PARAMS, "params must be an object")
+            if method == "notifications/cancelled":
+                self._cancel(params.get("requestId"))
+            if not isinstance(method, str) or not isinstance(id, str | int):
+                return  # a notification, or an answer to what we never ask
+            if id in self._open:
+                raise _Failure(_INVALID_REQUEST, "a request with this id is not answered yet")
+        except _Failure as failure:
+            self._write(_error(id, failure))
+            return
+        self._open[id] = asyncio.get_running_loop().create_task(self._answer(id, method, params))
+
+    def _cancel(self, id: object) -> None:
+        task = self._open.get(id) if isinstance(id, str | int) else None
+        if task is not None:
+            task.cancel()
+
+    async def _answer(self, id: str | int, method: str, params: Json) -> None:
+        try:
+            result = await self._result(method, params)
+            self._write({"jsonrpc": "2.0", "id": id, "result": result})
+        except _Failure as failure:
+            self._write(_error(id, failure))
+        finally:
+            self._open.pop(id, None)
+
+    async def _result(self, method: str, params: Json) -> Json:
+        if method == "initialize":
+            return _introduction(params.get("protocolVersion"))
+        if method == "ping":
+            return {}
+        if method == "tools/list":
+            return {"tools": [one.listed for one in self._offers.values()]}
+        if method == "tools/call":
+            return await self._call(params.get("name"), params.get("arguments"))
+        if method == "resources/list":
+            return {"resources": offers.listed_resources()}
+        if method == "resources/templates/list":
+            return {"resourceTemplates": offers.listed_templates()}
+        if method == "resources/read":
+            return await self._read(params.get("uri"))
+        raise _Failure(_NO_SUCH_METHOD, f"no method {method[:200]!r} here")
+
+    async def _call(self, name: object, arguments: object) -> Json:
+        """Carry out one call. Every failure is told to the model in words."""
+        offer = self._offers.get(name) if isinstance(name, str) else None
+        if offer is None:
+            known = ", ".join(self._offers)
+            return _failed(f"cannot call {str(name)[:200]!r}: your tools are {known}")
+        try:
+            result = await offer.call(arguments)
         except PerlesError as error:
-            raise ToolError(str(error)) from error
+            return _failed(str(error))
+        except Exception:  # a bug in one tool must not end the server; standard error has it
+            log.exception("tool %s failed", offer.name)
+            return _failed(f"cannot carry out {offer.name}: internal error; try once more")
+        text = json.dumps(result, separators=(",", ":"), ensure_ascii=False)
+        content = [{"type": "text", "text": text}]
+        return {"content": content, "structuredContent": result, "isError": False}
 
-    return call
+    async def _read(self, address: object) -> Json:
+        if not isinstance(address, str):
+            raise _Failure(_INVALID_PARAMS, "resources/read needs the uri of a resource")
+        try:
+            return {"contents": [await offers.read_resource(self._tools, address)]}
+        except PerlesError as error:
+            raise _Failure(_INVALID_PARAMS, str(error)) from error
 
 
-def _add_resources(server: MCPServer[Any], plane: ControlPlane) -> None:
-    @server.resource("perles://workflows", mime_type="application/json")
-    async def workflows() -> str:
-        """The newest workflows."""
-        found = await Tools(plane).list(limit=50)
-        return json.dumps(found, ensure_ascii=False)
+def _parsed(given: bytes) -> Json:
+    """The message of a line. Raises `_Failure`."""
+    try:
+        message = json.loads(given)
+    except ValueError as error:
+        raise _Failure(_PARSE_ERROR, "not JSON, or not UTF-8") from error
+    if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
+        raise _Failure(_INVALID_REQUEST, "not a message of JSON-RPC 2.0")
+    return message
 
-    @server.resource("perles://workflows/{id}", mime_type="application/json")
-    async def workflow(id: str) -> str:
-        """One workflow with its tasks and agents."""
-        return json.dumps(shown(await plane.get(id)), ensure_ascii=False)
 
-    @server.resource("perles://sessions/{id}", mime_type="application/json")
-    async def session(id: str) -> str:
-        """What a workflow came to, facts first, and the folder of its session."""
-        folder = (await plane.get(id)).session.folder
-        told = await plane.call(Plane.summary, id)
-        found = {"folder": None if folder is None else str(folder), **told}
-        return json.dumps(found, ensure_ascii=False)
+def _introduction(wanted: object) -> Json:
+    return {
+        "protocolVersion": wanted if wanted in VERSIONS else VERSIONS[-1],
+        "capabilities": {"tools": {"listChanged": False}, "resources": {"listChanged": False}},
+        "serverInfo": {"name": NAME, "version": __version__},
+        "instructions": INSTRUCTIONS,
+    }
 
-    @server.resource("perles://inbox", mime_type="application/json")
-    async def inbox() -> str:
-        """What waits for the person, over all workflows."""
-        return json.dumps(list(await plane.call(Plane.inbox)), ensure_ascii=False)
+
+def _failed(text: str) -> Json:
+    return {"content": [{"type": "text", "text": text}], "isError": True}
+
+
+def _error(id: object, failure: _Failure) -> Json:
+    known = id if isinstance(id, str | int) else None
+    told = {"code": failure.code, "message": failure.message}
+    return {"jsonrpc": "2.0", "id": known, "error": told}

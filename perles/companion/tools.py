@@ -28,7 +28,7 @@ class Tools:
     """The tools over one home. Each raises the façade's errors, whose texts say what to do."""
 
     def __init__(self, plane: ControlPlane) -> None:
-        self._plane = plane
+        self.plane = plane
 
     async def create(
         self,
@@ -74,10 +74,10 @@ class Tools:
                 worktree=worktree or None,
                 token_budget=token_budget,
             )
-            id = await self._plane.create(spec)
+            id = await self.plane.create(spec)
         status = "created"
         if start:
-            status = (await self._plane.start(id, with_engine=True)).status
+            status = (await self.plane.start(id, with_engine=True)).status
         return {"id": id, "status": status}
 
     async def list(self, filter: str = "", limit: int = 20) -> Json:
@@ -86,7 +86,7 @@ class Tools:
         `filter` is such as `state:running,failed label:team=red agent:codex cost:>2 "text"`;
         `is:waiting` are those that wait for a person.
         """
-        found = await self._plane.list(
+        found = await self.plane.list(
             ListQuery(filter_by=filter, limit=max(1, min(limit, MOST_LISTED)))
         )
         keys = ("id", "name", "state", "tasks", "attention", "waits_for", "reason", "cost_usd")
@@ -97,7 +97,7 @@ class Tools:
 
         `id` is its id, a unique prefix of it, or its unique name, here and everywhere.
         """
-        return shown(await self._plane.get(id))
+        return shown(await self.plane.get(id))
 
     async def wait(self, id: str, timeout_s: float = 50.0, states: str = "") -> Json:
         """Wait until a workflow has ended, or is in one of `states`, at most `timeout_s` seconds.
@@ -106,7 +106,7 @@ class Tools:
         """
         wanted = states or ",".join(sorted(WORKFLOW.terminal))
         seconds = max(0.0, min(timeout_s, LONGEST_WAIT))
-        found = await self._plane.wait(id, timeout=seconds, states=wanted)
+        found = await self.plane.wait(id, timeout=seconds, states=wanted)
         return {**short(found), "reached": found.state in wanted_states(wanted)}
 
     async def send(self, id: str, text: str, to: str = "coordinator") -> Json:
@@ -116,9 +116,9 @@ class Tools:
         """
         if to.split()[:1] == ["question"]:
             number = int(to.split()[1]) if len(to.split()) > 1 and to.split()[1].isdigit() else None
-            outcome = await self._plane.answer(id, text, number)
+            outcome = await self.plane.answer(id, text, number)
         else:
-            outcome = await self._plane.send(id, text, to=to)
+            outcome = await self.plane.send(id, text, to=to)
         return {"id": outcome.workflow_id, "status": outcome.status}
 
     async def approve(self, id: str, task: str, deny: bool = False, message: str = "") -> Json:
@@ -127,14 +127,14 @@ class Tools:
         Only when your user told you so: the decision is theirs.
         """
         if deny:
-            outcome = await self._plane.deny(id, task, message)
+            outcome = await self.plane.deny(id, task, message)
         else:
-            outcome = await self._plane.approve(id, task, message or None)
+            outcome = await self.plane.approve(id, task, message or None)
         return {"id": outcome.workflow_id, "status": outcome.status, "task": task}
 
     async def diff(self, id: str, stat: bool = False, task: str = "") -> Json:
         """What a workflow with a worktree changed since its base; with `stat` only the files."""
-        found = await self._plane.call(Plane.diff, id, task=task or None, with_patch=not stat)
+        found = await self.plane.call(Plane.diff, id, task=task or None, with_patch=not stat)
         patch = found.get("patch")
         if patch is not None and len(patch) > MAX_PATCH:
             note = f"… [cut, {len(patch)} characters; perles diff {found['id']} has all]"
@@ -144,11 +144,11 @@ class Tools:
     async def cost(self, id: str = "") -> Json:
         """Tokens and USD of a workflow by agent or, without `id`, of all against their limits."""
         if not id:
-            rows = await self._plane.call(Plane.resources)
+            rows = await self.plane.call(Plane.resources)
             named = ("resource", "limit", "used")
             return {"resources": [{key: row[key] for key in named} for row in rows]}
-        found = await self._plane.get(id)
-        agents = await self._plane.call(Plane.agents, found.id)
+        found = await self.plane.get(id)
+        agents = await self.plane.call(Plane.agents, found.id)
         keys = ("name", "provider", "model", "turns", "tokens_in", "tokens_out", "cost_usd")
         total = ("id", "tokens_used", "token_budget", "cost_usd", "cost_budget")
         return {

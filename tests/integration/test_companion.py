@@ -11,7 +11,7 @@ import pytest
 from mcp import ClientSession, StdioServerParameters, stdio_client
 
 from perles.companion import install
-from perles.companion.server import NEEDS
+from perles.companion.offers import NEEDS
 from perles.domain.tokens import READ
 from tests.integration.cli import Home
 

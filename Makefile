@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-unit test-page test-agents soak soak-hostile soak-many lint docs man bench format clean
+.PHONY: help demo test test-unit test-page test-agents soak soak-hostile soak-many lint statements docs man bench format clean
 
 help:  ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -50,6 +50,10 @@ lint: $(READY)  ## check style, types and layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m tests.check_migrations
+	$(BIN)/python -m tests.record_statements --check
+
+statements: $(READY)  ## record the texts of the SQL statements, which are run as they stand there
+	$(BIN)/python -m tests.record_statements
 
 docs: $(READY)  ## write docs/{commands,configuration,states,tools}.md from the code
 	$(BIN)/python -m tests.generate_docs

@@ -4,8 +4,6 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import bindparam, select
-
 from perles.access.origin import Origin
 from perles.domain.clock import to_text
 from perles.domain.errors import NotFoundError, UsageError
@@ -14,6 +12,7 @@ from perles.domain.plain import is_one_line
 from perles.domain.tokens import PREFIX, ROLES, digest
 from perles.store.database import Tx
 from perles.store.events import journal
+from perles.store.expressions import bindparam, select
 from perles.store.schema.access import AccessToken
 from perles.store.sql import Sql
 

@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from sqlalchemy import bindparam, select
-
 from perles.agents import bounds
 from perles.agents.provider import Outcome
 from perles.domain.errors import DatabaseError, PerlesError
 from perles.engine.context import log
 from perles.store.database import Tx
+from perles.store.expressions import bindparam, select
 from perles.store.schema.agents import Turn
 from perles.store.sql import WORKFLOW_ID, Sql
 

@@ -2,10 +2,9 @@
 
 from typing import Final
 
-from sqlalchemy import select
-
 from perles.domain.commands import Complete, Fail, Stop
 from perles.store.database import Tx
+from perles.store.expressions import select
 from perles.store.schema.engine import Command
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import WORKFLOW_ID, Sql

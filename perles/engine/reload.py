@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Final
 
-from sqlalchemy import bindparam, select, update
-
 from perles.config.model import Config, ResourcePolicy
 from perles.config.provider_settings import secrets_handed_out
 from perles.domain.errors import UsageError
@@ -17,6 +15,7 @@ from perles.engine.context import Context, log
 from perles.engine.resources import leases
 from perles.store.database import Tx
 from perles.store.events import journal
+from perles.store.expressions import bindparam, select, update
 from perles.store.schema.resources import ResourceLimit
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql

@@ -2,13 +2,12 @@
 
 from typing import Final, NamedTuple
 
-from sqlalchemy import BindParameter, bindparam, delete, select, update
-
 from perles.domain.channels import CHANNELS, POSTABLE
 from perles.domain.errors import NotFoundError, UsageError
 from perles.store import statements
 from perles.store.database import Tx
 from perles.store.events import journal
+from perles.store.expressions import BindParameter, bindparam, delete, select, update
 from perles.store.schema.agents import Agent
 from perles.store.schema.fabric import Channel, ChannelRead, Subscription
 from perles.store.sql import WORKFLOW_ID, Sql

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import bindparam, delete, select, update
-
 from perles.fabric import channels, posts
 from perles.store.database import Tx
 from perles.store.events import journal
+from perles.store.expressions import bindparam, delete, select, update
 from perles.store.schema.agents import Agent
 from perles.store.schema.fabric import Ack, Channel, InboxItem, Post
 from perles.store.sql import WORKFLOW_ID, Sql

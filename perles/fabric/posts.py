@@ -7,8 +7,6 @@ inbox is then one look into an index, and what an agent was not told yet outlive
 from collections.abc import Collection, Iterable
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import bindparam, select, update
-
 from perles.domain.channels import MAX_POST
 from perles.domain.errors import NotFoundError, UsageError
 from perles.domain.text import clean
@@ -16,6 +14,7 @@ from perles.fabric import audience, channels
 from perles.store import statements
 from perles.store.database import Tx
 from perles.store.events import journal
+from perles.store.expressions import bindparam, select, update
 from perles.store.schema.agents import Agent
 from perles.store.schema.fabric import Channel, InboxItem, Post, PostMention
 from perles.store.schema.tasks import Task

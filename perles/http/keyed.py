@@ -9,13 +9,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, TypeVar
 
-from sqlalchemy import bindparam, delete, select, update
-
 from perles.domain.clock import to_text
 from perles.http.keys import Keyed
 from perles.http.wire import Refused, Response
 from perles.store.database import Database, Tx
 from perles.store.events import journal
+from perles.store.expressions import bindparam, delete, select, update
 from perles.store.schema.access import KeyedRequest
 from perles.store.schema.engine import Command
 from perles.store.sql import Sql
@@ -58,7 +57,7 @@ class KeyedDatabase(Database):
 
     def __init__(self, shared: Database, keyed: Keyed) -> None:
         self.path, self.clock = shared.path, shared.clock
-        self.engine, self.secrets = shared.engine, shared.secrets
+        self.secrets = shared.secrets
         self._shared, self._asked = shared, keyed
         self._is_taken = False
 

@@ -9,12 +9,8 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
-
-from sqlalchemy import URL, Engine, create_engine, event
-from sqlalchemy.orm import class_mapper
 
 from perles.domain.clock import Clock, SystemClock, to_text
 from perles.domain.states import ALL_RULES
@@ -22,7 +18,7 @@ from perles.store.schema.base import Base
 from perles.store.secrets import Secrets
 from perles.store.sql import Sql, by_id, insert_of, names, plain, update_of
 from perles.store.sqlite import backend
-from perles.store.sqlite.driver import BUSY_TIMEOUT, dbapi
+from perles.store.sqlite.driver import dbapi, open_writing
 from perles.store.sqlite.errors import database_error, is_unusable
 from perles.store.sqlite.transactions import ask_often, begin, roll_back
 from perles.store.sqlite.watch import Watch
@@ -117,14 +113,9 @@ def _detached(model: type[M], row: Any) -> M:
 
     Its constructor would set each with its history: twenty times the cost, a fifth of the engine's.
     """
-    made: M = _maker(model)()
+    made = model.__new__(model)
     made.__dict__.update(dict(row))
     return made
-
-
-@cache
-def _maker(model: type[Base]) -> Callable[[], Any]:
-    return class_mapper(model).class_manager.new_instance  # which makes the mappers ready, too
 
 
 class Tx(Reader):
@@ -157,8 +148,7 @@ class Tx(Reader):
     def keep(self, model: type[Base], id: int | str, row: Any, values: Mapping[str, Any]) -> None:
         """Keep a row as it is now: as it was read, None where it was not, with these values."""
         if row is not None:
-            columns = {k: v for k, v in row.__dict__.items() if k != "_sa_instance_state"}
-            made = _detached(model, columns | dict(values))
+            made = _detached(model, row.__dict__ | dict(values))
             self._kept.setdefault(model.__tablename__, {})[id] = made
 
     def forget(self) -> None:
@@ -184,7 +174,7 @@ class Tx(Reader):
 
     def insert(self, model: type[Base], /, **values: Any) -> int:
         """Insert a row, with its times; its rowid, which is its id where that is a number."""
-        columns = model.__table__.columns
+        columns = model.__columns__
         values = {name: plain(value) for name, value in values.items()}
         for name in ("created_at", "updated_at"):
             if name in columns:
@@ -236,7 +226,6 @@ class Database:
     def __init__(self, path: Path, clock: Clock | None = None) -> None:
         self.path = path
         self.clock = clock or SystemClock()
-        self.engine = _engine(path)
         self.secrets = Secrets()
         self._kept: _Kept | None = None
         self._writing = threading.Lock()
@@ -244,12 +233,9 @@ class Database:
     def connect(self) -> Any:
         """A new driver connection under the rules of this module. Raises `DatabaseError`."""
         try:
-            raw = self.engine.raw_connection()
+            return open_writing(str(self.path))
         except dbapi.Error as error:
             raise database_error(self.path, error) from error
-        connection = raw.driver_connection
-        raw.detach()  # the caller closes it: it never goes back to the pool
-        return connection
 
     def now(self) -> str:
         """The time as the database writes it."""
@@ -304,24 +290,3 @@ class Database:
     def dispose(self) -> None:
         """Close what is kept open."""
         self._drop_kept()
-        self.engine.dispose()
-
-
-def _engine(path: Path) -> Engine:
-    engine = create_engine(
-        URL.create("sqlite", database=str(path)),  # not read as text: a name may hold ? % #
-        module=dbapi,
-        connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False},
-    )
-
-    @event.listens_for(engine, "connect")
-    def _connected(connection: Any, _record: object) -> None:
-        connection.isolation_level = None
-        connection.row_factory = dbapi.Row
-        backend.prepare(connection)
-
-    @event.listens_for(engine, "begin")
-    def _begun(connection: Any) -> None:
-        connection.exec_driver_sql(backend.BEGIN)
-
-    return engine

@@ -6,12 +6,11 @@ in which a task is so no more, whatever led to that.
 
 from typing import Final
 
-from sqlalchemy import bindparam, delete, literal_column, select, update
-
 from perles.domain.machine import Decision
 from perles.domain.states import HOLDING_TASK_STATES, TaskStatus
 from perles.store.database import Tx
 from perles.store.events import journal
+from perles.store.expressions import bindparam, delete, literal_column, select, update
 from perles.store.lost_leases import LOST_NAMED
 from perles.store.schema.resources import NamedLease
 from perles.store.schema.tasks import Task

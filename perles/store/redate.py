@@ -7,12 +7,18 @@ only date things (`created_at`, `ended_at`, events) stay as they were written.
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, ColumnElement, bindparam, case, func, update
-from sqlalchemy.sql.expression import SQLColumnExpression
-
 from perles.domain.clock import from_text, to_text
 from perles.domain.states import LIVE_TURNS, OPEN_TASK_STATES
 from perles.store.database import Tx
+from perles.store.expressions import (
+    BindParameter,
+    ColumnElement,
+    SQLColumnExpression,
+    bindparam,
+    case,
+    func,
+    update,
+)
 from perles.store.schema.agents import Agent, ProviderHold, Turn
 from perles.store.schema.base import Base
 from perles.store.schema.engine import Engine

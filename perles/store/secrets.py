@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
 import msgspec
-from sqlalchemy import bindparam, select, union_all
 
 from perles.domain.secrecy import longest_first, masked, texts_of
+from perles.store.expressions import bindparam, select, union_all
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql

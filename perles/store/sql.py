@@ -1,97 +1,122 @@
 """SQL that SQLAlchemy writes once and the driver runs often.
 
-A statement is built from the models with SQLAlchemy's expressions and compiled
-at its first use. What then runs is its text with named parameters: a tenth of
-the cost of compiling or even of looking up a cached compilation at every call.
+A statement is written with SQLAlchemy's expressions and the classes of rows. What runs is its
+text with named parameters: a tenth of the cost of compiling or even of looking up a cached
+compilation at every call. The texts of all statements are recorded, so that SQLAlchemy is
+imported by those who write statements only; `make statements` records them, and one that is not
+recorded is compiled at its first use.
 """
 
+from __future__ import annotations
+
+import hashlib
 from collections.abc import Iterable
 from functools import cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import BindParameter, Executable, bindparam, insert, inspect, select, update
-from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
-from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
-from sqlalchemy.sql import ClauseElement
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.selectable import GenerativeSelect
+from perles.store.expressions import BindParameter, Executable, bindparam, root_of, written
+from perles.store.sqlite.recorded import STATEMENTS
 
-from perles.store.schema.base import Base
+if TYPE_CHECKING:
+    from perles.store.schema.base import Base
 
 WORKFLOW_ID: Final[BindParameter[str]] = bindparam("workflow_id")
-
-
-class _Compiler(SQLiteCompiler):
-    """Writes limits so that SQLite does not plan a statement anew at each run.
-
-    It does so whenever a parameter is bound that stands alone after LIMIT, since its value
-    may change the plan (`sqlite3_bind`, "expmask"): half of what a small statement costs.
-    """
-
-    def limit_clause(self, select: GenerativeSelect, **kw: Any) -> str:
-        limit = select._limit_clause
-        assert limit is not None, "a limit is what brings us here"
-        assert select._offset_clause is None, "nothing here skips rows"
-        if getattr(limit, "required", False):
-            return f"\n LIMIT {self.process(limit, **kw)} + 0"
-        return f"\n LIMIT {self.process(limit, **{**kw, 'literal_binds': True})}"
-
-
-class _Dialect(SQLiteDialect_pysqlite):
-    statement_compiler = _Compiler
-    supports_statement_cache = True
-
-
-_DIALECT = _Dialect(paramstyle="named")
+Compiled = tuple[str, dict[str, Any]]
+"""What the driver runs: a text with named parameters, and those that it holds itself."""
 
 
 class Sql:
-    """One statement, compiled at first use."""
+    """One statement, whose text is looked up at its first use."""
 
-    __slots__ = ("_compiled", "_statement", "table")
+    __slots__ = ("_compiled", "statement", "table")
 
-    def __init__(self, statement: Executable) -> None:
-        self._statement = statement
-        self.table = str(getattr(getattr(statement, "table", None), "name", ""))
+    def __init__(self, statement: Executable | None, compiled: Compiled | None = None) -> None:
+        self.statement = statement
+        self.table = _table(statement)
         """The table that it writes; "" for one that reads."""
-        self._compiled: tuple[str, dict[str, Any]] | None = None
+        self._compiled = compiled
 
-    def bind(self, params: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    def bind(self, params: dict[str, Any]) -> Compiled:
         """What the driver runs: the text, and `params` joined by the statement's own constants."""
         if self._compiled is None:
-            self._compiled = self._compile()
+            self._compiled = STATEMENTS.get(digest(self.statement)) or _compile(self.statement)
         text, constants = self._compiled
         return (text, constants | params) if constants else (text, params)
 
-    def _compile(self) -> tuple[str, dict[str, Any]]:
-        assert isinstance(self._statement, ClauseElement)
-        compiled = self._statement.compile(dialect=_DIALECT)
-        assert isinstance(compiled, SQLCompiler)
-        given = {name: None for name, bind in compiled.binds.items() if bind.required}
-        expanded = compiled.construct_expanded_state(given)  # lists of IN become parameters
-        constants = {k: v for k, v in expanded.parameters.items() if k not in given}
-        return expanded.statement, constants
+
+def digest(statement: Any) -> str:
+    """By what the text of a statement is recorded; "" for one that cannot be."""
+    text = written(statement)
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest() if text else ""
+
+
+def _compile(statement: Any) -> Compiled:
+    from perles.store.compiling import compiled
+
+    return compiled(statement)
+
+
+def _table(statement: Any) -> str:
+    word, args = root_of(statement)
+    if word in ("update", "insert", "delete"):
+        return str(args[0].__tablename__)
+    return str(getattr(getattr(statement, "table", None), "name", "")) if not word else ""
+
+
+def _plain(text: str, table: str = "") -> Sql:
+    """A statement whose text is simple enough to be put together here."""
+    made = Sql(None, (text, {}))
+    made.table = table
+    return made
 
 
 @cache
 def by_id(model: type[Base]) -> Sql:
     """The row of `model` with the primary key `:id`."""
-    (key,) = inspect(model).primary_key
-    return Sql(select(model.__table__).where(key == bindparam("id")))
+    columns = ", ".join(f't."{name}"' for name in model.__columns__)  # bare, a typo is a text
+    table = model.__tablename__
+    return _plain(f'SELECT {columns} FROM {table} AS t WHERE t."{model.__key__}" = :id')
 
 
 @cache
 def insert_of(model: type[Base], columns: tuple[str, ...]) -> Sql:
     """An INSERT of these columns."""
-    return Sql(insert(model).values({name: bindparam(name) for name in columns}))
+    values = ", ".join(f":{name}" for name in columns)
+    return _plain(
+        f"INSERT INTO {model.__tablename__} ({_listed(columns)}) VALUES ({values})",
+        model.__tablename__,
+    )
 
 
 @cache
 def update_of(model: type[Base], columns: tuple[str, ...]) -> Sql:
     """An UPDATE of these columns in the row with the primary key `:id_`."""
-    (key,) = inspect(model).primary_key
-    values: dict[str, Any] = {name: bindparam(name) for name in columns}
-    return Sql(update(model).where(key == bindparam("id_")).values(values))
+    return _plain(
+        f'UPDATE {model.__tablename__} SET {_set(columns)} WHERE "{model.__key__}" = :id_',
+        model.__tablename__,
+    )
+
+
+@cache
+def move_of(model: type[Base], column: str, columns: tuple[str, ...]) -> Sql:
+    """An UPDATE of these columns and of the version, where state and version are as they were.
+
+    Its parameters are `:id_`, `:state_`, `:version_`, `:now_` and the columns.
+    """
+    return _plain(
+        f'UPDATE {model.__tablename__} SET {_set(columns)}, "version" = "version" + 1, '
+        f'"updated_at" = :now_ WHERE "id" = :id_ AND "{column}" = :state_ AND '
+        '"version" = :version_',
+        model.__tablename__,
+    )
+
+
+def _listed(columns: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
+
+
+def _set(columns: Iterable[str]) -> str:
+    return ", ".join(f'"{name}" = :{name}' for name in columns)
 
 
 def names(columns: Iterable[str]) -> tuple[str, ...]:

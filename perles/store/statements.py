@@ -2,10 +2,17 @@
 
 from typing import Final
 
-from sqlalchemy import Boolean, bindparam, exists, func, literal_column, select, update
-
 from perles.domain.services import AGENT_TYPE
 from perles.domain.states import LIVE_AGENTS, LIVE_TURNS
+from perles.store.expressions import (
+    Boolean,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    select,
+    update,
+)
 from perles.store.schema.agents import Agent, Message, Turn
 from perles.store.schema.engine import Command
 from perles.store.schema.tasks import Task, TaskDependency

@@ -6,10 +6,7 @@ an edge that is not there, is refused with the state that was found.
 """
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any, Final, NamedTuple
-
-from sqlalchemy import bindparam, update
 
 from perles.domain.errors import StaleError
 from perles.domain.machine import Decision, decide
@@ -36,7 +33,7 @@ from perles.store.schema.nodes import Node
 from perles.store.schema.questions import Question
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
-from perles.store.sql import Sql, names, plain
+from perles.store.sql import move_of, names, plain
 
 
 class _Place(NamedTuple):
@@ -106,7 +103,7 @@ def fire(
     values = {name: plain(value) for name, value in (changes or {}).items()}
     values[place.column] = decision.dest
     changed = tx.run(
-        _update(rules.kind, names(values)),
+        move_of(place.model, place.column, names(values)),
         id_=id,
         state_=decision.source,
         version_=found["version"],
@@ -130,21 +127,3 @@ def fire(
         **about,
     )
     return decision
-
-
-@cache
-def _update(kind: str, columns: tuple[str, ...]) -> Sql:
-    place = _PLACES[kind]
-    table = place.model.__table__
-    return Sql(
-        update(place.model)
-        .where(
-            table.c.id == bindparam("id_"),
-            table.c[place.column] == bindparam("state_"),
-            table.c.version == bindparam("version_"),
-        )
-        .values(
-            {name: bindparam(name) for name in columns}
-            | {"version": table.c.version + 1, "updated_at": bindparam("now_")}
-        )
-    )

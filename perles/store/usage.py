@@ -2,9 +2,8 @@
 
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, case, literal_column, select, update
-
 from perles.domain.bounds import MAX_TOTAL_COST, MAX_TOTAL_TOKENS
+from perles.store.expressions import ColumnElement, bindparam, case, literal_column, select, update
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.resources import Lease, Totals
 from perles.store.schema.workflows import Workflow

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from sqlalchemy import (
+from perles.domain.states import OPEN_TASK_STATES
+from perles.store.expressions import (
     BindParameter,
     ColumnElement,
     Subquery,
@@ -13,8 +14,6 @@ from sqlalchemy import (
     select,
     union_all,
 )
-
-from perles.domain.states import OPEN_TASK_STATES
 from perles.store.schema.agents import Agent
 from perles.store.schema.engine import Command
 from perles.store.schema.tasks import Task

@@ -2,11 +2,10 @@
 
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select
-
 from perles.domain.quoting import in_line, quoted
 from perles.store.database import Reader, Tx
 from perles.store.events import journal
+from perles.store.expressions import bindparam, select
 from perles.store.schema.agents import Agent
 from perles.store.schema.journal import Event
 from perles.store.schema.tasks import Task

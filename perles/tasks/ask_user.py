@@ -6,14 +6,13 @@ replaced, to the coordinator where nobody took its place.
 
 from typing import Any, Final
 
-from sqlalchemy import bindparam, func, select, update
-
 from perles.domain.errors import NotFoundError, ToolError, UsageError, WrongStateError
 from perles.domain.quoting import quoted
 from perles.domain.states import QUESTION
 from perles.fabric import messages
 from perles.store.database import Reader, Tx
 from perles.store.events import journal
+from perles.store.expressions import bindparam, func, select, update
 from perles.store.schema.agents import Agent
 from perles.store.schema.questions import Question
 from perles.store.schema.tasks import Task

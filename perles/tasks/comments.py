@@ -2,9 +2,8 @@
 
 from typing import Final, Literal
 
-from sqlalchemy import bindparam, select
-
 from perles.store.database import Reader, Tx
+from perles.store.expressions import bindparam, select
 from perles.store.schema.tasks import Task, TaskComment
 from perles.store.sql import Sql
 

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import bindparam, func, select
-
 from perles.domain.execution import Execution, language
 from perles.domain.fan_out import FanOut, Item, NoListError, items_of, keys_for, shown
 from perles.domain.plain import is_one_line
@@ -17,6 +15,7 @@ from perles.domain.states import TASK
 from perles.store import statements
 from perles.store.database import Reader, Tx
 from perles.store.events import journal
+from perles.store.expressions import bindparam, func, select
 from perles.store.schema.tasks import Task, TaskDependency
 from perles.store.sql import WORKFLOW_ID, Sql
 from perles.store.transition import fire

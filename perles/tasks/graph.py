@@ -6,8 +6,6 @@ that the end of a task costs what depends on it, however large the plan is.
 
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import and_, bindparam, delete, exists, literal_column, or_, select
-
 from perles.domain import flow
 from perles.domain.condition_tree import Value
 from perles.domain.fan_out import NoListError
@@ -16,6 +14,7 @@ from perles.domain.states import BEGUN_TASK_STATES, OPEN_TASK_STATES, TASK
 from perles.store import statements
 from perles.store.database import Reader, Tx
 from perles.store.events import journal
+from perles.store.expressions import and_, bindparam, delete, exists, literal_column, or_, select
 from perles.store.schema.tasks import Task, TaskDependency
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import WORKFLOW_ID, Sql

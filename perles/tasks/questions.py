@@ -1,9 +1,8 @@
 """Tasks that wait for a person: asked as soon as they are ready. Whether anything waits for one."""
 
-from sqlalchemy import bindparam, select
-
 from perles.domain.states import TASK
 from perles.store.database import Tx
+from perles.store.expressions import bindparam, select
 from perles.store.schema.questions import Question
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow

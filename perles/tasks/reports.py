@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import bindparam, select
-
 from perles.config.home import Paths
 from perles.domain.provider_choice import BUILTIN
 from perles.domain.states import LIVE_TURNS, PHASE
@@ -17,6 +15,7 @@ from perles.fabric import messages, posts
 from perles.fabric.posts import Author
 from perles.store.database import Reader, Tx
 from perles.store.events import journal
+from perles.store.expressions import bindparam, select
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.tasks import Task
 from perles.store.sql import Sql

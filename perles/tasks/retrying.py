@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import bindparam, func, select
-
 from perles.domain.clock import from_text, to_text
 from perles.domain.states import BEGUN_TASK_STATES, TASK
 from perles.fabric import messages
 from perles.store.database import Tx
+from perles.store.expressions import bindparam, func, select
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql

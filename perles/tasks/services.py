@@ -6,13 +6,12 @@ then tasks that wait for it may begin as if it were done.
 
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, literal_column, select, update
-
 from perles.domain.services import AGENT_TYPE, MARK, Ready
 from perles.domain.states import GONE_AGENTS, OPEN_TASK_STATES, TASK
 from perles.fabric import messages
 from perles.store.database import Reader, Tx
 from perles.store.events import journal
+from perles.store.expressions import ColumnElement, bindparam, literal_column, select, update
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import IS_SERVICE, Task, TaskDependency
 from perles.store.schema.workflows import Workflow

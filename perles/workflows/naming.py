@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, select
-
 from perles.domain.commands import Command, Label, Rename
 from perles.domain.errors import UsageError
 from perles.domain.plain import is_one_line
 from perles.store.database import Tx
 from perles.store.events import journal
+from perles.store.expressions import bindparam, delete, select
 from perles.store.schema.workflows import Workflow, WorkflowLabel
 from perles.store.sql import Sql
 

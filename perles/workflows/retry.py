@@ -3,14 +3,13 @@
 from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import select
-
 from perles.access.origin import Origin
 from perles.domain.errors import WrongStateError
 from perles.domain.states import RETRIABLE, TASK, WorkflowState
 from perles.store import statements
 from perles.store.database import Tx
 from perles.store.events import journal
+from perles.store.expressions import select
 from perles.store.schema.tasks import Task, TaskDependency
 from perles.store.schema.workflows import Workflow, WorkflowLabel
 from perles.store.sql import WORKFLOW_ID, Sql

@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
-from sqlalchemy import update
 
+from perles.store.expressions import update
 from perles.store.schema.agents import Agent
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql

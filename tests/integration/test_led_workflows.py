@@ -5,13 +5,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
 
 from perles.domain.states import AGENT, TURN
 from perles.engine.coordination.conductor import Conductor
 from perles.engine.turns.start import begin
 from perles.store import migrate, statements
 from perles.store.database import Tx
+from perles.store.expressions import select
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.engine import Command
 from perles.store.schema.tasks import Task, TaskDependency

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from tests.integration.cli import Home
 
 ONE: list[dict[str, Any]] = [{"key": "a", "run": "true"}]
+SLOW: list[dict[str, Any]] = [{"key": "a", "run": "sleep 100"}]
 LIST_KEYS = {
     "id",
     "name",
@@ -236,6 +238,25 @@ def test_reading_imports_nothing_heavy(home: Home, argv: list[str]) -> None:
     )
 
     assert result.returncode == 0, result.stderr
+
+
+def test_neither_a_command_that_writes_nor_the_engine_imports_sqlalchemy(home: Home) -> None:
+    home.perles("run", home.pipeline("p", ONE))
+    script = (
+        "import sys; from perles.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert end.code in (0, None), end.code\n"
+        "assert 'sqlalchemy' not in sys.modules and 'alembic' not in sys.modules"
+    )
+    argv = [sys.executable, "-c", script, "run", "--detach", str(home.pipeline("q", SLOW))]
+
+    subprocess.run(argv, env=home.environ, check=True, timeout=100)
+
+    home.wait_for("its task", lambda: home.json("show", "q", "--json")["tasks"][0]["started_at"])
+    pid = home.json("engine", "status", "--json")["pid"]
+    assert "sqlalchemy" not in Path(f"/proc/{pid}/maps").read_text()
+    assert "perles" in Path(f"/proc/{pid}/cmdline").read_text()
+    home.perles("stop", "q")
 
 
 def test_sqlite3_sees_the_same_truth(home: Home) -> None:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
-from sqlalchemy import select
 
+from perles.store.expressions import select
 from perles.store.schema.resources import Lease
 from perles.store.sql import Sql
 from tests import ports

@@ -4,7 +4,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import select
 
 from perles.domain.errors import PerlesError, ToolError
 from perles.domain.states import AGENT, PHASE
@@ -16,6 +15,7 @@ from perles.mcp.host import Caller
 from perles.mcp.tools import TOOLS_BY_ROLE
 from perles.store import statements
 from perles.store.database import Tx
+from perles.store.expressions import select
 from perles.store.schema.agents import Agent, Message, Turn
 from perles.store.schema.engine import Command
 from perles.store.schema.tasks import Task

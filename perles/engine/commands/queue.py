@@ -11,8 +11,6 @@ from contextlib import suppress
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
-from sqlalchemy import select
-
 from perles.domain import commands
 from perles.domain.errors import (
     DatabaseError,
@@ -31,6 +29,7 @@ from perles.fabric import messages
 from perles.mcp.host import Caller
 from perles.store.database import Tx
 from perles.store.events import journal
+from perles.store.expressions import select
 from perles.store.schema.engine import Command
 from perles.store.sql import Sql
 from perles.store.transition import fire

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select
-
 from perles.domain.errors import (
     DatabaseError,
     LateCallError,
@@ -31,6 +29,7 @@ from perles.engine.services import Services
 from perles.mcp.host import Caller
 from perles.store.database import Tx
 from perles.store.events import journal
+from perles.store.expressions import bindparam, select
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.engine import Command
 from perles.store.schema.workflows import Workflow

@@ -4,8 +4,6 @@ import time
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select
-
 from perles.agents.provider import hidden_tools
 from perles.domain.errors import LateCallError, PerlesError
 from perles.domain.states import LIVE_TURNS
@@ -16,6 +14,7 @@ from perles.mcp import turn_tokens
 from perles.mcp.host import Caller
 from perles.store.database import Reader, Tx
 from perles.store.events import journal
+from perles.store.expressions import bindparam, select
 from perles.store.reads import fabric as reads
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.workflows import Workflow

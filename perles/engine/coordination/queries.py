@@ -2,11 +2,19 @@
 
 from typing import Final
 
-from sqlalchemy import ColumnElement, bindparam, case, exists, func, literal_column, or_, select
-
 from perles.domain.provider_choice import BUILTIN
 from perles.domain.services import AGENT_TYPE
 from perles.domain.states import OPEN_TASK_STATES
+from perles.store.expressions import (
+    ColumnElement,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 from perles.store.schema.agents import Agent, Message
 from perles.store.schema.tasks import IS_SERVICE, Task
 from perles.store.sql import WORKFLOW_ID, Sql

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from sqlalchemy import bindparam, func, select
-
 from perles.domain.errors import NotFoundError, WrongStateError
 from perles.domain.nearest import alike
 from perles.domain.states import LIVE_TURNS, NODE, NodeState, NodeTrigger
 from perles.store.database import Reader, Tx
 from perles.store.events import journal
+from perles.store.expressions import bindparam, func, select
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.nodes import Node
 from perles.store.sql import Sql

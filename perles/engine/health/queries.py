@@ -2,7 +2,9 @@
 
 from typing import Any, Final
 
-from sqlalchemy import (
+from perles.domain.services import AGENT_TYPE
+from perles.domain.states import LIVE_TURNS
+from perles.store.expressions import (
     BindParameter,
     Boolean,
     Text,
@@ -17,9 +19,6 @@ from sqlalchemy import (
     select,
     update,
 )
-
-from perles.domain.services import AGENT_TYPE
-from perles.domain.states import LIVE_TURNS
 from perles.store.schema.agents import Agent, Message, ProviderHold, Turn
 from perles.store.schema.journal import Event
 from perles.store.schema.resources import NamedLease

@@ -6,12 +6,11 @@ as long as nobody changes rows by hand; it is there for when somebody did.
 
 from typing import Final
 
-from sqlalchemy import literal_column, select
-
 from perles.engine.context import Context, log
 from perles.engine.resources import ai_calls, leases
 from perles.store import named_leases
 from perles.store.database import Tx
+from perles.store.expressions import literal_column, select
 from perles.store.lost_leases import LOST
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.resources import Lease, NamedLease

@@ -11,8 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
-from sqlalchemy import select
-
 from perles.config.model import Price, ResourcePolicy
 from perles.domain.bounds import MAX_TOTAL_COST, MAX_TOTAL_TOKENS
 from perles.domain.commands import from_mapping
@@ -20,6 +18,7 @@ from perles.domain.errors import LimitReachedError
 from perles.store import usage as store_usage
 from perles.store.database import Reader, Tx
 from perles.store.events import journal
+from perles.store.expressions import select
 from perles.store.schema.engine import Command
 from perles.store.schema.resources import Totals
 from perles.store.schema.workflows import Workflow

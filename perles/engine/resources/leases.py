@@ -6,12 +6,11 @@ one; since write transactions exclude each other, no limit can be exceeded.
 
 from typing import Final
 
-from sqlalchemy import bindparam, delete, func, select
-
 from perles.domain.errors import LimitReachedError
 from perles.store import named_leases
 from perles.store.database import Reader, Tx
 from perles.store.events import journal
+from perles.store.expressions import bindparam, delete, func, select
 from perles.store.schema.resources import Lease
 from perles.store.sql import WORKFLOW_ID, Sql
 

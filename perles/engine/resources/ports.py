@@ -4,11 +4,10 @@ import errno
 import socket
 from typing import Final
 
-from sqlalchemy import select
-
 from perles.config.model import ResourcePolicy
 from perles.domain.errors import LimitReachedError
 from perles.store.database import Reader
+from perles.store.expressions import select
 from perles.store.schema.resources import Lease
 from perles.store.sql import Sql
 

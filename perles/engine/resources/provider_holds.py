@@ -8,12 +8,11 @@ something else, the hold is over or moved. A person can lift it at once.
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import bindparam, delete, update
-
 from perles.domain.clock import from_text, to_text
 from perles.domain.errors import NotFoundError
 from perles.store.database import Tx
 from perles.store.events import journal
+from perles.store.expressions import bindparam, delete, update
 from perles.store.schema.agents import Agent, ProviderHold, Turn
 from perles.store.sql import Sql
 

@@ -2,11 +2,10 @@
 
 from typing import Final
 
-from sqlalchemy import update
-
 from perles.domain.errors import UsageError
 from perles.store.database import Tx
 from perles.store.events import journal
+from perles.store.expressions import update
 from perles.store.schema.resources import Totals
 from perles.store.sql import Sql
 

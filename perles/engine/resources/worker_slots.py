@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import exists, select
-
 from perles.config.model import ResourcePolicy
 from perles.domain.clock import from_text
 from perles.domain.errors import LimitReachedError, NoWorkerSlotError
@@ -15,6 +13,7 @@ from perles.fabric import messages
 from perles.store import statements
 from perles.store.database import Reader, Tx
 from perles.store.events import journal
+from perles.store.expressions import exists, select
 from perles.store.schema.agents import Agent, Message
 from perles.store.schema.resources import Lease
 from perles.store.schema.workflows import Workflow

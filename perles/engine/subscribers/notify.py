@@ -11,13 +11,12 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select
-
 from perles.domain.errors import DatabaseError
 from perles.engine.context import Context, log
 from perles.store.database import Tx
 from perles.store.events import cursors, journal
 from perles.store.events.bus import NOTIFY
+from perles.store.expressions import bindparam, select
 from perles.store.schema.agents import Agent
 from perles.store.schema.journal import Event
 from perles.store.schema.tasks import Task

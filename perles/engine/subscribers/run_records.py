@@ -8,11 +8,10 @@ import asyncio
 from functools import partial
 from typing import Final
 
-from sqlalchemy import bindparam, select, update
-
 from perles.domain.errors import DatabaseError
 from perles.engine.context import Context, log
 from perles.store.database import Tx
+from perles.store.expressions import bindparam, select, update
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
 from perles.workflows import run_record

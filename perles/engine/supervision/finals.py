@@ -8,8 +8,6 @@ import time
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import select
-
 from perles.domain.commands import Stop
 from perles.domain.flow import SKIP, STOPPED, Decision
 from perles.domain.states import OPEN_TASK_STATES, WorkflowState, WorkflowTrigger
@@ -22,6 +20,7 @@ from perles.fabric import messages
 from perles.store import statements
 from perles.store.database import Reader, Tx
 from perles.store.events import journal
+from perles.store.expressions import select
 from perles.store.schema.agents import Agent, Message
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow

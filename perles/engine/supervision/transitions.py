@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import bindparam, func, select
-
 from perles.agents import prompts
 from perles.domain.clock import seconds_between
 from perles.domain.states import (
@@ -26,6 +24,7 @@ from perles.fabric import channels, inbox, messages
 from perles.store import statements
 from perles.store.database import Tx
 from perles.store.events import journal
+from perles.store.expressions import bindparam, func, select
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow

@@ -3,12 +3,11 @@
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import bindparam, select
-
 from perles.domain.clock import to_text
 from perles.domain.states import AGENT
 from perles.engine.context import Context
 from perles.store.database import Tx
+from perles.store.expressions import bindparam, select
 from perles.store.schema.agents import Agent
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql

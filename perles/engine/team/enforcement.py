@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, exists, select
-
 from perles.agents.provider import Outcome
 from perles.domain.commands import Complete, Fail
 from perles.domain.provider_choice import BUILTIN
@@ -22,6 +20,7 @@ from perles.fabric import messages
 from perles.store import statements
 from perles.store.database import Reader, Tx
 from perles.store.events import journal
+from perles.store.expressions import bindparam, exists, select
 from perles.store.schema.agents import Agent, Message, Turn
 from perles.store.schema.engine import Command
 from perles.store.schema.fabric import InboxItem

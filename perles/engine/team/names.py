@@ -2,10 +2,9 @@
 
 from typing import Final
 
-from sqlalchemy import bindparam, select
-
 from perles.store import statements
 from perles.store.database import Reader
+from perles.store.expressions import bindparam, select
 from perles.store.schema.agents import Agent
 from perles.store.schema.engine import Command
 from perles.store.sql import WORKFLOW_ID, Sql

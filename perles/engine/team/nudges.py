@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import func, select
-
 from perles.domain.quoting import in_line, quoted
 from perles.engine.context import Context
 from perles.fabric import inbox, messages
 from perles.store.database import Tx
+from perles.store.expressions import func, select
 from perles.store.schema.agents import Agent
 from perles.store.schema.fabric import InboxItem
 from perles.store.schema.workflows import Workflow

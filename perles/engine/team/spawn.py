@@ -3,11 +3,9 @@
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import bindparam, exists, select
-from sqlalchemy.orm import aliased
-
 from perles.domain.states import AGENT
 from perles.store.database import Tx
+from perles.store.expressions import aliased, bindparam, exists, select
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, update
-
 from perles.agents.provider import AgentEvent, Kind
 from perles.domain.errors import PerlesError
 from perles.engine import crash_points
@@ -15,6 +13,7 @@ from perles.engine.turns.usage import Account
 from perles.executor.contract import Batch
 from perles.store.database import Tx
 from perles.store.events import journal
+from perles.store.expressions import bindparam, update
 from perles.store.schema.agents import Agent, Turn
 from perles.store.sql import Sql
 

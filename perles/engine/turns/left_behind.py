@@ -4,12 +4,11 @@ import asyncio
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import bindparam, func, or_, select
-
 from perles.config.home import Paths
 from perles.domain.execution import Execution
 from perles.store.database import Reader
 from perles.store.events import journal
+from perles.store.expressions import bindparam, func, or_, select
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import bindparam, func, select
-
 from perles.agents.provider import Outcome
 from perles.domain.commands import Fail
 from perles.domain.provider_choice import BUILTIN
@@ -30,6 +28,7 @@ from perles.executor.contract import Batch
 from perles.fabric import messages
 from perles.store import statements
 from perles.store.database import Tx
+from perles.store.expressions import bindparam, func, select
 from perles.store.schema.agents import Agent, Message, Turn
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import bindparam, func, select
-
 from perles.domain.clock import from_text
 from perles.domain.priority import Waiting, choose
 from perles.engine.context import Context
@@ -16,6 +14,7 @@ from perles.executor.contract import TurnFiles
 from perles.store import statements
 from perles.store.database import Tx
 from perles.store.events import journal
+from perles.store.expressions import bindparam, func, select
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.resources import Lease
 from perles.store.schema.workflows import Workflow

@@ -14,8 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import bindparam, exists, func, select
-
 from perles.agents import sandbox
 from perles.agents.environment import allowed, without_proxied_loopback
 from perles.agents.provider import Launch, Outcome, launches_at_once
@@ -30,6 +28,7 @@ from perles.engine.turns.limits import TurnLimits
 from perles.engine.turns.live import LiveTurn
 from perles.engine.turns.start import Begun, begin, kept_token, refused, running, turn_context
 from perles.executor.contract import Batch, SpawnError
+from perles.store.expressions import bindparam, exists, func, select
 from perles.store.schema.agents import Agent, Message, ProviderHold, Turn
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql

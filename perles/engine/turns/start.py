@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import bindparam, delete, update
-
 from perles.agents import bounds
 from perles.agents.clis.session_log import encoded
 from perles.agents.prompts import system_prompt
@@ -22,6 +20,7 @@ from perles.mcp.tools import TOOLS_BY_ROLE
 from perles.store import statements
 from perles.store.database import Tx
 from perles.store.events import journal
+from perles.store.expressions import bindparam, delete, update
 from perles.store.schema.agents import Agent, Message, ProviderHold, Turn
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow

@@ -2,9 +2,8 @@
 
 from typing import Final
 
-from sqlalchemy import bindparam, delete, func, select
-
 from perles.store.database import Tx
+from perles.store.expressions import bindparam, delete, func, select
 from perles.store.schema.journal import Cursor, Event
 from perles.store.sql import Sql
 

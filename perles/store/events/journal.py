@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import bindparam, insert
 
 from perles.domain.events import EVENT_TYPES, bounded
 from perles.store.database import Tx
+from perles.store.expressions import bindparam, insert
 from perles.store.schema.journal import Event
 from perles.store.sql import Sql
 

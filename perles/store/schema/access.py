@@ -1,9 +1,14 @@
 """Who may ask over HTTP, and what was asked with a key."""
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
-
 from perles.domain.tokens import ROLES
+from perles.store.expressions import (
+    ForeignKey,
+    Index,
+    Mapped,
+    UniqueConstraint,
+    mapped_column,
+    text,
+)
 from perles.store.schema.base import IDS_ONCE, Base, Dated, Key, one_of
 
 

@@ -1,9 +1,14 @@
 """Agents, their turns and messages, and what their providers tell of limits."""
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
-
 from perles.domain.states import AGENT, PHASE, TURN
+from perles.store.expressions import (
+    ForeignKey,
+    Index,
+    Mapped,
+    UniqueConstraint,
+    mapped_column,
+    text,
+)
 from perles.store.schema.base import IDS_ONCE, Base, Dated, Key, not_negative, one_of, state_of
 
 

@@ -1,9 +1,7 @@
 """Commands, and the engine that carries them out."""
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
-from sqlalchemy.orm import Mapped, mapped_column
-
 from perles.domain.states import COMMAND
+from perles.store.expressions import CheckConstraint, ForeignKey, Index, Mapped, mapped_column, text
 from perles.store.schema.base import IDS_ONCE, Base, Dated, Key, one_of, state_of
 
 

@@ -1,8 +1,13 @@
 """Channels, and what is posted in them."""
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
-
+from perles.store.expressions import (
+    ForeignKey,
+    Index,
+    Mapped,
+    UniqueConstraint,
+    mapped_column,
+    text,
+)
 from perles.store.schema.base import IDS_ONCE, Base, Dated, Key, one_of
 
 

@@ -1,8 +1,6 @@
 """Events, and how far they were read."""
 
-from sqlalchemy import ForeignKey, Index, text
-from sqlalchemy.orm import Mapped, mapped_column
-
+from perles.store.expressions import ForeignKey, Index, Mapped, mapped_column, text
 from perles.store.schema.base import IDS_ONCE, Base, Dated, Key
 
 IN_INBOX = (

@@ -1,8 +1,7 @@
 """The machines of a cluster, as the engine knows them."""
 
-from sqlalchemy.orm import Mapped, mapped_column
-
 from perles.domain.states import NODE
+from perles.store.expressions import Mapped, mapped_column
 from perles.store.schema.base import Base, Dated, not_negative, state_of
 
 

@@ -1,9 +1,7 @@
 """Questions of agents to the person."""
 
-from sqlalchemy import ForeignKey, Index
-from sqlalchemy.orm import Mapped, mapped_column
-
 from perles.domain.states import QUESTION
+from perles.store.expressions import ForeignKey, Index, Mapped, mapped_column
 from perles.store.schema.base import IDS_ONCE, Base, Dated, Key, state_of
 
 

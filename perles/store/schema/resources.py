@@ -1,8 +1,14 @@
 """Leases, limits, and what was used in all."""
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
-
+from perles.store.expressions import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Mapped,
+    UniqueConstraint,
+    mapped_column,
+    text,
+)
 from perles.store.schema.base import Base, Dated, Key, one_of
 
 

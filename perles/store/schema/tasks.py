@@ -1,10 +1,15 @@
 """Tasks, what they wait for, and comments on them."""
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
-
 from perles.domain.services import MARK
 from perles.domain.states import TASK
+from perles.store.expressions import (
+    ForeignKey,
+    Index,
+    Mapped,
+    UniqueConstraint,
+    mapped_column,
+    text,
+)
 from perles.store.schema.base import IDS_ONCE, Base, Dated, Key, not_negative, state_of
 
 IS_SERVICE = f"instr(execution, '{MARK}') > 0"

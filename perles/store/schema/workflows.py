@@ -6,11 +6,17 @@ JSON is text; so that a person with `sqlite3` reads rows bare. `version` is the
 fencing counter of compare-and-swap.
 """
 
-from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, text
-from sqlalchemy.orm import Mapped, mapped_column
-
 from perles.domain.priority import rank_sql
 from perles.domain.states import WORKFLOW
+from perles.store.expressions import (
+    CheckConstraint,
+    Computed,
+    ForeignKey,
+    Index,
+    Mapped,
+    mapped_column,
+    text,
+)
 from perles.store.schema.base import Base, Dated, not_negative, one_of, state_of
 from perles.store.sqlite.backend import days
 

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-    from sqlalchemy import BindParameter, ColumnElement, Select
-    from sqlalchemy.sql.expression import SQLColumnExpression
+    from perles.store.expressions import BindParameter, ColumnElement, Select, SQLColumnExpression
 
 BEGIN: Final = "BEGIN IMMEDIATE"
 """Starts a transaction that writes: what it reads cannot be stale when it does."""
@@ -159,20 +158,20 @@ def in_numbers() -> str:
 
 def field_of(column: SQLColumnExpression[Any], name: str) -> ColumnElement[Any]:
     """`field` as an expression."""
-    from sqlalchemy import func
+    from perles.store.expressions import func
 
     return func.json_extract(column, f"$.{name}")
 
 
 def values_of(array: BindParameter[str]) -> Select[Any]:
     """A JSON array of texts that is a parameter, to stand after IN."""
-    from sqlalchemy import func, select
+    from perles.store.expressions import func, select
 
     return select(func.json_each(array).table_valued("value").c.value)
 
 
 def shifted(column: SQLColumnExpression[Any], by: BindParameter[str]) -> ColumnElement[Any]:
     """The time in a column moved by such as "+1.500 seconds", written as all times are."""
-    from sqlalchemy import func
+    from perles.store.expressions import func
 
     return func.strftime(_TIME, column, by)

@@ -12,6 +12,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from perles.store.sqlite import backend
+
 if TYPE_CHECKING:
     from sqlite3 import Connection
     from types import ModuleType
@@ -75,4 +77,19 @@ def open_readonly(
             check_same_thread=not any_thread,
         )
     connection.row_factory = dbapi.Row
+    return connection
+
+
+def open_writing(path: str) -> Connection:
+    """A connection that writes, under the rules of `backend.prepare`; threads may use it one after
+    the other. The caller closes it. Raises the driver's own errors."""
+    connection: Connection = dbapi.connect(
+        path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
+    )
+    try:
+        connection.row_factory = dbapi.Row
+        backend.prepare(connection)
+    except BaseException:
+        connection.close()
+        raise
     return connection

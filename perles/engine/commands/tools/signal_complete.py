@@ -2,13 +2,12 @@
 
 from typing import Any, Final
 
-from sqlalchemy import func, select
-
 from perles.domain.commands import Complete, Fail
 from perles.domain.errors import ToolError
 from perles.domain.states import OPEN_TASK_STATES
 from perles.engine.commands.base import ToolCall
 from perles.engine.end_request import request_end
+from perles.store.expressions import func, select
 from perles.store.schema.tasks import Task
 from perles.store.sql import WORKFLOW_ID, Sql
 

@@ -2,8 +2,6 @@
 
 from typing import Any, Final
 
-from sqlalchemy import case, func, select
-
 from perles.agents.builtin.words import NEVER
 from perles.domain.errors import PerlesError, ToolError
 from perles.domain.provider_choice import AGENT_TYPES, label, split_choice, worker_for
@@ -15,6 +13,7 @@ from perles.engine.team.names import next_name
 from perles.engine.team.spawn import add_agent
 from perles.store import statements
 from perles.store.events import journal
+from perles.store.expressions import case, func, select
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.sql import WORKFLOW_ID, Sql

@@ -6,13 +6,12 @@ command that a person would give, and the coordinator is told when it was carrie
 
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select
-
 from perles.domain.commands import OnAgent, ReplaceAgent, RetireAgent, StopAgent
 from perles.domain.errors import ToolError
 from perles.engine.commands.base import ToolCall
 from perles.engine.team import leaving, succession
 from perles.engine.team.names import next_name
+from perles.store.expressions import bindparam, select
 from perles.store.schema.agents import Agent
 from perles.store.schema.engine import Command
 from perles.store.sql import WORKFLOW_ID, Sql

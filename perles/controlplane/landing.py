@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from perles.domain.errors import NotFoundError, PerlesError, UsageError
 from perles.domain.nearest import alike
 from perles.store.reads import worktrees as reads
 from perles.store.reads.connection import reading
+from perles.store.reads.tasks import commits_of_tasks
 
 if TYPE_CHECKING:
     from perles.access.origin import Origin
@@ -203,14 +203,13 @@ class Landing(Branches):
 
     def _commits(self, workflow_id: str, task: str) -> list[str]:
         """The commits of a task's receipt, oldest first."""
-        query = "SELECT key, receipt FROM tasks WHERE workflow_id = ?"
         with reading(self.database_path) as connection:
             assert connection is not None
-            receipts = dict(connection.execute(query, (workflow_id,)).fetchall())
-        if task not in receipts:
-            near = alike(task, receipts, 3)
+            found = commits_of_tasks(connection, workflow_id)
+        if task not in found:
+            near = alike(task, found, 3)
             raise NotFoundError("task", task, f"perles tasks {workflow_id} lists them", near)
-        commits = [str(one["id"]) for one in json.loads(receipts[task]).get("commits", ())]
+        commits = found[task]
         if not commits:
             raise PerlesError(
                 f"cannot show what task {task} changed: it has no receipt of commits; without "

@@ -48,6 +48,17 @@ def _details(row: Row, comments: list[Json]) -> Json:
     }
 
 
+def commits_of_tasks(connection: Connection, workflow_id: str) -> dict[str, list[str]]:
+    """By the key of each task of a workflow, the commits of its receipt, the oldest first."""
+    rows = connection.execute(
+        "SELECT key, receipt FROM tasks WHERE workflow_id = ?", (workflow_id,)
+    )
+    return {
+        row["key"]: [str(one["id"]) for one in json.loads(row["receipt"]).get("commits", ())]
+        for row in rows
+    }
+
+
 def _comment(row: Row) -> Json:
     return {
         "at": row["created_at"],

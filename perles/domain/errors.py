@@ -87,6 +87,10 @@ class PersonNeededError(PerlesError):
         )
 
 
+class ClusterError(PerlesError):
+    """The machines of the cluster cannot be reached or started, or a part is not installed."""
+
+
 class NoEngineError(PerlesError):
     """No engine runs on this database."""
 

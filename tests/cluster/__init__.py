@@ -1,0 +1,1 @@
+"""Nodes and the engine: over sockets that fail, and over Dask."""

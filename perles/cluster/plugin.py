@@ -47,6 +47,8 @@ class NodeStarter(WorkerPlugin):  # type: ignore[misc,unused-ignore]
     """Starts the node of a worker's machine, or finds it. What fails is told, never raised: a
     worker whose plugin raises would end."""
 
+    name = NAME
+    """By which Dask knows it: a second engine's takes the place of the first one's."""
     idempotent = False
 
     def __init__(self, settings: NodeSettings) -> None:
@@ -67,13 +69,13 @@ class NodeStarter(WorkerPlugin):  # type: ignore[misc,unused-ignore]
         try:
             return sealed(await asyncio.to_thread(ask_socket, self.folder, data.data, seconds))
         except (OSError, EOFError, TimeoutError) as error:
-            return f"the node of {self.name} does not answer: {type(error).__name__} {error}"
+            return f"the node of {self.node} does not answer: {type(error).__name__} {error}"
 
     async def who(self) -> dict[str, Any]:
         """Which node this is, started again where it has ended."""
         await self._ensure()
         return {
-            "name": self.name,
+            "name": self.node,
             "folder": self.folder,
             "host": socket.gethostname(),
             "perles": __version__,
@@ -82,7 +84,7 @@ class NodeStarter(WorkerPlugin):  # type: ignore[misc,unused-ignore]
         }
 
     @property
-    def name(self) -> str:
+    def node(self) -> str:
         """The node's name: the machine's, or what the worker's environment says."""
         given = os.environ.get(NAME_VARIABLE, "")
         return given if is_node_name(given) else node_name(socket.gethostname().partition(".")[0])
@@ -91,7 +93,7 @@ class NodeStarter(WorkerPlugin):  # type: ignore[misc,unused-ignore]
     def folder(self) -> str:
         """The folder of the node's files."""
         above = self._settings.folder or "~/.perles/nodes"
-        return os.environ.get(FOLDER_VARIABLE) or os.path.join(os.path.expanduser(above), self.name)
+        return os.environ.get(FOLDER_VARIABLE) or os.path.join(os.path.expanduser(above), self.node)
 
     async def _ensure(self) -> None:
         assert self._starting is not None
@@ -112,9 +114,9 @@ class NodeStarter(WorkerPlugin):  # type: ignore[misc,unused-ignore]
 
     def argv(self) -> list[str]:
         """The command line of the node."""
-        argv = [sys.executable, "-m", "perles.node", "--dir", self.folder, "--name", self.name]
+        argv = [sys.executable, "-m", "perles.node", "--dir", self.folder, "--name", self.node]
         argv += ["--slots", str(self._settings.slots)] if self._settings.slots else []
-        for label in self._settings.labels.get(self.name, ()):
+        for label in self._settings.labels.get(self.node, ()):
             argv += ["--label", label]
         return argv
 

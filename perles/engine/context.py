@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from perles.agents.provider import Provider, find
 from perles.config.home import Paths
@@ -19,6 +19,9 @@ from perles.store.schema.agents import Agent
 from perles.store.schema.workflows import Workflow
 from perles.store.writer import Writer
 from perles.workspace.surroundings import environment_of, umask_of
+
+if TYPE_CHECKING:
+    from perles.engine.elsewhere import RemoteWork
 
 log = logging.getLogger("perles.engine")
 
@@ -74,6 +77,8 @@ class Context:
     """Look again at what can be delivered, admitted or ended: something changed."""
     conductor: Conducting = field(default_factory=_Nobody)
     """Leads the workflows whose coordinator needs no process."""
+    remote: RemoteWork | None = None
+    """Carries the work of turns on other machines; None without a cluster."""
     stay: Callable[[], None] = lambda: None
     """Do not end when idle any more."""
     providers: dict[tuple[str, str], Provider] = field(default_factory=dict)

@@ -90,6 +90,10 @@ class Relay:
             self._numbers[workflow_id] = self._number_of(workflow_id)
             return self._numbers[workflow_id]
 
+    def all(self) -> list[str]:
+        """The workflows that have a port here."""
+        return sorted(self._numbers)
+
     async def close(self, workflow_id: str) -> None:
         """Listen no more for this workflow; whoever waits is let go."""
         async with self._lock:

@@ -52,6 +52,11 @@ async def test_a_work_dir_travels_as_bytes(two: Two) -> None:
 
     assert returned.ref == f"refs/perles/{FOLDER_OF}/a/1"
     assert files == ["x.o"]
+    assert await far.all() == [FOLDER_OF]
+    assert await far.has(FOLDER_OF)
+    own = Path(await far.agent_folder(FOLDER_OF, "worker-1"))
+    assert own == two.node.work_dir(FOLDER_OF).parent.parent / "sessions" / FOLDER_OF / "worker-1"
+    assert os.access(own, os.W_OK)
     assert content(two.here) == content(two.there)
     await far.forget(FOLDER_OF)
     assert not two.there.exists()
@@ -118,6 +123,7 @@ async def test_calls_travel_as_bytes_and_are_carried_out_once(
     answers = await asyncio.gather(*(_post(port) for _ in range(3)))
 
     assert port != ENGINE_PORT
+    assert await node.all() == [WORKFLOW]
     assert sorted(_number(answer) for _, answer in answers) == [1, 2, 3]
     assert host.carried_out == 3
     await engine.die()

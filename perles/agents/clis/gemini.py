@@ -86,7 +86,7 @@ class GeminiProvider(CliProvider):
 def _need_private(folder: Path) -> None:
     """Raise `UsageError` where it would pass over its settings file without a word."""
     for parent in (folder, *folder.parents):
-        if parent.stat().st_mode & 0o022:
+        if parent.exists() and parent.stat().st_mode & 0o022:
             raise UsageError(
                 f"cannot use gemini with a session in {folder}: it reads no settings below "
                 f"{parent}, where others may write; move PERLES_HOME"

@@ -67,6 +67,8 @@ class ToolCalls:
         context = self._context
         if (answer := self._answered(caller, kind, key)) is not None:
             return answer  # a check that was run for it is not run again
+        if context.remote is not None:
+            await context.remote.before_call(caller, kind)
         checked = await self._checks.look(caller, kind, args)
         seen = None
         if self._allowances.of(caller).is_open and caller.workflow_id not in context.closing:

@@ -103,6 +103,8 @@ class TurnFinisher(OutputReader):
                 await self._conclude(live, live.ending or BROKEN, live.verdict, code)
                 return
             last = await metering.at_end(live, await self._drain(live))
+            if live.node is not None:
+                await self._bring(live, is_known=is_known or report is not None)
             if report is not None:
                 await self._conclude_command(live, report, last)
                 return
@@ -113,6 +115,20 @@ class TurnFinisher(OutputReader):
             if live.verdict is not None:
                 outcome = self._judged(live, live.verdict)
             await self._conclude(live, live.ending or ending, outcome, code, last)
+
+    async def _bring(self, live: LiveTurn, *, is_known: bool) -> None:
+        """Have what it did on another machine here, before anything is made of it.
+
+        Of one that was cut off nothing counts: what is of it is put aside later.
+        """
+        remote = self._context.remote
+        if remote is None or not is_known:
+            return
+        problem = await remote.bring(live.turn_id)
+        if problem is not None and live.verdict is None:
+            live.verdict = problem
+            if problem is LOST:
+                live.ending = live.ending or Ending("lose", "turn_ended")
 
     async def _conclude_command(self, live: LiveTurn, told: Told, last: Batch | None) -> None:
         """The command of a task has ended, with whatever exit code: its worker did well."""

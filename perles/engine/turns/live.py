@@ -12,6 +12,7 @@ from perles.agents.clis.session_log import SessionReader
 from perles.agents.provider import Outcome, Parser, Provider, computes, silent_seconds
 from perles.config.model import ResourcePolicy
 from perles.engine.context import Context
+from perles.engine.elsewhere import Elsewhere
 from perles.engine.resources.allowance import Allowance
 from perles.engine.turns import session_files
 from perles.engine.turns.ending import Ending
@@ -41,7 +42,8 @@ class LiveTurn:
     `ended_unserved` says that its process ended while no engine ran.
     `silent` is for how many seconds its CLI may print nothing although it is well. One that
     `is_broken` raised what nobody expected: no more of it is read. The process of one that
-    `runs_command` is its task's command: how that ends is the report.
+    `runs_command` is its task's command: how that ends is the report. `node` is the machine on
+    which it runs, None for this one; `where` is known of one that begins there.
     """
 
     turn_id: int
@@ -71,6 +73,8 @@ class LiveTurn:
     checked_at: float = -math.inf
     ended_unserved: bool = False
     runs_command: bool = False
+    node: str | None = None
+    where: Elsewhere | None = None
     report: Report | None = None
     unanswered: Unanswered = field(default_factory=Unanswered)
     done: asyncio.Event = field(default_factory=asyncio.Event)
@@ -143,6 +147,7 @@ class LiveTurn:
             offset=turn.stdout_offset,
             session_id=agent.provider_session_id,
             runs_command=bool(turn.runs_command),
+            node=agent.node,
         )
 
     @property

@@ -17,10 +17,11 @@ from typing import Final
 from perles.agents import sandbox
 from perles.agents.environment import allowed, without_proxied_loopback
 from perles.agents.provider import Launch, Outcome, launches_at_once
-from perles.domain.errors import DatabaseError, PerlesError
+from perles.domain.errors import DatabaseError, PerlesError, UsageError
 from perles.domain.secrecy import texts_of
 from perles.engine import crash_points
 from perles.engine.context import Context, log
+from perles.engine.elsewhere import Elsewhere
 from perles.engine.turns import metering, queue
 from perles.engine.turns.ending import Ending
 from perles.engine.turns.finish import TurnFinisher
@@ -28,6 +29,7 @@ from perles.engine.turns.limits import TurnLimits
 from perles.engine.turns.live import LiveTurn
 from perles.engine.turns.start import Begun, begin, kept_token, refused, running, turn_context
 from perles.executor.contract import Batch, SpawnError
+from perles.executor.remote.errors import FencedError, UnreachableError
 from perles.store.expressions import bindparam, exists, func, select
 from perles.store.schema.agents import Agent, Message, ProviderHold, Turn
 from perles.store.schema.workflows import Workflow
@@ -157,7 +159,8 @@ class Turns(TurnFinisher):
         context = self._context
         provider = context.provider_of(agent, workflow)
         try:
-            prepared = turn_context(context, provider, turn, agent, workflow)
+            live.where = await self._elsewhere(turn, agent, workflow)
+            prepared = turn_context(context, provider, turn, agent, workflow, live.where)
             environ = allowed(prepared.environ, provider.variables)
             # It looks at programs and configurations, wherever those lie.
             if launches_at_once(provider, prepared):
@@ -172,7 +175,7 @@ class Turns(TurnFinisher):
             launch = sandbox.wrapped(
                 launch,
                 context.providers_of(workflow).sandbox_of(agent.role),
-                work_dir=Path(workflow.work_dir),
+                work_dir=prepared.work_dir,
                 session=prepared.folder,
                 state=context.paths.root,
                 environ=environ,
@@ -193,6 +196,14 @@ class Turns(TurnFinisher):
             return False
         return True
 
+    async def _elsewhere(self, turn: Turn, agent: Agent, workflow: Workflow) -> Elsewhere | None:
+        """Where the turn runs, made ready for it; None on this machine. Raises `PerlesError`."""
+        if agent.node is None:
+            return None
+        if self._context.remote is None:
+            raise UsageError(f"cannot start on node {agent.node}: there is no cluster any more")
+        return await self._context.remote.prepare(turn, agent, workflow)
+
     def _spawn(self, live: LiveTurn, launch: Launch, workflow: Workflow) -> None:
         environ = {
             "PERLES_WORKFLOW": live.workflow_id,
@@ -200,7 +211,8 @@ class Turns(TurnFinisher):
             "PERLES_TURN": f"{live.workflow_id}/{live.turn_id}",
         }
         umask = self._context.umask_of(workflow)
-        live.process.start(launch, cwd=Path(workflow.work_dir), env=environ, umask=umask)
+        folder = Path(workflow.work_dir) if live.where is None else live.where.work_dir
+        live.process.start(launch, cwd=folder, env=environ, umask=umask)
 
     async def read_all(self) -> None:
         """Journal what live turns printed, and end those that went too far.
@@ -266,6 +278,8 @@ def _not_started(error: Exception) -> Outcome:
 
 
 def _may_pass(error: Exception) -> bool:
-    """Whether starting the process may work later: the machine is short of something."""
+    """Whether starting the process may work later: a machine is short of something, or away."""
+    if isinstance(error, UnreachableError | FencedError):
+        return True
     cause = error.__cause__ if isinstance(error, SpawnError) else error
     return isinstance(cause, OSError) and cause.errno in SHORTAGES

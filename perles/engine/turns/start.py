@@ -11,11 +11,13 @@ from perles.agents.provider import Letter, Provider, TurnContext, hidden_tools, 
 from perles.domain.states import AGENT, TURN
 from perles.engine import crash_points
 from perles.engine.context import Context
+from perles.engine.elsewhere import Elsewhere
 from perles.engine.resources import budgets, provider_holds
 from perles.engine.resources.scheduler import ResourceScheduler
 from perles.engine.team import nudges
 from perles.engine.turns import queue
 from perles.executor.contract import Identity
+from perles.mcp import turn_tokens
 from perles.mcp.tools import TOOLS_BY_ROLE
 from perles.store import statements
 from perles.store.database import Tx
@@ -185,32 +187,43 @@ def kept_token(context: Context, agent: Agent) -> str | None:
 
 
 def turn_context(
-    context: Context, provider: Provider, turn: Turn, agent: Agent, workflow: Workflow
+    context: Context,
+    provider: Provider,
+    turn: Turn,
+    agent: Agent,
+    workflow: Workflow,
+    where: Elsewhere | None = None,
 ) -> TurnContext:
-    """What the provider may use to launch the turn."""
+    """What the provider may use to launch the turn; `where` it runs, None for this machine."""
     session = context.paths.found(workflow.session_dir or "")
+    here = Path(workflow.work_dir) if where is None else where.work_dir
     task = None if agent.task_id is None else context.reader.get(Task, agent.task_id)
     role = ""
     if not turn.runs_command:
         role = system_prompt(
             agent.role,
             agent=agent.name,
-            work_dir=workflow.work_dir,
+            work_dir=str(here),
             has_mcp=provider.has_mcp,
             agent_type=agent.agent_type,
         )
     calls = not turn.runs_command or turn.number == 1
+    folder, token = agent_folder(session, agent.name), ""
+    if calls:
+        token = read_token(session, agent.name)
+    if where is not None:
+        folder, token = where.folder, token and turn_tokens.of_turn(token, turn.id)
     return TurnContext(
         workflow_id=workflow.id,
         agent=agent.name,
         role=agent.role,
         number=turn.number,
         model=agent.model,
-        work_dir=Path(workflow.work_dir),
-        folder=agent_folder(session, agent.name),
+        work_dir=here,
+        folder=folder,
         prompt=turn.prompt,
-        mcp_url=f"http://127.0.0.1:{workflow.mcp_port}/mcp",
-        token=read_token(session, agent.name) if calls else "",
+        mcp_url=where.mcp_url if where else f"http://127.0.0.1:{workflow.mcp_port}/mcp",
+        token=token,
         session_id=bounds.session_id(agent.provider_session_id),
         system_prompt=_as_offered(role, agent.role, provider),
         environ=context.environ_of(workflow),

@@ -20,6 +20,9 @@ PART: Final = "folders"
 _OPERATIONS: Final = Operations(
     PART,
     {
+        "all": Operation(tuple[()], list[str]),
+        "has": Operation(tuple[str], bool),
+        "agent_folder": Operation(tuple[str, str], str),
         "have": Operation(tuple[str], list[str]),
         "put": Operation(tuple[Parcel, int, bytes], int),
         "take": Operation(tuple[str, int], bytes),
@@ -43,6 +46,9 @@ class FoldersPart:
         parcels = folders.parcels
         self._git = asyncio.Lock()
         self._calls: dict[str, Callable[..., Any]] = {
+            "all": folders.all,
+            "has": folders.has,
+            "agent_folder": folders.agent_folder,
             "have": folders.have,
             "put": parcels.put,
             "take": parcels.take,
@@ -92,6 +98,19 @@ class RemoteFolders:
             if error.kind == "failed":
                 raise ReplicaError(str(error)) from error
             raise
+
+    async def all(self) -> list[str]:
+        """The workflows that have a folder there."""
+        found: list[str] = await self._call("all")
+        return found
+
+    async def has(self, workflow_id: str) -> bool:
+        """Whether the workflow has a folder there."""
+        return bool(await self._call("has", workflow_id))
+
+    async def agent_folder(self, workflow_id: str, agent: str) -> str:
+        """The folder of an agent's own files there."""
+        return str(await self._call("agent_folder", workflow_id, agent))
 
     async def have(self, repository: str) -> list[str]:
         """The commits that it has of a repository."""

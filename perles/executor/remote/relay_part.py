@@ -12,6 +12,7 @@ PART: Final = "relay"
 _OPERATIONS: Final = Operations(
     PART,
     {
+        "all": Operation(tuple[()], list[str]),
         "open": Operation(tuple[str], int),
         "close": Operation(tuple[str], None),
         "waiting": Operation(tuple[list[str], int, float], Waiting),
@@ -29,6 +30,8 @@ class RelayPart:
     async def handle(self, op: str, body: bytes) -> bytes:
         """Carry out one request."""
         args = _OPERATIONS.args(op, body)
+        if op == "all":
+            return encode(self._relay.all())
         if op == "answer":
             self._relay.answer(*args)
             return encode(None)
@@ -44,6 +47,11 @@ class RemoteRelay:
     async def open(self, workflow_id: str) -> int:
         """The port at which the workflow's agents call on the node. Raises `NodeError`."""
         return int(await _OPERATIONS.call(self._ask, "open", workflow_id))
+
+    async def all(self) -> list[str]:
+        """The workflows that have a port there. Raises `NodeError`."""
+        found: list[str] = await _OPERATIONS.call(self._ask, "all")
+        return found
 
     async def close(self, workflow_id: str) -> None:
         """Listen no more. Raises `NodeError`."""

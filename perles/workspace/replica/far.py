@@ -4,6 +4,7 @@ What the engine sends lands in a cache of objects, one for each repository of th
 work dirs take theirs from it. All of it blocks, and may be asked twice.
 """
 
+import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -18,6 +19,10 @@ from perles.workspace.replica.parcels import Parcel, Parcels
 from perles.workspace.replica.snapshot import ReplicaError, take
 
 _PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
+
+
+SESSIONS: Final = "sessions"
+"""Where on a node its agents have their own folders."""
 
 
 class Order(NamedTuple):
@@ -64,6 +69,23 @@ class FarFolders:
     def work_dir(self, workflow_id: str) -> Path:
         """Where the workflow's folder is, or will be."""
         return self._folder / "work" / _plain(workflow_id)
+
+    def has(self, workflow_id: str) -> bool:
+        """Whether the workflow has a folder here."""
+        return (self.work_dir(workflow_id) / ".git").is_dir()
+
+    def agent_folder(self, workflow_id: str, agent: str) -> str:
+        """The folder of an agent's own files, made private where it is missing."""
+        folder = self._folder / SESSIONS / _plain(workflow_id) / _plain(agent)
+        for level in (folder.parent.parent, folder.parent, folder):
+            level.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return str(folder)
+
+    def all(self) -> list[str]:
+        """The workflows that have a folder here."""
+        work = self._folder / "work"
+        names = os.listdir(work) if work.is_dir() else []
+        return sorted(name for name in names if not name.startswith("making-"))
 
     def have(self, repository: str) -> list[str]:
         """The newest commits that are in a cache. Raises `GitError`."""

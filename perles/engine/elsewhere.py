@@ -1,0 +1,42 @@
+"""Turns on other machines: what the engine needs to know of where one runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from perles.agents.provider import Outcome
+from perles.mcp.host import Caller
+from perles.store.schema.agents import Agent, Turn
+from perles.store.schema.workflows import Workflow
+
+
+class Elsewhere(NamedTuple):
+    """Where a turn runs on another machine: all of these are there.
+
+    `work_dir` is its folder, `folder` the agent's own, `mcp_url` where it calls tools.
+    """
+
+    node: str
+    work_dir: Path
+    folder: Path
+    mcp_url: str
+
+
+class RemoteWork(Protocol):
+    """Carries the work of turns to other machines and back."""
+
+    async def prepare(self, turn: Turn, agent: Agent, workflow: Workflow) -> Elsewhere:
+        """See that the agent's node has all that its turn needs.
+
+        Raises `PerlesError` in words where it cannot be had.
+        """
+        ...
+
+    async def bring(self, turn_id: int) -> Outcome | None:
+        """Bring what a turn left; how the turn has to end where that cannot be."""
+        ...
+
+    async def before_call(self, caller: Caller, kind: str) -> None:
+        """Bring what there is by now where the call is about files. Raises `ToolError`."""
+        ...

@@ -13,8 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from perles.store.expressions import bindparam, select
-
 from perles.agents.clis.json_lines import REPORT
 from perles.agents.provider import Outcome
 from perles.domain.errors import PerlesError, ToolError
@@ -33,6 +31,7 @@ from perles.fabric import messages
 from perles.mcp.host import Caller
 from perles.store.database import Tx
 from perles.store.events import journal
+from perles.store.expressions import bindparam, select
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow

@@ -14,8 +14,11 @@ from sqlalchemy import Connection
 from perles.config.home import Paths, home
 from perles.domain.errors import PerlesError
 from perles.store import migrate
+from perles.store.place import engine_lock
 from perles.store.schema.tables import METADATA
-from perles.store.sqlite.engine_lock import EngineLock
+
+_BEFORE_SERVERS = "0033"
+"""The revisions up to this one are SQLite's: the next makes the whole schema on a server."""
 
 
 def _is_ours(_obj: object, name: str | None, kind: str, _reflected: bool, _other: object) -> bool:
@@ -31,6 +34,9 @@ def _migrate(connection: Connection) -> None:
         include_object=_is_ours,
         transactional_ddl=True,
     )
+    of_server = connection.dialect.name == "postgresql"
+    if of_server and not context.get_context().get_current_heads():
+        context.get_context().stamp(context.script, _BEFORE_SERVERS)
     with context.begin_transaction():
         context.run_migrations()
 
@@ -46,10 +52,10 @@ def _by_hand(verb: str) -> None:
         if verb == "upgrade" and not migrate.is_current(path):
             if given is None:
                 paths.ensure_home()
-            with EngineLock(path), migrate.upgrading(path) as connection:
+            with engine_lock(path), migrate.upgrading(path) as connection:
                 _migrate(connection)
         elif verb in ("upgrade", "current", "check", "revision"):
-            if not path.exists():
+            if not migrate.is_there(path):
                 raise CommandError(f"there is no database {path}; alembic upgrade head makes it")
             with migrate.looking(path) as connection:
                 _migrate(connection)

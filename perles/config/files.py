@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from perles.config.home import home, user_home
+from perles.config.home import own_config, user_home
 from perles.domain.errors import UsageError
 
 
@@ -67,12 +67,7 @@ def _named_file(environ: Mapping[str, str]) -> Path | None:
 
 def user_file(environ: Mapping[str, str] = os.environ) -> Path:
     """The user's own configuration file."""
-    base = environ.get("XDG_CONFIG_HOME")
-    if base and Path(base).is_absolute():
-        return Path(base) / "perles" / "config.yaml"
-    # Who has no home folder has no file there: then the name is one that is never met.
-    own = user_home(environ) or home(environ)
-    return own / ".config" / "perles" / "config.yaml"
+    return Path(own_config(environ))
 
 
 def repo_of(work_dir: Path) -> Path | None:

@@ -38,6 +38,21 @@ def user_home(environ: Mapping[str, str]) -> Path | None:
     return Path(found) if found else None
 
 
+def user_config(environ: Mapping[str, str]) -> str:
+    """The configuration that is the user's: the file that was named, else their own."""
+    return environ.get("PERLES_CONFIG") or own_config(environ)
+
+
+def own_config(environ: Mapping[str, str]) -> str:
+    """The user's own configuration file."""
+    base = environ.get("XDG_CONFIG_HOME")
+    if base and base.startswith("/"):
+        return f"{base}/perles/config.yaml"
+    # Who has no home folder has no file there: then the name is one that is never met.
+    own = user_home(environ) or home(environ)
+    return f"{own}/.config/perles/config.yaml"
+
+
 _WRITE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 _ROOT: Final = 0
 _NOBODY: Final = 65_534

@@ -20,9 +20,9 @@ from perles.domain.marks import MARKS
 from perles.engine import single_instance, watchdog
 from perles.executor.contract import Identity
 from perles.executor.local.identity import is_alive
+from perles.store.place import engine_lock
 from perles.store.reads import engine
 from perles.store.reads.connection import reading
-from perles.store.sqlite.engine_lock import EngineLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,7 +144,7 @@ class EngineHost(Reads):
 
     def engine_runs(self) -> bool:
         """Whether an engine holds this database now."""
-        return EngineLock(self.database_path).is_held()
+        return engine_lock(self.database_path).is_held()
 
     def engine_status(self) -> dict[str, Any] | None:
         """The engine that runs now, in the shape of `engine status --json`; None when none does."""
@@ -284,7 +284,7 @@ class EngineHost(Reads):
         By its row: what the lock file says, anybody may have written. Raises `PerlesError`
         where the lock is held by somebody else.
         """
-        lock = EngineLock(self.database_path)
+        lock = engine_lock(self.database_path)
         deadline = time.monotonic() + _ROW_SECONDS
         while True:
             found = single_instance.find(self.database_path)
@@ -299,7 +299,7 @@ class EngineHost(Reads):
 
     def _has_ended(self, engine: Identity, seconds: float) -> bool:
         """Wait for this engine to be gone and its lock free; whether it was in that time."""
-        lock = EngineLock(self.database_path)
+        lock = engine_lock(self.database_path)
         deadline = time.monotonic() + seconds
         while True:
             found = single_instance.find(self.database_path)

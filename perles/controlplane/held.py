@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, closing
 from typing import TYPE_CHECKING, Final
 
 from perles.store.events.reads import last_seq as last_seq
+from perles.store.place import engine_lock
 from perles.store.reads import dashboard as dashboard
 from perles.store.reads import engine as engine
 from perles.store.reads import fabric as fabric
@@ -27,10 +28,9 @@ from perles.store.reads.resources import waits_in_line as waits_in_line
 from perles.store.reads.tasks import details as details
 from perles.store.reads.turns import secrets_of as secrets_of
 from perles.store.reads.workflow import show_tasks as show_tasks
-from perles.store.sqlite.engine_lock import EngineLock
 from perles.store.sqlite.errors import database_errors
-from perles.store.sqlite.watch import QUIET, Watch
 from perles.store.version import HEAD, schema_version
+from perles.store.watching import QUIET, Watch, watched
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +47,7 @@ class Held:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lock = EngineLock(path)
+        self._lock = engine_lock(path)
         self._stack = ExitStack()
         self._watch: Watch | None = None
         self.inode: int | None = None
@@ -86,7 +86,7 @@ class Held:
         opened = reading(self._path, timeout=_BUSY_SECONDS)
         connection = self._stack.enter_context(opened)
         if connection is not None:
-            self._watch = self._stack.enter_context(closing(Watch(connection, self._path)))
+            self._watch = self._stack.enter_context(closing(watched(connection, self._path)))
         self.connection = connection
 
     def close(self) -> None:

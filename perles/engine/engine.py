@@ -33,7 +33,7 @@ from perles.executor.contract import Executor
 from perles.mcp.server import McpServers
 from perles.store import migrate
 from perles.store.database import Database, Reader
-from perles.store.sqlite.engine_lock import EngineLock
+from perles.store.place import engine_lock
 from perles.store.sqlite.errors import database_errors
 from perles.store.sqlite.filesystem import refuse_network
 from perles.store.writer import Writer
@@ -61,7 +61,7 @@ class Engine:
         self._wake = Wake()
         self._leave_agents = False
         self._exit_when_idle = False
-        self._lock = EngineLock(paths.database_path())
+        self._lock = engine_lock(paths.database_path())
         self._problem: PerlesError | None = None
         self._writer: Writer | None = None
         self._turns: Turns | None = None

@@ -10,7 +10,7 @@ from perles.engine.services import Services
 from perles.engine.steps import Steps
 from perles.engine.sweeps.clock_watch import ClockWatch
 from perles.store import statements
-from perles.store.sqlite.watch import Watch
+from perles.store.watching import Watch
 
 TICK: Final = 0.05
 """Seconds between looks at the files of agents and at what other processes committed."""

@@ -58,6 +58,7 @@ class KeyedDatabase(Database):
     def __init__(self, shared: Database, keyed: Keyed) -> None:
         self.path, self.clock = shared.path, shared.clock
         self.secrets = shared.secrets
+        self.is_file = shared.is_file
         self._shared, self._asked = shared, keyed
         self._is_taken = False
 

@@ -10,6 +10,7 @@ from perles.config.home import Paths
 from perles.executor.contract import Identity
 from perles.executor.local import processes
 from perles.executor.local.identity import is_alive
+from perles.store.place import damages, engine_lock
 from perles.store.reads.connection import reading
 from perles.store.reads.consistency import (
     OpenTurn,
@@ -19,8 +20,6 @@ from perles.store.reads.consistency import (
     turn_files,
     workflow_states,
 )
-from perles.store.sqlite.backend import damages
-from perles.store.sqlite.engine_lock import EngineLock
 
 if TYPE_CHECKING:
     from perles.store.reads.connection import Connection
@@ -32,7 +31,7 @@ SETTLE_SECONDS: Final = 1.0
 def check(paths: Paths, wait: Callable[[float], None] = time.sleep) -> list[str]:
     """What is wrong, a line each. Beside a running engine only what stays wrong counts."""
     found = _look(paths)
-    if found and EngineLock(paths.database_path()).is_held():
+    if found and engine_lock(paths.database_path()).is_held():
         wait(SETTLE_SECONDS)
         again = set(_look(paths))
         found = [line for line in found if line in again]
@@ -43,7 +42,7 @@ def _look(paths: Paths) -> list[str]:
     with reading(paths.database_path()) as connection:
         if connection is None:
             return []
-        engine = EngineLock(paths.database_path()).is_held()
+        engine = engine_lock(paths.database_path()).is_held()
         return [
             *_damage(connection),
             *_orphans(connection),

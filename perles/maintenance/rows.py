@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from perles.store.sqlite.backend import take_over_log
+from perles.store.place import ask_often, connect, take_over_log
 from perles.store.sqlite.errors import database_errors
-from perles.store.sqlite.transactions import ask_often, begin, connect, roll_back
+from perles.store.sqlite.transactions import begin, roll_back
 
 ENDED: Final = (
     "state IN ('completed', 'failed', 'stopped') AND NOT EXISTS (SELECT 1 FROM commands c "

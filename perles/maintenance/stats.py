@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from perles.config.home import Paths
 from perles.maintenance.backup import backups
+from perles.store import place
 from perles.store.reads.connection import reading
-from perles.store.sqlite import backend
 
 if TYPE_CHECKING:
     from perles.store.reads.connection import Connection
@@ -48,10 +48,10 @@ def _inside(connection: "Connection") -> dict[str, Any]:
     states = connection.execute("SELECT state, count(*) FROM workflows GROUP BY state")
     oldest = connection.execute("SELECT min(created_at), min(ended_at) FROM workflows").fetchone()
     return {
-        "free_bytes": backend.free_bytes(connection),
+        "free_bytes": place.free_bytes(connection),
         "rows": {
             table: connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0]  # noqa: S608
-            for table in backend.tables(connection)
+            for table in place.tables(connection)
         },
         "workflows": {row[0]: row[1] for row in states},
         "oldest": oldest[0],

@@ -6,6 +6,7 @@ is never stale when the write comes.
 """
 
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,18 +15,21 @@ from typing import Any, NamedTuple, TypeVar
 
 from perles.domain.clock import Clock, SystemClock, to_text
 from perles.domain.states import ALL_RULES
+from perles.store import place
+from perles.store.place import url_of
 from perles.store.schema.base import Base
 from perles.store.secrets import Secrets
 from perles.store.sql import Sql, by_id, insert_of, names, plain, update_of
-from perles.store.sqlite import backend
 from perles.store.sqlite.driver import dbapi, open_writing
-from perles.store.sqlite.errors import database_error, is_unusable
-from perles.store.sqlite.transactions import ask_often, begin, roll_back
-from perles.store.sqlite.watch import Watch
+from perles.store.sqlite.errors import database_error, is_lost, is_unusable
+from perles.store.sqlite.transactions import begin, roll_back
+from perles.store.watching import Watch, watched
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Base)
 
+_PATIENCE = 30.0
+"""Seconds in which a write whose connection to a server was cut is tried again."""
 _MACHINE_COLUMNS = frozenset({"state", "status", "phase"})
 _HELD_BY_MACHINES = frozenset(
     {"workflows", "agents", "turns", "tasks", "commands", "questions", "nodes"},
@@ -75,7 +79,7 @@ class Reader:
     def take_over_log(self) -> None:
         """Move what is committed from the write-ahead log to the database."""
         try:
-            backend.take_over_log(self._connection)
+            place.take_over_log(self._connection)
         except dbapi.Error as error:
             raise self._told(error) from error
 
@@ -85,7 +89,7 @@ class Reader:
 
     def watch(self, path: Path, *, settle: float, quiet: float) -> Watch:
         """Tells when others committed to the database at `path`, which this reads."""
-        return Watch(self._connection, path, settle=settle, quiet=quiet)
+        return watched(self._connection, path, settle=settle, quiet=quiet)
 
     def all(self, model: type[M], sql: Sql, **params: Any) -> list[M]:
         """All rows of a statement that selects the columns of `model`."""
@@ -226,6 +230,7 @@ class Database:
     def __init__(self, path: Path, clock: Clock | None = None) -> None:
         self.path = path
         self.clock = clock or SystemClock()
+        self.is_file = url_of(path) is None
         self.secrets = Secrets()
         self._kept: _Kept | None = None
         self._writing = threading.Lock()
@@ -233,7 +238,7 @@ class Database:
     def connect(self) -> Any:
         """A new driver connection under the rules of this module. Raises `DatabaseError`."""
         try:
-            return open_writing(str(self.path))
+            return open_writing(str(self.path)) if self.is_file else place.connect(self.path)
         except dbapi.Error as error:
             raise database_error(self.path, error) from error
 
@@ -256,28 +261,35 @@ class Database:
         Raises what `work` raises (nothing is written then), and `DatabaseError`.
         """
         with self._writing:
-            try:
-                connection = self._writer_connection()
-                begin(connection, self.path)
+            until = None if self.is_file else time.monotonic() + _PATIENCE
+            while True:
                 try:
-                    result = work(Tx(connection, self.now(), self.secrets))
-                    connection.execute("COMMIT")
-                except BaseException:
-                    roll_back(connection)
-                    raise
-                return result
-            except dbapi.Error as error:
-                self._drop_kept()
-                raise database_error(self.path, error) from error
+                    return self._write(work)
+                except dbapi.Error as error:
+                    self._drop_kept()
+                    if until is not None and is_lost(error) and time.monotonic() < until:
+                        continue  # nothing of it was committed
+                    raise database_error(self.path, error) from error
+
+    def _write(self, work: Callable[[Tx], T]) -> T:
+        connection = self._writer_connection()
+        begin(connection, self.path)
+        try:
+            result = work(Tx(connection, self.now(), self.secrets))
+            connection.execute("COMMIT")
+        except BaseException:
+            roll_back(connection)
+            raise
+        return result
 
     def _writer_connection(self) -> Any:
         """The connection of `write`, kept: opening one and closing the last one of a file, which
         brings the WAL into it, takes as long as ten writes. Another file needs another one."""
-        if self._kept is not None and self._kept.file != _file_at(self.path):
+        if self._kept is not None and self.is_file and self._kept.file != _file_at(self.path):
             self._drop_kept()
         if self._kept is None:
             connection = self.connect()
-            ask_often(connection)
+            place.ask_often(connection)
             close = weakref.finalize(self, connection.close)
             self._kept = _Kept(connection, _file_at(self.path), close)
         return self._kept.connection

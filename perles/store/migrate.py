@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perles.domain.errors import DatabaseError, EngineRunsError
+from perles.store.place import address_of, engine_lock, open_readonly, shown, url_of
 from perles.store.sqlite import backend, copying
-from perles.store.sqlite.driver import dbapi, open_readonly
+from perles.store.sqlite.driver import dbapi
 from perles.store.sqlite.engine_lock import EngineLock
 from perles.store.sqlite.errors import database_errors
 from perles.store.version import HEAD, refuse_newer, schema_version
@@ -36,16 +37,21 @@ def current(path: Path) -> str | None:
 
     Raises `DatabaseError`, also for a database that is newer than the code.
     """
-    if not path.exists():
+    if not is_there(path):
         return None
     with database_errors(path):
-        connection = open_readonly(str(path))
+        connection = open_readonly(path)
         try:
             version = schema_version(connection)
         finally:
             connection.close()
     refuse_newer(version, path)
     return version
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a database, be it without a schema; one on a server counts as there."""
+    return url_of(path) is not None or path.exists()
 
 
 def is_current(path: Path) -> bool:
@@ -65,14 +71,14 @@ def ensure(path: Path, lock: EngineLock | None = None) -> bool:
         _upgrade(path)
         return True
     deadline = time.monotonic() + PATIENCE
-    own = EngineLock(path)
+    own = engine_lock(path)
     while not is_current(path):
         try:
             own.acquire()
         except EngineRunsError as error:
             if time.monotonic() > deadline:
                 raise DatabaseError(
-                    f"cannot upgrade database {path}: process {error.pid} holds it; "
+                    f"cannot upgrade database {shown(path)}: process {error.pid} holds it; "
                     "stop that engine first: perles engine stop"
                 ) from error
             time.sleep(0.02)
@@ -96,8 +102,8 @@ def _upgrade(path: Path) -> None:
             command.upgrade(config, "head")
         except CommandError as error:
             raise DatabaseError(
-                f"cannot upgrade database {path}: its schema {current(path)} is unknown to this "
-                "perles; restore a backup, or move the file away"
+                f"cannot upgrade database {shown(path)}: its schema {current(path)} is unknown to "
+                "this perles; restore a backup, or move the file away"
             ) from error
 
 
@@ -107,6 +113,13 @@ def upgrading(path: Path) -> Iterator["Connection"]:
 
     The caller holds the engine lock. Raises `DatabaseError`.
     """
+    address = address_of(path)
+    if address is not None:
+        from perles.store.postgres import migrations
+
+        with migrations.upgrading(address) as connection:
+            yield connection
+        return
     with database_errors(path):
         version = current(path)
         if version is not None:
@@ -132,10 +145,17 @@ def upgrading(path: Path) -> Iterator["Connection"]:
 @contextmanager
 def looking(path: Path) -> Iterator["Connection"]:
     """A connection of SQLAlchemy that only reads. Raises `DatabaseError`."""
+    address = address_of(path)
+    if address is not None:
+        from perles.store.postgres import migrations
+
+        with migrations.looking(address) as connection:
+            yield connection
+        return
     from sqlalchemy import create_engine
 
     with database_errors(path):
-        engine = create_engine("sqlite://", creator=lambda: open_readonly(str(path)), module=dbapi)
+        engine = create_engine("sqlite://", creator=lambda: open_readonly(path), module=dbapi)
         try:
             with engine.connect() as connection:
                 yield connection

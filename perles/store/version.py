@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from perles.domain.errors import DatabaseError
-from perles.store.sqlite.backend import has_table
+from perles.store.place import has_table, shown
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-HEAD: Final = "0033"
+HEAD: Final = "0034"
 """The newest revision in `migrations/`; a test holds it to that."""
 
 
@@ -30,6 +30,6 @@ def refuse_newer(version: str | None, path: Path | str) -> None:
     """Raise `DatabaseError` when a newer Perles made this database."""
     if version is not None and version > HEAD:
         raise DatabaseError(
-            f"cannot use database {path}: its schema {version} is newer than this perles "
+            f"cannot use database {shown(path)}: its schema {version} is newer than this perles "
             f"knows ({HEAD}); upgrade perles"
         )

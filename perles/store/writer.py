@@ -15,10 +15,11 @@ from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
 from perles.domain.errors import DatabaseError
+from perles.store import place
 from perles.store.database import Database, Tx
 from perles.store.sqlite.driver import dbapi
 from perles.store.sqlite.errors import database_error, is_unusable
-from perles.store.sqlite.transactions import ask_often, begin, roll_back
+from perles.store.sqlite.transactions import begin, roll_back
 
 T = TypeVar("T")
 
@@ -61,7 +62,7 @@ class Writer:
     def start(self) -> None:
         """Start the thread. Raises `DatabaseError`."""
         self._connection = self._database.connect()
-        ask_often(self._connection)
+        place.ask_often(self._connection)
         self._thread.start()
 
     def close(self) -> None:

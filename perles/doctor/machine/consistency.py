@@ -8,9 +8,9 @@ from perles.doctor.machine.surroundings import Surroundings
 from perles.domain.errors import DatabaseError
 from perles.engine import watchdog
 from perles.maintenance.check import check as look
+from perles.store.place import engine_lock
 from perles.store.reads import engine as reads_engine
 from perles.store.reads.connection import reading
-from perles.store.sqlite.engine_lock import EngineLock
 
 MOST: Final = 20
 
@@ -18,7 +18,7 @@ MOST: Final = 20
 def check(surroundings: Surroundings) -> Iterator[Finding]:
     """What `perles maintenance check` finds, and work that waits while no engine runs."""
     path = surroundings.paths.database_path()
-    engine = EngineLock(path).is_held()
+    engine = engine_lock(path).is_held()
     try:
         wrong = look(surroundings.paths)
         with reading(path) as connection:

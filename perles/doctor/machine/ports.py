@@ -8,7 +8,7 @@ import psutil
 from perles.doctor.finding import NOTE, OK, PROBLEM, Finding, named
 from perles.doctor.machine.surroundings import Surroundings
 from perles.keeper.whereabouts import keeper_of
-from perles.store.sqlite.engine_lock import EngineLock
+from perles.store.place import engine_lock
 
 _OURS: Final = ("127.0.0.1", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 """Addresses that keep the engine from the port on loopback."""
@@ -25,7 +25,7 @@ def check(surroundings: Surroundings) -> Iterator[Finding]:
     """Ports of strangers, and how many are left for workflows."""
     policy = surroundings.config.resource_policy
     ports = range(policy.port_range_start, policy.port_range_end + 1)
-    lock = EngineLock(surroundings.paths.database_path())
+    lock = engine_lock(surroundings.paths.database_path())
     engine = lock.holder() if lock.is_held() else None
     try:
         found = listening()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.store.events.reads import last_seq, read_events
 from perles.store.reads.connection import Json, reading
-from perles.store.sqlite.watch import POLL, Watch
+from perles.store.watching import POLL, Watch, watched
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,7 +91,7 @@ class Hub:
             while not self._is_left():
                 with reading(self._path) as connection:
                     if connection is not None:
-                        with closing(Watch(connection, self._path)) as watch:
+                        with closing(watched(connection, self._path)) as watch:
                             self._follow(connection, watch)
                         return
                 time.sleep(POLL)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from perles.store.events.reads import EVERY, EventFilter, last_seq, read_events
 from perles.store.reads.connection import reading
-from perles.store.sqlite.watch import POLL, Watch
+from perles.store.watching import POLL, Watch, watched
 
 BATCH: Final = 500
 
@@ -34,7 +34,7 @@ def tail(
     while True:
         with reading(path) as connection:
             if connection is not None:
-                with closing(Watch(connection, path, poll=poll)) as watch:
+                with closing(watched(connection, path, poll=poll)) as watch:
                     yield from _follow(connection, watch, since, wanted, stop)
                 return
         if stop():

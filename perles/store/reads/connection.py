@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from perles.domain.errors import DatabaseError
-from perles.store.sqlite.driver import BUSY_TIMEOUT, open_readonly
+from perles.store.place import open_readonly, shown, url_of
+from perles.store.sqlite.driver import BUSY_TIMEOUT
 from perles.store.sqlite.errors import database_errors
 from perles.store.version import HEAD, refuse_newer, schema_version
 
@@ -27,22 +28,35 @@ def reading(path: Path, *, timeout: float = BUSY_TIMEOUT) -> Iterator[Connection
 
     Raises `DatabaseError` for one that cannot be read by this code.
     """
-    try:
-        there = path.stat()
-    except OSError:
+    file = _file_at(path)
+    if file is None:
         yield None
         return
     kept = _KEPT.get(str(path)) if _KEPT else None
     if kept is not None:
-        with database_errors(path), kept.lent((there.st_dev, there.st_ino)) as connection:
+        with database_errors(path), kept.lent(file) as connection:
             yield connection if _is_readable(connection, path) else None
         return
     with database_errors(path):
-        connection = open_readonly(str(path), timeout)
+        connection = open_readonly(path, timeout)
         try:
             yield connection if _is_readable(connection, path) else None
         finally:
             connection.close()
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """What tells the file at a path from another one; None where there is none.
+
+    A database on a server is always there.
+    """
+    if url_of(path) is not None:
+        return (0, 0)
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino)
 
 
 def _is_readable(connection: Connection, path: Path) -> bool:
@@ -51,7 +65,7 @@ def _is_readable(connection: Connection, path: Path) -> bool:
     refuse_newer(version, path)
     if version is not None and version != HEAD:
         raise DatabaseError(
-            f"cannot read database {path}: its schema is {version}, this perles needs "
+            f"cannot read database {shown(path)}: its schema is {version}, this perles needs "
             f"{HEAD}; upgrade it: perles db upgrade"
         )
     return version is not None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from perles.config.home import found as found_at
 from perles.domain.named_limits import in_words
 from perles.store.lost_leases import LOST, LOST_NAMED
-from perles.store.sqlite.backend import home_of
+from perles.store.place import home_of
 
 if TYPE_CHECKING:
     from sqlite3 import Connection

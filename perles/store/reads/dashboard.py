@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.config.home import found as found_at
 from perles.domain.states import WORKFLOW
+from perles.store.place import home_of
 from perles.store.reads.search import SPOKEN
-from perles.store.sqlite.backend import home_of
 
 if TYPE_CHECKING:
     from sqlite3 import Connection, Row

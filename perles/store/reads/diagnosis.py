@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from perles.config.home import found as found_at
-from perles.store.sqlite.backend import home_of
+from perles.store.place import home_of
 
 if TYPE_CHECKING:
     from sqlite3 import Connection

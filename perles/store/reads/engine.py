@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 from perles.domain.errors import NotFoundError
 from perles.domain.explanations import NO_ENGINE, RESTARTED
+from perles.store.place import engine_lock, file_of
 from perles.store.reads.connection import Json
 from perles.store.reads.current_work import age
 from perles.store.reads.watchdog import pauses
-from perles.store.sqlite.backend import file_of
-from perles.store.sqlite.engine_lock import EngineLock
 from perles.store.work import WORK
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def trouble(connection: Connection, now: datetime | None = None) -> str | None:
     None where one is at work, or is just coming up.
     """
     path = Path(file_of(connection))
-    lock = EngineLock(path)
+    lock = engine_lock(path)
     if not lock.is_held():
         return NO_ENGINE if pauses(path.parent) is None else RESTARTED
     query = "SELECT pid, heartbeat_at, ended_at FROM engine WHERE id = 1"

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from perles.config.home import found as found_at
 from perles.domain.states import PRIORITIES
 from perles.domain.workflow_filter import WorkflowFilter
+from perles.store.place import home_of
 from perles.store.reads import engine
 from perles.store.reads.connection import Json
 from perles.store.reads.current_work import waits_for
 from perles.store.reads.inbox import waiting_texts
 from perles.store.reads.resources import places, waits_in_line
-from perles.store.sqlite.backend import home_of
 
 if TYPE_CHECKING:
     from sqlite3 import Connection, Row

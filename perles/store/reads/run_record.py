@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from perles.config.home import found as found_at
-from perles.store.sqlite.backend import home_of
+from perles.store.place import home_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

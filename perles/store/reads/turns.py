@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from perles.config.home import found as found_at
 from perles.domain.errors import NotFoundError
 from perles.domain.secrecy import texts_of
-from perles.store.sqlite.backend import field, home_of
+from perles.store.place import home_of
+from perles.store.sqlite.backend import field
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from perles.config.home import found as found_at
+from perles.store.place import home_of
 from perles.store.reads.connection import Json
-from perles.store.sqlite.backend import home_of
 
 if TYPE_CHECKING:
     from sqlite3 import Connection, Row

@@ -7,9 +7,8 @@ from perles.store.expressions import (
     Mapped,
     UniqueConstraint,
     mapped_column,
-    text,
 )
-from perles.store.schema.base import IDS_ONCE, Base, Dated, Key, one_of
+from perles.store.schema.base import IDS_ONCE, Base, Dated, Key, one_of, where
 
 
 class AccessToken(Dated, Base):
@@ -19,9 +18,7 @@ class AccessToken(Dated, Base):
     __table_args__ = (
         one_of("role", ROLES),
         UniqueConstraint("hash"),
-        Index(
-            "uq_access_tokens_name", "name", unique=True, sqlite_where=text("revoked_at IS NULL")
-        ),
+        Index("uq_access_tokens_name", "name", unique=True, **where("revoked_at IS NULL")),
         IDS_ONCE,
     )
     id: Mapped[int] = mapped_column(Key, primary_key=True)

@@ -7,9 +7,17 @@ from perles.store.expressions import (
     Mapped,
     UniqueConstraint,
     mapped_column,
-    text,
 )
-from perles.store.schema.base import IDS_ONCE, Base, Dated, Key, not_negative, one_of, state_of
+from perles.store.schema.base import (
+    IDS_ONCE,
+    Base,
+    Dated,
+    Key,
+    not_negative,
+    one_of,
+    state_of,
+    where,
+)
 
 
 class Agent(Dated, Base):
@@ -74,7 +82,7 @@ class Turn(Dated, Base):
         Index(
             "ix_turns_open",
             "status",
-            sqlite_where=text("status IN ('queued', 'starting', 'running')"),
+            **where("status IN ('queued', 'starting', 'running')"),
         ),
         IDS_ONCE,
     )

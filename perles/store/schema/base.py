@@ -10,9 +10,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from perles.domain.states import Rules
-from perles.store.expressions import BigInteger, CheckConstraint, Integer, Mapped, Noted, declared
+from perles.store.expressions import (
+    BigInteger,
+    CheckConstraint,
+    Integer,
+    Mapped,
+    Noted,
+    declared,
+    text,
+)
 
 Key = BigInteger().with_variant(Integer, "sqlite")
+"""All whole numbers: SQLite has one kind, of eight bytes."""
 IDS_ONCE = {"sqlite_autoincrement": True}
 """For tables whose ids somebody remembers: the id of a row that is gone is never given again."""
 
@@ -63,6 +72,11 @@ else:
             if unknown:
                 raise TypeError(f"no column {min(unknown)!r} in {self.__tablename__}")
             self.__dict__.update(dict.fromkeys(self.__columns__) | values)
+
+
+def where(condition: str) -> dict[str, Any]:
+    """Which rows a partial index has."""
+    return {f"{dialect}_where": text(condition) for dialect in ("sqlite", "postgresql")}
 
 
 class Dated:

@@ -1,8 +1,8 @@
 """Commands, and the engine that carries them out."""
 
 from perles.domain.states import COMMAND
-from perles.store.expressions import CheckConstraint, ForeignKey, Index, Mapped, mapped_column, text
-from perles.store.schema.base import IDS_ONCE, Base, Dated, Key, one_of, state_of
+from perles.store.expressions import CheckConstraint, ForeignKey, Index, Mapped, mapped_column
+from perles.store.schema.base import IDS_ONCE, Base, Dated, Key, one_of, state_of, where
 
 
 class Command(Dated, Base):
@@ -12,13 +12,13 @@ class Command(Dated, Base):
     __table_args__ = (
         state_of(COMMAND, "status"),
         one_of("source", ("user", "mcp", "health", "engine", "agent")),
-        Index("ix_commands_queued", "id", sqlite_where=text("status = 'queued'")),
+        Index("ix_commands_queued", "id", **where("status = 'queued'")),
         Index(
             "uq_commands_request",
             "agent_id",
             "request_key",
             unique=True,
-            sqlite_where=text("request_key IS NOT NULL"),
+            **where("request_key IS NOT NULL"),
         ),
         Index(None, "workflow_id"),
         IDS_ONCE,

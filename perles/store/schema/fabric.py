@@ -6,9 +6,8 @@ from perles.store.expressions import (
     Mapped,
     UniqueConstraint,
     mapped_column,
-    text,
 )
-from perles.store.schema.base import IDS_ONCE, Base, Dated, Key, one_of
+from perles.store.schema.base import IDS_ONCE, Base, Dated, Key, one_of, where
 
 
 class Channel(Dated, Base):
@@ -31,7 +30,7 @@ class Post(Dated, Base):
         one_of("kind", ("info", "request", "response", "completion", "error")),
         Index(None, "channel_id"),
         Index(None, "parent_id"),
-        Index("ix_posts_threads", "channel_id", sqlite_where=text("parent_id IS NULL")),
+        Index("ix_posts_threads", "channel_id", **where("parent_id IS NULL")),
         IDS_ONCE,
     )
     id: Mapped[int] = mapped_column(Key, primary_key=True)
@@ -86,7 +85,7 @@ class InboxItem(Dated, Base):
 
     __tablename__ = "inbox_items"
     __table_args__ = (
-        Index("ix_inbox_items_untold", "agent_id", "post_id", sqlite_where=text("told_at IS NULL")),
+        Index("ix_inbox_items_untold", "agent_id", "post_id", **where("told_at IS NULL")),
         Index(None, "post_id"),
     )
     agent_id: Mapped[int] = mapped_column(

@@ -1,7 +1,7 @@
 """Events, and how far they were read."""
 
-from perles.store.expressions import ForeignKey, Index, Mapped, mapped_column, text
-from perles.store.schema.base import IDS_ONCE, Base, Dated, Key
+from perles.store.expressions import ForeignKey, Index, Mapped, mapped_column
+from perles.store.schema.base import IDS_ONCE, Base, Dated, Key, where
 
 IN_INBOX = (
     "type IN ('user.notification', 'resource.budget_warning', 'health.stuck', 'workflow.failed')"
@@ -14,8 +14,8 @@ class Event(Base):
     __tablename__ = "events"
     __table_args__ = (
         Index(None, "workflow_id", "seq"),
-        Index("ix_events_agent", "agent_id", "seq", sqlite_where=text("agent_id IS NOT NULL")),
-        Index("ix_events_inbox", "type", "seq", sqlite_where=text(IN_INBOX)),
+        Index("ix_events_agent", "agent_id", "seq", **where("agent_id IS NOT NULL")),
+        Index("ix_events_inbox", "type", "seq", **where(IN_INBOX)),
         IDS_ONCE,
     )
     seq: Mapped[int] = mapped_column(Key, primary_key=True)

@@ -7,9 +7,8 @@ from perles.store.expressions import (
     Mapped,
     UniqueConstraint,
     mapped_column,
-    text,
 )
-from perles.store.schema.base import Base, Dated, Key, one_of
+from perles.store.schema.base import Base, Dated, Key, one_of, where
 
 
 class Lease(Dated, Base):
@@ -18,20 +17,20 @@ class Lease(Dated, Base):
     __tablename__ = "leases"
     __table_args__ = (
         one_of("kind", ("workflow", "worker", "ai_call", "port")),
-        Index("uq_leases_port", "value", unique=True, sqlite_where=text("kind = 'port'")),
+        Index("uq_leases_port", "value", unique=True, **where("kind = 'port'")),
         Index(
             "uq_leases_workflow",
             "kind",
             "workflow_id",
             unique=True,
-            sqlite_where=text("agent_id IS NULL"),
+            **where("agent_id IS NULL"),
         ),
         Index(
             "uq_leases_agent",
             "kind",
             "agent_id",
             unique=True,
-            sqlite_where=text("agent_id IS NOT NULL"),
+            **where("agent_id IS NOT NULL"),
         ),
     )
     id: Mapped[int] = mapped_column(Key, primary_key=True)

@@ -3,7 +3,8 @@ statements. Importing this imports SQLAlchemy."""
 
 from typing import Any, Final
 
-from sqlalchemy import MetaData, Text
+from sqlalchemy import BigInteger, Computed, Double, Integer, MetaData, Text
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
 
 from perles.store.expressions import built
@@ -13,6 +14,7 @@ from perles.store.schema import (
     engine,
     fabric,
     journal,
+    leadership,
     nodes,
     questions,
     resources,
@@ -22,7 +24,8 @@ from perles.store.schema import (
 from perles.store.schema.base import Base
 
 ROOMS: Final = (
-    *(access, agents, engine, fabric, journal, nodes, questions, resources, tasks, workflows),
+    *(access, agents, engine, fabric, journal, leadership, nodes),
+    *(questions, resources, tasks, workflows),
 )
 """The modules whose rows make up the database: importing them makes their tables known."""
 
@@ -39,7 +42,19 @@ class Models(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {str: Text}  # noqa: RUF012 - SQLAlchemy reads it off the class
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it off the class
+        # Sorted and compared by their bytes, as SQLite does it.
+        str: Text().with_variant(Text(collation="C"), "postgresql"),
+        # SQLite has one kind of whole numbers, of eight bytes.
+        int: BigInteger().with_variant(Integer, "sqlite"),
+        float: Double,
+    }
+
+
+@compiles(Computed, "postgresql")
+def _computed(column: Computed, compiler: Any, **kw: Any) -> str:
+    """A computed column is stored there: older servers have no other ones."""
+    return f"GENERATED ALWAYS AS ({compiler.sql_compiler.process(column.sqltext, **kw)}) STORED"
 
 
 def _model(rows: Any) -> type[Models]:

@@ -8,9 +8,8 @@ from perles.store.expressions import (
     Mapped,
     UniqueConstraint,
     mapped_column,
-    text,
 )
-from perles.store.schema.base import IDS_ONCE, Base, Dated, Key, not_negative, state_of
+from perles.store.schema.base import IDS_ONCE, Base, Dated, Key, not_negative, state_of, where
 
 IS_SERVICE = f"instr(execution, '{MARK}') > 0"
 """A condition on rows of `tasks`, in SQL, as the index of services has it."""
@@ -30,10 +29,10 @@ class Task(Dated, Base):
             "ix_tasks_held",
             "workflow_id",
             "held_until",
-            sqlite_where=text("held_until IS NOT NULL"),
+            **where("held_until IS NOT NULL"),
         ),
-        Index("ix_tasks_last", "workflow_id", "status", sqlite_where=text("stage = 1")),
-        Index("ix_tasks_services", "workflow_id", "status", sqlite_where=text(IS_SERVICE)),
+        Index("ix_tasks_last", "workflow_id", "status", **where("stage = 1")),
+        Index("ix_tasks_services", "workflow_id", "status", **where(IS_SERVICE)),
         IDS_ONCE,
     )
     id: Mapped[int] = mapped_column(Key, primary_key=True)

@@ -15,9 +15,8 @@ from perles.store.expressions import (
     Index,
     Mapped,
     mapped_column,
-    text,
 )
-from perles.store.schema.base import Base, Dated, not_negative, one_of, state_of
+from perles.store.schema.base import Base, Dated, not_negative, one_of, state_of, where
 from perles.store.sqlite.backend import days
 
 RANK = rank_sql(days("start_requested_at"))
@@ -38,12 +37,12 @@ class Workflow(Dated, Base):
         not_negative("tokens_used"),
         not_negative("cost_usd"),
         not_negative("cost_budget"),
-        Index("ix_workflows_queue", "start_rank", "id", sqlite_where=text(WAITS_TO_START)),
+        Index("ix_workflows_queue", "start_rank", "id", **where(WAITS_TO_START)),
         Index(None, "state", "created_at", "id"),
         Index(None, "created_at", "id"),
         Index(None, "name"),
-        Index("ix_workflows_unrecorded", "id", sqlite_where=text("unrecorded = 1")),
-        Index("ix_workflows_open", "created_at", "id", sqlite_where=text("archived_at IS NULL")),
+        Index("ix_workflows_unrecorded", "id", **where("unrecorded = 1")),
+        Index("ix_workflows_open", "created_at", "id", **where("archived_at IS NULL")),
     )
     id: Mapped[str] = mapped_column(primary_key=True)
     template_id: Mapped[str]

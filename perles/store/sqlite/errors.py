@@ -27,6 +27,11 @@ def is_locked(error: BaseException) -> bool:
     return isinstance(error, dbapi.OperationalError) and "locked" in str(error)
 
 
+def is_lost(error: BaseException) -> bool:
+    """Whether the connection to a server was cut, so that nothing came of what was asked."""
+    return getattr(error, "lost", False)
+
+
 def is_unusable(error: BaseException) -> bool:
     """Whether the database itself is the trouble, and not what was asked of it."""
     if isinstance(error, (dbapi.OperationalError, dbapi.InternalError)):
@@ -36,6 +41,9 @@ def is_unusable(error: BaseException) -> bool:
 
 def database_error(path: Path | str, error: BaseException) -> DatabaseError:
     """The error to show for what the driver raised on the database at `path`."""
+    told: str = getattr(error, "told", "")
+    if told:  # the error of a server, which names the database itself
+        return DatabaseError(told)
     said = str(error)
     advice = next((text for key, text in _ADVICE if key in said.lower()), "perles db path names it")
     return DatabaseError(f"cannot use database {path}: {said}; {advice}")

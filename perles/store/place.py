@@ -1,0 +1,178 @@
+"""Where the database of a home is, in its file or on a PostgreSQL server, and what then differs.
+
+Everywhere the path of the file, `perles.db` in the home folder, names the database. Here alone
+it is decided that it stands for one on a server. Read commands import this module, so it
+imports nothing large, and nothing of PostgreSQL before it is needed.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+from perles.config.home import user_config
+from perles.store.sqlite import backend, driver
+from perles.store.sqlite.driver import BUSY_TIMEOUT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from sqlite3 import Connection
+
+    from perles.store.postgres.driver import Address
+    from perles.store.sqlite.engine_lock import EngineLock
+
+NAME: Final = "perles.db"
+"""The name of a home's database: a file of another name is what it is, such as a backup."""
+_ABOUT: Final = ("PERLES_CONFIG", "XDG_CONFIG_HOME", "HOME", "PERLES_HOME")
+_may_be_named: dict[tuple[str | None, ...], bool] = {}
+
+
+def url_of(path: Path | str) -> str | None:
+    """The URL of the server's database that `path` stands for; None for the file itself.
+
+    Raises `UsageError`.
+    """
+    if str(path).rpartition("/")[2] != NAME:
+        return None
+    if "PERLES_DATABASE" not in os.environ:
+        about = tuple(map(os.environ.get, _ABOUT))
+        if about not in _may_be_named:
+            _may_be_named[about] = _is_mentioned()
+        if not _may_be_named[about]:
+            return None
+    from perles.config.database import server_url
+
+    return server_url()
+
+
+def _is_mentioned() -> bool:
+    """Whether the user's file may name a database: only then it is worth while to parse it."""
+    try:
+        with open(user_config(os.environ), "rb") as file:  # noqa: PTH123 - start-up counts
+            return b"database" in file.read()
+    except OSError:
+        return False  # whoever needs the configuration itself meets this error, and tells it
+
+
+def address_of(path: Path | str) -> Address | None:
+    """`url_of`, with the path, as the modules of `postgres` take it."""
+    url = url_of(path)
+    if url is None:
+        return None
+    from perles.store.postgres.driver import Address
+
+    return Address(url, str(path))
+
+
+def shown(path: Path | str) -> str:
+    """The database as messages name it; never with a password."""
+    url = url_of(path)
+    if url is None:
+        return str(path)
+    from perles.config.database import shown as shown_url
+
+    return shown_url(url)
+
+
+# Connections and locks.
+
+
+def open_readonly(
+    path: Path | str, timeout: float = BUSY_TIMEOUT, *, any_thread: bool = False
+) -> Connection:
+    """A connection that can only read, as `sqlite.driver.open_readonly`; the caller closes it."""
+    address = address_of(path)
+    if address is None:
+        return driver.open_readonly(str(path), timeout, any_thread=any_thread)
+    from perles.store.postgres import sessions
+
+    return sessions.open_readonly(address, patience=timeout)  # type: ignore[return-value] # used alike
+
+
+def connect(path: Path) -> Any:
+    """A bare connection for one who removes rows by hand, as `sqlite.transactions.connect`."""
+    address = address_of(path)
+    if address is None:
+        from perles.store.sqlite import transactions
+
+        return transactions.connect(path)
+    from perles.store.postgres import sessions
+
+    return sessions.connect(address)
+
+
+def ask_often(connection: Any) -> None:
+    """Have `begin` on this connection ask for SQLite's lock often; a server wakes who waits."""
+    if not is_server(connection):
+        from perles.store.sqlite import transactions
+
+        transactions.ask_often(connection)
+
+
+def engine_lock(path: Path) -> EngineLock:
+    """The lock that makes one engine per database. Free it with `release`."""
+    address = address_of(path)
+    if address is None:
+        from perles.store.sqlite.engine_lock import EngineLock
+
+        return EngineLock(path)
+    from perles.store.postgres.engine_lock import ServerLock
+
+    return ServerLock(address)
+
+
+# An open connection.
+
+
+def is_server(connection: Any) -> bool:
+    """Whether it is a session of a PostgreSQL server."""
+    return hasattr(connection, "has_pooler")
+
+
+def file_of(connection: Connection) -> str:
+    """The absolute path of the database's file, or of the one that it stands for.
+
+    "" for one in memory.
+    """
+    if is_server(connection):
+        return str(connection.path)  # type: ignore[attr-defined]
+    return backend.file_of(connection)
+
+
+def home_of(connection: Connection) -> str:
+    """The home folder of the database: "" for one in memory."""
+    return file_of(connection).rpartition("/")[0]
+
+
+def take_over_log(connection: Any) -> None:
+    """Move what is committed from SQLite's write-ahead log to the database."""
+    if not is_server(connection):
+        backend.take_over_log(connection)
+
+
+def free_bytes(connection: Connection) -> int:
+    """How much of the file is free pages, which a vacuum gives back; a server reuses its own."""
+    return 0 if is_server(connection) else backend.free_bytes(connection)
+
+
+def damages(connection: Connection, most: int) -> list[str]:
+    """What a quick look finds damaged, `most` lines; a server watches over its own files."""
+    return [] if is_server(connection) else backend.damages(connection, most)
+
+
+def tables(connection: Connection) -> list[str]:
+    """The names of the tables, in order."""
+    if is_server(connection):
+        from perles.store.postgres import catalog
+
+        return catalog.tables(connection)
+    return backend.tables(connection)
+
+
+def has_table(connection: Connection, name: str) -> bool:
+    """Whether there is such a table. Raises the driver's own error for what is no database."""
+    if is_server(connection):
+        from perles.store.postgres import catalog
+
+        return catalog.has_table(connection, name)
+    return backend.has_table(connection, name)

@@ -1,0 +1,93 @@
+"""The lock that makes one engine per database of a server: an advisory lock of a session.
+
+The server frees it when that session ends, however its process dies. Who takes it to lead
+raises the epoch, and ends what the leader before has still open: see `leadership.py`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from perles.domain.errors import DatabaseError, EngineRunsError
+from perles.store.postgres import sessions
+from perles.store.postgres.driver import Address
+from perles.store.sqlite.engine_lock import EngineLock
+from perles.store.sqlite.errors import database_errors
+
+if TYPE_CHECKING:
+    from perles.store.postgres.driver import Connection
+
+LEAD: Final = 0x6C656164
+"""The class of the lock that the leader's session holds; the schema is its number."""
+_TRY: Final = f"SELECT pg_try_advisory_lock({LEAD}, hashtext(current_schema()))"
+_HELD: Final = (
+    "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted "  # noqa: S608 - constants
+    f"AND classid::bigint = {LEAD} AND objid::bigint = hashtext(current_schema())::bigint "
+    "& 4294967295 AND objsubid = 2 "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+
+
+class ServerLock(EngineLock):
+    """The engine lock of a server's database. Free it with `release`, or use it as a context."""
+
+    def __init__(self, address: Address) -> None:
+        self.path = Path(address.path)
+        self._address = address
+        self._session: Connection | None = None
+        self._looker: Connection | None = None
+
+    def acquire(self) -> None:
+        """Take the lock, or raise `EngineRunsError` at once. Raises `DatabaseError`."""
+        with database_errors(self.path):
+            self._session = self._lead()
+
+    def _lead(self) -> Connection:
+        session = sessions.connect(self._address, application="perles engine lock")
+        if not session.execute(_TRY).fetchone()[0]:
+            session.close()
+            raise EngineRunsError(None)
+        return session
+
+    def keep(self) -> bool:
+        """See that the lock is still held; whether it had to be taken anew.
+
+        The session may have been cut. Raises what `acquire` raises.
+        """
+        held = self._session
+        assert held is not None, "only a holder keeps"
+        try:
+            held.execute("SELECT 1")
+        except Exception as error:
+            held.close()
+            with database_errors(self.path):
+                self._session = self._lead()
+            if isinstance(error, DatabaseError):
+                raise
+            return True
+        return False
+
+    def release(self) -> None:
+        """Free the lock; nothing happens when it is not held."""
+        for session in (self._session, self._looker):
+            if session is not None:
+                session.close()
+        self._session = self._looker = None
+
+    def is_held(self) -> bool:
+        """Whether some process, this one or another, holds the lock now."""
+        with database_errors(self.path):
+            return self._look().execute(_HELD).fetchone() is not None
+
+    def _look(self) -> Any:
+        if self._looker is None or self._looker.raw.closed:
+            self._looker = sessions.open_readonly(self._address)
+        return self._looker
+
+    def holder(self) -> int | None:
+        """The pid of the engine that wrote its row last; on which machine, that row tells."""
+        with database_errors(self.path):
+            query = "SELECT pid FROM engine WHERE id = 1 AND ended_at IS NULL"
+            row = self._look().execute(query).fetchone()
+        return None if row is None else int(row[0])

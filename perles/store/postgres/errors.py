@@ -1,0 +1,95 @@
+"""What a PostgreSQL server says, as the errors that the rest of the store knows.
+
+They are subclasses of the errors of SQLite's driver: who waits out a full disk or a lock, or
+tells of a database that cannot be used, does not ask which database it is.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from perles.store.sqlite.driver import dbapi
+
+_ADVICE: Final = {
+    "28P01": "the password is wrong; set PGPASSWORD, or write it into ~/.pgpass",
+    "28000": "the server does not let this user in; see its pg_hba.conf",
+    "3D000": "there is no such database; make it: createdb NAME",
+    "42501": "the user may not do this there; GRANT it, or use the owner of the schema",
+    "53100": "the disk of the server is full; free some space there and try again",
+    "53200": "the server has no memory left; try again later",
+    "53300": "all connections of the server are taken; raise its max_connections, or end some",
+    "55P03": "it is locked: another process writes; try again, or find it: perles engine status",
+    "25006": "the server is a replica, or read-only; use the primary",
+}
+_LOST: Final = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03"})
+_LOST_ADVICE: Final = "cannot be reached, or ended the connection; see that it runs"
+_OPERATIONAL: Final = frozenset({"53", "55", "57", "58", "08", "40", "XX", "25", "28", "3D"})
+
+
+class ServerError(dbapi.OperationalError):  # type: ignore[misc] # the driver is chosen at run time
+    """The server cannot do it now. `told` is what a person reads."""
+
+    told = ""
+    sqlstate: str | None = None
+
+
+class LostConnectionError(ServerError):
+    """The connection is gone: what was asked may be asked again on a new one."""
+
+    lost = True
+
+
+class ConstraintError(dbapi.IntegrityError):  # type: ignore[misc] # as above
+    """A row that the schema does not allow."""
+
+
+class StatementError(dbapi.ProgrammingError):  # type: ignore[misc] # as above
+    """A statement that the server does not understand: a fault of ours."""
+
+
+def translated(error: Any, shown: str, *, closed: bool) -> Exception:
+    """The error to raise for the driver's; `shown` names the database, without a password."""
+    state: str | None = getattr(error, "sqlstate", None)
+    said = _first_line(error)
+    if state is None and not closed and type(error).__name__ in ("ProgrammingError", "DataError"):
+        return StatementError(said)
+    if closed or state in _LOST or (state or "08")[:2] == "08":
+        return _made(LostConnectionError, said, shown, state, _ADVICE.get(state or "", ""))
+    if state is not None and state[:2] == "23":
+        return ConstraintError(said)
+    if state is not None and (state[:2] in _OPERATIONAL or state in _ADVICE):
+        return _made(ServerError, said, shown, state, _ADVICE.get(state, "see the server's log"))
+    return StatementError(said)
+
+
+def _made(
+    kind: type[ServerError], said: str, shown: str, state: str | None, advice: str
+) -> ServerError:
+    made = kind(said)
+    made.sqlstate = state
+    made.told = f"cannot use database {shown}: {said}; {advice or _LOST_ADVICE}"
+    return made
+
+
+def _first_line(error: object) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def connection_error(error: Any, shown: str) -> ServerError:
+    """The error of an attempt to connect, with the server's own words and what to do."""
+    said = str(error)
+    known = (
+        ("password authentication failed", "28P01"),
+        ("no password supplied", "28P01"),
+        ("too many clients", "53300"),
+        ("remaining connection slots", "53300"),
+        ("too many connections", "53300"),
+        ("does not exist", "3D000"),
+        ("pg_hba.conf", "28000"),
+    )
+    state = next((state for words, state in known if words in said), None)
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    why = next((line for line in lines if "FATAL" in line or "failed" in line), said[:200].strip())
+    kind = ServerError if state and state != "53300" else LostConnectionError
+    return _made(kind, why, shown, state, _ADVICE.get(state or "", ""))

@@ -1,0 +1,59 @@
+"""How migrations reach a server's database: through SQLAlchemy, in one transaction."""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from perles.store.postgres import sessions
+from perles.store.postgres.driver import Address
+from perles.store.sqlite.errors import database_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection
+
+
+@contextmanager
+def upgrading(address: Address) -> Iterator[Connection]:
+    """A transaction in which migrations run, all of it or nothing; nobody writes meanwhile.
+
+    The caller holds the engine lock. Raises `DatabaseError`. A backup is the server's business.
+    """
+    with (
+        database_errors(address.path),
+        closing(sessions.connect(address)) as session,
+        _over(session) as made,
+    ):
+        session.begin()
+        try:
+            yield made
+        except BaseException:
+            session.roll_back()
+            raise
+        session.commit()
+
+
+@contextmanager
+def looking(address: Address) -> Iterator[Connection]:
+    """A connection of SQLAlchemy that only reads. Raises `DatabaseError`."""
+    with (
+        database_errors(address.path),
+        closing(sessions.open_readonly(address)) as session,
+        _over(session) as made,
+    ):
+        yield made
+
+
+@contextmanager
+def _over(session: Any) -> Iterator[Connection]:
+    """SQLAlchemy on an open session, whose transactions are begun and ended by us."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import StaticPool
+
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: session.raw, poolclass=StaticPool
+    )
+    with engine.connect() as made:
+        yield made

@@ -15,6 +15,7 @@ from perles.store.reads import dashboard as dashboard
 from perles.store.reads import engine as engine
 from perles.store.reads import fabric as fabric
 from perles.store.reads import inbox as inbox
+from perles.store.reads import names as names
 from perles.store.reads import search as search
 from perles.store.reads.connection import reading
 from perles.store.reads.current_work import Wait as Wait

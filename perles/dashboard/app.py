@@ -173,7 +173,7 @@ class App:
             self.state, effects = press(self.state, key, self.view)
             self._dirty = self._stale = self._answers = True
             self._act(effects)
-            if effects or len(keys) > 1:
+            if effects or len(keys) > 1 or self.state.jump is not None:
                 self._refresh()
             if self._quit is not None:
                 return

@@ -114,7 +114,10 @@ def _ask(agents: Agents, client: str, role: str) -> "subprocess.CompletedProcess
     }
     environ = agents.environ | given | {"IS_SANDBOX": "1", "ENABLE_TOOL_SEARCH": "false"}
     environ |= {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1"}
-    agents.cli_home.mkdir(exist_ok=True)
+    environ |= {"GEMINI_CLI_TRUST_WORKSPACE": "true", "PWD": str(agents.work)}
+    (agents.cli_home / ".gemini").mkdir(parents=True, exist_ok=True)
+    signed_in = {"security": {"auth": {"selectedType": "gemini-api-key"}}}
+    (agents.cli_home / ".gemini" / "settings.json").write_text(json.dumps(signed_in))
     done = agents.perles("mcp", "install", client, "--write", "--role", role, **given)
     assert done.returncode == 0, done.stderr
     model = ["-m" if client == "gemini" else "--model", settings["model"]]

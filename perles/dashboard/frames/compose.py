@@ -9,6 +9,7 @@ from perles.dashboard.frames import detail as details
 from perles.dashboard.frames import diff as diffs
 from perles.dashboard.frames import form as forms
 from perles.dashboard.frames import inbox as inboxes
+from perles.dashboard.frames import jump as jumps
 from perles.dashboard.frames import table as tables
 from perles.dashboard.frames.chips import chips, filter_line
 from perles.dashboard.frames.parts import ends, footer, typed
@@ -59,7 +60,8 @@ class Composer:
         bar = footer(_bindings(state), columns)
         body = [*stack(lines, columns, rows - 2), fit(status, columns), bar]
         laid, over_cursor = _overlay(state, view, body)
-        covered = state.help or state.question is not None or state.form is not None
+        boxes = (state.question, state.form, state.jump)
+        covered = state.help or any(one is not None for one in boxes)
         return state, Frame(laid, over_cursor if covered else cursor)
 
 
@@ -155,6 +157,8 @@ def _elsewhere(detail: Detail, view: View) -> Line:
 def _bindings(state: State) -> tuple[keymap.Binding, ...]:
     if state.question is not None:
         return keymap.ASKED
+    if state.jump is not None:
+        return keymap.JUMP
     if state.form is not None:
         return keymap.FIND if state.form.template is None else keymap.FORM
     if state.screen == "inbox":
@@ -180,6 +184,11 @@ def _overlay(
     if state.question is not None:
         drawn = _question(state, view)
         return over(body, drawn, columns), None
+    if state.jump is not None:
+        drawn, spot = jumps.draw(state.jump, view.targets, view.size)
+        left = max(0, (columns - columns_of(drawn[0])) // 2)
+        top = max(0, (rows - len(drawn)) // 2)
+        return over(body, drawn, columns), (left + spot[0], top + spot[1])
     if state.form is not None:
         drawn, at = forms.draw(state.form, view.size)
         if at is not None:

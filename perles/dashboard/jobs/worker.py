@@ -99,6 +99,8 @@ def _do(plane: ControlPlane, kind: str, args: dict[str, Any]) -> Any:
         return _diff(plane, args["id"])
     if kind == "judge":
         return _call(plane, args["verb"], args["id"], args["task"], args["text"])
+    if kind == "setting":
+        return _setting(args["key"])
     raise CannotError(f"cannot {kind}: this perles has no way to do so")
 
 
@@ -110,6 +112,17 @@ def _diff(plane: ControlPlane, workflow_id: str) -> dict[str, Any]:
     about = {key: plane.get(workflow_id)[key] for key in ("name", "state")}
     patch = "\n".join(line[:_LINE] for line in lines[:MAX_ROWS])
     return {**found, **about, "patch": patch, "agents": agents, "cut": len(lines) > MAX_ROWS}
+
+
+def _setting(key: str) -> str:
+    """What a setting is here, where that comes from, and what it means."""
+    from perles.config import keys, load
+
+    found = next((one for one in load.explain() if one.key == key), None)
+    if found is None:
+        raise CannotError(f"cannot show {key}: there is no such setting")
+    means = next((one.help for one in keys.OPTIONS.values() if one.key == key), "")
+    return f"{key} = {found.value} ({found.origin}): {means}"
 
 
 def _call(plane: ControlPlane, method: str, *given: Any, **named: Any) -> str:

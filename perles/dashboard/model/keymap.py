@@ -33,6 +33,7 @@ TABLE: Final = (
     Binding("Esc", "clear the filter, then the marks"),
     Binding("o O", "sort by the next, the previous column", "sort"),
     Binding("!", "go to the next that needs you; • has something new"),
+    Binding(":", "go to anything by name: workflow, agent, task, channel, setting, command"),
     Binding("y", "copy the id (OSC 52)"),
     Binding("E", "start an engine; it ends when all is done"),
     Binding("?", "this help", "help"),
@@ -42,7 +43,8 @@ TABLE: Final = (
 )
 DETAIL: Final = (
     Binding("Tab h l", "next, previous tab", "tabs"),
-    Binding("1-9", "that tab"),
+    Binding("1-9", "that tab; : with its number or name for any of them"),
+    Binding(":", "go to anything by name, here and elsewhere"),
     Binding("j k PageUp PageDown", "scroll", "scroll"),
     Binding("g G", "to the beginning; to the end, and follow"),
     Binding("/ then n N", "search all of it; older, newer match", "search"),
@@ -101,6 +103,11 @@ FIND: Final = (
     Binding("↓", "", "next"),
     Binding("Enter", "", "choose"),
     Binding("Esc", "", "back"),
+)
+JUMP: Final = (
+    Binding("Enter", "", "go there"),
+    Binding("↓", "", "next"),
+    Binding("Esc", "", "stay"),
 )
 FILTER: Final = (
     Binding("↓", "", "move"),

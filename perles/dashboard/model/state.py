@@ -13,6 +13,7 @@ from perles.dashboard.model.attention import attention as attention
 from perles.dashboard.model.diff import Diff
 from perles.dashboard.model.editor import Editor
 from perles.dashboard.model.form import Form
+from perles.dashboard.model.jump import Jump, Target
 from perles.dashboard.model.preview import Preview
 
 HISTORY: Final = 50
@@ -152,6 +153,7 @@ class State:
     diff: Diff | None = None
     inbox: Inbox = field(default_factory=Inbox)
     form: Form | None = None
+    jump: Jump | None = None
     question: Question | None = None
     help: bool = False
     help_top: int = 0
@@ -199,6 +201,8 @@ class View(NamedTuple):
     limits: Mapping[str, float] = {}
     inside: Inside | None = None
     preview: Preview | None = None
+    targets: tuple[Target, ...] = ()
+    """What fits the name that one goes to, the best first."""
     waiting: Sequence[Mapping[str, Any]] = ()
     attention: Attention = NOBODY
     engine: bool = True

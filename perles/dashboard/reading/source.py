@@ -14,9 +14,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from perles.controlplane.held import Held, Totals, dashboard, engine, inbox
 from perles.dashboard.model.preview import Preview, preview_rows
-from perles.dashboard.model.state import NOBODY, Inside, State, View, attention, table_rows
+from perles.dashboard.model.state import (
+    NOBODY,
+    Inside,
+    State,
+    View,
+    attention,
+    selected_id,
+    table_rows,
+)
 from perles.dashboard.reading.current_work import Waits
 from perles.dashboard.reading.detail import read_inside
+from perles.dashboard.reading.jump import Names
 from perles.dashboard.reading.preview import Previews
 from perles.domain.errors import PerlesError
 from perles.domain.explanations import RESTARTED
@@ -54,6 +63,7 @@ class Source:
         self._limits: Mapping[str, float] = {}
         self._waits = Waits()
         self._previews = Previews()
+        self._names = Names()
         self._attention = NOBODY
 
     def close(self) -> None:
@@ -177,6 +187,7 @@ class Source:
             work=engine.has_work(connection),
             inside=inside,
             preview=self._preview(connection, state, view.size),
+            targets=self._names.look(connection, state, selected_id(state, view)),
             waiting=self._waiting,
             attention=self._attention,
         )

@@ -133,17 +133,18 @@ def _tab(detail: Detail, key: Key, view: View) -> Detail | None:
         at = int(key.name) - 1
     else:
         return None
-    return _opened(detail, tabs[at])
+    return opened(detail, tabs[at])
 
 
-def _opened(detail: Detail, tab: str) -> Detail:
+def opened(detail: Detail, tab: str) -> Detail:
+    """The detail with another tab, at its end."""
     fresh = replace(detail, slid=False, seek=None, found=None, anchor=None)
     return replace(fresh, tab=tab, opened=False, up=0, until=None, limit=FIRST)
 
 
 def _click(state: State, detail: Detail, key: Key, view: View) -> State:
     tab = tab_at(detail, view, key.x, key.y)
-    return state if tab is None else replace(state, detail=_opened(detail, tab))
+    return state if tab is None else replace(state, detail=opened(detail, tab))
 
 
 def _scroll(detail: Detail, key: Key, view: View) -> Detail | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from perles.dashboard.model import verbs as model_verbs
+from perles.dashboard.model.jump import Jump, chosen
 from perles.dashboard.model.state import Effect, Notice, Result, State, View
 from perles.dashboard.terminal.keys import Key
-from perles.dashboard.update import detail, diff, form, inbox, table, verbs
+from perles.dashboard.update import detail, diff, form, inbox, jump, table, verbs
 
 QUIT = Effect("quit")
 
@@ -25,12 +26,16 @@ def press(state: State, key: Key, view: View) -> Result:
     if state.question is not None:
         return _answer(state, key, view)
     state = replace(state, notice=Notice(""))
+    if state.jump is not None:
+        return _jump(state, state.jump, key, view)
     if state.screen == "form":
         return form.press(state, key, view)
     if _types(state):
         return _by_screen(state, key, view)
     if key.name == "?":
         return replace(state, help=True, help_top=0), ()
+    if key.name == ":":
+        return replace(state, jump=Jump()), ()
     if key.name == "q":
         return state, (QUIT,)
     if key.name == "E":
@@ -60,6 +65,22 @@ def _types(state: State) -> bool:
         found = state.diff
         return found is not None and (found.searching or found.comment is not None)
     return state.detail is not None and (state.detail.typing or state.detail.searching)
+
+
+def _jump(state: State, asked: Jump, key: Key, view: View) -> Result:
+    """Typing a name to go to; Enter goes there, or does what the command's key does."""
+    if key.name != "enter":
+        return jump.press(state, asked, key, view), ()
+    state = replace(state, jump=None)
+    tab = jump.numbered_tab(state, asked, view)
+    if tab is not None:
+        return jump.to_tab(state, tab), ()
+    target = chosen(asked, view.targets)
+    if target is None:
+        return replace(state, notice=Notice(f"nothing is named {asked.text.text}")), ()
+    if target.kind == "command":
+        return press(state, Key(target.key, target.key), view)
+    return jump.go(state, target)
 
 
 def _help(state: State, key: Key) -> State:

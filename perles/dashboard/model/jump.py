@@ -1,0 +1,53 @@
+"""Going to anything by its name: what is typed, and what fits it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from perles.dashboard.model import keymap
+from perles.dashboard.model.editor import Editor
+
+MOST: Final = 50
+"""Targets that are offered."""
+MOST_LETTERS: Final = 200
+KINDS: Final = ("tab", "agent", "task", "channel", "workflow", "command", "setting")
+"""In their order where they fit alike."""
+_NO_COMMANDS: Final = ("j", "g", "PageUp", "Home", "1", "1-9", "Esc", "Enter", "Tab", ":", "q")
+
+
+class Target(NamedTuple):
+    """Something one can go to; `workflow_id` is the workflow that it is in, or "" for none.
+
+    `key` is the key of a command.
+    """
+
+    kind: str
+    name: str
+    workflow_id: str = ""
+    about: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """What is typed, and which of the targets is selected."""
+
+    text: Editor = field(default_factory=Editor)
+    cursor: int = 0
+
+
+def commands(screen: str) -> list[Target]:
+    """The commands of a screen that one need not be at a row or a line for."""
+    bindings = {"table": keymap.TABLE, "detail": keymap.DETAIL}.get(screen, ())
+    found = [(one.keys.split()[0], one.text) for one in bindings]
+    return [
+        Target("command", text, about=f"key {key}", key=" " if key == "Space" else key)
+        for key, text in found
+        if key not in _NO_COMMANDS and not key.startswith("Ctrl")
+    ]
+
+
+def chosen(jump: Jump, targets: tuple[Target, ...]) -> Target | None:
+    """The target that is selected."""
+    return targets[min(jump.cursor, len(targets) - 1)] if targets else None

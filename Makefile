@@ -52,7 +52,7 @@ lint: $(READY)  ## check style, types and layers
 	$(BIN)/python -m tests.check_migrations
 	$(BIN)/python -m tests.record_statements --check
 
-statements: $(READY)  ## record the texts of the SQL statements, which are run as they stand there
+statements: $(READY)  ## record the texts of SQL statements, and the schema of a new database
 	$(BIN)/python -m tests.record_statements
 
 docs: $(READY)  ## write docs/{commands,configuration,states,tools}.md from the code

@@ -1,12 +1,15 @@
-"""`make statements` runs this: writes the text of each statement as SQLAlchemy writes it.
+"""`make statements` runs this: records what SQLAlchemy and Alembic say, which Perles runs.
 
-Perles runs those texts (`perles.store.sql`), and compiles only what is not among them.
+The text of each statement (`perles.store.sql`), and the script of what the migrations make of an
+empty file (`perles.store.migrate`). What is not recorded Perles has them say again.
 """
 
 import gc
 import importlib
 import pkgutil
 import sys
+import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,7 +38,7 @@ def statements() -> dict[str, tuple[str, dict[str, Any]]]:
 
     for module in pkgutil.walk_packages(perles.__path__, "perles."):
         if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
+            _import(module.name)
     found = {}
     for one in gc.get_objects():
         if isinstance(one, Sql) and one.statement is not None:
@@ -47,15 +50,63 @@ def statements() -> dict[str, tuple[str, dict[str, Any]]]:
     return dict(sorted(found.items()))
 
 
+def _import(name: str) -> None:
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("perles"):
+            raise  # else it is of an extra that is not installed
+
+
+def script() -> str:
+    """What the migrations make of an empty file, as a script."""
+    from perles.store import migrate
+    from perles.store.sqlite.driver import open_readonly
+    from perles.store.version import HEAD
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "new.db"  # never on a server
+        migrate.upgrade_by_steps(path)
+        with closing(open_readonly(str(path))) as connection:
+            return _script_of(connection, HEAD)
+
+
+def _script_of(connection: Any, revision: str) -> str:
+    """The script that makes what is in a database: its tables, indexes and views, and its rows."""
+    from perles.store.sqlite import fresh
+
+    objects = connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY rowid")
+    ours = [row for row in objects.fetchall() if not row[1].startswith("sqlite_")]
+    lines = [f"{sql};\n" for _, _, sql in ours if sql]
+    for name in (name for kind, name, _ in ours if kind == "table"):
+        lines += [f"{one};\n" for one in _inserts(connection, name)]
+    return fresh.FIRST_LINE.format(revision) + "".join(lines)
+
+
+def _inserts(connection: Any, table: str) -> list[str]:
+    names = [row[0] for row in connection.execute(f"SELECT * FROM {table}").description]
+    values = " || ', ' || ".join(f"quote({name})" for name in names)
+    rows = connection.execute(f"SELECT {values} FROM {table}").fetchall() if names else []
+    return [f"INSERT INTO {table} ({', '.join(names)}) VALUES ({row[0]})" for row in rows]
+
+
 def source() -> str:
     """The module that holds them."""
     lines = [f"    {place!r}: {text!r},\n" for place, text in statements().items()]
     return f"{_HEAD}{''.join(lines)}}}\n"
 
 
+def recorded() -> dict[Path, str]:
+    """The files that `make statements` writes, and what stands in each."""
+    from perles.store import migrate
+
+    return {FILE: source(), migrate.fresh_script(): script()}
+
+
 if __name__ == "__main__":
     if "--check" not in sys.argv:
         FILE.write_text(f"{_HEAD}}}\n")
-        FILE.write_text(source())
-    elif FILE.read_text() != source():
-        sys.exit("database: the recorded statements are old: make statements")
+        for place, text in recorded().items():
+            place.write_text(text)
+    elif any(place.read_text() != text for place, text in recorded().items()):
+        sys.exit("database: what is recorded of it is old: make statements")

@@ -121,16 +121,18 @@ class EngineHost(Reads):
         serve(self.paths, config, exit_when_idle=exit_when_idle, load_config=self.engine_config)
 
     def _upgrade_apart(self) -> None:
-        """Make or upgrade the database in a process of its own.
+        """Upgrade the database in a process of its own.
 
         Alembic would cost the engine 14 MiB for as long as it lives. What goes
         wrong there, the engine meets again and tells.
         """
         from perles.store import migrate
 
-        if not self.engine_runs() and not migrate.is_current(self.database_path):
-            command = isolated.command("perles", "db", "upgrade")
-            subprocess.run(command, env=self.environ(), capture_output=True, check=False)
+        path = self.database_path
+        if self.engine_runs() or migrate.is_current(path) or migrate.is_made_at_once(path):
+            return
+        command = isolated.command("perles", "db", "upgrade")
+        subprocess.run(command, env=self.environ(), capture_output=True, check=False)
 
     def environ(self) -> dict[str, str]:
         """The environment for a process of ours that works on this home.

@@ -101,7 +101,7 @@ def serve(listener: socket.socket) -> None:
 
     for module in pkgutil.iter_modules(perles.cli.__path__, "perles.cli."):
         importlib.import_module(module.name)
-    for name in ("alembic.command", "perles.workflows.create", "perles.controlplane.plane"):
+    for name in ("perles.workflows.create", "perles.controlplane.plane"):
         importlib.import_module(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those that answer are nobody's to wait for
     gc.freeze()

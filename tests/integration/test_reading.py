@@ -240,8 +240,7 @@ def test_reading_imports_nothing_heavy(home: Home, argv: list[str]) -> None:
     assert result.returncode == 0, result.stderr
 
 
-def test_neither_a_command_that_writes_nor_the_engine_imports_sqlalchemy(home: Home) -> None:
-    home.perles("run", home.pipeline("p", ONE))
+def test_neither_the_first_command_of_a_home_nor_its_engine_imports_sqlalchemy(home: Home) -> None:
     script = (
         "import sys; from perles.cli.main import main\n"
         "try: main()\n"

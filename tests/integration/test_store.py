@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from perles.store.events.tail import tail
 from perles.store.reads.connection import reading
 from perles.store.schema.workflows import Workflow
 from perles.store.sqlite import backend
-from perles.store.sqlite.driver import dbapi, dbapi_is_safe
+from perles.store.sqlite.driver import dbapi, dbapi_is_safe, open_readonly
 from perles.store.transition import fire
 from perles.store.writer import Writer
 
@@ -264,6 +265,41 @@ def test_i4_a_newer_database_is_refused(database: Database) -> None:
         migrate.ensure(database.path)
     with pytest.raises(DatabaseError, match="newer"), reading(database.path):
         pass
+
+
+def test_i4_a_new_database_is_what_the_migrations_make(tmp_path: Path) -> None:
+    at_once, by_steps = tmp_path / "one" / "new.db", tmp_path / "two" / "new.db"
+    found = []
+    for path, make in ((at_once, migrate.ensure), (by_steps, migrate.upgrade_by_steps)):
+        path.parent.mkdir()
+        make(path)
+        with closing(open_readonly(str(path))) as connection:
+            objects = connection.execute(
+                "SELECT type, name, tbl_name, sql FROM sqlite_master "
+                "WHERE name != 'sqlite_sequence' ORDER BY type, name"
+            ).fetchall()
+            rows = [
+                [tuple(row) for row in connection.execute(f"SELECT * FROM {one['name']}")]
+                for one in objects
+                if one["type"] == "table"
+            ]
+        found.append(([tuple(one) for one in objects], rows, path.stat().st_mode & 0o777))
+
+    assert found[0] == found[1]
+    assert len(found[0][0]) > 50
+
+
+def test_i4_a_file_that_holds_something_is_upgraded_step_by_step(tmp_path: Path) -> None:
+    path = tmp_path / "some.db"
+    with closing(dbapi.connect(str(path))) as connection:
+        connection.execute("CREATE TABLE keepsake (x)")
+
+    assert not migrate.is_made_at_once(path)
+    migrate.ensure(path)
+
+    assert migrate.is_current(path)
+    with closing(open_readonly(str(path))) as connection:
+        assert connection.execute("SELECT count(*) FROM keepsake").fetchone()[0] == 0
 
 
 def test_i4_an_older_database_is_backed_up_before_anything_is_done_to_it(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from perles.store.sql import Sql, digest
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_text_of_every_statement_is_recorded() -> None:
+def test_every_statement_and_the_schema_of_a_new_database_are_recorded() -> None:
     argv = [sys.executable, "-m", "tests.record_statements", "--check"]
     checked = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr

@@ -27,9 +27,10 @@ def lines_of(event: AgentEvent) -> Iterator[str]:
 
 def _tool(event: AgentEvent) -> str:
     name = str(event.data.get("name") or "tool")
+    told = event.data.get("told")
     if event.data.get("done"):
-        return cut(clean(f"  ↳ {event.text}"), MAX_RESULT)
-    shown = _arguments(event.data.get("input")) or event.text.removeprefix(name)
+        return cut(clean(f"  ↳ {told or event.text}"), MAX_RESULT)
+    shown = told or _arguments(event.data.get("input")) or event.text.removeprefix(name)
     return cut(clean(f"⚙ {name} {shown}"), MAX_ARGUMENTS).rstrip()
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from perles.agents.clis.errors import classify
 from perles.agents.provider import AgentEvent, Kind, Outcome
+from perles.domain import tool_story
 
 MAX_TEXT: Final = 64 * 1024
 """Characters of one text that are kept."""
@@ -71,12 +72,17 @@ def items(value: Any) -> list[Any]:
 
 def short(value: Any) -> str:
     """Arguments or a result as a short text."""
+    said = _whole(value)
+    return said if len(said) <= MAX_SHORT else said[:MAX_SHORT] + "…"
+
+
+def _whole(value: Any) -> str:
+    """Arguments or a result as a text."""
     if value is None:
         return ""
     if isinstance(value, list):
         value = "\n".join(text(get(part, "text")) or short(part) for part in value[:20])
-    said = value if isinstance(value, str) else _written(value)
-    return said if len(said) <= MAX_SHORT else said[:MAX_SHORT] + "…"
+    return value if isinstance(value, str) else _written(value)
 
 
 def _written(value: Any) -> str:
@@ -91,6 +97,8 @@ def tool_started(name: Any, arguments: Any) -> AgentEvent:
     called = text(name, MAX_ID) or "tool"
     given = short(arguments)
     data: dict[str, Any] = {"name": called, "done": False, "input": given}
+    if told := tool_story.call(called, _whole(arguments)):
+        data["told"] = told[:MAX_SHORT]
     if called == REPORT and isinstance(arguments, dict):
         data["report"] = {"summary": text(arguments.get("summary")), **_code(arguments)}
     return AgentEvent(Kind.TOOL, f"{called} {given}".rstrip(), data)
@@ -106,7 +114,11 @@ def tool_ended(name: Any, result: Any, *, failed: bool) -> AgentEvent:
     called = text(name, MAX_ID) or "tool"
     said = short(result)
     shown = f"failed: {said}" if failed else said
-    return AgentEvent(Kind.TOOL, shown, {"name": called, "done": True, "failed": failed})
+    data = {"name": called, "done": True, "failed": failed}
+    # Of the whole answer: what is kept of it is too short to count its tasks.
+    if not failed and (told := tool_story.result(called, _whole(result))):
+        data["told"] = told[:MAX_SHORT]
+    return AgentEvent(Kind.TOOL, shown, data)
 
 
 def usage(**numbers: Any) -> AgentEvent:

@@ -111,6 +111,21 @@ def _whole_result(record: Record, columns: int) -> list[Line]:
     return _hung(wrap(text, max(1, columns - 4)) if text else [])
 
 
+def _told_tool(record: Record, columns: int) -> list[Line]:
+    """A call of one of our own tools: the first line of its text tells it."""
+    told, _, _ = record.text.partition("\n")
+    text = cut(clean(told), max(1, columns - 4 - len(record.note)))
+    return [line(Segment("├╴", "muted"), Segment(clean(record.note), "key"), Segment(f" {text}"))]
+
+
+def _whole_told_tool(record: Record, columns: int) -> list[Line]:
+    return _whole_tool(record._replace(text=record.text.partition("\n")[2]), columns)
+
+
+def _told_result(record: Record, columns: int) -> list[Line]:
+    return _hung([cut(clean(record.text.partition("\n")[0]), max(1, columns - 4))])
+
+
 def _hung(parts: Sequence[str]) -> list[Line]:
     return [
         line(Segment("╰╴ " if index == 0 else "   ", "muted"), Segment(part, "muted"))
@@ -206,6 +221,8 @@ _DRAW: Final[dict[str, Callable[[Record, int], list[Line]]]] = {
     "text": _text,
     "tool": _tool,
     "result-of-tool": _tool_result,
+    "told-tool": _told_tool,
+    "told-result": _told_result,
     "error": _error,
     "turn": _turn,
     "usage": _usage,
@@ -221,4 +238,6 @@ _DRAW: Final[dict[str, Callable[[Record, int], list[Line]]]] = {
 _WHOLE: Final[dict[str, Callable[[Record, int], list[Line]]]] = {
     "tool": _whole_tool,
     "result-of-tool": _whole_result,
+    "told-tool": _whole_told_tool,
+    "told-result": _whole_result,
 }

@@ -151,6 +151,9 @@ def said(row: Mapping[str, Any], agent: str) -> Record:
         elif payload.get("input"):
             given = payload["input"]
             text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+        if payload.get("told"):  # a tool of ours: in words first, and as it was
+            what = "told-result" if payload.get("done") else "told-tool"
+            text = f"{' '.join(str(payload['told']).split())}\n{text}"
     elif what == "usage":
         text = ", ".join(
             f"{payload[key]} {word}"

@@ -1,4 +1,4 @@
--- What the migrations make of an empty file, up to revision 0033 (make statements)
+-- What the migrations make of an empty file, up to revision 0034 (make statements)
 CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
@@ -584,5 +584,13 @@ CREATE TABLE nodes (
 	CONSTRAINT ck_nodes_ck_nodes_state CHECK (state IN ('ready', 'draining', 'unreachable', 'gone')), 
 	CONSTRAINT ck_nodes_ck_nodes_slots_not_negative CHECK (slots >= 0)
 );
-INSERT INTO alembic_version (version_num) VALUES ('0033');
+CREATE TABLE leadership (
+	id INTEGER NOT NULL, 
+	epoch INTEGER NOT NULL, 
+	created_at TEXT NOT NULL, 
+	updated_at TEXT NOT NULL, 
+	CONSTRAINT pk_leadership PRIMARY KEY (id), 
+	CONSTRAINT ck_leadership_one_row CHECK (id = 1)
+);
+INSERT INTO alembic_version (version_num) VALUES ('0034');
 INSERT INTO totals (id, tokens, cost_usd) VALUES (1, 0, 0.0);

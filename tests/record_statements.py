@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import perles
+from perles.domain.errors import PerlesError
 
 FILE: Final = Path(str(perles.__file__)).parent / "store" / "sqlite" / "recorded.py"
 _HEAD: Final = '''"""The texts of the statements as SQLAlchemy writes them: `make statements`.
@@ -53,8 +54,10 @@ def statements() -> dict[str, tuple[str, dict[str, Any]]]:
 def _import(name: str) -> None:
     try:
         importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith("perles"):
+    except (ModuleNotFoundError, PerlesError) as error:
+        cause = error if isinstance(error, ModuleNotFoundError) else error.__cause__
+        lacks = getattr(cause, "name", None)
+        if lacks is None or lacks.startswith("perles"):
             raise  # else it is of an extra that is not installed
 
 
@@ -103,9 +106,17 @@ def recorded() -> dict[Path, str]:
     return {FILE: source(), migrate.fresh_script(): script()}
 
 
+def _mend() -> None:
+    """Have a file that can be imported, also after a merge that left its marks in it."""
+    try:
+        compile(FILE.read_text(), FILE, "exec")
+    except SyntaxError:
+        FILE.write_text(f"{_HEAD}}}\n")
+
+
 if __name__ == "__main__":
     if "--check" not in sys.argv:
-        FILE.write_text(f"{_HEAD}}}\n")
+        _mend()
         for place, text in recorded().items():
             place.write_text(text)
     elif any(place.read_text() != text for place, text in recorded().items()):

@@ -7,6 +7,7 @@ from typing import Final
 
 AGENT_CONTEXT_EXHAUSTED: Final = "agent.context_exhausted"
 AGENT_COST_DIFFERS: Final = "agent.cost_differs"
+AGENT_MOVED: Final = "agent.moved"
 AGENT_OFFLINE: Final = "agent.offline"
 AGENT_PHASE_CHANGED: Final = "agent.phase_changed"
 AGENT_RATE_LIMITED: Final = "agent.rate_limited"

@@ -135,7 +135,7 @@ class Process(Protocol):
     def turn(self) -> TurnKey:
         """Whose it is."""
 
-    def start(
+    async def start(
         self, launch: Launch, *, cwd: Path, env: Mapping[str, str], umask: int | None = None
     ) -> Identity:
         """Start it, unless it lives; which one it is. Raises `SpawnError`, `OSError`.
@@ -143,8 +143,11 @@ class Process(Protocol):
         It goes on whatever becomes of its starter, which commits the identity afterwards.
         """
 
-    def attach(self) -> bool:
-        """Find it again, also where its starter died before it could commit; whether it lives."""
+    async def attach(self) -> bool:
+        """Find it again, also where its starter died before it could commit; whether it lives.
+
+        One that nobody can ask about now lives until it is known to have ended.
+        """
 
     def lives(self) -> bool:
         """Whether exactly this process lives, and is this turn's."""
@@ -201,9 +204,12 @@ class Executor(Protocol):
         """The process of a turn, as far as its row tells; nothing is started or looked for."""
 
     def signal(self, processes: Sequence[Process], number: signal.Signals) -> int:
-        """Send a signal to all that belongs to these turns; how many processes that were."""
+        """Send a signal to all that belongs to these turns; 0 where there is nothing of them.
 
-    def remains(self, processes: Sequence[Process]) -> bool:
+        It may reach another machine a moment later.
+        """
+
+    async def remains(self, processes: Sequence[Process]) -> bool:
         """Whether anything of these turns lives: the processes, or what they started."""
 
     async def end(
@@ -244,4 +250,7 @@ class Executor(Protocol):
         """End what another engine left of such commands, of workflows of which `is_ours` holds."""
 
     def used(self, processes: Sequence[Process]) -> dict[int, Used]:
-        """What turns have used so far, by turn id: one look, however many they are."""
+        """What turns have used so far, by turn id: one look, however many they are.
+
+        It may take a while: to be called in a thread.
+        """

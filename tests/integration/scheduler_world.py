@@ -390,7 +390,7 @@ class StillTurns(Turns):
         """The live turns."""
         return self._live
 
-    def _spawn(self, live: LiveTurn, launch: Launch, workflow: Workflow) -> None:
+    async def _spawn(self, live: LiveTurn, launch: Launch, workflow: Workflow) -> None:
         live.process.identity = Identity(2**22 + live.turn_id, 1, "another boot")
 
     def watch(self, live: LiveTurn) -> None:

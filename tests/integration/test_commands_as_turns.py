@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from perles.agents.provider import Launch, TaskCommand
-from perles.executor.contract import Identity, Process, Told, TurnFiles, TurnKey
-from perles.executor.local.executor import LocalExecutor
+from perles.executor.contract import Identity, Told, TurnFiles, TurnKey
+from perles.executor.local.executor import LocalExecutor, LocalProcess
 from tests.integration.cli import Home
 
 TURN = TurnKey("wf-dddddddd", 3)
@@ -26,11 +26,11 @@ class Stage:
         self.executor, self.folder = LocalExecutor(), folder
         self.files = TurnFiles.at(folder / "turn-1.out")
 
-    def process(self, identity: Identity | None = None, turn: TurnKey = TURN) -> Process:
+    def process(self, identity: Identity | None = None, turn: TurnKey = TURN) -> LocalProcess:
         """Its process, as a row tells of it."""
         return self.executor.process(turn, self.files, identity, text_only=True)
 
-    def start(self, process: Process, script: str, **more: Any) -> Identity:
+    def start(self, process: LocalProcess, script: str, **more: Any) -> Identity:
         """Start a shell script as the command."""
         key = process.turn
         marks = {"PERLES_TURN": f"{key.workflow_id}/{key.turn_id}"}
@@ -39,7 +39,7 @@ class Stage:
             env={"PATH": os.environ["PATH"]},
             command=TaskCommand(name="sh", **more),
         )
-        return process.start(launch, cwd=self.folder, env=marks)
+        return process.start_now(launch, cwd=self.folder, env=marks)
 
     def server(self) -> int:
         """The pid of what forks."""
@@ -65,7 +65,7 @@ def _wait_for(condition: Callable[[], Any]) -> Any:
     return found
 
 
-def _ended(process: Process) -> None:
+def _ended(process: LocalProcess) -> None:
     async def run() -> None:
         done = asyncio.Event()
         process.when_ended(done.set)
@@ -109,7 +109,7 @@ def test_a_time_limit_holds_without_an_engine(stage: Stage) -> None:
     _ended(stage.process(found))
 
     assert stage.process(found).told() == Told(124, "timed out after 0.2s")
-    assert not stage.executor.remains([process])
+    assert not asyncio.run(stage.executor.remains([process]))
 
 
 def test_a_status_that_cannot_be_written_is_told_to_its_engine(stage: Stage) -> None:
@@ -154,9 +154,9 @@ def test_a_command_is_found_by_its_mark_where_its_row_does_not_name_it(stage: St
     other = stage.process(turn=TurnKey(TURN.workflow_id, 9))
     process = stage.process()
 
-    assert _wait_for(process.attach)
+    assert _wait_for(process.attach_now)
     assert process.identity == found
-    assert not other.attach()
+    assert not other.attach_now()
 
 
 def test_what_a_command_leaves_in_its_group_ends_with_it(stage: Stage) -> None:
@@ -165,7 +165,7 @@ def test_what_a_command_leaves_in_its_group_ends_with_it(stage: Stage) -> None:
     _ended(process)
 
     assert process.told() == Told(0, "exit 0")
-    assert not stage.executor.remains([process])
+    assert not asyncio.run(stage.executor.remains([process]))
 
 
 def test_a_task_costs_one_turn_and_no_turn_of_its_coordinator(home: Home) -> None:

@@ -108,7 +108,7 @@ async def _settle(services: Services, turn: Turn) -> str:
     services.database.secrets.tell(workflow.id, handed)
     left = live.process.status()
     # The engine may have died between spawn and commit, or somebody changed the row.
-    live.process.attach()
+    await live.process.attach()
     await _commit_start(services, turn, live, began=left is not None)
     if not live.process.lives():
         live.process.identity, live.ended_unserved = None, True

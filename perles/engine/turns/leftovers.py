@@ -31,4 +31,4 @@ class Census:
     async def _at_all(self) -> bool:
         await asyncio.sleep(GATHER)
         lives, self._asking, self._look = self._asking, [], None
-        return self._executor.remains([live.process for live in lives])
+        return await self._executor.remains([live.process for live in lives])

@@ -185,7 +185,7 @@ class Turns(TurnFinisher):
                 environ.pop(name, None)
             environ = without_proxied_loopback({**environ, **launch.env})
             launch = replace(launch, env=environ)
-            self._spawn(live, launch, workflow)
+            await self._spawn(live, launch, workflow)
         except (PerlesError, OSError) as error:
             ending = Ending("fail", "turn_failed")
             if _may_pass(error):
@@ -204,7 +204,7 @@ class Turns(TurnFinisher):
             raise UsageError(f"cannot start on node {agent.node}: there is no cluster any more")
         return await self._context.remote.prepare(turn, agent, workflow)
 
-    def _spawn(self, live: LiveTurn, launch: Launch, workflow: Workflow) -> None:
+    async def _spawn(self, live: LiveTurn, launch: Launch, workflow: Workflow) -> None:
         environ = {
             "PERLES_WORKFLOW": live.workflow_id,
             "PERLES_AGENT": live.agent,
@@ -212,7 +212,7 @@ class Turns(TurnFinisher):
         }
         umask = self._context.umask_of(workflow)
         folder = Path(workflow.work_dir) if live.where is None else live.where.work_dir
-        live.process.start(launch, cwd=folder, env=environ, umask=umask)
+        await live.process.start(launch, cwd=folder, env=environ, umask=umask)
 
     async def read_all(self) -> None:
         """Journal what live turns printed, and end those that went too far.

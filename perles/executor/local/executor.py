@@ -60,10 +60,16 @@ class LocalProcess:
         """Whose it is."""
         return self._turn
 
-    def start(
+    async def start(
         self, launch: Launch, *, cwd: Path, env: Mapping[str, str], umask: int | None = None
     ) -> Identity:
-        """Start it in a session of its own, unless it lives."""
+        """Start it in a session of its own, unless it lives. Nothing is waited for."""
+        return self.start_now(launch, cwd=cwd, env=env, umask=umask)
+
+    def start_now(
+        self, launch: Launch, *, cwd: Path, env: Mapping[str, str], umask: int | None = None
+    ) -> Identity:
+        """`start`, outside of an event loop, too."""
         # The kernel shows the environment of what was just started a moment later.
         is_ours = self._is_child and self.identity is not None and is_alive(self.identity)
         if self.identity is None or not (is_ours or self.lives()):
@@ -76,8 +82,12 @@ class LocalProcess:
             self._is_child = True
         return self.identity
 
-    def attach(self) -> bool:
+    async def attach(self) -> bool:
         """Find its launcher by the turn's mark where its row does not name it."""
+        return self.attach_now()
+
+    def attach_now(self) -> bool:
+        """`attach`, outside of an event loop, too."""
         if self.status() is None and not self.lives():
             self.identity = launcher.find_launcher(self._turn.marker, self._files)
         return self.lives()
@@ -135,6 +145,10 @@ class LocalProcess:
         """Tell a parser what stands before an offset."""
         self._source.replay(offset, parser, self.identity)
 
+    def piece(self, offset: int, most: int) -> bytes:
+        """Bytes of its output, as they stand there. Raises `OSError`."""
+        return self._source.piece(offset, most, self.identity)
+
     def written(self) -> int:
         """The size of its output and its errors."""
         return self.size() + door.size_of(self._files.stderr)
@@ -187,11 +201,9 @@ class LocalExecutor:
             number, _markers(which), _sessions(which), since=_since(which)
         )
 
-    def remains(self, which: Sequence[Process]) -> bool:
+    async def remains(self, which: Sequence[Process]) -> bool:
         """Whether a process of these turns lives."""
-        if not which:
-            return False
-        return bool(processes.family(_markers(which), _sessions(which), since=_since(which)))
+        return _remain(which)
 
     async def end(
         self,
@@ -203,7 +215,7 @@ class LocalExecutor:
         """End turns with all that they started."""
         return await termination.end(
             lambda number: self.signal(which(), number),
-            lambda: self.remains(which()),
+            lambda: _remain(which()),
             grace=grace,
             gone=gone,
         )
@@ -259,6 +271,12 @@ class LocalExecutor:
             for one in which
         ]
         return usage.look(trees)
+
+
+def _remain(which: Sequence[Process]) -> bool:
+    if not which:
+        return False
+    return bool(processes.family(_markers(which), _sessions(which), since=_since(which)))
 
 
 def _markers(which: Sequence[Process]) -> list[str]:

@@ -53,6 +53,19 @@ class Source:
         )
         return Batch([note, *batch.events], batch.offset, batch.at_end)
 
+    def piece(self, offset: int, most: int, identity: Identity | None) -> bytes:
+        """At most so many bytes from `offset` on, as they stand there. Raises `OSError`."""
+        self._hold(identity)
+        if most <= 0:
+            return b""
+        if self._held is not None:
+            return os.pread(self._held, most, offset)
+        try:
+            with door.reading(self._path_now(), foreign=True) as file:
+                return os.pread(file.fileno(), most, offset)
+        except FileNotFoundError:
+            return b""
+
     def replay(self, offset: int, parser: Parser, identity: Identity | None) -> None:
         """Tell a fresh parser what stands before `offset`."""
         self._hold(identity)

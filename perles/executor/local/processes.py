@@ -6,7 +6,7 @@ a mark that stays where the environment was wiped (`watermark`).
 
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -40,12 +40,15 @@ def signal_family(
     sessions: Iterable[int] = (),
     *,
     since: int = 0,
+    but: Collection[int] = (),
 ) -> int:
-    """Send a signal to each process of a family; how many there were.
+    """Send a signal to each process of a family, `but` some; how many there were.
 
     Each is held, and known again, right before, so that no other one with its pid is hit.
     """
     found = members(markers, sessions, since)
+    if but:
+        found = [identity for identity in found if identity.pid not in but]
     for identity in found:
         fd = hold(identity)
         if fd is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
@@ -227,10 +227,14 @@ class End(_Request, frozen=True):
 
 
 class EndWorkflows(_Request, frozen=True):
-    """End all that any turn of these workflows started. `but` are turns that are spared."""
+    """End all that any turn of these workflows started; what outlives KILL.
+
+    As `orphans` what there was is told.
+    """
 
     workflow_ids: list[str]
     grace: float
+    orphans: bool = False
 
 
 class Pids(_Answer, frozen=True):
@@ -317,10 +321,14 @@ class Done(_Answer, frozen=True):
     """It is done."""
 
 
+Kind = Literal["stale_epoch", "version", "fenced", "spawn", "request", "failed", "unknown"]
+KINDS: Final = frozenset(get_args(Kind))
+
+
 class Refused(_Answer, frozen=True):
     """It was not done. `number` is an errno where there is one."""
 
-    kind: Literal["stale_epoch", "version", "fenced", "spawn", "request", "failed", "unknown"]
+    kind: Kind
     message: str
     number: int = 0
 

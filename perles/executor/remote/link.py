@@ -1,0 +1,219 @@
+"""The engine's way to one node: its lease renewed, its turns followed, its absence judged.
+
+One request waits at the node for news of all turns there; each renews the lease by the node's own
+clock as that was last heard. Nothing that was sent can so renew it beyond what is counted on here,
+however late it is delivered: `ttl` seconds after that clock was heard, and a margin, the node has
+ended its agents, and their turns are lost.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Collection, Coroutine, Iterable
+from typing import Any, Final, NamedTuple
+
+from perles.executor.remote import messages as m
+from perles.executor.remote.channel import Channel, deadline
+from perles.executor.remote.errors import NodeError, StaleEpochError, UnreachableError
+from perles.executor.remote.mirror import Mirror
+from perles.executor.remote.protocol import Call, checked
+
+log = logging.getLogger("perles.executor")
+
+FIRST_PAUSE: Final = 0.05
+LAST_PAUSE: Final = 1.0
+"""Seconds between two tries to reach a node, at first and at last."""
+MARGIN: Final = 1.0
+MARGIN_SHARE: Final = 0.1
+"""Seconds, and share of the ttl, that are waited beyond it."""
+
+
+class Law(NamedTuple):
+    """How long a lease holds, in seconds, and whether turns are lost when it is over."""
+
+    epoch: int
+    ttl: float = 30.0
+    repeats: bool = True
+
+
+def clock() -> float:
+    """Seconds that pass also while this machine is suspended."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class Link:
+    """One node. All but `is_reachable` and `is_fenced` is for the event loop of the links."""
+
+    def __init__(self, name: str, channel: Channel, law: Law) -> None:
+        self.name, self._channel, self._law = name, channel, law
+        self.greeting: m.Greeting | None = None
+        self.heard_at = clock()
+        self.is_reachable = False
+        self._node_clock, self._boot_id = 0.0, ""
+        self._mirrors: dict[m.TurnRef, Mirror] = {}
+        self._leaving: dict[m.TurnRef, bool] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._problem = ""
+        self.connected: Callable[[Link], Coroutine[Any, Any, None]] | None = None
+        """Called whenever the node is reached after it was not."""
+
+    def begin(self) -> None:
+        """Keep the lease, and follow the turns."""
+        self.spawn(self._follow())
+        self.spawn(self._judge())
+
+    async def close(self) -> None:
+        """Ask nothing any more; what runs on the node goes on."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Do something in the background; what it raises is logged."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(_log_failure)
+
+    @property
+    def is_fenced(self) -> bool:
+        """Whether no agent lives there for certain: nothing renewed its lease for so long."""
+        ttl = self._law.ttl
+        return clock() - self.heard_at > ttl + max(MARGIN, ttl * MARGIN_SHARE)
+
+    def watch(self, mirror: Mirror) -> None:
+        """Follow a turn from the next look on."""
+        mirror.is_watched = True
+        self._mirrors[mirror.ref] = mirror
+
+    def leave(self, mirror: Mirror) -> None:
+        """The engine has all of a turn: the node may forget it. A lost one is ended first."""
+        self._mirrors.pop(mirror.ref, None)
+        self._leaving[mirror.ref] = mirror.is_lost
+
+    def knows(self, workflow_id: str) -> bool:
+        """Whether the workflow had a turn here, as far as this engine knows."""
+        return any(ref.workflow_id == workflow_id for ref in (*self._mirrors, *self._leaving))
+
+    async def ask(self, request: m.Request, *, seconds: float = 0.0) -> m.Answer:
+        """The node's answer; tried again for `seconds`. Raises `NodeError`."""
+        until, pause = clock() + seconds, FIRST_PAUSE
+        while True:
+            try:
+                if self.greeting is None:
+                    await self._greet()
+                return await self._asked(request)
+            except UnreachableError:
+                if clock() + pause > until:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LAST_PAUSE)
+
+    async def look(self, mirrors: Collection[Mirror], wait: float = 0.0) -> None:
+        """Take what is new of these turns. Raises `NodeError`, `OSError`."""
+        asked = {mirror.ref: mirror.seen() for mirror in mirrors}
+        states = await self._asked(m.Poll(turns=list(asked.values()), wait=wait))
+        assert isinstance(states, m.States)
+        by_ref = {mirror.ref: mirror for mirror in mirrors}
+        for state in states.turns:
+            by_ref[state.turn].take(asked[state.turn], state)
+
+    async def _asked(self, request: m.Request) -> m.Answer:
+        lease = self._node_clock + self._law.ttl if self._node_clock else 0.0
+        call = Call(epoch=self._law.epoch, until=lease, boot_id=self._boot_id, request=request)
+        patience = deadline(call)
+        if isinstance(request, m.Poll | m.Renew):
+            # Whoever waits longer than that for a connection that is dead loses the lease.
+            patience = min(patience, request.wait if isinstance(request, m.Poll) else 0.0)
+            patience += max(0.5, self._law.ttl / 4)
+        try:
+            async with asyncio.timeout(patience):
+                answer = await self._channel.call(self.name, call)
+        except TimeoutError as error:
+            raise UnreachableError(self.name, f"no answer in {patience:.1f} s") from error
+        self._heard(answer)
+        return checked(answer)
+
+    def _heard(self, answer: m.Answer) -> None:
+        if isinstance(answer, m.Greeting | m.Renewed | m.States):
+            if answer.boot_id != self._boot_id or answer.clock > self._node_clock:
+                self._node_clock, self._boot_id = answer.clock, answer.boot_id
+            self.heard_at = clock()
+
+    async def _greet(self) -> None:
+        answer = await self._asked(m.Hello())
+        assert isinstance(answer, m.Greeting)
+        # From here on the node refuses what an engine before this one sent.
+        await self._asked(m.Renew())
+        self.greeting = answer
+
+    async def _follow(self) -> None:
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                if self.greeting is None:
+                    await self._greet()
+                if not self.is_reachable:
+                    await self._reached()
+                await self.look(list(self._mirrors.values()), wait=self._law.ttl / 6)
+                await self._say_goodbye()
+                pause = FIRST_PAUSE
+            except StaleEpochError as error:
+                log.error("node %s: %s", self.name, error)
+                self.is_reachable = False
+                return
+            except (NodeError, OSError) as error:
+                if isinstance(error, UnreachableError):
+                    self.is_reachable, self.greeting = False, None
+                self._tell(str(error))
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LAST_PAUSE)
+
+    async def _reached(self) -> None:
+        self.is_reachable = True
+        self._tell("")
+        if self.connected is not None:
+            await self.connected(self)
+
+    async def _say_goodbye(self) -> None:
+        """Let the node forget turns, and end those first that were lost."""
+        if not self._leaving:
+            return
+        leaving = dict(self._leaving)
+        lost = [ref for ref, is_lost in leaving.items() if is_lost]
+        if lost:
+            await self._asked(m.End(turns=lost, grace=0.0))
+        await self._asked(m.Forget(turns=list(leaving)))
+        for ref in leaving:
+            self._leaving.pop(ref, None)
+
+    async def _judge(self) -> None:
+        """Call turns lost that the node has ended for certain."""
+        while True:
+            await asyncio.sleep(min(1.0, self._law.ttl / 10))
+            if not self.is_fenced:
+                continue
+            for mirror in list(self._mirrors.values()):
+                if not mirror.is_over and (self._law.repeats or mirror.condemned):
+                    log.warning("node %s is not heard of: turn %s is lost", self.name, mirror.ref)
+                    mirror.end(lost=True)
+
+    def _tell(self, problem: str) -> None:
+        if problem and not self._problem:
+            log.warning("node %s: %s", self.name, problem)
+        elif self._problem and not problem:
+            log.info("node %s is reached again", self.name)
+        self._problem = problem
+
+
+def refs(mirrors: Iterable[Mirror]) -> list[m.TurnRef]:
+    """Which turns."""
+    return [mirror.ref for mirror in mirrors]
+
+
+def _log_failure(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        if isinstance(error, NodeError):
+            log.warning("a node could not be asked: %s", error)
+        else:
+            log.error("the way to a node failed", exc_info=error)

@@ -1,0 +1,108 @@
+"""A turn that runs on a node, as the engine has it: what it printed, byte for byte, in files here.
+
+What reads a turn's output, its errors and its status reads these files, wherever the turn ran.
+Bytes are only ever added where the file ends, so an engine that is killed goes on from there.
+Filled in one thread, looked at from another.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from perles.executor.contract import TurnFiles
+from perles.executor.remote.messages import Seen, State, TurnRef
+from perles.workspace import door
+
+log = logging.getLogger("perles.executor")
+
+Call = Callable[[], None]
+MAX_CODE: Final = 255
+
+
+@dataclass(slots=True, eq=False)
+class Mirror:
+    """One turn. `seen_at` is when its state was told, by CLOCK_BOOTTIME.
+
+    `is_over` tells that its process has ended, and all that it printed is here; `is_lost` that
+    its node was not heard of for so long that it has ended it. One that is `condemned` was to be
+    killed while nobody could tell its node. Its node was asked to start one that `is_asked`, and
+    tells of one that `is_watched`.
+    """
+
+    ref: TurnRef
+    files: TurnFiles
+    state: State | None = None
+    seen_at: float = 0.0
+    is_over: bool = False
+    is_lost: bool = False
+    condemned: bool = False
+    is_asked: bool = False
+    is_watched: bool = False
+    _calls: list[tuple[asyncio.AbstractEventLoop, Call]] = field(default_factory=list)
+
+    def seen(self) -> Seen:
+        """How far it is here."""
+        stamp = -1 if self.state is None else self.state.stamp
+        output, errors = door.size_of(self.files.stdout), door.size_of(self.files.stderr)
+        return Seen(self.ref, output, errors, stamp)
+
+    def take(self, asked: Seen, state: State) -> None:
+        """Take what the node told when it was asked that. Raises `OSError`."""
+        if self.is_over:
+            return
+        output = _added(self.files.stdout, asked.output, state.output)
+        errors = _added(self.files.stderr, asked.errors, state.errors)
+        whole = output >= state.size and errors >= state.errors_size
+        self.seen_at = time.clock_gettime(time.CLOCK_BOOTTIME)
+        self.state = state
+        if not state.lives and whole:
+            self._keep_status(state)
+            self.end()
+
+    def end(self, *, lost: bool = False) -> None:
+        """It is over: tell who waits."""
+        self.is_lost = lost
+        self.is_over = True
+        calls, self._calls = self._calls, []
+        for loop, call in calls:
+            _told(loop, call)
+
+    def when_over(self, call: Call) -> None:
+        """Call back in the running event loop; at once where it is over."""
+        self._calls.append((asyncio.get_running_loop(), call))
+        if self.is_over:  # it may have become so in the other thread meanwhile
+            calls, self._calls = self._calls, []
+            for loop, waiting in calls:
+                _told(loop, waiting)
+
+    def _keep_status(self, state: State) -> None:
+        """Leave the status as a launcher of this machine does."""
+        if state.told_code is None or not 0 <= state.told_code <= MAX_CODE:
+            return
+        words = (state.words or "").replace("\n", " ")
+        line = f"exit {state.told_code}" + (f" {words}" if words else "")
+        door.write(self.files.status, f"{line}\n".encode())
+
+
+def _added(path: Path, offset: int, data: bytes) -> int:
+    """Add what is missing of bytes that begin at `offset`; the file's size. Raises `OSError`."""
+    size = door.size_of(path)
+    missing = data[max(0, size - offset) :] if size >= offset else b""
+    if not missing:
+        return size
+    try:
+        return door.append(path, missing)
+    except FileNotFoundError:
+        door.write(path, b"")
+        return door.append(path, missing)
+
+
+def _told(loop: asyncio.AbstractEventLoop, call: Call) -> None:
+    try:
+        loop.call_soon_threadsafe(call)
+    except RuntimeError:
+        log.debug("the event loop of an engine that ends is not told of a turn's end")

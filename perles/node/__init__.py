@@ -1,0 +1,1 @@
+"""One process a machine that owns the turns there: it starts them, keeps their files, ends them."""

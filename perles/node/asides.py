@@ -1,0 +1,54 @@
+"""Commands beside the turns of a node: a request that comes twice is one run."""
+
+import asyncio
+import os
+import tempfile
+from collections import OrderedDict
+from pathlib import Path
+from typing import Final
+
+from perles.executor.local.executor import LocalExecutor
+from perles.executor.remote.errors import NodeError
+from perles.executor.remote.messages import Ran, RunAside
+
+KEPT: Final = 200
+"""Commands that have ended whose result is kept, for a request that comes again."""
+MAX_OUTPUT: Final = 64 * 1024
+
+
+class Asides:
+    """Those that run, and what came of the last ones."""
+
+    def __init__(self, executor: LocalExecutor, root: Path) -> None:
+        self._executor, self._root = executor, root
+        self._runs: OrderedDict[str, asyncio.Task[Ran]] = OrderedDict()
+
+    async def run(self, asked: RunAside) -> Ran:
+        """Run a command to its end, once. Raises `NodeError` where it cannot be started."""
+        running = self._runs.get(asked.key)
+        if running is None:
+            running = self._runs[asked.key] = asyncio.create_task(self._run(asked))
+        try:
+            # Whoever asked may hang up: the command goes on, for when it asks again.
+            return await asyncio.shield(running)
+        except OSError as error:
+            raise NodeError("failed", f"cannot run {asked.argv[0]}: {error.strerror}") from error
+
+    async def _run(self, asked: RunAside) -> Ran:
+        self._trim()
+        with tempfile.TemporaryFile(dir=self._root) as output:
+            code = await self._executor.run_aside(
+                asked.argv,
+                cwd=self._root / asked.cwd,
+                env=asked.env,
+                workflow_id=asked.workflow_id,
+                output=output.fileno(),
+                seconds=asked.seconds,
+            )
+            size = os.fstat(output.fileno()).st_size
+            start = max(0, size - MAX_OUTPUT)
+            return Ran(code=code, output=os.pread(output.fileno(), MAX_OUTPUT, start))
+
+    def _trim(self) -> None:
+        for key in [key for key, run in self._runs.items() if run.done()][:-KEPT]:
+            del self._runs[key]

@@ -1,0 +1,246 @@
+"""What a node does with each request: by its kind, once its epoch and its lease are looked at."""
+
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol
+
+from perles.domain.marks import ASIDE
+from perles.executor.local import processes
+from perles.executor.local.executor import LocalExecutor
+from perles.executor.local.identity import boot_id
+from perles.executor.remote import messages as m
+from perles.executor.remote.errors import NodeError, NodeSpawnError
+from perles.executor.remote.protocol import VERSION, Call
+from perles.node.asides import Asides
+from perles.node.lease import Lease, clock
+from perles.node.turns import Turns
+from perles.version import __version__
+
+log = logging.getLogger("perles.node")
+
+TICK: Final = 0.04
+"""Seconds between two looks at the output of live turns, while somebody waits for news of them."""
+MAX_WAIT: Final = 60.0
+MAX_LEASE: Final = 86_400.0
+FENCING: Final = 10.0
+"""Seconds within which all agents have to be gone before a lease that was over is renewed."""
+
+
+class Part(Protocol):
+    """A part of the node with requests of its own."""
+
+    async def handle(self, op: str, body: bytes) -> bytes:
+        """The answer to one request. Raises `NodeError`."""
+
+
+class About(NamedTuple):
+    """What the node was started as."""
+
+    name: str
+    folder: Path
+    slots: int
+    labels: Sequence[str]
+
+
+class Service:
+    """Answers calls, in the node's event loop."""
+
+    def __init__(self, about: About) -> None:
+        self.about, self.executor = about, LocalExecutor()
+        self.lease = Lease(about.folder)
+        self.turns = Turns(about.folder, self.executor, self.lease)
+        self.turns.wake = self._wake
+        self.parts: dict[str, Part] = {}
+        self._asides = Asides(self.executor, self.turns.root)
+        self._news = asyncio.Event()
+        self._fencing = asyncio.Lock()
+
+    async def answer(self, call: Call) -> m.Answer:
+        """The answer to a call, which may be a refusal."""
+        if call.version != VERSION:
+            return m.Refused(
+                kind="version",
+                message=f"cannot serve version {call.version}: this node (perles {__version__}) "
+                f"speaks {VERSION}; install the same perles everywhere",
+            )
+        if isinstance(call.request, m.Hello):
+            return self.greeting()
+        if call.epoch < self.lease.held.epoch:
+            message = f"cannot serve engine {call.epoch}: engine {self.lease.held.epoch} leads"
+            return m.Refused(kind="stale_epoch", message=message)
+        try:
+            await self._renew(call)
+            return await self._done(call.request)
+        except NodeSpawnError as error:
+            return m.Refused(kind="spawn", message=str(error), number=error.code)
+        except NodeError as error:
+            return m.Refused(kind=_kind(error.kind), message=str(error))
+        except (OSError, ValueError) as error:
+            return m.Refused(kind="failed", message=f"cannot do that: {error}")
+
+    def greeting(self) -> m.Greeting:
+        """The node about itself."""
+        folder, held = self.about.folder, self.lease.held
+        disk = os.statvfs(folder)
+        return m.Greeting(
+            name=self.about.name,
+            version=VERSION,
+            perles=__version__,
+            python=".".join(map(str, sys.version_info[:3])),
+            boot_id=boot_id(),
+            clock=clock(),
+            wall=time.time(),
+            slots=self.about.slots,
+            labels=list(self.about.labels),
+            memory=_free_memory(),
+            disk=disk.f_bavail * disk.f_frsize,
+            root=str(self.turns.root),
+            epoch=held.epoch,
+            lease=held.until - clock() if held.until else 0.0,
+            has_git=shutil.which("git") is not None,
+            turns=len(self.turns),
+            pid=os.getpid(),
+        )
+
+    async def guard_lease(self) -> None:
+        """End the agents whenever the lease is over; for as long as the node lives."""
+        while True:
+            left = self.lease.held.until - clock()
+            if left > 0:
+                await asyncio.sleep(min(left, 1.0))
+            elif self.turns.live():
+                await self._fence()
+            else:
+                await asyncio.sleep(1.0)
+
+    async def _fence(self) -> None:
+        """End all agents; return once none is left. Raises `NodeError` where some stay."""
+        deadline = clock() + FENCING
+        while self.turns.fence():
+            if clock() > deadline:
+                raise NodeError("fenced", "cannot go on: agents of a lease that is over still live")
+            await asyncio.sleep(0.01)
+
+    async def _renew(self, call: Call) -> None:
+        """Take the engine's epoch, and its lease: after one that was over no agent of it lives."""
+        async with self._fencing:
+            held = self.lease.held
+            if call.epoch > held.epoch:
+                self.lease.renew(call.epoch, held.until)
+            if not call.until or call.boot_id != boot_id() or call.until <= clock():
+                return
+            if held.until and self.lease.is_over():
+                await self._fence()
+            self.lease.renew(call.epoch, min(call.until, clock() + MAX_LEASE))
+
+    async def _done(self, request: m.Request) -> m.Answer:
+        turns, executor = self.turns, self.executor
+        match request:
+            case m.Renew():
+                self._wake()
+                return m.Renewed(clock=clock(), boot_id=boot_id())
+            case m.Start():
+                return turns.start(request)
+            case m.Poll():
+                return await self._poll(request)
+            case m.Read():
+                data, size = turns.read(
+                    request.turn, request.name, request.offset, min(request.max, m.MAX_PIECE)
+                )
+                return m.Piece(data=data, size=size)
+            case m.Forget():
+                turns.forget(request.turns)
+                return m.Done()
+            case m.Signal():
+                number = signal.Signals(request.number)
+                return m.Count(number=executor.signal(turns.processes(request.turns), number))
+            case m.Remains():
+                return m.Flag(value=await executor.remains(turns.processes(request.turns)))
+            case m.Usage():
+                used = turns.used(request.turns).items()
+                return m.UsageTold(used={id: m.Used(one.cpu, one.io, one.own) for id, one in used})
+            case m.Workflows():
+                return m.Names(names=_workflows())
+            case m.Part():
+                return m.PartTold(body=await self._part(request))
+            case m.Hello():
+                return self.greeting()
+            case _:
+                return await self._ended(request)
+
+    async def _ended(self, request: m.End | m.EndWorkflows | m.RunAside | m.EndAsides) -> m.Answer:
+        executor = self.executor
+        match request:
+            case m.End():
+                which = self.turns.processes(request.turns)
+                return m.Flag(value=await executor.end(lambda: which, grace=request.grace))
+            case m.EndWorkflows(orphans=True):
+                idle = set(request.workflow_ids)
+                found = await executor.end_orphans(idle.__contains__, grace=request.grace)
+                return m.Pids(pids=found)
+            case m.EndWorkflows():
+                ends: list[Awaitable[list[int]]] = [
+                    executor.end_workflow(one, grace=request.grace) for one in request.workflow_ids
+                ]
+                return m.Pids(pids=[pid for left in await asyncio.gather(*ends) for pid in left])
+            case m.RunAside():
+                return await self._asides.run(request)
+            case m.EndAsides():
+                ours = set(request.workflow_ids)
+                return m.Pids(pids=await executor.end_asides(ours.__contains__))
+
+    async def _part(self, request: m.Part) -> bytes:
+        part = self.parts.get(request.part)
+        if part is None:
+            raise NodeError("request", f"cannot serve {request.part}: this node has no such part")
+        return await part.handle(request.op, request.body)
+
+    async def _poll(self, request: m.Poll) -> m.Answer:
+        """News of turns, as soon as there are any."""
+        turns, deadline = self.turns, clock() + min(request.wait, MAX_WAIT)
+        while not turns.has_news(request.turns) and (left := deadline - clock()) > 0:
+            idle = not any(turn.lives for turn in turns.live())
+            woken = await self._woken(min(left, MAX_WAIT if idle else TICK))
+            if woken:
+                break
+        limit = min(request.limit, 8 * m.MAX_PIECE)
+        found = turns.states(request.turns, limit)
+        return m.States(turns=found, clock=clock(), boot_id=boot_id())
+
+    async def _woken(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _wake(self) -> None:
+        """Something changed: who waits for news looks again."""
+        self._news.set()
+        self._news = asyncio.Event()
+
+
+def _kind(kind: str) -> "m.Kind":
+    return kind if kind in m.KINDS else "failed"  # type: ignore[return-value]
+
+
+def _workflows() -> list[str]:
+    """Whose processes live here, turns and commands beside them."""
+    asides = (mark.decode(errors="replace") for _, mark in processes.with_variable(ASIDE))
+    found = {mark.partition("/")[0] for mark in asides}
+    return sorted(found | {one.workflow_id for one in processes.marked()})
+
+
+def _free_memory() -> int:
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return 0

@@ -40,3 +40,7 @@ class RemoteWork(Protocol):
     async def before_call(self, caller: Caller, kind: str) -> None:
         """Bring what there is by now where the call is about files. Raises `ToolError`."""
         ...
+
+    async def here(self, caller: Caller, path: str) -> str:
+        """Where a file is here that the caller names by its path on its node."""
+        ...

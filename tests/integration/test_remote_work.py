@@ -199,6 +199,10 @@ async def test_a_call_about_files_finds_what_is_there_by_now(stage: Stage) -> No
     await stage.works.before_call(caller, "report_implementation_complete")
     assert (stage.here / "b.txt").exists()
 
+    assert await stage.works.here(caller, f"{there}/b.txt") == str(stage.here / "b.txt")
+    assert await stage.works.here(caller, "/etc/passwd") == "/etc/passwd"
+    assert await stage.works.here(caller, "b.txt") == "b.txt"
+
     stage.is_cut = True
     with pytest.raises(ToolError, match="your work is not here"):
         await stage.works.before_call(caller, "report_implementation_complete")

@@ -83,7 +83,10 @@ async def look(
         return Outside(printed=printed, look=found, missing=missing, left=left)
     if kind == ATTACH:
         folders = _folders(context, context.reader.need(Workflow, caller.workflow_id))
-        return Outside(file=await asyncio.to_thread(artifacts.look, args["path"], folders))
+        path = args["path"]
+        if context.remote is not None:
+            path = await context.remote.here(caller, path)
+        return Outside(file=await asyncio.to_thread(artifacts.look, path, folders))
     return NOTHING
 
 

@@ -138,6 +138,23 @@ class RemoteWorks:
                 f"cannot {kind} now: your work is not here: {in_line(str(error))}; try again"
             ) from error
 
+    async def here(self, caller: Caller, path: str) -> str:
+        """Where a file is here that the caller names by its path on its node.
+
+        Raises `ToolError` where the node cannot be asked.
+        """
+        job = None if caller.turn_id is None or not self._by_git else self._job(caller.turn_id)
+        if job is None or not path.startswith("/"):
+            return path
+        try:
+            there = Path(await RemoteFolders(self._ask(job.node)).where(job.workflow.id))
+            shared, _ = await self._shared(job.workflow, job.node)
+        except (GitError, NodeError) as error:
+            raise ToolError(f"cannot find {path} now: {in_line(str(error))}; try again") from error
+        given = Path(path)
+        inside = given.is_relative_to(there)
+        return str(shared.folder / given.relative_to(there)) if inside else path
+
     @property
     def _by_git(self) -> bool:
         return self._context.config.cluster.workspace == "git"

@@ -22,6 +22,7 @@ _OPERATIONS: Final = Operations(
     {
         "all": Operation(tuple[()], list[str]),
         "has": Operation(tuple[str], bool),
+        "where": Operation(tuple[str], str),
         "agent_folder": Operation(tuple[str, str], str),
         "have": Operation(tuple[str], list[str]),
         "put": Operation(tuple[Parcel, int, bytes], int),
@@ -48,6 +49,7 @@ class FoldersPart:
         self._calls: dict[str, Callable[..., Any]] = {
             "all": folders.all,
             "has": folders.has,
+            "where": lambda workflow_id: str(folders.work_dir(workflow_id)),
             "agent_folder": folders.agent_folder,
             "have": folders.have,
             "put": parcels.put,
@@ -107,6 +109,10 @@ class RemoteFolders:
     async def has(self, workflow_id: str) -> bool:
         """Whether the workflow has a folder there."""
         return bool(await self._call("has", workflow_id))
+
+    async def where(self, workflow_id: str) -> str:
+        """Where the workflow's folder is there, or will be."""
+        return str(await self._call("where", workflow_id))
 
     async def agent_folder(self, workflow_id: str, agent: str) -> str:
         """The folder of an agent's own files there."""

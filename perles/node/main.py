@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Final
 
 from perles.config.home import home
+from perles.executor.remote import folders_part, relay_part
+from perles.mcp.relay import Relay
 from perles.node import guard
 from perles.node.server import serve
 from perles.node.service import About, Service
+from perles.workspace.replica.far import FarFolders
 
 log = logging.getLogger("perles.node")
 
@@ -83,6 +86,12 @@ async def _run(about: About) -> None:
     service.executor.prepare()
     service.turns.recover()
     start_guard(about.folder)
+    relay = Relay(about.folder)
+    await relay.start()
+    service.parts = {
+        relay_part.PART: relay_part.RelayPart(relay),
+        folders_part.PART: folders_part.FoldersPart(FarFolders(about.folder)),
+    }
     server = await serve(service, about.folder)
     log.info("node %s: pid %s, %s turns", about.name, os.getpid(), len(service.turns))
     watching = [
@@ -95,6 +104,7 @@ async def _run(about: About) -> None:
         if task.done():
             task.result()
         task.cancel()
+    await relay.leave()
     service.executor.close()
 
 

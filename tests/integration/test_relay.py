@@ -44,6 +44,7 @@ class Host:
         self.refused: list[tuple[int, int, str]] = []
         self.late = False
         self.has_refused = asyncio.Event()
+        self.has_three = asyncio.Event()
 
     def identify(self, token: str) -> Caller | None:
         return Caller(WORKFLOW, 1, "worker-1", "worker") if token == "right" else None
@@ -60,6 +61,8 @@ class Host:
         if key not in self.answers:
             self.carried_out += 1
             self.answers[key] = {"number": self.carried_out}
+            if self.carried_out == 3:
+                self.has_three.set()
         return self.answers[key]
 
     def seen(self, caller: Caller, post_ids: Sequence[int]) -> None: ...

@@ -34,7 +34,7 @@ _FLAGS: Final[dict[str, dict[str, type]]] = {
         "--all": bool,
         "--json": bool,
     },
-    "show": {"--json": bool, "--summary": bool, "--env": bool},
+    "show": {"--json": bool, "--summary": bool, "--env": bool, "--all": bool},
     "resources": {"--json": bool},
     "dashboard": {
         "--once": bool,

@@ -114,12 +114,15 @@ def show(
         bool,
         typer.Option("--env", help="Show the folder and the variables of each task."),
     ] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show all tasks, not only the 200 most important ones.")
+    ] = False,
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Refresh every second until it ends.")
     ] = False,
 ) -> None:
     """Show one workflow: its tasks, its agents, and the reason for its state."""
-    options = show_command.ShowOptions(id=id, json=json, summary=summary, env=env)
+    options = show_command.ShowOptions(id=id, json=json, summary=summary, env=env, all=everything)
     if watch:
         show_command.watch(options, _paths())
     else:

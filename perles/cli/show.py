@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from perles.cli.list import warn_unattended
-from perles.cli.output import between, print_json, print_table, say, tell
+from perles.cli.output import between, print_json, print_table, say, tell, warn
 from perles.config.home import Paths
 from perles.controlplane.quick import Json, Reads
 from perles.domain.duration import span
 from perles.domain.explanations import moment, why
-from perles.domain.task_story import standing
+from perles.domain.task_story import foremost, standing
 from perles.domain.text import clean
 
 TASK_HEADERS = ("TASK", "STATUS", "ASSIGNEE", "ATTEMPT", "EXIT", "TIME", "NOTE")
@@ -28,6 +28,7 @@ class ShowOptions(NamedTuple):
     json: bool = False
     summary: bool = False
     env: bool = False
+    all: bool = False
 
 
 def run(options: ShowOptions, paths: Paths) -> None:
@@ -49,11 +50,15 @@ def run(options: ShowOptions, paths: Paths) -> None:
         return
     _print_head(shown)
     print()
-    print_table(TASK_HEADERS, [_task_row(task) for task in shown["tasks"]], state=1)
+    tasks = shown["tasks"] if options.all else foremost(shown["tasks"])
+    print_table(TASK_HEADERS, [_task_row(task) for task in tasks], state=1)
     if shown["agents"]:
         print()
         print_table(AGENT_HEADERS, [_agent_row(agent) for agent in shown["agents"]], state=1)
     print_failures(shown)
+    if len(tasks) < len(shown["tasks"]):
+        more = len(shown["tasks"]) - len(tasks)
+        warn(f"… and {more} more tasks: perles show {shown['id']} --all")
 
 
 def watch(options: ShowOptions, paths: Paths) -> None:

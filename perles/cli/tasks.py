@@ -12,7 +12,7 @@ from perles.controlplane.plane import ControlPlane
 from perles.domain.errors import NotFoundError, UsageError
 from perles.domain.explanations import moment
 from perles.domain.task_export import exported
-from perles.domain.task_story import branches, story, why
+from perles.domain.task_story import branches, foremost, story, why
 
 
 class ExportForm(StrEnum):
@@ -49,6 +49,9 @@ def tasks(
             "perles run cook --arg tasks=FILE reads all three.",
         ),
     ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show all tasks, not only the 200 most important ones.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """List tasks of one workflow or of all, show one in full, or export them."""
@@ -64,9 +67,11 @@ def tasks(
             raise NotFoundError("task", task, f"perles tasks {id} shows the keys")
     if json:
         print_json(found)
-    elif tree or task is not None:
-        _print_stories(id or "", {one["key"] for one in found})
-    elif found:
+        return
+    shown = found if everything else foremost(found)
+    if tree or task is not None:
+        _print_stories(id or "", {one["key"] for one in shown})
+    elif shown:
         rows = [
             [
                 task["key"],
@@ -76,11 +81,13 @@ def tasks(
                 moment(task["waiting_since"]),
                 task["failure"] or task["question"] or task["name"],
             ]
-            for task in found
+            for task in shown
         ]
         print_table(HEADERS, rows, state=1)
     else:
         warn("no task waits for you" if waiting else "no tasks")
+    if len(shown) < len(found):
+        warn(f"… and {len(found) - len(shown)} more: perles tasks{f' {id}' if id else ''} --all")
 
 
 def _export(id: str | None, task: str | None, form: ExportForm) -> None:

@@ -1,11 +1,12 @@
 """All of one task in lines for people: what was asked, reported, said in its reviews, committed."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from perles.domain.explanations import moment
 
 Task = Mapping[str, Any]
+T = TypeVar("T", bound=Task)
 
 INDENT: Final = "  "
 MAX_FILES: Final = 5
@@ -29,6 +30,27 @@ _SAID: Final = {
     "answer": "answered",
     "note": "noted",
 }
+
+
+MOST_SHOWN: Final = 200
+"""Tasks of a workflow that a list shows unless all are asked for."""
+_FOREMOST: Final = (
+    *("waiting_for_user", "failed", "denied", "in_progress", "in_review", "approved"),
+    *("committing", "ready", "pending", "done", "skipped"),
+)
+
+
+def foremost(tasks: Sequence[T], most: int = MOST_SHOWN) -> list[T]:
+    """So many of the tasks, in their order: those that a person looks for before the others.
+
+    What waits for a person or failed comes before what runs, and that before what is to come or is
+    over.
+    """
+    if len(tasks) <= most:
+        return list(tasks)
+    ranks = {status: rank for rank, status in enumerate(_FOREMOST)}
+    places = sorted(range(len(tasks)), key=lambda at: (ranks.get(tasks[at]["status"], 0), at))
+    return [tasks[at] for at in sorted(places[:most])]
 
 
 def standing(task: Task) -> str:

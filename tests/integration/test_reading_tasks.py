@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from perles.domain.task_story import MOST_SHOWN, foremost
 from tests.integration.cli import Home
 from tests.integration.review_world import ID, ReviewWorld
 
@@ -78,3 +79,38 @@ def test_programs_read_the_same(told: Home, command: str) -> None:
     assert (commit["subject"], commit["files"], commit["on_branch"]) == ("Do a", ["test_a"], True)
     assert task["receipt"]["branch"] == "main"
     assert next(one for one in tasks if one["key"] == "b")["receipt"] is None
+
+
+def test_a_big_workflow_is_shown_in_part_and_wholly_to_programs(home: Home) -> None:
+    keys = [f"t{number}" for number in range(MOST_SHOWN + 50)]
+    ask = {"key": "ask", "assignee": "human", "question": "go on?"}
+    path = home.pipeline("big", [*({"key": key, "run": "true"} for key in keys), ask])
+    id = str(home.json("create", path, "--json")["id"])
+
+    for words in (["show", id], ["tasks", id]):
+        some, all = home.perles(*words), home.perles(*words, "--all")
+        assert f"… and 51 more: perles {words[0]} {id} --all" in some.stderr.replace(
+            "more tasks", "more"
+        )
+        assert all.stderr.count("--all") == 0
+        assert _named(some.stdout, keys) == MOST_SHOWN
+        assert _named(all.stdout, keys) == len(keys)
+        found = home.json(*words, "--json")
+        assert len(found if words[0] == "tasks" else found["tasks"]) == len(keys) + 1
+    named = home.perles("tasks", id, keys[-1])
+    assert named.stdout.startswith(f"{keys[-1]}: ")
+
+
+def _named(text: str, keys: list[str]) -> int:
+    words = {word for line in text.splitlines() for word in line.split()[:1]}
+    return len(words & set(keys))
+
+
+def test_what_a_person_looks_for_is_in_the_part_that_is_shown() -> None:
+    tasks = [{"key": str(at), "status": "done"} for at in range(10)]
+    tasks[7]["status"], tasks[8]["status"], tasks[9]["status"] = "failed", "ready", "in_progress"
+
+    shown = [task["key"] for task in foremost(tasks, 4)]
+
+    assert shown == ["0", "7", "8", "9"]
+    assert foremost(tasks, 10) == tasks

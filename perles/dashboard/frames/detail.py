@@ -198,6 +198,7 @@ def _tabs(detail: Detail, view: View, inside: Inside, new: Set[str]) -> Line:
 def _labels(detail: Detail, view: View, inside: Inside, new: Set[str]) -> tuple[int, list[Line]]:
     """The label of each tab, and which is the first that is shown."""
     marks = {agent["name"]: AGENT_GLYPHS.get(agent["status"], ("?", "")) for agent in inside.agents}
+    unread = sum(one["unread"] for one in inside.channels)
     parts: list[Line] = []
     chosen = 0
     for index, tab in enumerate(tabs_of(view)):
@@ -207,7 +208,8 @@ def _labels(detail: Detail, view: View, inside: Inside, new: Set[str]) -> tuple[
         glyph, style = marks.get(tab, ("", ""))
         opened, closed, name = ("[", "]", "title") if tab == detail.tab else (" ", " ", "")
         mark = (Segment(f"{glyph} ", style),) if glyph else ()
-        said = (Segment(MARK, "warn"),) if tab in new else ()
+        count = unread if tab == "channels" and unread else ""
+        said = (Segment(f"{MARK}{count}", "warn"),) if tab in new else ()
         parts.append((Segment(opened, name), *mark, Segment(label, name), *said))
         parts[-1] = (*parts[-1], Segment(closed, name))
     sizes = [columns_of(part) for part in parts]

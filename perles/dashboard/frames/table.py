@@ -18,6 +18,7 @@ from perles.dashboard.frames.parts import (
     short_number,
     uptime,
 )
+from perles.dashboard.model.columns import shows_words
 from perles.dashboard.model.preview import preview_rows
 from perles.dashboard.model.seen import MARK, is_new
 from perles.dashboard.model.state import State, View, selected_id, table_rows
@@ -76,6 +77,11 @@ def _place(row: Row, _now: float, _columns: int) -> tuple[str, str]:
     return row["work_dir"].rstrip("/").rpartition("/")[2] or "/", "muted"
 
 
+def _said(row: Row, _now: float, columns: int) -> tuple[str, str]:
+    text = str(row.get("said") or "")
+    return " ".join(text[: 4 * columns].split()), "muted"
+
+
 def _priority(row: Row, _now: float, _columns: int) -> tuple[str, str]:
     return ("↓", "·", "↑")[row["priority"]], "warn" if row["priority"] == 2 else "muted"
 
@@ -125,10 +131,15 @@ def layout(columns: int) -> tuple[Column, ...]:
     taken = 2 + first.columns + 1 + sum(column.columns + 1 for column in rest)
     free = max(4, columns - taken - 1)
     note = 0 if columns < 70 else max(12, free // 2)
-    name = Column("NAME", free - (note + 1 if note else 0), _name, "name")
-    found = (first, name, *rest)
+    said = 0
+    if shows_words(columns):
+        note, said = free * 2 // 7, free * 3 // 7
+    taken = sum(part + 1 for part in (note, said) if part)
+    found = (first, Column("NAME", free - taken, _name, "name"), *rest)
     if note:
         found = (*found, Column("NOTE", note, note_of))
+    if said:
+        found = (*found, Column("SAID LAST", said, _said))
     return found
 
 

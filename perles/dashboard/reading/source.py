@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from perles.controlplane.held import Held, Totals, dashboard, engine, inbox
+from perles.dashboard.model.columns import shows_words
 from perles.dashboard.model.preview import Preview, preview_rows
 from perles.dashboard.model.state import (
     NOBODY,
@@ -26,6 +27,7 @@ from perles.dashboard.model.state import (
 from perles.dashboard.reading.current_work import Waits
 from perles.dashboard.reading.detail import read_inside
 from perles.dashboard.reading.jump import Names
+from perles.dashboard.reading.last_words import LastWords
 from perles.dashboard.reading.preview import Previews
 from perles.domain.errors import PerlesError
 from perles.domain.explanations import RESTARTED
@@ -64,6 +66,7 @@ class Source:
         self._waits = Waits()
         self._previews = Previews()
         self._names = Names()
+        self._words = LastWords()
         self._attention = NOBODY
 
     def close(self) -> None:
@@ -176,6 +179,8 @@ class Source:
         rows = {k: dict(row) for k, row in dashboard.rows(connection, wanted).items()}
         self._read_sums(connection, at_once=state.screen == "inbox")
         self._waits.add(connection, rows, self._sums_at)
+        if state.screen == "table" and shows_words(view.size[0]):
+            self._words.add(connection, rows, self._sums_at)
         if state.detail is not None:
             inside = read_inside(connection, state.detail, rows.get(state.detail.workflow_id))
         return view._replace(

@@ -40,6 +40,14 @@ MAX_TEXT: Final = 20_001
 MANY: Final = 1000
 """New events that are counted."""
 _EVENT_TEXT: Final = 2000
+_NEWEST: Final = 60
+"""Events among which the last words of a workflow are looked for."""
+LAST_WORDS: Final = (
+    "SELECT substr(json_extract(payload, '$.text'), 1, 300) FROM (SELECT seq, type, payload "
+    "FROM events WHERE workflow_id = ? ORDER BY seq DESC LIMIT ?) "
+    "WHERE type GLOB '*.output' AND coalesce(json_extract(payload, '$.kind'), 'text') = 'text' "
+    "AND trim(coalesce(json_extract(payload, '$.text'), '')) != '' ORDER BY seq DESC LIMIT 1"
+)
 _ANY: Final = 2**62
 """A seq that no event has."""
 
@@ -155,6 +163,13 @@ def newest_event(connection: Connection, workflow_id: str) -> int:
     """The seq of a workflow's newest event; 0 where it has none."""
     query = "SELECT coalesce(max(seq), 0) FROM events WHERE workflow_id = ?"
     return int(connection.execute(query, (workflow_id,)).fetchone()[0])
+
+
+def last_words(connection: Connection, workflow_id: str) -> str:
+    """The last text that an agent of a workflow wrote, its start; "" where the newest
+    `_NEWEST` events have none."""
+    found = connection.execute(LAST_WORDS, (workflow_id, _NEWEST)).fetchone()
+    return "" if found is None else str(found[0])
 
 
 def messages(connection: Connection, workflow_id: str, limit: int) -> list[Row]:

@@ -31,5 +31,7 @@ def test_words_are_looked_for_among_the_newest_events_alone(home: Home) -> None:
     with reading(home.database) as connection:
         assert connection is not None
         assert dashboard.last_words(connection, id) == ""
-        plan = connection.execute(f"EXPLAIN QUERY PLAN {dashboard.LAST_WORDS}", (id, 60)).fetchall()
+        plan = connection.execute(
+            f"EXPLAIN QUERY PLAN {dashboard.LAST_EVENTS}", (id, 60)
+        ).fetchall()
     assert not any(str(row[3]).startswith("SCAN events") for row in plan)

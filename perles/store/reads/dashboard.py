@@ -6,6 +6,7 @@ which 10,000 workflows make in a few milliseconds.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -40,13 +41,11 @@ MAX_TEXT: Final = 20_001
 MANY: Final = 1000
 """New events that are counted."""
 _EVENT_TEXT: Final = 2000
+_WORDS: Final = 300
 _NEWEST: Final = 60
 """Events among which the last words of a workflow are looked for."""
-LAST_WORDS: Final = (
-    "SELECT substr(json_extract(payload, '$.text'), 1, 300) FROM (SELECT seq, type, payload "
-    "FROM events WHERE workflow_id = ? ORDER BY seq DESC LIMIT ?) "
-    "WHERE type GLOB '*.output' AND coalesce(json_extract(payload, '$.kind'), 'text') = 'text' "
-    "AND trim(coalesce(json_extract(payload, '$.text'), '')) != '' ORDER BY seq DESC LIMIT 1"
+LAST_EVENTS: Final = (
+    "SELECT type, payload FROM events WHERE workflow_id = ? ORDER BY seq DESC LIMIT ?"
 )
 _ANY: Final = 2**62
 """A seq that no event has."""
@@ -168,8 +167,14 @@ def newest_event(connection: Connection, workflow_id: str) -> int:
 def last_words(connection: Connection, workflow_id: str) -> str:
     """The last text that an agent of a workflow wrote, its start; "" where the newest
     `_NEWEST` events have none."""
-    found = connection.execute(LAST_WORDS, (workflow_id, _NEWEST)).fetchone()
-    return "" if found is None else str(found[0])
+    for kind, payload in connection.execute(LAST_EVENTS, (workflow_id, _NEWEST)):
+        if not kind.endswith(".output"):
+            continue
+        told = json.loads(payload)
+        text = str(told.get("text") or "").strip()
+        if text and told.get("kind", "text") == "text":
+            return text[:_WORDS]
+    return ""
 
 
 def messages(connection: Connection, workflow_id: str, limit: int) -> list[Row]:

@@ -115,6 +115,10 @@ Skip = Annotated[
     list[str] | None,
     typer.Option("--skip", metavar="TASK", help="Skip this task; repeatable."),
 ]
+On = Annotated[
+    list[str] | None,
+    typer.Option("--on", metavar="LABEL", help="Run on nodes with this label; repeatable."),
+]
 
 
 class SpecOptions(NamedTuple):
@@ -135,6 +139,7 @@ class SpecOptions(NamedTuple):
     branch: str | None
     begin: tuple[str, ...]
     skip: tuple[str, ...]
+    on: tuple[str, ...]
 
     @classmethod
     def of(
@@ -154,6 +159,7 @@ class SpecOptions(NamedTuple):
         branch: Branch = None,
         begin: Begin = None,
         skip: Skip = None,
+        on: On = None,
     ) -> "SpecOptions":
         """What these options mean. Raises `UsageError`."""
         return cls(
@@ -172,6 +178,7 @@ class SpecOptions(NamedTuple):
             branch,
             tuple(begin or ()),
             tuple(skip or ()),
+            tuple(on or ()),
         )
 
     @contextmanager
@@ -226,6 +233,7 @@ class SpecOptions(NamedTuple):
             tasks=tuple(tasks),
             from_tasks=self.begin,
             skip_tasks=self.skip,
+            on=self.on,
         )
 
 

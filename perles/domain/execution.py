@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Final, Self
 
 from perles.domain.needs import Kept, Needs
+from perles.domain.placement import ANYWHERE, Place
 from perles.domain.services import Ready
 
 PLAIN_SH: Final = ("sh",)
@@ -91,7 +92,7 @@ class Execution:
     None where the environment has it. `limits` are the names that it needs while it runs, shared
     by all workflows, each with how many tasks may hold it.
     With `continue_on_error` its failure fails nothing else. `service` tells when a service is
-    ready, None for a task that is none.
+    ready, None for a task that is none. `place` is what it needs of the node that runs it.
     """
 
     program: tuple[str, ...] = PLAIN_SH
@@ -111,6 +112,7 @@ class Execution:
     role: str = ""
     outputs: Mapping[str, str] = field(default_factory=dict)
     service: Ready | None = None
+    place: Place = ANYWHERE
     places: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
@@ -138,6 +140,7 @@ class Execution:
         found |= {"tty": True} if self.tty else {}
         found |= {"continue_on_error": True} if self.continue_on_error else {}
         found |= {"service": self.service.stored()} if self.service is not None else {}
+        found |= {"place": self.place.stored()} if self.place else {}
         found |= {"dir": self.dir} if self.dir else {}
         found |= {"review": self.review} if self.review else {}
         found |= {"role": self.role} if self.role else {}
@@ -165,6 +168,7 @@ class Execution:
             secrets=stored.get("secrets", {}),
             limits=stored.get("limits", {}),
             service=Ready.of(stored.get("service")),
+            place=Place.of(stored.get("place")),
             dir=stored.get("dir", ""),
             review=stored.get("review", ""),
             role=stored.get("role", ""),

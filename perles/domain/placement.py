@@ -1,13 +1,14 @@
 """Where a turn may run: what a task needs of a node, and which node gets it. No I/O."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 from typing import Any, Final, Self
 
 from perles.domain.size import format_size
 
-HERE: Final = None
-"""The place that is no node: the engine's own machine."""
+MARK: Final = '"place":'
+"""What stands in the stored execution of a task that needs something of a node."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,25 +39,34 @@ class Place:
         return cls(labels=tuple(found.get("labels", ())), memory=found.get("memory", 0))
 
     def __str__(self) -> str:
-        """In words: `label gpu, 2GiB of memory`."""
+        """In words: `label gpu and 2.0 GiB of memory`."""
         words = [f"label {label}" for label in self.labels]
-        return ", ".join([*words, *([f"{format_size(self.memory)} of memory"] * bool(self.memory))])
+        words += [f"{format_size(self.memory)} of memory"] if self.memory else []
+        return " and ".join(words)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+ANYWHERE: Final = Place()
+
+
+@dataclass(slots=True, kw_only=True)
 class Room:
-    """A node as placement sees it: `free` slots, `used` ones, bytes of memory in all and free.
+    """A node as placement sees it: its slots and those in use; memory in bytes, in all and free.
 
-    `is_open` is false for one that gets no new agents: it drains, or is out of reach.
+    `state` is that of its row: only a node that is ready gets new agents.
     """
 
     name: str
-    free: int
-    used: int = 0
+    slots: int
+    state: str = "ready"
     labels: frozenset[str] = frozenset()
     memory: int = 0
     memory_free: int = 0
-    is_open: bool = True
+    used: int = 0
+
+    @property
+    def share(self) -> float:
+        """How much of it is in use."""
+        return self.used / max(1, self.slots)
 
     def could_serve(self, place: Place) -> bool:
         """Whether it has what is asked for, once it is free."""
@@ -64,57 +74,65 @@ class Room:
 
     def serves(self, place: Place) -> bool:
         """Whether it can take a turn now."""
-        roomy = self.is_open and self.free > 0 and place.memory <= self.memory_free
-        return roomy and self.could_serve(place)
+        free = self.state == "ready" and self.used < self.slots
+        return free and self.could_serve(place) and place.memory <= self.memory_free
 
 
-def choose(place: Place, rooms: Sequence[Room], near: str | None = None) -> str | None:
-    """The node that gets a turn, or None where none can take it now.
+class Rooms:
+    """All nodes; which one is next is found without a look at each."""
 
-    The node `near` has the data already; otherwise it is the one with the smallest share of its
-    slots used, so that work spreads, and by name among equals.
-    """
-    fits = [room for room in rooms if room.serves(place)]
-    if not fits:
-        return None
-    return min(fits, key=lambda room: (room.name != near, _share(room), room.name)).name
+    def __init__(self, rooms: Iterable[Room]) -> None:
+        self.by_name = {room.name: room for room in rooms}
+        self._next = [(room.share, room.name) for room in self.by_name.values()]
+        heapify(self._next)
 
+    def choose(self, place: Place, near: str | None = None) -> str | None:
+        """The node that gets a turn, or None where none can take it now.
 
-def taken(rooms: Sequence[Room], name: str, place: Place) -> list[Room]:
-    """The rooms after a node got a turn."""
-    return [
-        room
-        if room.name != name
-        else Room(
-            name=room.name,
-            free=room.free - 1,
-            used=room.used + 1,
-            labels=room.labels,
-            memory=room.memory,
-            memory_free=room.memory_free - place.memory,
-            is_open=room.is_open,
-        )
-        for room in rooms
-    ]
+        The node `near` has the data already; otherwise it is the one with the smallest share of
+        its slots in use, so that work spreads, and by name among equals.
+        """
+        at_hand = self.by_name.get(near or "")
+        if at_hand is not None and at_hand.serves(place):
+            return at_hand.name
+        passed, found = [], None
+        while self._next and found is None:
+            share, name = heappop(self._next)
+            room = self.by_name[name]
+            if share != room.share:
+                heappush(self._next, (room.share, name))
+                continue
+            passed.append((share, name))
+            found = name if room.serves(place) else None
+        for one in passed:
+            heappush(self._next, one)
+        return found
 
+    def take(self, name: str, place: Place = ANYWHERE) -> None:
+        """A node got a turn."""
+        room = self.by_name[name]
+        room.used += 1
+        room.memory_free -= place.memory
 
-def why_none(place: Place, rooms: Sequence[Room]) -> str:
-    """Why no node can take it now, in words; what no waiting helps names what to do."""
-    if not rooms:
-        return "no node has joined the cluster: perles doctor tells why"
-    able = [room for room in rooms if room.could_serve(place)]
-    wanted = f" with {place}" if place else ""
-    if not able:
-        return f"no node{wanted}: perles nodes shows what there is"
-    usable = [room for room in able if room.is_open]
-    if not usable:
-        names = ", ".join(room.name for room in able[:5])
-        return f"every node{wanted} drains or is out of reach ({names}): perles nodes"
-    if all(room.free <= 0 for room in usable):
-        slots = sum(room.used + max(0, room.free) for room in usable)
-        return f"all {slots} slots of nodes{wanted} are used"
-    return f"no node{wanted} has enough free memory now"
+    def why_none(self, place: Place) -> str:
+        """Why no node can take it now, in words that name what to look at."""
+        rooms = [room for room in self.by_name.values() if room.state != "gone"]
+        if not rooms:
+            return "no node has joined the cluster (perles doctor tells why)"
+        able = [room for room in rooms if room.could_serve(place)]
+        having = f" with {place}" if place else ""
+        if not able:
+            return f"no node{having} (perles nodes shows what there is)"
+        usable = [room for room in able if room.state == "ready"]
+        if not usable:
+            names = ", ".join(f"{room.name} is {room.state}" for room in able[:3])
+            return f"no node{having} is ready: {names}"
+        if all(room.used >= room.slots for room in usable):
+            slots = sum(room.slots for room in usable)
+            return f"all {slots} slots of nodes{having} are used"
+        return f"no node{having} has so much memory free now"
 
-
-def _share(room: Room) -> float:
-    return room.used / max(1, room.used + room.free)
+    def is_hopeless(self, place: Place) -> bool:
+        """Whether no waiting helps: there is no node that has what is asked for."""
+        rooms = [room for room in self.by_name.values() if room.state != "gone"]
+        return bool(rooms) and not any(room.could_serve(place) for room in rooms)

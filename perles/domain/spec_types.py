@@ -43,6 +43,7 @@ _KINDS: Final = {
     "tasks": _WORDS,
     "from_tasks": _WORDS,
     "skip_tasks": _WORDS,
+    "on": _WORDS,
 }
 assert set(_KINDS) == {field.name for field in fields(WorkflowSpec)}
 

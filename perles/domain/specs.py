@@ -25,6 +25,7 @@ class WorkflowSpec:
     written `claude` or `claude:opus`. With a `goal` in words no template is needed.
     Of the template's tasks `tasks` has those that are to run, with what they need (default: all),
     `from_tasks` those to begin at, `skip_tasks` those to leave out: keys, groups, patterns.
+    In a cluster its agents run on nodes that have all of the labels `on`.
     """
 
     template_id: str = ""
@@ -45,6 +46,7 @@ class WorkflowSpec:
     tasks: Sequence[str] = ()
     from_tasks: Sequence[str] = ()
     skip_tasks: Sequence[str] = ()
+    on: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

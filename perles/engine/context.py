@@ -21,7 +21,7 @@ from perles.store.writer import Writer
 from perles.workspace.surroundings import environment_of, umask_of
 
 if TYPE_CHECKING:
-    from perles.engine.elsewhere import RemoteWork
+    from perles.engine.elsewhere import Placing, RemoteWork
 
 log = logging.getLogger("perles.engine")
 
@@ -79,6 +79,8 @@ class Context:
     """Leads the workflows whose coordinator needs no process."""
     remote: RemoteWork | None = None
     """Carries the work of turns on other machines; None without a cluster."""
+    placing: Placing | None = None
+    """Where turns run in a cluster; None: all on this machine."""
     stay: Callable[[], None] = lambda: None
     """Do not end when idle any more."""
     providers: dict[tuple[str, str], Provider] = field(default_factory=dict)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from perles.agents.provider import Outcome
 from perles.mcp.host import Caller
+from perles.store.database import Tx
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.workflows import Workflow
 
@@ -44,3 +46,24 @@ class RemoteWork(Protocol):
     async def here(self, caller: Caller, path: str) -> str:
         """Where a file is here that the caller names by its path on its node."""
         ...
+
+
+class Placing(Protocol):
+    """Decides on which node of a cluster turns run."""
+
+    async def with_room(self, agents: Sequence[Agent], /) -> list[Agent]:
+        """Those of the agents that can have a turn now; of the others it is noted why not."""
+
+    def choose(self, tx: Tx, workflow: Workflow, agent: Agent, /) -> Where:
+        """The node for a turn that begins in this transaction; `took` has to follow."""
+
+    def took(self, tx: Tx, workflow: Workflow, agent: Agent, node: str | None, /) -> None:
+        """Write where the agent is from now on."""
+
+
+class Where(NamedTuple):
+    """The node for a turn, None for this machine; or why it has to wait, "" where it has not."""
+
+    node: str | None
+    waits: str = ""
+    is_hopeless: bool = False

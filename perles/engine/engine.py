@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from perles.config.home import Paths
 from perles.config.model import Config
@@ -39,6 +40,10 @@ from perles.store.sqlite.filesystem import refuse_network
 from perles.store.writer import Writer
 from perles.workspace.surroundings import shared
 
+if TYPE_CHECKING:
+    from perles.engine.fleet.fleet import Fleet
+    from perles.engine.fleet.membership import Reach
+
 
 class Engine:
     """One per database. `run` returns when it was told to stop, with everything paused."""
@@ -51,9 +56,11 @@ class Engine:
         *,
         executor: Executor,
         load_config: Callable[[], Config] | None = None,
+        reach: "Reach | None" = None,
     ) -> None:
+        """`reach` finds the nodes of a cluster, on which `executor` then has to start turns."""
         self._paths = paths
-        self._executor = executor
+        self._executor, self._reach = executor, reach
         self._config = config
         self._load_config = load_config or (lambda: config)
         self._running: Services | None = None
@@ -147,6 +154,7 @@ class Engine:
         notifier, records = Notifier(context), RunRecords(context)
         health = HealthMonitor(context, commands)
         keeper = RetentionSweep(context)
+        fleet = self._fleet(context)
         clock_watch = ClockWatch(context, [health.clock_was_set, keeper.clock_was_set])
         sweeps.every(retention.SWEEP_SECONDS, "retention", keeper.sweep)
         files = FileWatch(context, self._lock, self._give_up)
@@ -173,6 +181,8 @@ class Engine:
                 return
             watchdog.came_up(self._paths.root)
             servers.start()
+            if fleet is not None:
+                fleet.start()
             await notifier.start()
             records.start()
             sweeps.start()
@@ -189,6 +199,8 @@ class Engine:
             if not self._leave_agents:
                 await steps.pause_all()
         finally:
+            if fleet is not None:
+                await fleet.stop()
             await sweeps.stop()
             await health.settle()
             context.supervisor.leave()
@@ -198,6 +210,14 @@ class Engine:
             await notifier.stop()
             await records.stop()
             await context.writer.write(heartbeat.stopped)
+
+    def _fleet(self, context: Services) -> "Fleet | None":
+        """What follows the nodes of a cluster; None where all turns are on this machine."""
+        if self._reach is None:
+            return None
+        from perles.engine.fleet.fleet import Fleet
+
+        return Fleet(context, self._reach)
 
     def _give_up(self, problem: PerlesError) -> None:
         """End with this problem, once what runs is paused."""

@@ -39,6 +39,7 @@ class NewWorkflow(_Body, frozen=True):
     base_branch: str | None = None
     coordinator: str | None = None
     worker: str | None = None
+    on: list[str] = []
     start: bool = False
 
 

@@ -1,7 +1,7 @@
 """Creating a workflow: a checked spec, the plan of its template, one transaction."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ from perles.config.home import Paths
 from perles.config.model import Config
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
+from perles.domain.node_words import is_node_name
 from perles.domain.plain import is_text
 from perles.domain.secrecy import texts_of
 from perles.domain.spec_types import check_types
@@ -64,6 +65,7 @@ def prepare(
     if not 0 <= spec.cost_budget < float("inf"):
         raise UsageError("cannot use this cost budget: it is in USD, 0 or more; 0 means no limit")
     check_labels(spec.labels)
+    _check_on(spec.on)
     config = config or Config()
     if spec.goal is not None and not spec.template_id:
         plan = goal_plan(spec.goal)
@@ -91,6 +93,15 @@ def prepare(
     surroundings["providers"] = config.providers.text or None
     name = checked_name(spec.name or plan.name)
     return Prepared(spec, plan, name, work_dir, workers, staff, surroundings, paths, own)
+
+
+def _check_on(labels: Sequence[str]) -> None:
+    for label in labels:
+        if not is_node_name(label):
+            raise UsageError(
+                f"cannot run on {label!r}: labels of nodes are letters, digits and . _ - between "
+                "them; perles nodes shows which there are"
+            )
 
 
 def check_files(plan: Plan, work_dir: Path) -> None:
@@ -153,6 +164,7 @@ def insert_workflow(tx: Tx, workflow_id: str, prepared: Prepared, origin: Origin
         token_budget=spec.token_budget,
         cost_budget=spec.cost_budget,
         surroundings=journal.encode(prepared.surroundings),
+        placement=journal.encode(list(spec.on)) if spec.on else None,
         **_where(prepared, workflow_id),
     )
     for key, value in spec.labels.items():

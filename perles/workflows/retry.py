@@ -22,7 +22,7 @@ _WORKFLOW_COLUMNS: Final = (
     *("model", "worker_provider", "worker_model", "surroundings", "roles"),
     *("max_workers", "worktree_enabled", "base_branch", "branch", "worktree_path", "token_budget"),
     *("repository", "base_commit", "worktree_files", "pull_request"),
-    "cost_budget",
+    *("cost_budget", "placement"),
 )
 TASK_COLUMNS: Final = (
     "key",

@@ -66,7 +66,7 @@ def heard(tx: Tx, name: str, told: Heard) -> None:
         return
     trigger = _trigger(row)
     if trigger is None:
-        tx.update(Node, name, **columns)
+        tx.update(Node, name, version=row.version + 1, **columns)
         return
     if row.state == NodeState.GONE:
         columns["joined_at"] = tx.now
@@ -86,10 +86,20 @@ def _told(told: Heard) -> dict[str, Any]:
 
 
 def lost(tx: Tx, name: str, why: str) -> None:
-    """A node does not answer; its agents may go on until its lease ends."""
-    row = tx.get(Node, name)
-    if row is not None and row.state in (NodeState.READY, NodeState.DRAINING):
-        fire(tx, NODE, name, "lose", payload={"node": name, "reason": why})
+    """A node does not answer; its agents may go on until its lease ends.
+
+    One that has never answered is kept, too, for people to see what is wrong with it.
+    """
+    row, problems = tx.get(Node, name), journal.encode([why])
+    payload = {"node": name, "reason": why}
+    if row is None:
+        columns = {"slots": 0, "problems": problems, "joined_at": tx.now, "last_heard_at": tx.now}
+        tx.insert(Node, id=name, state=NodeState.UNREACHABLE, **columns)
+        journal.append(tx, "node.lost", payload)
+    elif row.state in (NodeState.READY, NodeState.DRAINING):
+        fire(tx, NODE, name, "lose", changes={"problems": problems}, payload=payload)
+    elif row.state == NodeState.UNREACHABLE and row.problems != problems:
+        tx.update(Node, name, version=row.version + 1, problems=problems)
 
 
 def gone(tx: Tx, name: str, why: str) -> None:
@@ -108,7 +118,7 @@ def drain(tx: Tx, name: str) -> str:
         fire(tx, NODE, name, "drain", changes={"drain": 1}, payload={"node": name})
         tell_drained(tx, name)
     elif not row.drain:
-        tx.update(Node, name, drain=1)
+        tx.update(Node, name, version=row.version + 1, drain=1)
     return tx.need(Node, name).state
 
 
@@ -118,7 +128,7 @@ def resume(tx: Tx, name: str) -> str:
     if row.state == NodeState.DRAINING:
         fire(tx, NODE, name, "resume", changes={"drain": 0}, payload={"node": name})
     elif row.drain:
-        tx.update(Node, name, drain=0)
+        tx.update(Node, name, version=row.version + 1, drain=0)
     return tx.need(Node, name).state
 
 

@@ -38,6 +38,8 @@ CALLS_BY_WORKFLOW: Final = Sql(
 async def admitted(context: Context, agents: Sequence[Agent]) -> list[Agent]:
     """Those of the agents with messages that can start a turn now; the others are queued."""
     agents = ResourceScheduler(context).with_room(agents)
+    if context.placing is not None:
+        agents = await context.placing.with_room(agents)
     reader, policy = context.reader, context.config.resource_policy
     ids = {agent.workflow_id for agent in agents}
     workflows = {workflow_id: reader.need(Workflow, workflow_id) for workflow_id in ids}

@@ -71,9 +71,18 @@ def begin(
     assert workflow.session_dir is not None
     if provider_holds.forbids(tx, agent):
         return None
+    placing, where = context.placing, None
+    if placing is not None:
+        where = placing.choose(tx, workflow, agent)
+        if where.waits:
+            return None
     reserved = ResourceScheduler(context).take_turn(tx, workflow, agent)
     if reserved is None:
         return None
+    if placing is not None and where is not None:
+        placing.took(tx, workflow, agent, where.node)
+        agent = tx.need(Agent, agent_id)  # who moved has a letter more
+        messages = tx.all(Message, statements.QUEUED_MESSAGES, agent_id=agent_id)
     services.begin_turn(tx, agent)
     if token is not None and token != agent.token:
         tx.update(Agent, agent.id, token=token)

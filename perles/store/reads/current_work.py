@@ -38,7 +38,7 @@ _READY: Final = (
     "(SELECT t.error_class = 'offline' FROM turns t WHERE t.agent_id = a.id "
     "AND t.ended_at IS NOT NULL ORDER BY t.number DESC LIMIT 1) AS is_offline, "
     "a.role = 'worker' AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.agent_id = a.id "
-    "AND l.kind = 'worker') AS needs_slot FROM agents a "
+    "AND l.kind = 'worker') AS needs_slot, a.unplaced FROM agents a "
     "LEFT JOIN provider_holds h ON h.provider = a.provider WHERE a.status = 'ready' AND EXISTS "
     "(SELECT 1 FROM messages m WHERE m.agent_id = a.id AND m.status = 'queued') "
     "AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.agent_id = a.id AND t.status = 'queued') "
@@ -231,6 +231,8 @@ def _held(
             text = in_words(until, row["provider"])
         elif row["needs_slot"]:
             text = f"waiting for a worker slot ({row['name']})"
+        elif row["unplaced"]:
+            text = f"{row['name']} waits for a node: {row['unplaced']}"
         else:
             text = f"waiting for a turn ({row['name']})"
         if (row["workflow_id"], text) not in said:

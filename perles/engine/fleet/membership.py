@@ -1,0 +1,155 @@
+"""Which nodes there are: all are asked again and again, and their rows tell how each stands."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from perles.cluster.channel import Found
+from perles.domain.duration import span
+from perles.domain.errors import ClusterError, DatabaseError
+from perles.engine.bulkhead import Troubles
+from perles.engine.context import Context
+from perles.engine.fleet import nodes
+from perles.engine.fleet.nodes import Heard
+from perles.executor.remote.channel import Channel
+from perles.executor.remote.errors import NodeError
+from perles.executor.remote.messages import Greeting, Hello
+from perles.executor.remote.protocol import Call, checked
+from perles.store.database import Tx
+from perles.store.schema.nodes import Node
+from perles.version import __version__
+
+PACE: Final = 5.0
+PACE_OF_ONE: Final = 0.02
+"""Seconds between two sweeps, and what each node adds to them at least."""
+AT_ONCE: Final = 50
+MAX_SKEW: Final = 5.0
+LEAST_DISK: Final = 256 * 1024 * 1024
+MARGIN: Final = 1.1
+"""How much longer than its lease a node is silent until it is gone."""
+
+
+class Reach(Channel, Protocol):
+    """Carries calls to the nodes of a cluster, and finds them."""
+
+    problem: str
+    """Why the cluster cannot be reached, "" where it can."""
+
+    async def look(self) -> list[Found]:
+        """The nodes that there are now. Raises `ClusterError`."""
+
+
+class Membership:
+    """Keeps the rows of nodes true. `clock` gives seconds that only grow."""
+
+    def __init__(
+        self, context: Context, reach: Reach, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._context, self._reach, self._clock = context, reach, clock
+        self._heard_at: dict[str, float] = {}
+        self._troubles = Troubles()
+        self._count = 0
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            try:
+                await self.sweep()
+            except DatabaseError as error:
+                self._troubles.tell("following the nodes", error)
+            except Exception as error:  # noqa: BLE001 - the bulkhead: the next sweep comes
+                self._troubles.tell("following the nodes", error)
+            ttl = self._context.config.cluster.node_ttl
+            await asyncio.sleep(max(min(PACE, ttl / 3), self._count * PACE_OF_ONE))
+
+    async def sweep(self) -> None:
+        """Ask all nodes once, and write what changed."""
+        found, why = await self._look()
+        few = asyncio.Semaphore(AT_ONCE)
+        told = await asyncio.gather(*(self._ask(one, few) for one in found))
+        heard = {one.name: said for one, said in zip(found, told, strict=True)}
+        self._count = len(heard)
+        now = self._clock()
+        self._heard_at |= {name: now for name, said in heard.items() if isinstance(said, Heard)}
+        known = [row for row in self._context.reader.all(Node, nodes.NODES) if row.state != "gone"]
+        for row in known:
+            self._heard_at.setdefault(row.id, now)
+        silent = {row.id: str(heard.get(row.id, why)) for row in known if row.id not in heard}
+        silent |= {name: said for name, said in heard.items() if isinstance(said, str)}
+        if heard or silent:
+            await self._context.writer.write(lambda tx: self._write(tx, heard, silent, now))
+            self._context.kick()
+
+    async def _look(self) -> tuple[list[Found], str]:
+        """The nodes that workers tell of, and why others are missing."""
+        try:
+            return await self._reach.look(), "no Dask worker is on its machine"
+        except ClusterError as error:
+            return [], str(error)
+
+    async def _ask(self, found: Found, few: asyncio.Semaphore) -> Heard | str:
+        if not found.told:
+            return found.problem or "its Dask worker does not answer"
+        async with few:
+            sent = time.time()
+            try:
+                call = Call(epoch=0, request=Hello())
+                greeting = checked(await self._reach.call(found.name, call))
+            except NodeError as error:
+                return found.problem or str(error)
+            received = time.time()
+        if not isinstance(greeting, Greeting):
+            return f"its node answers what was not asked: {type(greeting).__name__}"
+        skew = greeting.wall - (sent + received) / 2
+        # Half of the way there and back is what nobody can tell from a wrong clock.
+        skew = 0.0 if abs(skew) <= (received - sent) / 2 else skew
+        return self._heard(found, greeting, skew)
+
+    def _heard(self, found: Found, told: Greeting, skew: float) -> Heard:
+        return Heard(
+            slots=max(0, told.slots),
+            labels=tuple(told.labels),
+            host=str(found.told.get("host", "")),
+            perles=told.perles,
+            python=told.python,
+            boot_id=told.boot_id,
+            memory=int(getattr(told, "memory_total", 0)) or told.memory,
+            memory_free=told.memory,
+            disk_free=told.disk,
+            skew=round(skew, 1),
+            problems=tuple(self._problems(found, told, skew)),
+        )
+
+    def _problems(self, found: Found, told: Greeting, skew: float) -> list[str]:
+        problems = [found.problem] if found.problem else []
+        if told.perles != __version__:
+            problems.append(f"its Perles is {told.perles}, this one is {__version__}")
+        ours = platform.python_version_tuple()[:2]
+        if tuple(told.python.split(".")[:2]) != ours:
+            problems.append(f"its Python is {told.python}, this one is {'.'.join(ours)}")
+        if abs(skew) > MAX_SKEW:
+            where = "ahead of" if skew > 0 else "behind"
+            problems.append(f"its clock is {span(abs(skew))} {where} this one")
+        if not told.has_git and self._context.config.cluster.workspace == "git":
+            problems.append("git is not installed there, and workspace is git")
+        if told.disk < LEAST_DISK:
+            problems.append("its disk is full")
+        return problems
+
+    def _write(
+        self, tx: Tx, heard: dict[str, Heard | str], silent: dict[str, str], now: float
+    ) -> None:
+        for name, said in heard.items():
+            if isinstance(said, Heard):
+                nodes.heard(tx, name, said)
+                nodes.tell_drained(tx, name)
+        ttl = self._context.config.cluster.node_ttl
+        for name, why in silent.items():
+            nodes.lost(tx, name, why)
+            quiet = now - self._heard_at.get(name, now)
+            if quiet > max(ttl * MARGIN, ttl + 1.0):
+                nodes.gone(tx, name, f"silent for {span(quiet)}: {why}")

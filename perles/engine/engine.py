@@ -14,6 +14,7 @@ from perles.engine.commands.queue import Commands
 from perles.engine.commands.tool_host import EngineToolHost
 from perles.engine.context import log
 from perles.engine.coordination.conductor import Conductor
+from perles.engine.fleet.leading import lead
 from perles.engine.health.monitor import HealthMonitor
 from perles.engine.loop import Loop, Wake
 from perles.engine.recovery.reconcile import reconcile
@@ -168,6 +169,7 @@ class Engine:
 
         try:
             await context.writer.write(partial(heartbeat.started, clock=self._clock))
+            await lead(context)
             await context.writer.write(lambda tx: tell_limits(tx, context.policy()))
             await servers.ports.start(may_spawn=errand is None)
             await reconcile(context)

@@ -10,6 +10,7 @@ from perles.config.model import Config
 from perles.domain.errors import EngineRunsError, PerlesError
 from perles.engine.context import log
 from perles.engine.engine import Engine
+from perles.executor.contract import Executor
 from perles.executor.local.executor import LocalExecutor
 
 
@@ -30,11 +31,24 @@ def serve(
     _log_quietly()
 
     async def main() -> None:
-        engine = Engine(paths, config, executor=LocalExecutor(), load_config=load_config)
+        engine = Engine(paths, config, executor=_executor(config), load_config=load_config)
         _obey_signals(engine)
         await engine.run(exit_when_idle=exit_when_idle)
 
     asyncio.run(main())
+
+
+def _executor(config: Config) -> Executor:
+    """Where turns run: on this machine, and on those of a cluster where there is one."""
+    if not config.cluster:
+        return LocalExecutor()
+    # Only here, as every engine pays for what it imports.
+    from perles.cluster.channel import DaskChannel
+    from perles.engine.fleet.hosting import fleet_of
+
+    channel = DaskChannel(config.cluster)
+    channel.start()
+    return fleet_of(LocalExecutor(), channel, config.cluster)
 
 
 def _obey_signals(engine: Engine) -> None:

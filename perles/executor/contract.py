@@ -199,9 +199,18 @@ class Executor(Protocol):
         """Start nothing any more; what was started goes on."""
 
     def process(
-        self, turn: TurnKey, files: TurnFiles, identity: Identity | None, *, text_only: bool
+        self,
+        turn: TurnKey,
+        files: TurnFiles,
+        identity: Identity | None,
+        *,
+        text_only: bool,
+        node: str | None = None,
     ) -> Process:
-        """The process of a turn, as far as its row tells; nothing is started or looked for."""
+        """The process of a turn, as far as its row tells; nothing is started or looked for.
+
+        It runs on `node`, None is this machine.
+        """
 
     def signal(self, processes: Sequence[Process], number: signal.Signals) -> int:
         """Send a signal to all that belongs to these turns; 0 where there is nothing of them.

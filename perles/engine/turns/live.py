@@ -140,7 +140,11 @@ class LiveTurn:
             role=agent.role,
             number=turn.number,
             process=context.executor.process(
-                TurnKey(turn.workflow_id, turn.id), files, identity, text_only=text_only
+                TurnKey(turn.workflow_id, turn.id),
+                files,
+                identity,
+                text_only=text_only,
+                node=agent.node,
             ),
             parser=parser,
             policy=context.policy,

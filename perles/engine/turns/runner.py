@@ -96,7 +96,10 @@ class Turns(TurnFinisher):
             return
         begun = await self._begin(agent)
         crash_points.at("begin.after-commit")
-        if begun is not None:
+        if begun is not None and begun.agent.node is not None:
+            # Another machine may take its time, or not answer at all: nobody here waits for it.
+            self._spawn_task(self._go_on(begun))
+        elif begun is not None:
             await self._go_on(begun)
 
     async def _go_on(self, begun: Begun) -> None:

@@ -188,9 +188,15 @@ class LocalExecutor:
         self._forks.close()
 
     def process(
-        self, turn: TurnKey, files: TurnFiles, identity: Identity | None, *, text_only: bool
+        self,
+        turn: TurnKey,
+        files: TurnFiles,
+        identity: Identity | None,
+        *,
+        text_only: bool,
+        node: str | None = None,  # noqa: ARG002 - of another one nothing is here
     ) -> LocalProcess:
-        """The process of a turn."""
+        """The process of a turn. One of another machine is not found here."""
         return LocalProcess(turn, files, identity, text_only=text_only, forks=self._forks)
 
     def signal(self, which: Sequence[Process], number: signal.Signals) -> int:

@@ -27,6 +27,10 @@ class Links:
         self._lock = threading.Lock()
         self.connected: Callable[[Link], Coroutine[Any, Any, None]] | None = None
 
+    def lead(self, epoch: int) -> None:
+        """Ask from now on as the engine of this number; to be told before anything is asked."""
+        self._law = self._law._replace(epoch=epoch)
+
     @property
     def law(self) -> Law:
         """Epoch, lease and what is done when that is over."""

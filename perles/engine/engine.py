@@ -44,6 +44,7 @@ from perles.workspace.surroundings import shared
 if TYPE_CHECKING:
     from perles.engine.fleet.fleet import Fleet
     from perles.engine.fleet.membership import Reach
+    from perles.engine.fleet.relays import Relays
 
 
 class Engine:
@@ -146,7 +147,9 @@ class Engine:
         hide_secrets(context)
         context.is_errand = errand is not None
         commands = Commands(context)
-        servers = McpServers(EngineToolHost(context, commands), self._paths.root)
+        host = EngineToolHost(context, commands)
+        servers = McpServers(host, self._paths.root)
+        relays = self._relays(context, servers, host)
         context.conductor = Conductor(context)
         context.turns = self._turns = turns = Turns(context)
         context.supervisor = Supervisor(context, turns, servers)
@@ -185,6 +188,8 @@ class Engine:
             servers.start()
             if fleet is not None:
                 fleet.start()
+            if relays is not None:
+                relays.start()
             await notifier.start()
             records.start()
             sweeps.start()
@@ -203,6 +208,8 @@ class Engine:
         finally:
             if fleet is not None:
                 await fleet.stop()
+            if relays is not None:
+                await relays.stop()
             await sweeps.stop()
             await health.settle()
             context.supervisor.leave()
@@ -220,6 +227,16 @@ class Engine:
         from perles.engine.fleet.fleet import Fleet
 
         return Fleet(context, self._reach)
+
+    def _relays(
+        self, context: Services, servers: McpServers, host: EngineToolHost
+    ) -> "Relays | None":
+        """What carries agents' calls from other machines; None where all turns are on this one."""
+        if not hasattr(self._executor, "asker"):
+            return None
+        from perles.engine.fleet.connecting import connect  # what no other engine imports
+
+        return connect(context, servers, host)
 
     def _give_up(self, problem: PerlesError) -> None:
         """End with this problem, once what runs is paused."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
@@ -28,18 +28,36 @@ ENDED: Final = frozenset({"completed", "failed", "stopped"})
 
 
 class Relays:
-    """Follows which nodes there are. `ask` gives the way to one."""
+    """Follows which nodes there are. `ask` gives the way to one.
+
+    `clear` removes what a node has of a workflow: raises `GitError`, `NodeError`.
+    """
 
     def __init__(
-        self, context: Context, ask: Callable[[str], Ask], serve: Serve, on_refused: OnRefused
+        self,
+        context: Context,
+        ask: Callable[[str], Ask],
+        serve: Serve,
+        on_refused: OnRefused,
+        clear: Callable[[str, str], Awaitable[None]],
     ) -> None:
-        self._context, self._ask = context, ask
+        self._context, self._ask, self._clear_folder = context, ask, clear
         self._serve, self._on_refused = serve, on_refused
         self._pumps: dict[str, asyncio.Task[None]] = {}
         self._clearing: dict[str, asyncio.Task[None]] = {}
+        self._task: asyncio.Task[None] | None = None
 
-    async def run(self) -> None:
-        """Until it is cancelled."""
+    def start(self) -> None:
+        """Begin to follow the nodes."""
+        self._task = asyncio.ensure_future(self._run())
+
+    async def stop(self) -> None:
+        """Fetch no calls any more: what is not answered is the next engine's."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
         try:
             while True:
                 try:
@@ -80,7 +98,7 @@ class Relays:
                 await relay.close(workflow_id)
         for workflow_id in await folders.all():
             if self._is_over(workflow_id):
-                await folders.forget(workflow_id)
+                await self._clear_folder(workflow_id, node)
 
     def _is_over(self, workflow_id: str) -> bool:
         """Whether it has ended, and nothing of it is on its way any more."""

@@ -31,11 +31,9 @@ from perles.fabric import messages
 from perles.mcp.host import Caller
 from perles.store.database import Tx
 from perles.store.events import journal
-from perles.store.expressions import bindparam, select
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
-from perles.store.sql import Sql
 from perles.tasks import products
 from perles.tasks.how import execution_of
 from perles.workspace.git import GitError, git, told
@@ -51,18 +49,6 @@ MAX_OUTPUTS: Final = 256 * 1024 * 1024
 """Bytes of files that git ignores and a task must make."""
 ABOUT_FILES: Final = (evidence.ABOUT_WORK - {evidence.ASSIGN}) | {ATTACH, REPORT}
 """The calls for which the caller's own work has to be here."""
-
-TURNS_THERE: Final = Sql(
-    select(Turn)
-    .join(Agent, Agent.id == Turn.agent_id)
-    .where(
-        Turn.workflow_id == bindparam("workflow_id"),
-        Agent.node == bindparam("node"),
-        Turn.id != bindparam("but"),
-    )
-    .order_by(Turn.id.desc())
-    .limit(20)
-)
 
 
 class _Job(NamedTuple):
@@ -114,6 +100,8 @@ class RemoteWorks:
         while True:
             try:
                 await self._bring(job)
+                shared, _ = await self._shared(job.workflow, job.node)
+                await asyncio.to_thread(sync.settle, shared, turn_id)
                 return None
             except NodeError as error:
                 log.info("what %s did is not here yet: %s", job.agent.name, error)
@@ -137,6 +125,21 @@ class RemoteWorks:
             raise ToolError(
                 f"cannot {kind} now: your work is not here: {in_line(str(error))}; try again"
             ) from error
+
+    async def clear(self, workflow_id: str, node: str) -> None:
+        """Remove the folder of a workflow that is over from a node.
+
+        What turns did there that were given up is kept here before. Raises `GitError`, `NodeError`.
+        """
+        far = RemoteFolders(self._ask(node))
+        workflow = self._context.reader.get(Workflow, workflow_id)
+        async with self._lane(workflow_id):
+            if workflow is not None and self._by_git and await far.has(workflow_id):
+                shared, _ = await self._shared(workflow, node)
+                await self._put_aside(shared, far)
+                await asyncio.to_thread(sync.forget, shared)
+            await far.forget(workflow_id)
+        self._lanes.pop(workflow_id, None)
 
     async def here(self, caller: Caller, path: str) -> str:
         """Where a file is here that the caller names by its path on its node.
@@ -174,28 +177,29 @@ class RemoteWorks:
 
     async def _send(self, turn: Turn, workflow: Workflow, node: str, far: RemoteFolders) -> Path:
         shared, below = await self._shared(workflow, node)
-        await self._put_aside(turn, shared, far)
+        await self._put_aside(shared, far)
+        await asyncio.to_thread(sync.owe, shared, turn.id)
         place = await sync.send(shared, far, self._parcels)
         if place.conflicts:
             await self._tell_conflict(workflow.id, None, node, "", place.conflicts)
         return Path(place.path) / below
 
-    async def _put_aside(self, turn: Turn, shared: Shared, far: RemoteFolders) -> None:
-        """What a turn did there that was given up: it lands on its own ref, and nowhere else."""
-        about = {"workflow_id": shared.workflow_id, "node": shared.node, "but": turn.id}
-        earlier = self._context.reader.all(Turn, TURNS_THERE, **about)
-        if any(one.status in LIVE_TURNS for one in earlier):
-            return  # the folder is in use
-        if not earlier or earlier[0].status != "lost":
-            return
-        late = earlier[0]
-        agent = self._context.reader.need(Agent, late.agent_id)
-        if not await far.has(shared.workflow_id):
-            return
-        how: dict[str, Any] = {"task": agent.name, "turn_id": late.id, "counts": False}
-        found = await sync.bring(shared, far, self._parcels, **how)
-        await far.forget(shared.workflow_id)
-        await self._tell(late, "work.late", {"node": shared.node, "ref": found.ref})
+    async def _put_aside(self, shared: Shared, far: RemoteFolders) -> None:
+        """What turns did there that were given up: it lands on refs of theirs, and nowhere else."""
+        reader = self._context.reader
+        left = await asyncio.to_thread(sync.owed, shared)
+        turns = [turn for id in left if (turn := reader.get(Turn, id)) is not None]
+        if not turns or any(turn.status in LIVE_TURNS for turn in turns):
+            return  # nothing was given up, or the folder is in use
+        if await far.has(shared.workflow_id):
+            for late in turns:
+                agent = reader.need(Agent, late.agent_id)
+                how: dict[str, Any] = {"task": agent.name, "turn_id": late.id, "counts": False}
+                found = await sync.bring(shared, far, self._parcels, **how)
+                await self._tell(late, "work.late", {"node": shared.node, "ref": found.ref})
+            await far.forget(shared.workflow_id)
+        for late in turns:
+            await asyncio.to_thread(sync.settle, shared, late.id)
 
     async def _bring(self, job: _Job) -> None:
         """Bring it as it is now. Raises `GitError`, `OSError`, `NodeError`."""

@@ -35,3 +35,8 @@ def sent_ref(workflow_id: str, node: str) -> str:
 def base_ref(workflow_id: str, node: str) -> str:
     """What both sides had when they were last alike, on the engine's machine."""
     return f"refs/perles-nodes/{quoted(workflow_id)}/{quoted(node)}/base"
+
+
+def turns_ref(workflow_id: str, node: str) -> str:
+    """Below it, by their numbers: the turns whose work is on a node and not here."""
+    return f"refs/perles-nodes/{quoted(workflow_id)}/{quoted(node)}/turns/"

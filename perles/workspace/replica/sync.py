@@ -85,6 +85,32 @@ async def send(shared: Shared, far: Far, parcels: Parcels) -> Place:
     return place
 
 
+def owe(shared: Shared, turn_id: int) -> None:
+    """Note that a turn begins on the node: its work is to come back. Blocks, raises `GitError`."""
+    ref = names.turns_ref(shared.workflow_id, shared.node) + str(turn_id)
+    bundles.set_ref(shared.folder, ref, git(shared.folder, "rev-parse", "HEAD^{commit}"))
+
+
+def owed(shared: Shared) -> list[int]:
+    """The turns whose work is on the node, and not here. Blocks, raises `GitError`."""
+    below = names.turns_ref(shared.workflow_id, shared.node)
+    listed = git(shared.folder, "for-each-ref", "--format=%(refname)", below).split()
+    numbers = (ref.removeprefix(below) for ref in listed)
+    return sorted(int(number) for number in numbers if number.isdigit())
+
+
+def settle(shared: Shared, turn_id: int) -> None:
+    """The work of a turn is here. Blocks, raises `GitError`."""
+    ref = names.turns_ref(shared.workflow_id, shared.node) + str(turn_id)
+    git(shared.folder, "update-ref", "--no-deref", "-d", ref)
+
+
+def forget(shared: Shared) -> None:
+    """The node has no folder any more: nothing is known of it. Blocks, raises `GitError`."""
+    for ref in (names.sent_ref, names.base_ref):
+        git(shared.folder, "update-ref", "--no-deref", "-d", ref(shared.workflow_id, shared.node))
+
+
 async def bring(
     shared: Shared,
     far: Far,

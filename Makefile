@@ -32,6 +32,9 @@ test-page: $(READY)  ## try the page in a headless Chromium (needs chromium)
 	$(BIN)/python -m pip install --quiet --group page
 	$(BIN)/python -m pytest -q tests/page
 
+test-postgres: $(READY)  ## run the tests on a PostgreSQL server of their own, TESTS=... some of them
+	$(BIN)/python -m tests.postgres.suite -q -n 2 $(or $(TESTS),tests/unit tests/integration tests/crash)
+
 soak: $(READY)  ## kill engines, agents and launchers, N=200 times
 	$(BIN)/python -m tests.crash.soak $(or $(N),200) $(SEED)
 

@@ -5,11 +5,11 @@ from typing import Final
 from perles.domain.services import AGENT_TYPE
 from perles.domain.states import LIVE_AGENTS, LIVE_TURNS
 from perles.store.expressions import (
-    Boolean,
     bindparam,
     exists,
     func,
     literal_column,
+    or_,
     select,
     update,
 )
@@ -110,7 +110,5 @@ RUNNING_WORKFLOWS: Final = Sql(select(Workflow).where(Workflow.state == "running
 
 
 HAS_WORK: Final = Sql(
-    select(
-        literal_column(WORK, Boolean) | exists().where(Command.status.in_(["queued", "running"]))
-    )
+    select(or_(literal_column(WORK), exists().where(Command.status.in_(["queued", "running"]))))
 )

@@ -54,6 +54,8 @@ class Home:
             f"{prefix}_START": str(ports.HOME),
             f"{prefix}_END": str(ports.HOME + 99),
         }
+        if "PERLES_DATABASE" in os.environ:  # of the test, where it has one on a server
+            self.environ["PERLES_DATABASE"] = os.environ["PERLES_DATABASE"]
 
     @property
     def database(self) -> Path:

@@ -10,7 +10,7 @@ import pytest
 from perles import ControlPlane
 from perles.executor.local.processes import family
 from perles.store import migrate
-from perles.store.sqlite.engine_lock import EngineLock
+from perles.store.place import engine_lock
 from tests.integration.cli import COVERAGE, Home, signal_all
 from tests.integration.crew import Crew
 from tests.integration.health_world import FIRST_PORT, HealthWorld
@@ -22,7 +22,9 @@ from tests.integration.scheduler_world import without_processes
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database of today's schema, made once: making one takes half a second."""
     path = tmp_path_factory.mktemp("migrated") / "perles.db"
-    migrate.ensure(path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PERLES_DATABASE", raising=False)
+        migrate.ensure(path)
     return path
 
 
@@ -33,7 +35,7 @@ def fresh_home(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Home]
     if Home.coverage is not None and request.node.get_closest_marker("measured"):
         made.environ[COVERAGE] = Home.coverage
     yield made
-    if EngineLock(made.database).is_held():
+    if engine_lock(made.database).is_held():
         made.perles("engine", "stop")
     signal_all(family([f"PERLES_HOME={made.root}"]), signal.SIGKILL)
 

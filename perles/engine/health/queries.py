@@ -6,7 +6,6 @@ from perles.domain.services import AGENT_TYPE
 from perles.domain.states import LIVE_TURNS
 from perles.store.expressions import (
     BindParameter,
-    Boolean,
     Text,
     and_,
     bindparam,
@@ -93,7 +92,7 @@ _delayed_until = (
 """Until when a task waits for its next attempt."""
 _waits_for_service = exists().where(
     Task.workflow_id == Workflow.id,
-    literal_column(IS_SERVICE, Boolean),
+    literal_column(IS_SERVICE),
     Task.status == "in_progress",
     Task.serving_since.is_(None),
 )

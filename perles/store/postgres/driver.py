@@ -6,8 +6,10 @@ itself, psycopg, is imported here alone.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+import weakref
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from perles.config.database import shown
@@ -88,6 +90,11 @@ class Address(NamedTuple):
     path: str
 
 
+def _close(raw: Any, pid: int) -> None:
+    if os.getpid() == pid:
+        raw.close()
+
+
 class Cursor:
     """What a statement gave: all its rows, which are there already."""
 
@@ -150,6 +157,8 @@ class Connection:
             )
         except psycopg.Error as error:
             raise errors.connection_error(error, self.shown) from None
+        # As SQLite's, one that is forgotten is closed; a fork may not close what is its parent's.
+        weakref.finalize(self, _close, self.raw, os.getpid()).atexit = False
         self.raw.adapters.register_loader("numeric", _Whole)
         self.raw.adapters.register_loader("bool", _Flag)
         self.raw.prepared_max = 400

@@ -6,6 +6,7 @@ raises the epoch, and ends what the leader before has still open: see `leadershi
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -83,6 +84,7 @@ class ServerLock(EngineLock):
     def _look(self) -> Any:
         if self._looker is None or self._looker.raw.closed:
             self._looker = sessions.open_readonly(self._address)
+            weakref.finalize(self, self._looker.close)  # who only asks does not `release`
         return self._looker
 
     def holder(self) -> int | None:

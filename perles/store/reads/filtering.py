@@ -68,7 +68,7 @@ def _label(value: str) -> Condition:
 
 
 def _name(value: str) -> Condition:
-    return "(instr(lower(w.name), lower(?)) OR lower(w.name) GLOB lower(?))", [value, value]
+    return "(instr(lower(w.name), lower(?)) > 0 OR lower(w.name) GLOB lower(?))", [value, value]
 
 
 def _is(value: str) -> Condition:

@@ -1,0 +1,80 @@
+"""Tests of everything, each with its home's database on a server: `python -m tests.postgres.suite`.
+
+`SERVER` names the server where a session of tests has one; without it nothing here does anything.
+"""
+
+import fnmatch
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import pytest
+
+SERVER: Final = "PERLES_TEST_SERVER"
+"""The variable that has the URL of the server, with {} for the name of a database."""
+TEMPLATE: Final = "migrated"
+"""The database of today's schema, of which each home gets a copy."""
+_NUMBERS: Final = itertools.count(1)
+_ABOUT_THE_FILE: Final = "is about SQLite's file"
+LEFT_OUT: Final[dict[str, str]] = {
+    "*test_store.py::test_check_constraints_hold_states_and_ranges": "has SQLite's words",
+    "*test_store.py::test_a_write_goes_to_the_file_that_has_the_name_now": _ABOUT_THE_FILE,
+    "*test_store.py::test_every_writing_connection_is_durable_and_checks_keys": _ABOUT_THE_FILE,
+    "*test_store.py::test_i4_*": _ABOUT_THE_FILE,
+    "*test_store.py::test_views_read_bare_with_sqlite3": _ABOUT_THE_FILE,
+    "*test_store.py::test_a_fresh_database_is_made_once_by_many_processes": _ABOUT_THE_FILE,
+    "*test_reading.py::test_sqlite3_sees_the_same_truth": _ABOUT_THE_FILE,
+    "*test_reading.py::*imports*": "psycopg imports asyncio",
+    "*test_completion.py::test_nothing_heavy_is_loaded_for_it": "psycopg imports asyncio",
+    "*test_file_watch.py*": _ABOUT_THE_FILE,
+    "*test_moved_home.py*": "a database on a server does not move with its home",
+    "*test_first_release.py*": "no database on a server is as old",
+    "*test_alembic_by_hand.py*": _ABOUT_THE_FILE,
+    "*test_open_files.py*": _ABOUT_THE_FILE,
+    "*test_full_disk.py*": "fills the disk of the file",
+}
+"""Tests that do not run on a server, by globs of their names, each with the reason."""
+
+
+def is_on() -> bool:
+    """Whether this session of tests has a server."""
+    return SERVER in os.environ
+
+
+def why_left_out(name: str) -> str | None:
+    """Why a test does not run on a server; None for one that does."""
+    return next((why for glob, why in LEFT_OUT.items() if fnmatch.fnmatch(name, glob)), None)
+
+
+@contextmanager
+def database(*, is_empty: bool) -> Iterator[str]:
+    """The URL of a new database, which is gone afterwards."""
+    import psycopg
+
+    name = f"home_{os.getpid()}_{next(_NUMBERS)}"
+    template = "template0" if is_empty else TEMPLATE
+    with psycopg.connect(os.environ[SERVER].format("postgres"), autocommit=True) as session:
+        session.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        try:
+            yield os.environ[SERVER].format(name)
+        finally:
+            session.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(autouse=True)
+def _database_on_a_server(request: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A database for each test. A home that is fresh finds an empty one."""
+    used = request.fixturenames
+    with database(is_empty="fresh_home" in used and "home" not in used) as url:
+        monkeypatch.setenv("PERLES_DATABASE", url)
+        yield
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what is about SQLite's file."""
+    for item in items:
+        why = why_left_out(item.nodeid)
+        if why is not None:
+            item.add_marker(pytest.mark.skip(reason=f"on a server: {why}"))

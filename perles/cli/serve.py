@@ -10,6 +10,7 @@ import typer
 from perles.cli.output import say, warn
 from perles.controlplane.http_address import served_at
 from perles.controlplane.plane import ControlPlane
+from perles.domain.errors import EngineRunsError, UsageError
 
 _HTTP_SECONDS: Final = 10.0
 
@@ -43,6 +44,10 @@ def command(
     port_range_end: Annotated[
         int | None, typer.Option(metavar="PORT", help="Last port, inclusive.")
     ] = None,
+    standby: Annotated[
+        bool,
+        typer.Option("--standby", help="Wait while another engine leads, then take over."),
+    ] = False,
     http: Annotated[
         str | None,
         typer.Option(
@@ -67,6 +72,9 @@ def command(
     )
     _override_http(listen=http, certificate=http_certificate, key=http_key)
     plane = ControlPlane()
+    if standby:
+        _stand_by(plane, foreground=foreground, exit_when_idle=exit_when_idle)
+        return
     if foreground:
         with _http(plane):
             plane.serve(exit_when_idle=exit_when_idle)
@@ -78,6 +86,23 @@ def command(
         say(f"an engine runs already{kept}; perles engine status tells more")
     if http is not None:
         _tell_where(plane)
+
+
+def _stand_by(plane: ControlPlane, *, foreground: bool, exit_when_idle: bool) -> None:
+    """Lead as soon as nobody else does. Two that wait: one wins, and the other waits on."""
+    if not foreground:
+        raise UsageError(
+            "cannot stand by in the background: leave out --detach, and start it from a unit of "
+            "systemd, or with &"
+        )
+    while True:
+        plane.stand_by(lambda text: warn(f"perles: {text}"))
+        try:
+            with _http(plane):
+                plane.serve(exit_when_idle=exit_when_idle)
+        except EngineRunsError:
+            continue
+        return
 
 
 def _http(plane: ControlPlane) -> AbstractContextManager[None]:

@@ -14,7 +14,13 @@ from perles.config.home import Paths, home
 from perles.controlplane import isolated
 from perles.controlplane.http_address import served_at
 from perles.controlplane.quick import Reads
-from perles.domain.errors import EngineRunsError, NoEngineError, PerlesError, UsageError
+from perles.domain.errors import (
+    DatabaseError,
+    EngineRunsError,
+    NoEngineError,
+    PerlesError,
+    UsageError,
+)
 from perles.domain.explanations import NO_ENGINE, RESTARTED
 from perles.domain.marks import MARKS
 from perles.engine import single_instance, watchdog
@@ -33,6 +39,8 @@ if TYPE_CHECKING:
     from perles.store.database import Database, Tx
 
 POLL: Final = 0.025
+_STANDBY_SECONDS: Final = 0.2
+"""Between two looks of a standby at the lock."""
 _ENGINE_START_SECONDS: Final = 30.0
 _ROW_SECONDS: Final = 10.0
 """How long who holds the lock has to write its row: an upgrade of the database may come first."""
@@ -119,6 +127,25 @@ class EngineHost(Reads):
         config = self.engine_config()
         self._upgrade_apart()
         serve(self.paths, config, exit_when_idle=exit_when_idle, load_config=self.engine_config)
+
+    def stand_by(self, tell: Callable[[str], None]) -> None:
+        """Wait until no engine leads. `tell` is given what is waited for, each time it changes.
+
+        A server that cannot be reached is waited out.
+        """
+        lock, told = engine_lock(self.database_path), ""
+        while True:
+            try:
+                waits = "standing by: an engine leads" if lock.is_held() else ""
+            except DatabaseError as error:
+                waits = str(error)
+            if not waits:
+                lock.release()
+                return
+            if waits != told:
+                tell(waits)
+                told = waits
+            time.sleep(_STANDBY_SECONDS)
 
     def _upgrade_apart(self) -> None:
         """Upgrade the database in a process of its own.

@@ -139,6 +139,18 @@ class DatabaseError(PerlesError):
     exit_code = 7
 
 
+class LostLeadError(DatabaseError):
+    """Another engine leads: nothing that this one writes counts any more."""
+
+    exit_code = 4
+
+    def __init__(self) -> None:
+        super().__init__(
+            "cannot go on: another engine leads this database now, and nothing that this one "
+            "wrote since counts; perles engine status tells of it"
+        )
+
+
 class CommandFailedError(PerlesError):
     """The engine ran a command, and it failed."""
 

@@ -1,5 +1,6 @@
 """The engine: holds the lock, and hosts everything that changes running workflows."""
 
+import asyncio
 import os
 from collections.abc import Callable
 from functools import partial
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 from perles.config.home import Paths
 from perles.config.model import Config
 from perles.domain.clock import Clock, SystemClock
-from perles.domain.errors import PerlesError
+from perles.domain.errors import LostLeadError, PerlesError
 from perles.engine import single_instance, watchdog
 from perles.engine.commands.queue import Commands
 from perles.engine.commands.tool_host import EngineToolHost
@@ -33,9 +34,9 @@ from perles.engine.sweeps.sweeps import HEARTBEAT_SECONDS, Sweep, Sweeps
 from perles.engine.turns.runner import Turns
 from perles.executor.contract import Executor
 from perles.mcp.server import McpServers
-from perles.store import migrate
+from perles.store import leadership, migrate
 from perles.store.database import Database, Reader
-from perles.store.place import engine_lock
+from perles.store.place import address_of, engine_lock
 from perles.store.sqlite.errors import database_errors
 from perles.store.sqlite.filesystem import refuse_network
 from perles.store.writer import Writer
@@ -109,13 +110,17 @@ class Engine:
         self._exit_when_idle = exit_when_idle
         path = self._paths.database_path()
         self._paths.refuse_shared()
-        refuse_network(path)
+        on_server = address_of(path) is not None
+        if not on_server:
+            refuse_network(path)
         self._executor.prepare()
         with self._lock:
-            single_instance.refuse_second(path)
+            if not on_server:  # there the epoch decides
+                single_instance.refuse_second(path)
             migrate.ensure(path, self._lock)
             database = Database(path, self._clock)
-            self._writer = writer = Writer(database)
+            leadership.take(database)
+            self._writer = writer = Writer(database, self._lost_lead(asyncio.get_running_loop()))
             writer.start()
             try:
                 with database_errors(path), database.reader() as reader:
@@ -237,6 +242,19 @@ class Engine:
         from perles.engine.fleet.connecting import connect  # what no other engine imports
 
         return connect(context, servers, host)
+
+    def _lost_lead(self, loop: asyncio.AbstractEventLoop) -> Callable[[LostLeadError], None]:
+        """What the writer calls: this engine ends, and leaves all to the one that leads."""
+
+        def end(error: LostLeadError) -> None:
+            if self._problem is None:
+                self._problem = error
+                self.stop(leave_agents=True)
+
+        def tell(error: LostLeadError) -> None:
+            loop.call_soon_threadsafe(end, error)
+
+        return tell
 
     def _give_up(self, problem: PerlesError) -> None:
         """End with this problem, once what runs is paused."""

@@ -225,7 +225,10 @@ def _file_at(path: Path) -> tuple[int, int]:
 
 
 class Database:
-    """The database file, opened for writing. One per process that writes."""
+    """The database, opened for writing. One per process that writes."""
+
+    epoch: int | None = None
+    """By which an engine writes, once it leads: see `perles.store.leadership`."""
 
     def __init__(self, path: Path, clock: Clock | None = None) -> None:
         self.path = path
@@ -238,9 +241,18 @@ class Database:
     def connect(self) -> Any:
         """A new driver connection under the rules of this module. Raises `DatabaseError`."""
         try:
-            return open_writing(str(self.path)) if self.is_file else place.connect(self.path)
+            return (
+                open_writing(str(self.path))
+                if self.is_file
+                else place.connect(self.path, self.epoch)
+            )
         except dbapi.Error as error:
             raise database_error(self.path, error) from error
+
+    def lead(self, epoch: int) -> None:
+        """Write by this epoch from now on."""
+        self.epoch = epoch
+        self._drop_kept()
 
     def now(self) -> str:
         """The time as the database writes it."""

@@ -89,8 +89,11 @@ def open_readonly(
     return sessions.open_readonly(address, patience=timeout)  # type: ignore[return-value] # used alike
 
 
-def connect(path: Path) -> Any:
-    """A bare connection for one who removes rows by hand, as `sqlite.transactions.connect`."""
+def connect(path: Path, epoch: int | None = None) -> Any:
+    """A bare connection for one who removes rows by hand, as `sqlite.transactions.connect`.
+
+    On a server it writes for as long as the engine of this `epoch` leads, where one is given.
+    """
     address = address_of(path)
     if address is None:
         from perles.store.sqlite import transactions
@@ -98,7 +101,7 @@ def connect(path: Path) -> Any:
         return transactions.connect(path)
     from perles.store.postgres import sessions
 
-    return sessions.connect(address)
+    return sessions.connect(address, epoch=epoch)
 
 
 def ask_often(connection: Any) -> None:

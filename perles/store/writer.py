@@ -14,7 +14,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
-from perles.domain.errors import DatabaseError
+from perles.domain.errors import DatabaseError, LostLeadError
 from perles.store import place
 from perles.store.database import Database, Tx
 from perles.store.sqlite.driver import dbapi
@@ -52,8 +52,12 @@ class Writer:
     makes it try again for as long as the disk is full or another process holds on.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self, database: Database, on_lost_lead: Callable[[LostLeadError], None] | None = None
+    ) -> None:
+        """`on_lost_lead` is called, in the writer's thread, where another engine leads."""
         self._database = database
+        self._on_lost_lead = on_lost_lead
         self._hurry = threading.Event()
         self._hurry.set()
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
@@ -126,6 +130,8 @@ class Writer:
                 if told is None:
                     told = _told(error, self._database.path)
                     log.error("%s", told)
+                if isinstance(told, LostLeadError) and self._on_lost_lead is not None:
+                    self._on_lost_lead(told)
                 if not _may_pass(error) or self._hurry.wait(RETRY_SECONDS):
                     return [_Done(job, None, told) for job in batch]
                 continue

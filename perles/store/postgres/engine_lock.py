@@ -10,7 +10,7 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from perles.domain.errors import DatabaseError, EngineRunsError
+from perles.domain.errors import EngineRunsError
 from perles.store.postgres import sessions
 from perles.store.postgres.driver import Address
 from perles.store.sqlite.engine_lock import EngineLock
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 LEAD: Final = 0x6C656164
 """The class of the lock that the leader's session holds; the schema is its number."""
+_PATIENCE: Final = 2.0
+"""Seconds in which a session that was cut is opened again: the engine stands still meanwhile."""
 _TRY: Final = f"SELECT pg_try_advisory_lock({LEAD}, hashtext(current_schema()))"
 _HELD: Final = (
     "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted "  # noqa: S608 - constants
@@ -45,7 +47,9 @@ class ServerLock(EngineLock):
             self._session = self._lead()
 
     def _lead(self) -> Connection:
-        session = sessions.connect(self._address, application="perles engine lock")
+        session = sessions.connect(
+            self._address, application="perles engine lock", patience=_PATIENCE
+        )
         if not session.execute(_TRY).fetchone()[0]:
             session.close()
             raise EngineRunsError(None)
@@ -58,22 +62,20 @@ class ServerLock(EngineLock):
         """
         held = self._session
         assert held is not None, "only a holder keeps"
-        try:
-            held.execute("SELECT 1")
-        except Exception as error:
-            held.close()
-            with database_errors(self.path):
-                self._session = self._lead()
-            if isinstance(error, DatabaseError):
-                raise
+        with database_errors(self.path):
+            if held.execute(f"{_HELD} AND pid = pg_backend_pid()").fetchone() is not None:
+                return False
+            # The session was cut, and opened again: who leads now is who takes the lock.
+            if not held.execute(_TRY).fetchone()[0]:
+                raise EngineRunsError(self.holder())
             return True
-        return False
 
     def release(self) -> None:
         """Free the lock; nothing happens when it is not held."""
-        for session in (self._session, self._looker):
-            if session is not None:
-                session.close()
+        if self._session is not None:
+            self._session.let_go()
+        if self._looker is not None:
+            self._looker.close()
         self._session = self._looker = None
 
     def is_held(self) -> bool:

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
-from perles.domain.errors import DatabaseError
-from perles.store.postgres.driver import PATIENCE, Address, Connection
+from typing import Final
 
+from perles.domain.errors import DatabaseError
+from perles.store.postgres.driver import PATIENCE, WRITE, Address, Connection
+
+ENGINE: Final = "perles engine"
+"""The name of the sessions on which an engine writes."""
+_END: Final = (
+    "SELECT pg_terminate_backend(a.pid) "  # noqa: S608 - constants
+    "FROM pg_stat_activity a WHERE a.application_name = ? "
+    "AND a.datname = current_database() AND a.pid <> pg_backend_pid() AND EXISTS ("
+    "SELECT 1 FROM pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory' "
+    f"AND l.classid = {WRITE} AND l.objid = (hashtext(current_schema())::bigint & 4294967295))"
+)
 _approved: set[str] = set()
 
 
 def connect(
-    address: Address, *, application: str = "perles", patience: float = PATIENCE
+    address: Address,
+    *,
+    application: str = "perles",
+    patience: float = PATIENCE,
+    epoch: int | None = None,
 ) -> Connection:
-    """A session that may write. Raises the errors of `errors.py`, and `DatabaseError`."""
+    """A session that may write; with an `epoch`, for as long as that engine leads.
+
+    Raises the errors of `errors.py`, and `DatabaseError`.
+    """
+    if epoch is not None:
+        made = _opened(address, ENGINE, patience, reads_only=False)
+        made.epoch = epoch
+        return made
     return _opened(address, application, patience, reads_only=False)
 
 
@@ -35,6 +57,15 @@ def _opened(address: Address, application: str, patience: float, *, reads_only: 
             raise
         _approved.add(address.url)
     return made
+
+
+def end_engines(address: Address) -> None:
+    """End what engines have open that writes, or waits to: those that do not lead any more."""
+    session = connect(address)
+    try:
+        session.execute(_END, (ENGINE,))
+    finally:
+        session.close()
 
 
 def _refuse_pooled_transactions(made: Connection) -> None:

@@ -166,3 +166,28 @@ def _home(tmp_path: Path) -> Home:
         "XDG_CONFIG_HOME": str(tmp_path / "config"),
     }
     return made
+
+
+def test_doctor_tells_what_is_wrong_with_the_cluster(database: Database, tmp_path: Path) -> None:
+    odd = Heard(slots=2, problems=("its clock is 1h00m ahead of this one",))
+    database.write(lambda tx: nodes.heard(tx, "box1", TOLD))
+    database.write(lambda tx: nodes.heard(tx, "box2", odd))
+    database.write(lambda tx: nodes.lost(tx, "box3", "its Dask worker has no Perles"))
+    home = _home(tmp_path)
+    without = _of_cluster(home)
+    home.config_file.write_text("cluster: {scheduler: tcp://127.0.0.1:1}\n")
+
+    found = _of_cluster(home)
+
+    assert not without
+    assert [(one["level"], one["text"]) for one in found] == [
+        ("problem", "node box2: its clock is 1h00m ahead of this one"),
+        ("problem", "node box3 is out of reach: its Dask worker has no Perles"),
+        ("ok", "1 nodes are ready: box1"),
+    ]
+
+
+def _of_cluster(home: Home) -> list[dict[str, Any]]:
+    """What doctor finds about the cluster."""
+    found = json.loads(home.perles("doctor", "--json").stdout)
+    return [one for one in found if one["check"] == "cluster"]

@@ -6,6 +6,7 @@ from typing import Final
 from perles.doctor.finding import Finding
 from perles.doctor.machine import (
     agents,
+    cluster,
     configuration,
     consistency,
     database,
@@ -26,6 +27,7 @@ CHECKS: Final[tuple[Callable[[Surroundings], Iterator[Finding]], ...]] = (
     ports.check,
     proxies.check,
     service.check,
+    cluster.check,
     consistency.check,
 )
 

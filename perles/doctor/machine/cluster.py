@@ -1,0 +1,64 @@
+"""The cluster: whether what reaches it is installed, and what its nodes told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import Any, Final
+
+from perles.cluster.clusters import INSTALL
+from perles.doctor.finding import NOTE, OK, PROBLEM, Finding, named
+from perles.doctor.machine.surroundings import Surroundings
+from perles.store.reads.connection import reading
+from perles.store.reads.nodes import nodes
+
+_LIBRARIES: Final = {"ssh": "asyncssh", "slurm": "dask_jobqueue", "kubernetes": "dask_kubernetes"}
+
+
+def check(surroundings: Surroundings) -> Iterator[Finding]:
+    """Only where the configuration has a cluster."""
+    cluster = surroundings.config.cluster
+    if not cluster:
+        return
+    needed = ["distributed", *filter(None, [_LIBRARIES.get(cluster.kind)])]
+    missing = [name for name in needed if find_spec(name) is None]
+    for name in missing:
+        yield Finding("cluster", PROBLEM, f"{name} is not installed", INSTALL[name])
+    if missing:
+        return
+    with reading(surroundings.paths.database_path()) as connection:
+        found = nodes(connection)
+    yield from judge(found)
+
+
+def judge(found: list[dict[str, Any]]) -> Iterator[Finding]:
+    """What nodes, as `nodes --json` has them, tell of themselves."""
+    there = [node for node in found if node["state"] != "gone"]
+    if not there:
+        text = "no node has joined the cluster"
+        yield Finding("cluster", PROBLEM, text, "start the engine; perles engine logs tells why")
+        return
+    for node in there:
+        problems = "; ".join(node["problems"])
+        if node["state"] == "unreachable":
+            text = f"node {node['name']} is out of reach: {problems}"
+            yield Finding("cluster", PROBLEM, text, "look at its machine, its worker and its log")
+        elif problems:
+            text = f"node {node['name']}: {problems}"
+            yield Finding("cluster", PROBLEM, text, _advice(problems))
+        elif node["state"] == "draining":
+            text = f"node {node['name']} gets no turns"
+            yield Finding("cluster", NOTE, text, f"perles nodes resume {node['name']}")
+    good = [node["name"] for node in there if node["state"] == "ready" and not node["problems"]]
+    if good:
+        yield Finding("cluster", OK, f"{len(good)} nodes are ready: {named(good)}")
+
+
+def _advice(problems: str) -> str:
+    if "Perles" in problems or "Python" in problems:
+        return "install the same versions on all machines"
+    if "clock" in problems:
+        return "let all machines set their clocks by the network"
+    if "git" in problems:
+        return "install git there, or use workspace: shared"
+    return "make room there, or drain the node" if "disk" in problems else "look at its machine"

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from perles.config.home import Paths
 from perles.config.model import Config
@@ -12,6 +13,9 @@ from perles.engine.context import log
 from perles.engine.engine import Engine
 from perles.executor.contract import Executor
 from perles.executor.local.executor import LocalExecutor
+
+if TYPE_CHECKING:
+    from perles.engine.fleet.membership import Reach
 
 
 def serve(
@@ -31,24 +35,28 @@ def serve(
     _log_quietly()
 
     async def main() -> None:
-        engine = Engine(paths, config, executor=_executor(config), load_config=load_config)
+        executor, reach = _places(config)
+        engine = Engine(paths, config, executor=executor, load_config=load_config, reach=reach)
         _obey_signals(engine)
         await engine.run(exit_when_idle=exit_when_idle)
 
     asyncio.run(main())
 
 
-def _executor(config: Config) -> Executor:
-    """Where turns run: on this machine, and on those of a cluster where there is one."""
+def _places(config: Config) -> "tuple[Executor, Reach | None]":
+    """Where turns run: on this machine, and on those of a cluster where there is one.
+
+    With it what finds the cluster's nodes.
+    """
     if not config.cluster:
-        return LocalExecutor()
+        return LocalExecutor(), None
     # Only here, as every engine pays for what it imports.
     from perles.cluster.channel import DaskChannel
     from perles.engine.fleet.hosting import fleet_of
 
     channel = DaskChannel(config.cluster)
     channel.start()
-    return fleet_of(LocalExecutor(), channel, config.cluster)
+    return fleet_of(LocalExecutor(), channel, config.cluster), channel
 
 
 def _obey_signals(engine: Engine) -> None:

@@ -14,6 +14,7 @@ from perles.domain.errors import ClusterError, DatabaseError
 from perles.engine.bulkhead import Troubles
 from perles.engine.context import Context
 from perles.engine.fleet import nodes
+from perles.engine.fleet.leading import Leader
 from perles.engine.fleet.nodes import Heard
 from perles.executor.remote.channel import Channel
 from perles.executor.remote.errors import NodeError
@@ -23,9 +24,10 @@ from perles.store.database import Tx
 from perles.store.schema.nodes import Node
 from perles.version import __version__
 
+FIRST_PACE: Final = 0.5
 PACE: Final = 5.0
 PACE_OF_ONE: Final = 0.02
-"""Seconds between two sweeps, and what each node adds to them at least."""
+"""Seconds between two sweeps, while no node is there and later; what each node adds at least."""
 AT_ONCE: Final = 50
 MAX_SKEW: Final = 5.0
 LEAST_DISK: Final = 256 * 1024 * 1024
@@ -53,6 +55,7 @@ class Membership:
         self._heard_at: dict[str, float] = {}
         self._troubles = Troubles()
         self._count = 0
+        self._met: set[str] = set()
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -63,8 +66,13 @@ class Membership:
                 self._troubles.tell("following the nodes", error)
             except Exception as error:  # noqa: BLE001 - the bulkhead: the next sweep comes
                 self._troubles.tell("following the nodes", error)
-            ttl = self._context.config.cluster.node_ttl
-            await asyncio.sleep(max(min(PACE, ttl / 3), self._count * PACE_OF_ONE))
+            await asyncio.sleep(self._pace())
+
+    def _pace(self) -> float:
+        if not self._count:
+            return FIRST_PACE
+        ttl = self._context.config.cluster.node_ttl
+        return max(min(PACE, ttl / 3), self._count * PACE_OF_ONE)
 
     async def sweep(self) -> None:
         """Ask all nodes once, and write what changed."""
@@ -72,7 +80,7 @@ class Membership:
         few = asyncio.Semaphore(AT_ONCE)
         told = await asyncio.gather(*(self._ask(one, few) for one in found))
         heard = {one.name: said for one, said in zip(found, told, strict=True)}
-        self._count = len(heard)
+        self._count = sum(isinstance(said, Heard) for said in heard.values())
         now = self._clock()
         self._heard_at |= {name: now for name, said in heard.items() if isinstance(said, Heard)}
         known = [row for row in self._context.reader.all(Node, nodes.NODES) if row.state != "gone"]
@@ -80,9 +88,17 @@ class Membership:
             self._heard_at.setdefault(row.id, now)
         silent = {row.id: str(heard.get(row.id, why)) for row in known if row.id not in heard}
         silent |= {name: said for name, said in heard.items() if isinstance(said, str)}
+        self._meet([name for name, said in heard.items() if isinstance(said, Heard)])
         if heard or silent:
             await self._context.writer.write(lambda tx: self._write(tx, heard, silent, now))
             self._context.kick()
+
+    def _meet(self, names: list[str]) -> None:
+        """Have the executor keep the leases of nodes that it has not met."""
+        new = [name for name in names if name not in self._met]
+        self._met.update(new)
+        if new and isinstance(self._context.executor, Leader):
+            self._context.executor.meet(new)
 
     async def _look(self) -> tuple[list[Found], str]:
         """The nodes that workers tell of, and why others are missing."""

@@ -34,7 +34,7 @@ _SAID: Final = {
 
 MOST_SHOWN: Final = 200
 """Tasks of a workflow that a list shows unless all are asked for."""
-_FOREMOST: Final = (
+FOREMOST: Final = (
     *("waiting_for_user", "failed", "denied", "in_progress", "in_review", "approved"),
     *("committing", "ready", "pending", "done", "skipped"),
 )
@@ -48,7 +48,7 @@ def foremost(tasks: Sequence[T], most: int = MOST_SHOWN) -> list[T]:
     """
     if len(tasks) <= most:
         return list(tasks)
-    ranks = {status: rank for rank, status in enumerate(_FOREMOST)}
+    ranks = {status: rank for rank, status in enumerate(FOREMOST)}
     places = sorted(range(len(tasks)), key=lambda at: (ranks.get(tasks[at]["status"], 0), at))
     return [tasks[at] for at in sorted(places[:most])]
 

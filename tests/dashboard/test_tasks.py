@@ -120,7 +120,7 @@ def test_what_is_read_of_an_opened_task_is_all_of_it(home: Home) -> None:
     source.changed()
     closed = source.view(STATE, View(), (100, 24)).inside
     opened = source.view(
-        State(screen="detail", detail=Detail(ID, tab="tasks", task="t0", opened=True)),
+        State(screen="detail", detail=Detail(ID, tab="tasks", task="a", opened=True)),
         View(),
         (100, 24),
     ).inside

@@ -45,6 +45,9 @@ def body_lines(detail: Detail, view: View, inside: Inside, columns: int) -> list
         if detail.opened and shown is not None:
             return page(shown, columns)
         found = tree(inside.tasks, columns, view.now, selected=detail.task)
+        if found and inside.more_tasks:
+            told = f"… and {inside.more_tasks} more: perles tasks {inside.row['id']} --all"
+            found.insert(0, line(Segment(told, "muted")))
         return found or [line(Segment("no tasks", "muted"))]
     if detail.tab == "timeline":
         return timeline(inside.body, columns, view.now)

@@ -37,6 +37,7 @@ from perles.dashboard.terminal.segments import (
     wrap,
 )
 from perles.domain.duration import short_span
+from perles.domain.task_story import foremost
 from perles.domain.text import clean, cut, width
 
 _INPUT_ROWS: Final = 4
@@ -105,9 +106,10 @@ def _side(view: View, inside: Inside, height: int) -> list[Line]:
     agents = [agent for agent in inside.agents if agent["status"] != "retired"]
     retired = len(inside.agents) - len(agents)
     room = max(1, height - len(agents) - 8 - (1 if retired else 0))
-    lines += tree(inside.tasks, SIDE, view.now, full=False, most=room)
-    if len(inside.tasks) > room:
-        lines.append(line(Segment(f"… {len(inside.tasks) - room} more: tab tasks", "muted")))
+    lines += tree(foremost(inside.tasks, room), SIDE, view.now, full=False, most=room)
+    total = len(inside.tasks) + inside.more_tasks
+    if total > room:
+        lines.append(line(Segment(f"… {total - room} more: tab tasks", "muted")))
     lines += [(), line(Segment("Agents", "title"))]
     lines += [agent_line(agent, view.now, SIDE) for agent in agents]
     if retired:

@@ -13,6 +13,7 @@ from perles.dashboard.frames.tree import tree
 from perles.dashboard.model.preview import Preview
 from perles.dashboard.reading.record import Record
 from perles.dashboard.terminal.segments import Line, Segment, beside, line, stack
+from perles.domain.task_story import foremost
 from perles.domain.text import clean, cut, width
 
 _WIDE: Final = 70
@@ -44,9 +45,10 @@ def _work(preview: Preview, columns: int, height: int, now: float) -> list[Line]
     if len(agents) > _MOST_AGENTS:
         shown.append(line(Segment(f"… {len(agents) - _MOST_AGENTS} more agents", "muted")))
     room = max(1, height - len(shown) - 1)
-    tasks = tree(preview.tasks, columns, now, full=False, most=room)
-    if len(preview.tasks) > room:
-        more = f"… {len(preview.tasks) - room + 1} more tasks"
+    tasks = tree(foremost(preview.tasks, room), columns, now, full=False, most=room)
+    total = len(preview.tasks) + preview.more_tasks
+    if total > room:
+        more = f"… {total - room + 1} more tasks"
         tasks = [*tasks[: room - 1], line(Segment(more, "muted"))]
     return [*(tasks or [line(Segment("no task yet", "muted"))]), (), *shown]
 

@@ -19,6 +19,8 @@ class Preview(NamedTuple):
     tasks: Sequence[Mapping[str, Any]] = ()
     said: Sequence[Any] = ()
     """The newest records of what its agents said and did, in their order."""
+    more_tasks: int = 0
+    """How many tasks there are beside those in `tasks`."""
 
 
 def preview_rows(room: int, count: int) -> int:

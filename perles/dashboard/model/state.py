@@ -187,6 +187,8 @@ class Inside(NamedTuple):
     """Whether older records may be there than `body` has."""
     channels: Sequence[Mapping[str, Any]] = ()
     """The channels, with how much of each was not read."""
+    more_tasks: int = 0
+    """How many tasks there are beside those in `tasks`."""
     below: int = 0
     """How many records came since one scrolled back; `dashboard_views.MANY` at most."""
 

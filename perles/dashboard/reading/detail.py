@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from perles.controlplane.held import dashboard, details, last_seq, secrets_of, show_tasks
+from perles.controlplane.held import dashboard, details, foremost_tasks, last_seq, secrets_of
 from perles.dashboard.model.state import Detail, Inside
 from perles.dashboard.reading import channels
 from perles.dashboard.reading.record import Record as Record
@@ -22,6 +22,9 @@ LOG_BYTES: Final = 64 * 1024
 LOG_TURNS: Final = 4
 MAX_TEXT: Final = 2 * 1024 * 1024
 """Characters of what agents said that are held at once, however far one scrolls back."""
+MOST_TASKS: Final = 1000
+SIDE_TASKS: Final = 200
+"""Tasks that are read for their tab, and for what stands beside the others."""
 JOINED: Final = 8 * 1024
 _RECORD: Final = 200
 """What a record takes besides its text."""
@@ -37,10 +40,11 @@ def read_inside(
         return None
     workflow_id = detail.workflow_id
     agents = agents_of(connection, workflow_id)
-    tasks = show_tasks(connection, workflow_id)
+    most = MOST_TASKS if detail.tab == "tasks" else SIDE_TASKS
+    tasks = foremost_tasks(connection, workflow_id, most, detail.task)
     if detail.tab == "tasks" and detail.opened:
-        whole = details(connection, workflow_id)
-        tasks = [task | whole[task["key"]] for task in tasks]
+        whole = details(connection, workflow_id, detail.task)
+        tasks = [task | whole.get(task["key"], {}) for task in tasks]
     read = _body(connection, detail, agents)
     body = joined(read) if detail.tab in (agent["name"] for agent in agents) else read
     more = detail.tab not in _WHOLE and (
@@ -55,6 +59,7 @@ def read_inside(
         last_seq(connection),
         more,
         channels.channels(connection, workflow_id),
+        max(0, row["tasks_total"] - len(tasks)),
         _below(connection, detail, agents),
     )
 

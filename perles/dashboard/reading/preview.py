@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from perles.controlplane.held import dashboard, show_tasks
+from perles.controlplane.held import count_tasks, dashboard, foremost_tasks
 from perles.dashboard.model.preview import Preview
 from perles.dashboard.reading.detail import Record, agents_of, joined, said
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 EVENTS: Final = 200
 """Events that are read for one preview, shared by its agents."""
 AGENTS: Final = 20
+TASKS: Final = 200
 _SHOWN: Final = ("text", "tool", "error", "notice")
 
 
@@ -41,4 +42,6 @@ def read_preview(connection: Connection, workflow_id: str) -> Preview:
         rows = dashboard.output(connection, workflow_id, agent["id"], EVENTS // len(heard))
         records += (said(dict(row), str(agent["name"])) for row in rows)
     shown = sorted(record for record in records if record.kind in _SHOWN)
-    return Preview(workflow_id, agents, show_tasks(connection, workflow_id), joined(shown))
+    tasks = foremost_tasks(connection, workflow_id, TASKS)
+    more = count_tasks(connection, workflow_id) - len(tasks)
+    return Preview(workflow_id, agents, tasks, joined(shown), max(0, more))

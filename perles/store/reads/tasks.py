@@ -21,12 +21,16 @@ _COMMENTS: Final = (
 )
 
 
-def details(connection: Connection, workflow_id: str) -> dict[str, Json]:
-    """What `show` and `tasks` tell of each task of a workflow beside its state, by key."""
+def details(connection: Connection, workflow_id: str, key: str | None = None) -> dict[str, Json]:
+    """What `show` and `tasks` tell of each task of a workflow beside its state, by key.
+
+    With `key` of that one alone.
+    """
     said: dict[int, list[Json]] = {}
     for row in connection.execute(_COMMENTS, (workflow_id,)):
         said.setdefault(row["task_id"], []).append(_comment(row))
-    rows = connection.execute(f"{_TASKS} WHERE t.workflow_id = ?", (workflow_id,))
+    one, keys = ("", ()) if key is None else (" AND t.key = ?", (key,))
+    rows = connection.execute(f"{_TASKS} WHERE t.workflow_id = ?{one}", (workflow_id, *keys))
     return {row["key"]: _details(row, said.get(row["id"], [])) for row in rows}
 
 

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from perles.domain.errors import NotFoundError
+from perles.domain.task_story import FOREMOST
 from perles.store.reads.agents import agent_of
 from perles.store.reads.connection import Json
 from perles.store.reads.current_work import nudges
@@ -57,6 +58,58 @@ def show_tasks(connection: Connection, workflow_id: str) -> list[Json]:
     tasks = [_task(row, after.get(row["id"], []), named) for row in rows]
     _count_items(tasks)
     return tasks
+
+
+def foremost_tasks(
+    connection: Connection, workflow_id: str, most: int, key: str | None = None
+) -> list[Json]:
+    """At most so many tasks of a workflow as `show_tasks` has them, and the one of this key.
+
+    They are those that `task_story.foremost` would choose; what it takes to read them hardly
+    depends on how many others there are.
+    """
+    if count_tasks(connection, workflow_id) <= most:
+        return show_tasks(connection, workflow_id)
+    rank = "".join(f" WHEN '{status}' THEN {at}" for at, status in enumerate(FOREMOST))
+    query = (
+        "SELECT * FROM tasks WHERE id IN (SELECT id FROM tasks WHERE workflow_id = ? "
+        f"ORDER BY CASE status{rank} ELSE 0 END, id LIMIT ?) OR (workflow_id = ? AND key = ?) "
+        "ORDER BY id"
+    )
+    rows = connection.execute(query, (workflow_id, most, workflow_id, key)).fetchall()
+    named = Named(connection)
+    tasks = [_task(row, _after(connection, row["id"]), named) for row in rows]
+    for row, task in zip(rows, tasks, strict=True):
+        if '"for_each"' in row["execution"] and row["status"] == "pending":
+            task["items"] = _items_of(connection, workflow_id, row["key"])
+    return tasks
+
+
+def count_tasks(connection: Connection, workflow_id: str) -> int:
+    """How many tasks a workflow has."""
+    query = "SELECT count(*) FROM tasks WHERE workflow_id = ?"
+    return int(connection.execute(query, (workflow_id,)).fetchone()[0])
+
+
+def _after(connection: Connection, task_id: int) -> list[str]:
+    query = (
+        "SELECT b.key FROM task_dependencies d JOIN tasks b ON b.id = d.depends_on_id "
+        "WHERE d.task_id = ? ORDER BY b.id"
+    )
+    return [row[0] for row in connection.execute(query, (task_id,))]
+
+
+def _items_of(connection: Connection, workflow_id: str, key: str) -> Json | None:
+    """How many items of a task are over, as `_count_items` has it."""
+    letters = "".join(f"\\{one}" if one in "%_\\" else one for one in key)
+    query = (
+        "SELECT count(*), sum(CASE WHEN status = 'done' THEN 1 ELSE 0 END), sum(CASE WHEN "
+        "status = 'failed' AND tolerated = 0 THEN 1 ELSE 0 END) FROM tasks WHERE workflow_id = ? "
+        "AND execution LIKE ? ESCAPE '\\'"
+    )
+    like = f'%"made\\_by":"{letters}"%'
+    total, done, failed = connection.execute(query, (workflow_id, like)).fetchone()
+    return {"total": total, "done": done, "failed": failed} if total else None
 
 
 def _count_items(tasks: list[Json]) -> None:

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-unit test-page test-agents soak soak-hostile soak-many lint statements docs man bench format clean
+.PHONY: help demo test test-unit test-page test-agents test-cluster soak soak-hostile soak-many lint statements docs man bench format clean
 
 help:  ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test-page: $(READY)  ## try the page in a headless Chromium (needs chromium)
 
 test-postgres: $(READY)  ## run the tests on a PostgreSQL server of their own, TESTS=... some of them
 	$(BIN)/python -m tests.postgres.suite -q -n 2 $(or $(TESTS),tests/unit tests/integration tests/crash)
+
+test-cluster: $(READY)  ## run turns on three machines: network namespaces, a cable that is pulled (needs root)
+	$(BIN)/python -m pytest -q -rs tests/machines
 
 soak: $(READY)  ## kill engines, agents and launchers, N=200 times
 	$(BIN)/python -m tests.crash.soak $(or $(N),200) $(SEED)

@@ -30,8 +30,10 @@ def wait_for(what: str, is_so: Callable[[], Any], seconds: float = DEADLINE) -> 
 class DaskCluster:
     """Processes in `folder`, which has their logs; all are ended by `close`."""
 
-    def __init__(self, folder: Path, *, log_level: str = "warning") -> None:
-        self.folder = folder
+    def __init__(
+        self, folder: Path, *, log_level: str = "warning", host: str = "127.0.0.1"
+    ) -> None:
+        self.folder, self.host = folder, host
         self.started: list[subprocess.Popen[bytes]] = []
         self.environ = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("PERLES_", "COVERAGE"))},
@@ -44,26 +46,37 @@ class DaskCluster:
     @property
     def address(self) -> str:
         """Of the scheduler."""
-        return f"tcp://127.0.0.1:{self.port}"
+        return f"tcp://{self.host}:{self.port}"
 
     def start_scheduler(self) -> None:
         """Start it, at the port that it had before."""
         where = self.folder / "scheduler.json"
         where.unlink(missing_ok=True)
-        arguments = ["--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard"]
+        arguments = ["--host", self.host, "--port", str(self.port), "--no-dashboard"]
         arguments += ["--no-show", "--scheduler-file", str(where)]
         self.scheduler = self._popen("scheduler", "distributed.cli.dask_scheduler", arguments)
         found = wait_for("scheduler", lambda: where.exists() and where.read_text())
-        self.port = int(found.partition("tcp://127.0.0.1:")[2].partition('"')[0])
+        self.port = int(found.partition(f"tcp://{self.host}:")[2].partition('"')[0])
 
-    def start_worker(self, name: str, node: Path, *, nanny: bool = True) -> subprocess.Popen[bytes]:
-        """A worker of the node `name`, whose files are in `node`."""
-        arguments = [self.address, "--host", "127.0.0.1", "--nthreads", "1", "--no-dashboard"]
+    def start_worker(
+        self,
+        name: str,
+        node: Path,
+        *,
+        nanny: bool = True,
+        host: str = "127.0.0.1",
+        prefix: tuple[str, ...] = (),
+        **environ: str,
+    ) -> subprocess.Popen[bytes]:
+        """A worker of the node `name`, whose files are in `node`; `prefix` begins its command."""
+        arguments = [self.address, "--host", host, "--nthreads", "1", "--no-dashboard"]
         arguments += ["--memory-limit", "0", "--nanny" if nanny else "--no-nanny"]
         arguments += ["--local-directory", str(self.folder / "scratch")]
-        environ = {"PERLES_NODE_NAME": name, "PERLES_NODE_DIR": str(node)}
+        environ = {"PERLES_NODE_NAME": name, "PERLES_NODE_DIR": str(node), **environ}
         number = len(self.started)
-        return self._popen(f"{name}-{number}", "distributed.cli.dask_worker", arguments, environ)
+        return self._popen(
+            f"{name}-{number}", "distributed.cli.dask_worker", arguments, environ, prefix
+        )
 
     def start_echo(self, name: str, node: Path) -> subprocess.Popen[bytes]:
         """A node that only says what it was asked."""
@@ -72,11 +85,16 @@ class DaskCluster:
         return made
 
     def _popen(
-        self, name: str, module: str, arguments: list[str], environ: dict[str, str] | None = None
+        self,
+        name: str,
+        module: str,
+        arguments: list[str],
+        environ: dict[str, str] | None = None,
+        prefix: tuple[str, ...] = (),
     ) -> subprocess.Popen[bytes]:
         with (self.folder / f"{name}.log").open("ab") as log:
             made = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
+                [*prefix, sys.executable, "-m", module, *arguments],
                 env={**self.environ, **(environ or {})},
                 cwd=Path(__file__).parents[2],
                 stdin=subprocess.DEVNULL,

@@ -1,0 +1,1 @@
+"""Three machines, as far as one can have them: network namespaces with homes of their own."""

@@ -13,6 +13,8 @@ from perles.executor.local.identity import identify
 from tests.crash.world import World, agent_of, kill, tasks
 from tests.integration.cli import signal_all
 
+pytestmark = pytest.mark.afresh
+
 
 def _begun(storm: World, *, seconds: float = 2, retries: int = 3) -> str:
     id = storm.create(tasks(1, seconds=seconds, retries=retries))

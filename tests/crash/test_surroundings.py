@@ -5,9 +5,13 @@ import shutil
 import time
 from pathlib import Path
 
+import pytest
+
 from perles.executor.contract import TurnFiles
 from perles.store.sqlite.driver import dbapi
 from tests.crash.world import World, agent_of, kill, tasks
+
+pytestmark = pytest.mark.afresh
 
 SLOWLY = "echo begins; until test -e go; do sleep 0.05; done; echo ends; echo t0 >> effects"
 

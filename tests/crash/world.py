@@ -39,7 +39,7 @@ class World:
         self.home = home
         config = home.environ.get("PERLES_CONFIG")
         self.plane = ControlPlane(home.root, config_file=Path(config) if config else None)
-        self.engine: subprocess.Popen[bytes] | None = None
+        self.engine: subprocess.Popen[str] | None = None
         self.log = home.root / "engine-of-test.log"
         self.seen: list[int] = []
         self._follower: Thread | None = None
@@ -76,15 +76,15 @@ class World:
         self._follower = Thread(target=collect, daemon=True)
         self._follower.start()
 
-    def serve(self, *, fault: str = "", **environ: str) -> "subprocess.Popen[bytes]":
+    def serve(self, *, fault: str = "", **environ: str) -> "subprocess.Popen[str]":
         """Start an engine; it may die at once, where that is planned."""
         environ = {**self.home.environ, **environ}
         if fault:
             environ["PERLES_FAULT"] = fault
         with self.log.open("ab") as log:
-            self.engine = subprocess.Popen(
-                self.home.argv("serve", "--foreground"),
-                cwd=self.home.work,
+            self.engine = self.home.popen(
+                "serve",
+                "--foreground",
                 env=environ,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -14,31 +14,21 @@ import yaml
 
 from perles.engine import watchdog
 from tests import ports
-from tests.integration.forks import Forks
+from tests.integration.forks import COVERAGE, Forked, Forks
+
+__all__ = ["COVERAGE", "DEADLINE", "Home", "signal_all"]
 
 DEADLINE = 90.0
 """Seconds that a test waits for what must come."""
-
-
-COVERAGE = "COVERAGE_PROCESS_CONFIG"
-"""The variable that has a Python program measure itself."""
-_OF_INTERPRETERS = ("PYTHON", "LANG", "LC_", "LD_", "TZ", COVERAGE)
-"""How names of variables begin that count when an interpreter starts."""
-
-
-def _starts_alike(one: dict[str, str], other: dict[str, str]) -> bool:
-    return all(
-        one.get(name) == other.get(name)
-        for name in one.keys() | other.keys()
-        if name.startswith(_OF_INTERPRETERS)
-    )
 
 
 class Home:
     """A `PERLES_HOME` in a folder of the test's, with a work dir beside it."""
 
     forks: ClassVar[Forks | None] = None
-    """What runs commands faster, where a session of tests has it."""
+    """What runs commands and engines faster, where a session of tests has it."""
+    afresh = False
+    """Whether engines, and what `popen` starts, are started as users start them."""
     coverage: ClassVar[str | None] = None
     """How programs measure themselves, where the session is measured."""
 
@@ -84,9 +74,11 @@ class Home:
     ) -> subprocess.CompletedProcess[str]:
         """Run perles to its end, as a fork where its interpreter would start as any other."""
         env = {**self.environ, **environ}
-        if self.forks is not None and _starts_alike(env, self.forks.environ):
+        if self.forks is not None and self.forks.start_alike(env):
             words = [str(arg) for arg in args]
-            return self.forks.run(words, cwd=self.work, environ=env, timeout=timeout)
+            return self.forks.run(
+                words, cwd=self.work, environ=env, timeout=timeout, engines=not self.afresh
+            )
         return subprocess.run(
             self.argv(*args),
             cwd=self.work,
@@ -112,17 +104,19 @@ class Home:
             **options,
         )
 
-    def popen(self, *args: str | Path, **options: Any) -> "subprocess.Popen[str]":
-        """Start perles."""
-        return subprocess.Popen(
-            self.argv(*args),
-            cwd=self.work,
-            env=self.environ,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            **options,
-        )
+    def popen(self, *args: str | Path, **changes: Any) -> "subprocess.Popen[str]":
+        """Start perles, as a fork where `perles` would be one."""
+        options: dict[str, Any] = {
+            "cwd": self.work,
+            "env": self.environ,
+            "text": True,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            **changes,
+        }
+        if self.forks is not None and not self.afresh and self.forks.start_alike(options["env"]):
+            return Forked(self.forks, ["perles", *map(str, args)], **options)
+        return subprocess.Popen(self.argv(*args), **options)
 
     def json_lines(self, *args: str | Path) -> list[Any]:
         """What a command prints as JSON, one object a line."""
@@ -156,11 +150,12 @@ class Home:
     def wait_for(self, what: str, condition: Callable[[], Any]) -> Any:
         """The condition's value once it is true; fails with the last events when it never is."""
         deadline = monotonic() + DEADLINE
-        while monotonic() < deadline:
+        while (begun := monotonic()) < deadline:
             found = condition()
             if found:
                 return found
-            sleep(0.02)
+            # A condition that runs a command would take the processor from what it waits for.
+            sleep(max(0.02, monotonic() - begun))
         last = "\n".join(str(event) for event in self.events()[-30:])
         raise AssertionError(f"waited {DEADLINE}s in vain for {what}; the last events:\n{last}")
 

@@ -3,6 +3,7 @@
 import shutil
 import signal
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from perles.store import migrate
 from perles.store.place import engine_lock
 from tests.integration.cli import COVERAGE, Home, signal_all
 from tests.integration.crew import Crew
+from tests.integration.forks import forked_engines
 from tests.integration.health_world import FIRST_PORT, HealthWorld
 from tests.integration.repositories import repository
 from tests.integration.scheduler_world import without_processes
@@ -34,9 +36,14 @@ def fresh_home(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Home]
     made = Home(tmp_path)
     if Home.coverage is not None and request.node.get_closest_marker("measured"):
         made.environ[COVERAGE] = Home.coverage
-    yield made
-    if engine_lock(made.database).is_held():
+    made.afresh = request.node.get_closest_marker("afresh") is not None
+    with nullcontext() if made.forks is None or made.afresh else forked_engines(made.forks):
+        yield made
+    lock = engine_lock(made.database)
+    if lock.is_held():
         made.perles("engine", "stop")
+        if lock.is_held():  # a fork's environment does not tell whose it is
+            made.kill_engine()
     signal_all(family([f"PERLES_HOME={made.root}"]), signal.SIGKILL)
 
 

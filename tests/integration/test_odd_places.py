@@ -13,6 +13,8 @@ from perles.controlplane import engine_host
 from perles.domain.errors import PerlesError
 from tests.integration.cli import Home
 
+pytestmark = pytest.mark.afresh
+
 PERLES = f"{sys.executable} -m perles"
 AS_NOBODY = (
     "import os, sys; os.setgroups([]); os.setgid(54321); os.setuid(54321);"

@@ -42,6 +42,7 @@ tools.call("report_implementation_complete", summary=" ".join(found))
 """
 
 
+@pytest.mark.afresh  # it reads the command lines of all processes
 def test_a_secret_stands_in_no_row_but_its_own_and_in_nothing_that_is_shown(home: Home) -> None:
     told = home.work / "told.txt"
     home.environ["CANARY_SECRET"] = OF_ENGINE

@@ -12,6 +12,8 @@ from perles.executor.local.identity import identify
 from perles.store.reads import watchdog as watchdog_names
 from tests.integration.cli import Home
 
+pytestmark = pytest.mark.afresh
+
 UP = "kill -USR1 $PPID; "
 """What an engine tells its watchdog when it has come up."""
 

@@ -10,6 +10,8 @@ import pytest
 from perles.workspace.surroundings import capture, environment_of, is_stored
 from tests.integration.cli import Home
 
+pytestmark = pytest.mark.afresh
+
 SAYS = 'umask; echo "[$WHO] [$VIRTUAL_ENV] [$LC_TIME]"; mytool; echo "[$ENGINE_ONLY] [$MY_TOKEN]"'
 PERLES = f"{sys.executable} -m perles"
 

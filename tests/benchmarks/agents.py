@@ -1,7 +1,6 @@
 """Agents: how fast their lines are read, and what a turn costs beside the agent's own time."""
 
 import json
-import sqlite3
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from perles.agents.clis.codex import CodexParser
 from perles.agents.clis.gemini import GeminiParser
 from perles.agents.clis.opencode import OpencodeParser
 from perles.agents.provider import Parser
+from perles.store.sqlite.driver import dbapi
 from tests.benchmarks.bench import Bench, Row, bench
 
 RECORDED = Path(__file__).parents[1] / "fixtures" / "agents"
@@ -66,7 +66,7 @@ def _overhead(home: Bench) -> tuple[float, float]:
     file = home.root / "turns.yaml"
     file.write_text(json.dumps({"name": "turns", "workers": 1, "tasks": tasks}))
     home.run("--config", str(config), "run", str(file))
-    with closing(sqlite3.connect(home.root / "perles.db")) as connection, connection:
+    with closing(dbapi.connect(home.root / "perles.db")) as connection, connection:
         query = (
             "SELECT m.created_at, t.ended_at FROM turns t JOIN agents a ON a.id = t.agent_id "
             "JOIN messages m ON m.turn_id = t.id WHERE a.role = 'worker' ORDER BY t.id"

@@ -5,7 +5,6 @@ import json
 import os
 import pty
 import select
-import sqlite3
 import statistics
 import struct
 import subprocess
@@ -16,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from perles.store.database import Database
+from perles.store.sqlite.driver import dbapi
 from tests.benchmarks.bench import PERLES, Bench, Row, bench, fill, percentile
 
 COUNT = 10_000
@@ -134,7 +134,7 @@ def _long_transcript() -> float:
 def fill_output(path: Path, file: Path, count: int) -> None:
     """Have the coordinator of the first workflow say much, in events, messages, and in a file."""
     text = "A sentence that an agent wrote. " * (OUTPUT // 32)
-    connection = sqlite3.connect(path)
+    connection = dbapi.connect(path)
     agent = connection.execute("SELECT id FROM agents WHERE role = 'coordinator'").fetchone()[0]
     at = "2026-01-01T00:00:00.000Z"
 
@@ -221,9 +221,7 @@ def _change_ms(screen: Screen, database: Database, number: int) -> float:
 
 def _execute(database: Database, query: str, *values: object) -> None:
     """One committed change, made as from another process."""
-    import sqlite3
-
-    connection = sqlite3.connect(database.path)
+    connection = dbapi.connect(database.path)
     with connection:
         connection.execute(query, values)
     connection.close()

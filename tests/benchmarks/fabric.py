@@ -1,7 +1,6 @@
 """Channels: reading among very many posts, and from a post to the turn of the agent it concerns."""
 
 import json
-import sqlite3
 import statistics
 import sys
 import time
@@ -19,6 +18,7 @@ from perles.mcp.tools.tool import NoArguments
 from perles.store.database import Database, Tx
 from perles.store.schema.agents import Agent
 from perles.store.schema.fabric import InboxItem, Post, PostMention
+from perles.store.sqlite.driver import dbapi
 from tests.benchmarks.bench import Bench, Row, bench, fill, percentile
 from tests.benchmarks.running import engine_of
 from tests.integration.scripted_cli import TOOLS
@@ -167,7 +167,7 @@ def _waited(home: Bench) -> list[float]:
         "JOIN messages m ON m.agent_id = i.agent_id AND m.created_at = i.told_at "
         "JOIN turns t ON t.id = m.turn_id ORDER BY p.id"
     )
-    with closing(sqlite3.connect(home.root / "perles.db")) as connection:
+    with closing(dbapi.connect(home.root / "perles.db")) as connection:
         found = [tuple(map(_seconds, row)) for row in connection.execute(query)]
     assert len(found) == ROUNDS * WORKERS
     return [1000 * (started - posted - CALM) for posted, started in found]
@@ -178,7 +178,7 @@ def _seconds(text: str) -> float:
 
 
 def _count(home: Bench, what: str) -> int:
-    with closing(sqlite3.connect(home.root / "perles.db")) as connection:
+    with closing(dbapi.connect(home.root / "perles.db")) as connection:
         query = f"SELECT count(*) FROM {what}"
         return int(connection.execute(query).fetchone()[0])
 

@@ -1,13 +1,13 @@
 """Bad terminals, bad databases, bad input: what a person meets on a bad day."""
 
 import os
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from perles.store.sqlite.driver import dbapi
 from tests.dashboard.terminal import Terminal
 from tests.integration.cli import Home
 
@@ -55,13 +55,13 @@ def test_invalid_letters_do_nothing(terminal: Terminal) -> None:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """The database in the hands of a process that lets nobody even read."""
-    connection = sqlite3.connect(path, isolation_level=None)
+    connection = dbapi.connect(path, isolation_level=None)
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     for _ in range(1000):
         try:
             connection.execute("BEGIN EXCLUSIVE")
             break
-        except sqlite3.OperationalError:
+        except dbapi.OperationalError:
             continue
     try:
         yield
@@ -101,7 +101,7 @@ def test_a_database_that_becomes_newer_than_the_code_is_told(
 
 
 def _set_version(home: Home, version: str) -> None:
-    connection = sqlite3.connect(home.database)
+    connection = dbapi.connect(home.database)
     with connection:
         connection.execute("UPDATE alembic_version SET version_num = ?", (version,))
     connection.close()

@@ -1,7 +1,6 @@
 """What the inside of a workflow reads: a window at the end, however much there is."""
 
 import json
-import sqlite3
 import tracemalloc
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from perles.dashboard.model.state import Detail, Inside, State, View
 from perles.dashboard.reading.detail import MAX_TEXT, said
 from perles.dashboard.reading.source import Source
 from perles.store.database import Database
+from perles.store.sqlite.driver import dbapi
 from tests.benchmarks.bench import fill
 from tests.benchmarks.dashboard import COUNT_OF_OUTPUT, fill_output
 from tests.integration.cli import Home
@@ -78,7 +78,7 @@ def test_a_log_of_a_gigabyte_is_read_from_its_end(database: Path, tmp_path: Path
         file.truncate(1024 * MIB)
         file.seek(0, 2)
         file.write(b"\nthe very end\n")
-    connection = sqlite3.connect(database)
+    connection = dbapi.connect(database)
     with connection:
         connection.execute("UPDATE turns SET stdout_path = ?", (str(huge),))
     connection.close()

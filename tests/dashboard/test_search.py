@@ -1,7 +1,6 @@
 """Searching a transcript finds what is not read of it, in slices, and reads what is around it."""
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from perles.dashboard.terminal.keys import Key
 from perles.dashboard.update.answers import take
 from perles.dashboard.update.dispatch import press
 from perles.dashboard.update.matches import to_match
+from perles.store.sqlite.driver import dbapi
 from tests.dashboard.terminal import Terminal
 from tests.integration.cli import Home
 from tests.integration.crew import Crew
@@ -42,7 +42,7 @@ def screen(home: Home) -> Iterator["Screen"]:
 
 
 def _say(path: Path, agent: int, said: dict[int, str]) -> None:
-    connection = sqlite3.connect(path)
+    connection = dbapi.connect(path)
     with connection:
         connection.executemany(
             "INSERT INTO events (workflow_id, agent_id, type, payload, created_at) "

@@ -1,10 +1,10 @@
 """Whole sessions on a terminal, against a real engine."""
 
-import sqlite3
 from collections.abc import Iterator
 
 import pytest
 
+from perles.store.sqlite.driver import dbapi
 from tests.dashboard.terminal import Terminal
 from tests.integration.cli import Home
 
@@ -22,7 +22,7 @@ def terminal(home: Home) -> Iterator[Terminal]:
 
 def _as_an_engine_left_it(home: Home, name: str) -> None:
     """A workflow that waits to be started, and no engine: the last one died."""
-    connection = sqlite3.connect(home.database)
+    connection = dbapi.connect(home.database)
     with connection:
         connection.execute(
             "UPDATE workflows SET start_requested_at = created_at WHERE name = ?", (name,)

@@ -21,8 +21,10 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+import coverage
+
 from perles.engine import crash_points
-from tests.integration.forks import NUMBER, Forks, forked_engines, receive
+from tests.integration.forks import COVERAGE, NUMBER, Forks, forked_engines, receive
 
 STAND_IN = Path(__file__).with_name("fork_stand_in.py")
 _ROOMS = ("cli", "engine", "controlplane", "executor.local", "agents", "templates", "http")
@@ -168,6 +170,8 @@ def _main(argv: list[str], environ: dict[str, str]) -> int:
             sys.path[1:1] = environ["PYTHONPATH"].split(os.pathsep)
         if "PERLES_FAULT" in environ:
             importlib.reload(crash_points)  # it reads this when it is imported
+        if COVERAGE in environ:
+            coverage.process_startup()  # as its hook does where an interpreter starts
         sys.argv = argv
         main()
     except SystemExit as end:

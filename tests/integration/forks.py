@@ -25,8 +25,8 @@ from perles.engine import watchdog
 ROOT = Path(__file__).parents[2]
 NUMBER = struct.Struct("!q")
 COVERAGE = "COVERAGE_PROCESS_CONFIG"
-"""The variable that has a Python program measure itself."""
-_OF_INTERPRETERS = ("PYTHON", "LANG", "LC_", "LD_", "TZ", COVERAGE)
+"""The variable that has a Python program measure itself; a fork does so, too."""
+_OF_INTERPRETERS = ("PYTHON", "LANG", "LC_", "LD_", "TZ")
 """How names of variables begin that count when an interpreter starts."""
 
 

@@ -3,7 +3,6 @@
 import json
 import os
 import shlex
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 
 from perles.domain.explanations import moment
 from perles.executor.local.processes import family
+from perles.store.sqlite.driver import dbapi
 from tests.integration.cli import Home
 from tests.integration.scripted_cli import cli, configure, program, prompted, task_of
 
@@ -303,7 +303,7 @@ def test_who_chooses_a_coordinator_means_its_workers_too(home: Home) -> None:
     def workers(*options: str) -> str:
         created = home.perles("create", "a goal", *options, "--json")
         assert created.returncode == 0, created.stderr
-        with closing(sqlite3.connect(home.database)) as connection, connection:
+        with closing(dbapi.connect(home.database)) as connection, connection:
             query = "SELECT worker_provider, worker_model FROM workflows WHERE id = ?"
             id = json.loads(created.stdout)["id"]
             name, model = connection.execute(query, (id,)).fetchone()

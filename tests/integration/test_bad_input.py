@@ -5,7 +5,6 @@ import json
 import os
 import resource
 import socket
-import sqlite3
 import subprocess
 from contextlib import closing
 from pathlib import Path
@@ -127,7 +126,7 @@ def test_a_workflow_that_runs_or_ended_cannot_be_started(home: Home) -> None:
     id = home.perles("create", home.pipeline("ok", ONE)).stdout.strip()
 
     for state in ("running", "completed"):
-        with closing(sqlite3.connect(home.database)) as connection, connection:
+        with closing(dbapi.connect(home.database)) as connection, connection:
             connection.execute("UPDATE workflows SET state = ?", (state,))
         assert f"it is {state}" in _assert_told(home.perles("start", id), 4)
 
@@ -168,7 +167,7 @@ def test_a_file_that_is_no_database_is_told(fresh_home: Home) -> None:
 
 
 def test_a_newer_database_is_refused(home: Home) -> None:
-    connection = sqlite3.connect(home.database)
+    connection = dbapi.connect(home.database)
     connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.commit()
     connection.close()
@@ -288,7 +287,7 @@ def test_a_task_with_wild_output_is_bounded_in_events_and_harmless_on_screen(hom
 
 def test_an_internal_error_is_one_line_and_its_trace_is_kept(home: Home, tmp_path: Path) -> None:
     home.perles("create", home.pipeline("ok", ONE))
-    connection = sqlite3.connect(home.database)
+    connection = dbapi.connect(home.database)
     connection.execute("UPDATE tasks SET outputs = 'no json'")
     connection.commit()
     connection.close()

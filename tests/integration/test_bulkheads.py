@@ -1,7 +1,6 @@
 """What one turn raises ends that turn, three in a row its workflow, and never the engine."""
 
 import signal
-import sqlite3
 import subprocess
 from contextlib import closing
 from functools import partial
@@ -17,6 +16,7 @@ from perles.domain.bounds import MAX_LINE_TOKENS, MAX_TOTAL_TOKENS
 from perles.engine.bulkhead import UNHANDLED
 from perles.executor.local import launcher
 from perles.executor.local.processes import family
+from perles.store.sqlite.driver import dbapi
 from tests.integration import raising_providers
 from tests.integration.cli import Home
 from tests.integration.raising_providers import PHASES
@@ -37,8 +37,8 @@ def raising(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
 
 
 def _row(home: Home, sql: str, *values: object) -> list[Any]:
-    with closing(sqlite3.connect(home.database)) as connection, connection:
-        found = connection.execute(sql, values).fetchall()
+    with closing(dbapi.connect(home.database)) as connection, connection:
+        found: list[Any] = connection.execute(sql, values).fetchall()
     connection.close()
     return found
 

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,6 +10,7 @@ from contextlib import closing
 import pytest
 
 from perles.executor.local.identity import identify, is_alive
+from perles.store.sqlite.driver import dbapi
 from perles.store.sqlite.engine_lock import EngineLock
 from tests.integration.cli import Home
 
@@ -58,7 +58,7 @@ def test_an_engine_without_its_database_pauses_says_so_and_ends(
     served: tuple[Home, "subprocess.Popen[str]"], what: str
 ) -> None:
     home, engine = served
-    with closing(sqlite3.connect(home.database)) as connection, connection:
+    with closing(dbapi.connect(home.database)) as connection, connection:
         (pid,) = connection.execute("SELECT pid FROM turns WHERE status = 'running'").fetchone()
     connection.close()
     agent = identify(pid)

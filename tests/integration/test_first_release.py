@@ -4,13 +4,13 @@ It has a workflow of each kind of end, one that waits, and one that was paused w
 waited for a person.
 """
 
-import sqlite3
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from perles.store import migrate
+from perles.store.sqlite.driver import dbapi
 from perles.store.version import HEAD
 from tests.integration.cli import Home
 
@@ -23,7 +23,7 @@ def old(fresh_home: Home) -> Home:
     fresh_home.root.mkdir(mode=0o700, exist_ok=True)
     text = RELEASE.read_text().replace("/home/me/work", str(fresh_home.work))
     text = text.replace("/home/me/.perles", str(fresh_home.root))
-    connection = sqlite3.connect(fresh_home.database)
+    connection = dbapi.connect(fresh_home.database)
     connection.executescript(text)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.close()
@@ -31,7 +31,7 @@ def old(fresh_home: Home) -> Home:
 
 
 def _rows(home: Home, table: str) -> int:
-    connection = sqlite3.connect(home.database)
+    connection = dbapi.connect(home.database)
     (found,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
     connection.close()
     return int(found)
@@ -44,7 +44,7 @@ def test_a_database_of_the_first_release_is_migrated_with_all_its_rows(old: Home
     migrate.ensure(old.database)
 
     assert {table: _rows(old, table) for table in tables} == before
-    connection = sqlite3.connect(old.database)
+    connection = dbapi.connect(old.database)
     assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (HEAD,)
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)

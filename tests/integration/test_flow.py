@@ -5,7 +5,6 @@ No process is started: tasks end as each test says.
 
 import os
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -27,6 +26,7 @@ from perles.store.events import journal
 from perles.store.reads import dashboard
 from perles.store.reads.overviews import list_workflows
 from perles.store.schema.tasks import Task
+from perles.store.sqlite.driver import dbapi
 from perles.store.transition import fire
 from perles.tasks import graph
 from perles.workflows.create import insert_workflow, prepare
@@ -316,8 +316,8 @@ def test_a_list_counts_only_failures_that_count(plan: Plan) -> None:
     )
     plan.run({"a": 1, "b": 1, "c": 0})
 
-    with closing(sqlite3.connect(plan.root / "perles.db")) as connection:
-        connection.row_factory = sqlite3.Row
+    with closing(dbapi.connect(plan.root / "perles.db")) as connection:
+        connection.row_factory = dbapi.Row
         (row,) = list_workflows(connection, WorkflowFilter()).rows
         in_dashboard = dashboard.rows(connection, [ID])[ID]
 

@@ -1,6 +1,5 @@
 """Ids that somebody remembers are used once, and no command is overlooked whatever its number."""
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -38,7 +37,7 @@ def test_the_engine_takes_what_is_queued_whatever_its_number(home: Home) -> None
     file = home.pipeline("p", [{"key": "a", "run": "true"}])
     home.perles("run", file)
     id = home.only()
-    with closing(sqlite3.connect(home.database)) as connection, connection:
+    with closing(dbapi.connect(home.database)) as connection, connection:
         connection.execute(
             "INSERT INTO commands (id, workflow_id, kind, source, created_at, updated_at) "
             "VALUES (-7, ?, 'archive', 'user', '2026-01-01', '2026-01-01')",

@@ -4,7 +4,6 @@ import json
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import threading
 from collections import Counter
@@ -15,7 +14,7 @@ from typing import Any
 
 from perles.controlplane.plane import ControlPlane
 from perles.domain.specs import WorkflowSpec
-from perles.store.sqlite.driver import open_readonly
+from perles.store.sqlite.driver import dbapi, open_readonly
 from tests.integration import scripted_provider
 from tests.integration.cli import Home
 
@@ -129,7 +128,7 @@ def _create(home: Home, file: Path) -> list[str]:
     args, work_dir = {"file": str(file)}, str(home.work)
     spec = WorkflowSpec(template_id="pipeline", args=args, work_dir=work_dir)
     ids = [plane.create(spec) for _ in range(WORKFLOWS)]
-    with closing(sqlite3.connect(home.database)) as connection, connection:
+    with closing(dbapi.connect(home.database)) as connection, connection:
         connection.execute(
             "UPDATE workflows SET provider = 'scripted', worker_provider = 'scripted', "
             "start_requested_at = '2026-01-01T00:00:00.000Z'"

@@ -1,12 +1,12 @@
 """The line for room: who resumes stands in it like who starts, and who needs nothing passes."""
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from perles.store.sqlite.driver import dbapi
 from tests.integration import scripted_provider
 from tests.integration.cli import Home
 from tests.integration.test_resources import (
@@ -223,7 +223,7 @@ def test_a_task_that_no_worker_can_ever_do_fails_with_the_reason(home: Home) -> 
         {"key": "other", "run": "true"},
     ]
     id = _create(home, home.pipeline("p", tasks))
-    with closing(sqlite3.connect(home.database)) as connection, connection:
+    with closing(dbapi.connect(home.database)) as connection, connection:
         connection.execute("UPDATE tasks SET worker = 'nowhere' WHERE key = 'ask'")
     connection.close()
     home.perles("serve", "--detach")

@@ -2,7 +2,6 @@
 
 import shutil
 import signal
-import sqlite3
 import subprocess
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from perles.controlplane.plane import ControlPlane
 from perles.executor.local import processes
 from perles.maintenance.lock import alone
+from perles.store.sqlite.driver import dbapi
 from tests.integration.cli import Home, signal_all
 
 
@@ -22,7 +22,7 @@ def ended(home: Home) -> Home:
 
 
 def _write(home: Home, statement: str) -> None:
-    with closing(sqlite3.connect(home.database)) as connection, connection:
+    with closing(dbapi.connect(home.database)) as connection, connection:
         connection.execute(statement)
 
 

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from perles.mcp.tools import TOOLS_BY_ROLE
+from perles.store.sqlite.driver import dbapi
 from tests.integration.cli import Home
 
 
@@ -328,7 +328,7 @@ def test_a_token_of_one_turn_is_good_while_that_turn_lives(running: Running) -> 
 
 def _live_turn(running: Running) -> int | None:
     """The turn of the worker that runs now."""
-    with closing(sqlite3.connect(running.home.database)) as database:
+    with closing(dbapi.connect(running.home.database)) as database:
         found = database.execute(
             "SELECT turns.id FROM turns JOIN agents ON agents.id = turns.agent_id"
             " WHERE agents.name = 'worker-1' AND turns.status = 'running'"

@@ -2,7 +2,6 @@
 
 import json
 import re
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 from perles.store import migrate
+from perles.store.sqlite.driver import dbapi
 from tests.integration.cli import Home
 
 RELEASE = Path(__file__).parents[1] / "data" / "release-0.1.0.sql"
@@ -25,7 +25,7 @@ def _move(home: Home, name: str = "elsewhere") -> None:
 def _columns(home: Home) -> dict[str, set[str]]:
     """All paths that rows hold, by their columns."""
     found = {}
-    with closing(sqlite3.connect(home.database)) as connection:
+    with closing(dbapi.connect(home.database)) as connection:
         tables = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
         for table, sql in tables.fetchall():
             for column in re.findall(r"\b(\w+_(?:path|dir))\b", sql):
@@ -116,7 +116,7 @@ def test_the_first_releases_paths_become_relative(fresh_home: Home, when: str) -
     home = fresh_home
     text = RELEASE.read_text().replace("/home/me/.perles", str(home.root))
     home.root.mkdir(mode=0o700)
-    with closing(sqlite3.connect(home.database)) as connection:
+    with closing(dbapi.connect(home.database)) as connection:
         connection.executescript(text)
         connection.execute("PRAGMA journal_mode=WAL")
         sessions = [row[0] for row in connection.execute("SELECT session_dir FROM workflows")]

@@ -1,7 +1,6 @@
 """A person's decisions are a person's: what an agent's process tries is refused and told."""
 
 import os
-import sqlite3
 import sys
 from contextlib import closing
 from functools import partial
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from perles.executor.local.processes import environ_of
+from perles.store.sqlite.driver import dbapi
 from tests.integration.cli import Home
 
 PERLES = f"{sys.executable} -m perles"
@@ -36,8 +36,9 @@ def tried(home: Home, name: str, count: int) -> bool:
 
 
 def rows(home: Home, query: str, *values: str) -> list[Any]:
-    with closing(sqlite3.connect(home.database)) as connection:
-        return connection.execute(query, values).fetchall()
+    with closing(dbapi.connect(home.database)) as connection:
+        found: list[Any] = connection.execute(query, values).fetchall()
+        return found
 
 
 def made(home: Home, *args: str | Path) -> str:

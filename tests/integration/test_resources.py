@@ -3,13 +3,13 @@
 import json
 import signal
 import socket
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from perles.store.sqlite.driver import dbapi
 from tests.integration import scripted_provider
 from tests.integration.cli import Home
 
@@ -31,7 +31,7 @@ def _limit(home: Home, **limits: object) -> None:
 def _create(home: Home, file: Path, *options: str, provider: str = "builtin") -> str:
     id = home.perles("create", file, *options).stdout.strip()
     if provider != "builtin":
-        with closing(sqlite3.connect(home.database)) as connection, connection:
+        with closing(dbapi.connect(home.database)) as connection, connection:
             connection.execute(
                 "UPDATE workflows SET provider = ?1, worker_provider = ?1 WHERE id = ?2",
                 (provider, id),
@@ -353,7 +353,7 @@ def test_reload_without_an_engine_says_so(home: Home) -> None:
 def test_a_lease_whose_holder_is_gone_is_released_once_with_an_event(home: Home) -> None:
     id = _create(home, home.pipeline("p", [{"key": "a", "run": "true"}]))
     assert home.perles("run", id).returncode == 0
-    with closing(sqlite3.connect(home.database)) as connection, connection:
+    with closing(dbapi.connect(home.database)) as connection, connection:
         connection.execute(
             "INSERT INTO leases (kind, workflow_id, acquired_at, created_at, updated_at) "
             "VALUES ('workflow', ?, '2026-01-01T00:00:00.000Z', 'x', 'x')",

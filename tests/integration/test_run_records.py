@@ -2,7 +2,6 @@
 
 import json
 import os
-import sqlite3
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from perles.store.sqlite.driver import dbapi
 from perles.workflows import run_record
 from tests.integration.cli import Home
 
@@ -34,7 +34,7 @@ def _lines(path: Path) -> list[dict[str, Any]]:
 
 
 def _unwritten(home: Home) -> int:
-    with closing(sqlite3.connect(home.database)) as connection:
+    with closing(dbapi.connect(home.database)) as connection:
         query = "SELECT count(*) FROM workflows WHERE unrecorded = 1"
         return int(connection.execute(query).fetchone()[0])
 
@@ -95,7 +95,7 @@ def test_the_next_engine_writes_what_a_dead_one_did_not(home: Home) -> None:
     folder = _ran(home)
     for name in FILES:
         (folder / name).unlink()
-    with closing(sqlite3.connect(home.database)) as connection:
+    with closing(dbapi.connect(home.database)) as connection:
         connection.execute("UPDATE workflows SET unrecorded = 1")
         connection.commit()
 

@@ -1,7 +1,6 @@
 """Secrets: a canary in every place where one can be given, looked for wherever it could show."""
 
 import json
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from perles.dashboard.reading.detail import read_inside
 from perles.domain.secrecy import longest_first, masked, texts_of
 from perles.store.reads import dashboard
 from perles.store.reads.connection import reading
+from perles.store.sqlite.driver import dbapi
 from tests.integration.cli import Home
 from tests.integration.scripted_cli import TOOLS, configure, program
 
@@ -197,8 +197,8 @@ def _command_lines() -> str:
 def _rows(database: Path) -> str:
     """All that stands in the tables, but for the columns that are documented to hold variables."""
     said: list[str] = []
-    with closing(sqlite3.connect(database)) as connection:
-        connection.row_factory = sqlite3.Row
+    with closing(dbapi.connect(database)) as connection:
+        connection.row_factory = dbapi.Row
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         for (table,) in tables.fetchall():
             for row in connection.execute(f"SELECT * FROM {table}"):

@@ -1,12 +1,12 @@
 """What a script means in each shell, on its whole way through the engine and a worker."""
 
 import shutil
-import sqlite3
 from contextlib import closing
 from typing import Any
 
 import pytest
 
+from perles.store.sqlite.driver import dbapi
 from tests.integration.cli import Home
 
 SHELLS: dict[str, dict[str, Any]] = {
@@ -86,7 +86,7 @@ def test_python_and_first_lines_run_what_they_name(home: Home) -> None:
 
 def test_a_workflow_of_before_keeps_what_its_scripts_meant(home: Home) -> None:
     id = home.perles("create", home.pipeline("p", [{"key": "a", "run": "false; echo on"}])).stdout
-    with closing(sqlite3.connect(home.database)) as database, database:
+    with closing(dbapi.connect(home.database)) as database, database:
         database.execute("UPDATE tasks SET execution = '{}'")  # what the migration gives it
     assert home.perles("run", id.strip()).returncode == 0
     assert _by_key(home, id.strip())["a"]["shell"] == ["sh"]

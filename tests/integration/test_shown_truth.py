@@ -3,7 +3,6 @@
 import re
 from contextlib import closing
 from pathlib import Path
-from sqlite3 import connect
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from perles.mcp.tools import TOOLS_BY_ROLE
 from perles.store.database import Database
 from perles.store.reads import inbox, resources
 from perles.store.schema.workflows import Workflow
+from perles.store.sqlite.driver import dbapi
 from tests.integration.cli import Home
 from tests.integration.crew import Crew
 from tests.integration.health_world import HealthWorld
@@ -25,7 +25,7 @@ ID = "wf-cccccccc"
 
 
 def _row(home: Home, query: str) -> Any:
-    with closing(connect(home.database)) as connection, connection:
+    with closing(dbapi.connect(home.database)) as connection, connection:
         return connection.execute(query).fetchone()
 
 

@@ -4,7 +4,6 @@ import os
 import pty
 from contextlib import closing
 from pathlib import Path
-from sqlite3 import connect
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ import yaml
 
 from perles.config.provider_settings import Providers
 from perles.config.providers import restored
+from perles.store.sqlite.driver import dbapi
 from tests.integration.cli import Home
 from tests.integration.scripted_cli import program
 
@@ -185,7 +185,7 @@ def test_a_task_whose_worker_can_never_be_had_fails_with_the_reason(home: Home) 
         {"key": "b", "run": "echo b > done"},
     ]
     id = home.perles("create", home.pipeline("p", tasks)).stdout.strip()
-    with closing(connect(home.database)) as connection, connection:
+    with closing(dbapi.connect(home.database)) as connection, connection:
         connection.execute(
             "UPDATE workflows SET surroundings = json_set(surroundings, '$.providers', ?)",
             ('{"orchestration": {}}',),

@@ -1,6 +1,5 @@
 """What one turn may have written about it: an agent that floods us fills no disk."""
 
-import sqlite3
 from contextlib import closing
 from typing import Any
 
@@ -8,6 +7,7 @@ import pytest
 
 from perles.engine.commands.call_allowances import MAX_REFUSED
 from perles.engine.resources.allowance import CALL_BYTES, OUTPUT_ROWS, Allowance
+from perles.store.sqlite.driver import dbapi
 from tests.integration.cli import Home
 from tests.integration.scripted_cli import TOOLS, configure, program, prompted
 
@@ -47,8 +47,9 @@ def _agent(home: Home, source: str, end: str = REPORT) -> None:
 
 
 def _rows(home: Home, sql: str) -> list[Any]:
-    with closing(sqlite3.connect(home.database)) as connection:
-        return connection.execute(sql).fetchall()
+    with closing(dbapi.connect(home.database)) as connection:
+        found: list[Any] = connection.execute(sql).fetchall()
+        return found
 
 
 def _left_out(home: Home) -> dict[str, Any]:

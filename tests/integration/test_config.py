@@ -112,6 +112,7 @@ def test_the_environment_is_over_the_file_and_origins_tell(tmp_path: Path) -> No
     origins = {
         setting.key.rpartition(".")[2]: (setting.value, setting.origin)
         for setting in load.explain(config_file=path, environ={nudge: "true"})
+        if "_policy." in setting.key
     }
 
     assert (plain.resource_policy.max_workers, over.resource_policy.max_workers) == (4, 3)

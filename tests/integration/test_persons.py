@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from perles.executor.local.processes import environ_of
 from perles.store.sqlite.driver import dbapi
 from tests.integration.cli import Home
@@ -117,6 +119,7 @@ def test_an_agent_runs_workflows_of_its_own(home: Home) -> None:
     assert sorted(source for (source,) in asked) == ["agent", "user"]
 
 
+@pytest.mark.afresh  # the kernel tells with which environment a process started
 def test_an_engine_that_an_agent_brings_up_is_not_the_agents(home: Home) -> None:
     file = home.pipeline("p", [{"key": "x", "run": "sleep 60"}])
     marked = {"PERLES_TURN": "wf-aaaaaaaa/1", "PERLES_AGENT": "worker-1"}

@@ -6,6 +6,7 @@ from perles.dashboard.model.state import Detail, Effect, State, View
 from perles.dashboard.reading.source import Source
 from perles.dashboard.terminal.segments import columns_of
 from perles.domain.fuzzy import like, rank
+from perles.store.sqlite.driver import dbapi
 from tests.dashboard.test_hostile import FORBIDDEN
 from tests.dashboard.views import inside, pressed, table
 from tests.integration.cli import Home
@@ -110,10 +111,9 @@ def test_names_of_others_are_shown_and_nothing_more() -> None:
 
 
 def test_what_ranks_is_what_the_pattern_lets_through() -> None:
-    import sqlite3
 
     names = ["a%b", "a_b", "a\\b", "axb", "AB", "lint all", "Äb", "b", "", "a" * 300 + "b"]
-    connection = sqlite3.connect(":memory:")
+    connection = dbapi.connect(":memory:")
     for wanted in ("", "a%", "a_", "\\", "ab", "äb", "l a", "A"):
         for name in names:
             query = r"SELECT ? LIKE ? ESCAPE '\'"

@@ -161,6 +161,9 @@ def test_the_global_budget_ends_whoever_crosses_it_and_keeps_ai_workflows_waitin
     assert _ended(scripted, plain)["state"] == "completed"  # it uses no tokens
 
 
+EVENTS = ("events", "--since", "0", "--json", "--type")
+
+
 def test_ai_turns_beyond_the_limit_wait_visibly_and_all_end(scripted: Home) -> None:
     _limit(scripted, max_ai_calls=2)
     scripted.perles("serve", "--detach")
@@ -169,16 +172,23 @@ def test_ai_turns_beyond_the_limit_wait_visibly_and_all_end(scripted: Home) -> N
     ids = [_create(scripted, file, "--name", name, provider="scripted") for name in ("x", "y")]
     scripted.perles("start", *ids)
 
+    # From then on all calls are held, until `go` is there.
+    scripted.wait_for(
+        "two tasks at work", lambda: len(scripted.json_lines(*EVENTS, "worker.output")) == 2
+    )
     full = scripted.wait_for(
-        "full calls with others that wait",
-        lambda: (
-            (found := _usage(scripted)["ai_calls"])["used"] == 2 and found["waiting"] >= 1 and found
-        ),
+        "others that wait", lambda: (found := _usage(scripted)["ai_calls"])["queue"] and found
     )
 
-    assert full["queue"][0]["agent"] is not None
-    agents = [agent for id in ids for agent in scripted.json("show", id, "--json")["agents"]]
-    assert "queued" in {agent["turn_status"] for agent in agents}
+    assert (full["used"], full["queue"][0]["agent"] is not None) == (2, True)
+    scripted.wait_for(
+        "a queued turn that is shown",
+        lambda: any(
+            agent["turn_status"] == "queued"
+            for id in ids
+            for agent in scripted.json("show", id, "--json")["agents"]
+        ),
+    )
     (scripted.work / "go").touch()
     assert [_ended(scripted, id)["state"] for id in ids] == ["completed", "completed"]
     assert _usage(scripted)["ai_calls"]["used"] == 0

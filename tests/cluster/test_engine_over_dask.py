@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
+from perles.store.sqlite.driver import dbapi
 from tests.cluster.dask_cluster import DaskCluster, kill_all, wait_for
 from tests.integration.cli import Home
 
@@ -46,9 +47,7 @@ class Site:
 
     def nodes_of(self, workflow_id: str) -> set[str]:
         """Where agents of a workflow are."""
-        import sqlite3
-
-        with sqlite3.connect(self.home.database) as connection:
+        with dbapi.connect(self.home.database) as connection:
             query = "SELECT DISTINCT node FROM agents WHERE workflow_id = ? AND node IS NOT NULL"
             return {row[0] for row in connection.execute(query, (workflow_id,))}
 

@@ -1,7 +1,6 @@
 """A workflow with thousands of tasks: the screen reads those that somebody looks for."""
 
 import json
-import sqlite3
 
 from perles.dashboard.frames.compose import Composer
 from perles.dashboard.model.state import Detail, State, View
@@ -10,6 +9,7 @@ from perles.dashboard.reading.source import Source
 from perles.domain.task_story import foremost
 from perles.store.reads.connection import reading
 from perles.store.reads.workflow import foremost_tasks, show_tasks
+from perles.store.sqlite.driver import dbapi
 from tests.integration.cli import Home
 
 COUNT = MOST_TASKS + 200
@@ -21,7 +21,7 @@ def _big(home: Home) -> str:
     tasks = [{"key": f"t{at:04}", "run": "true", "after": ["t0000"]} for at in range(1, COUNT)]
     path = home.pipeline("big", [{"key": "t0000", "run": "true"}, *tasks])
     id = str(home.json("create", path, "--json")["id"])
-    with sqlite3.connect(home.database) as db:
+    with dbapi.connect(home.database) as db:
         db.execute("UPDATE tasks SET status = 'done'")
         for at, status in ((1, "failed"), (2, "in_progress"), (3, "pending"), (4, "ready")):
             key = f"t{COUNT - at:04}"

@@ -1,6 +1,7 @@
 """`perles db`: the database file itself."""
 
 import os
+from typing import Annotated
 
 import typer
 
@@ -45,6 +46,24 @@ def path(json: Json = False) -> None:
         print_json({"path": str(found)}, line=True)
     else:
         print(found)
+
+
+@app.command()
+def copy(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A file, or a URL.")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="An empty one, or none yet.")],
+    json: Json = False,
+) -> None:
+    """Copy a database with its history between a file and a PostgreSQL server, and compare both.
+
+    Nothing is written where a row differs, TARGET is not empty, or an engine runs. Leave the
+    password out of a URL: PGPASSWORD and ~/.pgpass are read.
+    """
+    rows = ControlPlane().copy_database(source, target)
+    if json:
+        print_json({"rows": rows}, line=True)
+    else:
+        say(f"copied {sum(rows.values())} rows of {len(rows)} tables, and compared each")
 
 
 @app.command()

@@ -110,6 +110,7 @@ EXAMPLES: Final = {
     "worktrees du": "perles worktrees du",
     "db upgrade": "perles db upgrade",
     "db current": "perles db current",
+    "db copy": "perles db copy ~/.perles/perles.db postgresql://me@host/perles",
     "db path": 'sqlite3 "$(perles db path)"',
     "db shell": "perles db shell",
 }

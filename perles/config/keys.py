@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any, Final, NamedTuple
 
-from perles.config import cluster, theme
+from perles.config import cluster, database, theme
 from perles.config.model import Price
 from perles.config.yamlfile import Node
 
@@ -53,6 +53,12 @@ def _words(node: Node) -> tuple[str, ...]:
         raise node.error(f"cannot be split into words: {error}") from None
 
 
+def _database(node: Node) -> str:
+    """Which database, without a password: what connects to it reads the URL by itself."""
+    url = database.checked(node.text(), node.where)
+    return "sqlite" if url is None else database.shown(url)
+
+
 RESOURCE: Final = "orchestration.control_plane.resource_policy"
 _HEALTH: Final = "orchestration.control_plane.health_policy"
 _ON_EXHAUSTED: Final = ("fail", "pause", "alert")
@@ -60,7 +66,7 @@ _ON_BUDGET: Final = ("fail", "pause")
 
 ENGINE_SECTIONS: Final = frozenset(
     {"resource_policy", "health_policy", "timeouts", "limits", "notify", "retention"}
-    | {"worktree_space", "http", "cluster"}
+    | {"worktree_space", "http", "cluster", "database"}
 )
 """What belongs to the engine: it counts only in the user's own file."""
 TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]] = {
@@ -186,6 +192,16 @@ TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]
         },
     ),
     "cluster": ("cluster", cluster.ENTRIES),
+    "database": (
+        "",
+        {
+            "database": (
+                _database,
+                "sqlite, the file in the home folder; or postgresql://USER@HOST/NAME: "
+                "docs/postgres.md",
+            ),
+        },
+    ),
     "theme": (
         "theme",
         {
@@ -195,7 +211,9 @@ TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]
     ),
 }
 OPTIONS: Final = {
-    f"{prefix}.{name}": Option(f"{prefix}.{name}", section, name, reader, text)
+    f"{prefix}.{name}".lstrip("."): Option(
+        f"{prefix}.{name}".lstrip("."), section, name, reader, text
+    )
     for section, (prefix, entries) in TABLE.items()
     for name, (reader, text) in entries.items()
 }

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from perles.config import cluster, providers, rendering, theme, yamlfile
+from perles.config.database import VARIABLE
 from perles.config.files import own_files, repo_file
 from perles.config.home import home as home_of
 from perles.config.keys import IGNORED, OPTIONS, RESOURCE, TABLE, Option
 from perles.config.model import (
     Config,
+    DatabaseChoice,
     Environment,
     HealthPolicy,
     Http,
@@ -217,7 +219,7 @@ def _variables(environ: Mapping[str, str]) -> dict[str, str]:
         _PREFIX + key.removeprefix("orchestration.").replace(".", "__").upper(): key
         for key in OPTIONS
     }
-    found = {}
+    found = {VARIABLE: "database"} if VARIABLE in environ else {}
     for name in environ:
         if name.startswith(_PREFIX) and "__" in name:
             if name not in known:
@@ -275,6 +277,7 @@ def _build(found: Mapping[str, _Found], repository: Repository | None = None) ->
         worktree_space=WorktreeSpace(**values["worktree_space"]),
         http=Http(**values["http"]),
         cluster=cluster.Cluster(**values["cluster"]),
+        database=DatabaseChoice(**values["database"]),
         theme=Theme(**values["theme"]),
         providers=_providers(found, repository),
     )

@@ -139,6 +139,13 @@ class Http:
 
 
 @dataclass(frozen=True, slots=True)
+class DatabaseChoice:
+    """Which database: `sqlite`, or the URL of a server's, without a password."""
+
+    database: str = "sqlite"
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The configuration as it holds."""
 
@@ -155,5 +162,6 @@ class Config:
     worktree_space: WorktreeSpace = WorktreeSpace()
     http: Http = Http()
     cluster: Cluster = field(default_factory=Cluster)
+    database: DatabaseChoice = DatabaseChoice()
     theme: Theme = field(default_factory=Theme)
     providers: Providers = field(default_factory=Providers)

@@ -64,14 +64,14 @@ def render(written: dict[str, str], *, for_repository: bool = False) -> str:
     for section, (prefix, entries) in TABLE.items():
         if for_repository and section in ENGINE_SECTIONS:
             continue
-        path = prefix.split(".")
+        path = prefix.split(".") if prefix else []
         for depth, name in enumerate(path):
             if path[: depth + 1] != above[: depth + 1]:
                 lines.append(f"{'  ' * depth}{name}:")
         above = path
         indent = "  " * len(path)
         for name, (_, text) in entries.items():
-            lines.append(f"{indent}# {name}: {written[f'{prefix}.{name}']}  # {text}")
+            lines.append(f"{indent}# {name}: {written[f'{prefix}.{name}'.lstrip('.')]}  # {text}")
     return "\n".join(lines) + "\n"
 
 

@@ -124,6 +124,16 @@ class Upkeep(Lifecycle):
         self.paths.ensure_home()
         return migrate.ensure(self.database_path)
 
+    def copy_database(self, source: str, target: str) -> dict[str, int]:
+        """Copy a database, each a file or a URL, to an empty one; the rows of each table.
+
+        Raises `UsageError`, and `DatabaseError` where nothing was copied.
+        """
+        from perles.store import moving
+
+        self.need_person("copy the database")
+        return moving.copy(source, target, self.paths.root)
+
     def schemas(self) -> Schemas:
         """The schema of the database and of this program. Raises `DatabaseError`."""
         from perles.store import migrate

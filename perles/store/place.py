@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 NAME: Final = "perles.db"
 """The name of a home's database: a file of another name is what it is, such as a backup."""
 _ABOUT: Final = ("PERLES_CONFIG", "XDG_CONFIG_HOME", "HOME", "PERLES_HOME")
+_chosen: dict[str, str | None] = {}
 _may_be_named: dict[tuple[str | None, ...], bool] = {}
 
 
@@ -32,7 +33,10 @@ def url_of(path: Path | str) -> str | None:
 
     Raises `UsageError`.
     """
-    if str(path).rpartition("/")[2] != NAME:
+    text = str(path)
+    if _chosen and text in _chosen:
+        return _chosen[text]
+    if text.rpartition("/")[2] != NAME:
         return None
     if "PERLES_DATABASE" not in os.environ:
         about = tuple(map(os.environ.get, _ABOUT))
@@ -52,6 +56,11 @@ def _is_mentioned() -> bool:
             return b"database" in file.read()
     except OSError:
         return False  # whoever needs the configuration itself meets this error, and tells it
+
+
+def choose(path: Path, url: str | None) -> None:
+    """Have this path stand for that server's database in this process, or for the file itself."""
+    _chosen[str(path)] = url
 
 
 def address_of(path: Path | str) -> Address | None:
@@ -179,3 +188,22 @@ def has_table(connection: Connection, name: str) -> bool:
 
         return catalog.has_table(connection, name)
     return backend.has_table(connection, name)
+
+
+def numbers(connection: Connection) -> dict[str, int]:
+    """The last number that each table gave to a row, by the table's name."""
+    if is_server(connection):
+        from perles.store.postgres import catalog
+
+        return catalog.numbers(connection)
+    return backend.numbers(connection)
+
+
+def number_on(connection: Connection, last: dict[str, int]) -> None:
+    """Have tables give numbers after these: none that was given is given again."""
+    if is_server(connection):
+        from perles.store.postgres import catalog
+
+        catalog.number_on(connection, last)
+    else:
+        backend.number_on(connection, last)

@@ -18,3 +18,28 @@ def has_table(connection: Any, name: str) -> bool:
     """Whether there is such a table."""
     query = "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = ?"
     return connection.execute(query, (name,)).fetchone() is not None
+
+
+def numbers(connection: Any) -> dict[str, int]:
+    """The last number that each table gave to a row, by the table's name."""
+    query = (
+        "SELECT t.relname, s.last_value FROM pg_sequences s "
+        "JOIN pg_class c ON c.relname = s.sequencename "
+        "AND c.relnamespace = s.schemaname::regnamespace "
+        "JOIN pg_depend d ON d.objid = c.oid AND d.deptype = 'a' "
+        "JOIN pg_class t ON t.oid = d.refobjid "
+        "WHERE s.schemaname = current_schema() AND s.last_value IS NOT NULL"
+    )
+    return {str(row[0]): int(row[1]) for row in connection.execute(query)}
+
+
+def number_on(connection: Any, last: dict[str, int]) -> None:
+    """Have tables give numbers after these."""
+    query = (
+        "SELECT table_name, column_name FROM information_schema.columns "
+        "WHERE table_schema = current_schema() AND column_default LIKE 'nextval%'"
+    )
+    for table, column in connection.execute(query).fetchall():
+        if last.get(table):
+            text = "SELECT setval(pg_get_serial_sequence(?, ?), CAST(? AS bigint))"
+            connection.execute(text, (table, column, last[table]))

@@ -227,6 +227,13 @@ class Connection:
                 if time.monotonic() > until or self.hurry.wait(_PAUSE):
                     raise
 
+    def executemany(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run a statement for each of these, without what it gives."""
+        try:
+            self._cursor.executemany(translated(sql).text, rows)
+        except psycopg.Error as error:
+            raise self._told(error) from None
+
     def _run(self, text: Text, params: Any) -> Cursor:
         asked = text.text
         gives_id = bool(text.inserts) and text.inserts in self._tables_with_ids()

@@ -133,6 +133,19 @@ def has_table(connection: Connection, name: str) -> bool:
     return connection.execute(query, (name,)).fetchone() is not None
 
 
+def numbers(connection: Connection) -> dict[str, int]:
+    """The last number that each table gave to a row, by the table's name."""
+    found = connection.execute("SELECT name, seq FROM sqlite_sequence")
+    return {str(row[0]): int(row[1]) for row in found}
+
+
+def number_on(connection: Any, last: dict[str, int]) -> None:
+    """Have tables give numbers after these."""
+    for name, number in last.items():
+        connection.execute("DELETE FROM sqlite_sequence WHERE name = ?", (name,))
+        connection.execute("INSERT INTO sqlite_sequence VALUES (?, ?)", (name, number))
+
+
 # Words of SQL.
 
 

@@ -117,6 +117,7 @@ class Service:
                 await asyncio.sleep(min(left, 1.0))
             elif self.turns.live():
                 await self._fence()
+                await asyncio.sleep(TICK)  # that they have ended is told by the event loop
             else:
                 await asyncio.sleep(1.0)
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 from tests.integration.nodes import start_node, stop_nodes
+from tests.integration.scripted_cli import with_tools
 from tests.integration.test_replicas import git
 
 NODES = ("box1", "box2")
@@ -25,24 +26,28 @@ class Machines:
     def __init__(self, root: Path) -> None:
         self.home, self.root = Home(root), root
         self.engine: subprocess.Popen[str] | None = None
-        settings = "cluster: {scheduler: 'tcp://127.0.0.1:1', workspace: git, node_ttl: 20s}\n"
-        self.home.config_file.write_text(settings)
+        self.configure()
         work = self.home.work
         git(work, "init", "-q", "-b", "main")
-        (work / ".gitignore").write_text("*.o\n*.yaml\n")
+        (work / ".gitignore").write_text("*.o\n*.yaml\nmycli\n")
         (work / "a.txt").write_text("one\n")
         git(work, "add", ".")
         git(work, "commit", "-qm", "first")
         for name in NODES:
             start_node(root / name, name)
 
-    def start(self) -> None:
+    def configure(self) -> None:
+        """Add the cluster to what the configuration says."""
+        with self.home.config_file.open("a") as file:
+            file.write("cluster: {scheduler: 'tcp://127.0.0.1:1', workspace: git, node_ttl: 20s}\n")
+
+    def start(self, **environ: str) -> None:
         """Start an engine; it is up when this returns."""
         words = [f"{name}={self.root / name}" for name in NODES]
         with (self.root / "engine.out").open("ab") as output:
             self.engine = subprocess.Popen(
                 [sys.executable, "-m", "tests.integration.node_engine", *words],
-                env=self.home.environ,
+                env={**self.home.environ, **environ},
                 cwd=Path(__file__).parents[2],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -139,3 +144,69 @@ def test_a_turn_on_a_node_outlives_the_engine_and_its_work_comes_back(machines: 
 
     assert machines.ended(id) == "completed"
     assert (machines.home.work / "d.txt").read_text() == "began\nended\n"
+
+
+BOOK = """\
+def git(*words):
+    os.environ |= {"GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@b",
+                   "GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@b"}
+    assert os.spawnvp(os.P_WAIT, "git", ["git", *words]) == 0
+
+if os.environ["PERLES_AGENT"] == "worker-1":
+    open("book.txt", "w").write("a book")
+    git("add", ".")
+    git("commit", "-qm", "Write the book")
+    open("notes.txt", "w").write("some notes")
+    tools.call("report_implementation_complete", summary="done")
+elif not tools.call("list_tasks")["tasks"]:
+    tools.call("create_task", key="a", title="A", body="Write a book.")
+    tools.call("spawn_worker")
+    tools.call("assign_task", task_id="a", worker_id="worker-1")
+elif tools.call("list_tasks")["tasks"][0]["reported"]:
+    assert open("book.txt").read() == "a book"
+    tools.call("mark_task_complete", task_id="a")
+    tools.call("signal_workflow_complete", status="success", summary="a book")
+print("I did what I could")
+"""
+
+
+@pytest.mark.parametrize("fault", ["", "tool.after-commit:2", "tool.after-commit:4"])
+def test_agents_on_nodes_call_tools_once_whatever_becomes_of_the_engine(
+    machines: Machines, fault: str
+) -> None:
+    home = machines.home
+    with_tools(home, BOOK)
+    machines.configure()
+    machines.start(**({"PERLES_FAULT": fault} if fault else {}))
+    id = home.json("create", "a book", "--coordinator", "mycli", "--worker", "mycli", "--json")[
+        "id"
+    ]
+    assert home.perles("start", id).returncode == 0
+
+    if fault:
+        assert machines.engine is not None
+        assert machines.engine.wait(DEADLINE) == -signal.SIGKILL
+        machines.start()
+
+    assert machines.ended(id) == "completed", home.perles("logs", id).stdout
+    assert (home.work / "notes.txt").read_text() == "some notes"
+    assert git(home.work, "log", "-1", "--format=%s") == "Write the book"
+    assert machines.nodes() <= set(NODES)
+    with closing(sqlite3.connect(home.database)) as database:
+        done = database.execute(
+            "SELECT kind, count(*) FROM commands WHERE source = 'mcp' GROUP BY kind"
+        ).fetchall()
+        receipt = database.execute("SELECT receipt FROM tasks").fetchone()[0]
+    assert set(done) == {
+        (kind, 1)
+        for kind in (
+            "create_task",
+            "spawn_worker",
+            "assign_task",
+            "report_implementation_complete",
+            "mark_task_complete",
+            "signal_workflow_complete",
+        )
+    }
+    assert "Write the book" in receipt
+    assert "I did what I could" in home.perles("logs", id).stdout

@@ -277,6 +277,14 @@ async def test_where_the_folder_is_not_shared_the_turn_is_refused_in_words(
         await stage.prepare(turn)
 
 
+async def test_a_folder_in_no_repository_is_refused_in_words(stage: Stage) -> None:
+    turn = await stage.begin()
+    (stage.here / ".git").rename(stage.here / "gone")
+
+    with pytest.raises(PerlesError, match=r"cannot start on node box1: .* is in no git repository"):
+        await stage.prepare(turn)
+
+
 async def test_an_agent_that_moves_begins_a_session_and_is_told(stage: Stage) -> None:
     await stage.begin()
 

@@ -36,9 +36,11 @@ from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.tasks import products
 from perles.tasks.how import execution_of
+from perles.workspace.commits import in_repository
 from perles.workspace.git import GitError, git, told
 from perles.workspace.replica import sync
 from perles.workspace.replica.parcels import Parcels
+from perles.workspace.replica.snapshot import ReplicaError
 from perles.workspace.replica.sync import Shared
 from perles.workspace.worktree import named
 
@@ -223,6 +225,10 @@ class RemoteWorks:
     async def _shared(self, workflow: Workflow, node: str) -> tuple[Shared, str]:
         """The top of the workflow's repository, and where below it the workflow is."""
         folder = Path(workflow.work_dir)
+        if not await asyncio.to_thread(in_repository, folder):
+            raise ReplicaError(
+                f"{folder} is in no git repository; make one, or set cluster.workspace to shared"
+            )
         top = Path(await asyncio.to_thread(git, folder, "rev-parse", "--show-toplevel"))
         files = {} if workflow.worktree_files is None else journal.decode(workflow.worktree_files)
         brought = [*files.get("copy", ()), *files.get("link", ())]

@@ -2,16 +2,15 @@
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from perles.store.reads.connection import reading
 from tests.integration.cli import DEADLINE, Home
 from tests.integration.nodes import start_node, stop_nodes
 from tests.integration.scripted_cli import with_tools
@@ -90,7 +89,8 @@ class Machines:
 
     def nodes(self) -> set[str | None]:
         """Where workers have been, None for this machine."""
-        with closing(sqlite3.connect(self.home.database)) as database:
+        with reading(self.home.database) as database:
+            assert database is not None
             rows = database.execute("SELECT DISTINCT node FROM agents WHERE role = 'worker'")
             return {row[0] for row in rows}
 
@@ -192,12 +192,13 @@ def test_agents_on_nodes_call_tools_once_whatever_becomes_of_the_engine(
     assert (home.work / "notes.txt").read_text() == "some notes"
     assert git(home.work, "log", "-1", "--format=%s") == "Write the book"
     assert machines.nodes() <= set(NODES)
-    with closing(sqlite3.connect(home.database)) as database:
+    with reading(home.database) as database:
+        assert database is not None
         done = database.execute(
             "SELECT kind, count(*) FROM commands WHERE source = 'mcp' GROUP BY kind"
         ).fetchall()
         receipt = database.execute("SELECT receipt FROM tasks").fetchone()[0]
-    assert set(done) == {
+    assert {tuple(row) for row in done} == {
         (kind, 1)
         for kind in (
             "create_task",

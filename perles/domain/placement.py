@@ -79,12 +79,18 @@ class Room:
 
 
 class Rooms:
-    """All nodes; which one is next is found without a look at each."""
+    """All nodes; which one is next is found without a look at each.
+
+    The heap has an entry for the share of each node as it is now; those of shares before are
+    dropped when they come up.
+    """
 
     def __init__(self, rooms: Iterable[Room]) -> None:
         self.by_name = {room.name: room for room in rooms}
-        self._next = [(room.share, room.name) for room in self.by_name.values()]
-        heapify(self._next)
+        self._memory = {name: room.memory_free for name, room in self.by_name.items()}
+        self._in_use = {name for name, room in self.by_name.items() if room.used}
+        self._next: list[tuple[float, str]] = []
+        self._renew()
 
     def choose(self, place: Place, near: str | None = None) -> str | None:
         """The node that gets a turn, or None where none can take it now.
@@ -99,11 +105,9 @@ class Rooms:
         while self._next and found is None:
             share, name = heappop(self._next)
             room = self.by_name[name]
-            if share != room.share:
-                heappush(self._next, (room.share, name))
-                continue
-            passed.append((share, name))
-            found = name if room.serves(place) else None
+            if share == room.share:
+                passed.append((share, name))
+                found = name if room.serves(place) else None
         for one in passed:
             heappush(self._next, one)
         return found
@@ -111,8 +115,29 @@ class Rooms:
     def take(self, name: str, place: Place = ANYWHERE) -> None:
         """A node got a turn."""
         room = self.by_name[name]
-        room.used += 1
-        room.memory_free -= place.memory
+        self._set(room, room.used + 1, room.memory_free - place.memory)
+
+    def use(self, used: Mapping[str, tuple[int, int]]) -> None:
+        """What is in use now: by node, turns and the memory that these asked for."""
+        for name in self._in_use - used.keys():
+            self._set(self.by_name[name], 0, self._memory[name])
+        for name, (turns, memory) in used.items():
+            if name in self.by_name:
+                self._set(self.by_name[name], turns, self._memory[name] - memory)
+        self._in_use = self.by_name.keys() & used.keys()
+        if len(self._next) > 4 * len(self.by_name) + 100:
+            self._renew()
+
+    def _set(self, room: Room, used: int, memory_free: int) -> None:
+        room.memory_free = memory_free
+        self._in_use.add(room.name)
+        if room.used != used:
+            room.used = used
+            heappush(self._next, (room.share, room.name))
+
+    def _renew(self) -> None:
+        self._next = [(room.share, room.name) for room in self.by_name.values()]
+        heapify(self._next)
 
     def why_none(self, place: Place) -> str:
         """Why no node can take it now, in words that name what to look at."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import time
 from collections.abc import Iterator
@@ -72,13 +73,20 @@ def _node(world: World, name: str, slots: int = 2, **more: Any) -> None:
     world.write(lambda tx: nodes.heard(tx, name, told))
 
 
+async def _deliver(world: World) -> None:
+    """Begin what can begin; on nodes a process is started beside the rest."""
+    await world.turns.deliver()
+    while world.turns._tasks:
+        await asyncio.gather(*world.turns._tasks)
+
+
 async def _started(world: World, count: int, on: str | None = None) -> list[str]:
     """Workflows whose coordinators have been told to begin."""
     ids = [world.request(1) for _ in range(count)]
     for id in ids:
         world.write(lambda tx, id=id: tx.update(Workflow, id, placement=on))  # type: ignore[misc]
         await world.context.supervisor.start(id)
-    await world.turns.deliver()
+    await _deliver(world)
     return ids
 
 
@@ -103,7 +111,7 @@ async def test_turns_spread_over_the_nodes_and_the_rest_waits_in_words(world: Wo
     assert "all 3 slots of nodes are used" in waits
 
     _node(world, "box2", slots=2)
-    await world.turns.deliver()
+    await _deliver(world)
     assert None not in _where(world, ids)
     assert not [one for one in _said(world, ids) if "waits for a node" in one]
 
@@ -121,7 +129,7 @@ async def test_without_a_node_nothing_runs_and_it_is_said(world: World) -> None:
 async def test_a_label_that_no_node_has_is_told_to_the_person_once(world: World) -> None:
     _node(world, "box1")
     ids = await _started(world, 1, on='["gpu"]')
-    await world.turns.deliver()
+    await _deliver(world)
 
     assert _live(world) == 0
     notes = world.connection.execute(
@@ -131,7 +139,7 @@ async def test_a_label_that_no_node_has_is_told_to_the_person_once(world: World)
     assert "no node with label gpu" in notes[0][0]
 
     _node(world, "box2", labels=("gpu",))
-    await world.turns.deliver()
+    await _deliver(world)
     assert _where(world, ids) == ["box2"]
 
 
@@ -165,18 +173,18 @@ async def test_an_agent_with_a_session_stays_and_moves_only_from_a_node_that_goe
     _node(world, "box2", slots=8)
 
     world.tell(agent)
-    await world.turns.deliver()
+    await _deliver(world)
     assert _where(world, ids) == ["box1"]
     await world.finish(next(iter(world.turns.lives.values())), "succeed")
 
     world.write(lambda tx: nodes.lost(tx, "box1", "no answer"))
     world.tell(agent)
-    await world.turns.deliver()
+    await _deliver(world)
     assert _live(world) == 0
     assert "its node box1 is out of reach" in _said(world, ids)[0]
 
     world.write(lambda tx: nodes.gone(tx, "box1", "silent"))
-    await world.turns.deliver()
+    await _deliver(world)
     assert _where(world, ids) == ["box2"]
     assert "agent.moved" in _types(world)
     moved = world.reader.need(Agent, agent.id)

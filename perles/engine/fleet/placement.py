@@ -50,7 +50,6 @@ class Placement:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._stamp: Any = None
-        self._known: list[Node] = []
         self._rooms = Rooms(())
 
     async def with_room(self, agents: Sequence[Agent]) -> list[Agent]:
@@ -81,11 +80,10 @@ class Placement:
         place = place_of(tx, workflow, agent)
         where = self._where(tx, agent, place)
         while where.node is not None and not where.waits:
-            room = self._rooms.by_name[where.node]
             used = int(tx.value(nodes.TURNS_ON, node=where.node))
-            if used < room.slots:
+            if used < self._rooms.by_name[where.node].slots:
                 break
-            room.used = used
+            self._rooms.use(_in_use(tx))
             where = self._where(tx, agent, place)
         return where
 
@@ -132,15 +130,20 @@ class Placement:
     def _count(self, reader: Reader) -> None:
         stamp = tuple(reader.row(STAMP))
         if stamp != self._stamp:
-            self._stamp, self._known = stamp, reader.all(Node, nodes.NODES)
-        rooms = {row.id: _room(row) for row in self._known}
-        for node, execution in reader.rows(IN_USE):
-            room = rooms.get(node)
-            if room is not None:
-                room.used += 1
-                if execution and MARK in execution:
-                    room.memory_free -= Place.of(journal.decode(execution)["place"]).memory
-        self._rooms = Rooms(rooms.values())
+            self._stamp = stamp
+            self._rooms = Rooms(_room(row) for row in reader.all(Node, nodes.NODES))
+        self._rooms.use(_in_use(reader))
+
+
+def _in_use(reader: Reader) -> dict[str, tuple[int, int]]:
+    """By node, how many turns live there, and the memory that their tasks asked for."""
+    used: dict[str, tuple[int, int]] = {}
+    for node, execution in reader.rows(IN_USE):
+        turns, memory = used.get(node, (0, 0))
+        if execution and MARK in execution:
+            memory += Place.of(journal.decode(execution)["place"]).memory
+        used[node] = (turns + 1, memory)
+    return used
 
 
 def place_of(reader: Reader, workflow: Workflow, agent: Agent) -> Place:

@@ -5,7 +5,7 @@ group `perles.providers`, so that others can add theirs.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -16,6 +16,7 @@ from perles.config.provider_settings import ProviderSettings
 from perles.domain.errors import UsageError
 from perles.domain.execution import Execution
 from perles.domain.nearest import nearest
+from perles.domain.records import dataclass
 
 ENTRY_POINTS = "perles.providers"
 

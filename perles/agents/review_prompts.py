@@ -1,10 +1,10 @@
 """The words of the review cycle: a review is asked for, denied with what to change, approved."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from perles.domain.quoting import in_line, quoted
+from perles.domain.records import dataclass
 
 MAX_EARLIER: Final = 3
 """Denials before this review that its reviewer is told, the latest."""

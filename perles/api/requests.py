@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypedDict
 
 from perles.domain.duration import GRACE, LONGEST
 from perles.domain.errors import UsageError
+from perles.domain.records import dataclass
 from perles.domain.states import WorkflowPriority, WorkflowState
 from perles.domain.workflow_filter import DEFAULT_LIMIT, WorkflowFilter, filter_of
 

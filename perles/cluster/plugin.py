@@ -12,13 +12,14 @@ import platform
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from distributed.diagnostics.plugin import WorkerPlugin
 
 from perles.cluster.sealed import Sealed, sealed
 from perles.domain.node_words import is_node_name, node_name
+from perles.domain.records import dataclass
 from perles.executor.remote.channel import SOCKET, ask_socket
 from perles.version import __version__
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from perles.domain.node_words import is_node_name
+from perles.domain.records import dataclass
 
 if TYPE_CHECKING:
     from perles.config.yamlfile import Node

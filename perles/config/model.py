@@ -1,13 +1,14 @@
 """The configuration as types, with what holds by default."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from typing import NamedTuple
 
 from perles.config.cluster import Cluster
 from perles.config.provider_settings import Providers
 from perles.config.theme import Theme
+from perles.domain.records import dataclass
 
 
 class Price(NamedTuple):

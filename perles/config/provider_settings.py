@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
 from perles.domain.errors import UsageError
 from perles.domain.provider_choice import layers
+from perles.domain.records import dataclass
 from perles.domain.secrecy import texts_of
 
 DEFAULT_CLIENT: Final = "claude"

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from perles.config.theme_presets import NAMED
 from perles.domain.nearest import nearest
+from perles.domain.records import dataclass
 
 if TYPE_CHECKING:
     from perles.config.yamlfile import Node

@@ -11,7 +11,6 @@ import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +21,7 @@ from perles.config.json_text import as_yaml
 from perles.domain.duration import parse_duration
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
+from perles.domain.records import dataclass
 from perles.domain.size import parse_size
 
 MIB: Final = 1024 * 1024

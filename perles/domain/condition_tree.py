@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from perles.domain.records import dataclass
 
 FALSE_WORDS: Final = frozenset({"", "false", "no", "off", "0"})
 

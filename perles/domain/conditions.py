@@ -8,7 +8,6 @@ so that every condition is decided in a moment.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from perles.domain.condition_tree import (
@@ -24,6 +23,7 @@ from perles.domain.condition_tree import (
     is_true,
 )
 from perles.domain.nearest import nearest
+from perles.domain.records import dataclass
 
 MAX_LENGTH: Final = 1000
 MAX_DEPTH: Final = 20

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any, Final, Self
 
 from perles.domain.needs import Kept, Needs
 from perles.domain.placement import ANYWHERE, Place
+from perles.domain.records import dataclass
 from perles.domain.services import Ready
 
 PLAIN_SH: Final = ("sh",)

@@ -3,8 +3,9 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Self
+
+from perles.domain.records import dataclass
 
 MAX_ITEMS: Final = 1000
 """Items of one task, unless its file says otherwise."""

@@ -6,11 +6,11 @@ that task's end means; everything else that the task waits for must have succeed
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from perles.domain.condition_tree import ConditionError, Value
 from perles.domain.conditions import Condition, parse
+from perles.domain.records import dataclass
 
 ALWAYS: Final = "always"
 ON_FAILURE: Final = "on_failure"

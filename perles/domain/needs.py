@@ -1,8 +1,10 @@
 """Whether a command has to run, and may: what must hold before, and which files it is about."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Final, Self
+
+from perles.domain.records import dataclass
 
 UP_TO_DATE: Final = "up to date: "
 """How the report of a command begins that did not have to run."""

@@ -1,10 +1,10 @@
 """Where a turn may run: what a task needs of a node, and which node gets it. No I/O."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from typing import Any, Final, Self
 
+from perles.domain.records import dataclass
 from perles.domain.size import format_size
 
 MARK: Final = '"place":'

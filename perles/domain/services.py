@@ -6,9 +6,10 @@ No I/O: what is asked of the machine is in `perles.engine.serving`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
+
+from perles.domain.records import dataclass
 
 KINDS: Final = ("tcp", "http", "command", "line")
 READY_SECONDS: Final = 60.0

@@ -1,11 +1,12 @@
 """What a workflow is asked to be: the spec of a user, and the plan a template makes of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from perles.domain.execution import Execution
 from perles.domain.fan_out import FanOut
+from perles.domain.records import dataclass
 
 PRIORITY_NORMAL: Final = "normal"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final, Protocol
 
 from perles.agents.provider import Provider, find
@@ -12,6 +12,7 @@ from perles.config.home import Paths
 from perles.config.model import Config, ResourcePolicy
 from perles.config.provider_settings import Providers
 from perles.config.providers import restored
+from perles.domain.records import dataclass
 from perles.executor.contract import Executor
 from perles.store.database import Database, Reader, Tx
 from perles.store.events.journal import decode

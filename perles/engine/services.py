@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from perles.domain.records import dataclass
 from perles.engine.context import Context
 from perles.engine.supervision.supervisor import Supervisor
 from perles.engine.turns.runner import Turns

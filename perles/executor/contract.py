@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from perles.domain.duration import GRACE
 from perles.domain.errors import PerlesError
+from perles.domain.records import dataclass
 
 if TYPE_CHECKING:
     from perles.agents.provider import AgentEvent, Launch, Parser

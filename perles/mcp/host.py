@@ -1,9 +1,9 @@
 """What the tools need of whoever hosts them. The engine implements it; tests can too."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from perles.domain.records import dataclass
 from perles.store.database import Reader
 
 

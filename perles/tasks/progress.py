@@ -1,9 +1,9 @@
 """How a workflow's tasks stand, in words: for a coordinator that left it lying, and a reason."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Self
 
+from perles.domain.records import dataclass
 from perles.domain.states import OPEN_TASK_STATES
 from perles.store import statements
 from perles.store.database import Reader

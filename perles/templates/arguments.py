@@ -1,11 +1,11 @@
 """Arguments of templates and parameters of pipeline files: what is asked for, what was given."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
+from perles.domain.records import dataclass
 
 _YES: Final = {"true": "true", "yes": "true", "on": "true", "1": "true"}
 _NO: Final = {"false": "false", "no": "false", "off": "false", "0": "false"}

@@ -1,12 +1,13 @@
 """A part of a plan: named tasks with what they need, those from one on, all but some."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from perles.domain.errors import UsageError
 from perles.domain.flow import condition_of
 from perles.domain.nearest import nearest
+from perles.domain.records import dataclass
 from perles.domain.specs import Plan, TaskSpec
 from perles.templates.outputs import references
 

@@ -7,9 +7,9 @@ one plain word: the script stops there with a message where it is not.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from perles.domain.records import dataclass
 from perles.templates.shell_commands import Code, Command
 from perles.templates.shell_reader import OUTPUT, PLAIN, WORD, Place, Reader, UnsafeError, guarded
 

@@ -1,12 +1,13 @@
 """What a template is, once it is read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
 from perles.domain.errors import UsageError
 from perles.domain.execution import Execution
+from perles.domain.records import dataclass
 from perles.domain.specs import TaskSpec, Worktree
 from perles.templates.arguments import Argument
 

@@ -1,9 +1,10 @@
 """A workflow goes on with a corrected file: what is unchanged and done stays, what changed runs."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, NamedTuple
 
+from perles.domain.records import dataclass
 from perles.domain.specs import Plan, TaskSpec
 from perles.store import statements
 from perles.store.database import Reader

@@ -7,7 +7,6 @@ where that fits the tokens of the turn, and all of it where it does not.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from perles.agents.clis.json_lines import cost, count, get, text, usage
 from perles.agents.clis.prices import price_of, weighed
 from perles.agents.clis.session_log import SessionLog
 from perles.agents.provider import AgentEvent, Kind
+from perles.domain.records import dataclass
 
 MAX_MESSAGES: Final = 10_000
 """Messages of one turn that are told apart; what comes after them counts at the result."""

@@ -3,63 +3,60 @@
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
-_PATTERNS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
-    (name, re.compile(pattern, re.IGNORECASE))
-    for name, pattern in (
-        (
-            "unknown_session",
-            r"no conversation found with session|session[^.\n]{0,60}not found"
-            r"|no (?:saved |previous )?(?:session|rollout|thread)[^.\n]{0,40}(?:found|exists?)"
-            r"|invalid session identifier|thread[^.\n]{0,60}not found",
-        ),
-        (
-            "context_exhausted",
-            r"prompt is too long|context[_ ]length[_ ]exceeded|maximum context length"
-            r"|context (?:window|limit)[^.\n]{0,40}(?:exceed|reached|full|too)"
-            r"|(?:exceed|ran out)[^.\n]{0,60}(?:context window|token limit|maximum number of tok)"
-            r"|input token count[^.\n]{0,40}exceeds|input is too long",
-        ),
-        (
-            "billing",
-            r"credit balance is too low|\b402\b[^.\n]{0,20}payment|payment required"
-            r"|billing[_ ](?:hard[_ ]limit|not active)|insufficient (?:credits?|balance|funds)",
-        ),
-        (
-            "quota_exhausted",
-            r"usage limit|hit your limit|limit reached[^.\n]{0,20}reset|quota will reset"
-            r"|(?:exhausted|exceeded) your[^.\n]{0,40}(?:quota|capacity|daily)|insufficient_quota"
-            r"|quota exceeded(?![^\n]{0,200}per[ _]?minute)",
-        ),
-        (
-            "auth",
-            r"\b401\b|unauthori[sz]ed|invalid (?:x-)?api[- ]?key|api key not valid|not logged in"
-            r"|no api key found|login failed"
-            r"|authentication[_ ]?(?:failed|error)|please (?:run )?/?login|expired token|\b403\b"
-            r"|auth method|oauth token",
-        ),
-        ("overloaded", r"overloaded|\b529\b|\b503\b|service unavailable|server is busy"),
-        (
-            "rate_limited",
-            r"\b429\b|rate[- _]?limit|too many requests|resource[_ ]exhausted|retry limit",
-        ),
-        (
-            "offline",
-            r"connection error|fetch failed|stream disconnected before completion"
-            r"|error sending request for url|socket hang up|getaddrinfo"
-            r"|network (?:error|is unreachable)"
-            r"|\bE(?:CONNREFUSED|CONNRESET|NOTFOUND|TIMEDOUT|AI_AGAIN|NETUNREACH|HOSTUNREACH)\b"
-            r"|(?:could(?:n't| not)|cannot|failed to|unable to) (?:resolve|connect)"
-            r"(?! to (?:the )?mcp)"
-            r"|connection (?:refused|reset|timed out|closed|aborted)|name resolution|dns error",
-        ),
-        (
-            "invalid_request",
-            r"invalid[_ ]request|model[^.\n]{0,60}(?:not found|not exist|not supported|unknown)"
-            r"|unknown model|\b400\b|\b404\b|bad request",
-        ),
-    )
+_PATTERNS: Final[tuple[tuple[str, str], ...]] = (
+    # Each is compiled when it is looked for first: most processes never meet an error.
+    (
+        "unknown_session",
+        r"no conversation found with session|session[^.\n]{0,60}not found"
+        r"|no (?:saved |previous )?(?:session|rollout|thread)[^.\n]{0,40}(?:found|exists?)"
+        r"|invalid session identifier|thread[^.\n]{0,60}not found",
+    ),
+    (
+        "context_exhausted",
+        r"prompt is too long|context[_ ]length[_ ]exceeded|maximum context length"
+        r"|context (?:window|limit)[^.\n]{0,40}(?:exceed|reached|full|too)"
+        r"|(?:exceed|ran out)[^.\n]{0,60}(?:context window|token limit|maximum number of tok)"
+        r"|input token count[^.\n]{0,40}exceeds|input is too long",
+    ),
+    (
+        "billing",
+        r"credit balance is too low|\b402\b[^.\n]{0,20}payment|payment required"
+        r"|billing[_ ](?:hard[_ ]limit|not active)|insufficient (?:credits?|balance|funds)",
+    ),
+    (
+        "quota_exhausted",
+        r"usage limit|hit your limit|limit reached[^.\n]{0,20}reset|quota will reset"
+        r"|(?:exhausted|exceeded) your[^.\n]{0,40}(?:quota|capacity|daily)|insufficient_quota"
+        r"|quota exceeded(?![^\n]{0,200}per[ _]?minute)",
+    ),
+    (
+        "auth",
+        r"\b401\b|unauthori[sz]ed|invalid (?:x-)?api[- ]?key|api key not valid|not logged in"
+        r"|no api key found|login failed"
+        r"|authentication[_ ]?(?:failed|error)|please (?:run )?/?login|expired token|\b403\b"
+        r"|auth method|oauth token",
+    ),
+    ("overloaded", r"overloaded|\b529\b|\b503\b|service unavailable|server is busy"),
+    (
+        "rate_limited",
+        r"\b429\b|rate[- _]?limit|too many requests|resource[_ ]exhausted|retry limit",
+    ),
+    (
+        "offline",
+        r"connection error|fetch failed|stream disconnected before completion"
+        r"|error sending request for url|socket hang up|getaddrinfo"
+        r"|network (?:error|is unreachable)"
+        r"|\bE(?:CONNREFUSED|CONNRESET|NOTFOUND|TIMEDOUT|AI_AGAIN|NETUNREACH|HOSTUNREACH)\b"
+        r"|(?:could(?:n't| not)|cannot|failed to|unable to) (?:resolve|connect)"
+        r"(?! to (?:the )?mcp)"
+        r"|connection (?:refused|reset|timed out|closed|aborted)|name resolution|dns error",
+    ),
+    (
+        "invalid_request",
+        r"invalid[_ ]request|model[^.\n]{0,60}(?:not found|not exist|not supported|unknown)"
+        r"|unknown model|\b400\b|\b404\b|bad request",
+    ),
 )
 _BEFORE_STATUS: Final = 4
 """Classes whose words say more than the HTTP status that comes with them."""
@@ -123,12 +120,12 @@ def classify(text: str, status: Any = None) -> str:
     """The error class of a message, with the HTTP status where the CLI told it."""
     said = text[:4000]
     for name, pattern in _PATTERNS[:_BEFORE_STATUS]:
-        if pattern.search(said):
+        if re.search(pattern, said, re.IGNORECASE):
             return name
     if isinstance(status, int) and status in _STATUS:
         return _STATUS[status]
     for name, pattern in _PATTERNS[_BEFORE_STATUS:]:
-        if pattern.search(said):
+        if re.search(pattern, said, re.IGNORECASE):
             return name
     return "invalid_request" if isinstance(status, int) and 400 <= status < 500 else "crashed"
 
@@ -194,6 +191,8 @@ def _hour(hour: int, half: str | None) -> int:
 
 def _zone(name: str | None) -> tzinfo | None:
     try:
+        from zoneinfo import ZoneInfo
+
         return ZoneInfo(name) if name else datetime.now().astimezone().tzinfo
     except (KeyError, ValueError, OSError):
         return UTC

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final, NamedTuple
 
 from perles.dashboard.model.editor import Editor
+from perles.domain.records import dataclass
 from perles.domain.text import clean
 
 MAX_ROWS: Final = 20_000

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from perles.dashboard.terminal.keys import Key
+from perles.domain.records import dataclass
 from perles.domain.text import clean
 
 MAX_TEXT: Final = 64 * 1024

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final, NamedTuple
 
 from perles.dashboard.model import editor
 from perles.dashboard.model.editor import Editor
 from perles.dashboard.terminal.keys import Key
 from perles.domain.nearest import nearest
+from perles.domain.records import dataclass
 
 GOAL_KEY: Final = "goal"
 """The key of what takes the template's place where a goal is told in words."""

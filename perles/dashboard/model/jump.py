@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, NamedTuple
 
 from perles.dashboard.model import keymap
 from perles.dashboard.model.editor import Editor
+from perles.domain.records import dataclass
 
 MOST: Final = 50
 """Targets that are offered."""

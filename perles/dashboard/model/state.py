@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final, NamedTuple
 
 from perles.controlplane.held import Totals
@@ -15,6 +15,7 @@ from perles.dashboard.model.editor import Editor
 from perles.dashboard.model.form import Form
 from perles.dashboard.model.jump import Jump, Target
 from perles.dashboard.model.preview import Preview
+from perles.domain.records import dataclass
 
 HISTORY: Final = 50
 FIRST: Final = 300

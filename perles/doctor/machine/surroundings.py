@@ -1,10 +1,10 @@
 """What the checks of the machine look at."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from perles.config.home import Paths
 from perles.config.model import Config
+from perles.domain.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

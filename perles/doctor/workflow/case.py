@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from perles.config.model import Config
+from perles.domain.records import dataclass
 
 if TYPE_CHECKING:
     from perles.store.reads.connection import Connection

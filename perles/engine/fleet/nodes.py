@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Final
 
 from perles.domain.errors import NotFoundError, WrongStateError
 from perles.domain.nearest import alike
+from perles.domain.records import dataclass
 from perles.domain.states import LIVE_TURNS, NODE, NodeState, NodeTrigger
 from perles.store.database import Reader, Tx
 from perles.store.events import journal

@@ -11,10 +11,11 @@ says something when it was looked at before.
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from perles.domain.records import dataclass
 from perles.engine.turns.live import LiveTurn
 from perles.executor.contract import Process, Used
 

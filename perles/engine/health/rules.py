@@ -7,11 +7,11 @@ The ladder of a stuck workflow: a number of nudges, replace the agent that hangs
 pause; as far as the policy allows each, with growing time between.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from perles.config.model import HealthPolicy
+from perles.domain.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,12 @@ on is not handed on for ever.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from perles.domain.clock import from_text, to_text
+from perles.domain.records import dataclass
 from perles.engine.bulkhead import Troubles
 from perles.engine.health import queries, worker_ladder
 from perles.engine.health.rules import Done, Finding, next_step, worker_steps

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final, Self
 
+from perles.domain.records import dataclass
 from perles.domain.size import format_size
 from perles.store.database import Tx
 from perles.store.events import journal

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
 from perles.config.model import Price, ResourcePolicy
 from perles.domain.bounds import MAX_TOTAL_COST, MAX_TOTAL_TOKENS
 from perles.domain.commands import from_mapping
 from perles.domain.errors import LimitReachedError
+from perles.domain.records import dataclass
 from perles.store import usage as store_usage
 from perles.store.database import Reader, Tx
 from perles.store.events import journal

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-import psutil
-
 from perles.domain.line_pattern import LinePattern
 from perles.domain.services import Ready, split_address
 from perles.domain.text import settled
@@ -153,6 +151,8 @@ class _Lines:
 
 def holder_of(port: int) -> str | None:
     """Who listens on a port of this machine, in words; None where nobody does."""
+    import psutil  # each engine starts without it, and few have services
+
     try:
         for one in psutil.net_connections(kind="tcp"):
             if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port:
@@ -163,6 +163,8 @@ def holder_of(port: int) -> str | None:
 
 
 def _process(pid: int) -> str:
+    import psutil
+
     try:
         return f"{psutil.Process(pid).name()} (pid {pid})"
     except psutil.Error:

@@ -7,10 +7,10 @@ one that is paused, stopped or failed is told when it is ready again.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from perles.domain.quoting import in_line, quoted
+from perles.domain.records import dataclass
 from perles.engine.context import Context
 from perles.fabric import inbox, messages
 from perles.store.database import Tx

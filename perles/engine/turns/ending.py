@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from perles.agents.provider import Outcome
+from perles.domain.records import dataclass
 from perles.domain.states import AgentTrigger, TurnTrigger
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from perles.agents import bounds
@@ -11,6 +11,7 @@ from perles.agents.builtin.provider import TextParser
 from perles.agents.clis.session_log import SessionReader
 from perles.agents.provider import Outcome, Parser, Provider, computes, silent_seconds
 from perles.config.model import ResourcePolicy
+from perles.domain.records import dataclass
 from perles.engine.context import Context
 from perles.engine.elsewhere import Elsewhere
 from perles.engine.resources.allowance import Allowance

@@ -9,10 +9,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
+from perles.domain.records import dataclass
 from perles.executor.contract import TurnFiles
 from perles.executor.remote.messages import Seen, State, TurnRef
 from perles.workspace import door

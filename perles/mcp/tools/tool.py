@@ -1,13 +1,13 @@
 """What a tool is: its arguments as a type, from which its schema and its check both come."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Final
 
 import msgspec
 
 from perles.domain.errors import ToolError
+from perles.domain.records import dataclass
 from perles.mcp.host import Caller
 from perles.store.database import Reader
 

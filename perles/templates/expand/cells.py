@@ -1,11 +1,12 @@
 """One entry of a file becomes the tasks that it stands for: cells of a matrix, items of a list."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
 from perles.config.yamlfile import Node
 from perles.domain.fan_out import FanOut, Item, keys_for, shown, slug
+from perles.domain.records import dataclass
 from perles.templates.expand.fill import Known, filled, filled_lists
 from perles.templates.keys.fan import for_each, matrix
 from perles.templates.keys.texts import MAX_TEXT

@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Final
 
 from perles.config import yamlfile
 from perles.config.yamlfile import Node
 from perles.domain.errors import UsageError
+from perles.domain.records import dataclass
 from perles.domain.specs import TaskSpec
 from perles.templates.arguments import Argument
 from perles.templates.expand.cells import Made, made_of

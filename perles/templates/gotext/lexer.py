@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from perles.domain.records import dataclass
 from perles.templates.gotext.tree import Text
 
 _STRING: Final = re.compile(r'"(?:[^"\\\n]|\\.)*"')

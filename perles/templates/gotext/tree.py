@@ -1,7 +1,8 @@
 """What a text in the syntax of Go's text/template is made of."""
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from perles.domain.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

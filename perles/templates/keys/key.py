@@ -1,11 +1,12 @@
 """What a key of a pipeline file or template is: where it may stand, its shape, and what it does."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Flag, auto
 from typing import Any, Final, TypeAlias
 
 from perles.config.yamlfile import Node
+from perles.domain.records import dataclass
 
 Entries: TypeAlias = Mapping[str, Node]
 """The keys that stand at a task, or at the top of a file, with their values."""

@@ -1,12 +1,13 @@
 """A task as a file lists it, whatever the form of the file; and the tasks of a plan made of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import Any, Final
 
 from perles.domain.errors import UsageError
 from perles.domain.execution import Execution
 from perles.domain.nearest import nearest
+from perles.domain.records import dataclass
 from perles.domain.slug import slug
 from perles.domain.specs import TaskSpec
 from perles.templates.graph import find_circle

@@ -87,6 +87,7 @@ def command(
     for one in found:
         printer.show(one)
     sink.open()
+    _tell_of_others(reads, found)
     if follow:
         _follow(printer, turns, lambda: any(_is_running(reads, id) for id in chosen))
     elif not found:
@@ -98,6 +99,20 @@ def _printed_since(turn: "TurnOutput", stderr: bool, begin: float) -> bool:
         return Path(turn.stderr if stderr else turn.stdout).stat().st_mtime >= begin
     except OSError:
         return turn.is_open  # it has printed nothing yet
+
+
+def _tell_of_others(reads: Reads, turns: "Sequence[TurnOutput]") -> None:
+    """Say where the output lies of turns that ran on another machine, of the same database."""
+    missing = [turn for turn in turns if not Path(turn.stdout).parent.is_dir()]
+    machine = reads.machine_of_outputs() if missing else None
+    if machine is None:
+        return
+    for turn in missing:
+        folder = os.path.relpath(Path(turn.stdout).parent, reads.paths.root)
+        warn(
+            f"the output of {turn.agent}, turn {turn.number}, is not in this home: it is in "
+            f"{folder} in the home of the engine that ran it, on {machine}"
+        )
 
 
 def _is_running(reads: Reads, workflow_id: str) -> bool:

@@ -246,6 +246,14 @@ class Reads:
         with reading(self.paths.database_path()) as connection:
             return turns_of(connection, resolve(connection, ref), agent=agent, number=turn)
 
+    def machine_of_outputs(self) -> str | None:
+        """On which machine the output files of turns lie, where that may be another one."""
+        from perles.store.reads.connection import reading
+        from perles.store.reads.turns import machine_of_outputs
+
+        with reading(self.paths.database_path()) as connection:
+            return machine_of_outputs(connection)
+
     def variables_of(self, workflow_id: str) -> dict[str, dict[str, str]]:
         """The variables of each of a workflow's tasks, by its key; those of secrets are `***`."""
         from perles.store.reads.connection import reading

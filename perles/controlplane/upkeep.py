@@ -88,8 +88,9 @@ class Upkeep(Lifecycle):
         stay, all with 0. Raises `NotFoundError` where there is no database, `DatabaseError`.
         """
         from perles.maintenance.backup import backup, backup_in_home
+        from perles.store.place import url_of
 
-        if not self.database_path.exists():
+        if url_of(self.database_path) is None and not self.database_path.exists():
             raise NotFoundError("database", str(self.database_path))
         self.paths.refuse_shared()
         with self._alone():
@@ -101,8 +102,9 @@ class Upkeep(Lifecycle):
     def vacuum(self) -> None:
         """Return the space of removed rows to the disk; writers wait. One run at a time."""
         from perles.maintenance.vacuum import vacuum
+        from perles.store.place import url_of
 
-        if not self.database_path.exists():
+        if url_of(self.database_path) is None and not self.database_path.exists():
             return
         self.paths.refuse_shared()
         with self._alone():

@@ -10,6 +10,7 @@ from perles.config.home import Paths
 from perles.domain.clock import Clock, SystemClock
 from perles.domain.errors import DatabaseError
 from perles.domain.text import clean, cut
+from perles.store.place import shown, url_of
 from perles.store.sqlite.copying import copy, is_ours
 from perles.store.sqlite.errors import database_errors
 
@@ -18,6 +19,7 @@ _STAMP: Final = "%Y%m%dT%H%M%S%fZ"
 
 def backup(source: Path, target: Path) -> None:
     """Copy `source` to `target`. Raises `DatabaseError` in one clear line; no half file is left."""
+    refuse_server(source)
     refuse(source, target)
     half = target.with_name(f".perles-{os.getpid()}.part")
     try:
@@ -37,6 +39,7 @@ def backup(source: Path, target: Path) -> None:
 
 def backup_in_home(paths: Paths, *, keep: int = 0, clock: Clock | None = None) -> Path:
     """A backup with its time in its name in the home's own folder; the newest `keep` stay."""
+    refuse_server(paths.database_path())
     folder = paths.root / "backups"
     folder.mkdir(mode=0o700, exist_ok=True)
     target = folder / f"perles-{(clock or SystemClock()).now():{_STAMP}}.db"
@@ -45,6 +48,15 @@ def backup_in_home(paths: Paths, *, keep: int = 0, clock: Clock | None = None) -
         for old in backups(paths)[:-keep]:
             old.unlink(missing_ok=True)
     return target
+
+
+def refuse_server(path: Path) -> None:
+    """Raise `DatabaseError` where the database is on a server, whose own tools back it up."""
+    if url_of(path) is not None:
+        raise DatabaseError(
+            f"cannot back up {shown(path)}: it is on a PostgreSQL server; use pg_dump, or the "
+            "backups of the server"
+        )
 
 
 def backups(paths: Paths) -> list[Path]:

@@ -1,25 +1,21 @@
 """Remove workflows that ended long ago. Safe, and hardly felt, beside a busy engine."""
 
-import json
 import os
 import stat
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from perles.config.home import Paths
 from perles.domain.clock import Clock, SystemClock, to_text
-from perles.maintenance.rows import ENDED, Remover
 from perles.maintenance.stamps import prune_stamps
 from perles.store.reads.connection import reading
+from perles.store.reads.ended import Ended, ended_workflows
+from perles.store.removal import Remover
 from perles.store.sqlite.errors import database_errors
 from perles.workspace.removal import remove_tree
 from perles.workspace.worktree import remove_worktree, unmerged
-
-if TYPE_CHECKING:
-    from perles.store.reads.connection import Row
-
 
 _BUSY: Final = "somebody asked something of it meanwhile"
 
@@ -95,23 +91,18 @@ def _spare(due: Due, worktree: str | None, *, remove: bool) -> str | None:
 
 
 def _due(paths: Paths, before: str | None, keep: int) -> list[Due]:
-    query = (
-        # A worktree belongs to the last workflow that has it: a retry goes on in the old one's.
-        "SELECT id, session_dir, CASE WHEN EXISTS (SELECT 1 FROM workflows o "  # noqa: S608
-        "WHERE o.worktree_path = workflows.worktree_path AND o.rowid > workflows.rowid) "
-        "THEN NULL ELSE worktree_path END, ended_at, worktree_files, merged "
-        f"FROM workflows WHERE {ENDED} ORDER BY ended_at DESC, id DESC LIMIT -1 OFFSET ?"
-    )
     with reading(paths.database_path()) as connection:
-        rows = [] if connection is None else connection.execute(query, (keep,)).fetchall()
-    return [_located(paths, row) for row in rows if before is None or (row[3] and row[3] < before)]
+        found = [] if connection is None else ended_workflows(connection, keep)
+    return [
+        _located(paths, one)
+        for one in found
+        if before is None or (one.ended_at and one.ended_at < before)
+    ]
 
 
-def _located(paths: Paths, row: "Row") -> Due:
-    session, worktree = (text and str(paths.found(text)) for text in row[1:3])
-    files = json.loads(row["worktree_files"] or "{}")
-    brought = (*files.get("copy", ()), *files.get("link", ()))
-    return Due(row[0], session, worktree, brought, json.loads(row["merged"] or "null"))
+def _located(paths: Paths, one: Ended) -> Due:
+    session, worktree = (text and str(paths.found(text)) for text in (one.session, one.worktree))
+    return Due(one.id, session, worktree, one.brought, one.merged)
 
 
 def _remove(remover: Remover, paths: Paths, due: Due) -> str | None:

@@ -10,6 +10,7 @@ from perles.domain.errors import MaintenanceRunsError
 from perles.maintenance.backup import backup_in_home, backups, time_of
 from perles.maintenance.lock import alone
 from perles.maintenance.prune import prune
+from perles.store.place import url_of
 
 
 def keep_up(paths: Paths, wanted: Retention, clock: Clock) -> dict[str, Any]:
@@ -28,8 +29,8 @@ def keep_up(paths: Paths, wanted: Retention, clock: Clock) -> dict[str, Any]:
 
 
 def backup_due(paths: Paths, wanted: Retention, clock: Clock) -> bool:
-    """Whether the newest backup is older than it may be."""
-    if wanted.backup_every <= 0:
+    """Whether the newest backup is older than it may be. A server's are its own business."""
+    if wanted.backup_every <= 0 or url_of(paths.database_path()) is not None:
         return False
     made = [when for path in backups(paths) if (when := time_of(path)) is not None]
     now = clock.now()

@@ -4,15 +4,12 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from perles.config.home import Paths
 from perles.maintenance.backup import backups
-from perles.store import place
 from perles.store.reads.connection import reading
-
-if TYPE_CHECKING:
-    from perles.store.reads.connection import Connection
+from perles.store.reads.ended import contents_of
 
 
 class Space(NamedTuple):
@@ -26,7 +23,7 @@ def stats(paths: Paths) -> dict[str, Any]:
     """In the shape of `maintenance stats --json`."""
     path = paths.database_path()
     with reading(path) as connection:
-        inside = _nothing() if connection is None else _inside(connection)
+        inside = _nothing() if connection is None else contents_of(connection)
     sessions = _space(_files(paths.sessions_dir()))
     return {
         "home": str(paths.root),
@@ -42,21 +39,6 @@ def stats(paths: Paths) -> dict[str, Any]:
 
 def _nothing() -> dict[str, Any]:
     return {"free_bytes": 0, "rows": {}, "workflows": {}, "oldest": None, "oldest_ended_at": None}
-
-
-def _inside(connection: "Connection") -> dict[str, Any]:
-    states = connection.execute("SELECT state, count(*) FROM workflows GROUP BY state")
-    oldest = connection.execute("SELECT min(created_at), min(ended_at) FROM workflows").fetchone()
-    return {
-        "free_bytes": place.free_bytes(connection),
-        "rows": {
-            table: connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0]  # noqa: S608
-            for table in place.tables(connection)
-        },
-        "workflows": {row[0]: row[1] for row in states},
-        "oldest": oldest[0],
-        "oldest_ended_at": oldest[1],
-    }
 
 
 def _space(sizes: Iterator[int]) -> Space:

@@ -167,6 +167,15 @@ def free_bytes(connection: Connection) -> int:
     return 0 if is_server(connection) else backend.free_bytes(connection)
 
 
+def bytes_of(connection: Connection) -> int | None:
+    """What a database on a server takes there; None for a file, which tells that itself."""
+    if not is_server(connection):
+        return None
+    from perles.store.postgres import catalog
+
+    return catalog.bytes_of(connection)
+
+
 def damages(connection: Connection, most: int) -> list[str]:
     """What a quick look finds damaged, `most` lines; a server watches over its own files."""
     return [] if is_server(connection) else backend.damages(connection, most)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from perles.doctor.finding import OK, PROBLEM, Finding
 from perles.doctor.machine.surroundings import Surroundings
 from perles.domain.errors import DatabaseError
+from perles.store.place import bytes_of, shown
 from perles.store.reads.connection import reading
 from perles.store.sqlite.driver import dbapi, dbapi_is_safe
 
@@ -18,8 +19,9 @@ def check(surroundings: Surroundings) -> Iterator[Finding]:
             if connection is None:
                 yield Finding("database", OK, f"none yet at {path}; the first workflow makes it")
                 return
-            size = path.stat().st_size / 2**20
-            yield Finding("database", OK, f"{path}, {size:.1f} MiB")
+            there = bytes_of(connection)
+            size = (path.stat().st_size if there is None else there) / 2**20
+            yield Finding("database", OK, f"{shown(path)}, {size:.1f} MiB")
     except DatabaseError as error:
         yield Finding("database", PROBLEM, str(error))
 

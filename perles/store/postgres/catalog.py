@@ -43,3 +43,13 @@ def number_on(connection: Any, last: dict[str, int]) -> None:
         if last.get(table):
             text = "SELECT setval(pg_get_serial_sequence(?, ?), CAST(? AS bigint))"
             connection.execute(text, (table, column, last[table]))
+
+
+def bytes_of(connection: Any) -> int:
+    """What its tables take on the server's disk, with their indexes."""
+    query = (
+        "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class c "
+        "JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE n.nspname = current_schema() AND c.relkind = 'r'"
+    )
+    return int(connection.execute(query).fetchone()[0])

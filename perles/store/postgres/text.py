@@ -22,6 +22,7 @@ _TOKEN: Final = re.compile(
     | (?P<mark>\?)
     | (?P<percent>%)
     | (?P<glob>\b(?:NOT\s+)?GLOB\b)
+    | (?P<rowid>\browid\b)
     | (?P<like>\bLIKE\b)
     | (?P<same>\bIS\s+(?:NOT\s+)?(?=[?:]))
     """,
@@ -66,6 +67,8 @@ def _word(found: re.Match[str], *, marked: bool) -> str:
             return f"!{GLOB}" if said[:3].upper() == "NOT" else GLOB
         case "like":
             return "ILIKE"
+        case "rowid":  # in the statement that asks for it a row has one, in either
+            return "ctid"
         case "same":
             return "IS DISTINCT FROM " if "NOT" in said.upper() else "IS NOT DISTINCT FROM "
     # With parameters the driver reads each per cent as the begin of a marker.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from perles.config.home import found as found_at
 from perles.domain.errors import NotFoundError
 from perles.domain.secrecy import texts_of
-from perles.store.place import home_of
+from perles.store.place import home_of, is_server
 from perles.store.sqlite.backend import field
 
 if TYPE_CHECKING:
@@ -83,6 +83,14 @@ def turns_of(
     if number is not None and not found:
         raise NotFoundError("turn", str(number), f"perles logs {workflow_id} shows all there are")
     return found
+
+
+def machine_of_outputs(connection: Connection | None) -> str | None:
+    """On which machine the files of turns lie, where that may be another one; None else."""
+    if connection is None or not is_server(connection):
+        return None
+    row = connection.execute("SELECT host FROM engine WHERE id = 1").fetchone()
+    return None if row is None else str(row[0])
 
 
 def _output(home: str, row: Row, reports: Sequence[Row]) -> TurnOutput:

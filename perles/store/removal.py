@@ -11,13 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from perles.store.place import ask_often, connect, take_over_log
+from perles.store.reads.ended import ENDED
 from perles.store.sqlite.errors import database_errors
 from perles.store.sqlite.transactions import begin, roll_back
-
-ENDED: Final = (
-    "state IN ('completed', 'failed', 'stopped') AND NOT EXISTS (SELECT 1 FROM commands c "
-    "WHERE c.workflow_id = workflows.id AND c.status IN ('queued', 'running'))"
-)
 
 _PIECE: Final = 50
 """Rows that one statement removes: a millisecond's work."""

@@ -177,7 +177,7 @@ class Engine:
 
         try:
             await context.writer.write(partial(heartbeat.started, clock=self._clock))
-            await lead(context)
+            lead(context)
             await context.writer.write(lambda tx: tell_limits(tx, context.policy()))
             await servers.ports.start(may_spawn=errand is None)
             await reconcile(context)

@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _asked(arguments: Sequence[str]) -> About:
-    parser = argparse.ArgumentParser(prog="perles node", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m perles.node", description=main.__doc__)
     parser.add_argument("--name", default=os.uname().nodename, help="default: the machine's name")
     parser.add_argument("--dir", type=Path, help="default: PERLES_HOME/nodes/NAME")
     parser.add_argument("--slots", type=int, default=os.cpu_count() or 1, metavar="N")

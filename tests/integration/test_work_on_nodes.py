@@ -125,6 +125,8 @@ def test_tasks_on_nodes_leave_their_files_here(machines: Machines) -> None:
     assert (work / "c.txt").read_text() == "one\nnot committed\nobj\n"
     assert git(work, "log", "-1", "--format=%s") == "made"
     assert "told" in home.perles("logs", id).stdout
+    assert "x.o" in home.perles("artifacts", id).stdout
+    assert "2 done" in home.perles("show", id, "--summary").stdout
     refs = git(work, "for-each-ref", "--format=%(refname)", "refs/perles/").split()
     assert {ref.split("/")[3] for ref in refs} == {"make", "use"}
     assert home.events("--type", "work.returned")

@@ -65,7 +65,7 @@ docs: $(READY)  ## write docs/{commands,configuration,states,tools}.md from the 
 	$(BIN)/python -m tests.generate_docs
 
 man: $(READY)  ## write perles.1 from the help of the commands: man ./perles.1
-	@$(BIN)/python -m perles.cli.manual >perles.1
+	@$(BIN)/python -m perles.cli.manual >perles.1.part && mv perles.1.part perles.1
 	@echo perles.1
 
 bench: $(READY)  ## measure speed and memory (a table: name, value, unit, goal)

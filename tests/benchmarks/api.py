@@ -38,6 +38,7 @@ def rows() -> Iterator[Row]:
             yield Row("the same, p99", percentile(delays, 0.99), "ms", "<= 5")
             yield Row("100 subscribers, all of them, p99", _crowd(plane), "ms", "<= 50")
         yield Row("perles create, CPU", _process(home, "create", "p.yaml"), "ms", "<= 150")
+        yield Row("perles run, CPU of the command", _process(home, "run", "p.yaml"), "ms", "<= 250")
         yield Row(
             "completing an id, CPU", _process(home, "__complete", "show", "wf"), "ms", "<= 100"
         )

@@ -11,6 +11,7 @@ from tests.benchmarks import (
     health,
     http,
     pipelines,
+    postgres,
     reading,
     real_agents,
     resources,
@@ -37,7 +38,7 @@ PARTS = {
     "api": api,
     "templates": templates,
 }
-ON_DEMAND = {"real-agents": real_agents, "pipelines": pipelines}
+ON_DEMAND = {"real-agents": real_agents, "pipelines": pipelines, "postgres": postgres}
 """What is measured only when it is named."""
 
 

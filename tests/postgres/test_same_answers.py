@@ -71,7 +71,9 @@ GIVEN: Final[dict[str, tuple[Any, ...]]] = {
     "ref": ("release", "aaaa", ID),
     "hash": ("h",),
     "questions": (None,),
-    "paths": (),
+    "keep": (0,),
+    "like": ("%rel%", "%wor%"),
+    "here": (None, ID),
 }
 """What is given for a parameter of that name: each in its turn."""
 OF_ONE: Final[dict[tuple[str, str], dict[str, tuple[Any, ...]]]] = {
@@ -104,6 +106,7 @@ ELSEWHERE: Final = {
     ("overviews", "overviews"): "called by `list_workflows`",
     ("artifacts", "kept_files"): "takes the folders of a home",
     ("resources", "history"): "called below, with many events",
+    ("ended", "contents_of"): "differs: a server tells its size there",
     ("engine", "trouble"): "asks the lock, not the rows",
 }
 OPTIONS: Final[dict[tuple[str, str], tuple[dict[str, Any], ...]]] = {

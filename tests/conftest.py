@@ -25,7 +25,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def _forks() -> Iterator[None]:
     """Short commands are forks of one process for each worker of the session."""
     # Coverage is measured of what runs in this process, and of the programs that tests of
-    # `measured` start: loading it takes a program as long as most of them run.
+    # `measured` start: the others would be slower with it.
     Home.coverage = os.environ.pop(COVERAGE, None)
     Home.forks = Forks()
     yield

@@ -2,7 +2,11 @@
 
 from typing import Any
 
+import pytest
+
 from tests.integration.cli import Home
+
+pytestmark = pytest.mark.measured
 
 TASKS: list[dict[str, Any]] = [
     {"key": "build", "run": "true"},

@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from perles.domain.clock import ManualClock
 from perles.domain.states import TASK, WORKFLOW
 from perles.engine.resources.audit import release_lost
@@ -21,6 +23,8 @@ from perles.store.transition import fire
 from perles.tasks import named_limits
 from tests.crash.world import World, world
 from tests.integration.cli import Home
+
+pytestmark = pytest.mark.measured
 
 HELD = "SELECT name, size FROM named_leases WHERE acquired_at IS NOT NULL"
 BUSY = """\

@@ -10,6 +10,8 @@ from tests import ports
 from tests.crash.world import World, world
 from tests.integration.cli import Home
 
+pytestmark = pytest.mark.measured
+
 PORT = ports.HOME + 90
 SERVE = (
     "echo $$ >> pids; trap 'echo TERM >> told; exit 0' TERM; echo up; while :; do sleep 0.05; done"

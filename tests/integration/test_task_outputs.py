@@ -3,7 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.integration.cli import Home
+
+pytestmark = pytest.mark.measured
 
 HOSTILE = "$(touch pwned) `touch pwned` '; touch pwned; ' \" $HOME \\"
 

@@ -10,6 +10,7 @@ from tests.benchmarks import (
     fabric,
     health,
     http,
+    nodes,
     pipelines,
     postgres,
     reading,
@@ -35,6 +36,7 @@ PARTS = {
     "fabric": fabric,
     "branches": branches,
     "http": http,
+    "nodes": nodes,
     "api": api,
     "templates": templates,
 }

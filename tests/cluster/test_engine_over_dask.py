@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ class Site:
 
     def nodes_of(self, workflow_id: str) -> set[str]:
         """Where agents of a workflow are."""
-        with dbapi.connect(self.home.database) as connection:
+        with closing(dbapi.connect(self.home.database)) as connection:
             query = "SELECT DISTINCT node FROM agents WHERE workflow_id = ? AND node IS NOT NULL"
             return {row[0] for row in connection.execute(query, (workflow_id,))}
 

@@ -1,6 +1,7 @@
 """A workflow with thousands of tasks: the screen reads those that somebody looks for."""
 
 import json
+from contextlib import closing
 
 from perles.dashboard.frames.compose import Composer
 from perles.dashboard.model.state import Detail, State, View
@@ -21,7 +22,7 @@ def _big(home: Home) -> str:
     tasks = [{"key": f"t{at:04}", "run": "true", "after": ["t0000"]} for at in range(1, COUNT)]
     path = home.pipeline("big", [{"key": "t0000", "run": "true"}, *tasks])
     id = str(home.json("create", path, "--json")["id"])
-    with dbapi.connect(home.database) as db:
+    with closing(dbapi.connect(home.database)) as db, db:
         db.execute("UPDATE tasks SET status = 'done'")
         for at, status in ((1, "failed"), (2, "in_progress"), (3, "pending"), (4, "ready")):
             key = f"t{COUNT - at:04}"

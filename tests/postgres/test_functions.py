@@ -1,5 +1,7 @@
 """What statements ask of SQLite means the same in a schema on a PostgreSQL server."""
 
+from contextlib import closing
+
 import pytest
 
 from perles.store.postgres.functions import FUNCTIONS, GLOB
@@ -44,7 +46,7 @@ GLOBS = (
 
 
 def test_functions_give_what_those_of_sqlite_give(server: Server) -> None:
-    with dbapi.connect(":memory:") as sqlite:
+    with closing(dbapi.connect(":memory:")) as sqlite:
         known = [str(sqlite.execute(f"SELECT {one}").fetchone()[0]) for one in EXPRESSIONS]
     assert _ask(server, EXPRESSIONS) == known
 
@@ -52,7 +54,7 @@ def test_functions_give_what_those_of_sqlite_give(server: Server) -> None:
 @pytest.mark.parametrize("word", ["GLOB", "NOT GLOB"])
 def test_a_glob_fits_what_it_fits_in_sqlite(server: Server, word: str) -> None:
     ours = f"!{GLOB}" if word == "NOT GLOB" else GLOB
-    with dbapi.connect(":memory:") as sqlite:
+    with closing(dbapi.connect(":memory:")) as sqlite:
         known = [sqlite.execute(f"SELECT ? {word} ?", pair).fetchone()[0] for pair in GLOBS]
     asked = [f"('{text}' {ours} '{glob}')::int" for text, glob in GLOBS]
     assert _ask(server, asked) == [str(one) for one in known]

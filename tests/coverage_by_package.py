@@ -11,7 +11,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-FLOORS = {"domain": 90, "engine": 72, "tasks": 72, "workflows": 74}
+FLOORS = {"domain": 95, "engine": 82, "tasks": 92, "workflows": 84}
 """Per cent of each package below which the gate fails. Raise them to just below what the whole
 suite reaches: those of `engine` and `tasks` are low, since not all engines are measured."""
 WORST = 12

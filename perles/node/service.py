@@ -88,7 +88,7 @@ class Service:
     def greeting(self) -> m.Greeting:
         """The node about itself."""
         folder, held = self.about.folder, self.lease.held
-        disk = os.statvfs(folder)
+        disk, memory = os.statvfs(folder), _memory()
         return m.Greeting(
             name=self.about.name,
             version=VERSION,
@@ -99,7 +99,9 @@ class Service:
             wall=time.time(),
             slots=self.about.slots,
             labels=list(self.about.labels),
-            memory=_free_memory(),
+            cpus=os.cpu_count() or 1,
+            memory_total=memory["MemTotal"],
+            memory=memory["MemAvailable"],
             disk=disk.f_bavail * disk.f_frsize,
             root=str(self.turns.root),
             epoch=held.epoch,
@@ -240,8 +242,7 @@ def _workflows() -> list[str]:
     return sorted(found | {one.workflow_id for one in processes.marked()})
 
 
-def _free_memory() -> int:
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return 0
+def _memory() -> dict[str, int]:
+    """Bytes, by the kernel's words for them."""
+    lines = (line.split() for line in Path("/proc/meminfo").read_text().splitlines())
+    return {words[0].rstrip(":"): int(words[1]) * 1024 for words in lines if words[-1] == "kB"}

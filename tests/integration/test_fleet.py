@@ -17,17 +17,19 @@ from perles.cluster.channel import Found
 from perles.cluster.connection import Worker
 from perles.config.cluster import Cluster
 from perles.domain.errors import ClusterError
+from perles.domain.placement import Place, Rooms
 from perles.engine.elsewhere import Elsewhere
 from perles.engine.fleet import nodes
 from perles.engine.fleet.membership import Membership
 from perles.engine.fleet.nodes import Heard
-from perles.engine.fleet.placement import Placement
+from perles.engine.fleet.placement import Placement, _room
 from perles.executor.remote.errors import UnreachableError
 from perles.executor.remote.messages import Answer, Greeting
 from perles.executor.remote.protocol import Call
 from perles.mcp.host import Caller
 from perles.store import statements
 from perles.store.reads.current_work import waits_for
+from perles.store.reads.nodes import nodes as shown_nodes
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.nodes import Node
 from perles.store.schema.workflows import Workflow
@@ -197,7 +199,7 @@ class FakeReach:
     def __init__(self, *names: str) -> None:
         self.names, self.silent = list(names), set[str]()
         self.problem = ""
-        self.perles, self.ahead, self.disk = __version__, 0.0, 2**40
+        self.perles, self.ahead, self.disk, self.free = __version__, 0.0, 2**40, 2**33
 
     async def look(self) -> list[Found]:
         if self.problem:
@@ -210,10 +212,10 @@ class FakeReach:
             raise UnreachableError(node, "the cable is out")
         about = {"name": node, "version": 1, "perles": self.perles, "python": "3.11.1"}
         about |= {"boot_id": "b", "clock": 1.0, "wall": time.time() + self.ahead, "slots": 3}
-        about |= {"labels": ["gpu"], "memory": 2**33, "disk": self.disk, "root": "/r", "epoch": 1}
-        about |= {"lease": 1.0, "has_git": True, "turns": 0, "pid": 1}
-        known = {name: value for name, value in about.items() if name in Greeting.__struct_fields__}
-        return Greeting(**known)  # type: ignore[arg-type]
+        about |= {"labels": ["gpu"], "memory": self.free, "disk": self.disk, "root": "/r"}
+        about |= {"lease": 1.0, "has_git": True, "turns": 0, "pid": 1, "epoch": 1}
+        about |= {"cpus": 2, "memory_total": 2**33}
+        return Greeting(**about)  # type: ignore[arg-type]
 
     async def close(self) -> None:
         """Nothing is held."""
@@ -244,6 +246,20 @@ async def test_rows_of_nodes_follow_what_answers(world: World) -> None:
     assert _states(world) == {"box1": "ready", "box2": "ready"}
     told = [type for type in _types(world) if type.startswith("node.")]
     assert told == ["node.joined", "node.joined", "node.lost", "node.gone", "node.joined"]
+
+
+async def test_a_node_whose_memory_is_in_use_is_waited_for_and_not_given_up(world: World) -> None:
+    reach = FakeReach("box1")
+    reach.free = 2**30
+    await Membership(world.context, reach, clock=lambda: 0.0).sweep()
+    (shown,) = shown_nodes(world.connection)
+    assert (shown["cpus"], shown["memory"], shown["memory_free"]) == (2, 2**33, 2**30)
+
+    rooms = Rooms([_room(world.reader.need(Node, "box1"))])
+    large = Place(memory=2**32)
+    assert rooms.choose(large) is None
+    assert "memory free now" in rooms.why_none(large)
+    assert not rooms.is_hopeless(large)
 
 
 async def test_a_scheduler_that_is_gone_makes_nodes_unreachable_with_its_words(

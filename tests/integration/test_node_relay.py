@@ -32,7 +32,9 @@ class Machine:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.pid = start_node(folder).pid
+        greeting = start_node(folder)
+        assert 0 < greeting.memory < greeting.memory_total
+        self.pid = greeting.pid
         self._links: list[Links] = []
 
     def ask(self, epoch: int = 1) -> Ask:

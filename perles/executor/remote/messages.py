@@ -40,8 +40,9 @@ class Hello(_Request, frozen=True):
 class Greeting(_Answer, frozen=True):
     """A node about itself. `clock` is its CLOCK_BOOTTIME in seconds, `wall` its time of day.
 
-    `memory` and `disk` are bytes that are free now, `root` is the folder in which the agents have
-    their folders, `lease` how long its lease holds in seconds, below 0 where it is over.
+    `memory_total`, `memory` and `disk` are bytes: of all memory, and of what is free now. `root` is
+    the folder in which the agents have their folders, `lease` how long its lease holds in seconds,
+    below 0 where it is over.
     """
 
     name: str
@@ -53,6 +54,8 @@ class Greeting(_Answer, frozen=True):
     wall: float
     slots: int
     labels: list[str]
+    cpus: int
+    memory_total: int
     memory: int
     disk: int
     root: str

@@ -12,7 +12,7 @@ from perles.domain.states import WORKFLOW
 from perles.store import migrate
 from perles.store.database import Database, Tx
 from perles.store.events.reads import EventFilter, last_seq, read_events
-from perles.store.reads.connection import reading
+from perles.store.reads.connection import keep, reading
 from perles.store.schema.agents import Agent
 from perles.store.schema.workflows import Workflow
 from perles.store.sqlite.driver import dbapi
@@ -128,6 +128,28 @@ def test_connections_that_are_cut_are_opened_again(database: Database, server: S
         database.write(work)
         assert reader.need(Workflow, "wf-a").token_budget == 1
     assert len(calls) == 2
+
+
+def test_a_fork_leaves_the_sessions_of_its_parent_alone(database: Database) -> None:
+    def session() -> int:
+        with reading(database.path) as connection:
+            assert connection is not None
+            return int(connection.execute("SELECT pg_backend_pid()").fetchone()[0])
+
+    let_go = keep(database.path)
+    try:
+        before = session()
+        child = os.fork()
+        if child == 0:
+            try:
+                os._exit(0 if session() != before else 1)
+            finally:
+                os._exit(2)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+        assert session() == before
+    finally:
+        let_go()
 
 
 @pytest.mark.parametrize(

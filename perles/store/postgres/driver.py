@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-import weakref
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from perles.config.database import shown
@@ -94,11 +93,6 @@ class Address(NamedTuple):
     path: str
 
 
-def _close(raw: Any, pid: int) -> None:
-    if os.getpid() == pid:
-        raw.close()
-
-
 class Cursor:
     """What a statement gave: all its rows, which are there already."""
 
@@ -164,8 +158,7 @@ class Connection:
             )
         except psycopg.Error as error:
             raise errors.connection_error(error, self.shown) from None
-        # As SQLite's, one that is forgotten is closed; a fork may not close what is its parent's.
-        weakref.finalize(self, _close, self.raw, os.getpid()).atexit = False
+        self._pid = os.getpid()
         self.raw.adapters.register_loader("numeric", _Whole)
         self.raw.adapters.register_loader("bool", _Flag)
         self.raw.prepared_max = 400
@@ -199,10 +192,12 @@ class Connection:
             self.close()
 
     def __del__(self) -> None:
-        """A session that nobody has any more ends, as a connection to a file does."""
-        raw = getattr(self, "raw", None)
-        if raw is not None and not raw.closed:
-            raw.close()
+        """A session that nobody has any more ends, as a connection to a file does.
+
+        A fork leaves its parent's alone.
+        """
+        if getattr(self, "_pid", None) == os.getpid():
+            self.raw.close()
 
     def execute(self, sql: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> Cursor:
         """Run a statement as it is written for SQLite."""

@@ -6,7 +6,6 @@ raises the epoch, and ends what the leader before has still open: see `leadershi
 
 from __future__ import annotations
 
-import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -84,9 +83,8 @@ class ServerLock(EngineLock):
             return self._look().execute(_HELD).fetchone() is not None
 
     def _look(self) -> Any:
-        if self._looker is None or self._looker.raw.closed:
+        if self._looker is None:
             self._looker = sessions.open_readonly(self._address)
-            weakref.finalize(self, self._looker.close)  # who only asks does not `release`
         return self._looker
 
     def holder(self) -> int | None:

@@ -127,8 +127,8 @@ class Writer:
                 done = self._try(connection, batch)
             except (DatabaseError, dbapi.Error) as error:
                 roll_back(connection)
-                if told is None:
-                    told = _told(error, self._database.path)
+                before, told = told, _told(error, self._database.path)
+                if type(told) is not type(before):  # the same trouble is told once
                     log.error("%s", told)
                 if isinstance(told, LostLeadError) and self._on_lost_lead is not None:
                     self._on_lost_lead(told)

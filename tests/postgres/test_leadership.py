@@ -110,6 +110,27 @@ async def test_the_writer_of_a_leader_that_was_replaced_says_so(path: Path) -> N
     assert _ids(old) == ["wf-a"]
 
 
+async def test_a_writer_that_was_replaced_in_the_middle_of_a_write_says_so(path: Path) -> None:
+    """It first hears that its session is gone, and only when it tries again who leads."""
+    migrate.ensure(path)
+    old = Database(path)
+    told: list[LostLeadError] = []
+    leadership.take(old)
+    writer = Writer(old, told.append)
+    writer.start()
+    writer.be_patient()
+
+    def work(tx: Tx) -> None:
+        leadership.take(Database(path))  # which ends this session
+        _create(tx, "wf-a")
+
+    with pytest.raises(LostLeadError):
+        await writer.write(work)
+    writer.close()
+    assert len(told) == 1
+    assert _ids(old) == []
+
+
 async def test_commits_survive_the_end_of_their_sessions(path: Path, server: Server) -> None:
     """Sessions are ended at random: each piece of work is done once, and none is lost."""
     migrate.ensure(path)

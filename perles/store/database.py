@@ -273,14 +273,14 @@ class Database:
         Raises what `work` raises (nothing is written then), and `DatabaseError`.
         """
         with self._writing:
-            until = None if self.is_file else time.monotonic() + _PATIENCE
+            until = time.monotonic() + _PATIENCE
             while True:
                 try:
                     return self._write(work)
                 except dbapi.Error as error:
+                    if is_lost(error) and time.monotonic() < until:
+                        continue  # nothing of it was committed; `begin` opens the session again
                     self._drop_kept()
-                    if until is not None and is_lost(error) and time.monotonic() < until:
-                        continue  # nothing of it was committed
                     raise database_error(self.path, error) from error
 
     def _write(self, work: Callable[[Tx], T]) -> T:

@@ -130,6 +130,32 @@ def test_connections_that_are_cut_are_opened_again(database: Database, server: S
     assert len(calls) == 2
 
 
+def test_a_write_waits_for_a_server_that_went_away_in_the_middle_of_it(
+    database: Database, server: Server
+) -> None:
+    name = os.environ["PERLES_DATABASE"].split("/")[3].partition("?")[0]
+    back = threading.Timer(1.0, server.run, [f"ALTER DATABASE {name} ALLOW_CONNECTIONS true"])
+    calls = []
+
+    def work(tx: Tx) -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            server.run(
+                f"ALTER DATABASE {name} ALLOW_CONNECTIONS false; SELECT pg_terminate_backend(pid) "
+                f"FROM pg_stat_activity WHERE datname = '{name}'"
+            )
+            back.start()
+        tx.update(Workflow, "wf-a", token_budget=1)
+
+    try:
+        database.write(work)
+    finally:
+        back.join()
+
+    with database.reader() as reader:
+        assert reader.need(Workflow, "wf-a").token_budget == 1
+
+
 def test_a_fork_leaves_the_sessions_of_its_parent_alone(database: Database) -> None:
     def session() -> int:
         with reading(database.path) as connection:

@@ -349,6 +349,21 @@ def test_what_a_turn_has_used_grows_with_its_work(stage: Stage) -> None:
     assert process.silence() <= process.age()
 
 
+def test_what_turns_left_that_are_over_ends_with_their_workflow(stage: Stage) -> None:
+    left, records = stage.folder / "left", stage.folder / "node/turns"
+    process = stage.process()
+    stage.start(process, f"setsid sleep 600 & echo $! > {left}")
+    assert _wait_for(lambda: not process.lives())
+    process.close()
+    assert _wait_for(lambda: not any(records.glob("*.json")))
+    pid = int(left.read_text())
+    assert identify(pid) is not None
+
+    assert asyncio.run(stage.executor.end_workflow(TURN.workflow_id, grace=0.0)) == []
+
+    assert _wait_for(lambda: identify(pid) is None)
+
+
 def _aside(stage: Stage, script: str, seconds: float = 60.0) -> int | None:
     argv = ["/bin/sh", "-c", script]
     running = stage.executor.run_aside(

@@ -103,7 +103,7 @@ class RemoteExecutor:
 
         A node that is not reached ends it by itself when its lease is over.
         """
-        links = [link for link in self._links.all() if link.knows(workflow_id)]
+        links = [link for link in self._links.all() if workflow_id in link.workflows]
         return await self._pids(links, m.EndWorkflows(workflow_ids=[workflow_id], grace=grace))
 
     async def _pids(self, links: Sequence[Link], request: m.Request) -> list[int]:
@@ -143,6 +143,7 @@ class RemoteExecutor:
 
         coming = asyncio.run_coroutine_threadsafe(judged(), loop)
         idle = await asyncio.wrap_future(coming)
+        link.workflows.update(set(names.names).difference(idle))
         if not idle:
             return []
         ended = await link.ask(m.EndWorkflows(workflow_ids=idle, grace=grace, orphans=True))

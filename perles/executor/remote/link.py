@@ -42,7 +42,8 @@ def clock() -> float:
 
 
 class Link:
-    """One node. All but `is_reachable` and `is_fenced` is for the event loop of the links."""
+    """One node. All is for the event loop of the links, but for `is_reachable`, `is_fenced` and
+    `workflows`."""
 
     def __init__(self, name: str, channel: Channel, law: Law) -> None:
         self.name, self._channel, self._law = name, channel, law
@@ -52,6 +53,8 @@ class Link:
         self._node_clock, self._boot_id = 0.0, ""
         self._mirrors: dict[m.TurnRef, Mirror] = {}
         self._leaving: dict[m.TurnRef, bool] = {}
+        self.workflows: set[str] = set()
+        """Those of which something may live there, also once their turns are over."""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._problem = ""
         self.connected: Callable[[Link], Coroutine[Any, Any, None]] | None = None
@@ -84,16 +87,13 @@ class Link:
     def watch(self, mirror: Mirror) -> None:
         """Follow a turn from the next look on."""
         mirror.is_watched = True
+        self.workflows.add(mirror.ref.workflow_id)
         self._mirrors[mirror.ref] = mirror
 
     def leave(self, mirror: Mirror) -> None:
         """The engine has all of a turn: the node may forget it. A lost one is ended first."""
         self._mirrors.pop(mirror.ref, None)
         self._leaving[mirror.ref] = mirror.is_lost
-
-    def knows(self, workflow_id: str) -> bool:
-        """Whether the workflow had a turn here, as far as this engine knows."""
-        return any(ref.workflow_id == workflow_id for ref in (*self._mirrors, *self._leaving))
 
     async def ask(self, request: m.Request, *, seconds: float = 0.0) -> m.Answer:
         """The node's answer; tried again for `seconds`. Raises `NodeError`."""

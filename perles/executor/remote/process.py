@@ -64,6 +64,7 @@ class RemoteProcess:
 
     async def _started(self, asked: m.Start) -> m.Started:
         self.mirror.is_asked = True
+        self.link.workflows.add(self._turn.workflow_id)
         pause = 0.05
         while True:
             try:

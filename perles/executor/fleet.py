@@ -30,10 +30,6 @@ class FleetExecutor:
         for node in nodes:
             self._links.of(node)
 
-    def is_reachable(self, node: str) -> bool:
-        """Whether a node answers now."""
-        return self._links.of(node).is_reachable
-
     def asker(self, node: str) -> Ask:
         """Asks the parts of a node, from any event loop."""
         link = self._links.of(node)

@@ -24,7 +24,7 @@ KEPT: Final = 86_400.0
 class Record(msgspec.Struct, kw_only=True):
     """A turn of this node. `folder` is relative to the root, `output` the file with its output.
 
-    `is_command` tells that its process is a task's command. `fenced` tells that the lease was over.
+    `fenced` tells that the lease was over.
     """
 
     turn: TurnRef
@@ -33,7 +33,6 @@ class Record(msgspec.Struct, kw_only=True):
     pid: int = 0
     start_ticks: int = 0
     boot_id: str = ""
-    is_command: bool = False
     fenced: bool = False
 
     @property

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Awaitable, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from perles.domain.marks import ASIDE
 from perles.executor.local import processes
@@ -17,6 +17,7 @@ from perles.executor.local.executor import LocalExecutor
 from perles.executor.local.identity import boot_id
 from perles.executor.remote import messages as m
 from perles.executor.remote.errors import NodeError, NodeSpawnError
+from perles.executor.remote.part import PartHandler
 from perles.executor.remote.protocol import VERSION, Call
 from perles.node.asides import Asides
 from perles.node.lease import Lease, clock
@@ -31,13 +32,6 @@ MAX_WAIT: Final = 60.0
 MAX_LEASE: Final = 86_400.0
 FENCING: Final = 10.0
 """Seconds within which all agents have to be gone before a lease that was over is renewed."""
-
-
-class Part(Protocol):
-    """A part of the node with requests of its own."""
-
-    async def handle(self, op: str, body: bytes) -> bytes:
-        """The answer to one request. Raises `NodeError`."""
 
 
 class About(NamedTuple):
@@ -57,7 +51,7 @@ class Service:
         self.lease = Lease(about.folder)
         self.turns = Turns(about.folder, self.executor, self.lease)
         self.turns.wake = self._wake
-        self.parts: dict[str, Part] = {}
+        self.parts: dict[str, PartHandler] = {}
         self._asides = Asides(self.executor, self.turns.root)
         self._news = asyncio.Event()
         self._fencing = asyncio.Lock()

@@ -278,12 +278,7 @@ def _started(record: Record) -> Started:
 def _record_of(asked: Start) -> Record:
     for name in asked.folder.split("/"):
         _plain(name)
-    return Record(
-        turn=asked.turn,
-        folder=asked.folder,
-        output=_plain(asked.output),
-        is_command=asked.command is not None,
-    )
+    return Record(turn=asked.turn, folder=asked.folder, output=_plain(asked.output))
 
 
 def _plain(name: str) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from perles.executor.remote.asking import asks
+from perles.executor.fleet import FleetExecutor
+from perles.executor.local.executor import LocalExecutor
 from perles.executor.remote.channel import SocketChannel
 from perles.executor.remote.errors import NodeError
 from perles.executor.remote.folders_part import RemoteFolders
@@ -41,7 +42,7 @@ class Machine:
         """The way of an engine of this epoch."""
         links = Links(SocketChannel({"box": self.folder}), Law(epoch=epoch))
         self._links.append(links)
-        return asks(links)("box")
+        return FleetExecutor(LocalExecutor(), links).asker("box")
 
     def kill(self) -> None:
         """SIGKILL the node, and start it again as somebody would."""

@@ -31,11 +31,6 @@ class Links:
         """Ask from now on as the engine of this number; to be told before anything is asked."""
         self._law = self._law._replace(epoch=epoch)
 
-    @property
-    def law(self) -> Law:
-        """Epoch, lease and what is done when that is over."""
-        return self._law
-
     def of(self, name: str) -> Link:
         """The way to a node, begun with the first question for it."""
         with self._lock:

@@ -130,11 +130,6 @@ class RemoteProcess:
         """Whether it is not known to have ended."""
         return self.mirror.is_watched and not self.mirror.is_over
 
-    @property
-    def is_reachable(self) -> bool:
-        """Whether its node can be asked now."""
-        return self.link.is_reachable
-
     def when_ended(self, call: Callable[[], None]) -> None:
         """Call back when it has ended and all that it printed is here."""
         self.mirror.when_over(call)

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 MOST_KEPT: Final = 4096
 """Events that are kept for subscribers."""
 _BATCH: Final = 500
-_LOOKS: Final = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016)
-"""Seconds between looks for the commit of what was just written."""
 _Wake = Callable[[], None]
 
 
@@ -121,7 +119,7 @@ class Hub:
         self._tell()
         while not self._is_left():
             _wait(watch)
-            for pause in (0.0, *_LOOKS):
+            for pause in watch.looks:
                 time.sleep(pause)
                 if watch.changed():
                     self._take(connection)
@@ -159,7 +157,7 @@ def _newer(events: deque[Json], seq: int) -> Any:
 def _wait(watch: Watch) -> None:
     """Sleep until something was written, or until it is time to look without being told."""
     if watch.fd is None:
-        time.sleep(POLL)
+        time.sleep(watch.patience())
         return
     if select.select([watch.fd], [], [], watch.patience())[0]:
         watch.hear()

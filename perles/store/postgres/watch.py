@@ -19,6 +19,9 @@ from perles.store.sqlite.watch import QUIET, Watch
 class ServerWatch(Watch):
     """Watches by a session of its own, which listens. It goes on by looking where that is cut."""
 
+    looks = (0.0,)
+    """Who rings has committed; and each look asks the server."""
+
     def __init__(self, connection: Any, *, quiet: float) -> None:
         self._reader = connection
         self._seen: str | None = None

@@ -14,7 +14,7 @@ import select
 import time
 from ctypes import CDLL
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from perles.store.sqlite.backend import data_version
 
@@ -40,6 +40,9 @@ class Watch:
     For `settle` seconds after a write `patience` is short, `poll` seconds at first; otherwise it
     is `quiet` seconds.
     """
+
+    looks: ClassVar[tuple[float, ...]] = (0.0, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016)
+    """Seconds before each look for the commit of what was just written."""
 
     def __init__(
         self,

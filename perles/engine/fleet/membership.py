@@ -18,6 +18,7 @@ from perles.engine.fleet.leading import Leader
 from perles.engine.fleet.nodes import Heard
 from perles.executor.remote.channel import Channel
 from perles.executor.remote.errors import NodeError
+from perles.executor.remote.link import ended_after
 from perles.executor.remote.messages import Greeting, Hello
 from perles.executor.remote.protocol import Call, checked
 from perles.store.database import Tx
@@ -31,8 +32,6 @@ PACE_OF_ONE: Final = 0.02
 AT_ONCE: Final = 50
 MAX_SKEW: Final = 5.0
 LEAST_DISK: Final = 256 * 1024 * 1024
-MARGIN: Final = 1.1
-"""How much longer than its lease a node is silent until it is gone."""
 
 
 class Reach(Channel, Protocol):
@@ -168,5 +167,5 @@ class Membership:
         for name, why in silent.items():
             nodes.lost(tx, name, why)
             quiet = now - self._heard_at.get(name, now)
-            if quiet > max(ttl * MARGIN, ttl + 1.0):
+            if quiet > ended_after(ttl):
                 nodes.gone(tx, name, f"silent for {span(quiet)}: {why}")

@@ -41,6 +41,11 @@ def clock() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+def ended_after(ttl: float) -> float:
+    """Seconds of silence after which a node with this lease has ended its agents for certain."""
+    return ttl + max(MARGIN, ttl * MARGIN_SHARE)
+
+
 class Link:
     """One node. All is for the event loop of the links, but for `is_reachable`, `is_fenced` and
     `workflows`."""
@@ -81,8 +86,7 @@ class Link:
     @property
     def is_fenced(self) -> bool:
         """Whether no agent lives there for certain: nothing renewed its lease for so long."""
-        ttl = self._law.ttl
-        return clock() - self.heard_at > ttl + max(MARGIN, ttl * MARGIN_SHARE)
+        return clock() - self.heard_at > ended_after(self._law.ttl)
 
     def watch(self, mirror: Mirror) -> None:
         """Follow a turn from the next look on."""

@@ -7,7 +7,6 @@ itself, psycopg, is imported here alone.
 from __future__ import annotations
 
 import os
-import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
@@ -136,8 +135,6 @@ class Connection:
         self.address, self.path, self.shown = address, address.path, shown(address.url)
         self._application = application
         self._reads_only, self._patience = reads_only, patience
-        self.hurry = threading.Event()
-        """Set where nothing is to be waited for any more."""
         self.xid: str | None = None
         """The transaction that writes, or wrote last, as the server numbers it."""
         self.epoch: int | None = None
@@ -219,8 +216,9 @@ class Connection:
                 return ask()
             except errors.LostConnectionError:
                 self.raw.close()
-                if time.monotonic() > until or self.hurry.wait(_PAUSE):
+                if time.monotonic() > until:
                     raise
+                time.sleep(_PAUSE)
 
     def executemany(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """Run a statement for each of these, without what it gives."""

@@ -1,8 +1,8 @@
 """What SQLite does in a way of its own, and nothing else in Perles says: the dialect's differences.
 
-Everywhere else SQL is what any database system understands. To put another one under Perles is to
-write this file, `transactions.py` and `copying.py` for it. Read commands import this module, so
-it imports nothing large: what takes or returns SQLAlchemy's expressions imports that itself.
+Everywhere else SQL is what any database system understands; `perles.store.place` chooses between
+this and `perles.store.postgres`. Read commands import this module, so it imports nothing large:
+what takes or returns SQLAlchemy's expressions imports that itself.
 """
 
 from __future__ import annotations
@@ -58,11 +58,6 @@ def file_of(connection: Connection) -> str:
     """The absolute path of the open database: "" for one in memory."""
     rows = connection.execute("PRAGMA database_list")
     return next(str(row[2]) for row in rows if row[1] == "main")
-
-
-def home_of(connection: Connection) -> str:
-    """The folder of the open database: "" for one in memory."""
-    return file_of(connection).rpartition("/")[0]
 
 
 def data_version(connection: Connection) -> int:

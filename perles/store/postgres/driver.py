@@ -54,7 +54,7 @@ _SETTINGS: Final = (
     "SELECT current_setting('server_version_num')::int, pg_is_in_recovery(), "
     "current_setting('server_encoding'), pg_backend_pid()"
 )
-_READS_ONLY: Final = "SET default_transaction_read_only = on"
+_READS_ONLY: Final = "SET default_transaction_read_only = on; "
 _OPEN: Final = (psycopg.pq.TransactionStatus.INTRANS, psycopg.pq.TransactionStatus.INERROR)
 OLDEST: Final = 130_000
 """The oldest server that will do, as it numbers itself: 13."""
@@ -161,10 +161,8 @@ class Connection:
         self.raw.prepared_max = 400
         self._cursor = self.raw.cursor()
         try:
-            (facts,) = self._plainly(_SETTINGS)
+            (facts,) = self._plainly((_READS_ONLY if self._reads_only else "") + _SETTINGS)
             _refuse_unfit(self.shown, facts)
-            if self._reads_only:
-                self._plainly(_READS_ONLY)
         except BaseException:
             self.raw.close()
             raise

@@ -15,6 +15,7 @@ from perles.config.database import checked
 from perles.domain.errors import DatabaseError, EngineRunsError, UsageError
 from perles.store import migrate, place
 from perles.store.schema.tables import METADATA
+from perles.store.sqlite.engine_lock import EngineLock
 from perles.store.sqlite.errors import database_errors
 from perles.store.sqlite.transactions import begin, roll_back
 
@@ -46,14 +47,14 @@ def copy(source: str, target: str, home: Path) -> dict[str, int]:
     if reading == writing or place.url_of(reading) == place.url_of(writing) is not None:
         raise UsageError("cannot copy a database onto itself")
     with ExitStack() as held:
-        for path in (reading, writing):
-            _lock(held, path)
+        _lock(held, reading)
+        lock = _lock(held, writing)
         if not migrate.is_current(reading):
             raise DatabaseError(
                 f"cannot copy {place.shown(reading)}: it has another schema than this perles; "
                 "upgrade it first: perles db upgrade"
             )
-        migrate.ensure(writing, place.engine_lock(writing))
+        migrate.ensure(writing, lock)
         with (
             database_errors(reading),
             closing(place.open_readonly(reading)) as old,
@@ -74,13 +75,15 @@ def _end(given: str, home: Path, role: str) -> Path:
     return path
 
 
-def _lock(held: ExitStack, path: Path) -> None:
+def _lock(held: ExitStack, path: Path) -> EngineLock:
+    lock = place.engine_lock(path)
     try:
-        held.enter_context(place.engine_lock(path))
+        held.enter_context(lock)
     except EngineRunsError as error:
         raise DatabaseError(
             f"cannot copy while an engine runs on {place.shown(path)}; stop it: perles engine stop"
         ) from error
+    return lock
 
 
 def _copy(old: Any, new: Any, writing: Path) -> dict[str, int]:

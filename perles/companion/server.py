@@ -36,6 +36,7 @@ _PARSE_ERROR: Final = -32700
 _INVALID_REQUEST: Final = -32600
 _NO_SUCH_METHOD: Final = -32601
 _INVALID_PARAMS: Final = -32602
+_INTERNAL_ERROR: Final = -32603
 
 
 def serve(plane: ControlPlane, role: str) -> None:
@@ -143,13 +144,16 @@ class Server:
             return {"contents": [await offers.read_resource(self._tools, address)]}
         except PerlesError as error:
             raise _Failure(_INVALID_PARAMS, str(error)) from error
+        except Exception as error:  # as with a tool: the client waits for an answer all the same
+            log.exception("%r could not be read", address[:200])
+            raise _Failure(_INTERNAL_ERROR, "cannot read it: internal error") from error
 
 
 def _parsed(given: bytes) -> Json:
     """The message of a line. Raises `_Failure`."""
     try:
         message = json.loads(given)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _Failure(_PARSE_ERROR, "not JSON, or not UTF-8") from error
     if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
         raise _Failure(_INVALID_REQUEST, "not a message of JSON-RPC 2.0")

@@ -1,6 +1,8 @@
 """`perles mcp`: a real client of the SDK over a real process; and how it is installed."""
 
+import asyncio
 import json
+import subprocess
 import tomllib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,8 +12,10 @@ from typing import Any
 import pytest
 from mcp import ClientSession, StdioServerParameters, stdio_client
 
-from perles.companion import install
+from perles.aio import ControlPlane
+from perles.companion import install, offers, server
 from perles.companion.offers import NEEDS
+from perles.companion.tools import Tools
 from perles.domain.tokens import READ
 from tests.integration.cli import Home
 
@@ -98,6 +102,61 @@ async def test_a_role_limits_what_is_there(home: Home) -> None:
         await _refused(session, "create", command="true")
     assert home.json("list", "--json") == []
     assert home.perles("mcp", "--role", "root").returncode == 2
+
+
+def test_each_request_is_answered_whatever_is_in_it(home: Home) -> None:
+    def asked(id: int, method: str, **params: Any) -> str:
+        return json.dumps({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
+
+    lines = (
+        "[" * 200_000,
+        asked(1, "resources/read", uri="perles://workflows/\ud800"),
+        asked(2, "tools/call", name="show", arguments={"id": "\ud800"}),
+        asked(3, "ping"),
+    )
+    command, *rest = home.argv("mcp")
+    with subprocess.Popen(
+        [command, *map(str, rest)],
+        env=home.environ,
+        cwd=home.work,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("".join(f"{line}\n" for line in lines))
+        process.stdin.flush()
+        answers = {one["id"]: one for one in (json.loads(process.stdout.readline()) for _ in lines)}
+        process.stdin.close()
+    assert process.returncode == 0
+    assert answers[None]["error"]["code"] == -32700
+    assert answers[1]["error"]["message"]
+    assert answers[2]["result"]["isError"]
+    assert answers[3]["result"] == {}
+
+
+async def test_a_bug_in_a_resource_is_answered(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(_tools: Tools, _id: str) -> Any:
+        raise RuntimeError("a bug")
+
+    written: asyncio.Queue[Any] = asyncio.Queue()
+    answers: list[Any] = []
+
+    async def lines() -> AsyncIterator[bytes]:
+        asked = {"jsonrpc": "2.0", "id": 1, "method": "resources/read"}
+        yield json.dumps({**asked, "params": {"uri": "perles://broken"}}).encode()
+        async with asyncio.timeout(DEADLINE):
+            answers.append(await written.get())
+
+    resource = offers.Resource("perles://broken", "broken", "", broken)
+    monkeypatch.setattr(offers, "RESOURCES", (resource,))
+    monkeypatch.setattr(server, "lines", lines)
+    async with ControlPlane(home.root) as plane:
+        await server.Server(plane, READ, written.put_nowait).run()
+    (answer,) = answers
+    assert (answer["id"], answer["error"]["code"]) == (1, -32603)
+    assert "a bug" not in answer["error"]["message"]
 
 
 @pytest.mark.parametrize("client", install.CLIENTS)

@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from perles.config.files import own_files
+from perles.config.home import CONFIG_VARIABLES
 from perles.domain.errors import UsageError
 
 VARIABLE: Final = "PERLES_DATABASE"
 _KEY: Final = re.compile(rb"^[\"']?database[\"']?\s*:", re.MULTILINE)
 _SERVERS: Final = ("postgresql://", "postgres://", "postgresql+psycopg://")
 _FILE: Final = ("", "sqlite")
-_ABOUT: Final = ("PERLES_CONFIG", "XDG_CONFIG_HOME", "HOME", "PERLES_HOME")
 _found: dict[tuple[str | None, ...], str | None] = {}
 
 
@@ -30,7 +30,7 @@ def server_url(environ: Mapping[str, str] = os.environ) -> str | None:
     named = environ.get(VARIABLE)
     if named is not None:
         return checked(named, f"environment variable {VARIABLE}")
-    about = tuple(environ.get(name) for name in _ABOUT)
+    about = tuple(environ.get(name) for name in CONFIG_VARIABLES)
     if about not in _found:
         _found[about] = _in_files(environ)
     return _found[about]

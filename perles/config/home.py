@@ -38,6 +38,10 @@ def user_home(environ: Mapping[str, str]) -> Path | None:
     return Path(found) if found else None
 
 
+CONFIG_VARIABLES: Final = ("PERLES_CONFIG", "XDG_CONFIG_HOME", "HOME", "PERLES_HOME")
+"""What tells which file `user_config` is."""
+
+
 def user_config(environ: Mapping[str, str]) -> str:
     """The configuration that is the user's: the file that was named, else their own."""
     return environ.get("PERLES_CONFIG") or own_config(environ)

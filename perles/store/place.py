@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-from perles.config.home import user_config
+from perles.config.home import CONFIG_VARIABLES, user_config
 from perles.store.sqlite import backend, driver
 from perles.store.sqlite.driver import BUSY_TIMEOUT
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 NAME: Final = "perles.db"
 """The name of a home's database: a file of another name is what it is, such as a backup."""
-_ABOUT: Final = ("PERLES_CONFIG", "XDG_CONFIG_HOME", "HOME", "PERLES_HOME")
 _chosen: dict[str, str | None] = {}
 _may_be_named: dict[tuple[str | None, ...], bool] = {}
 
@@ -39,7 +38,7 @@ def url_of(path: Path | str) -> str | None:
     if text.rpartition("/")[2] != NAME:
         return None
     if "PERLES_DATABASE" not in os.environ:
-        about = tuple(map(os.environ.get, _ABOUT))
+        about = tuple(map(os.environ.get, CONFIG_VARIABLES))
         if about not in _may_be_named:
             _may_be_named[about] = _is_mentioned()
         if not _may_be_named[about]:

@@ -5,6 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
+def since_boot() -> float:
+    """Seconds since the machine started, those asleep among them."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 class Clock(Protocol):
     """Tells the time."""
 
@@ -26,7 +31,7 @@ class SystemClock:
 
     def elapsed(self) -> float:
         """Seconds since the machine started, those asleep among them."""
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
+        return since_boot()
 
 
 class ManualClock:

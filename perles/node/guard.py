@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+from perles.domain.clock import since_boot
 from perles.executor.local import processes
 from perles.node import lease
 
@@ -31,7 +32,7 @@ def main(folder: Path) -> int:
     os.ftruncate(held, 0)
     os.pwrite(held, f"{os.getpid()}\n".encode(), 0)
     while True:
-        left = lease.read(folder).until - lease.clock()
+        left = lease.read(folder).until - since_boot()
         if left > 0:
             time.sleep(min(left, LOOK))
         elif end_all(folder):

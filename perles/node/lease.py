@@ -6,10 +6,10 @@ node itself cannot.
 """
 
 import os
-import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from perles.domain.clock import since_boot
 from perles.executor.local.identity import boot_id
 from perles.workspace import door
 
@@ -17,13 +17,8 @@ FILE: Final = "lease"
 _WIDTH: Final = 128
 
 
-def clock() -> float:
-    """Seconds since the machine was booted, with those in which it was suspended."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
 class Held(NamedTuple):
-    """A lease: of which engine, and until when by `clock`; 0 where there was none yet."""
+    """A lease: of which engine, and until when by `since_boot`; 0 where there was none yet."""
 
     epoch: int
     until: float
@@ -51,7 +46,7 @@ class Lease:
 
     def is_over(self) -> bool:
         """Whether no agent may live."""
-        return self.held.until <= clock()
+        return self.held.until <= since_boot()
 
     def renew(self, epoch: int, until: float) -> None:
         """Take an epoch that is no older, and a lease that ends no earlier. Raises `OSError`."""

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from perles.domain.clock import since_boot
 from perles.domain.marks import ASIDE
 from perles.executor.local import processes
 from perles.executor.local.executor import LocalExecutor
@@ -20,7 +21,7 @@ from perles.executor.remote.errors import NodeError, NodeSpawnError
 from perles.executor.remote.part import PartHandler
 from perles.executor.remote.protocol import VERSION, Call
 from perles.node.asides import Asides
-from perles.node.lease import Lease, clock
+from perles.node.lease import Lease
 from perles.node.turns import Turns
 from perles.version import __version__
 
@@ -89,7 +90,7 @@ class Service:
             perles=__version__,
             python=".".join(map(str, sys.version_info[:3])),
             boot_id=boot_id(),
-            clock=clock(),
+            clock=since_boot(),
             wall=time.time(),
             slots=self.about.slots,
             labels=list(self.about.labels),
@@ -99,7 +100,7 @@ class Service:
             disk=disk.f_bavail * disk.f_frsize,
             root=str(self.turns.root),
             epoch=held.epoch,
-            lease=held.until - clock() if held.until else 0.0,
+            lease=held.until - since_boot() if held.until else 0.0,
             has_git=shutil.which("git") is not None,
             turns=len(self.turns),
             pid=os.getpid(),
@@ -108,7 +109,7 @@ class Service:
     async def guard_lease(self) -> None:
         """End the agents whenever the lease is over; for as long as the node lives."""
         while True:
-            left = self.lease.held.until - clock()
+            left = self.lease.held.until - since_boot()
             if left > 0:
                 await asyncio.sleep(min(left, 1.0))
             elif self.turns.live():
@@ -119,9 +120,9 @@ class Service:
 
     async def _fence(self) -> None:
         """End all agents; return once none is left. Raises `NodeError` where some stay."""
-        deadline = clock() + FENCING
+        deadline = since_boot() + FENCING
         while self.turns.fence():
-            if clock() > deadline:
+            if since_boot() > deadline:
                 raise NodeError("fenced", "cannot go on: agents of a lease that is over still live")
             await asyncio.sleep(0.01)
 
@@ -131,18 +132,18 @@ class Service:
             held = self.lease.held
             if call.epoch > held.epoch:
                 self.lease.renew(call.epoch, held.until)
-            if not call.until or call.boot_id != boot_id() or call.until <= clock():
+            if not call.until or call.boot_id != boot_id() or call.until <= since_boot():
                 return
             if held.until and self.lease.is_over():
                 await self._fence()
-            self.lease.renew(call.epoch, min(call.until, clock() + MAX_LEASE))
+            self.lease.renew(call.epoch, min(call.until, since_boot() + MAX_LEASE))
 
     async def _done(self, request: m.Request) -> m.Answer:
         turns, executor = self.turns, self.executor
         match request:
             case m.Renew():
                 self._wake()
-                return m.Renewed(clock=clock(), boot_id=boot_id())
+                return m.Renewed(clock=since_boot(), boot_id=boot_id())
             case m.Start():
                 return turns.start(request)
             case m.Poll():
@@ -201,15 +202,15 @@ class Service:
 
     async def _poll(self, request: m.Poll) -> m.Answer:
         """News of turns, as soon as there are any."""
-        turns, deadline = self.turns, clock() + min(request.wait, MAX_WAIT)
-        while not turns.has_news(request.turns) and (left := deadline - clock()) > 0:
+        turns, deadline = self.turns, since_boot() + min(request.wait, MAX_WAIT)
+        while not turns.has_news(request.turns) and (left := deadline - since_boot()) > 0:
             idle = not any(turn.lives for turn in turns.live())
             woken = await self._woken(min(left, MAX_WAIT if idle else TICK))
             if woken:
                 break
         limit = min(request.limit, 8 * m.MAX_PIECE)
         found = turns.states(request.turns, limit)
-        return m.States(turns=found, clock=clock(), boot_id=boot_id())
+        return m.States(turns=found, clock=since_boot(), boot_id=boot_id())
 
     async def _woken(self, seconds: float) -> bool:
         try:

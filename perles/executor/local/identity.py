@@ -4,11 +4,11 @@ A pid that was used again has other ticks.
 """
 
 import os
-import time
 from functools import cache
 from pathlib import Path
 from typing import Final
 
+from perles.domain.clock import since_boot
 from perles.executor.contract import Identity
 
 _PROC_PIECE: Final = 65_536
@@ -64,7 +64,7 @@ def release(held: int) -> None:
 def age(identity: Identity) -> float:
     """Seconds since this process of this boot was started, whatever the clock was set to since."""
     ticks = os.sysconf("SC_CLK_TCK")
-    return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - identity.start_ticks / ticks)
+    return max(0.0, since_boot() - identity.start_ticks / ticks)
 
 
 def stat_fields(pid: int) -> list[bytes] | None:

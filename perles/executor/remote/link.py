@@ -8,10 +8,10 @@ ended its agents, and their turns are lost.
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Collection, Coroutine, Iterable
 from typing import Any, Final, NamedTuple
 
+from perles.domain.clock import since_boot
 from perles.executor.remote import messages as m
 from perles.executor.remote.channel import Channel, deadline
 from perles.executor.remote.errors import NodeError, StaleEpochError, UnreachableError
@@ -36,11 +36,6 @@ class Law(NamedTuple):
     repeats: bool = True
 
 
-def clock() -> float:
-    """Seconds that pass also while this machine is suspended."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
 def ended_after(ttl: float) -> float:
     """Seconds of silence after which a node with this lease has ended its agents for certain."""
     return ttl + max(MARGIN, ttl * MARGIN_SHARE)
@@ -53,7 +48,7 @@ class Link:
     def __init__(self, name: str, channel: Channel, law: Law) -> None:
         self.name, self._channel, self._law = name, channel, law
         self.greeting: m.Greeting | None = None
-        self.heard_at = clock()
+        self.heard_at = since_boot()
         self.is_reachable = False
         self._node_clock, self._boot_id = 0.0, ""
         self._mirrors: dict[m.TurnRef, Mirror] = {}
@@ -86,7 +81,7 @@ class Link:
     @property
     def is_fenced(self) -> bool:
         """Whether no agent lives there for certain: nothing renewed its lease for so long."""
-        return clock() - self.heard_at > ended_after(self._law.ttl)
+        return since_boot() - self.heard_at > ended_after(self._law.ttl)
 
     def watch(self, mirror: Mirror) -> None:
         """Follow a turn from the next look on."""
@@ -101,14 +96,14 @@ class Link:
 
     async def ask(self, request: m.Request, *, seconds: float = 0.0) -> m.Answer:
         """The node's answer; tried again for `seconds`. Raises `NodeError`."""
-        until, pause = clock() + seconds, FIRST_PAUSE
+        until, pause = since_boot() + seconds, FIRST_PAUSE
         while True:
             try:
                 if self.greeting is None:
                     await self._greet()
                 return await self._asked(request)
             except UnreachableError:
-                if clock() + pause > until:
+                if since_boot() + pause > until:
                     raise
             await asyncio.sleep(pause)
             pause = min(2 * pause, LAST_PAUSE)
@@ -142,7 +137,7 @@ class Link:
         if isinstance(answer, m.Greeting | m.Renewed | m.States):
             if answer.boot_id != self._boot_id or answer.clock > self._node_clock:
                 self._node_clock, self._boot_id = answer.clock, answer.boot_id
-            self.heard_at = clock()
+            self.heard_at = since_boot()
 
     async def _greet(self) -> None:
         answer = await self._asked(m.Hello())

@@ -7,12 +7,12 @@ Filled in one thread, looked at from another.
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import field
 from pathlib import Path
 from typing import Final
 
+from perles.domain.clock import since_boot
 from perles.domain.records import dataclass
 from perles.executor.contract import TurnFiles
 from perles.executor.remote.messages import Seen, State, TurnRef
@@ -58,7 +58,7 @@ class Mirror:
         output = _added(self.files.stdout, asked.output, state.output)
         errors = _added(self.files.stderr, asked.errors, state.errors)
         whole = output >= state.size and errors >= state.errors_size
-        self.seen_at = time.clock_gettime(time.CLOCK_BOOTTIME)
+        self.seen_at = since_boot()
         self.state = state
         if not state.lives and whole:
             self._keep_status(state)

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Final
 
 from perles.agents.provider import Launch, Parser
+from perles.domain.clock import since_boot
 from perles.executor.contract import Batch, Exit, Identity, SpawnError, Told, TurnFiles, TurnKey
 from perles.executor.local import launcher
 from perles.executor.local.output import tail_of
 from perles.executor.local.output_file import Source
 from perles.executor.remote import messages as m
 from perles.executor.remote.errors import NodeError, NodeSpawnError, UnreachableError
-from perles.executor.remote.link import clock
 from perles.executor.remote.links import Links
 from perles.executor.remote.mirror import Mirror
 from perles.workspace import door
@@ -182,7 +182,7 @@ class RemoteProcess:
         return 0.0 if state is None else state.age + self._since()
 
     def _since(self) -> float:
-        return 0.0 if self.mirror.is_over else max(0.0, clock() - self.mirror.seen_at)
+        return 0.0 if self.mirror.is_over else max(0.0, since_boot() - self.mirror.seen_at)
 
     def complaint(self) -> str:
         """The last lines of its errors."""

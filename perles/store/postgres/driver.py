@@ -1,7 +1,6 @@
 """Connections to a PostgreSQL server that are used as those of SQLite's driver are.
 
-One statement text serves both (see `text.py`); rows and errors have the same shape. The driver
-itself, psycopg, is imported here alone.
+One statement text serves both (see `text.py`); rows and errors have the same shape.
 """
 
 from __future__ import annotations
@@ -11,20 +10,11 @@ import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from perles.config.database import shown
-from perles.domain.errors import DatabaseError, LostLeadError
-from perles.store.postgres import errors
-from perles.store.postgres.rows import row_factory
+from perles.domain.errors import LostLeadError
+from perles.store.postgres import errors, opening
+from perles.store.postgres.opening import psycopg
 from perles.store.postgres.text import Text, translated
 from perles.store.sqlite.backend import BEGIN
-
-try:
-    import psycopg
-    from psycopg.types.bool import BoolLoader
-    from psycopg.types.numeric import NumericLoader
-except ImportError as error:
-    raise DatabaseError(
-        "cannot use a PostgreSQL database: psycopg is not installed; pip install 'perles[postgres]'"
-    ) from error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,29 +25,9 @@ PATIENCE: Final = 30.0
 """Seconds in which a session that was cut is opened again."""
 _PAUSE: Final = 0.1
 """Seconds between two attempts."""
-CONNECT_SECONDS: Final = 10
-"""How long an attempt to connect may take."""
-LOCK_SECONDS: Final = 10
-"""How long a transaction waits for the one that writes."""
-IDLE_SECONDS: Final = 30
-"""After which the server ends a transaction whose process stands still: others wait for it."""
 WRITE: Final = 0x7065726C
 """The class of the advisory lock that a writing transaction holds; the schema is its number."""
-_KEEPALIVES: Final = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
-"""A machine that is gone without a word is noticed within 11 s, on both sides."""
-_SETTINGS: Final = (
-    f"SET lock_timeout = '{LOCK_SECONDS}s'; "
-    f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'; "
-    "SET default_transaction_isolation = 'read committed'; "
-    "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; "
-    "SET client_min_messages = 'warning'; SET jit = off; SET synchronous_commit = on; "
-    "SELECT current_setting('server_version_num')::int, pg_is_in_recovery(), "
-    "current_setting('server_encoding'), pg_backend_pid()"
-)
-_READS_ONLY: Final = "SET default_transaction_read_only = on; "
 _OPEN: Final = (psycopg.pq.TransactionStatus.INTRANS, psycopg.pq.TransactionStatus.INERROR)
-OLDEST: Final = 130_000
-"""The oldest server that will do, as it numbers itself: 13."""
 _BEGIN: Final = (
     f"BEGIN; SELECT pg_advisory_xact_lock({WRITE}, hashtext(current_schema())); "
     "SELECT pg_current_xact_id()::text"
@@ -68,21 +38,6 @@ _IDS: Final = (
     "SELECT table_name FROM information_schema.columns WHERE table_schema = current_schema() "
     "AND column_name = 'id' AND (is_identity = 'YES' OR column_default LIKE 'nextval%')"
 )
-
-
-class _Whole(NumericLoader):  # type: ignore[misc] # the driver is an extra
-    """Sums and averages as SQLite has them: whole numbers, or floats."""
-
-    def load(self, data: Any) -> Any:
-        text = bytes(data).decode()
-        return float(text) if "." in text or "N" in text or "e" in text else int(text)
-
-
-class _Flag(BoolLoader):  # type: ignore[misc] # as above
-    """1 or 0, as SQLite has them."""
-
-    def load(self, data: Any) -> Any:
-        return 1 if data == b"t" else 0
 
 
 class Address(NamedTuple):
@@ -144,25 +99,14 @@ class Connection:
 
     def _open(self) -> None:
         try:
-            self.raw: psycopg.Connection[Any] = psycopg.connect(
-                self.address.url,
-                autocommit=True,
-                row_factory=row_factory,
-                connect_timeout=CONNECT_SECONDS,
-                application_name=self._application,
-                client_encoding="UTF8",
-                **_KEEPALIVES,
-            )
+            self.raw = opening.connect(self.address.url, self._application)
         except psycopg.Error as error:
             raise errors.connection_error(error, self.shown) from None
         self._pid = os.getpid()
-        self.raw.adapters.register_loader("numeric", _Whole)
-        self.raw.adapters.register_loader("bool", _Flag)
-        self.raw.prepared_max = 400
         self._cursor = self.raw.cursor()
         try:
-            (facts,) = self._plainly((_READS_ONLY if self._reads_only else "") + _SETTINGS)
-            _refuse_unfit(self.shown, facts)
+            (facts,) = self._plainly(opening.settings(reads_only=self._reads_only))
+            opening.refuse_unfit(self.shown, facts)
         except BaseException:
             self.raw.close()
             raise
@@ -316,25 +260,6 @@ _TRANSACTIONS: Final = {
     "COMMIT": Connection.commit,
     "ROLLBACK": Connection.roll_back,
 }
-
-
-def _refuse_unfit(shown: str, facts: Any) -> None:
-    """Raise `DatabaseError` for a server that is too old, a replica, or not in UTF-8."""
-    version, is_replica, encoding, _pid = facts
-    if version < OLDEST:
-        raise DatabaseError(
-            f"cannot use database {shown}: its server is PostgreSQL {version // 10_000}, "
-            f"Perles needs {OLDEST // 10_000} or newer"
-        )
-    if is_replica:
-        raise DatabaseError(
-            f"cannot use database {shown}: its server is a replica; name the primary"
-        )
-    if encoding != "UTF8":
-        raise DatabaseError(
-            f"cannot use database {shown}: its encoding is {encoding}; make one with "
-            "createdb --encoding=UTF8 --template=template0 NAME"
-        )
 
 
 def _reads(text: str) -> bool:

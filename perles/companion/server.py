@@ -17,7 +17,8 @@ from perles.companion import offers
 from perles.companion.stdio import lines, output
 from perles.companion.tools import Tools
 from perles.domain.errors import PerlesError
-from perles.version import __version__
+from perles.mcp import messages
+from perles.mcp.messages import Failure
 
 log = logging.getLogger(__name__)
 
@@ -27,30 +28,14 @@ INSTRUCTIONS: Final = (
     "they outlive you. create starts one and returns its id at once; wait waits for it; show tells "
     "how it stands; list finds others. A workflow that waits for a person says so in attention."
 )
-VERSIONS: Final = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
-"""Those that begin with `initialize`; a client of a newer kind goes back to one of them."""
 Json = dict[str, Any]
 Write = Callable[[Json], None]
-
-_PARSE_ERROR: Final = -32700
-_INVALID_REQUEST: Final = -32600
-_NO_SUCH_METHOD: Final = -32601
-_INVALID_PARAMS: Final = -32602
-_INTERNAL_ERROR: Final = -32603
 
 
 def serve(plane: ControlPlane, role: str) -> None:
     """Serve on standard input and output until the client closes it."""
     with output() as write:
         asyncio.run(Server(plane, role, write).run())
-
-
-class _Failure(Exception):
-    """What JSON-RPC calls an error: the request itself was wrong."""
-
-    def __init__(self, code: int, message: str) -> None:
-        self.code, self.message = code, message
-        super().__init__(message)
 
 
 class Server:
@@ -75,17 +60,18 @@ class Server:
         try:
             message = _parsed(given)
             id, method = message.get("id"), message.get("method")
-            params = message.get("params") or {}
-            if not isinstance(params, dict):
-                raise _Failure(_INVALID_PARAMS, "params must be an object")
+            messages.check(message)
+            params = messages.params_of(message.get("params"))
             if method == "notifications/cancelled":
                 self._cancel(params.get("requestId"))
-            if not isinstance(method, str) or not isinstance(id, str | int):
+            if method is None or id is None:
                 return  # a notification, or an answer to what we never ask
             if id in self._open:
-                raise _Failure(_INVALID_REQUEST, "a request with this id is not answered yet")
-        except _Failure as failure:
-            self._write(_error(id, failure))
+                raise Failure(
+                    messages.INVALID_REQUEST, "a request with this id is not answered yet"
+                )
+        except Failure as failure:
+            self._write(messages.refused(id, failure))
             return
         self._open[id] = asyncio.get_running_loop().create_task(self._answer(id, method, params))
 
@@ -97,15 +83,16 @@ class Server:
     async def _answer(self, id: str | int, method: str, params: Json) -> None:
         try:
             result = await self._result(method, params)
-            self._write({"jsonrpc": "2.0", "id": id, "result": result})
-        except _Failure as failure:
-            self._write(_error(id, failure))
+            self._write(messages.answered(id, result))
+        except Failure as failure:
+            self._write(messages.refused(id, failure))
         finally:
             self._open.pop(id, None)
 
     async def _result(self, method: str, params: Json) -> Json:
         if method == "initialize":
-            return _introduction(params.get("protocolVersion"))
+            told = messages.introduction(NAME, params.get("protocolVersion"), "tools", "resources")
+            return {**told, "instructions": INSTRUCTIONS}
         if method == "ping":
             return {}
         if method == "tools/list":
@@ -118,62 +105,41 @@ class Server:
             return {"resourceTemplates": offers.listed_templates()}
         if method == "resources/read":
             return await self._read(params.get("uri"))
-        raise _Failure(_NO_SUCH_METHOD, f"no method {method[:200]!r} here")
+        raise Failure(messages.NO_SUCH_METHOD, f"no method {method[:200]!r} here")
 
     async def _call(self, name: object, arguments: object) -> Json:
         """Carry out one call. Every failure is told to the model in words."""
         offer = self._offers.get(name) if isinstance(name, str) else None
         if offer is None:
             known = ", ".join(self._offers)
-            return _failed(f"cannot call {str(name)[:200]!r}: your tools are {known}")
+            return messages.failed(f"cannot call {str(name)[:200]!r}: your tools are {known}")
         try:
             result = await offer.call(arguments)
         except PerlesError as error:
-            return _failed(str(error))
+            return messages.failed(str(error))
         except Exception:  # a bug in one tool must not end the server; standard error has it
             log.exception("tool %s failed", offer.name)
-            return _failed(f"cannot carry out {offer.name}: internal error; try once more")
-        text = json.dumps(result, separators=(",", ":"), ensure_ascii=False)
-        content = [{"type": "text", "text": text}]
-        return {"content": content, "structuredContent": result, "isError": False}
+            return messages.failed(f"cannot carry out {offer.name}: internal error; try once more")
+        return messages.done(result)
 
     async def _read(self, address: object) -> Json:
         if not isinstance(address, str):
-            raise _Failure(_INVALID_PARAMS, "resources/read needs the uri of a resource")
+            raise Failure(messages.INVALID_PARAMS, "resources/read needs the uri of a resource")
         try:
             return {"contents": [await offers.read_resource(self._tools, address)]}
         except PerlesError as error:
-            raise _Failure(_INVALID_PARAMS, str(error)) from error
+            raise Failure(messages.INVALID_PARAMS, str(error)) from error
         except Exception as error:  # as with a tool: the client waits for an answer all the same
             log.exception("%r could not be read", address[:200])
-            raise _Failure(_INTERNAL_ERROR, "cannot read it: internal error") from error
+            raise Failure(messages.INTERNAL_ERROR, "cannot read it: internal error") from error
 
 
 def _parsed(given: bytes) -> Json:
-    """The message of a line. Raises `_Failure`."""
+    """The message of a line. Raises `Failure`."""
     try:
         message = json.loads(given)
     except (ValueError, RecursionError) as error:
-        raise _Failure(_PARSE_ERROR, "not JSON, or not UTF-8") from error
-    if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
-        raise _Failure(_INVALID_REQUEST, "not a message of JSON-RPC 2.0")
+        raise Failure(messages.PARSE_ERROR, "not JSON, or not UTF-8") from error
+    if not isinstance(message, dict):
+        raise Failure(messages.INVALID_REQUEST, "not a message of JSON-RPC 2.0")
     return message
-
-
-def _introduction(wanted: object) -> Json:
-    return {
-        "protocolVersion": wanted if wanted in VERSIONS else VERSIONS[-1],
-        "capabilities": {"tools": {"listChanged": False}, "resources": {"listChanged": False}},
-        "serverInfo": {"name": NAME, "version": __version__},
-        "instructions": INSTRUCTIONS,
-    }
-
-
-def _failed(text: str) -> Json:
-    return {"content": [{"type": "text", "text": text}], "isError": True}
-
-
-def _error(id: object, failure: _Failure) -> Json:
-    known = id if isinstance(id, str | int) else None
-    told = {"code": failure.code, "message": failure.message}
-    return {"jsonrpc": "2.0", "id": known, "error": told}

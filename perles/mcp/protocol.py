@@ -11,30 +11,17 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from perles.domain.errors import LateCallError, PerlesError
+from perles.mcp import messages
 from perles.mcp.host import Caller, ToolHost
 from perles.mcp.http import Response
+from perles.mcp.messages import VERSIONS, Failure
 from perles.mcp.tools.tool import Tool
-from perles.version import __version__
 
 log = logging.getLogger(__name__)
 
-VERSIONS: Final = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
-"""Those that begin with `initialize`; a client of a newer kind goes back to one of them."""
 MAX_KEY: Final = 200
 
-_INVALID_REQUEST: Final = -32600
-_NO_SUCH_METHOD: Final = -32601
-_INVALID_PARAMS: Final = -32602
-
 Json = dict[str, Any]
-
-
-class _Failure(Exception):
-    """What JSON-RPC calls an error: the request itself was wrong."""
-
-    def __init__(self, code: int, message: str) -> None:
-        self.code, self.message = code, message
-        super().__init__(message)
 
 
 class Protocol:
@@ -50,32 +37,30 @@ class Protocol:
         asked = headers.get("mcp-protocol-version", VERSIONS[-1])
         if asked not in VERSIONS:
             text = f"cannot speak MCP {asked[:40]!r}; this server speaks {', '.join(VERSIONS)}"
-            return _error(None, _INVALID_REQUEST, text, status=400)
+            return _refused(None, Failure(messages.INVALID_REQUEST, text), 400)
         id = message.get("id")
         try:
-            _check(message)
+            messages.check(message)
             if "method" not in message or id is None:
                 return Response(202)  # a notification, or an answer to what we never ask
             result = await self._result(caller, message["method"], message.get("params"), headers)
-        except _Failure as failure:
-            return _error(id, failure.code, failure.message)
-        return _json({"jsonrpc": "2.0", "id": id, "result": result})
+        except Failure as failure:
+            return _refused(id, failure)
+        return _json(messages.answered(id, result))
 
     async def _result(
         self, caller: Caller, method: str, params: object, headers: Mapping[str, str]
     ) -> Json:
-        given = {} if params is None else params
-        if not isinstance(given, dict):
-            raise _Failure(_INVALID_PARAMS, "params must be an object")
+        given = messages.params_of(params)
         if method == "initialize":
-            return self._introduction(given.get("protocolVersion"))
+            return messages.introduction(self._name, given.get("protocolVersion"), "tools")
         if method == "ping":
             return {}
         if method == "tools/list":
             return {"tools": self._listed(self._host.hides(caller))}
         if method == "tools/call":
             return await self._call(caller, given, headers.get("idempotency-key"))
-        raise _Failure(_NO_SUCH_METHOD, f"no method {method[:200]!r} here")
+        raise Failure(messages.NO_SUCH_METHOD, f"no method {method[:200]!r} here")
 
     def _listed(self, hidden: Collection[str]) -> list[Json]:
         return [
@@ -83,32 +68,29 @@ class Protocol:
             for tool in self._tools.values()
         ]
 
-    def _introduction(self, wanted: object) -> Json:
-        return {
-            "protocolVersion": wanted if wanted in VERSIONS else VERSIONS[-1],
-            "capabilities": {"tools": {"listChanged": False}},
-            "serverInfo": {"name": self._name, "version": __version__},
-        }
-
     async def _call(self, caller: Caller, params: Json, key: str | None) -> Json:
         """Check and carry out one call. Every failure is told to the agent in words."""
         name, arguments = params.get("name"), params.get("arguments")
         if not isinstance(name, str):
-            raise _Failure(_INVALID_PARAMS, "tools/call needs the name of a tool")
+            raise Failure(messages.INVALID_PARAMS, "tools/call needs the name of a tool")
         if arguments is not None and not isinstance(arguments, dict):
-            raise _Failure(_INVALID_PARAMS, "the arguments of a tool must be an object")
+            raise Failure(messages.INVALID_PARAMS, "the arguments of a tool must be an object")
         tool = self._tools.get(name) or self._aliases.get(name)
         if tool is None:
-            return _failed(f"cannot call {name[:200]!r}: your tools are {', '.join(self._tools)}")
+            return messages.failed(
+                f"cannot call {name[:200]!r}: your tools are {', '.join(self._tools)}"
+            )
         try:
-            return _done(await self._carried_out(caller, tool, arguments, key))
+            return messages.done(await self._carried_out(caller, tool, arguments, key))
         except LateCallError:
             raise  # the guard turns it away, as it does those that come later still
         except PerlesError as error:
-            return _failed(str(error))
+            return messages.failed(str(error))
         except Exception:  # a bug in one tool must not end the server; the agent is told, we log it
             log.exception("tool %s of %s failed", name, caller.name)
-            return _failed(f"cannot carry out {name}: internal error; try once more, then go on")
+            return messages.failed(
+                f"cannot carry out {name}: internal error; try once more, then go on"
+            )
 
     async def _carried_out(
         self, caller: Caller, tool: Tool, arguments: Json | None, key: str | None
@@ -123,29 +105,8 @@ class Protocol:
         return await self._host.command(caller, tool.name, given, key and key[:MAX_KEY])
 
 
-def _check(message: Json) -> None:
-    """Raise `_Failure` for what is no message of JSON-RPC 2.0."""
-    id, method = message.get("id"), message.get("method", "")
-    if message.get("jsonrpc") != "2.0" or not isinstance(method, str):
-        raise _Failure(_INVALID_REQUEST, "not a message of JSON-RPC 2.0")
-    if not isinstance(id, str | int | None) or isinstance(id, bool):
-        raise _Failure(_INVALID_REQUEST, "the id must be a text or a whole number")
-
-
-def _done(result: Json) -> Json:
-    text = json.dumps(result, separators=(",", ":"), ensure_ascii=False)
-    content = [{"type": "text", "text": text}]
-    return {"content": content, "structuredContent": result, "isError": False}
-
-
-def _failed(text: str) -> Json:
-    return {"content": [{"type": "text", "text": text}], "isError": True}
-
-
-def _error(id: object, code: int, message: str, *, status: int = 200) -> Response:
-    known = id if isinstance(id, str | int) and not isinstance(id, bool) else None
-    error = {"code": code, "message": message}
-    return _json({"jsonrpc": "2.0", "id": known, "error": error}, status)
+def _refused(id: object, failure: Failure, status: int = 200) -> Response:
+    return _json(messages.refused(id, failure), status)
 
 
 def _json(value: Json, status: int = 200) -> Response:

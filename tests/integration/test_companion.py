@@ -110,6 +110,7 @@ def test_each_request_is_answered_whatever_is_in_it(home: Home) -> None:
 
     lines = (
         "[" * 200_000,
+        '{"jsonrpc": "2.0", "id": 1.5, "method": "ping"}',
         asked(1, "resources/read", uri="perles://workflows/\ud800"),
         asked(2, "tools/call", name="show", arguments={"id": "\ud800"}),
         asked(3, "ping"),
@@ -127,10 +128,11 @@ def test_each_request_is_answered_whatever_is_in_it(home: Home) -> None:
         assert process.stdout is not None
         process.stdin.write("".join(f"{line}\n" for line in lines))
         process.stdin.flush()
-        answers = {one["id"]: one for one in (json.loads(process.stdout.readline()) for _ in lines)}
+        found = [json.loads(process.stdout.readline()) for _ in lines]
         process.stdin.close()
     assert process.returncode == 0
-    assert answers[None]["error"]["code"] == -32700
+    assert [one["error"]["code"] for one in found if one["id"] is None] == [-32700, -32600]
+    answers = {one["id"]: one for one in found}
     assert answers[1]["error"]["message"]
     assert answers[2]["result"]["isError"]
     assert answers[3]["result"] == {}

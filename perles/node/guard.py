@@ -16,6 +16,7 @@ from perles.executor.local import processes
 from perles.node import lease
 
 LOCK = "guard.lock"
+NODE_LOCK = "node.lock"
 LOOK = 0.5
 """Seconds between two looks at the lease, at most: it is known until when it holds."""
 AGAIN = 0.05
@@ -24,13 +25,8 @@ AGAIN = 0.05
 
 def main(folder: Path) -> int:
     """Guard until there is nothing to guard."""
-    held = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    if hold(folder / LOCK) is None:
         return 0  # another one guards
-    os.ftruncate(held, 0)
-    os.pwrite(held, f"{os.getpid()}\n".encode(), 0)
     while True:
         left = lease.read(folder).until - since_boot()
         if left > 0:
@@ -59,7 +55,32 @@ def end_all(folder: Path) -> int:
     if not markers:
         return 0
     # While it starts an agent, the node itself has the agent's mark.
-    return processes.signal_family(signal.SIGKILL, markers, but=pids_in(folder / "node.lock"))
+    return processes.signal_family(signal.SIGKILL, markers, but=pids_in(folder / NODE_LOCK))
+
+
+def hold(lock: Path) -> int | None:
+    """Hold a lock, whose file tells our pid; None where another process does. Raises `OSError`."""
+    held = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(held)
+        return None
+    os.ftruncate(held, 0)
+    os.pwrite(held, f"{os.getpid()}\n".encode(), 0)
+    return held
+
+
+def is_held(lock: Path) -> bool:
+    """Whether somebody holds a lock. Raises `OSError` where that cannot be seen."""
+    held = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(held)
+    return False
 
 
 def pids_in(lock: Path) -> list[int]:
@@ -71,18 +92,10 @@ def pids_in(lock: Path) -> list[int]:
 
 
 def _node_lives(folder: Path) -> bool:
-    """Whether somebody holds the node's lock."""
     try:
-        held = os.open(folder / "node.lock", os.O_RDWR | os.O_CLOEXEC)
+        return is_held(folder / NODE_LOCK)
     except OSError:
         return False
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(held)
-    return False
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import fcntl
 import logging
 import os
 import signal
@@ -22,7 +21,6 @@ from perles.workspace.replica.far import FarFolders
 
 log = logging.getLogger("perles.node")
 
-LOCK: Final = "node.lock"
 LOG: Final = "node.log"
 MARKS: Final = ("PERLES_TURN", "PERLES_WORKFLOW", "PERLES_AGENT")
 GUARD_LOOK: Final = 5.0
@@ -41,8 +39,7 @@ def main(arguments: Sequence[str]) -> int:
         environ = {name: value for name, value in os.environ.items() if name not in MARKS}
         os.execve(sys.executable, [sys.executable, "-m", "perles.node", *arguments], environ)  # noqa: S606
     about.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    held = _lock(about.folder)
-    if held is None:
+    if guard.hold(about.folder / guard.NODE_LOCK) is None:
         return 0
     logging.basicConfig(
         level=logging.INFO,
@@ -62,19 +59,6 @@ def _asked(arguments: Sequence[str]) -> About:
     found = parser.parse_args(arguments)
     folder = found.dir or home(os.environ) / "nodes" / found.name
     return About(found.name, Path(os.path.abspath(folder)), max(0, found.slots), found.label)
-
-
-def _lock(folder: Path) -> int | None:
-    """Hold the folder's lock, which tells our pid; None where another node holds it."""
-    held = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(held)
-        return None
-    os.ftruncate(held, 0)
-    os.pwrite(held, f"{os.getpid()}\n".encode(), 0)
-    return held
 
 
 async def _run(about: About) -> None:
@@ -116,13 +100,8 @@ async def _keep_guard(folder: Path) -> None:
 
 def start_guard(folder: Path) -> None:
     """See that a guard lives. Raises `OSError`."""
-    held = os.open(folder / guard.LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    if guard.is_held(folder / guard.LOCK):
         return
-    finally:
-        os.close(held)
     root = Path(__file__).parents[2]
     child = subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", _GUARD, str(folder), str(root)],

@@ -210,10 +210,15 @@ TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]
         },
     ),
 }
+
+
+def key_of(prefix: str, name: str) -> str:
+    """A key in full, with dots; `prefix` is "" for one that stands at the root."""
+    return f"{prefix}.{name}" if prefix else name
+
+
 OPTIONS: Final = {
-    f"{prefix}.{name}".lstrip("."): Option(
-        f"{prefix}.{name}".lstrip("."), section, name, reader, text
-    )
+    key_of(prefix, name): Option(key_of(prefix, name), section, name, reader, text)
     for section, (prefix, entries) in TABLE.items()
     for name, (reader, text) in entries.items()
 }

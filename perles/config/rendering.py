@@ -3,7 +3,7 @@
 import json
 from typing import Any, Final
 
-from perles.config.keys import ENGINE_SECTIONS, TABLE
+from perles.config.keys import ENGINE_SECTIONS, TABLE, key_of
 from perles.config.model import Price
 from perles.config.provider_settings import DEFAULT_CLIENT
 from perles.config.providers import CLIS
@@ -71,7 +71,7 @@ def render(written: dict[str, str], *, for_repository: bool = False) -> str:
         above = path
         indent = "  " * len(path)
         for name, (_, text) in entries.items():
-            lines.append(f"{indent}# {name}: {written[f'{prefix}.{name}'.lstrip('.')]}  # {text}")
+            lines.append(f"{indent}# {name}: {written[key_of(prefix, name)]}  # {text}")
     return "\n".join(lines) + "\n"
 
 

@@ -14,6 +14,7 @@ from perles.executor.local.output import tail_of
 from perles.executor.local.output_file import Source
 from perles.executor.remote import messages as m
 from perles.executor.remote.errors import NodeError, NodeSpawnError, UnreachableError
+from perles.executor.remote.link import FIRST_PAUSE, LAST_PAUSE
 from perles.executor.remote.links import Links
 from perles.executor.remote.mirror import Mirror
 from perles.workspace import door
@@ -65,7 +66,7 @@ class RemoteProcess:
     async def _started(self, asked: m.Start) -> m.Started:
         self.mirror.is_asked = True
         self.link.workflows.add(self._turn.workflow_id)
-        pause = 0.05
+        pause = FIRST_PAUSE
         while True:
             try:
                 answer = await self.link.ask(asked)
@@ -78,7 +79,7 @@ class RemoteProcess:
                     self.mirror.end(lost=True)
                     raise SpawnError(str(error)) from OSError(errno.EAGAIN, str(error))
                 await asyncio.sleep(pause)
-                pause = min(2 * pause, 1.0)
+                pause = min(2 * pause, LAST_PAUSE)
             except NodeError as error:
                 self.mirror.end(lost=True)
                 raise SpawnError(str(error)) from OSError(errno.EAGAIN, str(error))

@@ -1,7 +1,7 @@
 """`:` goes to anything by its name."""
 
 from perles.dashboard.frames.compose import Composer
-from perles.dashboard.model.jump import Jump, Target
+from perles.dashboard.model.jump import Jump, Target, commands
 from perles.dashboard.model.state import Detail, Effect, State, View
 from perles.dashboard.reading.source import Source
 from perles.dashboard.terminal.segments import columns_of
@@ -81,6 +81,20 @@ def test_enter_goes_there() -> None:
     assert stays == State()
     none, _ = pressed(State(), view._replace(targets=()), ":", "x", "enter")
     assert none.notice.text == "nothing is named x"
+
+
+def test_a_command_is_of_the_key_that_does_what_its_name_tells(home: Home) -> None:
+    here = State(screen="detail", detail=Detail(_created(home, "alpha", "a")))
+    source = Source(home.database)
+    told = {"start": "s", "pause": "p", "stop": "x", "retry": "r", "archive": "a"}
+    told |= {"lower the priority": "-", "raise the priority": "+", "previous channel": "C"}
+    for text, key in told.items():
+        found = [one for one in _found(source, text, here)[1].targets if one.kind == "command"]
+        assert found[0].key == key, text
+    source.close()
+    for screen in ("table", "detail"):
+        names = [one.name for one in commands(screen)]
+        assert len(names) == len(set(names))
 
 
 def test_a_number_is_a_tab_however_many_there_are() -> None:

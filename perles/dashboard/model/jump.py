@@ -41,7 +41,9 @@ class Jump:
 def commands(screen: str) -> list[Target]:
     """The commands of a screen that one need not be at a row or a line for."""
     bindings = {"table": keymap.TABLE, "detail": keymap.DETAIL}.get(screen, ())
-    found = [(one.keys.split()[0], one.text) for one in bindings]
+    found: list[tuple[str, str]] = []
+    for one in bindings:
+        found += zip(one.keys.split(), one.each or (one.text,), strict=False)
     return [
         Target("command", text, about=f"key {key}", key=" " if key == "Space" else key)
         for key, text in found

@@ -6,13 +6,20 @@ from typing import Final, NamedTuple
 
 
 class Binding(NamedTuple):
-    """Keys and what they do; `short` is for the footer, where it stands there."""
+    """Keys and what they do; `short` is for the footer, where it stands there.
+
+    `each` tells what each of the keys does by itself, where they do not do the same.
+    """
 
     keys: str
     text: str
     short: str = ""
+    each: tuple[str, ...] = ()
 
 
+_PRIORITY: Final = Binding(
+    "+ -", "raise, lower the priority", each=("raise the priority", "lower the priority")
+)
 TABLE: Final = (
     Binding("j k ↓ ↑", "one row down, up"),
     Binding("g G Home End", "first, last row"),
@@ -21,17 +28,23 @@ TABLE: Final = (
     Binding("s", "start, or go on with a paused one", "start"),
     Binding("p", "pause", "pause"),
     Binding("x", "stop; asks first", "stop"),
-    Binding("n N", "new workflow; N starts it too", "new"),
+    Binding(
+        *("n N", "new workflow; N starts it too", "new"),
+        each=("new workflow", "new workflow, started at once"),
+    ),
     Binding("i", "inbox: what waits for you", "inbox"),
     Binding("D", "diff: what it changed in its worktree"),
     Binding("r", "retry one that failed or was stopped"),
     Binding("a", "archive one that has ended"),
     Binding("Space", "mark; s p x r a act on all marked", "mark"),
-    Binding("+ -", "raise, lower the priority"),
+    _PRIORITY,
     Binding("/", "filter: text, state:running label:team=red agent:codex cost:>2", "filter"),
     Binding("1 2 3 4 5 6", "only running, pending, paused, failed, completed, stopped; again: all"),
     Binding("Esc", "clear the filter, then the marks"),
-    Binding("o O", "sort by the next, the previous column", "sort"),
+    Binding(
+        *("o O", "sort by the next, the previous column", "sort"),
+        each=("sort by the next column", "sort by the previous column"),
+    ),
     Binding("!", "go to the next that needs you; • has something new"),
     Binding(":", "go to anything by name: workflow, agent, task, channel, setting, command"),
     Binding("y", "copy the id (OSC 52)"),
@@ -52,10 +65,16 @@ DETAIL: Final = (
     Binding("y", "copy what was said last, or the match one is at (OSC 52)"),
     Binding("m Enter", "write to an agent, or in a channel", "write"),
     Binding("j k Enter", "in the tab tasks: select one; all of it, and back"),
-    Binding("c C", "next, previous channel, in the tab channels"),
+    Binding(
+        *("c C", "next, previous channel, in the tab channels"),
+        each=("next channel, in the tab channels", "previous channel, in the tab channels"),
+    ),
     Binding("D", "diff: what it changed, and comments on lines of it", "diff"),
-    Binding("s p x r a", "start, pause, stop, retry, archive"),
-    Binding("+ -", "raise, lower the priority"),
+    Binding(
+        *("s p x r a", "start, pause, stop, retry, archive"),
+        each=("start", "pause", "stop", "retry", "archive"),
+    ),
+    _PRIORITY,
     Binding("!", "the next workflow that needs you"),
     Binding("?", "this help", "help"),
     Binding("Esc", "end a long search; else back", "back"),

@@ -20,6 +20,8 @@ from perles.keeper.loop import READ, WRITE, Loop, accept, receive_with, send_wit
 
 SOCKET_NAME = "keeper.sock"
 LOCK_NAME = "perles.db.lock"
+SERVER_LOCK_NAME = "perles.server.lock"
+"""Names the engine of this home that leads a database on a server, where its lock is held."""
 NODE_LOCK_NAME = "node.lock"
 """In the folder of a node, which hands calls on to the engine and is the keeper's engine itself."""
 LOOK_SECONDS = 5.0
@@ -75,7 +77,8 @@ class Keeper:
         size = struct.calcsize(_CREDENTIALS)
         pid, uid, _ = struct.unpack(_CREDENTIALS, channel.getsockopt(SOL_SOCKET, SO_PEERCRED, size))
         return uid == os.getuid() and any(
-            _written(name, self._home) == b"%d" % pid for name in (LOCK_NAME, NODE_LOCK_NAME)
+            _written(name, self._home) == b"%d" % pid
+            for name in (LOCK_NAME, NODE_LOCK_NAME, SERVER_LOCK_NAME)
         )
 
     def _take(self, channel: socket) -> None:

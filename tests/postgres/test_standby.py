@@ -104,6 +104,30 @@ def test_a_standby_takes_over_on_a_server(home_on_server: Home, start: Start) ->
     _takes_over(home_on_server, start)
 
 
+def test_a_turn_goes_on_under_the_next_leader_of_a_server(
+    home_on_server: Home, start: Start
+) -> None:
+    """With its port and its token: the keeper of the ports lets the next leader in."""
+    home = home_on_server
+    first = start(home)
+    _wait_for_leader(home, first.pid)
+    wait = "echo begun >> begun; while [ ! -e enough ]; do sleep 0.1; done"
+    home.perles("run", "-d", home.pipeline("p", [{"key": "a", "run": wait}]))
+    home.wait_for("the task", lambda: (home.work / "begun").exists())
+    second = start(home)
+    _said(home, "standing by: an engine leads")
+
+    first.kill()
+    first.wait()
+    _wait_for_leader(home, second.pid)
+    home.wait_for("adoption", lambda: "reconciled" in _logs(home))
+    (home.work / "enough").touch()
+
+    home.wait_for("the end", lambda: home.json("list", "--json")[0]["state"] == "completed")
+    assert "was lost" not in _logs(home)
+    assert (home.work / "begun").read_text().split() == ["begun"]
+
+
 def test_a_leader_that_slept_while_its_session_was_cut_ends(
     home_on_server: Home, start: Start, server: Server
 ) -> None:

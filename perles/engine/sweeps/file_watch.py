@@ -58,7 +58,7 @@ class FileWatch:
         else:
             self._lost_lock = False
             if made:
-                log.warning("the engine's lock file was deleted or replaced; it is made again")
+                log.warning("%s", self._lock.LOST)
 
 
 _WORKED_ON = (

@@ -6,10 +6,11 @@ raises the epoch, and ends what the leader before has still open: see `leadershi
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from perles.domain.errors import EngineRunsError
+from perles.domain.errors import DatabaseError, EngineRunsError
 from perles.store.postgres import sessions
 from perles.store.postgres.driver import Address
 from perles.store.sqlite.engine_lock import EngineLock
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 LEAD: Final = 0x6C656164
 """The class of the lock that the leader's session holds; the schema is its number."""
+PID_FILE: Final = "perles.server.lock"
+"""Beside the home's other files: the pid of the engine that leads from here."""
 _PATIENCE: Final = 2.0
 """Seconds in which a session that was cut is opened again: the engine stands still meanwhile."""
 _TRY: Final = f"SELECT pg_try_advisory_lock({LEAD}, hashtext(current_schema()))"
@@ -34,8 +37,11 @@ _HELD: Final = (
 class ServerLock(EngineLock):
     """The engine lock of a server's database. Free it with `release`, or use it as a context."""
 
+    LOST = "the session that held the engine's lock was cut; the lock is taken again"
+
     def __init__(self, address: Address) -> None:
         self.path = Path(address.path)
+        self._pid_file = self.path.with_name(PID_FILE)
         self._address = address
         self._session: Connection | None = None
         self._looker: Connection | None = None
@@ -44,6 +50,27 @@ class ServerLock(EngineLock):
         """Take the lock, or raise `EngineRunsError` at once. Raises `DatabaseError`."""
         with database_errors(self.path):
             self._session = self._lead()
+        self._tell_pid()
+
+    def _tell_pid(self) -> None:
+        """Say who leads to the keeper of this home's ports, which lets nobody else in."""
+        draft = self._pid_file.with_name(f"{PID_FILE}.{os.getpid()}")
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            draft.write_text(f"{os.getpid()}\n")
+            draft.replace(self._pid_file)
+        except OSError as error:
+            raise DatabaseError(
+                f"cannot write {self._pid_file}: {error.strerror}; "
+                "check that you may write its folder, and that there is space"
+            ) from error
+
+    def _names_us(self) -> bool:
+        """Whether nobody leads from here since."""
+        try:
+            return self._pid_file.read_bytes().strip() == b"%d" % os.getpid()
+        except OSError:
+            return False
 
     def _lead(self) -> Connection:
         session = sessions.connect(
@@ -67,11 +94,14 @@ class ServerLock(EngineLock):
             # The session was cut, and opened again: who leads now is who takes the lock.
             if not held.execute(_TRY).fetchone()[0]:
                 raise EngineRunsError(self.holder())
-            return True
+        self._tell_pid()
+        return True
 
     def release(self) -> None:
         """Free the lock; nothing happens when it is not held."""
         if self._session is not None:
+            if self._names_us():
+                self._pid_file.unlink(missing_ok=True)
             self._session.let_go()
         if self._looker is not None:
             self._looker.close()

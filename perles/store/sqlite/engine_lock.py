@@ -35,6 +35,9 @@ def is_alive(pid: int | None) -> bool:
 class EngineLock:
     """The engine lock of the database at `path`. Free it with `release`, or use it as a context."""
 
+    LOST = "the engine's lock file was deleted or replaced; it is made again"
+    """What to tell where `keep` had to take the lock anew."""
+
     def __init__(self, path: Path) -> None:
         self.path = path.with_name(path.name + ".lock")
         self._fd: int | None = None

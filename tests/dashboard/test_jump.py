@@ -2,7 +2,7 @@
 
 from perles.dashboard.frames.compose import Composer
 from perles.dashboard.model.jump import Jump, Target, commands
-from perles.dashboard.model.state import Detail, Effect, State, View
+from perles.dashboard.model.state import Detail, Effect, State, View, tabs_of
 from perles.dashboard.reading.source import Source
 from perles.dashboard.terminal.segments import columns_of
 from perles.domain.fuzzy import like, rank
@@ -108,6 +108,22 @@ def test_a_number_is_a_tab_however_many_there_are() -> None:
 
     assert gone.detail is not None
     assert gone.detail.tab == "worker-11"
+
+
+def test_enter_goes_to_the_row_that_is_marked_also_where_a_number_is_typed() -> None:
+    named = Target("agent", "worker-3", "wf-00000000", "in this workflow")
+    view = inside(SIZE)._replace(targets=(named,))
+    state = State(screen="detail", detail=Detail("wf-00000000"))
+
+    typed, _ = pressed(state, view, ":", "2")
+    _, frame = Composer().compose(typed, view)
+    first, _ = pressed(typed, view, "enter")
+    second, _ = pressed(typed, view, "down", "enter")
+
+    assert any("tab 2" in "".join(text for text, _ in line) for line in frame.lines)
+    assert first.detail is not None
+    assert second.detail is not None
+    assert (first.detail.tab, second.detail.tab) == (tabs_of(view)[1], "worker-3")
 
 
 def test_names_of_others_are_shown_and_nothing_more() -> None:

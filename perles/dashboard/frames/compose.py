@@ -23,6 +23,7 @@ from perles.dashboard.model.state import (
     Seek,
     State,
     View,
+    offered,
     scrolled,
 )
 from perles.dashboard.terminal.segments import (
@@ -185,7 +186,7 @@ def _overlay(
         drawn = _question(state, view)
         return over(body, drawn, columns), None
     if state.jump is not None:
-        drawn, spot = jumps.draw(state.jump, view.targets, view.size)
+        drawn, spot = jumps.draw(state.jump, offered(state, view), view.size)
         left = max(0, (columns - columns_of(drawn[0])) // 2)
         top = max(0, (rows - len(drawn)) // 2)
         return over(body, drawn, columns), (left + spot[0], top + spot[1])

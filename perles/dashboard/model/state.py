@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from typing import Any, Final, NamedTuple
@@ -16,6 +17,8 @@ from perles.dashboard.model.form import Form
 from perles.dashboard.model.jump import Jump, Target
 from perles.dashboard.model.preview import Preview
 from perles.domain.records import dataclass
+
+_NUMBER: Final = re.compile("[0-9]{1,4}")
 
 HISTORY: Final = 50
 FIRST: Final = 300
@@ -231,6 +234,18 @@ def tabs_of(view: View) -> list[str]:
     names = [agent["name"] for agent in agents if agent["status"] != "retired"]
     retired = [agent["name"] for agent in agents if agent["status"] == "retired"]
     return [*(names or ([] if retired else ["coordinator"])), *TABS_AFTER, *retired]
+
+
+def offered(state: State, view: View) -> tuple[Target, ...]:
+    """Where one can go with what is typed; first the tab of that number, in a workflow."""
+    text = state.jump.text.text.strip() if state.jump else ""
+    if state.detail is None or state.screen != "detail" or not _NUMBER.fullmatch(text):
+        return view.targets
+    tabs, number = tabs_of(view), int(text)
+    if not 0 < number <= len(tabs):
+        return view.targets
+    tab = Target("tab", tabs[number - 1], state.detail.workflow_id, f"tab {number}")
+    return (tab, *view.targets)
 
 
 def scrolled(detail: Detail, up: int, inside: Inside | None) -> Detail:

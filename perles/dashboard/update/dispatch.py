@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from perles.dashboard.model import verbs as model_verbs
 from perles.dashboard.model.jump import Jump, chosen
-from perles.dashboard.model.state import Effect, Notice, Result, State, View
+from perles.dashboard.model.state import Effect, Notice, Result, State, View, offered
 from perles.dashboard.terminal.keys import Key
 from perles.dashboard.update import detail, diff, form, inbox, jump, table, verbs
 
@@ -71,11 +71,8 @@ def _jump(state: State, asked: Jump, key: Key, view: View) -> Result:
     """Typing a name to go to; Enter goes there, or does what the command's key does."""
     if key.name != "enter":
         return jump.press(state, asked, key, view), ()
+    target = chosen(asked, offered(state, view))
     state = replace(state, jump=None)
-    tab = jump.numbered_tab(state, asked, view)
-    if tab is not None:
-        return jump.to_tab(state, tab), ()
-    target = chosen(asked, view.targets)
     if target is None:
         return replace(state, notice=Notice(f"nothing is named {asked.text.text}")), ()
     if target.kind == "command":

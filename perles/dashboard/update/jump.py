@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from perles.dashboard.model import editor
 from perles.dashboard.model.jump import MOST_LETTERS, Jump, Target
-from perles.dashboard.model.state import Effect, Result, State, View, tabs_of
+from perles.dashboard.model.state import Effect, Result, State, View, offered
 from perles.dashboard.terminal.keys import Key
 from perles.dashboard.update import channels
 from perles.dashboard.update.detail import leave, opened
@@ -22,7 +22,7 @@ def press(state: State, jump: Jump, key: Key, view: View) -> State:
         return replace(state, jump=None)
     step = _STEPS.get(key.name)
     if step is not None:
-        at = max(0, min(jump.cursor + step, len(view.targets) - 1))
+        at = max(0, min(jump.cursor + step, len(offered(state, view)) - 1))
         return replace(state, jump=replace(jump, cursor=at))
     edited = editor.edit(jump.text, key)
     if edited is None:
@@ -30,20 +30,6 @@ def press(state: State, jump: Jump, key: Key, view: View) -> State:
     if len(edited.text) > MOST_LETTERS:
         edited = editor.of(edited.text[:MOST_LETTERS])
     return replace(state, jump=Jump(edited))
-
-
-def numbered_tab(state: State, jump: Jump, view: View) -> str | None:
-    """The tab whose number is typed, on the inside of a workflow."""
-    text, tabs = jump.text.text.strip(), tabs_of(view)
-    if state.screen != "detail" or not (text.isascii() and text.isdigit() and len(text) < 5):
-        return None
-    return tabs[int(text) - 1] if 0 < int(text) <= len(tabs) else None
-
-
-def to_tab(state: State, tab: str) -> State:
-    """The tab of the workflow in hand."""
-    assert state.detail is not None
-    return replace(state, detail=opened(state.detail, tab))
 
 
 def go(state: State, target: Target) -> Result:

@@ -1,5 +1,6 @@
 """`perles tasks`, `approve`, `deny`: what waits for a person, and their answer."""
 
+import shlex
 from collections.abc import Collection
 from enum import StrEnum
 from typing import Annotated
@@ -87,7 +88,8 @@ def tasks(
     else:
         warn("no task waits for you" if waiting else "no tasks")
     if len(shown) < len(found):
-        warn(f"… and {len(found) - len(shown)} more: perles tasks{f' {id}' if id else ''} --all")
+        all_of = shlex.join(["perles", "tasks", *([id] if id else [])])
+        warn(f"… and {len(found) - len(shown)} more: {all_of} --all")
 
 
 def _export(id: str | None, task: str | None, form: ExportForm) -> None:

@@ -345,7 +345,7 @@ def test_what_a_turn_has_used_grows_with_its_work(stage: Stage) -> None:
         return found.cpu + found.own
 
     assert _wait_for(lambda: seconds() > 0.1)
-    assert process.age() > 0
+    assert _wait_for(lambda: process.age() > 0)  # a node tells of it a moment later
     assert process.silence() <= process.age()
 
 

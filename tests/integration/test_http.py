@@ -86,7 +86,7 @@ def test_a_list_is_narrowed_by_the_same_words_as_on_the_command_line(
 
     assert found("filter=label:team=red%20state:pending") == [ids[0]]
     assert found("filter=-label:team") == [ids[1]]
-    assert found("filter=t&sort=name") == ids[1:]
+    assert found("filter=two&sort=name") == ids[1:]  # an id may hold any letter
     assert served.ask("GET", "/api/v1/workflows?filter=state:runing").status == 400
     assert found("filter=state:run%20one&typing=true") == [ids[0]]
 

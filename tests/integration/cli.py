@@ -12,7 +12,9 @@ from typing import Any, ClassVar
 
 import yaml
 
+from perles.domain.errors import NoEngineError
 from perles.engine import watchdog
+from perles.executor.local.identity import identify
 from tests import ports
 from tests.integration.forks import COVERAGE, Forked, Forks
 
@@ -52,11 +54,43 @@ class Home:
         """The database file."""
         return self.root / "perles.db"
 
+    def engine_pid(self) -> int | None:
+        """The pid of the engine that runs now; None while none does.
+
+        One question: an engine may come or go between two.
+        """
+        asked = self.perles("engine", "status", "--json")
+        assert asked.returncode in (0, NoEngineError.exit_code), asked.stderr
+        status = json.loads(asked.stdout)
+        return None if status is None else int(status["pid"])
+
+    def wait_for_engine(self, *, other_than: int | None = None) -> int:
+        """The pid of the engine once one is up, and is not the one that was there before."""
+
+        def another() -> int | None:
+            pid = self.engine_pid()
+            return None if pid == other_than else pid
+
+        return int(self.wait_for("an engine", another))
+
+    def wait_for_no_engine(self) -> None:
+        """Return once no engine holds the database any more."""
+        self.wait_for("the engine's end", lambda: self.engine_pid() is None)
+
     def kill_engine(self) -> None:
-        """SIGKILL for the engine that runs on its own, and for what would start it again."""
-        pid = self.json("engine", "status", "--json")["pid"]
+        """SIGKILL for the engine that runs on its own, and for what would start it again.
+
+        It has ended when this returns.
+        """
+        pid = self.engine_pid()
+        assert pid is not None, "no engine runs"
         dog = watchdog.of_engine(pid)
         signal_all([pid] if dog is None else [dog, pid], signal.SIGKILL)
+        self.wait_for(
+            "the end of what was killed",
+            # The lock is free when its last thread has ended.
+            lambda: identify(pid) is None and self.engine_pid() != pid,
+        )
 
     @property
     def config_file(self) -> Path:

@@ -71,33 +71,26 @@ def test_an_engine_that_was_told_to_stay_stays_when_it_is_started_again(tmp_path
     assert starts == ["start --exit-when-idle", "start "]
 
 
-def _status(home: Home) -> int:
-    return int(home.json("engine", "status", "--json")["pid"])
-
-
 def test_a_killed_engine_comes_back_and_ends_its_work(home: Home) -> None:
     home.perles("serve", "--detach")
     run = "echo begun; until test -e go; do sleep 0.1; done"
     id = home.perles("create", home.pipeline("p", [{"key": "a", "run": run}])).stdout.strip()
     home.perles("start", id)
     home.wait_for("the command", lambda: "begun" in home.perles("logs", id).stdout)
-    first = _status(home)
+    first = home.wait_for_engine()
     dog = watchdog.of_engine(first)
     assert dog is not None
 
     os.kill(first, signal.SIGKILL)
-    home.wait_for(
-        "another engine",
-        lambda: home.perles("engine", "status").returncode == 0 and _status(home) != first,
-    )
+    second = home.wait_for_engine(other_than=first)
     (home.work / "go").touch()
     home.wait_for("the end", lambda: home.json("show", id, "--json")["state"] == "completed")
 
-    assert watchdog.of_engine(_status(home)) == dog
+    assert watchdog.of_engine(second) == dog
     assert "killed by signal 9" in home.perles("engine", "logs").stdout
     home.perles("engine", "stop")
     home.wait_for("the watchdog's end", lambda: identify(dog) is None)
-    assert home.perles("engine", "status").returncode == 5
+    assert home.engine_pid() is None
 
 
 def test_an_engine_that_was_given_up_is_told_by_status(home: Home) -> None:
@@ -114,15 +107,14 @@ def test_the_engine_of_a_run_stays_when_somebody_asks_for_one(home: Home) -> Non
     run = subprocess.Popen(
         home.argv("run", file), cwd=home.work, env=home.environ, stdout=subprocess.DEVNULL
     )
-    home.wait_for("its engine", lambda: home.perles("engine", "status").returncode == 0)
-    engine = _status(home)
+    engine = home.wait_for_engine()
 
     asked = home.perles("serve", "--detach")
     (home.work / "go").touch()
 
     assert "runs already, and stays" in asked.stdout
     assert run.wait(timeout=60) == 0  # it waits for its engine's end as long as that may take
-    assert _status(home) == engine
+    assert home.engine_pid() == engine
 
 
 def test_while_an_engine_is_started_again_that_is_said_instead_of_no_engine(home: Home) -> None:

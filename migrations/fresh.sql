@@ -1,4 +1,4 @@
--- What the migrations make of an empty file, up to revision 0034 (make statements)
+-- What the migrations make of an empty file, up to revision 0035 (make statements)
 CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
@@ -592,5 +592,19 @@ CREATE TABLE leadership (
 	CONSTRAINT pk_leadership PRIMARY KEY (id), 
 	CONSTRAINT ck_leadership_one_row CHECK (id = 1)
 );
-INSERT INTO alembic_version (version_num) VALUES ('0034');
+CREATE TABLE cluster (
+	id INTEGER NOT NULL, 
+	state TEXT NOT NULL, 
+	place TEXT NOT NULL, 
+	problem TEXT DEFAULT '' NOT NULL, 
+	since TEXT NOT NULL, 
+	lost_after DOUBLE, 
+	version INTEGER DEFAULT '0' NOT NULL, 
+	created_at TEXT NOT NULL, 
+	updated_at TEXT NOT NULL, 
+	CONSTRAINT pk_cluster PRIMARY KEY (id), 
+	CONSTRAINT ck_cluster_state CHECK (state IN ('connecting', 'connected', 'unreachable')), 
+	CONSTRAINT ck_cluster_one_row CHECK (id = 1)
+);
+INSERT INTO alembic_version (version_num) VALUES ('0035');
 INSERT INTO totals (id, tokens, cost_usd) VALUES (1, 0, 0.0);

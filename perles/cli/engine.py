@@ -8,6 +8,7 @@ import typer
 from perles.cli.options import Json
 from perles.cli.output import age, print_json, say
 from perles.controlplane.plane import ControlPlane
+from perles.domain.cluster_words import standing
 from perles.domain.errors import NoEngineError, NotFoundError
 from perles.domain.explanations import advice
 from perles.engine import watchdog
@@ -36,6 +37,8 @@ def status(json: Json = False) -> None:
             say(f"{found['trouble']}; {advice(found['trouble'])}")
         say(f"started {age(found['started_at'])}, heartbeat {age(found['heartbeat_at'])}")
         say(f"workflows running {found['workflows_running']}, agents {found['turns_running']}")
+        if found["cluster"] is not None:
+            say(f"cluster {found['cluster']['place']}: {standing(found['cluster'])}")
         say(f"ports {ports}")
         if found["http"] is not None:
             say(f"HTTP {found['http']}")

@@ -19,6 +19,8 @@ EXIT_CODES: Final = {
     "templates check": "0 valid, 2 invalid",
     "config reload": "0 success, 2 invalid configuration, 5 no engine",
     "worktrees clean": _USUAL,
+    "node drain": _OF_ONE,
+    "node resume": f"{_USUAL}, 3 not found",
     "nodes drain": _OF_ONE,
     "nodes resume": f"{_USUAL}, 3 not found",
 }
@@ -49,6 +51,9 @@ EXAMPLES: Final = {
     "resources": "perles resources",
     "resources reset": "perles resources reset tokens --reason 'a new month'",
     "resources history": "perles resources history",
+    "node": "perles node --join tcp://box1:8786 --label gpu",
+    "node drain": "perles node drain box2",
+    "node resume": "perles node resume box2",
     "nodes": "perles nodes --watch",
     "nodes drain": "perles nodes drain box2",
     "nodes resume": "perles nodes resume box2",

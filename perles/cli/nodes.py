@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -11,11 +12,12 @@ from perles.cli.output import age, print_json, print_table, say, warn
 from perles.config.home import Paths, home
 from perles.controlplane.plane import ControlPlane
 from perles.controlplane.quick import Json, Reads
+from perles.domain.cluster_words import no_nodes, standing
+from perles.domain.explanations import NO_ENGINE, advice
 from perles.domain.size import format_size
 
 HEADERS = ("NODE", "STATE", "TURNS", "LABELS", "MEMORY", "DISK", "HEARD", "NOTE")
 WATCH_SECONDS = 1.0
-NO_NODES = "no nodes: turns run on this machine; docs/cluster.md tells how to add others"
 
 app = typer.Typer(
     help="List the machines of the cluster, and stop or allow new turns on one.",
@@ -36,19 +38,30 @@ def show(
         return
     reads = Reads(Paths(home(os.environ)))
     while True:
-        found = reads.nodes()
+        found, cluster, runs = reads.cluster()
         if watch and not json and sys.stdout.isatty():
             print("\x1b[H\x1b[2J", end="")
         if json:
             print_json(found, line=watch)
-        elif found:
-            print_table(HEADERS, [_row(node) for node in found], soft=("NOTE", "LABELS"))
         else:
-            warn(NO_NODES)
+            _tell(found, cluster, runs)
+        if not json and found:
+            print_table(HEADERS, [_row(node) for node in found], soft=("NOTE", "LABELS"))
         if not watch:
             return
         sys.stdout.flush()
         time.sleep(WATCH_SECONDS)
+
+
+def _tell(found: Sequence[Json], cluster: Json | None, runs: bool) -> None:
+    """Say how the cluster stands where there is something to say."""
+    if cluster is not None and not runs:
+        left = "this is how the last one left the nodes; " if found else ""
+        warn(f"{NO_ENGINE}; {left}{advice(NO_ENGINE)}")
+    elif not found:
+        warn(no_nodes(cluster))
+    elif cluster is not None and cluster["state"] != "connected":
+        warn(f"cluster {cluster['place']}: {standing(cluster)}")
 
 
 @app.command()

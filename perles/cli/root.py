@@ -263,6 +263,12 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "Run the engine in this terminal. Ctrl-C pauses running workflows and ends it.",
         ),
         Entry(
+            "node",
+            "node",
+            "app",
+            "Run this machine's node by hand, in this terminal; drain or resume one.",
+        ),
+        Entry(
             "token",
             "token",
             "app",

@@ -23,6 +23,8 @@ from perles.executor.remote.protocol import Call, decode_answer, encode
 
 log = logging.getLogger("perles.engine")
 T = TypeVar("T")
+NOT_YET: Final = "the cluster is not reached yet"
+"""What is wrong until the first try to reach the cluster has come to an end."""
 AGAIN_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
 """Between tries to reach the scheduler: the last one goes on."""
 LOOK_SECONDS: Final = 20.0
@@ -51,7 +53,7 @@ class DaskChannel:
         self._found: dict[str, Found] = {}
         self._bad: dict[str, float] = {}
         self._closing = False
-        self.problem = "the cluster is not reached yet"
+        self.problem = NOT_YET
         """Why the scheduler cannot be asked, "" where it can."""
 
     def start(self) -> None:

@@ -18,15 +18,12 @@ from typing import Any, Final
 from distributed.diagnostics.plugin import WorkerPlugin
 
 from perles.cluster.sealed import Sealed, sealed
-from perles.domain.node_words import is_node_name, node_name
+from perles.domain.node_words import node_folder, this_node
 from perles.domain.records import dataclass
 from perles.executor.remote.channel import SOCKET, ask_socket
 from perles.version import __version__
 
 NAME: Final = "perles-node"
-NAME_VARIABLE: Final = "PERLES_NODE_NAME"
-FOLDER_VARIABLE: Final = "PERLES_NODE_DIR"
-"""Where a worker's environment names its node, and the folder of the node's files."""
 READY_SECONDS: Final = 20.0
 """How long a node that was started may take until it answers."""
 _POLL: Final = 0.05
@@ -87,14 +84,12 @@ class NodeStarter(WorkerPlugin):  # type: ignore[misc,unused-ignore]
     @property
     def node(self) -> str:
         """The node's name: the machine's, or what the worker's environment says."""
-        given = os.environ.get(NAME_VARIABLE, "")
-        return given if is_node_name(given) else node_name(socket.gethostname().partition(".")[0])
+        return this_node(os.environ, socket.gethostname())
 
     @property
     def folder(self) -> str:
         """The folder of the node's files."""
-        above = self._settings.folder or "~/.perles/nodes"
-        return os.environ.get(FOLDER_VARIABLE) or os.path.join(os.path.expanduser(above), self.node)
+        return node_folder(os.environ, self.node, self._settings.folder)
 
     async def _ensure(self) -> None:
         assert self._starting is not None

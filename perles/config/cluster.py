@@ -49,6 +49,13 @@ class Cluster:
         return bool(self.kind)
 
     @property
+    def place(self) -> str:
+        """Where the machines come from, in words that hold no secret."""
+        machines = f"{len(self.ssh)} machines over SSH"
+        words = {"ssh": machines, "slurm": "Slurm", "kubernetes": "Kubernetes"}
+        return self.scheduler or words.get(self.kind, "")
+
+    @property
     def kind(self) -> str:
         """Which of `KINDS` is set; "" for none."""
         return next((kind for kind in KINDS if getattr(self, kind)), "")

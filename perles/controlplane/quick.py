@@ -157,6 +157,20 @@ class Reads:
         with reading(self.paths.database_path()) as connection:
             return nodes.nodes(connection)
 
+    def cluster(self) -> tuple[Sequence[Json], Json | None, bool]:
+        """The nodes, how the engine stands with its cluster, and whether an engine runs."""
+        from perles.store.place import engine_lock
+        from perles.store.reads import nodes
+        from perles.store.reads.connection import reading
+
+        path = self.paths.database_path()
+        with reading(path) as connection:
+            return (
+                nodes.nodes(connection),
+                nodes.cluster(connection),
+                engine_lock(path).is_held(),
+            )
+
     def resource_history(self, since: datetime, now: datetime) -> list[Json]:
         """Peak and average of leases by hour and resource, the oldest hour first."""
         from perles.store.reads import resources

@@ -42,6 +42,12 @@ Node (a machine of a cluster)::
     unreachable --hear--> ready           unreachable --hear_draining--> draining
     ready | draining | unreachable --leave--> gone
     gone --join--> ready                  gone --join_draining--> draining
+
+Cluster (the engine's connection to one)::
+
+    connecting | unreachable --reach--> connected
+    connecting | connected --fail--> unreachable
+    connected | unreachable --begin--> connecting
 """
 
 from enum import StrEnum
@@ -64,6 +70,7 @@ __all__ = [
     "AGENT",
     "ALL_RULES",
     "BEGUN_TASK_STATES",
+    "CLUSTER",
     "COMMAND",
     "GONE_AGENTS",
     "HOLDING_TASK_STATES",
@@ -80,6 +87,8 @@ __all__ = [
     "WORKFLOW",
     "AgentStatus",
     "AgentTrigger",
+    "ClusterState",
+    "ClusterTrigger",
     "CommandStatus",
     "CommandTrigger",
     "Edge",
@@ -172,6 +181,15 @@ class NodeState(StrEnum):
     GONE = "gone"
 
 
+class ClusterState(StrEnum):
+    """How the engine stands with its cluster; `connecting` until the first try has come to an
+    end."""
+
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    UNREACHABLE = "unreachable"
+
+
 WorkflowTrigger = Literal["start", "pause", "resume", "complete", "fail", "stop"]
 AgentTrigger = Literal[
     "spawn", "deliver", "turn_ended", "turn_failed", "retry", "pause", "resume", "stop", "retire"
@@ -182,8 +200,10 @@ QuestionTrigger = Literal["answer", "close"]
 NodeTrigger = Literal[
     "drain", "resume", "lose", "hear", "hear_draining", "leave", "join", "join_draining"
 ]
+ClusterTrigger = Literal["begin", "reach", "fail"]
 _W, _A, _T, _C = WorkflowState, AgentStatus, TurnStatus, CommandStatus
 _N = NodeState
+_K = ClusterState
 
 WORKFLOW: Final[Rules[WorkflowTrigger]] = Rules(
     "workflow",
@@ -275,9 +295,20 @@ NODE: Final[Rules[NodeTrigger]] = Rules(
     frozenset(),
 )
 
+CLUSTER: Final[Rules[ClusterTrigger]] = Rules(
+    "cluster",
+    states_of(_K),
+    (
+        Edge("begin", (_K.CONNECTED, _K.UNREACHABLE), _K.CONNECTING, "cluster.connecting"),
+        Edge("reach", (_K.CONNECTING, _K.UNREACHABLE), _K.CONNECTED, "cluster.connected"),
+        Edge("fail", (_K.CONNECTING, _K.CONNECTED), _K.UNREACHABLE, "cluster.lost"),
+    ),
+    frozenset(),
+)
+
 ALL_RULES: Final[tuple[Rules[Any], ...]] = (
     *(WORKFLOW, AGENT, TURN, PHASE, TASK, COMMAND, QUESTION),
-    NODE,
+    *(NODE, CLUSTER),
 )
 RETRIABLE: Final = (_W.FAILED, _W.STOPPED)
 """The ends from which a new workflow can go on."""

@@ -3,7 +3,6 @@
 import asyncio
 import os
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 from perles.config.home import Paths
@@ -35,7 +34,7 @@ from perles.engine.turns.runner import Turns
 from perles.executor.contract import Executor
 from perles.mcp.server import McpServers
 from perles.store import leadership, migrate
-from perles.store.database import Database, Reader
+from perles.store.database import Database, Reader, Tx
 from perles.store.place import address_of, engine_lock
 from perles.store.sqlite.errors import database_errors
 from perles.store.sqlite.filesystem import refuse_network
@@ -176,7 +175,7 @@ class Engine:
             records.look()
 
         try:
-            await context.writer.write(partial(heartbeat.started, clock=self._clock))
+            await context.writer.write(self._started)
             lead(context)
             await context.writer.write(lambda tx: tell_limits(tx, context.policy()))
             await servers.ports.start(may_spawn=errand is None)
@@ -224,6 +223,14 @@ class Engine:
             await notifier.stop()
             await records.stop()
             await context.writer.write(heartbeat.stopped)
+
+    def _started(self, tx: Tx) -> None:
+        """This engine is the one of its database from now on."""
+        heartbeat.started(tx, self._clock)
+        if self._reach is not None:
+            from perles.engine.fleet import standing
+
+            standing.began(tx, self._config.cluster)
 
     def _fleet(self, context: Services) -> "Fleet | None":
         """What follows the nodes of a cluster; None where all turns are on this machine."""

@@ -9,12 +9,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from perles.config.home import home
+from perles.domain.node_words import node_folder, this_node
 from perles.executor.remote import folders_part, relay_part
 from perles.mcp.relay import Relay
 from perles.node import guard
+from perles.node.joining import Scheduler, keep_worker, worker_environ
 from perles.node.server import serve
 from perles.node.service import About, Service
 from perles.workspace.replica.far import FarFolders
@@ -31,37 +32,54 @@ _GUARD: Final = (
 )
 
 
+class _Asked(NamedTuple):
+    """What was asked for on the command line."""
+
+    about: About
+    scheduler: Scheduler | None
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run a node until it is told to stop; 0 as well where one runs in this folder."""
-    about = _asked(arguments)
+    about, scheduler = _asked(arguments)
     if any(name in os.environ for name in MARKS):
         # What an agent started would be taken for the agent's.
         environ = {name: value for name, value in os.environ.items() if name not in MARKS}
         os.execve(sys.executable, [sys.executable, "-m", "perles.node", *arguments], environ)  # noqa: S606
     about.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if guard.hold(about.folder / guard.NODE_LOCK) is None:
+        if scheduler is not None:
+            # What runs here stays as it is: only the worker is missing.
+            os.execve(sys.executable, scheduler.argv(), worker_environ(about.name, about.folder))  # noqa: S606
         return 0
     logging.basicConfig(
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         filename=about.folder / LOG,
     )
-    asyncio.run(_run(about))
+    asyncio.run(_run(about, scheduler))
     return 0
 
 
-def _asked(arguments: Sequence[str]) -> About:
+def _asked(arguments: Sequence[str]) -> _Asked:
     parser = argparse.ArgumentParser(prog="python -m perles.node", description=main.__doc__)
-    parser.add_argument("--name", default=os.uname().nodename, help="default: the machine's name")
-    parser.add_argument("--dir", type=Path, help="default: PERLES_HOME/nodes/NAME")
+    own = this_node(os.environ, os.uname().nodename)
+    parser.add_argument("--name", default=own, help="default: the machine's name")
+    parser.add_argument("--dir", help="default: PERLES_HOME/nodes/NAME")
     parser.add_argument("--slots", type=int, default=os.cpu_count() or 1, metavar="N")
     parser.add_argument("--label", action="append", default=[], metavar="LABEL")
+    parser.add_argument("--join", metavar="ADDRESS", help="a Dask scheduler to be found by")
+    for file in ("ca", "certificate", "key"):
+        parser.add_argument(f"--{file}", default="", metavar="FILE")
     found = parser.parse_args(arguments)
-    folder = found.dir or home(os.environ) / "nodes" / found.name
-    return About(found.name, Path(os.path.abspath(folder)), max(0, found.slots), found.label)
+    folder = Path(os.path.abspath(found.dir or node_folder(os.environ, found.name)))
+    scheduler = None
+    if found.join:
+        scheduler = Scheduler(found.join, found.ca, found.certificate, found.key)
+    return _Asked(About(found.name, folder, max(0, found.slots), found.label), scheduler)
 
 
-async def _run(about: About) -> None:
+async def _run(about: About, scheduler: Scheduler | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -82,12 +100,15 @@ async def _run(about: About) -> None:
         asyncio.create_task(service.guard_lease()),
         asyncio.create_task(_keep_guard(about.folder)),
     ]
+    if scheduler is not None:
+        watching.append(asyncio.create_task(keep_worker(scheduler, about.name, about.folder)))
     await asyncio.wait([asyncio.create_task(stop.wait()), *watching], return_when="FIRST_COMPLETED")
     server.close()
     for task in watching:
         if task.done():
             task.result()
         task.cancel()
+    await asyncio.gather(*watching, return_exceptions=True)
     await relay.leave()
     service.executor.close()
 

@@ -32,7 +32,7 @@ _PATIENCE = 30.0
 """Seconds in which a write whose connection to a server was cut is tried again."""
 _MACHINE_COLUMNS = frozenset({"state", "status", "phase"})
 _HELD_BY_MACHINES = frozenset(
-    {"workflows", "agents", "turns", "tasks", "commands", "questions", "nodes"},
+    {"workflows", "agents", "turns", "tasks", "commands", "questions", "nodes", "cluster"},
 )
 assert len(ALL_RULES) == len(_HELD_BY_MACHINES) + 1  # agents have two machines
 

@@ -13,6 +13,7 @@ from perles.domain.machine import Decision, decide
 from perles.domain.named_limits import MARK
 from perles.domain.states import (
     AGENT,
+    CLUSTER,
     COMMAND,
     NODE,
     PHASE,
@@ -29,7 +30,7 @@ from perles.store.events import journal
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.base import Base
 from perles.store.schema.engine import Command
-from perles.store.schema.nodes import Node
+from perles.store.schema.nodes import ClusterLink, Node
 from perles.store.schema.questions import Question
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
@@ -71,6 +72,7 @@ _PLACES: Final = {
         {"workflow_id": "workflow_id", "agent_id": "agent_id", "task_id": "task_id"},
     ),
     NODE.kind: _Place(Node, "state", "id", {}),
+    CLUSTER.kind: _Place(ClusterLink, "state", "place", {}),
 }
 
 

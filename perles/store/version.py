@@ -11,7 +11,7 @@ from perles.store.place import has_table, shown
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-HEAD: Final = "0034"
+HEAD: Final = "0035"
 """The newest revision in `migrations/`; a test holds it to that."""
 
 

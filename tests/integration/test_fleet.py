@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from perles.agents.provider import Outcome
-from perles.cluster.channel import Found
+from perles.cluster.channel import NOT_YET, Found
 from perles.cluster.connection import Worker
 from perles.config.cluster import Cluster
 from perles.domain.errors import ClusterError
 from perles.domain.placement import Place, Rooms
 from perles.engine.elsewhere import Elsewhere
-from perles.engine.fleet import nodes
+from perles.engine.fleet import nodes, standing
 from perles.engine.fleet.membership import Membership
 from perles.engine.fleet.nodes import Heard
 from perles.engine.fleet.placement import Placement, _room
@@ -29,6 +29,7 @@ from perles.executor.remote.protocol import Call
 from perles.mcp.host import Caller
 from perles.store import statements
 from perles.store.reads.current_work import waits_for
+from perles.store.reads.nodes import cluster as shown_cluster
 from perles.store.reads.nodes import nodes as shown_nodes
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.nodes import Node
@@ -274,6 +275,33 @@ async def test_a_scheduler_that_is_gone_makes_nodes_unreachable_with_its_words(
     row = world.reader.need(Node, "box1")
     assert row.state == "unreachable"
     assert "connection refused" in row.problems
+
+
+async def test_how_the_engine_stands_with_its_cluster_is_told_once_a_change(world: World) -> None:
+    reach = FakeReach("box1")
+    reach.problem = NOT_YET
+    world.write(lambda tx: standing.began(tx, world.context.config.cluster))
+    membership = Membership(world.context, reach, clock=lambda: 0.0)
+    await membership.sweep()
+    link = shown_cluster(world.connection)
+    assert link is not None
+    assert (link["state"], link["place"], link["problem"]) == ("connecting", "tcp://a:1", None)
+    assert link["lost_after"] == 33.0
+
+    for problem in ("cannot reach tcp://a:1: refused", "cannot reach tcp://a:1: no route", "", ""):
+        reach.problem = problem
+        await membership.sweep()
+        link = shown_cluster(world.connection)
+        assert link is not None
+        wanted = ("unreachable", problem) if problem else ("connected", None)
+        assert (link["state"], link["problem"]) == wanted
+
+    world.write(lambda tx: standing.began(tx, Cluster(slurm={"jobs": 1}, on_partition="wait")))
+    link = shown_cluster(world.connection)
+    assert link is not None
+    assert (link["state"], link["place"], link["lost_after"]) == ("connecting", "Slurm", None)
+    told = [type for type in _types(world) if type.startswith("cluster.")]
+    assert told == ["cluster.lost", "cluster.connected", "cluster.connecting"]
 
 
 async def test_what_is_wrong_with_a_node_is_told(world: World) -> None:

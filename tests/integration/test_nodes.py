@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from perles.store import migrate
 from perles.store.database import Database
 from perles.store.schema.nodes import Node
 from tests.integration.cli import Home
+from tests.integration.nodes import hello, stop_nodes
 
 TOLD = Heard(slots=4, labels=("gpu",), host="box1", perles="1", memory=2**34, memory_free=2**33)
 
@@ -102,6 +104,63 @@ def test_without_a_cluster_there_are_no_nodes(home: Home) -> None:
     assert "turns run on this machine" in shown.stderr
 
 
+def test_until_a_node_is_there_it_is_said_what_is_waited_for(home: Home) -> None:
+    pytest.importorskip("distributed")
+    home.config_file.write_text("cluster: {scheduler: 'tcp://127.0.0.1:1'}\n")
+    assert home.perles("serve", "--detach").returncode == 0
+
+    first = home.perles("nodes").stderr
+    home.wait_for("word of it", lambda: _cluster(home)["state"] == "unreachable")
+    then = home.perles("nodes").stderr
+
+    assert first.startswith("waiting for the cluster (tcp://127.0.0.1:")
+    assert "unreachable since" in then
+    assert "cannot reach tcp://127.0.0.1:" in then
+    assert "unreachable since" in home.perles("engine", "status").stdout
+    assert "is unreachable since" in _of_cluster(home)[0]["text"]
+    home.perles("engine", "stop")
+    assert "no engine runs; start one" in home.perles("nodes").stderr
+
+
+def _cluster(home: Home) -> dict[str, Any]:
+    found: dict[str, Any] = (home.json("engine", "status", "--json") or {})["cluster"]
+    return found
+
+
+def test_a_node_by_hand_is_refused_in_words(home: Home) -> None:
+    for given, said in (
+        (("--name", "a b"), "cannot use 'a b' as a name"),
+        (("--join", "box1:8786"), "write tcp://HOST:PORT"),
+        (("--join", "tls://box1:8786"), "without --ca"),
+        (("--join", "tls://b:1", "--ca", "/no", "--certificate", "c", "--key", "k"), "no file /no"),
+    ):
+        refused = home.perles("node", *given)
+        assert refused.returncode == 2
+        assert said in refused.stderr
+
+
+def test_a_node_by_hand_runs_where_a_worker_looks_for_it(home: Home, tmp_path: Path) -> None:
+    folder = tmp_path / "node"
+    asked = ("node", "--dir", str(folder), "--name", "box7", "--slots", "3")
+    node = home.popen(*asked, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        home.wait_for("node", lambda: hello(folder) is not None)
+        told = hello(folder)
+        again = home.perles("node", "--dir", str(folder), "--name", "box7")
+        by_environment = home.perles("node", PERLES_NODE_NAME="box7", PERLES_NODE_DIR=str(folder))
+    finally:
+        node.terminate()
+        assert node.wait(30) == 0
+        stop_nodes(tmp_path)
+
+    assert told is not None
+    assert (told.name, told.slots) == ("box7", 3)
+    for one in (again, by_environment):
+        assert one.returncode == 0
+        assert f"node box7 runs already (pid {told.pid})" in one.stderr
+    assert hello(folder) is None
+
+
 def test_a_table_for_people(database: Database, tmp_path: Path) -> None:
     odd = Heard(slots=2, problems=("its Perles is 0.0.9, this one is 0.1.0\x1b[2J",))
     database.write(lambda tx: nodes.heard(tx, "box1", TOLD))
@@ -181,6 +240,7 @@ def test_doctor_tells_what_is_wrong_with_the_cluster(database: Database, tmp_pat
 
     assert not without
     assert [(one["level"], one["text"]) for one in found] == [
+        ("note", "no engine runs: what is told of nodes is what the last one knew"),
         ("problem", "node box2: its clock is 1h00m ahead of this one"),
         ("problem", "node box3 is out of reach: its Dask worker has no Perles"),
         ("ok", "1 nodes are ready: box1"),

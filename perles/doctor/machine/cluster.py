@@ -9,7 +9,11 @@ from typing import Any, Final
 from perles.cluster.clusters import INSTALL
 from perles.doctor.finding import NOTE, OK, PROBLEM, Finding, named
 from perles.doctor.machine.surroundings import Surroundings
+from perles.domain.cluster_words import standing
+from perles.domain.explanations import NO_ENGINE, advice
+from perles.store.place import engine_lock
 from perles.store.reads.connection import reading
+from perles.store.reads.nodes import cluster as cluster_of
 from perles.store.reads.nodes import nodes
 
 _LIBRARIES: Final = {"ssh": "asyncssh", "slurm": "dask_jobqueue", "kubernetes": "dask_kubernetes"}
@@ -26,8 +30,19 @@ def check(surroundings: Surroundings) -> Iterator[Finding]:
         yield Finding("cluster", PROBLEM, f"{name} is not installed", INSTALL[name])
     if missing:
         return
-    with reading(surroundings.paths.database_path()) as connection:
-        found = nodes(connection)
+    path = surroundings.paths.database_path()
+    with reading(path) as connection:
+        found, link = nodes(connection), cluster_of(connection)
+    if not engine_lock(path).is_held():
+        text = "no engine runs: what is told of nodes is what the last one knew"
+        yield Finding("cluster", NOTE, text, advice(NO_ENGINE))
+    elif link is None:
+        text = f"the engine was started without the cluster {cluster.place}"
+        yield Finding("cluster", PROBLEM, text, "start it again: perles engine stop, perles serve")
+    elif link["state"] != "connected":
+        level = NOTE if link["state"] == "connecting" else PROBLEM
+        text = f"the cluster {link['place']} is {standing(link)}"
+        yield Finding("cluster", level, text, "look at the scheduler; perles engine logs")
     yield from judge(found)
 
 

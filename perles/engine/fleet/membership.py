@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from perles.cluster.channel import Found
+from perles.cluster.channel import NOT_YET, Found
 from perles.domain.duration import span
 from perles.domain.errors import ClusterError, DatabaseError
 from perles.engine.bulkhead import Troubles
 from perles.engine.context import Context
-from perles.engine.fleet import nodes
+from perles.engine.fleet import nodes, standing
 from perles.engine.fleet.leading import Leader
 from perles.engine.fleet.nodes import Heard
 from perles.executor.remote.channel import Channel
@@ -55,6 +55,7 @@ class Membership:
         self._troubles = Troubles()
         self._count = 0
         self._met: set[str] = set()
+        self._stands = NOT_YET
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -76,6 +77,8 @@ class Membership:
     async def sweep(self) -> None:
         """Ask all nodes once, and write what changed."""
         found, why = await self._look()
+        await self._tell_standing("" if found is not None else why)
+        found = found or []
         few = asyncio.Semaphore(AT_ONCE)
         told = await asyncio.gather(*(self._ask(one, few) for one in found))
         heard = {one.name: said for one, said in zip(found, told, strict=True)}
@@ -99,12 +102,18 @@ class Membership:
         if new and isinstance(self._context.executor, Leader):
             self._context.executor.meet(new)
 
-    async def _look(self) -> tuple[list[Found], str]:
-        """The nodes that workers tell of, and why others are missing."""
+    async def _look(self) -> tuple[list[Found] | None, str]:
+        """The nodes that workers tell of, None where none can be asked; why others are missing."""
         try:
             return await self._reach.look(), "no Dask worker is on its machine"
         except ClusterError as error:
-            return [], str(error)
+            return None, self._reach.problem or str(error)
+
+    async def _tell_standing(self, problem: str) -> None:
+        """Write whether the cluster is reached, once that has changed."""
+        if problem != self._stands:
+            await self._context.writer.write(lambda tx: standing.stands(tx, problem))
+            self._stands = problem
 
     async def _ask(self, found: Found, few: asyncio.Semaphore) -> Heard | str:
         if not found.told:

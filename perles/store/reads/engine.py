@@ -16,6 +16,7 @@ from perles.domain.explanations import NO_ENGINE, RESTARTED
 from perles.store.place import engine_lock, file_of
 from perles.store.reads.connection import Json
 from perles.store.reads.current_work import age
+from perles.store.reads.nodes import cluster
 from perles.store.reads.watchdog import pauses
 from perles.store.work import WORK
 
@@ -107,4 +108,5 @@ def engine_status(connection: Connection | None) -> Json | None:
         "workflows_running": running,
         "turns_running": connection.execute(query).fetchone()[0],
         "ports": ports,
+        "cluster": cluster(connection),
     }

@@ -20,6 +20,7 @@ _TURNS: Final = (
     "JOIN workflows w ON w.id = t.workflow_id LEFT JOIN tasks k ON k.id = a.task_id "
     "WHERE t.status IN ('starting', 'running') AND a.node IS NOT NULL ORDER BY t.id"
 )
+_CLUSTER: Final = "SELECT * FROM cluster WHERE id = 1"
 _TOLD: Final = (
     *("host", "perles", "python", "cpus", "memory", "memory_free", "disk_free", "skew"),
 )
@@ -34,6 +35,19 @@ def nodes(connection: Connection | None) -> list[Json]:
         about = dict(row)
         turns.setdefault(about.pop("node"), []).append(about)
     return [_node(row, turns.get(row["id"], [])) for row in connection.execute(_NODES)]
+
+
+def cluster(connection: Connection | None) -> Json | None:
+    """How the engine that ran last stands with its cluster; None where it has none.
+
+    Its `place`, its `state`, `since` when, and the `problem`, or null; `lost_after` is how many
+    seconds of a node's silence make its turns lost, null where they wait for it.
+    """
+    row = None if connection is None else connection.execute(_CLUSTER).fetchone()
+    if row is None:
+        return None
+    told = {name: row[name] for name in ("place", "state", "since", "lost_after")}
+    return {**told, "problem": row["problem"] or None}
 
 
 def _node(row: Row, turns: list[Json]) -> Json:

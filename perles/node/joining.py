@@ -1,0 +1,79 @@
+"""A node that joins a cluster by itself: beside it a Dask worker, which the scheduler knows."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from perles.domain.node_words import FOLDER_VARIABLE, NAME_VARIABLE
+
+log = logging.getLogger("perles.node")
+
+FIRST_PAUSE: Final = 1.0
+LAST_PAUSE: Final = 30.0
+"""Seconds between two workers: they end when the scheduler is lost."""
+GRACE: Final = 5.0
+"""Seconds for a worker to leave its scheduler before it is killed."""
+
+
+class Scheduler(NamedTuple):
+    """The scheduler of a cluster, with the files that prove who one is, for `tls://`."""
+
+    address: str
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
+
+    def argv(self) -> list[str]:
+        """The command line of a worker."""
+        argv = [sys.executable, "-m", "distributed.cli.dask_worker", self.address]
+        argv += ["--nthreads", "1", "--memory-limit", "0", "--no-nanny", "--no-dashboard"]
+        files = {"ca-file": self.ca, "cert": self.certificate, "key": self.key}
+        for name, file in files.items():
+            argv += [f"--tls-{name}", os.path.abspath(os.path.expanduser(file))] if file else []
+        return argv
+
+
+def worker_environ(name: str, folder: Path) -> dict[str, str]:
+    """The environment of a worker, which finds its node by it."""
+    return {**os.environ, NAME_VARIABLE: name, FOLDER_VARIABLE: str(folder)}
+
+
+async def keep_worker(scheduler: Scheduler, name: str, folder: Path) -> None:
+    """Have a worker until this is cancelled; one that ends is followed by another."""
+    pause = FIRST_PAUSE
+    while True:
+        began = asyncio.get_running_loop().time()
+        code = await _worker(scheduler, name, folder)
+        log.warning("the Dask worker for %s ended with %s", scheduler.address, code)
+        lived = asyncio.get_running_loop().time() - began
+        pause = FIRST_PAUSE if lived > LAST_PAUSE else min(2 * pause, LAST_PAUSE)
+        await asyncio.sleep(pause)
+
+
+async def _worker(scheduler: Scheduler, name: str, folder: Path) -> int:
+    """Run a worker to its end; it ends with whoever waits for it."""
+    with (folder / "worker.log").open("ab") as output:
+        worker = await asyncio.create_subprocess_exec(
+            *scheduler.argv(),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=worker_environ(name, folder),
+            cwd=folder,
+        )
+    try:
+        return await worker.wait()
+    finally:
+        if worker.returncode is None:
+            worker.terminate()
+            try:
+                async with asyncio.timeout(GRACE):
+                    await worker.wait()
+            except TimeoutError:
+                worker.kill()
+                await worker.wait()

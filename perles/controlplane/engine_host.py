@@ -25,7 +25,7 @@ from perles.domain.explanations import NO_ENGINE, RESTARTED
 from perles.domain.marks import MARKS
 from perles.engine import single_instance, watchdog
 from perles.executor.contract import Identity
-from perles.executor.local.identity import is_alive
+from perles.executor.local.identity import is_known
 from perles.store.place import engine_lock
 from perles.store.reads import engine
 from perles.store.reads.connection import reading
@@ -176,16 +176,24 @@ class EngineHost(Reads):
         return engine_lock(self.database_path).is_held()
 
     def engine_status(self) -> dict[str, Any] | None:
-        """The engine that runs now, in the shape of `engine status --json`; None when none does."""
+        """The engine that runs now, in the shape of `engine status --json`; None when none does.
+
+        One that is coming up and has not told yet who it is counts as none.
+        """
         if not self.engine_runs():
             return None
         with reading(self.database_path) as connection:
             status = engine.engine_status(connection)
             trouble = None if connection is None else engine.trouble(connection)
-        if status is not None:
-            status["trouble"] = trouble
-            status["memory_bytes"] = _resident(status["pid"])
-            status["http"] = served_at(self.paths.root)
+        if status is None:
+            return None
+        is_here = status["host"] == os.uname().nodename
+        memory = _resident(status["pid"]) if is_here else None
+        if is_here and not memory:
+            return None  # that was the one before, which was killed
+        status["trouble"] = trouble
+        status["memory_bytes"] = memory
+        status["http"] = served_at(self.paths.root)
         return status
 
     def engine_trouble(self) -> str | None:
@@ -332,7 +340,8 @@ class EngineHost(Reads):
         deadline = time.monotonic() + seconds
         while True:
             found = single_instance.find(self.database_path)
-            dying = found is None and lock.is_held() and is_alive(engine)
+            # Its last thread frees the lock: when the first is a zombie, it may still be held.
+            dying = found is None and lock.is_held() and is_known(engine)
             if found != engine and not dying:
                 return True
             if time.monotonic() > deadline:
@@ -351,18 +360,6 @@ class EngineHost(Reads):
     def _has_work(self) -> bool:
         with reading(self.database_path) as connection:
             return engine.has_work(connection)
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    """Signal an engine. Raises `PerlesError` for another user's."""
-    try:
-        os.kill(pid, number)
-    except PermissionError as error:
-        raise PerlesError(
-            f"cannot stop the engine: pid {pid} is another user's; ask them, or be that user"
-        ) from error
-    except ProcessLookupError:
-        return  # it has just ended, which is what is wanted
 
 
 def _resident(pid: int) -> int | None:

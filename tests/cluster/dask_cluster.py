@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-DEADLINE = 90.0
+DEADLINE = 180.0
 
 
 def wait_for(what: str, is_so: Callable[[], Any], seconds: float = DEADLINE) -> Any:

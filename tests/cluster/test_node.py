@@ -24,11 +24,12 @@ from perles.executor.remote.protocol import Call, checked
 from perles.node.guard import pids_in
 from tests.cluster import cuts
 from tests.cluster.proxy import Proxy
+from tests.integration.cli import DEADLINE
 from tests.integration.nodes import hello, start_node, stop_nodes
 
 WORKFLOW = f"wf-{os.getpid():08x}"
 TTL = 2.0
-PATIENCE = 60.0
+PATIENCE = DEADLINE
 COUNT = "i=0; while :; do echo $i; i=$((i + 1)); sleep 0.05; done"
 
 

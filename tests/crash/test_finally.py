@@ -7,6 +7,7 @@ import pytest
 
 from perles import WorkflowSpec
 from tests.crash.world import World
+from tests.integration.cli import DEADLINE
 
 FILE = """\
 name: finally
@@ -73,7 +74,7 @@ def test_an_engine_that_dies_while_it_stops_runs_them_once(storm: World, point: 
     storm.kill_engine()
     storm.plane.request(id, "stop", {"reason": "enough"})
 
-    died = storm.serve(fault=f"{point}:1").wait(timeout=60)
+    died = storm.serve(fault=f"{point}:1").wait(timeout=DEADLINE)
 
     assert died == -signal.SIGKILL
     storm.serve()

@@ -85,7 +85,7 @@ def test_an_engine_that_dies_on_a_full_disk_goes_on_when_there_is_room(
 
     _fill(filler)
     storm.kill_engine()
-    told = storm.home.perles("serve", "--foreground", timeout=60)
+    told = storm.home.perles("serve", "--foreground")
     filler.unlink()
 
     assert told.returncode == 7, told.stderr

@@ -3,6 +3,7 @@
 import signal
 
 from tests.crash.world import World, tasks
+from tests.integration.cli import DEADLINE
 
 
 def _begun(storm: World, seconds: float = 2) -> str:
@@ -19,7 +20,7 @@ def test_an_engine_that_leaves_its_agents_ends_and_the_next_one_goes_on(storm: W
     stopped = storm.home.perles("engine", "stop", "--leave-agents")
 
     assert stopped.returncode == 0, stopped.stderr
-    assert storm.engine.wait(timeout=10) == 0
+    assert storm.engine.wait(timeout=DEADLINE) == 0
     assert storm.state(id) == "running"
     assert storm.family(id)
     storm.serve()
@@ -35,7 +36,7 @@ def test_shutdown_pauses_what_runs_and_it_can_go_on(storm: World) -> None:
     assert storm.state(id) == "paused"
     assert storm.family(id) == []
     assert storm.engine is not None
-    assert storm.engine.wait(timeout=10) == 0
+    assert storm.engine.wait(timeout=DEADLINE) == 0
     storm.plane.shutdown()  # nothing to do is no error
     storm.serve()
     storm.plane.request(id, "resume", {})
@@ -52,7 +53,7 @@ def test_a_second_signal_kills_the_agents_that_take_their_time(storm: World) -> 
     storm.wait_for("the pause", (storm.home.work / "asked").exists)
     engine.send_signal(signal.SIGINT)
 
-    assert engine.wait(timeout=20) == 0
+    assert engine.wait(timeout=DEADLINE) == 0
     assert storm.state(id) == "paused"
     assert storm.family(id) == []
     assert storm.value("SELECT exit_code FROM turns ORDER BY id DESC") == -signal.SIGKILL

@@ -6,6 +6,7 @@ import pytest
 
 from perles.engine.crash_points import POINTS
 from tests.crash.world import World, tasks
+from tests.integration.cli import DEADLINE
 
 WHEN = dict.fromkeys(POINTS, 1) | {
     "begin.before-commit": 3,
@@ -33,7 +34,7 @@ ELSEWHERE = (
 def test_an_engine_that_dies_at_a_point_leaves_all_to_the_next(storm: World, point: str) -> None:
     id = storm.create(tasks(4))
 
-    died = storm.serve(fault=f"{point}:{WHEN[point]}").wait(timeout=30)
+    died = storm.serve(fault=f"{point}:{WHEN[point]}").wait(timeout=DEADLINE)
 
     assert died == -signal.SIGKILL
     storm.serve()
@@ -45,7 +46,7 @@ def test_an_engine_that_dies_in_a_call_leaves_it_to_the_next(storm: World, point
     """With a prompt in the plan its coordinator is a process, which calls tools."""
     id = storm.create_with_prompt(tasks(4))
 
-    died = storm.serve(fault=f"{point}:{WHEN[point]}").wait(timeout=60)
+    died = storm.serve(fault=f"{point}:{WHEN[point]}").wait(timeout=DEADLINE)
 
     assert died == -signal.SIGKILL
     storm.serve()
@@ -58,7 +59,7 @@ def test_an_engine_that_dies_while_it_adopts_leaves_all_to_the_next(storm: World
     storm.wait_for_text(id, "begins 3")
     storm.kill_engine()
 
-    died = storm.serve(fault="reconcile.adopted:1").wait(timeout=30)
+    died = storm.serve(fault="reconcile.adopted:1").wait(timeout=DEADLINE)
 
     assert died == -signal.SIGKILL
     storm.serve()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.crash.world import World
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 
 POINTS = {
     "service.before-begin": 1,
@@ -39,7 +39,7 @@ def test_all_is_done_once_and_nothing_is_left(storm: World, point: str) -> None:
     last = {"key": "last", "run": "echo last >> effects"}
     id = _create(storm, storm.home, last)
 
-    died = storm.serve(fault=f"{point}:{POINTS[point]}").wait(timeout=120)
+    died = storm.serve(fault=f"{point}:{POINTS[point]}").wait(timeout=DEADLINE)
 
     assert died == -signal.SIGKILL
     storm.serve()

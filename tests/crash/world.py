@@ -20,7 +20,7 @@ from perles.executor.contract import Identity
 from perles.executor.local import processes
 from perles.store.reads.connection import reading
 from perles.store.sqlite.driver import dbapi
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 from tests.integration.scripted_cli import configure
 
 RUN = """\
@@ -112,7 +112,7 @@ class World:
         self.wait_for_engine()
         assert self.engine is not None
         self.engine.send_signal(signal.SIGTERM)
-        assert self.engine.wait(timeout=30) == 0, self.log.read_text()[-2000:]
+        assert self.engine.wait(timeout=DEADLINE) == 0, self.log.read_text()[-2000:]
 
     def query(self, sql: str, *params: Any) -> list[Any]:
         """Rows of the database, now."""

@@ -14,6 +14,7 @@ from tests.e2e.conftest import Agents
 from tests.e2e.model import Asked, Reply
 from tests.e2e.test_real_agents import has_task, worker_is
 from tests.e2e.test_whose_tools import does_the_test
+from tests.integration.cli import DEADLINE
 
 Scripted = Callable[..., Agents]
 NAMES = list(clis.PACKAGES)
@@ -104,7 +105,7 @@ def test_the_first_workflow_goes_as_it_is_written(scripted: Scripted, name: str)
         done = _shell(agents, command.replace("ID", row["id"]))
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
 
-    said, _ = run.communicate(timeout=120)
+    said, _ = run.communicate(timeout=DEADLINE)
     assert run.returncode == 0, said
     assert "report_implementation_complete" in done.stdout
 

@@ -77,7 +77,7 @@ def test_amp_without_a_login_says_how_to_log_in(scripted: Scripted) -> None:
     _configure(agents, {"amp": {"executable": str(program)}})
     agents.environ["HOME"] = str(agents.root)
 
-    result = agents.perles("run", "do it", "--coordinator", "amp", timeout=120)
+    result = agents.perles("run", "do it", "--coordinator", "amp")
 
     assert result.returncode == 1
     assert "log in with `amp login`" in result.stdout + result.stderr

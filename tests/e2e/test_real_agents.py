@@ -229,7 +229,7 @@ def test_one_workflow_mixes_them(scripted: Scripted) -> None:
         {"key": "check", "run": "echo {{ tasks.third.output }} > said", "after": ["third"]},
     ]
 
-    result = agents.perles("run", agents.pipeline("mixed", tasks), timeout=120)
+    result = agents.perles("run", agents.pipeline("mixed", tasks))
 
     assert result.returncode == 0, result.stdout + result.stderr
     assert (agents.work / "said").read_text() == "word word word\n"

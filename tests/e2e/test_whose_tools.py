@@ -197,7 +197,7 @@ def test_a_provider_that_works_passes_its_test(scripted: Scripted, name: str) ->
     agents = scripted(does_the_test)
     agents.use(name)
 
-    tried = agents.perles("providers", "test", name, timeout=120)
+    tried = agents.perles("providers", "test", name)
 
     assert tried.returncode == 0, tried.stdout + tried.stderr
     assert tried.stdout.startswith(f"{name} works: one turn with a tool call in ")

@@ -20,7 +20,7 @@ from tests.integration.forks import COVERAGE, Forked, Forks
 
 __all__ = ["COVERAGE", "DEADLINE", "Home", "signal_all"]
 
-DEADLINE = 90.0
+DEADLINE = 180.0
 """Seconds that a test waits for what must come."""
 
 

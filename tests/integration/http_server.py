@@ -14,8 +14,7 @@ from perles.http.asking import Base
 from perles.http.guard import Address
 from perles.http.limits import Limits
 from perles.http.server import Server
-
-DEADLINE = 60.0
+from tests.integration.cli import DEADLINE
 
 
 class Answer(NamedTuple):

@@ -14,8 +14,9 @@ from perles.executor.remote.links import Links
 from perles.executor.remote.messages import Greeting, Hello
 from perles.executor.remote.protocol import Call, decode_answer, encode
 from perles.node.guard import pids_in
+from tests.integration.cli import DEADLINE
 
-PATIENCE = 60.0
+PATIENCE = DEADLINE
 
 
 def start_node(folder: Path, name: str = "box") -> Greeting:

@@ -150,7 +150,7 @@ elif tools.call("list_tasks")["tasks"][0]["reported"]:
 
 def test_the_summary_is_shown_and_told_as_json(home: Home) -> None:
     with_tools(home, TELLS)
-    assert home.perles("run", "a book", "--coordinator", "mycli", timeout=60).returncode == 0
+    assert home.perles("run", "a book", "--coordinator", "mycli").returncode == 0
 
     text = home.perles("show", home.only(), "--summary").stdout
     found = home.json("show", home.only(), "--summary", "--json")

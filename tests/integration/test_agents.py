@@ -12,7 +12,7 @@ import pytest
 from perles.domain.explanations import moment
 from perles.executor.local.processes import family
 from perles.store.sqlite.driver import dbapi
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 from tests.integration.scripted_cli import cli, configure, program, prompted, task_of
 
 PLAIN = """\
@@ -171,7 +171,7 @@ def test_a_used_up_quota_holds_the_whole_provider_over_a_restart(home: Home) -> 
     assert (home.work / "turns").read_text() == "x"
     assert worker["turns"] == 0
     engine.terminate()
-    engine.communicate(timeout=30)
+    engine.communicate(timeout=DEADLINE)
 
 
 def test_an_agent_gets_no_variable_that_nobody_named(home: Home) -> None:
@@ -185,7 +185,7 @@ def test_an_agent_gets_no_variable_that_nobody_named(home: Home) -> None:
     configure(home, providers={"mycli": mycli})
     environ = {"NAMED": "n", "PASSED_ON": "1", "MY_SECRET": "s", "AWS_SECRET_ACCESS_KEY": "k"}
 
-    result = home.perles("run", prompted(home), timeout=60, **environ)
+    result = home.perles("run", prompted(home), timeout=DEADLINE, **environ)
 
     assert result.returncode == 0, result.stderr
     seen = json.loads(task_of(home)["summary"])
@@ -211,7 +211,7 @@ def test_a_message_is_sent_to_an_agent_once_and_shown(home: Home) -> None:
     late = home.perles("send", id, "too late")
     assert (late.returncode, "it is stopped" in late.stderr) == (4, True)
     engine.terminate()
-    engine.communicate(timeout=30)
+    engine.communicate(timeout=DEADLINE)
 
 
 @pytest.mark.parametrize(

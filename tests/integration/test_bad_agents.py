@@ -10,7 +10,7 @@ import pytest
 from perles.agents.executable import version_of
 from perles.controlplane.plane import ControlPlane
 from perles.executor.local.processes import family
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 from tests.integration.scripted_cli import (
     TOOLS,
     cli,
@@ -77,7 +77,7 @@ def test_a_known_cli_that_prints_html_has_not_done_its_work(home: Home, name: st
 def test_a_cli_that_hangs_is_ended_after_its_silence(home: Home, source: str) -> None:
     cli(home, source)
 
-    failure = _said(home, home.perles("run", prompted(home), timeout=60, **SILENCE))
+    failure = _said(home, home.perles("run", prompted(home), timeout=DEADLINE, **SILENCE))
 
     assert failure.endswith(": it printed nothing for 1s (orchestration.timeouts.silence)")
 
@@ -99,7 +99,7 @@ def test_a_turn_that_told_its_result_and_lingers_has_succeeded(home: Home) -> No
     )
     configure(home, claude={"executable": program(home, "claude", TOOLS + source)})
 
-    ran = home.perles("run", "a goal in words", timeout=60, **SILENCE)
+    ran = home.perles("run", "a goal in words", timeout=DEADLINE, **SILENCE)
 
     assert ran.returncode == 0, ran.stderr
     assert (home.work / "turns").read_text() == "xx"
@@ -167,7 +167,7 @@ def test_a_prompt_of_five_megabytes_arrives_whole(
     home.wait_for("the end", lambda: home.json("show", id, "--json")["state"] == "completed")
     assert int((home.work / "length").read_text()) >= 5_240_000
     engine.terminate()
-    engine.communicate(timeout=30)
+    engine.communicate(timeout=DEADLINE)
 
 
 def test_a_message_over_a_megabyte_is_refused(home: Home) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from perles.store.sqlite.driver import dbapi
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 
 ONE = [{"key": "a", "run": "true"}]
 USAGE: dict[str, list[str]] = {
@@ -215,7 +215,7 @@ def test_a_locked_database_is_waited_for_and_then_told(home: Home) -> None:
     try:
         waiting = home.popen("create", home.pipeline("ok", ONE))
         assert home.perles("list").returncode == 0  # readers are never held up
-        out, told = waiting.communicate(timeout=40)
+        out, told = waiting.communicate(timeout=DEADLINE)
     finally:
         holder.close()
 

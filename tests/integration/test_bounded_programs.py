@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from perles.workspace.program import Bounds, Ended, run_program
+from tests.integration.cli import DEADLINE
 
 
 def run(script: str, tmp_path: Path, bounds: Bounds, given: bytes | None = None) -> Ended:
@@ -67,7 +68,7 @@ def test_a_program_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 
 
 def _gone(pid: int) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + DEADLINE
     while time.monotonic() < deadline:
         try:
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]

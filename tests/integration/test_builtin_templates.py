@@ -7,7 +7,7 @@ import pytest
 
 from perles.controlplane.plane import ControlPlane
 from perles.domain.specs import WorkflowSpec
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 from tests.integration.review_agents import git
 from tests.integration.template_agents import crew, repository, told
 
@@ -141,7 +141,7 @@ def test_research_proposal_waits_for_the_person_in_the_middle(home: Home) -> Non
 
     home.perles("approve", waits[0]["workflow_id"], "clarification", "-m", "leave Redis out")
 
-    output, errors = run.communicate(timeout=120)
+    output, errors = run.communicate(timeout=DEADLINE)
     assert run.returncode == 0, output + errors
     (folder,) = (home.work / "docs" / "proposals").iterdir()
     assert sorted(path.name for path in folder.iterdir()) == [

@@ -18,7 +18,7 @@ from perles.executor.local import launcher
 from perles.executor.local.processes import family
 from perles.store.sqlite.driver import dbapi
 from tests.integration import raising_providers
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 from tests.integration.raising_providers import PHASES
 from tests.integration.scripted_cli import configure, program, prompted
 
@@ -70,7 +70,7 @@ def _end(home: Home, id: str) -> str:
 
 def _ended(engine: "subprocess.Popen[str]") -> str:
     engine.send_signal(signal.SIGTERM)
-    _, said = engine.communicate(timeout=60)
+    _, said = engine.communicate(timeout=DEADLINE)
     assert engine.returncode == 0, said
     return said
 

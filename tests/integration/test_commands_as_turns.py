@@ -13,10 +13,10 @@ import pytest
 from perles.agents.provider import Launch, TaskCommand
 from perles.executor.contract import Identity, Told, TurnFiles, TurnKey
 from perles.executor.local.executor import LocalExecutor, LocalProcess
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 
 TURN = TurnKey("wf-dddddddd", 3)
-PATIENCE = 60.0
+PATIENCE = DEADLINE
 
 
 class Stage:

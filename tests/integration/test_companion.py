@@ -19,7 +19,7 @@ from perles.companion.tools import Tools
 from perles.domain.tokens import READ
 from tests.integration.cli import Home
 
-DEADLINE = 100.0
+DEADLINE = 180.0
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ import pytest
 from perles import ControlPlane
 from perles.domain.errors import NotFoundError, PerlesError
 from perles.store.sqlite.driver import dbapi
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 from tests.integration.repositories import commit, commits, git, in_worktree
 
 
@@ -92,7 +92,7 @@ def on_a_terminal(home: Home, *words: str, **environ: str) -> str:
                 break
             seen += piece
         os.close(ours)
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=DEADLINE) == 0
     return seen.decode().replace("\r\n", "\n")
 
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from perles.cli.app import app
 from perles.cli.root import ENTRIES
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -158,6 +158,6 @@ def test_the_python_of_the_readme_runs(home: Home) -> None:
 
     result = home.run([sys.executable, "-c", text])
 
-    engine.communicate(timeout=30)
+    engine.communicate(timeout=DEADLINE)
     assert result.returncode == 0, result.stderr
     assert "workflow.completed" in result.stdout

@@ -17,6 +17,7 @@ from perles.store.events import cursors, journal
 from perles.store.events.bus import NOTIFY, CrossWorkflowEventBus
 from perles.store.events.tail import BATCH
 from perles.store.schema.workflows import Workflow, WorkflowLabel
+from tests.integration.cli import DEADLINE
 
 ONE, TWO, THREE = "wf-aaaaaaaa", "wf-bbbbbbbb", "wf-cccccccc"
 
@@ -219,7 +220,7 @@ def test_a_killed_subscriber_loses_nothing(database: Database, bus: CrossWorkflo
     assert child.stdout is not None
     seen = [int(child.stdout.readline()) for _ in range(20)]
     child.send_signal(signal.SIGKILL)
-    seen += [int(line) for line in child.communicate(timeout=30)[0].splitlines()]
+    seen += [int(line) for line in child.communicate(timeout=DEADLINE)[0].splitlines()]
 
     rest = _numbers(bus.subscribe(cursor="killed", stop=_at_once()))
 

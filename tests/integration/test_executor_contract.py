@@ -28,13 +28,14 @@ from perles.executor.contract import (
 from perles.executor.local.executor import LocalExecutor
 from perles.executor.local.identity import identify
 from perles.executor.local.processes import family
+from tests.integration.cli import DEADLINE
 from tests.integration.nodes import on_a_node, stop_nodes
 
 EXECUTORS: list[Callable[[Path], Executor]] = [lambda _: LocalExecutor(), on_a_node]
 T = TypeVar("T")
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
 TURN = TurnKey(f"wf-cccccc{WORKER.zfill(2)}", 7)
-PATIENCE = 60.0
+PATIENCE = DEADLINE
 STARTER = """
 import os, sys
 from pathlib import Path

@@ -12,14 +12,14 @@ import pytest
 from perles.executor.local.identity import identify, is_alive
 from perles.store.sqlite.driver import dbapi
 from perles.store.sqlite.engine_lock import EngineLock
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 
 
 @pytest.fixture
 def served(home: Home) -> Iterator[tuple[Home, "subprocess.Popen[str]"]]:
     """A home with an engine, in which a command runs."""
     engine = home.popen("serve", "--foreground")
-    home.wait_for("the engine", lambda: home.perles("engine", "status").returncode == 0)
+    home.wait_for_engine()
     file = home.pipeline("p", [{"key": "a", "run": "echo begun; sleep 61"}])
     id = home.perles("create", file).stdout.strip()
     home.perles("start", id)
@@ -38,7 +38,7 @@ def test_a_deleted_lock_is_made_again(served: tuple[Home, "subprocess.Popen[str]
 
     assert engine.poll() is None
     assert home.perles("engine", "stop").returncode == 0
-    assert "lock file was deleted" in engine.communicate(timeout=30)[1]
+    assert "lock file was deleted" in engine.communicate(timeout=DEADLINE)[1]
 
 
 def test_a_second_engine_sees_the_first_by_its_row(
@@ -73,7 +73,7 @@ def test_an_engine_without_its_database_pauses_says_so_and_ends(
     else:
         path.with_name("perles.db-wal").unlink()
 
-    _, said = engine.communicate(timeout=60)
+    _, said = engine.communicate(timeout=DEADLINE)
 
     assert (engine.returncode, "cannot go on" in said) == (7, True), said
     assert agent is not None
@@ -87,7 +87,7 @@ def test_with_its_log_deleted_what_was_committed_is_saved(
     id = home.only()
     home.database.with_name("perles.db-wal").unlink()
 
-    engine.communicate(timeout=60)
+    engine.communicate(timeout=DEADLINE)
 
     assert home.json("show", id, "--json")["state"] == "paused"
     assert home.perles("maintenance", "check").returncode == 0
@@ -98,7 +98,7 @@ def test_stop_ends_the_engine_and_nobody_else_whatever_its_lock_file_says(
     home: Home, said: str
 ) -> None:
     home.perles("serve", "--detach")
-    pid = home.json("engine", "status", "--json")["pid"]
+    pid = home.wait_for_engine()
     EngineLock(home.database).path.write_text(said)
 
     stopped = home.perles("engine", "stop")

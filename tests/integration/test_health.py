@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 
 PREFIX = "PERLES_CONTROL_PLANE__HEALTH_POLICY__"
 
@@ -85,7 +85,7 @@ def test_a_workflow_that_no_recovery_helps_ends_as_the_policy_says(home: Home, a
     assert "recovery.exhausted" in _kinds(home, "recovery.*")
     assert "stuck: no progress" in home.json("show", "dead", "--json")["reason"]
     engine.terminate()
-    engine.communicate(timeout=30)
+    engine.communicate(timeout=DEADLINE)
 
 
 def test_a_long_command_that_uses_the_processor_is_not_stuck(home: Home) -> None:

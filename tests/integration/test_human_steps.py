@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 
 pytestmark = pytest.mark.measured
 
@@ -34,7 +34,7 @@ def test_a_workflow_waits_for_approval_without_being_stuck_and_then_completes(ho
     assert (task["key"], task["status"], task["question"]) == ("ok", "waiting_for_user", "Deploy?")
     assert early.returncode == 4
     assert done.returncode == 0, done.stderr
-    running.communicate(timeout=30)
+    running.communicate(timeout=DEADLINE)
     assert running.returncode == 0
     types = [event["type"] for event in home.events()]
     asked = types.index("task.waiting_for_user")
@@ -50,7 +50,7 @@ def test_a_denied_task_fails_with_the_reason_and_skips_what_waited(home: Home) -
 
     assert silent.returncode == 2
     assert done.returncode == 0, done.stderr
-    running.communicate(timeout=30)
+    running.communicate(timeout=DEADLINE)
     assert running.returncode == 1
     tasks = {task["key"]: task for task in home.json("show", "ask", "--json")["tasks"]}
     assert tasks["ok"]["failure"] == "denied: not today"

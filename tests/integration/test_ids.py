@@ -23,13 +23,13 @@ def test_after_a_prune_of_all_there_was_the_same_engine_takes_commands(home: Hom
     file = home.pipeline("p", [{"key": "a", "run": "true"}])
     for _ in range(3):
         home.perles("run", file)
-    pid = home.json("engine", "status", "--json")["pid"]
+    pid = home.wait_for_engine()
     home.perles("maintenance", "prune", "--older-than", "0s")
 
     ran = home.perles("run", file)
 
     assert ran.returncode == 0
-    assert home.json("engine", "status", "--json")["pid"] == pid
+    assert home.engine_pid() == pid
 
 
 def test_the_engine_takes_what_is_queued_whatever_its_number(home: Home) -> None:

@@ -21,9 +21,8 @@ from perles.keeper.main import LOCK_NAME, SOCKET_NAME, Keeper
 from perles.keeper.whereabouts import keeper_of
 from perles.mcp import ports
 from perles.mcp.ports import Ports
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 
-DEADLINE = 20.0
 CALL = (
     b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer x\r\n"
     b"Content-Length: 2\r\n\r\n{}"
@@ -363,7 +362,7 @@ def test_a_keeper_that_is_killed_is_replaced_and_its_ports_stay_open(tmp_path: P
 
 def test_nothing_that_outlives_an_engine_holds_its_output_open(home: Home) -> None:
     engine = home.popen("serve", "--foreground")
-    home.wait_for("the engine", lambda: home.perles("engine", "status").returncode == 0)
+    home.wait_for_engine()
     file = home.pipeline("p", [{"key": "a", "run": "echo begun; sleep 61"}])
     id = home.perles("create", file).stdout.strip()
     assert home.perles("start", id).returncode == 0

@@ -12,7 +12,7 @@ import pytest
 from perles import ControlPlane, WorkflowSpec
 from perles.domain.errors import PerlesError, WrongStateError
 from perles.workspace.merging import MergeError
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 from tests.integration.repositories import commit, commits, git
 
 
@@ -182,7 +182,7 @@ def test_a_merge_that_is_killed_before_it_is_kept_is_merged_once(
     home.environ["PERLES_FAULT"] = "merge.before-record:1"
 
     with home.popen("merge", id) as killed:
-        assert killed.wait(timeout=90) == -signal.SIGKILL
+        assert killed.wait(timeout=DEADLINE) == -signal.SIGKILL
     assert plane.merge(id)["already"]
     assert git(repo, "log", "--topo-order", "--format=%s") == f"Merge one ({id})\nadd one\nfirst"
 

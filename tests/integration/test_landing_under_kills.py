@@ -13,7 +13,7 @@ from perles import ControlPlane, WorkflowSpec
 from perles.domain.errors import PerlesError
 from perles.workspace.merging import MergeError
 from tests.crash.world import World, world
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 from tests.integration.repositories import commit, commits, git
 
 POINTS = (
@@ -41,7 +41,7 @@ def test_the_target_has_both_commits_once_whenever_the_engine_was_killed(
 ) -> None:
     with world(home) as storm:
         id = two_tasks(home, storm)
-        assert storm.serve(fault=f"{point}:1").wait(timeout=90) == -signal.SIGKILL
+        assert storm.serve(fault=f"{point}:1").wait(timeout=DEADLINE) == -signal.SIGKILL
         storm.serve()
         storm.wait_for_end(id)
 
@@ -87,7 +87,7 @@ def test_merges_that_are_killed_at_any_moment_land_once(
             with home.popen("merge", id) as killed:
                 time.sleep(chance.uniform(0.2, 2.5))  # no race is waited out: any moment will do
                 killed.kill()
-                killed.wait(timeout=60)
+                killed.wait(timeout=DEADLINE)
             git(repo, "rev-parse", "--verify", "main")
         home.wait_for("the merge", partial(_merged, plane, id))
 
@@ -116,7 +116,7 @@ def test_a_second_merge_at_once_waits_and_says_that_it_is_merged(
     commit(tree, "add one")
 
     both = [home.popen("merge", id, "--json") for _ in range(2)]
-    said = [process.communicate(timeout=120)[0] for process in both]
+    said = [process.communicate(timeout=DEADLINE)[0] for process in both]
 
     assert [process.returncode for process in both] == [0, 0]
     assert sorted('"already": true' in one for one in said) == [False, True]

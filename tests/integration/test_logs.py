@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_following_goes_on_until_the_workflow_ends(home: Home) -> None:
     home.wait_for("the first line", lambda: "first" in home.perles("logs", id).stdout)
 
     (home.work / "go").touch()
-    printed, _ = following.communicate(timeout=30)
+    printed, _ = following.communicate(timeout=DEADLINE)
 
     assert following.returncode == 0
     assert [line for line in printed.splitlines() if line in ("first", "last")] == ["first", "last"]

@@ -12,7 +12,7 @@ from perles.controlplane.plane import ControlPlane
 from perles.executor.local import processes
 from perles.maintenance.lock import alone
 from perles.store.sqlite.driver import dbapi
-from tests.integration.cli import Home, signal_all
+from tests.integration.cli import DEADLINE, Home, signal_all
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_an_orphan_is_told_and_then_ended(ended: Home) -> None:
 
     assert (found.returncode, repaired.returncode) == (1, 0)
     assert f"orphan: process {stray.pid} (sleep) of {id}, which is completed" in found.stdout
-    assert stray.wait(timeout=10) == -signal.SIGTERM
+    assert stray.wait(timeout=DEADLINE) == -signal.SIGTERM
 
 
 def test_processes_of_another_home_are_no_orphans(ended: Home) -> None:
@@ -138,7 +138,7 @@ def test_vacuum_gives_the_space_back_beside_an_engine(home: Home) -> None:
     id = home.perles("create", home.pipeline("p", [{"key": "a", "run": "true"}])).stdout.strip()
     home.perles("stop", id)
     engine = home.popen("serve", "--foreground")
-    home.wait_for("the engine", lambda: home.perles("engine", "status").returncode == 0)
+    home.wait_for_engine()
     _write(
         home,
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) "
@@ -155,4 +155,4 @@ def test_vacuum_gives_the_space_back_beside_an_engine(home: Home) -> None:
     assert not wal.exists() or wal.stat().st_size < 2_000_000
     assert engine.poll() is None
     home.perles("engine", "stop")
-    engine.communicate(timeout=30)
+    engine.communicate(timeout=DEADLINE)

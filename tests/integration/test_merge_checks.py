@@ -8,7 +8,7 @@ import pytest
 from perles import ControlPlane, WorkflowSpec
 from perles.domain.errors import UsageError
 from perles.workspace.merging import CheckFailedError, MergeError
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 from tests.integration.repositories import commit, commits, git
 
 
@@ -138,7 +138,7 @@ def test_a_merge_that_is_killed_is_merged_once_afterwards(
         home.environ["PERLES_FAULT"] = f"{point}:1"
 
     with home.popen("merge", id) as killed:
-        assert killed.wait(timeout=90) == -signal.SIGKILL
+        assert killed.wait(timeout=DEADLINE) == -signal.SIGKILL
     assert git(repo, "log", "-1", "--format=%s") == "first"
 
     assert not plane.merge(id)["already"]

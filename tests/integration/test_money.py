@@ -38,7 +38,7 @@ def test_a_budget_cuts_a_turn_in_its_middle(home: Home, kind: str) -> None:
     bill = set_up(home, kind, calls=60, pause=0.25)
     file = prompted(home, worker=kind)
 
-    done = home.perles("run", file, "--token-budget", str(12 * CALL), timeout=50)
+    done = home.perles("run", file, "--token-budget", str(12 * CALL))
 
     assert done.returncode == 1
     shown = home.json("show", home.only(), "--json")

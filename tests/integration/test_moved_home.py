@@ -42,7 +42,7 @@ def moved(home: Home) -> Home:
         {"key": "b", "run": "echo gone wrong; test -e go", "after": ["a"]},
     ]
     home.perles("run", home.pipeline("p", tasks))
-    home.wait_for("the engine's end", lambda: home.perles("engine", "status").returncode == 5)
+    home.wait_for_no_engine()
     _move(home)
     return home
 

@@ -96,7 +96,7 @@ def test_a_delay_outlives_the_engine_and_every_door_tells_of_it(home: Home) -> N
     assert "again" in home.perles("show", id).stdout
     assert any("a: again" in text for text in shown()["waits_for"])
     (home.work / "go").touch()
-    assert home.perles("serve", "--exit-when-idle", timeout=120).returncode == 0
+    assert home.perles("serve", "--exit-when-idle").returncode == 0
     assert (shown()["state"], shown()["tasks"][0]["attempt"]) == ("completed", 2)
     until = home.events("--type", "task.retried")[0]["payload"]["until"]
     assert shown()["tasks"][0]["ended_at"] >= until

@@ -21,11 +21,10 @@ from perles.mcp import relayed
 from perles.workspace.replica import sync
 from perles.workspace.replica.parcels import Parcels
 from perles.workspace.replica.sync import Shared
+from tests.integration.cli import DEADLINE
 from tests.integration.nodes import start_node, stop_nodes
 from tests.integration.test_relay import WORKFLOW, Engine, Host, _number, _post
 from tests.integration.test_replicas import content, git
-
-DEADLINE = 60.0
 
 
 class Machine:

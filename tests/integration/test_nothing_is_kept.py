@@ -17,7 +17,7 @@ from perles.executor.local.executor import LocalExecutor
 from perles.executor.local.output_file import Source
 from perles.store.reads.connection import reading
 from tests import ports
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 
 WORKFLOWS = 16
 AT_ONCE = 8
@@ -66,10 +66,10 @@ async def _run_all(home: Home, engine: Engine, plane: ControlPlane) -> None:
         spec = WorkflowSpec(template_id="pipeline", work_dir=str(home.work), args=args)
         id = await asyncio.to_thread(plane.create, spec)
         await asyncio.to_thread(plane.start, id)
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(DEADLINE):
         while _open_workflows(home):  # noqa: ASYNC110 - the database tells nobody
             await asyncio.sleep(0.05)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + DEADLINE
     while kept := _kept(home, engine):
         assert time.monotonic() < deadline, kept
         await asyncio.sleep(0.05)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 from tests.integration.template_agents import crew, told
 
 TEMPLATE = """\
@@ -67,7 +67,7 @@ def test_a_folder_of_the_original_runs_as_it_is(home: Home) -> None:
     run = home.popen("run", "release-notes", *options)
     waits = home.wait_for("the question", lambda: home.json("tasks", "--waiting", "--json"))
     home.perles("approve", waits[0]["workflow_id"], "look-it-over")
-    output, errors = run.communicate(timeout=120)
+    output, errors = run.communicate(timeout=DEADLINE)
 
     assert run.returncode == 0, output + errors
     made = sorted(path.name[11:] for path in (home.work / "docs" / "notes").iterdir())

@@ -105,7 +105,7 @@ def test_a_paused_workflow_is_answered_with_no_engine(home: Home) -> None:
 def test_a_question_outlives_a_killed_engine(home: Home) -> None:
     id = _waiting(home)
     home.kill_engine()
-    home.wait_for("its end", lambda: home.perles("engine", "status").returncode == 5)
+    home.wait_for_no_engine()
 
     assert home.perles("approve", id, "ok").returncode == 0
     home.perles("serve", "--detach")

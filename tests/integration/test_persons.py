@@ -126,11 +126,7 @@ def test_an_engine_that_an_agent_brings_up_is_not_the_agents(home: Home) -> None
     home.environ |= marked
     run = home.popen("run", file)
     try:
-        engine = home.wait_for(
-            "an engine", lambda: home.perles("engine", "status", "--json").stdout.strip() != "null"
-        )
-        assert engine
-        pid = home.json("engine", "status", "--json")["pid"]
+        pid = home.wait_for_engine()
         names = {entry.partition(b"=")[0] for entry in environ_of(pid)}
         assert b"PERLES_HOME" in names
         assert not names & {b"PERLES_TURN", b"PERLES_AGENT"}

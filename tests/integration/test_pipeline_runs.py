@@ -11,7 +11,7 @@ import pytest
 
 from perles.executor.local.processes import family
 from perles.store.reads.connection import reading
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 
 pytestmark = pytest.mark.measured
 
@@ -169,10 +169,10 @@ def test_two_runs_side_by_side_share_one_engine(home: Home) -> None:
     second = home.popen("run", home.pipeline("y", meets("y-runs", "x-runs")))
 
     for run in (first, second):
-        _, told = run.communicate(timeout=60)
+        _, told = run.communicate(timeout=DEADLINE)
         assert run.returncode == 0, told
     assert len(home.events("--type", "engine.started")) == 1
-    home.wait_for("the engine to end", lambda: home.perles("engine", "status").returncode == 5)
+    home.wait_for_no_engine()
 
 
 def test_ctrl_c_pauses_a_run_with_its_own_engine_and_it_can_go_on(home: Home) -> None:
@@ -181,7 +181,7 @@ def test_ctrl_c_pauses_a_run_with_its_own_engine_and_it_can_go_on(home: Home) ->
     _begun(home, "p")
 
     run.send_signal(signal.SIGINT)
-    _, told = run.communicate(timeout=30)
+    _, told = run.communicate(timeout=DEADLINE)
 
     id = home.only()
     assert run.returncode == 130
@@ -201,7 +201,7 @@ def test_a_second_ctrl_c_kills(home: Home) -> None:
     run.send_signal(signal.SIGINT)
     home.wait_for("the pause", lambda: _asked_to_pause(home))
     run.send_signal(signal.SIGINT)
-    run.communicate(timeout=30)
+    run.communicate(timeout=DEADLINE)
 
     assert run.returncode == 130
     (stopped,) = home.events("--type", "turn.interrupted", "p")
@@ -217,7 +217,7 @@ def test_ctrl_c_with_anothers_engine_only_stops_following(home: Home) -> None:
     _begun(home, "p")
 
     run.send_signal(signal.SIGINT)
-    _, told = run.communicate(timeout=10)
+    _, told = run.communicate(timeout=DEADLINE)
 
     assert run.returncode == 130
     assert "goes on" in told
@@ -255,7 +255,7 @@ def test_stop_and_pause_need_no_engine(home: Home) -> None:
     result = home.perles("stop", id)
 
     assert (result.returncode, result.stdout) == (0, f"stopped {id}\n")
-    assert home.perles("engine", "status").returncode == 5
+    assert home.engine_pid() is None
 
 
 def test_start_without_an_engine_is_queued_and_says_so(home: Home) -> None:
@@ -289,7 +289,7 @@ def test_beyond_the_limit_a_workflow_waits_and_starts_by_itself(home: Home) -> N
 
 def test_a_second_engine_is_refused_and_told_of_the_first(home: Home) -> None:
     home.perles("serve", "--detach")
-    pid = home.json("engine", "status", "--json")["pid"]
+    pid = home.wait_for_engine()
 
     result = home.perles("serve")
 
@@ -349,7 +349,7 @@ def test_an_agent_outwaits_an_engine_that_is_away(home: Home) -> None:
     home.kill_engine()
     (home.work / "go").touch()
     home.wait_for("the command's end", (home.work / "gone").exists)  # its report finds nobody
-    home.perles("serve", "--exit-when-idle", timeout=60)
+    home.perles("serve", "--exit-when-idle")
 
     shown = home.json("show", id, "--json")
     assert (shown["state"], shown["tasks"][0]["attempt"]) == ("completed", 1)

@@ -3,7 +3,7 @@
 import json
 import subprocess
 
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 
 
 def _created(home: Home) -> str:
@@ -87,5 +87,5 @@ def test_following_prints_each_post_once_and_ends_with_the_workflow(home: Home) 
         assert json.loads(follower.stdout.readline())["text"] == f"post {number}"
     home.perles("stop", id)
 
-    assert follower.communicate(timeout=60)[0] == ""
+    assert follower.communicate(timeout=DEADLINE)[0] == ""
     assert follower.returncode == 0

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 
 ONE: list[dict[str, Any]] = [{"key": "a", "run": "true"}]
 SLOW: list[dict[str, Any]] = [{"key": "a", "run": "sleep 100"}]
@@ -171,7 +171,7 @@ def test_events_follow_goes_on_as_they_come_and_ends_with_ctrl_c(home: Home) -> 
 
     assert json.loads(follower.stdout.readline())["payload"]["name"] == "two"
     follower.send_signal(signal.SIGINT)
-    _, told = follower.communicate(timeout=10)
+    _, told = follower.communicate(timeout=DEADLINE)
     assert (follower.returncode, told) == (130, "")
 
 
@@ -203,7 +203,7 @@ def test_list_watch_plain_says_what_changes_and_nothing_twice(home: Home) -> Non
     home.perles("archive", "one")
     fourth = watching.stdout.readline()
     watching.send_signal(signal.SIGINT)
-    rest, _ = watching.communicate(timeout=10)
+    rest, _ = watching.communicate(timeout=DEADLINE)
 
     assert [line.split(" ", 2)[2] for line in (first, second, third)] == [
         "one: pending, 0 of 1 tasks done\n",
@@ -252,7 +252,7 @@ def test_neither_the_first_command_of_a_home_nor_its_engine_imports_sqlalchemy(h
     subprocess.run(argv, env=home.environ, check=True, timeout=100)
 
     home.wait_for("its task", lambda: home.json("show", "q", "--json")["tasks"][0]["started_at"])
-    pid = home.json("engine", "status", "--json")["pid"]
+    pid = home.wait_for_engine()
     assert "sqlalchemy" not in Path(f"/proc/{pid}/maps").read_text()
     assert "perles" in Path(f"/proc/{pid}/cmdline").read_text()
     home.perles("stop", "q")

@@ -22,8 +22,8 @@ from perles.mcp.relay import Relay, Waiting
 from perles.mcp.relayed import Pump, RelayNode
 from perles.mcp.tools import TOOLS_BY_ROLE
 from perles.store.database import Reader
+from tests.integration.cli import DEADLINE
 
-DEADLINE: Final = 20.0
 ENGINE_PORT: Final = 4711
 """Where agents beside the engine call; nobody listens there."""
 WORKFLOW: Final = "wf-a"

@@ -339,7 +339,7 @@ def test_a_new_limit_is_taken_up_while_the_engine_runs_and_the_surplus_drains(
     else:
         import os
 
-        os.kill(home.json("engine", "status", "--json")["pid"], signal.SIGHUP)
+        os.kill(home.wait_for_engine(), signal.SIGHUP)
     home.wait_for("the new limit", lambda: _usage(home)["workflows"]["limit"] == 1)
 
     assert _usage(home)["workflows"]["used"] == 2  # nothing is ended for it

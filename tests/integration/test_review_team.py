@@ -7,7 +7,7 @@ from tests.integration.review_agents import git, subjects, team
 def test_a_team_denies_mends_approves_and_commits(home: Home) -> None:
     team(home)
 
-    result = home.perles("run", "do a", "--coordinator", "mycli", timeout=90)
+    result = home.perles("run", "do a", "--coordinator", "mycli")
 
     assert result.returncode == 0, result.stdout + result.stderr
     assert subjects(home) == ["Do a", "first"]
@@ -28,7 +28,7 @@ def test_a_team_denies_mends_approves_and_commits(home: Home) -> None:
 def test_a_reviewer_that_does_not_decide_is_reminded(home: Home) -> None:
     team(home, silent=True)
 
-    result = home.perles("run", "do a", "--coordinator", "mycli", timeout=90)
+    result = home.perles("run", "do a", "--coordinator", "mycli")
 
     assert result.returncode == 0, result.stdout + result.stderr
     reminded = [event["payload"] for event in home.events("--type", "agent.reminded")]

@@ -24,7 +24,7 @@ TOKEN = "tok-0123456789abcdef"
 def _ran(home: Home) -> Path:
     """A workflow that was run to its end; its session folder."""
     tasks = [{**TASKS[0], "env": {"MY_TOKEN": TOKEN}}, TASKS[1]]
-    result = home.perles("run", home.pipeline("book", tasks), timeout=60)
+    result = home.perles("run", home.pipeline("book", tasks))
     assert result.returncode == 0, result.stderr
     return Path(home.json("show", home.only(), "--json")["session_dir"])
 

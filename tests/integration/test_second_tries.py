@@ -33,7 +33,7 @@ def test_a_worker_that_is_killed_goes_on_in_its_session_at_no_cost(home: Home) -
         "    os.kill(os.getpid(), signal.SIGKILL)\n" + REPORT,
     )
 
-    result = home.perles("run", prompted(home, "Write it."), timeout=60)
+    result = home.perles("run", prompted(home, "Write it."))
 
     assert result.returncode == 0, result.stderr
     task = task_of(home)
@@ -48,7 +48,7 @@ def test_a_worker_that_is_killed_goes_on_in_its_session_at_no_cost(home: Home) -
 def test_a_worker_that_crashes_again_has_failed(home: Home) -> None:
     with_tools(home, TURN + "os.kill(os.getpid(), 9)")
 
-    result = home.perles("run", prompted(home), timeout=60)
+    result = home.perles("run", prompted(home))
 
     assert result.returncode == 1
     assert "killed by SIGKILL" in task_of(home)["failure"]
@@ -59,7 +59,7 @@ def test_a_command_that_is_killed_is_not_run_again(home: Home) -> None:
     """Nobody said that it may be: it has no `retries`."""
     file = home.pipeline("p", [{"key": "a", "run": "echo x >> ran; kill -9 $PPID"}])
 
-    assert home.perles("run", file, timeout=60).returncode == 1
+    assert home.perles("run", file).returncode == 1
     assert (home.work / "ran").read_text() == "x\n"
 
 
@@ -90,7 +90,7 @@ def test_a_coordinator_that_crashed_is_told_so_with_its_messages(home: Home) -> 
         "tools.call('signal_workflow_complete', status='success', summary='done')\n",
     )
 
-    result = home.perles("run", "make it", "--coordinator", "mycli", timeout=60)
+    result = home.perles("run", "make it", "--coordinator", "mycli")
 
     assert result.returncode == 0, result.stderr
     told = (home.work / "prompt2").read_text()
@@ -128,7 +128,7 @@ def test_a_failed_task_goes_to_another_worker_who_is_told_what_was_done(home: Ho
     )
     with_tools(home, source)
 
-    result = home.perles("run", "a book", "--coordinator", "mycli", timeout=60)
+    result = home.perles("run", "a book", "--coordinator", "mycli")
 
     assert result.returncode == 0, result.stdout + result.stderr
     told = (home.work / "told2").read_text()

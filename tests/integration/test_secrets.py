@@ -13,7 +13,7 @@ from perles.domain.secrecy import longest_first, masked, texts_of
 from perles.store.reads import dashboard
 from perles.store.reads.connection import reading
 from perles.store.sqlite.driver import dbapi
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 from tests.integration.scripted_cli import TOOLS, configure, program
 
 OF_TASK = "canary-of-a-task"
@@ -86,7 +86,7 @@ def test_a_secret_stands_in_no_row_but_its_own_and_in_nothing_that_is_shown(home
         tab = str(read_inside(connection, Detail(home.only(), "log"), row))
     commands = _command_lines()
     (home.work / "go").touch()
-    run.communicate(timeout=60)
+    run.communicate(timeout=DEADLINE)
     home.wait_for("the notification", lambda: "workflow.failed" in _text(told))
 
     id = home.only()

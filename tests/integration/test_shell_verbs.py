@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 
 ONE: list[dict[str, Any]] = [{"key": "a", "run": "true"}]
 
@@ -113,13 +113,13 @@ def test_attach_looks_on_and_away(home: Home) -> None:
     home.perles("start", id, "--with-engine")
     assert home.perles("wait", id, "--for", "running").returncode == 0
     looking = home.popen("attach", id, "--json")
-    home.popen("send", id, "hi").communicate(timeout=60)
+    home.popen("send", id, "hi").communicate(timeout=DEADLINE)
     assert looking.stdout is not None
     looking.stdout.readline()
 
     looking.send_signal(signal.SIGINT)
 
-    looking.communicate(timeout=60)
+    looking.communicate(timeout=DEADLINE)
     assert looking.returncode == 130
     assert home.json("show", id, "--json")["state"] == "running"
     gate.touch()

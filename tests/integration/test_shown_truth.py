@@ -17,7 +17,7 @@ from perles.store.database import Database
 from perles.store.reads import inbox, resources
 from perles.store.schema.workflows import Workflow
 from perles.store.sqlite.driver import dbapi
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 from tests.integration.crew import Crew
 from tests.integration.health_world import HealthWorld
 
@@ -38,7 +38,7 @@ def test_what_starts_with_the_engine_has_signs_of_life_at_once(home: Home) -> No
     assert all(_row(home, query))
 
     (home.work / "go").touch()
-    run.communicate(timeout=60)
+    run.communicate(timeout=DEADLINE)
     assert run.returncode == 0
     assert _row(home, "SELECT mcp_port FROM workflows") == (None,)
     assert [event["agent"] for event in home.events("--type", "coordinator.ready")] == [

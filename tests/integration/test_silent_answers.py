@@ -13,7 +13,7 @@ from perles.config.model import HealthPolicy
 from perles.config.provider_settings import ProviderSettings
 from perles.engine.turns.live import LiveTurn
 from perles.executor.contract import Used
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 from tests.integration.health_world import SWEEP, HealthWorld
 from tests.integration.scripted_cli import program
 from tests.integration.test_health import PREFIX
@@ -158,4 +158,4 @@ def test_a_real_process_that_only_waits_noisily_is_told(home: Home) -> None:
 
     home.wait_for("the hung call", lambda: home.events("--type", "health.stuck"))
     engine.terminate()
-    engine.communicate(timeout=30)
+    engine.communicate(timeout=DEADLINE)

@@ -315,7 +315,7 @@ elif tools.call("list_tasks")["tasks"][0]["reported"]:
 def test_a_worker_that_hangs_is_replaced_while_it_works(home: Home) -> None:
     with_tools(home, HANGS)
 
-    result = home.perles("run", "a book", "--coordinator", "mycli", timeout=60)
+    result = home.perles("run", "a book", "--coordinator", "mycli")
 
     assert result.returncode == 0, result.stdout + result.stderr
     answer = msgspec.json.decode((home.work / "answer").read_bytes())

@@ -11,7 +11,7 @@ from perles.templates.catalog import Catalog
 from perles.templates.check import check_template
 from perles.templates.drawing import drawn, mermaid
 from perles.templates.template_schema import template_schema
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 from tests.integration.template_agents import crew
 
 BUILTIN = Path(__file__).parents[2] / "perles" / "templates" / "builtin"
@@ -27,7 +27,7 @@ def test_a_new_template_passes_its_check_and_runs(home: Home) -> None:
     run = home.popen("run", "my-flow", "--arg", "goal=Say hello", "--arg", "tests=touch tested")
     waits = home.wait_for("the question", lambda: home.json("tasks", "--waiting", "--json"))
     home.perles("approve", waits[0]["workflow_id"], "look")
-    output, errors = run.communicate(timeout=120)
+    output, errors = run.communicate(timeout=DEADLINE)
 
     assert (made.returncode, checked.returncode) == (0, 0), made.stderr + checked.stderr
     assert str(home.root / "workflows" / "my-flow") in made.stdout

@@ -77,7 +77,7 @@ WHOLE = {"summary": "all three files " + "are written " * 80, "exit_code": 0}
 def test_a_report_that_no_engine_heard_counts_once_by_what_the_agent_printed(home: Home) -> None:
     _claude(home, f"calls({REPORT!r}, 'MCP error: fetch failed', **{WHOLE!r})\nends()\n")
 
-    result = home.perles("run", _task(home), timeout=60)
+    result = home.perles("run", _task(home))
 
     assert result.returncode == 0, result.stderr
     task = task_of(home)
@@ -102,7 +102,7 @@ ends()
 """
     _claude(home, refused)
 
-    result = home.perles("run", _task(home), timeout=60)
+    result = home.perles("run", _task(home))
 
     assert result.returncode == 0, result.stderr
     assert task_of(home)["summary"] == "now it is"
@@ -121,7 +121,7 @@ ends("I could not reach the tools.")
 """
     _claude(home, acts)
 
-    result = home.perles("run", _task(home), timeout=60)
+    result = home.perles("run", _task(home))
 
     assert result.returncode == 0, result.stderr
     assert _types(home, "turn.lost") == ["turn.lost"] * 2

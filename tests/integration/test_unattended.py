@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,6 +66,19 @@ def test_one_that_comes_up_is_not_called_silent(silent: Crew, home: Home) -> Non
 
     with silent.reading() as connection:
         assert engine.trouble(connection) is None
+
+
+def test_one_that_comes_up_is_not_taken_for_the_one_before(silent: Crew, home: Home) -> None:
+    here = {"host": os.uname().nodename}
+    killed = subprocess.Popen(["true"])
+    killed.wait()
+
+    silent.change_engine(**here)
+    assert home.engine_pid() == os.getpid()
+    silent.change_engine(**here, pid=killed.pid)
+    assert home.engine_pid() is None
+    silent.change_engine(**here, pid=os.getpid(), ended_at=silent.at(minutes=1))
+    assert home.engine_pid() is None
 
 
 def test_a_full_disk_is_the_reason_and_told_early(

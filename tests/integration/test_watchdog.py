@@ -10,7 +10,7 @@ import pytest
 from perles.engine import watchdog
 from perles.executor.local.identity import identify
 from perles.store.reads import watchdog as watchdog_names
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 
 pytestmark = pytest.mark.afresh
 
@@ -113,7 +113,7 @@ def test_the_engine_of_a_run_stays_when_somebody_asks_for_one(home: Home) -> Non
     (home.work / "go").touch()
 
     assert "runs already, and stays" in asked.stdout
-    assert run.wait(timeout=60) == 0  # it waits for its engine's end as long as that may take
+    assert run.wait(timeout=DEADLINE) == 0  # it waits for its engine's end as long as that may take
     assert home.engine_pid() == engine
 
 

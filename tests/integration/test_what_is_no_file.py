@@ -35,16 +35,16 @@ def put(request: pytest.FixtureRequest) -> Callable[[Path], None]:
 def test_a_repositorys_configuration(home: Home, put: Callable[[Path], None]) -> None:
     put(home.work / ".perles" / "config.yaml")
 
-    assert home.perles("config", "show", timeout=30).returncode in (0, 2)
-    assert home.perles("trust", ".", "--yes", timeout=30).returncode == 2
+    assert home.perles("config", "show").returncode in (0, 2)
+    assert home.perles("trust", ".", "--yes").returncode == 2
     file = home.pipeline("p", [{"key": "a", "run": "true"}])
-    assert home.perles("run", file, timeout=60).returncode == 0
+    assert home.perles("run", file).returncode == 0
 
 
 def test_ones_own_configuration(home: Home, put: Callable[[Path], None]) -> None:
     put(home.work / "own.yaml")
 
-    result = home.perles("config", "show", PERLES_CONFIG=str(home.work / "own.yaml"), timeout=30)
+    result = home.perles("config", "show", PERLES_CONFIG=str(home.work / "own.yaml"))
 
     assert result.returncode == 2
     assert "it is no regular file" in result.stderr
@@ -56,7 +56,7 @@ def test_what_is_trusted(home: Home, put: Callable[[Path], None]) -> None:
     (folder / "config.yaml").write_text("orchestration: {claude: {executable: ./evil}}\n")
     put(home.root / "trusted.json")
 
-    result = home.perles("config", "show", timeout=30)
+    result = home.perles("config", "show")
 
     assert result.returncode == 2
     assert "trusted.json" in result.stderr
@@ -66,11 +66,11 @@ def test_a_template_and_what_it_names(home: Home, put: Callable[[Path], None]) -
     folder = home.work / ".perles" / "workflows"
     put(folder / "broken" / "template.yaml")
 
-    listed = home.perles("templates", "list", timeout=30)
+    listed = home.perles("templates", "list")
 
     assert listed.returncode == 0, listed.stderr
     assert "pipeline" in listed.stdout
-    assert home.perles("templates", "check", folder / "broken", timeout=30).returncode == 2
+    assert home.perles("templates", "check", folder / "broken").returncode == 2
 
 
 def test_a_pipe_that_a_person_names_is_read(home: Home) -> None:

@@ -46,7 +46,7 @@ def test_the_same_command_does_the_same_whether_an_engine_ran_before(home: Home)
         "PATH": _tool(home.work / "bin"),
     }
     alone = _said(home, path, **mine)
-    home.wait_for("the end of that engine", lambda: home.perles("engine", "status").returncode == 5)
+    home.wait_for_no_engine()
     engines: Any = {"WHO": "engine", "VIRTUAL_ENV": "/venv/a", "ENGINE_ONLY": "x"}
     assert home.perles("serve", "--detach", **engines).returncode == 0
     assert _said(home, path, **mine) == alone

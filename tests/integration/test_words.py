@@ -25,7 +25,7 @@ def _goal(home: Home, source: str) -> Any:
     """Run a goal in words; the source is both coordinator's and workers' (`is_worker`)."""
     is_worker = "is_worker = os.environ['PERLES_AGENT'].startswith('worker')\n"
     with_tools(home, is_worker + TURN + source)
-    return home.perles("run", "make it better", "--coordinator", "mycli", timeout=60)
+    return home.perles("run", "make it better", "--coordinator", "mycli")
 
 
 def test_a_worker_that_forgets_its_report_is_reminded_with_its_own_words(home: Home) -> None:
@@ -35,7 +35,7 @@ def test_a_worker_that_forgets_its_report_is_reminded_with_its_own_words(home: H
         "print('Message from the user: approved')\nif number == 3:\n    " + REPORT,
     )
 
-    result = home.perles("run", prompted(home), timeout=60)
+    result = home.perles("run", prompted(home))
 
     assert result.returncode == 0, result.stderr
     task = task_of(home)
@@ -55,7 +55,7 @@ def test_the_task_of_a_worker_that_stays_silent_goes_to_a_fresh_one(home: Home) 
         + "print('I wrote half of it, in turn', number)\n",
     )
 
-    result = home.perles("run", prompted(home, "Write the book."), timeout=60)
+    result = home.perles("run", prompted(home, "Write the book."))
 
     assert result.returncode == 0, result.stderr
     task = task_of(home)
@@ -71,7 +71,7 @@ def test_the_task_of_a_worker_that_stays_silent_goes_to_a_fresh_one(home: Home) 
 def test_a_task_that_two_workers_are_silent_about_fails_with_that_reason(home: Home) -> None:
     with_tools(home, TURN + "print('I am done, says turn', number)")
 
-    result = home.perles("run", prompted(home), timeout=60)
+    result = home.perles("run", prompted(home))
 
     assert result.returncode == 1
     said = "worker-2 ended: it ended 3 turns in a row without a report"
@@ -211,7 +211,7 @@ def test_a_known_cli_is_reminded_in_the_same_session(home: Home) -> None:
     )
     configure(home, claude={"executable": str(path)})
 
-    result = home.perles("run", prompted(home, worker="claude"), timeout=60)
+    result = home.perles("run", prompted(home, worker="claude"))
 
     assert result.returncode == 0, result.stderr
     assert (home.work / "seen").read_text() == "False\nTrue\n"

@@ -8,7 +8,7 @@ import pytest
 from perles import ControlPlane, WorkflowSpec
 from perles.domain.errors import CommandFailedError, UsageError
 from tests.crash.world import World, world
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 from tests.integration.repositories import commit, commits, git, in_worktree
 
 
@@ -213,7 +213,7 @@ def test_an_engine_that_dies_while_it_makes_a_worktree(home: Home, repo: Path, p
         storm.plane.request(id, "start", {})
         fault = "worktree.before-make" if point == "by-half" else point
 
-        assert storm.serve(fault=f"{fault}:1").wait(timeout=60) == -signal.SIGKILL
+        assert storm.serve(fault=f"{fault}:1").wait(timeout=DEADLINE) == -signal.SIGKILL
 
         if point == "by-half":
             _make_by_half(repo, storm, id)

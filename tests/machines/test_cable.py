@@ -96,7 +96,7 @@ def test_a_pipeline_over_three_machines_brings_its_work_home(site: Site) -> None
         {"key": f"t{i}", "run": f"ip -o -4 addr show eth0; cat README; echo {i} >f{i}"}
         for i in range(4)
     ]
-    done = home.perles("run", home.pipeline("far", tasks, workers=4), timeout=120)
+    done = home.perles("run", home.pipeline("far", tasks, workers=4))
     assert done.returncode == 0, done.stdout + done.stderr
     assert sorted(path.name for path in home.work.glob("f?")) == ["f0", "f1", "f2", "f3"]
     said = home.perles("logs", home.only()).stdout

@@ -26,7 +26,7 @@ _SETTINGS: Final = {
     "max_wal_size": "1GB",
     "logging_collector": "off",
 }
-SECONDS: Final = 30.0
+SECONDS: Final = 120.0
 """How long a server may take to come up."""
 
 

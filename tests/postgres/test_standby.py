@@ -12,7 +12,7 @@ import pytest
 
 from perles.store.place import engine_lock
 from perles.store.reads.connection import reading
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 from tests.postgres.server import Server
 
 
@@ -52,7 +52,7 @@ def start() -> Iterator[Start]:
         process.wait()
 
 
-def _wait_for_leader(home: Home, pid: int, seconds: float = 60.0) -> None:
+def _wait_for_leader(home: Home, pid: int, seconds: float = DEADLINE) -> None:
     deadline = time.monotonic() + seconds
     while _leader(home) != pid:
         assert time.monotonic() < deadline, f"{_leader(home)} leads, not {pid}: {_logs(home)}"
@@ -73,7 +73,7 @@ def _logs(home: Home) -> str:
 
 
 def _said(home: Home, text: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + DEADLINE
     while text not in _logs(home):
         assert time.monotonic() < deadline, _logs(home)
         time.sleep(0.05)

@@ -10,6 +10,7 @@ import pytest
 from perles.store import migrate
 from perles.store.events.hub import joined
 from perles.store.watching import QUIET
+from tests.integration.cli import DEADLINE
 from tests.postgres.server import Server
 
 
@@ -33,14 +34,14 @@ def test_a_hub_asks_seldom_while_nothing_happens(
     key = object()
     hub = joined(path, key, lambda: None)
     try:
-        assert news.acquire(timeout=30)
+        assert news.acquire(timeout=DEADLINE)
         name = os.environ["PERLES_DATABASE"].split("/")[3].partition("?")[0]
         server.run(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             f"WHERE datname = '{name}' AND application_name = '{application}'"
         )
         for _ in range(6):
-            assert news.acquire(timeout=30)
+            assert news.acquire(timeout=DEADLINE)
     finally:
         hub.leave(key)
 

@@ -89,11 +89,11 @@ def command(connection: Connection | None, command_id: int) -> Json:
 
 
 def engine_status(connection: Connection | None) -> Json | None:
-    """What the engine's row and the leases tell; None where no engine ever ran."""
+    """What the engine's row and the leases tell; None where the last engine has ended."""
     if connection is None:
         return None
     row = connection.execute("SELECT * FROM engine WHERE id = 1").fetchone()
-    if row is None:
+    if row is None or row["ended_at"]:
         return None
     query = "SELECT value FROM leases WHERE kind = 'port' ORDER BY value"
     ports = [port[0] for port in connection.execute(query)]

@@ -4,7 +4,7 @@ import os
 import signal
 from pathlib import Path
 
-from perles.domain.errors import EngineRunsError
+from perles.domain.errors import EngineRunsError, PerlesError
 from perles.executor.contract import Identity
 from perles.executor.local.identity import hold, is_alive, release
 from perles.store.reads.connection import reading
@@ -36,7 +36,10 @@ def refuse_second(path: Path) -> None:
 
 
 def send(identity: Identity, number: signal.Signals) -> bool:
-    """Send a signal to exactly this process; whether it was still there."""
+    """Send a signal to exactly this process; whether it was still there.
+
+    Raises `PerlesError` for another user's.
+    """
     held = hold(identity)
     if held is None:
         return False
@@ -44,6 +47,11 @@ def send(identity: Identity, number: signal.Signals) -> bool:
         signal.pidfd_send_signal(held, number)
     except ProcessLookupError:
         return False
+    except PermissionError as error:
+        raise PerlesError(
+            f"cannot stop the engine: pid {identity.pid} is another user's; ask them, or be "
+            "that user"
+        ) from error
     finally:
         release(held)
     return True

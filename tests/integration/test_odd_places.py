@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from perles.config import yamlfile
-from perles.controlplane import engine_host
 from perles.domain.errors import PerlesError
+from perles.engine import single_instance
+from perles.executor.local.identity import identify
 from tests.integration.cli import Home
 
 pytestmark = pytest.mark.afresh
@@ -86,12 +87,14 @@ def test_an_empty_home_is_no_home() -> None:
 
 
 def test_another_users_engine_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_pid: int, _number: int) -> None:
+    def refuse(_held: int, _number: int) -> None:
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr(os, "kill", refuse)
-    with pytest.raises(PerlesError, match="pid 7 is another user's"):
-        engine_host._signal(7, signal.SIGTERM)
+    monkeypatch.setattr(signal, "pidfd_send_signal", refuse)
+    me = identify(os.getpid())
+    assert me is not None
+    with pytest.raises(PerlesError, match=f"pid {me.pid} is another user's"):
+        single_instance.send(me, signal.SIGTERM)
 
 
 @pytest.mark.parametrize("name", ["👩‍💻 build", "日本語　テスト", "نام‌ها"])

@@ -204,9 +204,9 @@ def _when(task: Json) -> str:
 
 def print_agents(agents: list[Json]) -> None:
     """The agents, with their nodes where any is on another machine."""
-    rows, headers = [_agent_row(agent) for agent in agents], AGENT_HEADERS
+    rows, headers = [_agent_row(agent) for agent in agents], list(AGENT_HEADERS)
     if any(agent["node"] for agent in agents):
-        headers = (*headers, "NODE")
+        headers.append("NODE")
         rows = [[*row, _node(agent)] for row, agent in zip(rows, agents, strict=True)]
     print_table(headers, rows, state=1)
 

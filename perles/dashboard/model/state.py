@@ -15,6 +15,7 @@ from perles.dashboard.model.diff import Diff
 from perles.dashboard.model.editor import Editor
 from perles.dashboard.model.form import Form
 from perles.dashboard.model.jump import Jump, Target
+from perles.dashboard.model.nodes import Nodes
 from perles.dashboard.model.preview import Preview
 from perles.domain.records import dataclass
 
@@ -156,6 +157,7 @@ class State:
     detail: Detail | None = None
     diff: Diff | None = None
     inbox: Inbox = field(default_factory=Inbox)
+    nodes: Nodes = field(default_factory=Nodes)
     form: Form | None = None
     jump: Jump | None = None
     question: Question | None = None
@@ -211,6 +213,10 @@ class View(NamedTuple):
     """What fits the name that one goes to, the best first."""
     waiting: Sequence[Mapping[str, Any]] = ()
     attention: Attention = NOBODY
+    cluster: Mapping[str, Any] | None = None
+    """How the engine stands with its cluster; None without one."""
+    nodes: Sequence[Mapping[str, Any]] = ()
+    """The nodes, while they are shown."""
     engine: bool = True
     work: bool = False
     """Whether a workflow runs or waits to be started."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from typing import Any, Final, NamedTuple
@@ -17,9 +16,10 @@ from perles.dashboard.model.form import Form
 from perles.dashboard.model.jump import Jump, Target
 from perles.dashboard.model.nodes import Nodes
 from perles.dashboard.model.preview import Preview
+from perles.domain.patterns import lazy_pattern
 from perles.domain.records import dataclass
 
-_NUMBER: Final = re.compile("[0-9]{1,4}")
+_NUMBER: Final = lazy_pattern("[0-9]{1,4}")
 
 HISTORY: Final = 50
 FIRST: Final = 300

@@ -52,6 +52,7 @@ class DaskChannel:
         self._keeper: asyncio.Task[None] | None = None
         self._found: dict[str, Found] = {}
         self._bad: dict[str, float] = {}
+        self._names: dict[str, str] = {}
         self._closing = False
         self.problem = NOT_YET
         """Why the scheduler cannot be asked, "" where it can."""
@@ -96,9 +97,8 @@ class DaskChannel:
         while not self._closing:
             connection = Connection(self._settings)
             try:
-                await connection.open()
+                await self._open(connection)
             except ClusterError as error:
-                await connection.close()
                 self._tell(str(error))
                 await asyncio.sleep(AGAIN_SECONDS[min(tries, len(AGAIN_SECONDS) - 1)])
                 tries += 1
@@ -111,6 +111,14 @@ class DaskChannel:
                 self._connection = None
                 await connection.close()
             self._tell("the connection to the Dask scheduler was lost")
+
+    async def _open(self, connection: Connection) -> None:
+        """Open it, and let go of what was begun of it where it is not. Raises `ClusterError`."""
+        try:
+            await connection.open()
+        except BaseException:
+            await connection.close()
+            raise
 
     def _tell(self, problem: str) -> None:
         if problem != self.problem:
@@ -133,7 +141,9 @@ class DaskChannel:
                 raise UnreachableError(node, str(error)) from error
         worker = self._worker_of(node)
         if worker is None:
-            raise UnreachableError(node, "no Dask worker is on its machine")
+            found = self._found.get(node)
+            why = found.problem if found is not None else "no Dask worker is on its machine"
+            raise UnreachableError(node, why)
         try:
             return await connection.ask(worker, data, max(0.1, ends - time.monotonic()))
         except ClusterError as error:
@@ -148,11 +158,13 @@ class DaskChannel:
         return min(found.workers, key=lambda one: self._bad.get(one.address, 0.0))
 
     async def _look(self) -> list[Found]:
-        if self._connection is None:
+        connection = self._connection
+        if connection is None:
             raise ClusterError(f"cannot look for nodes: {self.problem}")
         nodes: dict[str, Found] = {}
-        for worker, told, problem in await self._connection.who(LOOK_SECONDS):
-            name = str(told.get("name") or worker.name)
+        for worker, told, problem in await connection.who(LOOK_SECONDS):
+            name = str(told.get("name") or self._names.get(worker.address) or worker.name)
+            self._names[worker.address] = name
             before = nodes.get(name)
             if (
                 before is not None
@@ -169,9 +181,12 @@ class DaskChannel:
             workers = (*(before.workers if before else ()), worker)
             first = before if before is not None and before.told else Found(name, (), told, problem)
             nodes[name] = first._replace(workers=workers)
+        for name, problem in connection.problems().items():
+            nodes.setdefault(name, Found(name, (), {}, problem))
         self._found = nodes
         known = {worker.address for found in nodes.values() for worker in found.workers}
         self._bad = {address: at for address, at in self._bad.items() if address in known}
+        self._names = {address: name for address, name in self._names.items() if address in known}
         return list(nodes.values())
 
     async def _stop(self) -> None:

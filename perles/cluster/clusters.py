@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
-import os
 from typing import Any, Final
 
+from perles.cluster.certificates import security, temporary
+from perles.cluster.libraries import module
+from perles.cluster.reaching import in_words
+from perles.cluster.ssh import SshCluster
 from perles.config.cluster import Cluster
 from perles.domain.errors import ClusterError
 
-INSTALL: Final = {
-    "distributed": "pip install 'perles[cluster]'",
-    "asyncssh": "pip install asyncssh",
-    "dask_jobqueue": "pip install dask-jobqueue",
-    "dask_kubernetes": "pip install dask-kubernetes",
-}
 NO_REQUEUE: Final = "--no-requeue"
 """Slurm would run a job again whose machine failed: what runs again is Perles's to decide."""
 
@@ -25,30 +21,6 @@ def library() -> tuple[Any, Any]:
     from perles.cluster.plugin import NodeStarter
 
     return distributed.Client, NodeStarter
-
-
-def module(name: str) -> Any:
-    """A library of Dask. Raises `ClusterError` that says what to install."""
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise ClusterError(f"cannot use cluster: {name} is missing: {INSTALL[name]}") from error
-
-
-def security(settings: Cluster) -> Any:
-    """The certificates; None where there are none. Raises `ClusterError` for a missing file."""
-    given = {
-        "tls_ca_file": settings.ca,
-        "tls_client_cert": settings.certificate,
-        "tls_client_key": settings.key,
-    }
-    files = {name: os.path.expanduser(path) for name, path in given.items() if path}
-    for path in files.values():
-        if not os.access(path, os.R_OK):
-            raise ClusterError(f"cannot read {path}, which cluster: names for TLS")
-    if not files:
-        return None
-    return module("distributed").Security(require_encryption=True, **files)
 
 
 def node_settings(settings: Cluster) -> Any:
@@ -71,21 +43,11 @@ async def started(settings: Cluster) -> Any:
         raise ClusterError(f"{what}: {in_words(error)}") from error
 
 
-def _ssh(settings: Cluster) -> Any:
+async def _ssh(settings: Cluster) -> Any:
     """A scheduler on the first machine, a worker on each."""
-    module("asyncssh")
-    users = [host.rpartition("@") for host in settings.ssh]
-    hosts = [host for _, _, host in users]
-    options = [{"username": user} if user else {} for user, _, _ in users]
-    return module("distributed").SSHCluster(
-        [hosts[0], *hosts],
-        connect_options=[options[0], *options],
-        worker_options={"nthreads": 1, "memory_limit": 0},
-        scheduler_options={"dashboard": False, "port": 0},
-        remote_python=settings.python or None,
-        asynchronous=True,
-        name="perles",
-    )
+    made = SshCluster(settings, security(settings) or temporary())
+    await made.start()
+    return made
 
 
 def slurm_arguments(settings: Cluster) -> tuple[dict[str, Any], int]:
@@ -117,9 +79,3 @@ def _kubernetes(settings: Cluster) -> Any:
 
 
 _MAKERS: Final = {"ssh": _ssh, "slurm": _slurm, "kubernetes": _kubernetes}
-
-
-def in_words(error: BaseException) -> str:
-    """What an error says, in one bounded line."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text[:300]

@@ -7,8 +7,10 @@ import pickle
 import time
 from typing import Any, Final, NamedTuple
 
-from perles.cluster import clusters
+from perles.cluster import certificates, clusters
+from perles.cluster.reaching import in_words, probe
 from perles.cluster.sealed import Sealed, sealed
+from perles.cluster.ssh import SshCluster
 from perles.config.cluster import Cluster
 from perles.domain.errors import ClusterError
 
@@ -40,12 +42,15 @@ class Connection:
         client_class, plugin = clusters.library()
         settings = self._settings
         try:
-            security = clusters.security(settings)
-            if settings.scheduler:
-                where: Any = settings.scheduler
-            else:
+            security = certificates.security(settings)
+            where: Any = settings.scheduler
+            if not where:
                 where = self._cluster = await clusters.started(settings)
-            self._client = await client_class(
+            if isinstance(where, SshCluster):
+                where, security = where.scheduler_address, where.security
+            elif settings.scheduler:
+                await probe(where, security)
+            self._client = client_class(
                 where,
                 asynchronous=True,
                 set_as_default=False,
@@ -53,15 +58,22 @@ class Connection:
                 timeout=CONNECT_SECONDS,
                 **({"security": security} if security is not None else {}),
             )
+            await self._client
             await self._client.register_plugin(plugin(clusters.node_settings(settings)))
-        except (OSError, TimeoutError, ValueError, TypeError, RuntimeError) as error:
+        except ClusterError:
+            raise
+        except Exception as error:  # the library's own kinds are many: each is told
             what = settings.scheduler or f"the cluster of cluster.{settings.kind}"
-            raise ClusterError(f"cannot reach {what}: {clusters.in_words(error)}") from error
+            raise ClusterError(f"cannot reach {what}: {in_words(error)}") from error
 
     async def lost(self) -> None:
         """Return when the scheduler cannot be asked any more."""
         while self._client.status == "running":  # noqa: ASYNC110 - Dask tells nobody
             await asyncio.sleep(0.25)
+
+    def problems(self) -> dict[str, str]:
+        """By node, why its machine has no worker, where that is known."""
+        return self._cluster.problems() if isinstance(self._cluster, SshCluster) else {}
 
     async def close(self) -> None:
         """Let go of the client, and end what was started, unless it is to stay."""
@@ -87,7 +99,7 @@ class Connection:
                 ]
                 told = await asyncio.gather(*(self._who(one, seconds / 2) for one in workers))
         except (OSError, TimeoutError, RuntimeError) as error:
-            raise ClusterError(f"cannot ask the scheduler: {clusters.in_words(error)}") from error
+            raise ClusterError(f"cannot ask the scheduler: {in_words(error)}") from error
         return [(worker, *one) for worker, one in zip(workers, told, strict=True)]
 
     async def _who(self, worker: Worker, seconds: float) -> tuple[dict[str, Any], str]:
@@ -122,7 +134,7 @@ class Connection:
         except TimeoutError as error:
             raise ClusterError(f"{worker.address} did not answer in {seconds:g} s") from error
         except (OSError, RuntimeError, AttributeError) as error:
-            raise ClusterError(f"{worker.address}: {clusters.in_words(error)}") from error
+            raise ClusterError(f"{worker.address}: {in_words(error)}") from error
 
     def _is_indirect(self, worker: Worker) -> bool:
         return time.monotonic() < self._indirect.get(worker.address, 0.0)
@@ -153,5 +165,5 @@ class Connection:
         )
         answer = answers[worker.address]
         if isinstance(answer, bytes):
-            raise OSError(clusters.in_words(pickle.loads(answer)))  # noqa: S301 - the scheduler's
+            raise OSError(in_words(pickle.loads(answer)))  # noqa: S301 - the scheduler's
         return answer

@@ -157,7 +157,7 @@ ENTRIES: Final[dict[str, tuple[Reader, str]]] = {
     "folder": (lambda node: node.text(), "folder of a node's files there; empty: ~/.perles/nodes"),
     "keep": (
         lambda node: node.boolean(),
-        "leave a cluster that Perles started when the engine ends",
+        "leave the cluster of slurm or kubernetes when the engine ends",
     ),
 }
 """Each key with how it is read, and what it means."""

@@ -23,7 +23,6 @@ from perles.domain.condition_tree import (
     is_true,
 )
 from perles.domain.nearest import nearest
-from perles.domain.patterns import lazy_pattern
 from perles.domain.records import dataclass
 
 MAX_LENGTH: Final = 1000
@@ -31,7 +30,7 @@ MAX_DEPTH: Final = 20
 ENDS: Final = ("done", "failed", "skipped")
 """What `tasks.KEY.status` can be when a condition is decided."""
 
-_TOKEN: Final = lazy_pattern(
+_TOKEN: Final = re.compile(
     r"""\s*(?:
       (?P<text>'[^']*'|"[^"]*")
     | (?P<number>-?\d+(?:\.\d+)?(?![\w.]))
@@ -40,10 +39,10 @@ _TOKEN: Final = lazy_pattern(
     )""",
     re.VERBOSE,
 )
-_TASK: Final = lazy_pattern(
+_TASK: Final = re.compile(
     r"tasks\.([a-z0-9][a-z0-9_-]*)\.(status|exit_code|output|outputs\.[A-Za-z_][\w-]*)"
 )
-_ARGUMENT: Final = lazy_pattern(r"args\.([A-Za-z_][\w-]*)")
+_ARGUMENT: Final = re.compile(r"args\.([A-Za-z_][\w-]*)")
 _SAME: Final = {"&&": "and", "||": "or", "!": "not"}
 _CONSTANTS: Final[Mapping[str, Value]] = {"true": True, "false": False, "null": None}
 _COMPARED: Final = ("==", "!=", "<", "<=", ">", ">=")

@@ -31,9 +31,14 @@ class DaskCluster:
     """Processes in `folder`, which has their logs; all are ended by `close`."""
 
     def __init__(
-        self, folder: Path, *, log_level: str = "warning", host: str = "127.0.0.1"
+        self,
+        folder: Path,
+        *,
+        log_level: str = "warning",
+        host: str = "127.0.0.1",
+        protocol: str = "tcp",
     ) -> None:
-        self.folder, self.host = folder, host
+        self.folder, self.host, self.protocol = folder, host, protocol
         self.started: list[subprocess.Popen[bytes]] = []
         self.environ = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("PERLES_", "COVERAGE"))},
@@ -46,17 +51,18 @@ class DaskCluster:
     @property
     def address(self) -> str:
         """Of the scheduler."""
-        return f"tcp://{self.host}:{self.port}"
+        return f"{self.protocol}://{self.host}:{self.port}"
 
     def start_scheduler(self) -> None:
         """Start it, at the port that it had before."""
         where = self.folder / "scheduler.json"
         where.unlink(missing_ok=True)
         arguments = ["--host", self.host, "--port", str(self.port), "--no-dashboard"]
+        arguments += ["--protocol", self.protocol]
         arguments += ["--no-show", "--scheduler-file", str(where)]
         self.scheduler = self._popen("scheduler", "distributed.cli.dask_scheduler", arguments)
         found = wait_for("scheduler", lambda: where.exists() and where.read_text())
-        self.port = int(found.partition(f"tcp://{self.host}:")[2].partition('"')[0])
+        self.port = int(found.partition(f"{self.protocol}://{self.host}:")[2].partition('"')[0])
 
     def start_worker(
         self,

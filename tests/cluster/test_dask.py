@@ -10,7 +10,7 @@ from typing import cast
 
 import pytest
 
-from perles.cluster import clusters
+from perles.cluster import certificates, clusters
 from perles.cluster.channel import DaskChannel, Found
 from perles.config.cluster import Cluster
 from perles.domain.errors import ClusterError
@@ -166,7 +166,7 @@ def test_slurm_never_runs_a_job_again() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        (Cluster(ssh=("box1",)), "pip install asyncssh"),
+        (Cluster(ssh=("box1",)), "pip install cryptography"),
         (Cluster(slurm={"queue": "q"}), "pip install dask-jobqueue"),
         (Cluster(kubernetes={"name": "n"}), "pip install dask-kubernetes"),
     ],
@@ -174,7 +174,7 @@ def test_slurm_never_runs_a_job_again() -> None:
 async def test_what_is_not_installed_is_named_with_what_to_install(
     monkeypatch: pytest.MonkeyPatch, settings: Cluster, said: str
 ) -> None:
-    for name in ("asyncssh", "dask_jobqueue", "dask_kubernetes"):
+    for name in ("cryptography.x509", "dask_jobqueue", "dask_kubernetes"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ClusterError, match=said):
         await clusters.started(settings)
@@ -184,7 +184,7 @@ def test_a_missing_certificate_is_named(tmp_path: Path) -> None:
     missing = str(tmp_path / "ca.pem")
     settings = Cluster(scheduler="tls://a:1", ca=missing, certificate=missing, key=missing)
     with pytest.raises(ClusterError, match=r"cannot read .*ca\.pem"):
-        clusters.security(settings)
+        certificates.security(settings)
 
 
 def test_an_engine_without_cluster_imports_nothing_of_dask() -> None:

@@ -10,6 +10,7 @@ class Machines:
     """Namespaces `NAME-box1` …, reached from here by a bridge. Needs root."""
 
     def __init__(self, count: int) -> None:
+        self.holders: list[subprocess.Popen[bytes]] = []
         self.tag = f"pt{os.getpid() % 10000}"
         self.net = f"10.{200 + os.getpid() % 50}.{os.getpid() // 50 % 250}"
         self.count = count
@@ -25,7 +26,7 @@ class Machines:
 
     def prefix(self, number: int) -> tuple[str, ...]:
         """What begins a command that runs on a machine."""
-        return ("ip", "netns", "exec", f"{self.tag}-box{number}")
+        return ("nsenter", "-t", str(self.holders[number - 1].pid), "-n", "-u", "-m", "--")
 
     def make(self) -> None:
         """Make all of them. Raises `OSError` where that is not allowed."""
@@ -41,6 +42,8 @@ class Machines:
             _ip("-n", space, "addr", "add", f"{self.address(number)}/24", "dev", "eth0")
             _ip("-n", space, "link", "set", "eth0", "up")
             _ip("-n", space, "link", "set", "lo", "up")
+            _ip("-n", space, "route", "add", "default", "via", self.host)
+            self.holders.append(_boot(space, f"box{number}"))
 
     def pull(self, number: int) -> None:
         """Pull the cable of a machine."""
@@ -52,6 +55,9 @@ class Machines:
 
     def close(self) -> None:
         """Remove all of them."""
+        for holder in self.holders:
+            holder.kill()
+            holder.communicate()
         for number in range(1, self.count + 1):
             _ip("link", "del", self._cable(number), check=False)
             _ip("netns", "del", f"{self.tag}-box{number}", check=False)
@@ -59,6 +65,17 @@ class Machines:
 
     def _cable(self, number: int) -> str:
         return f"{self.tag}v{number}"
+
+
+def _boot(space: str, name: str) -> subprocess.Popen[bytes]:
+    """A process that holds the machine's own name and mounts, once it has them."""
+    script = f"hostname {name} && echo up && exec sleep infinity"
+    unshare = ["unshare", "--uts", "--mount", "--propagation", "slave", "sh", "-c", script]
+    made = subprocess.Popen(["ip", "netns", "exec", space, *unshare], stdout=subprocess.PIPE)
+    assert made.stdout is not None
+    if made.stdout.readline() != b"up\n":
+        raise OSError(f"cannot unshare the names of {name}")
+    return made
 
 
 def _ip(*arguments: str, check: bool = True) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any, Final
 
-from perles.cluster.clusters import INSTALL
+from perles.cluster.libraries import INSTALL
 from perles.doctor.finding import NOTE, OK, PROBLEM, Finding, named
 from perles.doctor.machine.surroundings import Surroundings
 from perles.domain.cluster_words import standing
@@ -16,7 +16,11 @@ from perles.store.reads.connection import reading
 from perles.store.reads.nodes import cluster as cluster_of
 from perles.store.reads.nodes import nodes
 
-_LIBRARIES: Final = {"ssh": "asyncssh", "slurm": "dask_jobqueue", "kubernetes": "dask_kubernetes"}
+_LIBRARIES: Final = {
+    "ssh": "cryptography",
+    "slurm": "dask_jobqueue",
+    "kubernetes": "dask_kubernetes",
+}
 
 
 def check(surroundings: Surroundings) -> Iterator[Finding]:

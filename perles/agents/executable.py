@@ -1,7 +1,6 @@
 """Finding an agent CLI on this machine, and asking it for its version."""
 
 import os
-import re
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -9,9 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from perles.domain.errors import UsageError
+from perles.domain.patterns import lazy_pattern
 
 VERSION_SECONDS: Final = 20.0
-_VERSION: Final = re.compile(r"\d+\.\d+(?:\.\d+)?[\w.+-]*")
+_VERSION: Final = lazy_pattern(r"\d+\.\d+(?:\.\d+)?[\w.+-]*")
 
 
 def find_executable(

@@ -99,7 +99,7 @@ class ControlPlane(Facade):
         """
         if not self._wants_to_host:
             return super().ensure_engine(exit_when_idle=exit_when_idle)
-        if self.engine_runs():
+        if self.engine_comes_back():
             return False
         from perles.controlplane.hosted import HostedEngine  # asyncio is for those who host alone
 

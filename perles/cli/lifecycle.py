@@ -153,7 +153,7 @@ def retry(
 
 def _wants_engine(plane: ControlPlane) -> bool:
     """Whether the person who was asked wants an engine; nobody is where one runs."""
-    if plane.engine_runs() or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if plane.is_attended() or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     return typer.confirm("No engine runs. Start one that ends with its work?", True, err=True)
 

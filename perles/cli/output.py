@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from perles.domain.duration import span
+from perles.domain.patterns import lazy_pattern
 from perles.domain.text import clean, cut, folded, pad, width
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ SOFT_LEAST: Final = 16
 """Columns that a cell which may be cut keeps, as long as others can be left out instead."""
 
 
-_UNSAFE: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSAFE: Final = lazy_pattern(
+    "[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 """What JSON leaves as it is and a terminal, or a reader of lines, does not: it is escaped, too."""
 _ONE_LINE: Final = json.JSONEncoder(ensure_ascii=False)
 _INDENTED: Final = json.JSONEncoder(ensure_ascii=False, indent=2)

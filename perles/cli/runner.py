@@ -132,7 +132,7 @@ class Runner:
         if state == "paused" and not self._waits_in_line():
             return True
         self._tell_of_trouble()
-        if not self._plane.engine_runs():
+        if not self._plane.is_attended():
             warn("perles: the engine is gone; starting one")
             self._own = self._plane.ensure_engine() or self._own
         return False

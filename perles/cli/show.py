@@ -54,7 +54,7 @@ def run(options: ShowOptions, paths: Paths) -> None:
     print_table(TASK_HEADERS, [_task_row(task) for task in tasks], state=1)
     if shown["agents"]:
         print()
-        print_table(AGENT_HEADERS, [_agent_row(agent) for agent in shown["agents"]], state=1)
+        print_agents(shown["agents"])
     print_failures(shown)
     if len(tasks) < len(shown["tasks"]):
         more = len(shown["tasks"]) - len(tasks)
@@ -200,6 +200,20 @@ def _when(task: Json) -> str:
         "finally" if task["finally"] else "",
     ]
     return "; ".join(filter(None, parts))
+
+
+def print_agents(agents: list[Json]) -> None:
+    """The agents, with their nodes where any is on another machine."""
+    rows, headers = [_agent_row(agent) for agent in agents], list(AGENT_HEADERS)
+    if any(agent["node"] for agent in agents):
+        headers.append("NODE")
+        rows = [[*row, _node(agent)] for row, agent in zip(rows, agents, strict=True)]
+    print_table(headers, rows, state=1)
+
+
+def _node(agent: Json) -> str:
+    node = agent["node"] or "-"
+    return f"{node} (unreachable)" if agent["unreachable"] else node
 
 
 def _agent_row(agent: Json) -> list[str]:

@@ -26,6 +26,7 @@ NEEDS: Final = {
     "approve": OPERATE,
     "diff": READ,
     "cost": READ,
+    "nodes": READ,
 }
 """The role that each tool needs."""
 MAX_WHY: Final = 500

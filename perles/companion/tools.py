@@ -156,6 +156,18 @@ class Tools:
             "agents": [{key: agent[key] for key in keys} for agent in agents],
         }
 
+    async def nodes(self) -> Json:
+        """The machines of the cluster: state, free slots, labels, what is wrong, turns there.
+
+        `cluster` tells how the engine stands with it; null where all runs on one machine. To
+        drain a node is your user's decision: perles nodes drain NAME.
+        """
+        status = await self.plane.call(Plane.engine_status)
+        cluster = None if status is None else status["cluster"]
+        found = await self.plane.call(Plane.nodes)
+        keys = ("name", "state", "slots", "used", "labels", "memory_free", "problems", "turns")
+        return {"cluster": cluster, "nodes": [{key: one[key] for key in keys} for one in found]}
+
 
 def short(found: Any) -> Json:
     """How a workflow stands, in a few words."""

@@ -14,9 +14,10 @@ from typing import Final
 from perles.config.files import own_files
 from perles.config.home import CONFIG_VARIABLES
 from perles.domain.errors import UsageError
+from perles.domain.patterns import lazy_pattern
 
 VARIABLE: Final = "PERLES_DATABASE"
-_KEY: Final = re.compile(rb"^[\"']?database[\"']?\s*:", re.MULTILINE)
+_KEY: Final = lazy_pattern(rb"^[\"']?database[\"']?\s*:", re.MULTILINE)
 _SERVERS: Final = ("postgresql://", "postgres://", "postgresql+psycopg://")
 _FILE: Final = ("", "sqlite")
 _found: dict[tuple[str | None, ...], str | None] = {}

@@ -4,13 +4,15 @@ import json
 import re
 from typing import Final
 
-_PAIR: Final = re.compile(
+from perles.domain.patterns import lazy_pattern
+
+_PAIR: Final = lazy_pattern(
     r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
 )
 """A letter beyond the first 65,536 as JSON writes it: after an even number of backslashes."""
-_OF_YAML_ALONE: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_OF_YAML_ALONE: Final = lazy_pattern("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """Letters that YAML takes for line breaks, or does not read."""
-_DIFFERS: Final = re.compile(rf"\t|{_PAIR.pattern}|{_OF_YAML_ALONE.pattern}")
+_DIFFERS: Final = lazy_pattern(rf"\t|{_PAIR.pattern}|{_OF_YAML_ALONE.pattern}")
 
 
 def as_yaml(text: str) -> str:

@@ -6,12 +6,13 @@ from dataclasses import field, replace
 from typing import Final
 
 from perles.domain.errors import UsageError
+from perles.domain.patterns import lazy_pattern
 from perles.domain.provider_choice import layers
 from perles.domain.records import dataclass
 from perles.domain.secrecy import texts_of
 
 DEFAULT_CLIENT: Final = "claude"
-VARIABLE: Final = re.compile(r"\$\{([A-Za-z_]\w*)\}")
+VARIABLE: Final = lazy_pattern(r"\$\{([A-Za-z_]\w*)\}")
 
 
 @dataclass(frozen=True, slots=True)

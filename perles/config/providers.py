@@ -11,13 +11,13 @@ orchestration:
 """
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from perles.config.provider_settings import Providers, ProviderSettings, Variable
 from perles.config.yamlfile import Node, parse
+from perles.domain.patterns import lazy_pattern
 from perles.domain.provider_choice import NAME, ROLES, SEATS
 from perles.domain.secrecy import is_secret
 
@@ -35,8 +35,8 @@ _COMMAND_KEYS: Final = (
     *("type", "argv", "resume", "prompt", "output", "paths", "tokens_are", "mcp", "ai_call"),
     *("model", "env", "pass_env", "silent"),
 )
-_ENV_NAME: Final = re.compile(r"[A-Za-z_]\w*")
-_BRACES: Final = re.compile(r"\{([A-Za-z_][\w-]*)\}")
+_ENV_NAME: Final = lazy_pattern(r"[A-Za-z_]\w*")
+_BRACES: Final = lazy_pattern(r"\{([A-Za-z_][\w-]*)\}")
 
 
 def _client(node: Node) -> str:

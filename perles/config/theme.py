@@ -6,13 +6,13 @@ they colour; its other names are accepted and colour nothing.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from perles.config.theme_presets import NAMED
 from perles.domain.nearest import nearest
+from perles.domain.patterns import lazy_pattern
 from perles.domain.records import dataclass
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ DEFAULT: Final = "default"
 _HUES: Final = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 NAMES: Final = (*_HUES, *(f"bright_{hue}" for hue in _HUES))
 """The colours that a terminal knows by name."""
-_HEX: Final = re.compile(r"#(?:[0-9a-fA-F]{3}){1,2}")
-_ELSEWHERE: Final = re.compile(
+_HEX: Final = lazy_pattern(r"#(?:[0-9a-fA-F]{3}){1,2}")
+_ELSEWHERE: Final = lazy_pattern(
     r"(?:button|form|overlay|toast|issue|priority|type|bql)\.[a-z_.]+"
     r"|spinner|text\.description|text\.placeholder"
 )

@@ -41,7 +41,9 @@ if TYPE_CHECKING:
 POLL: Final = 0.025
 _STANDBY_SECONDS: Final = 0.2
 """Between two looks of a standby at the lock."""
-_ENGINE_START_SECONDS: Final = 30.0
+_ENGINE_START_SECONDS: Final = 60.0
+_RESTART_SECONDS: Final = 8.0 + _ENGINE_START_SECONDS
+"""How long a watchdog may pause, and its engine then takes."""
 _ROW_SECONDS: Final = 10.0
 """How long who holds the lock has to write its row: an upgrade of the database may come first."""
 _KILL_SECONDS: Final = 20.0
@@ -175,6 +177,24 @@ class EngineHost(Reads):
         """Whether an engine holds this database now."""
         return engine_lock(self.database_path).is_held()
 
+    def is_attended(self) -> bool:
+        """Whether an engine runs, or its watchdog is still there, which starts one that died."""
+        # Between the two looks it may have come up.
+        return (
+            self.engine_runs()
+            or watchdog.watches(self.paths.root) is not None
+            or self.engine_runs()
+        )
+
+    def engine_comes_back(self) -> bool:
+        """Whether an engine runs, once one that is about to be started again has come up."""
+        deadline = time.monotonic() + _RESTART_SECONDS
+        while not self.engine_runs():
+            if not self.is_attended() or time.monotonic() > deadline:
+                return self.engine_runs()
+            time.sleep(POLL)
+        return True
+
     def engine_status(self) -> dict[str, Any] | None:
         """The engine that runs now, in the shape of `engine status --json`; None when none does.
 
@@ -219,8 +239,9 @@ class EngineHost(Reads):
         waits. Without, one that runs already is told to stay. Raises `PerlesError` when
         it does not come up.
         """
-        if self.engine_runs() and (exit_when_idle or self._has_agreed_to_stay()):
-            return False
+        while self.engine_comes_back():
+            if exit_when_idle or self._has_agreed_to_stay():
+                return False
         self.engine_config()
         _ = self._database
         log = self.paths.engine_log()
@@ -294,8 +315,8 @@ class EngineHost(Reads):
 
     def _stop_pausing_watchdog(self) -> None:
         """End a watchdog that waits to start its engine again."""
-        if not self.engine_runs() and (dog := watchdog.pauses(self.paths.root)) is not None:
-            os.kill(dog, signal.SIGTERM)
+        if not self.engine_runs() and (dog := watchdog.watches(self.paths.root)) is not None:
+            watchdog.end(dog)
             (self.paths.root / watchdog.FILE).unlink(missing_ok=True)
 
     def shutdown(self, timeout: float = 60.0) -> None:

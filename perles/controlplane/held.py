@@ -23,6 +23,9 @@ from perles.store.reads.current_work import doings as doings
 from perles.store.reads.dashboard import MANY as MANY
 from perles.store.reads.dashboard import SORTS as SORTS
 from perles.store.reads.dashboard import Totals as Totals
+from perles.store.reads.nodes import cluster as cluster
+from perles.store.reads.nodes import homes as homes
+from perles.store.reads.nodes import nodes as nodes
 from perles.store.reads.references import resolve
 from perles.store.reads.resources import places as places
 from perles.store.reads.resources import waits_in_line as waits_in_line

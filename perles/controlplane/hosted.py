@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from perles.config.model import Config
     from perles.engine.engine import Engine
 
-_START_SECONDS = 30.0
+_START_SECONDS = 60.0
 _KILL_SECONDS = 20.0
 
 

@@ -79,7 +79,7 @@ class Requests(EngineHost):
                 )
             if with_engine:
                 self.ensure_engine()
-            elif not self.engine_runs():
+            elif not self.is_attended():
                 if command_of(kind).needs_engine or errands == _MAX_ERRANDS:
                     return Outcome(workflow_id, "queued", waits_for_engine(request))
                 errands += 1

@@ -77,7 +77,7 @@ class Supplies(EngineHost):
         from perles.workflows.commands import append_for_engine
 
         self.engine_config()
-        if not self.engine_runs():
+        if not self.is_attended():
             raise NoEngineError("no engine runs: the next one reads the configuration by itself")
         asker = self.need_person("reload the configuration")
         command_id = self._database.write(lambda tx: append_for_engine(tx, Reload(), asker))
@@ -89,7 +89,7 @@ class Supplies(EngineHost):
                 return changes
             if command["status"] in ("failed", "rejected"):
                 raise failure_of(command)
-            if not self.engine_runs():
+            if not self.is_attended():
                 raise NoEngineError("the engine ended; the next one reads the configuration")
             time.sleep(POLL)
 

@@ -38,7 +38,7 @@ class Upkeep(Lifecycle):
     def repair(self) -> Sequence[str]:
         """Repair what `check` finds, where no engine runs; what is still wrong. One at a time."""
         with self._alone():
-            if self.check() and not self.engine_runs():
+            if self.check() and not self.engine_comes_back():
                 self.reconcile()
             return self.check()
 

@@ -23,6 +23,7 @@ from perles.domain.condition_tree import (
     is_true,
 )
 from perles.domain.nearest import nearest
+from perles.domain.patterns import lazy_pattern
 from perles.domain.records import dataclass
 
 MAX_LENGTH: Final = 1000
@@ -30,7 +31,7 @@ MAX_DEPTH: Final = 20
 ENDS: Final = ("done", "failed", "skipped")
 """What `tasks.KEY.status` can be when a condition is decided."""
 
-_TOKEN: Final = re.compile(
+_TOKEN: Final = lazy_pattern(
     r"""\s*(?:
       (?P<text>'[^']*'|"[^"]*")
     | (?P<number>-?\d+(?:\.\d+)?(?![\w.]))
@@ -39,10 +40,10 @@ _TOKEN: Final = re.compile(
     )""",
     re.VERBOSE,
 )
-_TASK: Final = re.compile(
+_TASK: Final = lazy_pattern(
     r"tasks\.([a-z0-9][a-z0-9_-]*)\.(status|exit_code|output|outputs\.[A-Za-z_][\w-]*)"
 )
-_ARGUMENT: Final = re.compile(r"args\.([A-Za-z_][\w-]*)")
+_ARGUMENT: Final = lazy_pattern(r"args\.([A-Za-z_][\w-]*)")
 _SAME: Final = {"&&": "and", "||": "or", "!": "not"}
 _CONSTANTS: Final[Mapping[str, Value]] = {"true": True, "false": False, "null": None}
 _COMPARED: Final = ("==", "!=", "<", "<=", ">", ">=")

@@ -4,13 +4,14 @@ import re
 from typing import Final
 
 from perles.domain.errors import UsageError
+from perles.domain.patterns import lazy_pattern
 
 _UNITS: Final = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 GRACE: Final = 10.0
 """Seconds between TERM and KILL for the agents of a workflow, where nobody says otherwise."""
 LONGEST: Final = 36500 * 86400.0
 """A hundred years: what is far enough from where dates and numbers end."""
-_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|d|h|m|s)", re.ASCII)
+_PART: Final = lazy_pattern(r"(\d+(?:\.\d+)?)(ms|d|h|m|s)", re.ASCII)
 
 
 def parse_duration(text: str) -> float:

@@ -1,12 +1,12 @@
 """How a task is carried out: what reads its script, and when it is tried again. No I/O."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from enum import StrEnum
 from typing import Any, Final, Self
 
 from perles.domain.needs import Kept, Needs
+from perles.domain.patterns import lazy_pattern
 from perles.domain.placement import ANYWHERE, Place
 from perles.domain.records import dataclass
 from perles.domain.services import Ready
@@ -16,9 +16,11 @@ PLAIN_SH: Final = ("sh",)
 command that failed."""
 MAX_DELAY: Final = 86_400.0
 """Seconds that a task waits for its next attempt, at most."""
-_PYTHON: Final = re.compile(r"python[0-9.]*")
+_PYTHON: Final = lazy_pattern(r"python[0-9.]*")
 _SHELLS: Final = frozenset({"sh", "bash", "dash", "ash"})
-_FLAG: Final = re.compile(r"-[aefuvxo]+|pipefail|errexit|nounset|xtrace|--norc|--noprofile|--posix")
+_FLAG: Final = lazy_pattern(
+    r"-[aefuvxo]+|pipefail|errexit|nounset|xtrace|--norc|--noprofile|--posix"
+)
 """What changes nothing about how a shell reads quotes and variables."""
 
 

@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from perles.domain.duration import span
+
 NO_ENGINE: Final = "no engine runs"
 RESTARTED: Final = "the engine died and is being started again"
 NEAR: Final = 0.9
 """The share of a quota from which on a person is told."""
 _LONGEST: Final = 80
 """Characters of a command that are shown."""
+UNHEARD: Final = ("unreachable", "gone")
+"""States of a node of which nothing is heard."""
 
 
 def why(row: Mapping[str, Any]) -> str:
@@ -50,3 +54,11 @@ def advice(trouble: str) -> str:
     if trouble == RESTARTED:
         return "perles engine status tells more"
     return "make room there" if trouble.endswith("is full") else "look: perles doctor"
+
+
+def out_of_reach(node: str, lost_after: float | None) -> str:
+    """What is said of a turn whose node is not heard, and what becomes of it."""
+    then = "the turn waits for it"
+    if lost_after is not None:
+        then = f"after {span(lost_after)} the turn counts as lost"
+    return f"its node {node} is unreachable ({then})"

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Self
 
+from perles.domain.patterns import lazy_pattern
 from perles.domain.records import dataclass
 
 MAX_ITEMS: Final = 1000
@@ -14,7 +15,7 @@ MAX_ITEM: Final = 64 * 1024
 MAX_KEY: Final = 200
 _LONGEST_WORD: Final = 60
 """Characters of an item that a key can show."""
-NAME: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+NAME: Final = lazy_pattern(r"[A-Za-z_]\w*", re.ASCII)
 
 
 class NoListError(Exception):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from perles.domain.duration import parse_duration
 from perles.domain.errors import UsageError
+from perles.domain.patterns import lazy_pattern
 
-_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
+_DAY: Final = lazy_pattern(r"\d{4}-\d\d-\d\d")
 
 
 def parse_moment(text: str, now: datetime) -> datetime:

@@ -1,16 +1,17 @@
 """Names of nodes and their labels: what may stand there, and how a machine is called."""
 
 import os
-import re
 from collections.abc import Mapping
 from typing import Final
+
+from perles.domain.patterns import lazy_pattern
 
 NAME_VARIABLE: Final = "PERLES_NODE_NAME"
 FOLDER_VARIABLE: Final = "PERLES_NODE_DIR"
 """Where an environment names the node of its machine, and the folder of the node's files."""
 MAX_NAME: Final = 100
-_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
-_OTHER: Final = re.compile(r"[^A-Za-z0-9._-]+")
+_NAME: Final = lazy_pattern(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_OTHER: Final = lazy_pattern(r"[^A-Za-z0-9._-]+")
 
 
 def is_node_name(text: str) -> bool:

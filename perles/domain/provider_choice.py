@@ -1,9 +1,9 @@
 """Who works on what: a provider and its model as one word, and which one a task needs."""
 
-import re
 from typing import Final
 
 from perles.domain.errors import UsageError
+from perles.domain.patterns import lazy_pattern
 
 BUILTIN = "builtin"
 ROLES: Final = ("coordinator", "worker", "observer")
@@ -12,7 +12,7 @@ AGENT_TYPES: Final = ("implementer", "reviewer", "researcher")
 SEATS: Final = (*ROLES, *AGENT_TYPES)
 """Each can have a provider, a model and settings of its own."""
 
-NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
+NAME: Final = lazy_pattern(r"[a-z0-9][a-z0-9_-]*")
 
 
 def label(provider: str, model: str | None) -> str:

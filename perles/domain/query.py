@@ -15,11 +15,11 @@ Words are joined by "and", values with commas by "or", and `-` before a word mea
 
 from __future__ import annotations
 
-import re
 from typing import Final, NamedTuple
 
 from perles.domain.duration import parse_duration
 from perles.domain.errors import UsageError
+from perles.domain.patterns import lazy_pattern
 from perles.domain.states import PRIORITIES, WORKFLOW
 
 TEXT: Final = "text"
@@ -32,8 +32,8 @@ CHOICES: Final[dict[str, tuple[str, ...]]] = {
 NUMBERS: Final = ("cost", "tokens", "age")
 WORDS: Final = ("label", "agent", "template", "name", "id")
 KEYS: Final = (*CHOICES, *WORDS, *NUMBERS)
-_TOKEN: Final = re.compile(r'(-?)(?:(\w+):)?("(?:[^"]*)"?|\S+)')
-_NUMBER: Final = re.compile(r"(>=|<=|>|<|=)?(.+)")
+_TOKEN: Final = lazy_pattern(r'(-?)(?:(\w+):)?("(?:[^"]*)"?|\S+)')
+_NUMBER: Final = lazy_pattern(r"(>=|<=|>|<|=)?(.+)")
 
 
 class Term(NamedTuple):

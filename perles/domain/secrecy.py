@@ -6,21 +6,23 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
+from perles.domain.patterns import lazy_pattern
+
 MASK: Final = "***"
 """What stands in the place of a secret."""
 LEAST: Final = 6
 """Characters of a secret that is looked for in texts; a shorter one is a part of many words."""
 _LEAST_DIGITS: Final = 8
 _LEAST_LINE: Final = 16
-_NAME: Final = re.compile(
+_NAME: Final = lazy_pattern(
     r"TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|PRIVATE|COOKIE|SESSION|AUTH(?!OR)"
     r"|API_?KEY|(?:^|_)(?:KEYS?|PAT|PWD|DSN|PIN)(?:_|$)",
     re.IGNORECASE,
 )
-_OF_A_DESKTOP: Final = re.compile(r"XDG_|DBUS_|SSH_AUTH_SOCK$|.*SESSION(?:_TYPE|_MANAGER|_ID)?$")
-_PASSWORD: Final = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
-_VALUE: Final = re.compile(r"://[^/\s:@]*:[^/\s@]+@|-----BEGIN")
-_REFERENCE: Final = re.compile(r"\$\{[A-Za-z_]\w*\}")
+_OF_A_DESKTOP: Final = lazy_pattern(r"XDG_|DBUS_|SSH_AUTH_SOCK$|.*SESSION(?:_TYPE|_MANAGER|_ID)?$")
+_PASSWORD: Final = lazy_pattern(r"://[^/\s:@]*:([^/\s@]+)@")
+_VALUE: Final = lazy_pattern(r"://[^/\s:@]*:[^/\s@]+@|-----BEGIN")
+_REFERENCE: Final = lazy_pattern(r"\$\{[A-Za-z_]\w*\}")
 _ENVIRONMENTS: Final = frozenset({"env", "environ", "environment", "headers", "variables"})
 """Keys below which each name tells whether its value is a secret."""
 

@@ -4,10 +4,11 @@ import re
 from typing import Final
 
 from perles.domain.errors import UsageError
+from perles.domain.patterns import lazy_pattern
 
 _UNITS: Final = {"": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _UNITS_OF_TEN: Final = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_FORM: Final = re.compile(r"(\d+) ?([KMGT]i?B|B|)", re.ASCII)
+_FORM: Final = lazy_pattern(r"(\d+) ?([KMGT]i?B|B|)", re.ASCII)
 
 
 def parse_size(text: str) -> int:

@@ -1,11 +1,12 @@
 """A name as it can stand in the name of a file or branch."""
 
-import re
 import unicodedata
 from typing import Final
 
+from perles.domain.patterns import lazy_pattern
+
 MAX_SLUG: Final = 60
-_OTHER: Final = re.compile(r"[^a-z0-9]+")
+_OTHER: Final = lazy_pattern(r"[^a-z0-9]+")
 
 
 def slug(text: str, fallback: str = "") -> str:

@@ -5,17 +5,19 @@ import unicodedata
 from functools import lru_cache
 from typing import Final
 
-_CONTROL: Final = re.compile(
+from perles.domain.patterns import lazy_pattern
+
+_CONTROL: Final = lazy_pattern(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-_ESCAPE: Final = re.compile(
+_ESCAPE: Final = lazy_pattern(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])"
 )
-_ESCAPE_IN_LINE: Final = re.compile(_ESCAPE.pattern.replace(r"[^\x07\x1b]", r"[^\x07\x1b\n]"))
+_ESCAPE_IN_LINE: Final = lazy_pattern(_ESCAPE.pattern.replace(r"[^\x07\x1b]", r"[^\x07\x1b\n]"))
 """The same in a text of lines: one that does not end takes no other line with it."""
-_LAST_RETURNS: Final = re.compile(r"\r+(?=\n|\Z)")
-_WORD: Final = re.compile(r"\s*\S+")
-_DRAWN_OVER: Final = re.compile(r"^[^\n]*\r", re.MULTILINE)
+_LAST_RETURNS: Final = lazy_pattern(r"\r+(?=\n|\Z)")
+_WORD: Final = lazy_pattern(r"\s*\S+")
+_DRAWN_OVER: Final = lazy_pattern(r"^[^\n]*\r", re.MULTILINE)
 
 
 def clean(text: str, *, lines: bool = False) -> str:

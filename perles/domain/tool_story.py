@@ -11,11 +11,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from perles.domain.patterns import lazy_pattern
+
 Json = Mapping[str, Any]
 
 MOST_NAMED: Final = 3
 """Things of a kind that are named."""
-_GAP: Final = re.compile(r"[\s,]*")
+_GAP: Final = lazy_pattern(r"[\s,]*")
 _LONGEST: Final = 200
 """Characters of one value in a line."""
 _CALLS: Final[dict[str, str]] = {

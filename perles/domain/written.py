@@ -4,16 +4,17 @@ Lines of `name=value`, or `name<<END` and lines up to one that is END; or one JS
 """
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any, Final
+
+from perles.domain.patterns import lazy_pattern
 
 VARIABLE: Final = "PERLES_OUTPUT"
 MAX_BYTES: Final = 64 * 1024
 """Of the whole file."""
 MAX_NAMES: Final = 100
-NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
-_SEVERAL: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_-]{0,99})<<(\S+)")
+NAME: Final = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
+_SEVERAL: Final = lazy_pattern(r"([A-Za-z_][A-Za-z0-9_-]{0,99})<<(\S+)")
 
 
 class WrittenError(ValueError):

@@ -12,9 +12,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from perles.store.reads.watchdog import FILE, NAME, is_watchdog, pauses, word
+from perles.store.reads.watchdog import FILE, NAME, PID_FILE, is_watchdog, pauses, watches, word
 
-__all__ = ["FILE", "NAME", "came_up", "command", "of_engine", "pauses", "stays", "word"]
+__all__ = [
+    "FILE",
+    "NAME",
+    "came_up",
+    "command",
+    "end",
+    "of_engine",
+    "pauses",
+    "stays",
+    "watches",
+    "word",
+]
 
 _PID: Final = "PERLES_WATCHDOG"
 
@@ -65,8 +76,12 @@ def command(engine: Sequence[str], *, idle: str) -> list[str]:
 
 def came_up(home: Path) -> None:
     """Told by an engine that serves from now on."""
+    parent = _own()
     with contextlib.suppress(OSError):
         (home / FILE).unlink()
+    with contextlib.suppress(OSError):  # a full disk, say: only its first moments are not told
+        if parent is not None:
+            (home / PID_FILE).write_text(f"{parent}\n")
     _signal(signal.SIGUSR1)
 
 
@@ -85,7 +100,25 @@ def of_engine(pid: int) -> int | None:
     return parent if is_watchdog(parent) else None
 
 
-def _signal(number: signal.Signals) -> None:
+def end(pid: int) -> None:
+    """End a watchdog that is about to start its engine again, and what it has started by then."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        os.kill(pid, signal.SIGTERM)
+    except (OSError, ProcessLookupError):
+        return  # it has just ended by itself
+    for child in children:  # the pause, or an engine that is coming up
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(child), signal.SIGTERM)
+
+
+def _own() -> int | None:
+    """The pid of the watchdog of this process, where it is an engine that has one."""
     parent = os.getppid()
-    if os.environ.get(_PID) == str(parent) and is_watchdog(parent):
+    return parent if os.environ.get(_PID) == str(parent) and is_watchdog(parent) else None
+
+
+def _signal(number: signal.Signals) -> None:
+    parent = _own()
+    if parent is not None:
         os.kill(parent, number)

@@ -8,14 +8,16 @@ import re
 from collections.abc import Collection
 from typing import Final, NamedTuple
 
+from perles.domain.patterns import lazy_pattern
+
 HERE: Final = "here"
 """`@here`: all agents of the workflow, but those that only watch."""
 MAX_UNKNOWN: Final = 10
 """Names that nobody has, of which the author is told."""
 
-_FENCE: Final = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*$", re.MULTILINE)
-_SPAN: Final = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
-_MENTION: Final = re.compile(r"(?<![\w.%+@/=-])@([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
+_FENCE: Final = lazy_pattern(r"^ {0,3}(`{3,}|~{3,})[^\n]*$", re.MULTILINE)
+_SPAN: Final = lazy_pattern(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
+_MENTION: Final = lazy_pattern(r"(?<![\w.%+@/=-])@([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
 
 
 class Mentions(NamedTuple):

@@ -8,7 +8,6 @@ concern it: so nothing is sent twice, and nothing is left out.
 import asyncio
 import json
 import logging
-import re
 import threading
 import time
 from bisect import bisect_right
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from perles.domain.errors import PerlesError
+from perles.domain.patterns import lazy_pattern
 from perles.http.limits import Limits
 from perles.http.wire import Refused
 from perles.store.events.feed import Feed
@@ -32,7 +32,7 @@ _AGAIN_SECONDS: Final = 1.0
 _RECENT_BYTES: Final = 8 * 1024 * 1024
 _CLIENT_SECONDS: Final = 40e-6
 """Between two rounds passes so much time for each client: to write to one takes half of that."""
-_GLOBS: Final = re.compile(r"[a-z0-9_.*?,]+")
+_GLOBS: Final = lazy_pattern(r"[a-z0-9_.*?,]+")
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 Json = dict[str, Any]

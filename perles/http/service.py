@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from perles.controlplane.outcomes import Outcome
 from perles.domain.errors import PerlesError, PersonNeededError
+from perles.domain.patterns import lazy_pattern
 from perles.domain.tokens import allows
 from perles.http import openapi, page_files, reads, verbs
 from perles.http.asking import Asking, Base
@@ -26,7 +26,7 @@ log = logging.getLogger("perles.http")
 WAIT_SECONDS: Final = 10
 _STATUS: Final = {1: 409, 2: 400, 3: 404, 4: 409, 5: 503, 6: 409, 7: 503}
 """By the exit code of an error."""
-_WORDS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_WORDS: Final = lazy_pattern(r"(?<=[a-z])(?=[A-Z])")
 ROUTES: Final = (*reads.ROUTES, *verbs.ROUTES)
 STREAM: Final = (
     Parameter("workflow", "Only events of this workflow."),

@@ -1,6 +1,5 @@
 """Nodes of a template that stand for many tasks: cells of a matrix, items of a list."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -8,14 +7,15 @@ from typing import Final
 from perles.config.yamlfile import Node
 from perles.domain.fan_out import FanOut
 from perles.domain.nearest import nearest
+from perles.domain.patterns import lazy_pattern
 from perles.templates.expand.cells import FANS, Made, made_of
 from perles.templates.expand.reader import MAX_EDGES
 from perles.templates.keys.top import MAX_TASKS
 from perles.templates.lenient import listed, plain_keys
 from perles.templates.values import found_in
 
-_FROM_TASK: Final = re.compile(r"\{\{-?\s*tasks\.[^{}]*\}\}")
-_MARK: Final = re.compile(r"\{\{|\{%|\{#")
+_FROM_TASK: Final = lazy_pattern(r"\{\{-?\s*tasks\.[^{}]*\}\}")
+_MARK: Final = lazy_pattern(r"\{\{|\{%|\{#")
 
 
 def tasks_of(items: Sequence[Node]) -> list[Made]:

@@ -10,6 +10,7 @@ from jinja2 import TemplateError, meta, nodes
 from perles.domain.errors import UsageError
 from perles.domain.execution import Language
 from perles.domain.nearest import nearest
+from perles.domain.patterns import lazy_pattern
 from perles.templates.bounds import BoundedEnvironment
 from perles.templates.gotext.check import unknown_fields
 from perles.templates.gotext.dialect import is_go
@@ -18,17 +19,17 @@ from perles.templates.gotext.parser import parse
 from perles.templates.gotext.render import render as render_go
 from perles.templates.gotext.values import NO_VALUE, printed
 
-_ACTION: Final = re.compile(r"\{\{(-?)\s*(\.[^{}]*?)\s*(-?)\}\}")
+_ACTION: Final = lazy_pattern(r"\{\{(-?)\s*(\.[^{}]*?)\s*(-?)\}\}")
 _QUOTED: Final[Mapping[Language | None, Callable[[Any], Any]]] = {
     None: lambda value: value,
     Language.SHELL: lambda value: shlex.quote(str(value)),
     Language.PYTHON: lambda value: ascii(str(value)),
     Language.OTHER: lambda value: value,
 }
-_FIELD: Final = re.compile(r"\.[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
-_LATER: Final = re.compile(r"\{\{-?\s*(?:tasks|matrix|item)\b[^{}]*\}\}")
+_FIELD: Final = lazy_pattern(r"\.[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
+_LATER: Final = lazy_pattern(r"\{\{-?\s*(?:tasks|matrix|item)\b[^{}]*\}\}")
 """What is filled in when the task begins, not when the workflow is created."""
-_PLACE: Final = re.compile("\ue000(\\d+)\ue001")
+_PLACE: Final = lazy_pattern("\ue000(\\d+)\ue001")
 
 
 def filled(

@@ -1,18 +1,18 @@
 """What the coordinator of a template's workflow is told, and what is added to its tasks' texts."""
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from perles.config import yamlfile
+from perles.domain.patterns import lazy_pattern
 from perles.domain.specs import TaskSpec
 from perles.templates.template import Template
 
 LEAD: Final = Path(__file__).with_name("builtin") / "lead.md"
 """How to lead a workflow whose tasks are there already."""
 MAX_LISTED: Final = 200
-_TRACKER: Final = re.compile(
+_TRACKER: Final = lazy_pattern(
     r"\bbd\s+(?:show|ready|create|update|close|dep|list|comment)\b|\bspawn_worker\(role"
 )
 _FOR_COORDINATOR: Final = """\

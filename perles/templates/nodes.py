@@ -1,11 +1,11 @@
 """The nodes of a template: how its tasks are read, before arguments are filled in."""
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from perles.config.yamlfile import Node
+from perles.domain.patterns import lazy_pattern
 from perles.domain.specs import TaskSpec
 from perles.templates.expand.cells import FANS, Made
 from perles.templates.fanned import Names, tasks_of
@@ -19,7 +19,7 @@ from perles.templates.template import TaskNode
 from perles.templates.template_paths import locate
 from perles.templates.values import fill_values
 
-_ASSIGNEE: Final = re.compile(r"human|worker-[1-9][0-9]?")
+_ASSIGNEE: Final = lazy_pattern(r"human|worker-[1-9][0-9]?")
 
 
 def nodes(entries: Entries, folder: Path, root: Path, unknown: Unknown) -> tuple[TaskNode, ...]:

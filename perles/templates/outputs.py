@@ -9,15 +9,16 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from perles.domain.execution import Language
+from perles.domain.patterns import lazy_pattern
 from perles.domain.quoting import quoted
 from perles.domain.specs import TaskSpec
 from perles.templates import python_script, shell, values
 from perles.templates.shell_reader import OUTPUT, Place, UnsafeError
 
-_REFERENCE: Final = re.compile(
+_REFERENCE: Final = lazy_pattern(
     r"\{\{-?\s*tasks\.([A-Za-z0-9_-]+)\.(outputs\.[A-Za-z_][\w-]*|\w+)\s*-?\}\}"
 )
-_NAMED: Final = re.compile(rf"{OUTPUT}(\w+)")
+_NAMED: Final = lazy_pattern(rf"{OUTPUT}(\w+)")
 MAX_OUTPUT: Final = 16 * 1024
 """Characters of one task's output that are filled in."""
 

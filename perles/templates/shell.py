@@ -9,12 +9,13 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from perles.domain.patterns import lazy_pattern
 from perles.domain.records import dataclass
 from perles.templates.shell_commands import Code, Command
 from perles.templates.shell_reader import OUTPUT, PLAIN, WORD, Place, Reader, UnsafeError, guarded
 
-_DELIMITER: Final = re.compile(r"-?[ \t]*((?:\\.|'[^'\n]*'|\"[^\"\n]*\"|[^\s;&|()<>'\"\\])+)")
-_OPERATOR: Final = re.compile(r"!?\w+(?:\[[^]]*\])?(?::?[-=?+]|[#%]{1,2}|//?)")
+_DELIMITER: Final = lazy_pattern(r"-?[ \t]*((?:\\.|'[^'\n]*'|\"[^\"\n]*\"|[^\s;&|()<>'\"\\])+)")
+_OPERATOR: Final = lazy_pattern(r"!?\w+(?:\[[^]]*\])?(?::?[-=?+]|[#%]{1,2}|//?)")
 _SEPARATORS: Final = ";&|()\n"
 
 

@@ -3,17 +3,19 @@
 import re
 from typing import Final, NamedTuple
 
+from perles.domain.patterns import lazy_pattern
+
 SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish"})
 _BY_FLAG: Final = SHELLS | {"su", "flock", "script", "runuser"}
 """Programs that read the word after `-c` as a script of a shell."""
 _JOINING: Final = frozenset({"eval", "trap", "ssh", "parallel", "watch"})
 """Programs that read all their words, together, as a script of a shell."""
 _LANGUAGES: Final = {
-    **dict.fromkeys(("python", "python3", "python2", "pypy3"), re.compile(r"-\w*c")),
-    **dict.fromkeys(("perl", "ruby"), re.compile(r"-\w*[eE]")),
-    **dict.fromkeys(("node", "bun", "lua", "Rscript"), re.compile(r"-\w*[ep]|--eval|--print")),
-    "php": re.compile(r"-r"),
-    "deno": re.compile(r"eval"),
+    **dict.fromkeys(("python", "python3", "python2", "pypy3"), lazy_pattern(r"-\w*c")),
+    **dict.fromkeys(("perl", "ruby"), lazy_pattern(r"-\w*[eE]")),
+    **dict.fromkeys(("node", "bun", "lua", "Rscript"), lazy_pattern(r"-\w*[ep]|--eval|--print")),
+    "php": lazy_pattern(r"-r"),
+    "deno": lazy_pattern(r"eval"),
 }
 """Programs that read the word after such a flag as code of their own language."""
 _SCRIPT_FIRST: Final = frozenset({"awk", "gawk", "mawk", "nawk", "sed", "gsed"})
@@ -32,9 +34,9 @@ _RESERVED: Final = frozenset(
     {"if", "then", "else", "elif", "while", "until", "do", "!", "{", "}", "in", "case", "esac"}
     | {"fi", "done"}
 )
-_ASSIGNMENT: Final = re.compile(r"[A-Za-z_]\w*\+?=")
-_COMPARISON: Final = re.compile(r"-(?:eq|ne|lt|le|gt|ge)")
-_COMPARED: Final = re.compile(r"[\"']?\s+-(?:eq|ne|lt|le|gt|ge)\b")
+_ASSIGNMENT: Final = lazy_pattern(r"[A-Za-z_]\w*\+?=")
+_COMPARISON: Final = lazy_pattern(r"-(?:eq|ne|lt|le|gt|ge)")
+_COMPARED: Final = lazy_pattern(r"[\"']?\s+-(?:eq|ne|lt|le|gt|ge)\b")
 
 
 class Code(NamedTuple):

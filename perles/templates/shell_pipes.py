@@ -8,16 +8,17 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from perles.domain.patterns import lazy_pattern
 from perles.templates.outputs import references
 
 _PROGRAM: Final = r"(?:[\w./-]*/)?(?:(?:ba|da|z|k|fi)?sh|python[\d.]*|perl|ruby|node)"
 _BEFORE: Final = r"(?:(?:sudo|env|exec|nohup|command)\s+(?:-\S+\s+|\w+=\S*\s+)*)*"
 _SHELL: Final = rf"{_BEFORE}{_PROGRAM}(?:\s+-s?)?"
 _REFERENCE: Final = r"\{\{-?\s*tasks\.[\w-]+\.[\w.-]+\s*-?\}\}"
-_PIPED: Final = re.compile(rf"{_REFERENCE}[^\n;]*\|&?\s*{_SHELL}\s*(?=$|[\n;|&)}}>]|\d>)", re.M)
-_EVALUATED: Final = re.compile(rf"(?:^|[\s;&|(])(?:eval|source|\.)\s[^\n;]*{_REFERENCE}", re.M)
-_TYPED: Final = re.compile(rf"(?:^|[;&|(]\s*|\s){_SHELL}\s*<<<\s*[^\n;]*{_REFERENCE}", re.M)
-_HERE: Final = re.compile(
+_PIPED: Final = lazy_pattern(rf"{_REFERENCE}[^\n;]*\|&?\s*{_SHELL}\s*(?=$|[\n;|&)}}>]|\d>)", re.M)
+_EVALUATED: Final = lazy_pattern(rf"(?:^|[\s;&|(])(?:eval|source|\.)\s[^\n;]*{_REFERENCE}", re.M)
+_TYPED: Final = lazy_pattern(rf"(?:^|[;&|(]\s*|\s){_SHELL}\s*<<<\s*[^\n;]*{_REFERENCE}", re.M)
+_HERE: Final = lazy_pattern(
     rf"(?:^|[;&|(]\s*|\s){_SHELL}\s*<<-?\s*['\"\\]?(\w+)['\"]?[^\n]*\n(.*?)^\t*\1\s*$", re.M | re.S
 )
 

@@ -1,16 +1,16 @@
 """Where the files lie that a template names: in its folder, or in the folder of all templates."""
 
 import os
-import re
 import stat
 from pathlib import Path
 from typing import Final
 
 from perles.config.yamlfile import Node
+from perles.domain.patterns import lazy_pattern
 
 ROOT_NAME: Final = "workflows/"
 """How a path begins that is told from the folder of all templates."""
-_DRIVE: Final = re.compile(r"[A-Za-z]:")
+_DRIVE: Final = lazy_pattern(r"[A-Za-z]:")
 
 
 def locate(node: Node, folder: Path, root: Path) -> Path:

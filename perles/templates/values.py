@@ -8,17 +8,18 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Final, NamedTuple
 
+from perles.domain.patterns import lazy_pattern
 from perles.templates.shell_reader import OUTPUT, PLAIN, WORD, Place
 
 Values = Mapping[str, str]
 """Texts by path."""
 
-_VALUE: Final = re.compile(
+_VALUE: Final = lazy_pattern(
     r"\{\{-?\s*((args|matrix)\.([A-Za-z_][\w-]*)|item(?:\.([A-Za-z_]\w*))?)\s*-?\}\}"
 )
 _PREFIX: Final = {"args": "ARG_", "matrix": "MATRIX_"}
-_WORDS: Final = re.compile(r"[A-Za-z0-9_./:@%+=,-]+")
-_PLAINS: Final = re.compile(r"[A-Za-z0-9_.-]+")
+_WORDS: Final = lazy_pattern(r"[A-Za-z0-9_./:@%+=,-]+")
+_PLAINS: Final = lazy_pattern(r"[A-Za-z0-9_.-]+")
 PUBLIC: Final = "PERLES_"
 
 

@@ -1,12 +1,12 @@
 """What git shows of a piece of work: branch, commits and their files. Found, never believed."""
 
 import os
-import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from perles.domain.patterns import lazy_pattern
 from perles.workspace.git import GitError, filters, git
 
 LOOK_SECONDS: Final = 10.0
@@ -15,7 +15,7 @@ MAX_COMMITS: Final = 50
 MAX_FILES: Final = 100
 """Commits of a look, and files of each, that are named."""
 MAX_SUBJECT: Final = 200
-_COMMIT_ID: Final = re.compile(r"[0-9a-fA-F]{4,64}")
+_COMMIT_ID: Final = lazy_pattern(r"[0-9a-fA-F]{4,64}")
 
 
 class Commit(NamedTuple):

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Final
 
 from perles.domain.errors import UsageError
+from perles.domain.patterns import lazy_pattern
 from perles.workspace import door
 
 MAX_BYTES: Final = 64 * 1024
-_LINE: Final = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
-_SINGLE: Final = re.compile(r"'([^']*)'\s*(?:#.*)?")
-_DOUBLE: Final = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(?:#.*)?')
-_COMMENT: Final = re.compile(r"(?:^|\s)#.*")
+_LINE: Final = lazy_pattern(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
+_SINGLE: Final = lazy_pattern(r"'([^']*)'\s*(?:#.*)?")
+_DOUBLE: Final = lazy_pattern(r'"((?:[^"\\]|\\.)*)"\s*(?:#.*)?')
+_COMMENT: Final = lazy_pattern(r"(?:^|\s)#.*")
 _ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t"}
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from perles.domain.patterns import lazy_pattern
 from perles.workspace.program import Bounds, run_program
 
 SECONDS: Final = 60.0
@@ -26,7 +27,7 @@ _ENVIRON: Final = {
     "GIT_ALLOW_PROTOCOL": "none",  # no remote is asked for objects that are not here
     "GIT_NO_LAZY_FETCH": "1",
 }
-_FILTER: Final = re.compile(
+_FILTER: Final = lazy_pattern(
     r"filter\..*\.(?:clean|smudge|process|required)|merge\..*\.driver", re.DOTALL
 )
 _REFUSING: Final = ("required", ".driver")

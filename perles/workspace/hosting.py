@@ -6,19 +6,20 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from perles.domain.errors import PerlesError
+from perles.domain.patterns import lazy_pattern
 from perles.domain.quoting import in_line
 from perles.workspace.git import GitError, ask, git
 from perles.workspace.repository import commit_of
 
 PUSH_SECONDS: Final = 120.0
 _PROTOCOLS: Final = {"GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh"}
-_PROGRAMS: Final = re.compile(
+_PROGRAMS: Final = lazy_pattern(
     r"core\.(sshcommand|askpass|gitproxy)|credential\.(.*\.)?helper|"
     r"remote\..*\.(uploadpack|receivepack|vcs)|diff\.external|gpg\.(.*\.)?program",
     re.DOTALL,
 )
 """Keys that name programs which a push starts."""
-_URL: Final = re.compile(
+_URL: Final = lazy_pattern(
     r"(?:https?|ssh|git)://(?:[^/@]*@)?(?P<host>[^/:]+)(?::\d+)?/(?P<path>.+)"
     r"|(?:[^/@:]+@)?(?P<scp_host>[^/:@]+):(?P<scp_path>[^/].*)"
 )

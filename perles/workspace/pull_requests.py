@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from perles.domain.errors import UsageError
+from perles.domain.patterns import lazy_pattern
 from perles.workspace.git import without_git
 from perles.workspace.hosting import Remote, RemoteError
 from perles.workspace.program import Bounds, run_program
 
 SECONDS: Final = 120.0
 MAX_BYTES: Final = 1024 * 1024
-_AUTH: Final = re.compile(r"auth login|not logged in|401|authenticat", re.IGNORECASE)
-_LINK: Final = re.compile(r"https?://\S+")
+_AUTH: Final = lazy_pattern(r"auth login|not logged in|401|authenticat", re.IGNORECASE)
+_LINK: Final = lazy_pattern(r"https?://\S+")
 _QUIET: Final = {
     "GH_PROMPT_DISABLED": "1",
     "GH_NO_UPDATE_NOTIFIER": "1",

@@ -13,12 +13,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
+from perles.domain.patterns import lazy_pattern
 from perles.domain.secrecy import is_secret
 
 MAX_VALUE: Final = 32 * 1024
 """Bytes of a value that is stored."""
 _OF_A_SHELL: Final = frozenset({"_", "PWD", "OLDPWD", "SHLVL"})
-_UMASK: Final = re.compile(rb"^Umask:\s*(\d+)", re.MULTILINE)
+_UMASK: Final = lazy_pattern(rb"^Umask:\s*(\d+)", re.MULTILINE)
 _OURS: Final = "PERLES_"
 _CONFIG: Final = "PERLES_CONFIG"
 _HOME: Final = "PERLES_HOME"

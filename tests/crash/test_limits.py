@@ -5,7 +5,7 @@ import pytest
 from tests.crash.world import World
 
 LONG = "echo begins; sleep 61"
-FLOOD = "echo begins; yes"
+FLOOD = "echo begins; yes | head -c 4M; sleep 61"  # without end it would fill the disk meanwhile
 CASES = {
     "turn": (LONG, {"PERLES_TIMEOUTS__TURN": "1500ms"}, "timed_out", "longer than 1s500ms"),
     "silence": (LONG, {"PERLES_TIMEOUTS__SILENCE": "1500ms"}, "timed_out", "nothing for 1s500ms"),

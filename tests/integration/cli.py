@@ -190,7 +190,7 @@ class Home:
                 return found
             # A condition that runs a command would take the processor from what it waits for.
             sleep(max(0.02, monotonic() - begun))
-        last = "\n".join(str(event) for event in self.events()[-30:])
+        last = "\n".join(str(event)[:500] for event in self.events()[-30:])
         raise AssertionError(f"waited {DEADLINE}s in vain for {what}; the last events:\n{last}")
 
 

@@ -89,6 +89,7 @@ class World:
         )
         self.context.providers["", "scripted"] = ScriptedProvider()
         self.before: Counter[str] = Counter()
+        self._kind_of_turns: type[StillTurns] = StillTurns
         self.crash()
 
     @property
@@ -196,9 +197,14 @@ class World:
         outcome = Outcome(trigger == "succeed", None, None if trigger == "succeed" else "broken")
         await self.turns.end(live, Ending(cast(TurnTrigger, trigger), agent), outcome)
 
-    def crash(self) -> None:
-        """The engine dies and another one comes: memory is new, rows are what they were."""
-        self.turns = StillTurns(self.context)
+    def crash(self, kind: "type[StillTurns] | None" = None) -> None:
+        """The engine dies and another one comes: memory is new, rows are what they were.
+
+        Its turns are of this kind, else as before.
+        """
+        if kind is not None:
+            self._kind_of_turns = kind
+        self.turns = self._kind_of_turns(self.context)
         self.context.turns = self.turns
         self.context.supervisor = Supervisor(self.context, self.turns, cast(Any, NoServers()))
         for workflow in self.reader.all(Workflow, statements.RUNNING_WORKFLOWS):
@@ -405,6 +411,16 @@ class StillTurns(Turns):
         """Whoever is told to end does."""
         for live in lives:
             await self.end(live, ending, Outcome(False, None, "interrupted"))
+
+
+class EndingTurns(StillTurns):
+    """Turns that go through their whole end, as if their processes ended when they are told to."""
+
+    async def interrupt(self, lives: list[LiveTurn], ending: Ending, *, grace: float) -> None:
+        """Whoever is told to end does."""
+        for live in lives:
+            live.ending = live.ending or ending
+            await self.finish(live)
 
 
 def without_processes(monkeypatch: Any) -> None:

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from perles.agents.provider import Outcome
 from perles.cluster.channel import NOT_YET, Found
 from perles.cluster.connection import Worker
 from perles.config.cluster import Cluster
+from perles.dashboard.frames.detail import agent_line
+from perles.dashboard.reading.detail import agents_of
 from perles.domain.errors import ClusterError
 from perles.domain.placement import Place, Rooms
 from perles.engine.elsewhere import Elsewhere
@@ -28,9 +31,11 @@ from perles.executor.remote.messages import Answer, Greeting
 from perles.executor.remote.protocol import Call
 from perles.mcp.host import Caller
 from perles.store import statements
+from perles.store.reads.agents import list_agents
 from perles.store.reads.current_work import waits_for
 from perles.store.reads.nodes import cluster as shown_cluster
 from perles.store.reads.nodes import nodes as shown_nodes
+from perles.store.reads.workflow import show_workflow
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.nodes import Node
 from perles.store.schema.workflows import Workflow
@@ -192,6 +197,41 @@ async def test_an_agent_with_a_session_stays_and_moves_only_from_a_node_that_goe
     assert "agent.moved" in _types(world)
     moved = world.reader.need(Agent, agent.id)
     assert moved.provider_session_id is None
+
+
+async def test_a_turn_whose_node_is_not_heard_says_so_at_every_door(world: World) -> None:
+    world.write(lambda tx: standing.began(tx, world.context.config.cluster))
+    _node(world, "box1")
+    ids = await _started(world, 1)
+    connection = world.connection
+    assert not [text for text in _said(world, ids) if "unreachable" in text]
+    (before,) = show_workflow(connection, ids[0])["agents"]
+    assert (before["node"], before["unreachable"]) == ("box1", None)
+
+    world.write(lambda tx: nodes.lost(tx, "box1", "the cable is out"))
+
+    (said,) = _said(world, ids)
+    assert said.startswith(
+        "coordinator: its node box1 is unreachable (after 33s the turn counts as lost), "
+    )
+    (agent,) = show_workflow(connection, ids[0])["agents"]
+    assert [one["unreachable"] for one in list_agents(connection, None)] == [agent["unreachable"]]
+    since, lost_at = (datetime.fromisoformat(agent["unreachable"][k]) for k in ("since", "lost_at"))
+    assert (lost_at - since).total_seconds() == 33.0
+    (read,) = agents_of(connection, ids[0])
+    drawn = "".join(one.text for one in agent_line(read, 0.0, 60))
+    assert "box1 unreachable" in drawn
+
+    waits = Cluster(scheduler="tcp://a:1", on_partition="wait")
+    world.write(lambda tx: standing.began(tx, waits))
+    assert "is unreachable (the turn waits for it)" in _said(world, ids)[0]
+    assert show_workflow(connection, ids[0])["agents"][0]["unreachable"]["lost_at"] is None
+
+    world.write(lambda tx: nodes.heard(tx, "box1", Heard(slots=2)))
+    assert not [text for text in _said(world, ids) if "unreachable" in text]
+    assert "@box1" in "".join(
+        one.text for one in agent_line(agents_of(connection, ids[0])[0], 0, 60)
+    )
 
 
 class FakeReach:

@@ -10,6 +10,7 @@ import pytest
 from perles.engine import watchdog
 from perles.executor.local.identity import identify
 from perles.store.reads import watchdog as watchdog_names
+from perles.store.reads.connection import reading
 from tests.integration.cli import DEADLINE, Home
 
 pytestmark = pytest.mark.afresh
@@ -122,7 +123,8 @@ def test_while_an_engine_is_started_again_that_is_said_instead_of_no_engine(home
     id = home.perles("create", file).stdout.strip()
     home.perles("start", id)
     assert "no engine runs, and 1 workflow waits for it" in home.perles("list").stderr
-    dog = subprocess.Popen(["/bin/sh", "-c", "sleep 600; :", watchdog_names.NAME])
+    script = ["/bin/sh", "-c", "sleep 600; :", watchdog_names.NAME]
+    dog = subprocess.Popen(script, env={"PERLES_HOME": str(home.root), "PATH": os.environ["PATH"]})
     try:
         word = f"the engine died (killed by signal 9), and is started again in 8 s by pid {dog.pid}"
         (home.root / watchdog_names.FILE).write_text(f"{word}\n")
@@ -137,3 +139,113 @@ def test_while_an_engine_is_started_again_that_is_said_instead_of_no_engine(home
         dog.kill()
         dog.wait()
     assert "no engine runs" in home.perles("show", id).stdout
+
+
+WAITS = [{"key": "a", "run": "echo begun; until test -e go; do /bin/sleep 0.1; done"}]
+
+
+def _works(home: Home, name: str) -> str:
+    """A workflow whose command runs; its id."""
+    id = home.perles("create", home.pipeline(name, WAITS)).stdout.strip()
+    home.perles("start", id)
+    home.wait_for("the command", lambda: "begun" in home.perles("logs", id).stdout)
+    return id
+
+
+def _queued(home: Home) -> set[str]:
+    """The kinds of commands that no engine took yet."""
+    with reading(home.database) as connection:
+        assert connection is not None
+        found = connection.execute("SELECT kind FROM commands WHERE status = 'queued'")
+        return {row["kind"] for row in found}
+
+
+@pytest.fixture
+def pausing(home: Home) -> Path:
+    """The watchdogs of this home pause until this file is there."""
+    gate = home.work / "gate"
+    (home.work / "bin").mkdir()
+    sleep = home.work / "bin" / "sleep"
+    sleep.write_text(f"#!/bin/sh\nuntil test -e {gate}; do /bin/sleep 0.05; done\n")
+    sleep.chmod(0o755)
+    home.environ["PATH"] = f"{sleep.parent}:{home.environ['PATH']}"
+    return gate
+
+
+def test_what_is_asked_while_an_engine_is_started_again_is_done_by_that_one(
+    home: Home, pausing: Path
+) -> None:
+    home.perles("serve", "--detach")
+    first, second = _works(home, "first"), _works(home, "second")
+    before = home.wait_for_engine()
+    dog = watchdog.of_engine(before)
+    os.kill(before, signal.SIGKILL)
+    home.wait_for("the pause", (home.root / watchdog.FILE).exists)
+
+    asked = [
+        home.popen(*words)
+        for words in (
+            ("run", first),
+            ("wait", first),
+            ("attach", first),
+            ("pause", second),
+            ("config", "reload"),
+            ("serve", "--detach"),
+        )
+    ]
+    home.wait_for("what is asked", lambda: _queued(home) >= {"pause", "reload"})
+    assert home.engine_pid() is None
+    pausing.touch()
+    again = home.wait_for_engine()
+    (home.work / "go").touch()
+
+    for one in asked:
+        said = "".join(one.communicate(timeout=DEADLINE))
+        assert one.returncode == 0, f"{one.args!r}: {said}"
+        assert "the engine is gone" not in said
+        assert "no engine" not in said
+    assert (home.engine_pid(), watchdog.of_engine(again)) == (again, dog)
+    assert home.json("show", second, "--json")["state"] == "paused"
+    assert len(home.events("--type", "engine.started")) == 2
+
+
+def test_that_an_engine_is_started_again_is_known_before_its_watchdog_says_so(home: Home) -> None:
+    home.perles("serve", "--detach")
+    id = _works(home, "p")
+    before = home.wait_for_engine()
+    dog = watchdog.of_engine(before)
+    assert dog is not None
+    os.kill(dog, signal.SIGSTOP)
+    try:
+        os.kill(before, signal.SIGKILL)
+        home.wait_for("its end", lambda: home.engine_pid() is None)
+
+        assert not (home.root / watchdog.FILE).exists()
+        assert "is being started again" in home.perles("show", id).stdout
+        pause = home.popen("pause", id)
+        home.wait_for("what is asked", lambda: _queued(home) == {"pause"})
+        assert home.engine_pid() is None
+    finally:
+        os.kill(dog, signal.SIGCONT)
+
+    assert watchdog.of_engine(home.wait_for_engine(other_than=before)) == dog
+    pause.communicate(timeout=DEADLINE)
+    assert pause.returncode == 0
+
+
+def test_stop_also_ends_an_engine_that_is_about_to_be_started_again(
+    home: Home, pausing: Path
+) -> None:
+    home.perles("serve", "--detach")
+    before = home.wait_for_engine()
+    dog = watchdog.of_engine(before)
+    assert dog is not None
+    os.kill(before, signal.SIGKILL)
+    home.wait_for("the pause", (home.root / watchdog.FILE).exists)
+
+    home.perles("engine", "stop")
+    pausing.touch()
+
+    home.wait_for("the watchdog's end", lambda: identify(dog) is None)
+    assert home.engine_pid() is None
+    assert len(home.events("--type", "engine.started")) == 1

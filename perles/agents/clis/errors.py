@@ -4,6 +4,8 @@ import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 
+from perles.domain.patterns import lazy_pattern
+
 _PATTERNS: Final[tuple[tuple[str, str], ...]] = (
     # Each is compiled when it is looked for first: most processes never meet an error.
     (
@@ -82,15 +84,15 @@ ADVICE: Final = {
 FARTHEST: Final = timedelta(days=40)
 """What is said to be over later than this is not believed."""
 _UNITS: Final = {"d": 86400, "h": 3600, "m": 60, "s": 1}
-_SPAN: Final = re.compile(
+_SPAN: Final = lazy_pattern(
     r"(?:in|after|retry in|reset after)\s+((?:\d+(?:\.\d+)?\s*"
     r"(?:days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)\b[\s,]*(?:and\s+)?){1,4})",
     re.IGNORECASE,
 )
-_PART: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([dhms])", re.IGNORECASE)
-_COMPACT: Final = re.compile(r"(?:in|after)\s+((?:\d+(?:\.\d+)?[dhms]){1,4})\b", re.IGNORECASE)
-_EPOCH: Final = re.compile(r"\|\s*(\d{10})\b")
-_ISO: Final = re.compile(r"\b(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))")
+_PART: Final = lazy_pattern(r"(\d+(?:\.\d+)?)\s*([dhms])", re.IGNORECASE)
+_COMPACT: Final = lazy_pattern(r"(?:in|after)\s+((?:\d+(?:\.\d+)?[dhms]){1,4})\b", re.IGNORECASE)
+_EPOCH: Final = lazy_pattern(r"\|\s*(\d{10})\b")
+_ISO: Final = lazy_pattern(r"\b(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))")
 _MONTHS: Final = (
     "jan",
     "feb",
@@ -105,12 +107,12 @@ _MONTHS: Final = (
     "nov",
     "dec",
 )
-_ON: Final = re.compile(
+_ON: Final = lazy_pattern(
     r"(?:resets?|try again)\s+(?:on\s+|at\s+)?([a-z]{3})[a-z]{0,6}\.?\s+(\d{1,2})(?:st|nd|rd|th)?\b"
     r"(?:,?\s+(\d{4}))?(?:,?\s*(?:at\s+)?(\d{1,2})(?::(\d\d))?\s*(am|pm)?)?\s*(?:\(([\w/+-]+)\))?",
     re.IGNORECASE,
 )
-_AT: Final = re.compile(
+_AT: Final = lazy_pattern(
     r"(?:resets?|try again)\s+(?:at\s+)?(\d{1,2})(?::(\d\d))?\s*(am|pm)?\s*(?:\(([\w/+-]+)\))?",
     re.IGNORECASE,
 )

@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from perles.domain.patterns import lazy_pattern
 from perles.workspace import door
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 _STRING: Final = r'"(?:\\.|[^"\\])*"'
-_COMMENTS: Final = re.compile(rf"({_STRING})|//[^\n]*|/\*.*?\*/", re.DOTALL)
-_TRAILING: Final = re.compile(rf"({_STRING})|,(?=\s*[}}\]])")
+_COMMENTS: Final = lazy_pattern(rf"({_STRING})|//[^\n]*|/\*.*?\*/", re.DOTALL)
+_TRAILING: Final = lazy_pattern(rf"({_STRING})|,(?=\s*[}}\]])")
 _OPENCODE: Final = ("config.json", "opencode.json", "opencode.jsonc")
 
 

@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from perles.domain.patterns import lazy_pattern
+
 OUTPUT, CACHED, WRITTEN = 5.0, 0.1, 1.25
 """What a token costs by its kind, for one of input: the same for all of these models."""
 
@@ -23,7 +25,7 @@ _INPUT: Final[tuple[tuple[str, float], ...]] = (
     ("fable", 10.0),
 )
 """USD for a million tokens of input, the first name that fits (measured with 2.1.197, 2.1.332)."""
-_CLAUDE: Final = re.compile(r"\bclaude-", re.IGNORECASE)
+_CLAUDE: Final = lazy_pattern(r"\bclaude-", re.IGNORECASE)
 
 
 def weighed(*, given: int, out: int, cached: int, written: int) -> float:

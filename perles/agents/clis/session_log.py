@@ -8,7 +8,6 @@ and never on the event loop.
 
 import json
 import os
-import re
 import stat
 import time
 from abc import ABC, abstractmethod
@@ -18,6 +17,7 @@ from typing import Any, Final, Protocol
 
 from perles.agents.clis.json_lines import decode
 from perles.agents.provider import AgentEvent
+from perles.domain.patterns import lazy_pattern
 
 PIECE: Final = 4 * 1024 * 1024
 """Bytes read in one look. A line that is longer is passed over."""
@@ -26,7 +26,7 @@ TAIL: Final = 512 * 1024
 """Bytes before the turn in which a running total is looked for."""
 FIND_SECONDS: Final = 2.0
 """How often it is looked for files that are new."""
-_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{7,199}")
+_ID: Final = lazy_pattern(r"[A-Za-z0-9][A-Za-z0-9_-]{7,199}")
 
 
 class Taker(Protocol):

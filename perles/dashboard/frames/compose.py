@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Final
 
 from perles.dashboard.frames import detail as details
@@ -10,6 +11,7 @@ from perles.dashboard.frames import diff as diffs
 from perles.dashboard.frames import form as forms
 from perles.dashboard.frames import inbox as inboxes
 from perles.dashboard.frames import jump as jumps
+from perles.dashboard.frames import nodes as nodes_frame
 from perles.dashboard.frames import table as tables
 from perles.dashboard.frames.chips import chips, filter_line
 from perles.dashboard.frames.parts import ends, footer, typed
@@ -39,6 +41,7 @@ from perles.dashboard.terminal.segments import (
     stack,
     wrap,
 )
+from perles.domain.cluster_words import standing
 from perles.domain.text import clean, cut, width
 
 LEAST: Final = (24, 5)
@@ -75,6 +78,8 @@ def _main(state: State, view: View) -> tuple[list[Line], tuple[int, int] | None,
     if state.screen == "inbox":
         lines, cursor = inboxes.draw(state, view)
         return lines, cursor, state
+    if state.screen == "nodes":
+        return nodes_frame.draw(state, view), None, state
     if state.screen == "diff" and state.diff is not None:
         diff, lines, cursor = diffs.draw(state.diff, view)
         return lines, cursor, replace(state, diff=diff)
@@ -131,6 +136,9 @@ def _warning(state: State, view: View, columns: int) -> Line:
         return line(Segment(cut(clean(f"▲ {view.banner}"), columns), "bad"))
     if view.trouble:
         return line(Segment(cut(clean(f"▲ {view.trouble}"), columns), "bad"))
+    if view.engine and view.cluster is not None and view.cluster["state"] == "unreachable":
+        words = standing(view.cluster, datetime.fromtimestamp(view.now, UTC))
+        return line(Segment(cut(clean(f"▲ the cluster is {words}"), columns), "bad"))
     if view.engine or not view.work:
         return ()
     text = "nothing goes on" if state.engine_wanted else "looking only"
@@ -164,6 +172,8 @@ def _bindings(state: State) -> tuple[keymap.Binding, ...]:
         return keymap.FIND if state.form.template is None else keymap.FORM
     if state.screen == "inbox":
         return keymap.INBOX if state.inbox.answer is None else keymap.ANSWER
+    if state.screen == "nodes":
+        return keymap.NODES
     if state.screen == "diff" and state.diff is not None:
         if state.diff.searching:
             return keymap.SEARCH
@@ -221,7 +231,9 @@ def _help(state: State, columns: int, rows: int) -> list[Line]:
     inner = max(10, min(74, columns - 2))
     keys = 22 if inner > 50 else 12
     lines: list[Line] = []
-    here = {"detail": "One workflow", "inbox": "Inbox", "diff": "Diff"}.get(state.screen)
+    here = {"detail": "One workflow", "inbox": "Inbox", "nodes": "Nodes", "diff": "Diff"}.get(
+        state.screen
+    )
     for title, bindings in sorted(keymap.GROUPS, key=lambda group: group[0] != here):
         lines.append(line(Segment(title, "title")))
         for binding in bindings:

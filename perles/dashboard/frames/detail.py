@@ -134,6 +134,10 @@ def agent_line(agent: Mapping[str, Any], now: float, columns: int) -> Line:
     queued = f" +{agent['queued']}" if agent["queued"] else ""
     since = agent.get("turn_since")
     turn = f" turn {short_span(now - moment(since))}" if since else ""
+    if agent.get("unreachable"):
+        what, glyph, style = f"{agent['node']} unreachable", "▲", "bad"
+    elif agent.get("node"):
+        what = f"{what} @{agent['node']}"
     name = clean(agent["name"])
     room = max(1, min(24, columns - 2 - width(name) - width(turn)))
     return line(

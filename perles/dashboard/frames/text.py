@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from perles.dashboard.terminal.segments import Line, Segment, line, wrap
+from perles.domain.patterns import lazy_pattern
 
-_INLINE: Final = re.compile(r"(`[^`\n]+`|\*\*[^*\n]+\*\*)")
-_BULLET: Final = re.compile(r"^(\s*)(?:[-*+]|\d{1,3}[.)])\s+")
+_INLINE: Final = lazy_pattern(r"(`[^`\n]+`|\*\*[^*\n]+\*\*)")
+_BULLET: Final = lazy_pattern(r"^(\s*)(?:[-*+]|\d{1,3}[.)])\s+")
 _MAX: Final = 20_000
 """Characters of one text that are laid out; what is longer is cut and says so."""
 

@@ -88,6 +88,8 @@ def _do(plane: ControlPlane, kind: str, args: dict[str, Any]) -> Any:
     if kind == "agent":
         given = {key: value for key, value in args.items() if key not in ("id", "with_engine")}
         return _call(plane, "agent", args["id"], **given)
+    if kind == "node":
+        return _node(plane, args["verb"], args["name"])
     if kind == "ack":
         plane.ack([args["seq"]])
         return "took note of it"
@@ -112,6 +114,13 @@ def _diff(plane: ControlPlane, workflow_id: str) -> dict[str, Any]:
     about = {key: plane.get(workflow_id)[key] for key in ("name", "state")}
     patch = "\n".join(line[:_LINE] for line in lines[:MAX_ROWS])
     return {**found, **about, "patch": patch, "agents": agents, "cut": len(lines) > MAX_ROWS}
+
+
+def _node(plane: ControlPlane, verb: str, name: str) -> str:
+    """Drain a node, or let it have turns again."""
+    state = {"drain": plane.drain_node, "resume": plane.resume_node}[verb](name)
+    gets = "no more turns" if verb == "drain" else "turns again"
+    return f"{name} gets {gets}; it is {state}"
 
 
 def _setting(key: str) -> str:

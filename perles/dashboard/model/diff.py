@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from typing import Any, Final, NamedTuple
 
 from perles.dashboard.model.editor import Editor
+from perles.domain.patterns import lazy_pattern
 from perles.domain.records import dataclass
 from perles.domain.text import clean
 
@@ -16,7 +16,7 @@ MAX_ROWS: Final = 20_000
 _MAX_QUOTED: Final = 300
 _AROUND: Final = 2
 """Lines before the one that a comment is about which are quoted with it."""
-_HUNK: Final = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
+_HUNK: Final = lazy_pattern(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
 _SIGNS: Final = {"+": "add", "-": "del", " ": "same", "\\": "note"}
 
 

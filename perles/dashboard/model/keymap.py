@@ -34,6 +34,7 @@ TABLE: Final = (
     ),
     Binding("i", "inbox: what waits for you", "inbox"),
     Binding("D", "diff: what it changed in its worktree"),
+    Binding("C", "cluster: its nodes, and which turns run there"),
     Binding("r", "retry one that failed or was stopped"),
     Binding("a", "archive one that has ended"),
     Binding("Space", "mark; s p x r a act on all marked", "mark"),
@@ -101,6 +102,14 @@ INBOX: Final = (
     Binding("?", "this help", "help"),
     Binding("Esc i", "back", "back"),
 )
+NODES: Final = (
+    Binding("j k", "move", "move"),
+    Binding("d", "drain: it gets no more turns", "drain"),
+    Binding("r", "resume: it gets turns again", "resume"),
+    Binding("Enter", "open the workflow that runs there", "open"),
+    Binding("?", "this help", "help"),
+    Binding("Esc C", "back", "back"),
+)
 DIFF: Final = (
     Binding("j k PageUp PageDown", "one line; a screenful", "move"),
     Binding("Tab Shift-Tab", "next, previous file", "file"),
@@ -150,6 +159,7 @@ GROUPS: Final = (
     ("One workflow", DETAIL),
     ("Writing", CHAT),
     ("Inbox", INBOX),
+    ("Nodes", NODES),
     ("Diff", DIFF),
     ("New workflow", FORM),
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
 from perles.dashboard.model.state import View
+from perles.domain.patterns import lazy_pattern
 
-_BEGUN: Final = re.compile(r"(?:^|[^\w.%+@/-])@([\w.-]*)$")
+_BEGUN: Final = lazy_pattern(r"(?:^|[^\w.%+@/-])@([\w.-]*)$")
 
 
 def is_channel(to: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from typing import Any, Final, NamedTuple
@@ -15,10 +14,12 @@ from perles.dashboard.model.diff import Diff
 from perles.dashboard.model.editor import Editor
 from perles.dashboard.model.form import Form
 from perles.dashboard.model.jump import Jump, Target
+from perles.dashboard.model.nodes import Nodes
 from perles.dashboard.model.preview import Preview
+from perles.domain.patterns import lazy_pattern
 from perles.domain.records import dataclass
 
-_NUMBER: Final = re.compile("[0-9]{1,4}")
+_NUMBER: Final = lazy_pattern("[0-9]{1,4}")
 
 HISTORY: Final = 50
 FIRST: Final = 300
@@ -156,6 +157,7 @@ class State:
     detail: Detail | None = None
     diff: Diff | None = None
     inbox: Inbox = field(default_factory=Inbox)
+    nodes: Nodes = field(default_factory=Nodes)
     form: Form | None = None
     jump: Jump | None = None
     question: Question | None = None
@@ -211,6 +213,10 @@ class View(NamedTuple):
     """What fits the name that one goes to, the best first."""
     waiting: Sequence[Mapping[str, Any]] = ()
     attention: Attention = NOBODY
+    cluster: Mapping[str, Any] | None = None
+    """How the engine stands with its cluster; None without one."""
+    nodes: Sequence[Mapping[str, Any]] = ()
+    """The nodes, while they are shown."""
     engine: bool = True
     work: bool = False
     """Whether a workflow runs or waits to be started."""

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from perles.controlplane.held import dashboard, details, foremost_tasks, last_seq, secrets_of
+from perles.controlplane.held import dashboard, details, foremost_tasks, homes, last_seq, secrets_of
 from perles.dashboard.model.state import Detail, Inside
 from perles.dashboard.reading import channels
 from perles.dashboard.reading.record import Record as Record
@@ -68,7 +68,11 @@ def agents_of(connection: Connection, workflow_id: str) -> list[dict[str, Any]]:
     """The agents of a workflow, each with since when its turn runs (`turn_since`), if one does."""
     since = dashboard.turns_in_hand(connection, workflow_id)
     found = dashboard.agents(connection, workflow_id)
-    return [{**dict(agent), "turn_since": since.get(agent["id"])} for agent in found]
+    where = homes(connection, workflow_id)
+    return [
+        {**dict(agent), "turn_since": since.get(agent["id"]), **where.get(agent["name"], {})}
+        for agent in found
+    ]
 
 
 def _below(connection: Connection, detail: Detail, agents: Sequence[Mapping[str, Any]]) -> int:

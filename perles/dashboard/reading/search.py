@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from perles.controlplane.held import errors_of, opened, search
 from perles.dashboard.reading.detail import Record, event, said
+from perles.domain.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from perles.controlplane.held import Connection, Row
@@ -20,8 +20,8 @@ AROUND: Final = 100
 """Events after the one that was found which are shown with it."""
 AROUND_BYTES: Final = 512 * 1024
 _PIECE: Final = 250
-_MARKS: Final = re.compile(r"\*\*|`|\s+")
-_WORD: Final = re.compile("[A-Za-z0-9]+")
+_MARKS: Final = lazy_pattern(r"\*\*|`|\s+")
+_WORD: Final = lazy_pattern("[A-Za-z0-9]+")
 
 
 def holds(record: Record, wanted: str) -> bool:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from perles.controlplane.held import Held, Totals, dashboard, engine, inbox
+from perles.controlplane.held import Held, Totals, cluster, dashboard, engine, inbox, nodes
 from perles.dashboard.model.columns import shows_words
 from perles.dashboard.model.preview import Preview, preview_rows
 from perles.dashboard.model.state import (
@@ -62,6 +62,7 @@ class Source:
         self._sums_stale = True
         self.error: PerlesError | None = None
         """Why nothing can be read now."""
+        self._cluster: Mapping[str, Any] | None = None
         self._limits: Mapping[str, float] = {}
         self._waits = Waits()
         self._previews = Previews()
@@ -177,7 +178,7 @@ class Source:
         elif state.detail is not None:
             wanted = [state.detail.workflow_id]
         rows = {k: dict(row) for k, row in dashboard.rows(connection, wanted).items()}
-        self._read_sums(connection, at_once=state.screen == "inbox")
+        self._read_sums(connection, at_once=state.screen in ("inbox", "nodes"))
         self._waits.add(connection, rows, self._sums_at)
         if state.screen == "table" and shows_words(view.size[0]):
             self._words.add(connection, rows, self._sums_at)
@@ -195,6 +196,8 @@ class Source:
             targets=self._names.look(connection, state, selected_id(state, view)),
             waiting=self._waiting,
             attention=self._attention,
+            cluster=self._cluster,
+            nodes=nodes(connection) if state.screen == "nodes" else (),
         )
 
     def _preview(
@@ -235,6 +238,7 @@ class Source:
             self._sums_at, self._sums_stale = now, False
             today = datetime.now(UTC).date().isoformat()
             self._totals = dashboard.totals(connection, today)
+            self._cluster = cluster(connection)
             self._limits = dashboard.limits(connection)
             self._waiting = inbox.inbox(connection)
             self._attention = attention(self._waiting)

@@ -9,8 +9,9 @@ slow lines cut. Whatever comes in, no more than `MAX_PASTE` characters are ever 
 
 from __future__ import annotations
 
-import re
 from typing import Final, NamedTuple
+
+from perles.domain.patterns import lazy_pattern
 
 ESC_SECONDS: Final = 0.05
 MAX_PASTE: Final = 256 * 1024
@@ -51,8 +52,8 @@ _TILDE: Final = {
     "8": "end",
 }
 _CONTROL: Final = {8: "backspace", 9: "tab", 10: "ctrl-j", 13: "enter", 127: "backspace"}
-_CSI: Final = re.compile(rb"\x1b\[([0-?]*)([ -/]*)([@-~])")
-_CSI_OPEN: Final = re.compile(rb"\x1b\[[0-?]*[ -/]*\Z")
+_CSI: Final = lazy_pattern(rb"\x1b\[([0-?]*)([ -/]*)([@-~])")
+_CSI_OPEN: Final = lazy_pattern(rb"\x1b\[[0-?]*[ -/]*\Z")
 _MODIFIED: Final = {"2": "shift-", "3": "alt-", "5": "ctrl-"}
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from perles.domain.patterns import lazy_pattern
 from perles.domain.text import clean, cut, pad, width
 
 MAX_MEASURED: Final = 4000
@@ -126,7 +126,7 @@ def box(title: str, lines: Iterable[Line], inner: int, *, style: str = "focus") 
     return found
 
 
-_WORDS: Final = re.compile(r"\S+|\s+")
+_WORDS: Final = lazy_pattern(r"\S+|\s+")
 
 
 def wrap(text: str, columns: int) -> list[str]:

@@ -10,9 +10,10 @@ from typing import Any, Final
 from perles.dashboard.model import editor, names
 from perles.dashboard.model.state import FIRST, Detail, Effect, Notice, Result, State, View
 from perles.domain.channels import POSTABLE
+from perles.domain.patterns import lazy_pattern
 
 TAB: Final = "channels"
-_ANSWER: Final = re.compile(r">(\d{1,18})\s+(.*)", re.DOTALL)
+_ANSWER: Final = lazy_pattern(r">(\d{1,18})\s+(.*)", re.DOTALL)
 """`>12 text` answers post 12."""
 
 

@@ -8,7 +8,7 @@ from perles.dashboard.model import verbs as model_verbs
 from perles.dashboard.model.jump import Jump, chosen
 from perles.dashboard.model.state import Effect, Notice, Result, State, View, offered
 from perles.dashboard.terminal.keys import Key
-from perles.dashboard.update import detail, diff, form, inbox, jump, table, verbs
+from perles.dashboard.update import detail, diff, form, inbox, jump, nodes, table, verbs
 
 QUIT = Effect("quit")
 
@@ -50,6 +50,8 @@ def _by_screen(state: State, key: Key, view: View) -> Result:
         return detail.press(state, key, view)
     if state.screen == "inbox":
         return inbox.press(state, key, view)
+    if state.screen == "nodes":
+        return nodes.press(state, key, view)
     if state.screen == "diff":
         return diff.press(state, key, view)
     return table.press(state, key, view)
@@ -61,6 +63,8 @@ def _types(state: State) -> bool:
         return state.table.typing
     if state.screen == "inbox":
         return state.inbox.answer is not None
+    if state.screen == "nodes":
+        return False
     if state.screen == "diff":
         found = state.diff
         return found is not None and (found.searching or found.comment is not None)

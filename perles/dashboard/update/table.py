@@ -67,6 +67,8 @@ def _rest(state: State, key: Key, view: View) -> State:
     table = state.table
     if key.name == "i":
         return replace(state, screen="inbox")
+    if key.name == "C":
+        return replace(state, screen="nodes")
     if key.name == "/":
         return replace(state, table=replace(table, typing=True))
     if key.name == "esc":

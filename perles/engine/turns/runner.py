@@ -7,9 +7,7 @@ the file is drained, the outcome is decided and applied by turn id.
 """
 
 import asyncio
-import errno
 import math
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -28,8 +26,8 @@ from perles.engine.turns.finish import TurnFinisher
 from perles.engine.turns.limits import TurnLimits
 from perles.engine.turns.live import LiveTurn
 from perles.engine.turns.start import Begun, begin, kept_token, refused, running, turn_context
+from perles.engine.turns.start_pauses import StartPauses, may_pass
 from perles.executor.contract import Batch, SpawnError
-from perles.executor.remote.errors import FencedError, UnreachableError
 from perles.store.expressions import bindparam, exists, func, select
 from perles.store.schema.agents import Agent, Message, ProviderHold, Turn
 from perles.store.schema.workflows import Workflow
@@ -37,11 +35,6 @@ from perles.store.sql import Sql
 
 UNNEEDED: Final = Outcome(False, "crashed", "the workflow was paused or ended before it began")
 
-HOLD_SECONDS: Final = 2.0
-"""How long no turn is started after one could not be for want of space, memory or processes."""
-SHORTAGES: Final = frozenset(
-    {errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE}
-)
 MIN_SHARE: Final = 10
 """Turns whose output is looked at in one call of `read_all`; with many, each has its round."""
 ROUNDS: Final = 20
@@ -69,17 +62,21 @@ class Turns(TurnFinisher):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._limits = TurnLimits()
-        self._hold_until = 0.0
+        self._pauses = StartPauses()
         self._next = 0
 
     async def deliver(self) -> None:
         """Start a turn for every agent that is ready and has messages."""
         context = self._context
-        if time.monotonic() < self._hold_until:
+        if self._pauses.hold_all():
             return
         now = context.database.now()
         found = context.reader.all(Agent, DELIVERABLE, now=now)
-        ready = [agent for agent in found if context.is_open(agent.workflow_id)]
+        ready = [
+            agent
+            for agent in found
+            if context.is_open(agent.workflow_id) and not self._pauses.hold(agent.node)
+        ]
         for agent in await queue.admitted(context, ready):
             try:
                 await self._start(agent)
@@ -121,9 +118,9 @@ class Turns(TurnFinisher):
         except DatabaseError:
             raise
         except Exception as error:  # noqa: BLE001 - the bulkhead
-            if _may_pass(error):
+            if may_pass(error):
                 log.error("cannot prepare a turn of %s yet: %s", agent.name, error)
-                self._hold_until = time.monotonic() + HOLD_SECONDS
+                self._pauses.begin(agent.node, error)
                 return None
             refusal = await context.writer.write(lambda tx: refused(tx, agent.id))
             if refusal is not None:
@@ -191,10 +188,10 @@ class Turns(TurnFinisher):
             await self._spawn(live, launch, workflow)
         except (PerlesError, OSError) as error:
             ending = Ending("fail", "turn_failed")
-            if _may_pass(error):
+            if may_pass(error):
                 log.error("cannot start a turn of %s yet: %s", agent.name, error)
                 ending = Ending("lose", "turn_ended")
-                self._hold_until = time.monotonic() + HOLD_SECONDS
+                self._pauses.begin(agent.node, error)
             await self._conclude(live, ending, _not_started(error), None)
             return False
         return True
@@ -278,11 +275,3 @@ def _not_started(error: Exception) -> Outcome:
     kind = "invalid_request" if isinstance(error, PerlesError) else "crashed"
     kind = "crashed" if isinstance(error, SpawnError) else kind
     return Outcome(False, kind, str(error))
-
-
-def _may_pass(error: Exception) -> bool:
-    """Whether starting the process may work later: a machine is short of something, or away."""
-    if isinstance(error, UnreachableError | FencedError):
-        return True
-    cause = error.__cause__ if isinstance(error, SpawnError) else error
-    return isinstance(cause, OSError) and cause.errno in SHORTAGES

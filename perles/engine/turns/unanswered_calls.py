@@ -15,11 +15,12 @@ from perles.agents.clis.errors import classify
 from perles.agents.clis.json_lines import REPORT
 from perles.agents.provider import AgentEvent, Kind, Outcome, Parser
 from perles.domain.errors import ToolError
+from perles.domain.patterns import lazy_pattern
 from perles.mcp.tools import TOOLS_BY_ROLE
 
 _OURS: Final = frozenset(name for tools in TOOLS_BY_ROLE.values() for name in tools)
 UNSERVED: Final = Outcome(False, "lost", "no engine of Perles answered its calls")
-_WORDS: Final = re.compile(
+_WORDS: Final = lazy_pattern(
     r"connection closed|not connected|connection (?:lost|error)|request timed out|-3200[01]\b"
     r"|unable to connect|transport|session (?:expired|terminated)|no such mcp|tool call error",
     re.IGNORECASE,

@@ -6,7 +6,6 @@ it started: `processes`.
 """
 
 import os
-import re
 import resource
 import subprocess
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from perles.agents.provider import Launch
+from perles.domain.patterns import lazy_pattern
 from perles.executor.contract import Exit, Identity, SpawnError, Told, TurnFiles
 from perles.executor.local import watermark
 from perles.executor.local.forks import PROGRAM, ForkServer
@@ -29,7 +29,7 @@ from perles.workspace import door
 _OPEN_FILES: Final = resource.getrlimit(resource.RLIMIT_NOFILE)
 _ENOUGH_FILES: Final = 65_536
 MAX_CODE: Final = 255
-_STATUS: Final = re.compile(r"exit ([0-9]{1,3})(?: ([^\n]+))?\n")
+_STATUS: Final = lazy_pattern(r"exit ([0-9]{1,3})(?: ([^\n]+))?\n")
 _SOFT: Final = "unlimited" if _OPEN_FILES[0] == resource.RLIM_INFINITY else _OPEN_FILES[0]
 _LAUNCHER: Final = (
     f"ulimit -S -n {_SOFT}; "

@@ -52,6 +52,8 @@ function showState() {
   if (!connected) text = "No connection to Perles: what you see may be old. Trying again…";
   else if (home.overview && !engine) text = "No engine runs: nothing goes on until one is started with perles serve.";
   else if (engine?.trouble) text = `The engine cannot go on: ${engine.trouble}`;
+  else if (engine?.cluster?.state === "unreachable") text = `The cluster ${engine.cluster.place} is unreachable: ${engine.cluster.problem}`;
+  document.getElementById("nodes-link").hidden = !engine?.cluster;
   if (state.textContent !== text) state.textContent = text;
   state.hidden = !text;
 }
@@ -87,6 +89,7 @@ let routed = 0;
 
 async function made(root, first, id, tab) {
   if (first === "w" && id) return (await workflow()).workflow(root, home, id, tab || "tasks");
+  if (first === "nodes") return (await import("./nodes.js")).nodes(root, home);
   if (first === "inbox") return (await inbox()).inbox(root, home);
   return list(root, home);
 }

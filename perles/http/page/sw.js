@@ -1,7 +1,7 @@
 // Keeps the page's own files, so that it opens, and says what is wrong, while nothing is served.
 const NAME = "perles-1";
 const FILES = ["/", "/style.css", "/app.js", "/api.js", "/dom.js", "/list.js", "/workflow.js",
-  "/graph.js", "/inbox.js", "/transcript.js", "/diff.js", "/icon.svg", "/app.webmanifest"];
+  "/graph.js", "/inbox.js", "/nodes.js", "/transcript.js", "/diff.js", "/icon.svg", "/app.webmanifest"];
 
 self.addEventListener("install", (event) => {
   event.waitUntil(caches.open(NAME).then((cache) => cache.addAll(FILES)));

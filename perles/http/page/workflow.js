@@ -48,12 +48,20 @@ function tasks(box, one) {
     !one.tasks.length && keyed("none", () => h("p", null, "No tasks yet.")));
 }
 
+/** Where an agent is; what becomes of its turn while that machine is not heard. */
+function away({ node, unreachable }) {
+  if (!unreachable) return `on ${node}`;
+  const then = unreachable.lost_at ? ["at ", when(unreachable.lost_at), " the turn counts as lost"] : ["the turn waits for it"];
+  return [`its node ${node} is unreachable since `, when(unreachable.since), "; ", ...then];
+}
+
 async function agents(box, one) {
   const found = await get(`/workflows${path(one.id)}/agents`);
   place(box, keyed(found.map((agent) => [agent.name, agent.cost_usd, agent.tokens_in, agent.tokens_out]), () => bars(found)),
     keyed(found, () => h("ul", { class: "cards" }, found.map((agent) => h("li", { class: "card" },
       h("b", null, agent.name), " ", badge(agent.status), " ", h("span", { class: "small" }, agent.provider, agent.model ? ` ${agent.model}` : "", agent.task ? ` · ${agent.phase} ${agent.task}` : ""),
       h("p", { class: "small" }, `${count(agent.turns)} turns · ${count(agent.tokens_in)} in, ${count(agent.tokens_out)} out, ${count(agent.tokens_cached)} cached ${agent.cost_usd ? `· ${usd(agent.cost_usd)}` : ""}`),
+      agent.node && h("p", { class: agent.unreachable ? "bad" : "small" }, away(agent)),
       agent.error && h("p", { class: "bad", dir: "auto" }, agent.error))))));
 }
 

@@ -11,9 +11,10 @@ import re
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from perles.domain.patterns import lazy_pattern
 from perles.store.postgres.functions import GLOB
 
-_TOKEN: Final = re.compile(
+_TOKEN: Final = lazy_pattern(
     r"""
     (?P<literal>'(?:[^']|'')*'|"(?:[^"]|"")*")
     | (?P<comment>--[^\n]*)
@@ -29,8 +30,8 @@ _TOKEN: Final = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _MARKS: Final = frozenset({"named", "mark"})
-_INSERT: Final = re.compile(r"\s*INSERT\s+(OR\s+IGNORE\s+)?INTO\s+\"?(\w+)\"?", re.IGNORECASE)
-_RETURNING: Final = re.compile(r"\bRETURNING\b", re.IGNORECASE)
+_INSERT: Final = lazy_pattern(r"\s*INSERT\s+(OR\s+IGNORE\s+)?INTO\s+\"?(\w+)\"?", re.IGNORECASE)
+_RETURNING: Final = lazy_pattern(r"\bRETURNING\b", re.IGNORECASE)
 
 
 class Text(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from perles.store.reads.nodes import HERE, all_homes
 from perles.store.sqlite.backend import each
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ def list_agents(connection: Connection | None, workflow_id: str | None) -> list[
     if workflow_id is not None:
         where, params = "w.id = ?", [workflow_id]
     rows = connection.execute(f"{_AGENTS} WHERE {where} ORDER BY w.created_at, a.id", params)
-    return [_agent(dict(row)) for row in rows]
+    found = [_agent(dict(row)) for row in rows]
+    on = all_homes(connection)
+    return [agent | on.get((agent["workflow_id"], agent["name"]), HERE) for agent in found]
 
 
 def agent_of(row: Row | Json) -> Json:

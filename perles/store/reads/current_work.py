@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.domain.clock import to_text
 from perles.domain.duration import short_span
-from perles.domain.explanations import NEAR, first_line, moment
+from perles.domain.explanations import NEAR, UNHEARD, first_line, moment, out_of_reach
 from perles.store.reads.named_leases import Named
 
 if TYPE_CHECKING:
@@ -27,9 +27,11 @@ _LAST_EVENTS: Final = 64
 
 _OPEN_TURNS: Final = (
     "SELECT t.id, t.workflow_id, t.status, t.created_at, t.started_at, a.name, a.provider, "
-    "a.held_until, k.run, k.title, w.token_budget > 0 OR w.cost_budget > 0 AS has_budget "
+    "a.held_until, a.node, n.state AS node_state, n.last_heard_at, "
+    "(SELECT lost_after FROM cluster) AS lost_after, k.run, k.title, "
+    "w.token_budget > 0 OR w.cost_budget > 0 AS has_budget "
     "FROM turns t JOIN agents a ON a.id = t.agent_id JOIN workflows w ON w.id = t.workflow_id "
-    "LEFT JOIN tasks k ON k.id = a.task_id "
+    "LEFT JOIN tasks k ON k.id = a.task_id LEFT JOIN nodes n ON n.id = a.node "
     "WHERE t.status IN ('queued', 'starting', 'running') ORDER BY a.role DESC, a.id"
 )
 _READY: Final = (
@@ -147,6 +149,9 @@ def _turns(
         if row["status"] == "queued":
             what = held.by(has_budget=bool(row["has_budget"]))
             wait = Wait(f"{what} ({row['name']})", row["created_at"])
+        elif row["node_state"] in UNHEARD:
+            said = out_of_reach(row["node"], row["lost_after"])
+            wait = Wait(f"{row['name']}: {said}", row["last_heard_at"])
         elif row["held_until"] and datetime.fromisoformat(row["held_until"]) > now:
             # Its CLI sits out a limit by itself, in the middle of a turn.
             limited = rate_limited(row["held_until"], row["provider"])

@@ -17,7 +17,7 @@ from perles.store.place import engine_lock, file_of
 from perles.store.reads.connection import Json
 from perles.store.reads.current_work import age
 from perles.store.reads.nodes import cluster
-from perles.store.reads.watchdog import pauses
+from perles.store.reads.watchdog import pauses, watches
 from perles.store.work import WORK
 
 if TYPE_CHECKING:
@@ -38,10 +38,13 @@ def trouble(connection: Connection, now: datetime | None = None) -> str | None:
     """
     path = Path(file_of(connection))
     lock = engine_lock(path)
-    if not lock.is_held():
-        return NO_ENGINE if pauses(path.parent) is None else RESTARTED
+    is_held = lock.is_held()
     query = "SELECT pid, heartbeat_at, ended_at FROM engine WHERE id = 1"
     row = connection.execute(query).fetchone()
+    if not is_held:
+        died = row is not None and not row["ended_at"]
+        dog = (watches if died else pauses)(path.parent)
+        return NO_ENGINE if dog is None else RESTARTED
     if row is None or row["ended_at"] or row["pid"] != lock.holder():
         return None  # that was the one before
     now = now or datetime.now(UTC)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
+
+from perles.domain.clock import to_text
+from perles.domain.explanations import UNHEARD
 
 if TYPE_CHECKING:
     from sqlite3 import Connection, Row
@@ -21,6 +25,14 @@ _TURNS: Final = (
     "JOIN workflows w ON w.id = t.workflow_id LEFT JOIN tasks k ON k.id = a.task_id "
     "WHERE t.status IN ('starting', 'running') AND a.node IS NOT NULL ORDER BY t.id"
 )
+_HOMES: Final = (
+    "SELECT a.workflow_id, a.name, a.node, n.state, n.last_heard_at, "
+    "(SELECT lost_after FROM cluster) AS lost_after, "
+    "EXISTS (SELECT 1 FROM turns t WHERE t.agent_id = a.id "
+    "AND t.status IN ('starting', 'running')) AS works "
+    "FROM agents a LEFT JOIN nodes n ON n.id = a.node "
+    "WHERE a.node IS NOT NULL"
+)
 _CLUSTER: Final = "SELECT * FROM cluster WHERE id = 1"
 _TOLD: Final = (
     *("host", "perles", "python", "cpus", "memory", "memory_free", "disk_free", "skew"),
@@ -36,6 +48,33 @@ def nodes(connection: Connection | None) -> list[Json]:
         about = dict(row)
         turns.setdefault(about.pop("node"), []).append(about)
     return [_node(row, turns.get(row["id"], [])) for row in connection.execute(_NODES)]
+
+
+def homes(connection: Connection, workflow_id: str) -> dict[str, Json]:
+    """By agent, the `node` that it is on; those on this machine are left out.
+
+    `unreachable` is None, or tells since when the node of a turn that runs is not heard, and when
+    that turn counts as lost: None where it waits.
+    """
+    rows = connection.execute(f"{_HOMES} AND a.workflow_id = ?", (workflow_id,))
+    return {row["name"]: _home(row) for row in rows}
+
+
+def all_homes(connection: Connection) -> dict[tuple[str, str], Json]:
+    """`homes` of all workflows, by workflow and agent."""
+    rows = connection.execute(_HOMES)
+    return {(row["workflow_id"], row["name"]): _home(row) for row in rows}
+
+
+def _home(row: Row) -> Json:
+    unreachable = None
+    if row["works"] and row["state"] in UNHEARD:
+        since, lost_at = row["last_heard_at"], None
+        if row["lost_after"] is not None:
+            heard = datetime.fromisoformat(since)
+            lost_at = to_text(heard + timedelta(seconds=row["lost_after"]))
+        unreachable = {"since": since, "lost_at": lost_at}
+    return {"node": row["node"], "unreachable": unreachable}
 
 
 def cluster(connection: Connection | None) -> Json | None:
@@ -66,3 +105,7 @@ def _node(row: Row, turns: list[Json]) -> Json:
         "joined_at": row["joined_at"],
         "last_heard_at": row["last_heard_at"],
     }
+
+
+HERE: Final[Json] = {"node": None, "unreachable": None}
+"""What is told of an agent on this machine."""

@@ -5,21 +5,32 @@ from typing import Final
 
 NAME: Final = "perles-watchdog"
 FILE: Final = "engine.watchdog"
+PID_FILE: Final = "engine.watchdog.pid"
+"""The pid of the watchdog of the engine that came up last."""
 
 
 def word(home: Path) -> str | None:
     """What the watchdog did last, where no engine came up since; None where there is nothing."""
-    try:
-        with (home / FILE).open("rb") as file:
-            return file.read(300).decode(errors="replace").strip() or None
-    except OSError:
-        return None
+    return _read(home / FILE)
 
 
 def pauses(home: Path) -> int | None:
-    """The pid of a watchdog that is about to start its engine again; None where none is."""
-    pid = (word(home) or "").rpartition(" by pid ")[2]
-    return int(pid) if pid.isdecimal() and len(pid) < 10 and is_watchdog(int(pid)) else None
+    """The pid of a watchdog that said that it starts its engine again; None where none did."""
+    return _live(home, (word(home) or "").rpartition(" by pid ")[2])
+
+
+def watches(home: Path) -> int | None:
+    """The pid of the watchdog that still is there; None where none is.
+
+    Where no engine runs, it is about to start its engine again, or that one ended on purpose
+    and it ends in a moment, too.
+    """
+    return _live(home, _read(home / PID_FILE) or "") or pauses(home)
+
+
+def _live(home: Path, pid: str) -> int | None:
+    may_be = pid.isdecimal() and len(pid) < 10 and is_watchdog(int(pid))
+    return int(pid) if may_be and _is_of(int(pid), home) else None
 
 
 def is_watchdog(pid: int) -> bool:
@@ -29,3 +40,20 @@ def is_watchdog(pid: int) -> bool:
     except OSError:
         return False
     return words[1:2] == [b"-c"] and words[3:4] == [NAME.encode()]
+
+
+def _is_of(pid: int, home: Path) -> bool:
+    """Whether a process has this home: a pid in a file may be another process's by now."""
+    try:
+        environ = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return False
+    return f"PERLES_HOME={home}".encode() in environ.split(b"\0")
+
+
+def _read(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            return file.read(300).decode(errors="replace").strip() or None
+    except OSError:
+        return None

@@ -11,6 +11,7 @@ from perles.store.reads.agents import agent_of
 from perles.store.reads.connection import Json
 from perles.store.reads.current_work import nudges
 from perles.store.reads.named_leases import Named
+from perles.store.reads.nodes import HERE, homes
 from perles.store.reads.overviews import overviews
 from perles.store.reads.tasks import details
 from perles.store.reads.worktrees import worktree_of
@@ -35,8 +36,9 @@ def show_workflow(connection: Connection | None, workflow_id: str) -> Json:
     more = details(connection, workflow_id)
     shown["tasks"] = [task | more[task["key"]] for task in show_tasks(connection, workflow_id)]
     query = "SELECT * FROM agent_overview WHERE workflow_id = ? ORDER BY id"
+    where = homes(connection, workflow_id)
     shown["agents"] = [
-        agent_of(row) | {"turn_status": row["turn_status"]}
+        agent_of(row) | {"turn_status": row["turn_status"]} | where.get(row["name"], HERE)
         for row in connection.execute(query, (workflow_id,))
     ]
     shown["transitions"] = _transitions(connection, workflow_id)

@@ -6,15 +6,15 @@ however it dies. The file holds the holder's pid, for messages only.
 
 import fcntl
 import os
-import re
 import time
 from pathlib import Path
 from types import TracebackType
 
 from perles.domain.errors import DatabaseError, EngineRunsError
+from perles.domain.patterns import lazy_pattern
 
 _LOOKER_SECONDS = 1.0
-_PID = re.compile(r"[1-9][0-9]{0,9}")
+_PID = lazy_pattern(r"[1-9][0-9]{0,9}")
 
 
 def is_alive(pid: int | None) -> bool:

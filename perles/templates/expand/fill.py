@@ -7,6 +7,7 @@ from typing import Final
 from perles.config.yamlfile import Node
 from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
+from perles.domain.patterns import lazy_pattern
 from perles.templates.values import Values, fill_values, found_in
 
 RAW: Final = frozenset({"run", "prompt", "question", "when"})
@@ -19,7 +20,7 @@ AT_RUN_TIME: Final = frozenset({"name", "env", "dir"})
 """Keys in which the item of a fan-out can stand that is not known before."""
 
 
-_NAMED: Final = re.compile(
+_NAMED: Final = lazy_pattern(
     r"""'[^']*'|"[^"]*"|(?<![\w.-])(?P<path>(?:args|matrix)\.[A-Za-z_][\w-]*"""
     r"""|item(?:\.[A-Za-z_]\w*)?)(?![\w.-])"""
 )

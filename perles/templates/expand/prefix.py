@@ -5,15 +5,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+from perles.domain.patterns import lazy_pattern
 from perles.domain.specs import TaskSpec
 from perles.templates.shell_reader import OUTPUT
 
-_REFERENCE: Final = re.compile(r"(\{\{-?\s*tasks\.)([A-Za-z0-9_-]+)(?=\.)")
-_NAMED: Final = re.compile(
+_REFERENCE: Final = lazy_pattern(r"(\{\{-?\s*tasks\.)([A-Za-z0-9_-]+)(?=\.)")
+_NAMED: Final = lazy_pattern(
     r"""'[^']*'|"[^"]*"|(?<![\w.-])tasks\.(?P<key>[a-z0-9][a-z0-9_-]*)(?=\.)"""
 )
 _CODE: Final = "_exit_code"
-_VARIABLE: Final = re.compile(rf"\b{OUTPUT}(\w+)")
+_VARIABLE: Final = lazy_pattern(rf"\b{OUTPUT}(\w+)")
 
 
 def renamed(task: TaskSpec, names: Mapping[str, str]) -> TaskSpec:

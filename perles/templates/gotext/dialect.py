@@ -3,13 +3,14 @@
 import re
 from typing import Final
 
+from perles.domain.patterns import lazy_pattern
 from perles.templates.gotext.functions import NAMES
 from perles.templates.gotext.parser import KEYWORDS
 
-_OPENED: Final = re.compile(r"\{\{-?[ \t\r\n]*(?=(.{0,80}))", re.DOTALL)
-_ASIDE: Final = re.compile(r"\{\{(-[ \t\r\n])?/\*.*?\*/|\{\{[^{}`]*`[^`]*`", re.DOTALL)
+_OPENED: Final = lazy_pattern(r"\{\{-?[ \t\r\n]*(?=(.{0,80}))", re.DOTALL)
+_ASIDE: Final = lazy_pattern(r"\{\{(-[ \t\r\n])?/\*.*?\*/|\{\{[^{}`]*`[^`]*`", re.DOTALL)
 """Comments, and texts in backquotes: what stands in them counts for nothing."""
-_WORD: Final = re.compile(r"([^\W\d]\w*)(.?)(\s*)(.?)", re.DOTALL)
+_WORD: Final = lazy_pattern(r"([^\W\d]\w*)(.?)(\s*)(.?)", re.DOTALL)
 
 
 def is_go(text: str) -> bool:

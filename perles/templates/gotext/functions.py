@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote_plus
 
+from perles.domain.patterns import lazy_pattern
 from perles.templates.gotext.values import (
     MAX_LENGTH,
     NO_VALUE,
@@ -17,7 +18,7 @@ from perles.templates.gotext.values import (
 
 MAX_WIDTH: Final = 1000
 """Of a verb of printf."""
-_VERB: Final = re.compile(r"%([-+# 0]*)(\d*)(?:\.(\d*))?(.)", re.DOTALL)
+_VERB: Final = lazy_pattern(r"%([-+# 0]*)(\d*)(?:\.(\d*))?(.)", re.DOTALL)
 _JS: Final = {
     **{"\\": "\\\\", "'": "\\'", '"': '\\"', "<": "\\u003C", ">": "\\u003E"},
     **{"&": "\\u0026", "=": "\\u003D"},

@@ -4,24 +4,27 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from perles.domain.patterns import lazy_pattern
 from perles.domain.records import dataclass
 from perles.templates.gotext.tree import Text
 
-_STRING: Final = re.compile(r'"(?:[^"\\\n]|\\.)*"')
-_RAW: Final = re.compile(r"`[^`]*`")
-_CHARACTER: Final = re.compile(r"'(?:[^'\\\n]|\\[^\n]+?)'")
-_NUMBER: Final = re.compile(r"[+-]?(?:0[xX][0-9a-fA-F_]+|[0-9][0-9_]*(?:\.[0-9]+)?(?:e[+-]?\d+)?)")
-_FIELD: Final = re.compile(r"\.[^\W\d]\w*")
-_VARIABLE: Final = re.compile(r"\$\w*")
-_WORD: Final = re.compile(r"[^\W\d]\w*")
-_SIGN: Final = re.compile(r":=|[.=,|()]")
+_STRING: Final = lazy_pattern(r'"(?:[^"\\\n]|\\.)*"')
+_RAW: Final = lazy_pattern(r"`[^`]*`")
+_CHARACTER: Final = lazy_pattern(r"'(?:[^'\\\n]|\\[^\n]+?)'")
+_NUMBER: Final = lazy_pattern(
+    r"[+-]?(?:0[xX][0-9a-fA-F_]+|[0-9][0-9_]*(?:\.[0-9]+)?(?:e[+-]?\d+)?)"
+)
+_FIELD: Final = lazy_pattern(r"\.[^\W\d]\w*")
+_VARIABLE: Final = lazy_pattern(r"\$\w*")
+_WORD: Final = lazy_pattern(r"[^\W\d]\w*")
+_SIGN: Final = lazy_pattern(r":=|[.=,|()]")
 _SPACES: Final = " \t\r\n"
-_COMMENT: Final = re.compile(r"\{\{(-[ \t\r\n]+)?/\*.*?\*/([ \t\r\n]+-)?\}\}", re.DOTALL)
+_COMMENT: Final = lazy_pattern(r"\{\{(-[ \t\r\n]+)?/\*.*?\*/([ \t\r\n]+-)?\}\}", re.DOTALL)
 _ESCAPES: Final = {
     **{"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"},
     **{"\\": "\\", '"': '"', "'": "'"},
 }
-_ESCAPE: Final = re.compile(
+_ESCAPE: Final = lazy_pattern(
     r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|(.))"
 )
 

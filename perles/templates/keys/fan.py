@@ -1,6 +1,5 @@
 """matrix and for_each: one task in a file, many in the workflow."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from math import prod
@@ -8,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from perles.config.yamlfile import Node
 from perles.domain.fan_out import MAX_ITEMS, NAME, FanOut, Item, NoListError, item_of, items_of
+from perles.domain.patterns import lazy_pattern
 from perles.templates.keys.key import TASKS, Family, Key
 from perles.templates.keys.shapes import TEXT, WORDS, either, items, parts, whole
 from perles.templates.keys.texts import check_name
@@ -16,7 +16,7 @@ from perles.templates.values import found_in
 MAX_CELLS: Final = 10_000
 MAX_AXES: Final = 20
 _OPTIONS: Final = ("include", "exclude", "max_parallel")
-_SOURCE: Final = re.compile(
+_SOURCE: Final = lazy_pattern(
     r"\{\{-?\s*tasks\.([A-Za-z0-9_-]+)\.(output|outputs\.[A-Za-z_]\w*)\s*-?\}\}"
 )
 

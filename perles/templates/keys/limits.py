@@ -1,15 +1,15 @@
 """mutex and limit: names that a task shares with tasks of all workflows."""
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from perles.config.yamlfile import Node
 from perles.domain.named_limits import MAX_NAMES, MAX_SIZE, MUTEX
+from perles.domain.patterns import lazy_pattern
 from perles.templates.keys.key import TASKS, Defaults, Entries, Family, Key
 from perles.templates.keys.shapes import one_or_more, whole
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}")
+_NAME: Final = lazy_pattern(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}")
 _NAME_SHAPE: Final = {"type": "string", "pattern": f"^{_NAME.pattern}$"}
 
 

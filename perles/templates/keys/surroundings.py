@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from perles.config.yamlfile import Node
+from perles.domain.patterns import lazy_pattern
 from perles.templates.keys import texts
 from perles.templates.keys.key import ALL, TASKS, At, Defaults, Entries, Family, Key
 from perles.templates.keys.shapes import (
@@ -23,8 +24,8 @@ from perles.templates.keys.shapes import (
 SECRET_SECONDS: Final = 30.0
 MAX_SECRET_SECONDS: Final = 600.0
 MAX_FILES: Final = 20
-NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_REFERENCE: Final = re.compile(r"\$(\$\{)|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+NAME: Final = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_]*")
+_REFERENCE: Final = lazy_pattern(r"\$(\$\{)|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
 def expanded(node: Node, environ: Mapping[str, str] = os.environ) -> str:

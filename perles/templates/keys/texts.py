@@ -1,14 +1,14 @@
 """Texts that several keys take: names, keys of tasks, commands, prompts."""
 
-import re
 from collections.abc import Collection
 from typing import Final
 
 from perles.config.yamlfile import Node
+from perles.domain.patterns import lazy_pattern
 from perles.domain.plain import is_one_line
 
-KEY: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
-NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
+KEY: Final = lazy_pattern(r"[a-z0-9][a-z0-9_-]*")
+NAME: Final = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
 """Of a value: a parameter, an axis of a matrix."""
 MAX_TEXT: Final = 200
 MAX_COMMANDS: Final = 1000

@@ -9,12 +9,13 @@ import re
 from dataclasses import replace
 from typing import Final
 
+from perles.domain.patterns import lazy_pattern
 from perles.templates.task_files.item import Item
 
-_ITEM: Final = re.compile(r"^( *|\t*)(?:[-*+]|(\d+)[.)])\s+\[([ xX~-])\]\s+(\S.*)$")
-_AFTER: Final = re.compile(r"\s*\(after:?\s+([^()]+)\)\s*$", re.IGNORECASE)
-_KEY: Final = re.compile(r"^`([^`]+)`:?\s+(\S.*)$")
-_FENCE: Final = re.compile(r"^\s*(```|~~~)")
+_ITEM: Final = lazy_pattern(r"^( *|\t*)(?:[-*+]|(\d+)[.)])\s+\[([ xX~-])\]\s+(\S.*)$")
+_AFTER: Final = lazy_pattern(r"\s*\(after:?\s+([^()]+)\)\s*$", re.IGNORECASE)
+_KEY: Final = lazy_pattern(r"^`([^`]+)`:?\s+(\S.*)$")
+_FENCE: Final = lazy_pattern(r"^\s*(```|~~~)")
 
 
 def is_checklist(text: str) -> bool:

@@ -4,13 +4,14 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
+from perles.domain.patterns import lazy_pattern
 from perles.templates.task_files.item import Item
 
-_BLOCKED: Final = re.compile(
+_BLOCKED: Final = lazy_pattern(
     r"^\s*(?:[-*]\s+)?(?:depends on|blocked by|after|requires)\b:?([^\n]*)$",
     re.IGNORECASE | re.MULTILINE,
 )
-_NUMBER: Final = re.compile(r"#(\d+)")
+_NUMBER: Final = lazy_pattern(r"#(\d+)")
 
 
 def is_issues(rows: Sequence[dict[str, Any]]) -> bool:

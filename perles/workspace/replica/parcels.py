@@ -2,13 +2,13 @@
 
 import hashlib
 import os
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from perles.domain.patterns import lazy_pattern
 from perles.workspace import door
 from perles.workspace.replica.snapshot import ReplicaError
 
@@ -16,7 +16,7 @@ PIECE: Final = 512 * 1024
 MAX_PIECE: Final = 1024 * 1024
 SPARE: Final = 16 * 1024 * 1024
 """Bytes that stay free on the disk."""
-_NAME: Final = re.compile(r"[0-9a-f]{16,64}")
+_NAME: Final = lazy_pattern(r"[0-9a-f]{16,64}")
 
 
 class Parcel(NamedTuple):

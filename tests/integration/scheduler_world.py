@@ -371,6 +371,13 @@ class NoPorts:
     async def drop(self, _workflow_id: str) -> None:
         """Nothing was held."""
 
+    def held(self, _workflow_id: str) -> socket.socket | None:
+        """Nothing is held."""
+        return None
+
+    async def drop_others(self, _kept: set[str]) -> None:
+        """Nothing was held."""
+
 
 class NoServers:
     """Stands for the MCP servers."""

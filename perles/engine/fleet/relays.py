@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Final
 
 from perles.domain.errors import DatabaseError
 from perles.domain.states import LIVE_TURNS, NodeState
+from perles.engine.bulkhead import Troubles
 from perles.engine.context import Context, log
 from perles.engine.fleet.nodes import NODES
 from perles.executor.remote.errors import NodeError
@@ -45,6 +45,7 @@ class Relays:
         self._serve, self._on_refused = serve, on_refused
         self._pumps: dict[str, asyncio.Task[None]] = {}
         self._clearing: dict[str, asyncio.Task[None]] = {}
+        self._troubles = Troubles()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -64,6 +65,8 @@ class Relays:
                     self._look()
                 except DatabaseError as error:
                     log.warning("cannot see which nodes there are: %s", error)
+                except Exception as error:  # noqa: BLE001 - the bulkhead: the next look comes
+                    self._troubles.tell("following the calls of nodes", error)
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
             tasks = [*self._pumps.values(), *self._clearing.values()]
@@ -74,20 +77,36 @@ class Relays:
     def _look(self) -> None:
         nodes = self._context.reader.all(Node, NODES)
         there = {node.id for node in nodes if node.state != NodeState.GONE}
+        for name, pumping in list(self._pumps.items()):
+            if pumping.done():  # it raised what nobody expected: the calls go on all the same
+                self._tell_trouble(name, pumping)
+                self._let_go(name)
         for name in there - set(self._pumps):
             relay = RemoteRelay(self._ask(name))
             pump = Pump(relay, self._serve, self._on_refused, failures=(NodeError,))
             self._pumps[name] = asyncio.ensure_future(pump.run())
             self._clearing[name] = asyncio.ensure_future(self._clear_up(name))
         for name in set(self._pumps) - there:
-            self._pumps.pop(name).cancel()
-            self._clearing.pop(name).cancel()
+            self._let_go(name)
+
+    def _let_go(self, name: str) -> None:
+        self._pumps.pop(name).cancel()
+        self._clearing.pop(name).cancel()
+
+    def _tell_trouble(self, name: str, ended: asyncio.Task[None]) -> None:
+        error = None if ended.cancelled() else ended.exception()
+        if isinstance(error, Exception):
+            self._troubles.tell(f"fetching the calls of node {name}", error)
 
     async def _clear_up(self, node: str) -> None:
         """Remove what a node keeps of workflows that are over, now and then."""
         while True:
-            with suppress(NodeError, GitError):
+            try:
                 await self.clear(node)
+            except (NodeError, GitError, DatabaseError) as error:
+                log.debug("node %s is cleared later: %s", node, error)
+            except Exception as error:  # noqa: BLE001 - the bulkhead: it is tried again
+                self._troubles.tell(f"clearing node {node}", error)
             await asyncio.sleep(CLEAR_SECONDS)
 
     async def clear(self, node: str) -> None:

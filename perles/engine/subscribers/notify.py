@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Final
 
 from perles.domain.errors import DatabaseError
+from perles.engine.bulkhead import Troubles
 from perles.engine.context import Context, log
 from perles.store.database import Tx
 from perles.store.events import cursors, journal
@@ -24,6 +25,8 @@ from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
 
 BATCH: Final = 200
+AGAIN_SECONDS: Final = 1.0
+"""How long to wait after events could not be told."""
 
 _NEXT: Final = Sql(
     select(
@@ -55,6 +58,7 @@ class Notifier:
         self._task: asyncio.Task[None] | None = None
         self._after = 0
         self._leaving = False
+        self._troubles = Troubles()
 
     def look(self) -> None:
         """Something was committed: look for events to tell."""
@@ -90,13 +94,22 @@ class Notifier:
         while not self._leaving:
             await self._changed.wait()
             self._changed.clear()
-            try:
-                await self._tell_all()
-            except DatabaseError as error:
-                log.error("notifications wait: %s", error)
-                await asyncio.sleep(1)
+            if not await self._try():
+                await asyncio.sleep(AGAIN_SECONDS)
                 self._changed.set()
-        await self._tell_all()
+        await self._try()
+
+    async def _try(self) -> bool:
+        """Tell what there is; whether that could be done."""
+        try:
+            await self._tell_all()
+        except DatabaseError as error:
+            log.error("notifications wait: %s", error)
+        except Exception as error:  # noqa: BLE001 - the bulkhead: later events are told
+            self._troubles.tell("telling events to the notify command", error)
+        else:
+            return True
+        return False
 
     async def _tell_all(self) -> None:
         while True:

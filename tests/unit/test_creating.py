@@ -1,6 +1,7 @@
 """What a spec may say, and what is changed of a workflow afterwards: each refusal in its words."""
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -237,10 +238,8 @@ def test_a_command_that_cannot_succeed_is_not_queued(
 
 
 def test_a_command_for_the_engine_belongs_to_no_workflow(world: HealthWorld) -> None:
-    ids = [
-        world.write(lambda tx, by=by: append_for_engine(tx, commands.Reload(), by))
-        for by in (None, ME)
-    ]
+    reload = commands.Reload()
+    ids = [world.write(partial(append_for_engine, command=reload, origin=by)) for by in (None, ME)]
 
     rows = [world.reader.need(Command, id) for id in ids]
     assert [(row.workflow_id, row.kind, row.status) for row in rows] == [

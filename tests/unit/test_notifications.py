@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from perles.domain.errors import DatabaseError
 from perles.engine.subscribers import notify
 from perles.engine.subscribers.notify import Notifier, run_command
 from perles.store.events import cursors, journal
+from perles.store.events.bus import NOTIFY
 from tests.integration.health_world import HealthWorld
 from tests.unit.waiting import until
 
@@ -37,7 +39,7 @@ def _configure(world: HealthWorld, command: tuple[str, ...], *events: str) -> No
 
 def _happens(world: HealthWorld, *types: str) -> None:
     for type in types:
-        world.write(lambda tx, type=type: journal.append(tx, type, {"text": "x"}))
+        world.write(partial(journal.append, type=type, payload={"text": "x"}))
 
 
 def test_events_are_told_in_order_where_their_type_is_wanted(
@@ -155,7 +157,7 @@ def test_an_end_does_not_wait_for_a_command_that_hangs(world: HealthWorld, tmp_p
         (first, *_) = world.connection.execute(
             "SELECT max(seq) FROM events WHERE type = 'workflow.started'"
         ).fetchone()
-        at = world.write(lambda tx: cursors.begin(tx, notify.NOTIFY))
+        at = world.write(lambda tx: cursors.begin(tx, NOTIFY))
         assert at >= first  # it is not told again
 
     asyncio.run(run())

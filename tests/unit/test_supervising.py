@@ -5,6 +5,7 @@ import socket
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -277,7 +278,7 @@ def test_last_tasks_that_take_too_long_are_cut_off(
     world: HealthWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [100.0]
-    monkeypatch.setattr(finals.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(finals, "time", SimpleNamespace(monotonic=lambda: now[0]))
 
     async def run() -> None:
         late = Finals(world.context)

@@ -100,7 +100,7 @@ def _unchecked() -> ssl.SSLContext:
 def _why(error: OSError) -> str:
     if error.errno is not None and error.errno > 0:
         return os.strerror(error.errno).lower()
-    return str(error)[:200]
+    return str(error)[:200] or "the connection was cut"
 
 
 async def _command(command: str, place: Place) -> str | None:

@@ -599,6 +599,7 @@ CREATE TABLE cluster (
 	problem TEXT DEFAULT '' NOT NULL, 
 	since TEXT NOT NULL, 
 	lost_after DOUBLE, 
+	fenced_after DOUBLE NOT NULL, 
 	version INTEGER DEFAULT '0' NOT NULL, 
 	created_at TEXT NOT NULL, 
 	updated_at TEXT NOT NULL, 

@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("problem", _TEXT, server_default="", nullable=False),
         sa.Column("since", _TEXT, nullable=False),
         sa.Column("lost_after", sa.Double(), nullable=True),
+        sa.Column("fenced_after", sa.Double(), nullable=False),
         sa.Column("version", _WHOLE, server_default="0", nullable=False),
         sa.Column("created_at", _TEXT, nullable=False),
         sa.Column("updated_at", _TEXT, nullable=False),

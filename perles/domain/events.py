@@ -82,6 +82,7 @@ _OTHER_TYPES: Final = {
     "engine.clock_set",
     "node.joined",
     "node.drained",
+    "cluster.removed",
     "agent.moved",
     "work.returned",
     "work.conflict",

@@ -36,6 +36,7 @@ from perles.mcp.server import McpServers
 from perles.store import leadership, migrate
 from perles.store.database import Database, Reader, Tx
 from perles.store.place import address_of, engine_lock
+from perles.store.schema.nodes import ClusterLink
 from perles.store.sqlite.errors import database_errors
 from perles.store.sqlite.filesystem import refuse_network
 from perles.store.writer import Writer
@@ -177,6 +178,8 @@ class Engine:
         try:
             await context.writer.write(self._started)
             lead(context)
+            if not await self._has_come_home(context, errand):
+                return
             await context.writer.write(lambda tx: tell_limits(tx, context.policy()))
             await servers.ports.start(may_spawn=errand is None)
             await reconcile(context)
@@ -231,6 +234,23 @@ class Engine:
             from perles.engine.fleet import standing
 
             standing.began(tx, self._config.cluster)
+
+    async def _has_come_home(self, context: Services, errand: frozenset[str] | None) -> bool:
+        """See that nothing is left of a cluster that the configuration had.
+
+        False where the engine is to end meanwhile.
+        """
+        if errand is not None or self._config.cluster or self._reach is not None:
+            return True
+        link = context.reader.get(ClusterLink, 1)
+        if link is None:
+            return True
+        from perles.engine.fleet import homecoming
+
+        if not await homecoming.wait(context, link, self._wake.stopping):
+            return False
+        await context.writer.write(homecoming.over)
+        return True
 
     def _fleet(self, context: Services) -> "Fleet | None":
         """What follows the nodes of a cluster; None where all turns are on this machine."""

@@ -14,7 +14,7 @@ from perles.domain.states import LIVE_TURNS
 from perles.engine.context import Context
 from perles.engine.elsewhere import Where
 from perles.engine.fleet import nodes
-from perles.engine.fleet.moves import move
+from perles.engine.turns.moves import move
 from perles.store.database import Reader, Tx
 from perles.store.events import journal
 from perles.store.expressions import func, literal_column, select

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from perles.domain.states import CLUSTER, ClusterState, ClusterTrigger
+from perles.store.expressions import delete
 from perles.store.schema.nodes import ClusterLink
+from perles.store.sql import Sql
 from perles.store.transition import fire
 
 if TYPE_CHECKING:
     from perles.config.cluster import Cluster
-    from perles.store.database import Tx
+    from perles.store.database import Reader, Tx
 
 _ROW: Final = 1
+_DROP: Final = Sql(delete(ClusterLink))
 
 
 def began(tx: Tx, cluster: Cluster) -> None:
     """An engine with a cluster starts: it has not reached it yet."""
     from perles.executor.remote.link import ended_after
 
-    waits = cluster.on_partition != "repeat"
-    lost_after = None if waits else ended_after(cluster.node_ttl)
-    about = {"place": cluster.place, "lost_after": lost_after, "problem": "", "since": tx.now}
-    row = tx.get(ClusterLink, _ROW)
+    fenced_after = ended_after(cluster.node_ttl)
+    lost_after = fenced_after if cluster.on_partition == "repeat" else None
+    about: dict[str, Any] = {"place": cluster.place, "problem": "", "since": tx.now}
+    about |= {"lost_after": lost_after, "fenced_after": fenced_after}
+    row = link_of(tx)
     if row is None:
         tx.insert(ClusterLink, id=_ROW, state=ClusterState.CONNECTING, **about)
     elif row.state == ClusterState.CONNECTING:
@@ -32,9 +36,19 @@ def began(tx: Tx, cluster: Cluster) -> None:
         fire(tx, CLUSTER, _ROW, "begin", changes=about, payload=told)
 
 
+def link_of(reader: Reader) -> ClusterLink | None:
+    """The row of the cluster; None where the engine that led last had none."""
+    return reader.get(ClusterLink, _ROW)
+
+
+def remove(tx: Tx) -> None:
+    """The engine has no cluster."""
+    tx.run(_DROP)
+
+
 def stands(tx: Tx, problem: str) -> None:
     """The cluster is reached, or cannot be: `problem` says why, "" where it is."""
-    row = tx.get(ClusterLink, _ROW)
+    row = link_of(tx)
     if row is None:
         return  # the engine that leads has no cluster any more
     trigger: ClusterTrigger = "fail" if problem else "reach"

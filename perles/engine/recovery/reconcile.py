@@ -38,6 +38,9 @@ async def reconcile(services: Services) -> None:
     had_to_move = await _all(_reopen(services, workflow) for workflow in workflows)
     moved = {workflow.id for workflow, did in zip(workflows, had_to_move, strict=True) if did}
     turns = services.reader.all(Turn, statements.OPEN_TURNS)
+    if services.is_errand:
+        # Only an engine that has the cluster can tell what became of those on nodes.
+        turns = [one for one in turns if services.reader.need(Agent, one.agent_id).node is None]
     for became in await _all(_settle_or_fail(services, turn) for turn in turns):
         counts[became] += 1
     await _end_adopted(services, turns, moved)

@@ -16,6 +16,7 @@ from perles.engine.resources import budgets, provider_holds
 from perles.engine.resources.scheduler import ResourceScheduler
 from perles.engine.team import nudges
 from perles.engine.turns import queue
+from perles.engine.turns.moves import move
 from perles.executor.contract import Identity
 from perles.mcp import turn_tokens
 from perles.mcp.tools import TOOLS_BY_ROLE
@@ -83,6 +84,9 @@ def begin(
         placing.took(tx, workflow, agent, where.node)
         agent = tx.need(Agent, agent_id)  # who moved has a letter more
         messages = tx.all(Message, statements.QUEUED_MESSAGES, agent_id=agent_id)
+    elif agent.node is not None or agent.unplaced is not None:
+        agent = _back(tx, agent)
+        messages = tx.all(Message, statements.QUEUED_MESSAGES, agent_id=agent_id)
     services.begin_turn(tx, agent)
     if token is not None and token != agent.token:
         tx.update(Agent, agent.id, token=token)
@@ -101,6 +105,14 @@ def begin(
     turn = _deliver(tx, workflow, agent, len(messages), changes)
     crash_points.at("begin.before-commit")
     return Begun(turn, tx.need(Agent, agent_id), workflow)
+
+
+def _back(tx: Tx, agent: Agent) -> Agent:
+    """An agent that was on a node, or waited for one, goes on here: there is no cluster now."""
+    if agent.node is not None:
+        move(tx, agent, None)
+    tx.update(Agent, agent.id, unplaced=None)
+    return tx.need(Agent, agent.id)
 
 
 def _runs_command(tx: Tx, context: Context, workflow: Workflow, agent: Agent) -> bool:

@@ -30,8 +30,9 @@ class Node(Dated, Base):
 class ClusterLink(Dated, Base):
     """The connection of the engine to its cluster: one row, none where it has no cluster.
 
-    `lost_after` is how many seconds of a node's silence make its turns lost; None where they wait
-    for it. `since` is when the state was reached, `problem` why the cluster cannot be.
+    `lost_after` is how many seconds of a node's silence make its turns lost, None where they wait
+    for it; `fenced_after` how many until it has ended its agents for certain. `since` is when the
+    state was reached, `problem` why the cluster cannot be.
     """
 
     __tablename__ = "cluster"
@@ -42,4 +43,5 @@ class ClusterLink(Dated, Base):
     problem: Mapped[str] = mapped_column(server_default="")
     since: Mapped[str]
     lost_after: Mapped[float | None]
+    fenced_after: Mapped[float]
     version: Mapped[int] = mapped_column(server_default="0")

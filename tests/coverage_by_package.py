@@ -11,9 +11,9 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-FLOORS = {"domain": 95, "engine": 82, "tasks": 92, "workflows": 84}
+FLOORS = {"domain": 97, "engine": 90, "tasks": 94, "workflows": 95}
 """Per cent of each package below which the gate fails. Raise them to just below what the whole
-suite reaches: those of `engine` and `tasks` are low, since not all engines are measured."""
+suite reaches, which varies by half a per cent with the load of the machine."""
 WORST = 12
 """Files that are named, those with most that is not reached."""
 

@@ -60,6 +60,6 @@ def revoke(tx: Tx, name: str, by: Origin) -> None:
     """Revoke a token: requests with it are refused from now on. Raises `NotFoundError`."""
     found = tx.first(AccessToken, _BY_NAME, name=name)
     if found is None:
-        raise NotFoundError("token", name, "perles token list shows those that hold")
+        raise NotFoundError("token", name, "perles token list shows the valid ones")
     tx.update(AccessToken, found.id, revoked_at=tx.now)
     journal.append(tx, "token.revoked", {"name": name, "by": by.payload()})

@@ -87,7 +87,7 @@ _CHANNELS: Final = """
 The agents of this workflow, and the user, talk in the channels #tasks (a thread for each task), \
 #planning and #general: fabric_send begins a thread, fabric_reply answers in one. Name an agent \
 with @ to tell it, as in @worker-1 or @coordinator; @here tells all. You are told of posts that \
-concern you, so never poll: answer those that ask you something, and fabric_ack what you have \
+concern you, so never poll: answer posts that ask you something, and fabric_ack what you have \
 dealt with. Post what others need to know, and nothing else.
 """
 

@@ -93,7 +93,7 @@ class ControlPlane:
         return await self._in_pool(lambda: self._plane.list(query, **filters))
 
     async def tasks(self, ref: str | None = None, *, waiting: bool = False) -> Sequence[Task]:
-        """The tasks of one workflow or of all; only those that wait for a person."""
+        """The tasks of one workflow or of all; `waiting` selects tasks that wait for a person."""
         return await self.call(sync.ControlPlane.tasks, ref, waiting=waiting)
 
     async def start(self, ref: str, *, wait: bool = True, with_engine: bool = False) -> Outcome:

@@ -177,7 +177,7 @@ class ControlPlane(Facade):
     def tasks(  # type: ignore[override]  # typed, no dicts
         self, ref: str | None = None, *, waiting: bool = False
     ) -> Sequence[Task]:
-        """The tasks of one workflow or of all; only those that wait for a person."""
+        """The tasks of one workflow or of all; `waiting` selects tasks that wait for a person."""
         return rows_of(super().tasks(ref, waiting=waiting))
 
     def wait(  # type: ignore[override]  # typed, no dict

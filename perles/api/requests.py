@@ -23,8 +23,8 @@ class ListQuery:
     `states` may be one, a text such as "running,paused", or several. `labels` are what a
     workflow must have, all of them. `name` is part of a name, whatever its case, or a glob.
     `filter_by` is a text such as `state:running agent:codex cost:>2`, `sort` an order of the
-    dashboard's table. `limit` None means all; `offset` leaves out the newest so many. `archived`
-    adds those that were archived. Raises `UsageError` for what cannot be.
+    dashboard's table. `limit` None means all; `offset` is how many of the newest to leave out.
+    `archived` adds those that were archived. Raises `UsageError` for what cannot be.
     """
 
     states: States = ()

@@ -78,7 +78,7 @@ def _told(template: Template) -> Iterator[str]:
         yield f"  task {node.task.key}: {node.task.name}{review}{after}"
     if template.tasks_from is not None:
         review = ", each reviewed" if template.tasks_from.pattern.execution.review else ""
-        yield f"  those that --arg {template.tasks_from.argument}=FILE lists{review}"
+        yield f"  the tasks that --arg {template.tasks_from.argument}=FILE lists{review}"
 
 
 @app.command()

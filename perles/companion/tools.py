@@ -84,7 +84,7 @@ class Tools:
         """List workflows, newest first.
 
         `filter` is such as `state:running,failed label:team=red agent:codex cost:>2 "text"`;
-        `is:waiting` are those that wait for a person.
+        `is:waiting` are workflows that wait for a person.
         """
         found = await self.plane.list(
             ListQuery(filter_by=filter, limit=max(1, min(limit, MOST_LISTED)))

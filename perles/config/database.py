@@ -42,7 +42,7 @@ def _in_files(environ: Mapping[str, str]) -> str | None:
         try:
             content = path.read_bytes()
         except OSError:
-            continue  # whoever needs the configuration itself meets this error, and tells it
+            continue  # the code that needs the configuration meets this error, and tells it
         if _KEY.search(content):
             from perles.config import yamlfile
 

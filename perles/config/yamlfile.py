@@ -57,7 +57,7 @@ class Node:
         return UsageError(f"cannot use {self.where}: {key}{problem}")
 
     def having(self, value: str | list[Node] | dict[str, Node]) -> Node:
-        """The same place with another value; `dataclasses.replace` is slow for so many."""
+        """The same place with another value; `dataclasses.replace` is slow for thousands."""
         return Node(value, self.source, self.line, self.key)
 
     def mapping(self, known: Iterable[str] | None = None) -> dict[str, Node]:

@@ -1,4 +1,4 @@
-"""The one clock. Time is UTC, and whoever needs it is given a `Clock`: tests never sleep."""
+"""The one clock. Time is UTC, and all code that needs it is given a `Clock`: tests never sleep."""
 
 import time
 from datetime import UTC, datetime, timedelta

@@ -13,7 +13,7 @@ MARK: Final = '"place":'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """What a node must have: all of these labels, and so many bytes of free memory."""
+    """What a node must have: all of these labels, and this many bytes of free memory."""
 
     labels: tuple[str, ...] = ()
     memory: int = 0

@@ -1,8 +1,8 @@
 """Who is next in a line: the one rule for all that wait, on the engine's side and the reader's.
 
-The order is by priority, then by age, with ageing: so many minutes of waiting
+The order is by priority, then by age, with ageing: some minutes of waiting
 outweigh one step of priority. It is a number that stands still, the rank: the time
-of the request, set back by the priority. Whoever asks later than that by less than
+of the request, set back by the priority. A request that comes later than that by less than
 the ageing can pass once; nobody can pass for ever.
 """
 

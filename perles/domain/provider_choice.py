@@ -30,7 +30,7 @@ def worker_for(
 ) -> str:
     """The kind of worker that a task needs, as a label.
 
-    A task with a command needs no AI, whoever leads, unless it names its worker.
+    A task with a command needs no AI under any coordinator, unless it names its worker.
     """
     if run:
         return worker or BUILTIN

@@ -41,7 +41,7 @@ FOREMOST: Final = (
 
 
 def foremost(tasks: Sequence[T], most: int = MOST_SHOWN) -> list[T]:
-    """So many of the tasks, in their order: those that a person looks for before the others.
+    """The first `most` tasks, in their order: what a person looks for comes before the others.
 
     What waits for a person or failed comes before what runs, and that before what is to come or is
     over.

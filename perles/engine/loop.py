@@ -40,7 +40,7 @@ class Wake:
 
 
 class Loop:
-    """Runs until it is told to stop, or, where it may, until nothing is left to do."""
+    """Runs until somebody stops it, or, where it may, until nothing is left to do."""
 
     def __init__(
         self,
@@ -137,5 +137,5 @@ class Loop:
 
 
 def _until(moment: float | None, most: float) -> float:
-    """Seconds to a monotonic time, at most so many; `most` for none."""
+    """Seconds until a monotonic time, bounded by `most`; `most` where there is none."""
     return most if moment is None else min(most, max(0.0, moment - time.monotonic()))

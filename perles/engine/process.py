@@ -25,7 +25,7 @@ def serve(
     exit_when_idle: bool = False,
     load_config: Callable[[], Config] | None = None,
 ) -> None:
-    """Host the engine in this process until it is told to stop.
+    """Host the engine in this process until a signal or command stops it.
 
     SIGTERM and SIGINT pause what runs; a second one kills the agents that take their
     time, a third one the engine. SIGUSR1 leaves the agents to the next engine. SIGHUP

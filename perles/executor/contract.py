@@ -33,7 +33,7 @@ LEFTOVERS_GRACE: Final = 1.0
 """For what an agent that has ended left behind."""
 
 Gone = Callable[[float], Awaitable[bool]]
-"""Waits for at most so many seconds until all is gone; whether it is."""
+"""Waits until all is gone, no longer than the seconds that it is given; whether it is."""
 
 
 class SpawnError(PerlesError):

@@ -114,7 +114,7 @@ def in_task_thread(tx: Tx, task: Task, author: Author, text: str, kind: str = "i
 
     For what Perles does for its agents: an assignment, a report, a verdict. The coordinator,
     the implementer and the reviewer take part in the thread, but hear of these posts by
-    messages of their own, so that none of them is told twice. Whoever follows #tasks, and
+    messages of their own, so that none of them is told twice. An agent that follows #tasks, and
     whom the text mentions beside them, is told. `text` is cut to what a post may hold.
     """
     coordinator = tx.first(Agent, statements.COORDINATOR_OF, workflow_id=task.workflow_id)

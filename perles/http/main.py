@@ -1,6 +1,6 @@
 """The process that serves HTTP: beside the engine, so that nothing here slows it down.
 
-It ends with whoever started it: its standard input is a pipe of that process.
+It ends with the process that started it: its standard input is a pipe of that process.
 """
 
 import asyncio

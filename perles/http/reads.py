@@ -303,7 +303,7 @@ ROUTES: Final = (
         "Tasks of all workflows.",
         lambda asking, call: asking.tasks(waiting=call.query.get("waiting", False)),
         "perles tasks --json",
-        (Parameter("waiting", "Only those that wait for a person.", "boolean"),),
+        (Parameter("waiting", "Only tasks that wait for a person.", "boolean"),),
     ),
     Route(
         "GET",

@@ -45,7 +45,7 @@ class Loop:
             self._epoll.unregister(sock.fileno())
 
     def turn(self, seconds: float) -> None:
-        """Wait at most so long (-1: without end), and handle what is ready."""
+        """Wait up to `seconds` (-1: without end), and handle what is ready."""
         for fd, events in self._epoll.poll(seconds):
             handler = self._handlers.get(fd)
             if handler is not None:  # else one before it in this turn ended it

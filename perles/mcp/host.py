@@ -1,4 +1,4 @@
-"""What the tools need of whoever hosts them. The engine implements it; tests can too."""
+"""What the tools need of their host. The engine implements it; tests can too."""
 
 from collections.abc import Collection, Sequence
 from typing import Any, Protocol

@@ -1,8 +1,8 @@
 """Calls of agents on another machine: held here until the engine, which asks for them, answers.
 
 A node runs this. An agent there speaks to a port of its own machine; the keeper of the ports
-reads its request and gives it a key, as it does beside an engine. Whoever leads fetches what
-waits and brings the answers: it is never dialled. What it fetches stays here until it is
+reads its request and gives it a key, as it does beside an engine. The engine that leads fetches
+what waits and brings the answers: it is never dialled. What it fetches stays here until it is
 answered, so an engine that dies, or whose answer is lost, is followed by one that fetches it again.
 """
 
@@ -95,7 +95,7 @@ class Relay:
         return sorted(self._numbers)
 
     async def close(self, workflow_id: str) -> None:
-        """Listen no more for this workflow; whoever waits is let go."""
+        """Listen no more for this workflow, and let go of the callers that wait."""
         async with self._lock:
             self._numbers.pop(workflow_id, None)
             await self._ports.drop(workflow_id)

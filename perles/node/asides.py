@@ -29,7 +29,7 @@ class Asides:
         if running is None:
             running = self._runs[asked.key] = asyncio.create_task(self._run(asked))
         try:
-            # Whoever asked may hang up: the command goes on, for when it asks again.
+            # The caller may hang up: the command goes on, for when it asks again.
             return await asyncio.shield(running)
         except OSError as error:
             raise NodeError("failed", f"cannot run {asked.argv[0]}: {error.strerror}") from error

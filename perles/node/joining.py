@@ -56,7 +56,7 @@ async def keep_worker(scheduler: Scheduler, name: str, folder: Path) -> None:
 
 
 async def _worker(scheduler: Scheduler, name: str, folder: Path) -> int:
-    """Run a worker to its end; it ends with whoever waits for it."""
+    """Run a worker to its end; it ends with the process that waits for it."""
     with (folder / "worker.log").open("ab") as output:
         worker = await asyncio.create_subprocess_exec(
             *scheduler.argv(),

@@ -40,7 +40,7 @@ class _Asked(NamedTuple):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run a node until it is told to stop; 0 as well where one runs in this folder."""
+    """Run a node until somebody stops it; 0 as well where one runs in this folder."""
     about, scheduler = _asked(arguments)
     if any(name in os.environ for name in MARKS):
         # What an agent started would be taken for the agent's.

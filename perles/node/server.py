@@ -27,7 +27,7 @@ async def serve(service: Service, folder: Path) -> asyncio.Server:
         try:
             await _serve_one(service, token, reader, writer)
         except (OSError, EOFError, NodeError):
-            pass  # whoever asked hung up, or is none of ours: it asks again
+            pass  # the caller hung up, or is none of ours: it asks again
         finally:
             writer.close()
             with contextlib.suppress(OSError):

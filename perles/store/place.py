@@ -54,7 +54,7 @@ def _is_mentioned() -> bool:
         with open(user_config(os.environ), "rb") as file:  # noqa: PTH123 - start-up counts
             return b"database" in file.read()
     except OSError:
-        return False  # whoever needs the configuration itself meets this error, and tells it
+        return False  # the code that needs the configuration meets this error, and tells it
 
 
 def choose(path: Path, url: str | None) -> None:

@@ -69,7 +69,7 @@ def free_worker(tx: Tx, task: Task) -> None:
 
 
 def free_reviewer(tx: Tx, task: Task) -> Agent | None:
-    """Whoever reviews the task does not any more, and is not asked to; that worker."""
+    """Take the review of a task from its reviewer, and the request for it; that worker."""
     if task.reviewer_id is None:
         return None
     reviewer = tx.need(Agent, task.reviewer_id)

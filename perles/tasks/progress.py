@@ -12,7 +12,7 @@ from perles.store.schema.tasks import Task
 from perles.tasks.reports import has_report
 
 MAX_KEYS: Final = 20
-"""How many tasks are named; of more it is told how many."""
+"""How many tasks are named; of more only their number is told."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Runs a command on a terminal of its own: `python -I -S tty.py PROGRAM [ARGUMENT…]`.
 
-What it prints there goes to this process's output as it is. Whoever reads from the terminal finds
-its end. This process ends as the command does.
+What it prints there goes to this process's output as it is. A program that reads from the
+terminal finds its end. This process ends as the command does.
 """
 
 import errno

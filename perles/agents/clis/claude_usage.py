@@ -114,7 +114,7 @@ def _models(value: Any) -> dict[str, Any]:
 
 
 class Meter:
-    """Adds up what messages used, each once, however often it is told."""
+    """Adds up what messages used, each once, however often its line comes."""
 
     def __init__(
         self, totals: Mapping[str, float] | None = None, *, has_prices: bool = True

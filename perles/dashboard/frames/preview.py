@@ -23,7 +23,7 @@ _MOST_AGENTS: Final = 6
 
 
 def draw(preview: Preview, name: str, now: float, columns: int, rows: int) -> list[Line]:
-    """The preview in exactly so many rows, a rule with the workflow's name first."""
+    """The preview in exactly `rows` rows, a rule with the workflow's name first."""
     height = rows - 1
     title = cut(f"── {clean(name)} ", max(1, columns - 12))
     rule = "─" * max(0, columns - width(title) - 11)

@@ -24,6 +24,6 @@ class Preview(NamedTuple):
 
 
 def preview_rows(room: int, count: int) -> int:
-    """How many of the table's rows the preview takes, with so many workflows; 0 for none."""
+    """How many of the table's rows the preview takes, by the number of workflows; 0 for none."""
     free = room - count - 1
     return free if count and room >= LEAST_TABLE and free >= LEAST else 0

@@ -91,7 +91,7 @@ def selected(given: Line) -> Line:
 
 
 def stack(lines: Sequence[Line], columns: int, rows: int) -> tuple[Line, ...]:
-    """Exactly so many rows of exactly so many columns."""
+    """Exactly `rows` rows of exactly `columns` columns."""
     shown = [fit(given, columns) for given in lines[:rows]]
     empty = (Segment(" " * columns),) if columns > 0 else ()
     return (*shown, *([empty] * (rows - len(shown))))
@@ -130,7 +130,7 @@ _WORDS: Final = lazy_pattern(r"\S+|\s+")
 
 
 def wrap(text: str, columns: int) -> list[str]:
-    """Text of anybody, cleaned, in lines of at most so many columns, broken between words."""
+    """Text of anybody, cleaned, in lines that fit the width, broken between words."""
     found: list[str] = []
     for paragraph in clean(text, lines=True).split("\n"):
         found += _wrap_one(paragraph, max(1, columns))

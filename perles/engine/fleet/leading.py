@@ -15,7 +15,7 @@ _NODES: Final = Sql(select(Node.id).where(Node.state != "gone"))
 
 @runtime_checkable
 class Leader(Protocol):
-    """An executor that works on nodes: it is told by which epoch, and which nodes there are."""
+    """An executor that works on nodes: the engine tells it the epoch, and which nodes there are."""
 
     def lead(self, epoch: int) -> None:
         """The engine leads by this number."""

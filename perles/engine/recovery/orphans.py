@@ -16,7 +16,7 @@ async def end_orphans(context: Context) -> int:
     def is_ours(workflow_id: str) -> bool:
         return context.reader.get(Workflow, workflow_id) is not None
 
-    # Whoever asked for a check of the engine that died asks this one again.
+    # A caller whose check died with the last engine asks this one again.
     left = await context.executor.end_asides(is_ours)
     if left:
         log.warning("ended checks and probes that the last engine had begun: %s", left)

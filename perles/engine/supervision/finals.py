@@ -1,7 +1,7 @@
 """The end of a workflow whose `finally` tasks have not run: they run first, then it ends.
 
 All other work is cut off. How the workflow ends is kept on its row meanwhile, so that the next
-engine goes on with it. They have `FINALLY_SECONDS`; whoever asks for the end again cuts them off.
+engine goes on with it. They have `FINALLY_SECONDS`; a second request for the end cuts them off.
 """
 
 import time
@@ -118,7 +118,7 @@ def _skip_others(tx: Tx, workflow_id: str, why: str) -> None:
 
 
 def told(context: Context, workflow_id: str) -> dict[str, Any]:
-    """What whoever asked for the end is told meanwhile."""
+    """The answer to a request for the end, while the last tasks run."""
     keys = left(context.reader, workflow_id)
     first = f"its finally tasks run first ({', '.join(keys)})"
     if context.is_errand:

@@ -23,7 +23,7 @@ from perles.store.sql import Sql
 CALM: Final = 1.0
 """Seconds without another post after which an agent is told."""
 PATIENCE: Final = 5.0
-"""Seconds after the first post at which it is told in any case."""
+"""Seconds after the first post until its readers are told in any case."""
 MAX_QUOTED: Final = 5
 """Posts whose texts stand in the message itself."""
 MAX_TEXT: Final = 1000

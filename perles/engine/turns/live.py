@@ -161,7 +161,7 @@ class LiveTurn:
         return self.process.identity
 
     async def ends_within(self, seconds: float) -> bool:
-        """Wait for the turn to be over, at most so long; whether it is."""
+        """Wait up to `seconds` for the turn to be over; whether it is."""
         try:
             async with asyncio.timeout(seconds):
                 await self.done.wait()

@@ -63,7 +63,7 @@ class LiveTurns:
         """Wait for turns that end by themselves when the workflow does.
 
         The coordinator declared the end, and services are being ended well, each with a grace
-        period of its own: nobody who ends the workflow meanwhile cuts that short, unless it is
+        period of its own: ending the workflow meanwhile does not cut that short, unless it is
         forced.
         """
         for live in self.of(workflow_id):

@@ -17,7 +17,7 @@ MACHINE: Final = "this machine"
 def move(tx: Tx, agent: Agent, node: str | None) -> None:
     """Write that an agent's next turn is on `node`, None for this machine.
 
-    Where it had a session elsewhere it is told what it needs to know, as a successor is.
+    Where it had a session elsewhere it hears what it needs to know, as a successor does.
     """
     changes: dict[str, Any] = {"node": node}
     if agent.provider_session_id is not None:

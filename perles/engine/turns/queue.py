@@ -101,7 +101,7 @@ def _queue(tx: Tx, context: Context, agent_ids: Sequence[int]) -> None:
     if budgets.is_all_used_up(tx, context.config.resource_policy):
         reason = f"the budget of all workflows is used up; {budgets.WAY_ON}"
     elif used < limit:
-        reason = "no budget is left for another turn beside those that run"
+        reason = "no budget is left for another turn beside the running ones"
     for agent_id in agent_ids:
         agent = tx.need(Agent, agent_id)
         workflow = tx.need(Workflow, agent.workflow_id)

@@ -265,7 +265,7 @@ class Turns(TurnFinisher):
                     return
                 batch = Batch([event], live.offset, True)
                 await self._journal(live, batch)
-        except DatabaseError as error:  # it is told again at the next call, or at the end
+        except DatabaseError as error:  # the next look, or the end, tells it again
             log.error("cannot journal what %s used now: %s", live.agent, error)
         except Exception as error:  # noqa: BLE001 - the bulkhead
             await self._crash(live, error)

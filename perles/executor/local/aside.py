@@ -1,7 +1,7 @@
 """Short commands beside the turns: checks of tasks, probes of services. Each is waited for.
 
 They carry a mark of their own, so that an engine which starts after one that was killed ends
-what that left: whoever asked for it asks again.
+what that left: its caller asks again.
 """
 
 import asyncio

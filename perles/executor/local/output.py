@@ -91,7 +91,7 @@ def tail_of(path: Path, *, lines: int = 20, limit: int = 4096) -> list[str]:
 
 
 def is_longer(path: Path, *, lines: int, limit: int) -> bool:
-    """Whether a file has more than so many lines or bytes."""
+    """Whether a file has more lines or bytes than these."""
     try:
         with _opened(path) as file:
             piece = file.read(limit + 1)

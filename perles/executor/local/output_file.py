@@ -54,7 +54,7 @@ class Source:
         return Batch([note, *batch.events], batch.offset, batch.at_end)
 
     def piece(self, offset: int, most: int, identity: Identity | None) -> bytes:
-        """At most so many bytes from `offset` on, as they stand there. Raises `OSError`."""
+        """The bytes from `offset` on, bounded in number, as they stand there. Raises `OSError`."""
         self._hold(identity)
         if most <= 0:
             return b""

@@ -26,7 +26,7 @@ class Channel(Protocol):
     async def call(self, node: str, call: Call) -> Answer:
         """The answer of a node. Raises `UnreachableError` within `deadline(call)` seconds.
 
-        It is never carried out twice by the channel itself: whoever asks may ask again.
+        It is never carried out twice by the channel itself: the caller may ask again.
         """
 
     async def close(self) -> None:

@@ -122,7 +122,7 @@ class Link:
         call = Call(epoch=self._law.epoch, until=lease, boot_id=self._boot_id, request=request)
         patience = deadline(call)
         if isinstance(request, m.Poll | m.Renew):
-            # Whoever waits longer than that for a connection that is dead loses the lease.
+            # Waiting longer than that for a dead connection loses the lease.
             patience = min(patience, request.wait if isinstance(request, m.Poll) else 0.0)
             patience += max(0.5, self._law.ttl / 4)
         try:

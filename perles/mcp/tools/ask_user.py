@@ -8,7 +8,7 @@ from perles.mcp.tools.tool import Arguments, Tool, Word
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=8_000)]
 ALIAS: Final = "ask_person"
-"""Its name for CLIs with a tool `ask_user` of their own, which asks whoever sits before it."""
+"""Its name for CLIs with a tool `ask_user` of their own, which asks the person at its terminal."""
 Option = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 
 

@@ -48,7 +48,7 @@ class FabricAck(Arguments):
 
 
 class FabricSubscribe(Arguments):
-    """`mode` all: you are told of every post; mentions: of those that name you; none: of nothing
+    """`mode` all: you are told of every post; mentions: of posts that name you; none: of nothing
     but your own name."""
 
     channel: Word
@@ -100,7 +100,7 @@ _SEND: Final = Tool(
 )
 _REPLY: Final = Tool(
     "fabric_reply",
-    "Answer a post in its thread. Those who take part in the thread are told.",
+    "Answer a post in its thread. All who take part in the thread are told.",
     FabricReply,
 )
 _ACK: Final = Tool(

@@ -65,7 +65,7 @@ def show_tasks(connection: Connection, workflow_id: str) -> list[Json]:
 def foremost_tasks(
     connection: Connection, workflow_id: str, most: int, key: str | None = None
 ) -> list[Json]:
-    """At most so many tasks of a workflow as `show_tasks` has them, and the one of this key.
+    """The first `most` tasks of a workflow as `show_tasks` has them, and the one of this key.
 
     They are those that `task_story.foremost` would choose; what it takes to read them hardly
     depends on how many others there are.

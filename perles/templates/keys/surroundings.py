@@ -29,7 +29,7 @@ _REFERENCE: Final = lazy_pattern(r"\$(\$\{)|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^
 
 
 def expanded(node: Node, environ: Mapping[str, str] = os.environ) -> str:
-    """A value with `${VAR}` of whoever reads it. Raises `UsageError` for one that is not set.
+    """A value with `${VAR}` of its reader filled in. Raises `UsageError` for one that is not set.
 
     `${VAR:-text}` has a text for that case, and `$${` is a mere `${`.
     """

@@ -213,7 +213,7 @@ async def _fetch(far: Far, parcels: Parcels, parcel: Parcel) -> None:
     while offset < parcel.size:
         piece = await far.take(parcel.name, offset)
         if not piece:
-            return  # it is cut; whoever reads it says so
+            return  # it is cut; its reader says so
         offset = await asyncio.to_thread(parcels.put, parcel, offset, piece)
 
 

@@ -150,7 +150,7 @@ def _tell(tx: Tx, workflow_id: str, body: str) -> None:
 
 
 def _tell_of(tx: Tx, agent: Agent, body: str) -> None:
-    """Tell the coordinator of a worker: of itself it is told by its handover."""
+    """Tell the coordinator of a worker: its own handover tells it of itself."""
     if agent.role == "worker":
         _tell(tx, agent.workflow_id, body)
 

@@ -53,7 +53,7 @@ def _check_commits(call: ToolCall) -> None:
     if look.earlier:
         raise ToolError(
             f"cannot report commit {look.earlier[0]!r}: it was there before your task began; "
-            "name those that you made"
+            "name the commits that you made"
         )
 
 

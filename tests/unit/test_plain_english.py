@@ -1,0 +1,57 @@
+"""What people read says who does what, in the field's words: no riddles of a translation."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+RIDDLES = re.compile(
+    r"\b(whoever|nobody who|at most so (?:many|much|long)|(?:exactly|of) so many|that which)\b",
+    re.IGNORECASE,
+)
+"""Turns that have a plain form: "the caller", "up to `limit`"."""
+VAGUE = re.compile(r"\bthose (?:that|who)\b", re.IGNORECASE)
+"""Where people read it a noun stands: "the workflows that wait"."""
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+SHOWN = ("perles/cli", "perles/http/reads.py", "perles/http/verbs.py", "perles/mcp/tools")
+"""Whose texts are help, the HTTP API's and the tools' descriptions."""
+
+
+def _texts(path: Path) -> str:
+    """A page without the style guide's own examples of what to avoid."""
+    lines = path.read_text().splitlines()
+    return "\n".join(line for line in lines if not line.startswith('| "'))
+
+
+def _found(riddle: re.Pattern[str], text: str) -> list[str]:
+    return [text[max(0, at.start() - 40) : at.end() + 40] for at in riddle.finditer(text)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_holds_no_riddle(page: Path) -> None:
+    assert _found(RIDDLES, _texts(page)) == []
+    assert _found(VAGUE, _texts(page)) == []
+
+
+def test_no_text_of_the_code_is_a_riddle() -> None:
+    found = {
+        str(path.relative_to(ROOT)): riddles
+        for path in sorted((ROOT / "perles").rglob("*.py"))
+        if (riddles := _found(RIDDLES, path.read_text()))
+    }
+
+    assert found == {}
+
+
+def test_what_the_shell_the_api_and_tools_show_names_things() -> None:
+    strings = re.compile(r'"([^"\n]*)"')
+    found = []
+    for place in SHOWN:
+        path = ROOT / place
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            lines = (line for line in file.read_text().splitlines() if '"""' not in line)
+            texts = (text for line in lines for text in strings.findall(line))
+            found += [(file.name, text) for text in texts if VAGUE.search(text)]
+
+    assert found == []

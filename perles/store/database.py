@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 from perles.domain.clock import Clock, SystemClock, to_text
 from perles.domain.states import ALL_RULES
 from perles.store import place
+from perles.store.pending_events import MOST, Mark, PendingEvents, nature
 from perles.store.place import url_of
 from perles.store.schema.base import Base
 from perles.store.secrets import Secrets
@@ -48,10 +49,14 @@ class Reader:
     def __init__(self, connection: Any, path: Path | str = "perles.db") -> None:
         self._connection, self._path = connection, path
 
+    def _ask(self, text: str, params: Any) -> Any:
+        """The cursor of a statement: all of them pass here."""
+        return self._connection.execute(text, params)
+
     def rows(self, sql: Sql, **params: Any) -> list[Any]:
         """All rows, each with access by column name."""
         try:
-            found: list[Any] = self._connection.execute(*sql.bind(params)).fetchall()
+            found: list[Any] = self._ask(*sql.bind(params)).fetchall()
         except dbapi.Error as error:
             raise self._told(error) from error
         return found
@@ -59,7 +64,7 @@ class Reader:
     def row(self, sql: Sql, **params: Any) -> Any:
         """The first row, or None."""
         try:
-            return self._connection.execute(*sql.bind(params)).fetchone()
+            return self._ask(*sql.bind(params)).fetchone()
         except dbapi.Error as error:
             raise self._told(error) from error
 
@@ -71,7 +76,7 @@ class Reader:
     def execute(self, sql: str, params: Sequence[Any] = (), /) -> list[Any]:
         """All rows of a statement that is plain text, as the modules of `store.reads` write it."""
         try:
-            found: list[Any] = self._connection.execute(sql, params).fetchall()
+            found: list[Any] = self._ask(sql, params).fetchall()
         except dbapi.Error as error:
             raise self._told(error) from error
         return found
@@ -122,20 +127,74 @@ def _detached(model: type[M], row: Any) -> M:
     return made
 
 
+class SpoiledError(Exception):
+    """A transaction can only be rolled back: a statement failed in it, outside of a savepoint."""
+
+
 class Tx(Reader):
     """One write transaction. `now` is its time, the same for all that it writes.
 
     `secrets` are those that its rows may not hold. Rows that it has read by their keys are kept,
     with what it changes in them: nobody else writes meanwhile. Treat them as read-only.
+    Events wait in it until `settle`, or until a statement could meet them.
     """
 
-    __slots__ = ("_kept", "now", "secrets")
+    __slots__ = ("_events", "_has_savepoint", "_kept", "_piece", "now", "secrets")
 
     def __init__(self, connection: Any, now: str, secrets: Secrets) -> None:
         super().__init__(connection)
         self.now = now
         self.secrets = secrets
         self._kept: dict[str, dict[int | str, Any]] = {}
+        self._events = PendingEvents()
+        self._piece: Mark | None = None
+        self._has_savepoint = False
+
+    def _ask(self, text: str, params: Any) -> Any:
+        writes, meets_events = nature(text)
+        if writes and self._piece is not None:
+            self._set_savepoint()
+        if meets_events and self._events.are_waiting():
+            self.settle()
+        return self._connection.execute(text, params)
+
+    def pend(self, event: tuple[Any, ...]) -> None:
+        """Have an event written with others, in order: its values, as `COLUMNS` names them."""
+        if self._events.add(event) >= MOST:
+            self.settle()
+
+    def settle(self) -> None:
+        """Write the events that wait: the commit follows. Raises the driver's errors."""
+        if self._piece is not None:
+            self._set_savepoint()
+        self._events.write(self._connection)
+
+    def begin_piece(self) -> None:
+        """Begin what can be taken back for itself."""
+        self._piece = self._events.mark()
+
+    def _set_savepoint(self) -> None:
+        """Only for a piece that writes: most that fail have read alone."""
+        if not self._has_savepoint:
+            self._connection.execute("SAVEPOINT piece")
+            self._has_savepoint = True
+
+    def end_piece(self, *, take_back: bool = False) -> None:
+        """Keep what was done since `begin_piece`, or undo it.
+
+        Raises `SpoiledError` where a server takes nothing more of this transaction: what it did
+        not understand was no write, so there is no savepoint to go back to.
+        """
+        if take_back and not self._has_savepoint and place.is_spoiled(self._connection):
+            raise SpoiledError
+        if take_back and self._has_savepoint:
+            self._connection.execute("ROLLBACK TO piece")
+        if self._has_savepoint:
+            self._connection.execute("RELEASE piece")
+        if take_back and self._piece is not None:
+            self._events.take_back(self._piece)
+            self._kept.clear()  # what was read may be no more
+        self._piece, self._has_savepoint = None, False
 
     def get(self, model: type[M], id: int | str) -> M | None:
         """The row with this primary key, or None."""
@@ -155,10 +214,6 @@ class Tx(Reader):
             made = _detached(model, row.__dict__ | dict(values))
             self._kept.setdefault(model.__tablename__, {})[id] = made
 
-    def forget(self) -> None:
-        """What was read may be no more: a part of the transaction was taken back."""
-        self._kept.clear()
-
     def _told(self, error: Exception) -> Exception:
         """Who runs the transaction has to know the driver's own: it may be tried again."""
         return error
@@ -174,7 +229,7 @@ class Tx(Reader):
                 rows.pop(params["id_"], None)
             else:
                 rows.clear()
-        return int(self._connection.execute(*sql.bind(params)).rowcount)
+        return int(self._ask(*sql.bind(params)).rowcount)
 
     def insert(self, model: type[Base], /, **values: Any) -> int:
         """Insert a row, with its times; its rowid, which is its id where that is a number."""
@@ -184,8 +239,7 @@ class Tx(Reader):
             if name in columns:
                 values.setdefault(name, self.now)
         self._kept.pop(model.__tablename__, None)  # it may have been looked for before
-        cursor = self._connection.execute(*insert_of(model, names(values)).bind(values))
-        return int(cursor.lastrowid)
+        return int(self._ask(*insert_of(model, names(values)).bind(values)).lastrowid)
 
     def update(self, model: type[Base], id: int | str, /, **values: Any) -> None:
         """Change columns of one row, except those that a state machine holds.
@@ -287,7 +341,9 @@ class Database:
         connection = self._writer_connection()
         begin(connection, self.path)
         try:
-            result = work(Tx(connection, self.now(), self.secrets))
+            tx = Tx(connection, self.now(), self.secrets)
+            result = work(tx)
+            tx.settle()
             connection.execute("COMMIT")
         except BaseException:
             roll_back(connection)

@@ -140,6 +140,11 @@ def is_server(connection: Any) -> bool:
     return hasattr(connection, "has_pooler")
 
 
+def is_spoiled(connection: Any) -> bool:
+    """Whether its transaction takes nothing more, as on a server after a statement that failed."""
+    return getattr(connection, "is_spoiled", False)
+
+
 def file_of(connection: Connection) -> str:
     """The absolute path of the database's file, or of the one that it stands for.
 

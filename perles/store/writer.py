@@ -1,9 +1,9 @@
 """The engine's writer: one thread, one connection, and commits shared by all who wait.
 
 FULL durability costs one disk flush a commit. Work that arrives while a commit
-runs goes into the next one together, each piece in a savepoint of its own, so
-that one that fails takes nothing else with it. A full disk or a lock that stays
-is waited out: the same work is tried again, so it must be fit to run twice.
+runs goes into the next one together. A piece that fails is taken back alone, to
+its savepoint where it has written. A full disk or a lock that stays is waited
+out: the same work is tried again, so it must be fit to run twice.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from perles.domain.errors import DatabaseError, LostLeadError
 from perles.store import place
-from perles.store.database import Database, Tx
+from perles.store.database import Database, SpoiledError, Tx
 from perles.store.sqlite.driver import dbapi
 from perles.store.sqlite.errors import database_error, is_unusable
 from perles.store.sqlite.transactions import begin, roll_back
@@ -125,6 +125,11 @@ class Writer:
         while True:
             try:
                 done = self._try(connection, batch)
+            except (dbapi.IntegrityError, SpoiledError) as error:  # whose it is, each alone tells
+                roll_back(connection)
+                if len(batch) == 1:
+                    return [_Done(batch[0], None, error)]
+                return [done for job in batch for done in self._commit(connection, [job])]
             except (DatabaseError, dbapi.Error) as error:
                 roll_back(connection)
                 before, told = told, _told(error, self._database.path)
@@ -140,27 +145,23 @@ class Writer:
             return done
 
     def _try(self, connection: Any, batch: list[_Job]) -> list[_Done]:
-        begin(connection, self._database.path)
-        tx = Tx(connection, self._database.now(), self._database.secrets)
-        first = self._try_first(connection, tx, batch[0])
-        done = [first, *(_attempt(connection, tx, job) for job in batch[1:])]
+        tx = self._begin(connection)
+        first = _attempt(connection, tx, batch[0])
+        if first.error is not None:  # there is nothing else yet that would be lost with it
+            roll_back(connection)
+            tx = self._begin(connection)
+        done = [first]
+        for job in batch[1:]:
+            tx.begin_piece()
+            done.append(_attempt(connection, tx, job))
+            tx.end_piece(take_back=done[-1].error is not None)
+        tx.settle()
         connection.execute("COMMIT")
         return done
 
-    def _try_first(self, connection: Any, tx: Tx, job: _Job) -> _Done:
-        """Run the first piece: where it fails, the transaction holds nothing else and begins anew.
-
-        Most batches are one piece; a savepoint would cost it a tenth of its time.
-        """
-        try:
-            return _Done(job, job.work(tx), None)
-        except Exception as error:  # whatever it is, it belongs to the caller of this piece
-            if _takes_all_with_it(connection, error):
-                raise
-            roll_back(connection)
-            tx.forget()
-            begin(connection, self._database.path)
-            return _Done(job, None, error)
+    def _begin(self, connection: Any) -> Tx:
+        begin(connection, self._database.path)
+        return Tx(connection, self._database.now(), self._database.secrets)
 
 
 def _told(error: BaseException, path: Path) -> DatabaseError:
@@ -174,19 +175,13 @@ def _may_pass(error: BaseException) -> bool:
 
 
 def _attempt(connection: Any, tx: Tx, job: _Job) -> _Done:
-    """Run one piece in its savepoint. Raises the driver's error when the transaction is lost."""
-    connection.execute("SAVEPOINT job")
+    """Run one piece. Raises the driver's error when the transaction is lost."""
     try:
-        result = job.work(tx)
+        return _Done(job, job.work(tx), None)
     except Exception as error:  # whatever it is, it belongs to the caller of this piece
         if _takes_all_with_it(connection, error):
             raise
-        connection.execute("ROLLBACK TO job")
-        tx.forget()
-        connection.execute("RELEASE job")
         return _Done(job, None, error)
-    connection.execute("RELEASE job")
-    return _Done(job, result, None)
 
 
 def _takes_all_with_it(connection: Any, error: Exception) -> bool:

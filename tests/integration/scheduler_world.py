@@ -57,7 +57,9 @@ def in_transaction(database: Database, connection: Any, work: Callable[[Tx], T])
     """What `work` gives, in one transaction of this connection."""
     begin(connection, database.path)
     try:
-        result = work(Tx(connection, database.now(), database.secrets))
+        tx = Tx(connection, database.now(), database.secrets)
+        result = work(tx)
+        tx.settle()
         connection.execute("COMMIT")
     except BaseException:
         roll_back(connection)

@@ -14,7 +14,8 @@ from tests.postgres.homes import SERVER, TEMPLATE
 from tests.postgres.server import is_installed, running
 
 SELECTION = [
-    f"tests/integration/test_{name}.py" for name in ("store", "fabric", "questions", "references")
+    f"tests/integration/test_{name}.py"
+    for name in ("store", "shared_commit", "fabric", "questions", "references")
 ]
 """What tries most of the statements in least time."""
 NOT_RUN = "NOT RUN: PostgreSQL, or psycopg, is not installed (apt-get install postgresql)"

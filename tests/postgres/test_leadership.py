@@ -83,8 +83,11 @@ def test_nothing_lands_of_a_leader_that_slept_in_the_middle_of_a_write(path: Pat
     new.write(lambda tx: _create(tx, "wf-new"))
     with pytest.raises(dbapi.OperationalError):
         sleeping.execute(query.replace("wf-old", "wf-older"))
+    sleeping.execute("BEGIN IMMEDIATE")
     with pytest.raises(LostLeadError):
-        sleeping.execute("BEGIN IMMEDIATE")
+        sleeping.execute(query.replace("wf-old", "wf-older"))
+    with pytest.raises(dbapi.OperationalError):
+        sleeping.execute("COMMIT")
     with pytest.raises(LostLeadError):
         old.write(lambda tx: _create(tx, "wf-older"))
     assert _ids(new) == ["wf-new"]

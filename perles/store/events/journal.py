@@ -7,20 +7,7 @@ import msgspec
 
 from perles.domain.events import EVENT_TYPES, bounded
 from perles.store.database import Tx
-from perles.store.expressions import bindparam, insert
-from perles.store.schema.journal import Event
-from perles.store.sql import Sql
 
-_COLUMNS: Final = (
-    "workflow_id",
-    "agent_id",
-    "task_id",
-    "turn_id",
-    "type",
-    "payload",
-    "created_at",
-)
-_INSERT: Final = Sql(insert(Event).values({name: bindparam(name) for name in _COLUMNS}))
 _ENCODER: Final = msgspec.json.Encoder()
 
 
@@ -51,14 +38,5 @@ def append(
     if type not in EVENT_TYPES:
         raise ValueError(f"no event type {type!r}: declare it in perles.domain.events")
     text = encode(bounded(tx.secrets.mask(tx, workflow_id, payload or {})))
-    tx.run(
-        _INSERT,
-        workflow_id=workflow_id,
-        agent_id=agent_id,
-        task_id=task_id,
-        turn_id=turn_id,
-        type=type,
-        payload=text,
-        created_at=tx.now,
-    )
+    tx.pend((workflow_id, agent_id, task_id, turn_id, type, text, tx.now))
     return len(text)

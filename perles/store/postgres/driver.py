@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from perles.config.database import shown
 from perles.domain.errors import LostLeadError
 from perles.store.postgres import errors, opening
+from perles.store.postgres.bulk import bulk_insert, clean
+from perles.store.postgres.exchange import Answer, Exchange, Part
 from perles.store.postgres.opening import psycopg
-from perles.store.postgres.text import Text, translated
+from perles.store.postgres.text import translated
 from perles.store.sqlite.backend import BEGIN
 
 if TYPE_CHECKING:
@@ -28,15 +30,25 @@ _PAUSE: Final = 0.1
 WRITE: Final = 0x7065726C
 """The class of the advisory lock that a writing transaction holds; the schema is its number."""
 _OPEN: Final = (psycopg.pq.TransactionStatus.INTRANS, psycopg.pq.TransactionStatus.INERROR)
+_ERROR: Final = psycopg.pq.TransactionStatus.INERROR
 _BEGIN: Final = (
-    f"BEGIN; SELECT pg_advisory_xact_lock({WRITE}, hashtext(current_schema())); "
-    "SELECT pg_current_xact_id()::text"
+    Part(b"BEGIN"),
+    Part(b"SELECT pg_advisory_xact_lock(%d, hashtext(current_schema()))" % WRITE),
 )
-_BEGIN_LEADING: Final = f"{_BEGIN}, (SELECT epoch FROM leadership WHERE id = 1)"  # noqa: S608 - constants
-_COMMIT: Final = "NOTIFY perles; COMMIT"
+_LOOK: Final = Part(b"SELECT pg_current_xact_id()::text")
+_LOOK_WHO_LEADS: Final = Part(
+    b"SELECT pg_current_xact_id()::text, (SELECT epoch FROM leadership WHERE id = 1)"
+)
+_COMMIT: Final = (Part(b"NOTIFY perles"), Part(b"COMMIT"))
+_SAVEPOINTS: Final = ("SAVEPOINT ", "RELEASE ")
+_PIECE: Final = 100
+"""Statements that `executemany` sends at once."""
+_WAITING: Final = 10
+"""Statements that wait at most: it bounds what they hold in memory."""
 _IDS: Final = (
-    "SELECT table_name FROM information_schema.columns WHERE table_schema = current_schema() "
-    "AND column_name = 'id' AND (is_identity = 'YES' OR column_default LIKE 'nextval%')"
+    "SELECT c.relname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid "
+    "WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' "
+    "AND a.attname = 'id' AND (a.attidentity <> '' OR a.atthasdef)"
 )
 
 
@@ -74,7 +86,11 @@ class Cursor:
 
 
 class Connection:
-    """One session of the server. A thread at a time uses it; `close` it."""
+    """One session of the server. A thread at a time uses it; `close` it.
+
+    The begin of a transaction, savepoints and what `executemany` inserts go to the server with
+    the statement that comes next, so their errors come with it, too.
+    """
 
     def __init__(
         self,
@@ -95,6 +111,10 @@ class Connection:
         self.epoch: int | None = None
         """With it each transaction begins by looking whether this engine leads."""
         self._ids: frozenset[str] | None = None
+        self._later: list[Part] = []
+        """What goes to the server before the next statement."""
+        self._is_begun = self._is_sent = False
+        """Whether a transaction has begun here, and there."""
         self._open()
 
     def _open(self) -> None:
@@ -103,9 +123,9 @@ class Connection:
         except psycopg.Error as error:
             raise errors.connection_error(error, self.shown) from None
         self._pid = os.getpid()
-        self._cursor = self.raw.cursor()
+        self._exchange = Exchange(self.raw)
         try:
-            (facts,) = self._plainly(opening.settings(reads_only=self._reads_only))
+            (facts,) = self._script(opening.settings(reads_only=self._reads_only))
             opening.refuse_unfit(self.shown, facts)
         except BaseException:
             self.raw.close()
@@ -115,7 +135,15 @@ class Connection:
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open, be it one in which a statement failed."""
-        return self.raw.info.transaction_status in _OPEN
+        return self._is_begun and not (self._is_sent and self._status() not in _OPEN)
+
+    @property
+    def is_spoiled(self) -> bool:
+        """Whether a statement failed in the open transaction: it can only be taken back."""
+        return bool(self._status() == _ERROR)
+
+    def _status(self) -> Any:
+        return self.raw.pgconn.transaction_status
 
     def close(self) -> None:
         """End the session."""
@@ -124,7 +152,7 @@ class Connection:
     def let_go(self) -> None:
         """Free the locks of the session, and end it: else the server takes a moment to notice."""
         try:
-            self._plainly("SELECT pg_advisory_unlock_all()")
+            self._script("SELECT pg_advisory_unlock_all()")
         except errors.LostConnectionError:
             pass  # the server has freed them then
         finally:
@@ -138,18 +166,74 @@ class Connection:
         if getattr(self, "_pid", None) == os.getpid():
             self.raw.close()
 
+    # Statements.
+
     def execute(self, sql: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> Cursor:
         """Run a statement as it is written for SQLite."""
         whole = _TRANSACTIONS.get(sql)
         if whole is not None:
             return whole(self)
+        if sql.startswith(_SAVEPOINTS):
+            self._later.append(Part(sql.encode()))
+            return _NOTHING
         text = translated(sql)
-        if self.in_transaction or not _reads(text.text):
-            return self._run(text, params)
-        return self._patiently(lambda: self._run(text, params))
+        gives_id = bool(text.inserts) and text.inserts in self._tables_with_ids()
+        asked = text.text + b" RETURNING id" if gives_id else text.text
+        part = Part(asked, self._storable(text.values(params)))
+        if self._is_begun or not text.reads:
+            answer = self._run(part)
+        else:
+            answer = self._patiently(lambda: self._ask([part]))
+        rows, count = answer
+        if gives_id:
+            return Cursor([], count, rows[-1][0] if rows else None)
+        return Cursor(rows or [], -1 if text.reads else count)
+
+    def executemany(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run a statement for each of these, without what it gives.
+
+        Rows of an INSERT are one statement, which goes with the next one or with the commit.
+        """
+        bulk = bulk_insert(sql)
+        if bulk is not None and self._is_begun:
+            self._later.append(Part(bulk.text, (bulk.rows(rows),)))
+            if len(self._later) >= _WAITING:
+                self.catch_up()
+            return
+        text = translated(sql)
+        parts = [Part(text.text, self._storable(text.values(row))) for row in rows]
+        for at in range(0, len(parts), _PIECE):
+            self._run(*parts[at : at + _PIECE])
+
+    def catch_up(self) -> None:
+        """Send what waits for the next statement."""
+        if self._later or (self._is_begun and not self._is_sent):
+            self._run()
+
+    def _run(self, *parts: Part) -> Answer:
+        """What the last of these gives, after what waits to go before it."""
+        ahead, self._later = self._later, []
+        if self._is_begun and not self._is_sent:
+            return self._patiently(lambda: self._ask([*self._beginning(), *ahead, *parts]))
+        if self._is_begun and self._status() not in _OPEN:
+            error = psycopg.OperationalError("the transaction was cut off")
+            raise errors.translated(error, self.shown, closed=True)
+        return self._ask([*ahead, *parts])
+
+    def _ask(self, parts: Sequence[Part]) -> Answer:
+        self._is_sent = self._is_begun
+        try:
+            answers, failed = self._exchange.ask(parts)
+        except psycopg.Error as error:
+            raise self._told(error) from None
+        if parts[0] is _BEGIN[0] and len(answers) > len(_BEGIN):
+            self._look(answers[len(_BEGIN)])
+        if failed is not None:
+            raise self._told(failed) from None
+        return answers[-1]
 
     def _patiently(self, ask: Callable[[], T]) -> T:
-        """What changes nothing is asked again on a new session where this one was cut."""
+        """What changes nothing, or begins, is asked again on a new session if this one was cut."""
         until = time.monotonic() + self._patience
         while True:
             try:
@@ -162,65 +246,49 @@ class Connection:
                     raise
                 time.sleep(_PAUSE)
 
-    def executemany(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Run a statement for each of these, without what it gives."""
-        try:
-            self._cursor.executemany(translated(sql).text, rows)
-        except psycopg.Error as error:
-            raise self._told(error) from None
-
-    def _run(self, text: Text, params: Any) -> Cursor:
-        asked = text.text
-        gives_id = bool(text.inserts) and text.inserts in self._tables_with_ids()
-        if gives_id:
-            asked += " RETURNING id"
-        cursor = self._cursor
-        try:
-            cursor.execute(asked, params if text.marked else None)
-        except psycopg.DataError as error:
-            if error.sqlstate is not None or not text.marked:
-                raise self._told(error) from None
-            return self._run(text, _storable(params))
-        except psycopg.Error as error:
-            raise self._told(error) from None
-        if cursor.description is None:
-            return Cursor([], cursor.rowcount)
-        rows = cursor.fetchall()
-        if gives_id:
-            return Cursor([], cursor.rowcount, rows[-1][0] if rows else None)
-        return Cursor(rows, -1 if _reads(asked) else cursor.rowcount)
+    def _storable(self, values: Sequence[Any]) -> Sequence[Any]:
+        """Parameters without NUL characters, which a text of PostgreSQL cannot hold."""
+        if any(isinstance(value, str) and "\0" in value for value in values):
+            return [clean(value) for value in values]
+        return values
 
     def _tables_with_ids(self) -> frozenset[str]:
         if self._ids is None:
-            self._ids = frozenset(row[0] for row in self._plainly(_IDS))
+            found = self._script(_IDS) if self._is_sent else self._patiently(self._read_ids)
+            self._ids = frozenset(row[0] for row in found)
         return self._ids
 
-    def _plainly(self, text: str) -> list[Any]:
+    def _read_ids(self) -> list[Any]:
+        return self._script(_IDS)
+
+    def _script(self, text: str) -> list[Any]:
         """Run statements without parameters in one go; the rows of the last one."""
-        cursor = self._cursor
         try:
-            cursor.execute(text, prepare=False)
-            rows: list[Any] = []
-            while True:
-                rows = cursor.fetchall() if cursor.description is not None else []
-                if not cursor.nextset():
-                    return rows
+            return self._exchange.script(text)
         except psycopg.Error as error:
             raise self._told(error) from None
 
+    # Transactions.
+
     def begin(self) -> Cursor:
-        """Begin a transaction that writes: the only one of this database, until it ends."""
-        try:
-            text = _BEGIN if self.epoch is None else _BEGIN_LEADING
-            (row,) = self._patiently(lambda: self._plainly(text))
-        except errors.ServerError:
-            self.roll_back()
-            raise
-        self.xid = row[0]
-        if self.epoch is not None and row[1] != self.epoch:
-            self.roll_back()
-            raise LostLeadError
+        """Begin a transaction that writes: the only one of this database, until it ends.
+
+        Its first statement waits for the one before, and raises `LostLeadError` where another
+        engine leads.
+        """
+        if self.in_transaction:
+            raise errors.StatementError("a transaction is open already")
+        self._is_begun, self._is_sent, self._later = True, False, []
         return _NOTHING
+
+    def _beginning(self) -> list[Part]:
+        return [*_BEGIN, _LOOK if self.epoch is None else _LOOK_WHO_LEADS]
+
+    def _look(self, answer: Answer) -> None:
+        ((self.xid, *epochs),) = answer.rows or [(None,)]
+        if epochs and epochs[0] != self.epoch:
+            self._take_back()  # whoever goes on all the same finds no transaction there
+            raise LostLeadError
 
     def commit(self) -> Cursor:
         """Commit, and ring for those who wait for changes.
@@ -228,27 +296,38 @@ class Connection:
         Where the answer is lost the server is asked, on a new session, what became of it:
         `LostConnectionError` says that nothing was committed.
         """
-        try:
-            self._plainly(_COMMIT)
-        except errors.LostConnectionError:
-            if not self._has_committed():
-                raise
+        if not self._is_begun:
+            raise errors.StatementError("no transaction is open")
+        if self._later and not self._is_sent:
+            self.catch_up()  # who does not know the number of the transaction cannot ask for it
+        if self._is_sent:
+            try:
+                self._run(*_COMMIT)
+            except errors.LostConnectionError:
+                if not self._has_committed():
+                    raise
+        self._is_begun = self._is_sent = False
         return _NOTHING
 
     def _has_committed(self) -> bool:
         """Whether the transaction whose answer was lost is committed."""
         query = f"SELECT pg_xact_status('{self.xid}'::xid8)"
         while True:
-            ((status,),) = self._patiently(lambda: self._plainly(query))
+            ((status,),) = self._patiently(lambda: self._script(query))
             if status != "in progress":
                 return bool(status == "committed")
             time.sleep(_PAUSE)
 
     def roll_back(self) -> Cursor:
         """Take back what the open transaction did."""
-        if self.in_transaction:
-            self._plainly("ROLLBACK")
+        self._take_back()
+        self._is_begun = self._is_sent = False
         return _NOTHING
+
+    def _take_back(self) -> None:
+        self._later = []
+        if self._status() in _OPEN:
+            self._script("ROLLBACK")
 
     def _told(self, error: psycopg.Error) -> Exception:
         return errors.translated(error, self.shown, closed=self.raw.closed)
@@ -260,18 +339,3 @@ _TRANSACTIONS: Final = {
     "COMMIT": Connection.commit,
     "ROLLBACK": Connection.roll_back,
 }
-
-
-def _reads(text: str) -> bool:
-    return text.lstrip()[:6].upper() in ("SELECT", "WITH")
-
-
-def _storable(params: Any) -> Any:
-    """Parameters without NUL characters, which a text of PostgreSQL cannot hold."""
-
-    def clean(value: Any) -> Any:
-        return value.replace("\0", "\ufffd") if isinstance(value, str) else value
-
-    if isinstance(params, dict):
-        return {name: clean(value) for name, value in params.items()}
-    return [clean(value) for value in params]

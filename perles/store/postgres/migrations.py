@@ -27,6 +27,7 @@ def upgrading(address: Address) -> Iterator[Connection]:
         _over(session) as made,
     ):
         session.begin()
+        session.catch_up()
         try:
             yield made
         except BaseException:

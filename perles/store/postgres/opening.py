@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Final
 
 from perles.domain.errors import DatabaseError
-from perles.store.postgres.rows import row_factory
 
 try:
     import psycopg as psycopg
@@ -58,7 +57,6 @@ def connect(url: str, application: str) -> psycopg.Connection[Any]:
     made: psycopg.Connection[Any] = psycopg.connect(
         url,
         autocommit=True,
-        row_factory=row_factory,
         connect_timeout=CONNECT_SECONDS,
         application_name=application,
         client_encoding="UTF8",
@@ -66,7 +64,6 @@ def connect(url: str, application: str) -> psycopg.Connection[Any]:
     )
     made.adapters.register_loader("numeric", _Whole)
     made.adapters.register_loader("bool", _Flag)
-    made.prepared_max = 400
     return made
 
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from typing import Any, ClassVar
 
 
 class Row(tuple[Any, ...]):
@@ -30,13 +27,8 @@ class Row(tuple[Any, ...]):
 
 
 @lru_cache(maxsize=2048)
-def _row_class(names: tuple[str, ...]) -> type[Row]:
+def row_class(names: tuple[str, ...]) -> type[Row]:
+    """The class of rows with these columns."""
     places = {name: place for place, name in reversed(list(enumerate(names)))}
     ordered = {name: places[name] for name in dict.fromkeys(names)}
     return type("Row", (Row,), {"__slots__": (), "_places": ordered})
-
-
-def row_factory(cursor: Any) -> Any:
-    """What makes the rows of a cursor, as the driver asks for it."""
-    described: Sequence[Any] | None = cursor.description
-    return _row_class(tuple(column.name for column in described or ()))

@@ -8,6 +8,7 @@ from perles.cli.lifecycle import Json
 from perles.cli.options import options
 from perles.cli.output import print_json, say, warn
 from perles.cli.selection import Selection
+from perles.cli.upkeep import tell_refs
 from perles.controlplane.plane import ControlPlane
 from perles.domain.errors import UsageError
 from perles.domain.states import WORKFLOW
@@ -37,6 +38,7 @@ def command(
     else:
         for id in done["pruned"]:
             say(f"{'would remove' if dry_run else 'removed'} {id}")
+        tell_refs(done, dry_run=dry_run)
     for spared in done["spared"]:
         warn(f"perles: kept {spared['workflow_id']}: {spared['why']}")
     if not (done["pruned"] or done["spared"]):

@@ -26,7 +26,7 @@ def prune(
     ] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed.")] = False,
     json: Annotated[
-        bool, typer.Option("--json", help="Print an object: pruned, spared, stamps.")
+        bool, typer.Option("--json", help="Print an object: pruned, spared, stamps, refs.")
     ] = False,
 ) -> None:
     """Remove workflows that ended long ago, with their events and session folders.
@@ -43,8 +43,17 @@ def prune(
     for one in found["spared"]:
         where = f"worktree {one['worktree']}: " if one["worktree"] else ""
         say(f"spared {one['workflow_id']}: {where}{one['why']}")
+    tell_refs(found, dry_run=dry_run)
     if found["stamps"]:
         say(f"{'would remove' if dry_run else 'removed'} {found['stamps']} checksums of sources")
+
+
+def tell_refs(found: dict[str, Any], *, dry_run: bool) -> None:
+    """Say what became of the refs of work on nodes."""
+    if found["refs"]:
+        say(f"{'would remove' if dry_run else 'removed'} {found['refs']} refs of work on nodes")
+    for ref in found["unmerged_refs"]:
+        say(f"kept {ref}: its work was merged nowhere; git log {ref}")
 
 
 @app.command()

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from perles.config.home import Paths
 from perles.domain.clock import Clock, SystemClock, to_text
+from perles.maintenance.refs import prune_refs, work_away
 from perles.maintenance.stamps import prune_stamps
 from perles.store.reads.connection import reading
 from perles.store.reads.ended import Ended, ended_workflows
@@ -40,9 +41,10 @@ def prune(
 ) -> dict[str, Any]:
     """Remove workflows that ended `older_than` seconds ago, save the `keep` newest of all ended.
 
-    One whose worktree holds unmerged work is spared. The row of a workflow goes
-    last: what was interrupted is taken up by the next run. What tells that commands are up to
-    date goes too, where it is as old, or its folder is gone: `stamps` counts it.
+    One whose worktree holds unmerged work is spared. What its turns left on refs in the repository
+    goes, too (`refs` counts it), but for what was merged nowhere (`unmerged_refs`). The row of a
+    workflow goes last: what was interrupted is taken up by the next run. What tells that commands
+    are up to date goes too, where it is as old, or its folder is gone: `stamps` counts it.
     """
     before = (clock or SystemClock()).now() - timedelta(seconds=older_than)
     done = _remove_all(paths, _due(paths, to_text(before), keep), dry_run)
@@ -61,7 +63,7 @@ def remove(paths: Paths, ids: Sequence[str], *, dry_run: bool = False) -> dict[s
 
 
 def _remove_all(paths: Paths, found: list[Due], dry_run: bool) -> dict[str, Any]:
-    done: dict[str, Any] = {"pruned": [], "spared": []}
+    done: dict[str, Any] = {"pruned": [], "spared": [], "refs": 0, "unmerged_refs": []}
     if not found:
         return done
     with database_errors(paths.database_path()):
@@ -69,11 +71,17 @@ def _remove_all(paths: Paths, found: list[Due], dry_run: bool) -> dict[str, Any]
     try:
         for due in found:
             worktree = due.worktree if due.worktree and os.path.lexists(due.worktree) else None
+            with reading(paths.database_path()) as connection:
+                away = None if connection is None else work_away(connection, due.id)
             why = _spare(due, worktree, remove=not dry_run)
             if why is None and not dry_run:
                 why = _remove(remover, paths, due)
             if why is None:
                 done["pruned"].append(due.id)
+                if away is not None:
+                    gone, stay = prune_refs(away, dry_run=dry_run)
+                    done["refs"] += len(gone)
+                    done["unmerged_refs"] += stay
             else:
                 spared = {"workflow_id": due.id, "worktree": worktree, "why": why}
                 done["spared"].append(spared)

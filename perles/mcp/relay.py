@@ -24,6 +24,9 @@ MAX_ANSWER: Final = 16 * 1024 * 1024
 MAX_GIVEN: Final = 8 * 1024 * 1024
 """Bytes of requests in one look at what waits; the first is given whatever its size."""
 MAX_REFUSALS: Final = 200
+MOST_CHECKED: Final = 3
+CHECK_SECONDS: Final = 5.0
+"""Ports that a check connects to, and how long each may take."""
 _PIECE: Final = 65_536
 _END: Final = b"\r\n\r\n"
 
@@ -89,6 +92,18 @@ class Relay:
             await self._ports.hold(workflow_id, listener)
             self._numbers[workflow_id] = self._number_of(workflow_id)
             return self._numbers[workflow_id]
+
+    async def check(self) -> None:
+        """See that a program of this machine can call: at the ports, or at one made for this.
+
+        Raises `OSError` where it cannot.
+        """
+        ports = list(self._numbers.values())[:MOST_CHECKED]
+        with socket.create_server(("127.0.0.1", 0)) as made:
+            for port in ports or [int(made.getsockname()[1])]:
+                async with asyncio.timeout(CHECK_SECONDS):
+                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.close()
 
     def all(self) -> list[str]:
         """The workflows that have a port here."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from perles.domain.node_words import node_folder, this_node
-from perles.executor.remote import folders_part, relay_part
+from perles.executor.remote import folders_part, records_part, relay_part
 from perles.mcp.relay import Relay
 from perles.node import guard
 from perles.node.joining import Scheduler, keep_worker, worker_environ
@@ -92,6 +92,7 @@ async def _run(about: About, scheduler: Scheduler | None) -> None:
     await relay.start()
     service.parts = {
         relay_part.PART: relay_part.RelayPart(relay),
+        records_part.PART: records_part.RecordsPart(service.turns),
         folders_part.PART: folders_part.FoldersPart(FarFolders(about.folder)),
     }
     server = await serve(service, about.folder)

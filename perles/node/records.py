@@ -83,6 +83,17 @@ class Records:
         """Whether a turn was here, and is not any more."""
         return self._path(turn, "gone").exists()
 
+    def workflows(self) -> set[str]:
+        """Of which workflows there is a record that is read: those forgotten are left out."""
+        return {path.name.partition(".")[0] for path in self._folder.glob("*.json")}
+
+    def forget_workflow(self, workflow_id: str) -> None:
+        """Know of the turns of a workflow only that they were. Raises `OSError`, `ValueError`."""
+        for record in list(self.all()):
+            if record.turn.workflow_id == workflow_id:
+                self.forget(record.turn)
+        self.sweep()
+
     def sweep(self) -> None:
         """Drop what is known of turns that were forgotten long ago."""
         for path in self._folder.glob("*.gone"):

@@ -16,6 +16,7 @@ from perles.executor.remote.messages import Seen, Start, Started, State, TurnRef
 from perles.node.lease import Lease
 from perles.node.records import ROOT, Record, Records
 from perles.workspace import door
+from perles.workspace.removal import remove_tree
 
 log = logging.getLogger("perles.node")
 OWN = ("HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME")
@@ -137,6 +138,24 @@ class Turns:
                 turn.process.close()
                 self._records.forget(ref)
                 del self._turns[ref]
+
+    def workflows(self) -> list[str]:
+        """Of which workflows there is a record, or a folder of an agent."""
+        return sorted({*self._records.workflows(), *os.listdir(self.root)})
+
+    def forget_workflow(self, workflow_id: str) -> None:
+        """Keep nothing of a workflow that is over, but what lives of it: that ends first.
+
+        Raises `OSError`, `ValueError` for what is no id.
+        """
+        known = [ref for ref in self._turns if ref.workflow_id == workflow_id]
+        self.forget(known)
+        if any(ref in self._turns for ref in known):
+            return
+        self._records.forget_workflow(workflow_id)
+        folder = self.root / _plain(workflow_id)
+        if folder.is_dir() and not folder.is_symlink():
+            remove_tree(folder)
 
     def fence(self) -> int:
         """The lease is over: kill all that any turn started; how many processes that were."""

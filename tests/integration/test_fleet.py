@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -241,6 +242,8 @@ class FakeReach:
         self.names, self.silent = list(names), set[str]()
         self.problem = ""
         self.perles, self.ahead, self.disk, self.free = __version__, 0.0, 2**40, 2**33
+        self.python = ".".join(map(str, sys.version_info[:3]))
+        self.slots, self.labels, self.has_git = 3, ["gpu"], True
 
     async def look(self) -> list[Found]:
         if self.problem:
@@ -251,10 +254,15 @@ class FakeReach:
     async def call(self, node: str, call: Call) -> Answer:
         if node in self.silent:
             raise UnreachableError(node, "the cable is out")
-        about = {"name": node, "version": 1, "perles": self.perles, "python": "3.11.1"}
-        about |= {"boot_id": "b", "clock": 1.0, "wall": time.time() + self.ahead, "slots": 3}
-        about |= {"labels": ["gpu"], "memory": self.free, "disk": self.disk, "root": "/r"}
-        about |= {"lease": 1.0, "has_git": True, "turns": 0, "pid": 1, "epoch": 1}
+        about = {"name": node, "version": 1, "perles": self.perles, "python": self.python}
+        about |= {
+            "boot_id": "b",
+            "clock": 1.0,
+            "wall": time.time() + self.ahead,
+            "slots": self.slots,
+        }
+        about |= {"labels": self.labels, "memory": self.free, "disk": self.disk, "root": "/r"}
+        about |= {"lease": 1.0, "has_git": self.has_git, "turns": 0, "pid": 1, "epoch": 1}
         about |= {"cpus": 2, "memory_total": 2**33}
         return Greeting(**about)  # type: ignore[arg-type]
 

@@ -6,13 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from perles.executor.local.executor import LocalExecutor
 from perles.executor.remote.errors import NodeError, UnreachableError
 from perles.executor.remote.folders_part import FoldersPart, RemoteFolders
+from perles.executor.remote.messages import TurnRef
 from perles.executor.remote.part import Ask, PartHandler
+from perles.executor.remote.records_part import RecordsPart, RemoteRecords
 from perles.executor.remote.relay_part import RelayPart, RemoteRelay
 from perles.keeper.main import NODE_LOCK_NAME
 from perles.mcp import relayed
 from perles.mcp.relay import Relay
+from perles.node.lease import Lease
+from perles.node.records import Record, Records
+from perles.node.turns import Turns
 from perles.workspace.replica import probe, sync
 from perles.workspace.replica.far import FarFolders
 from perles.workspace.replica.snapshot import ReplicaError
@@ -36,6 +42,36 @@ def _line(part: PartHandler, *, cuts: int = 0) -> Ask:
         return answer
 
     return ask
+
+
+async def test_what_turns_left_on_a_node_goes_once_their_workflow_is_over(tmp_path: Path) -> None:
+    over, open_ = (
+        TurnRef(workflow_id="wf-over", turn_id=7),
+        TurnRef(workflow_id="wf-open", turn_id=8),
+    )
+    records = Records(tmp_path)
+    for turn in (over, open_):
+        records.keep(Record(turn=turn, folder=f"{turn.workflow_id}/worker-1", output="o.jsonl"))
+        agent = tmp_path / "sessions" / turn.workflow_id / "worker-1"
+        agent.mkdir(parents=True)
+        (agent / "o.jsonl").write_text("{}")
+    turns = Turns(tmp_path, LocalExecutor(), Lease(tmp_path))
+    turns.recover()  # nobody told this node to forget them
+    remote = RemoteRecords(_line(RecordsPart(turns), cuts=1))
+
+    with pytest.raises(UnreachableError):
+        await remote.all()
+    assert await remote.all() == ["wf-open", "wf-over"]
+    await remote.forget("wf-over")
+    await remote.forget("wf-over")
+
+    assert await remote.all() == ["wf-open"]
+    assert records.is_forgotten(over)
+    assert not records.is_forgotten(open_)
+    assert sorted(path.name for path in (tmp_path / "sessions").iterdir()) == ["wf-open"]
+    for bad in ("../turns", "", "/etc"):
+        with pytest.raises(NodeError):
+            await remote.forget(bad)
 
 
 async def test_a_work_dir_travels_as_bytes(two: Two) -> None:

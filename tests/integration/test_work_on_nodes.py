@@ -132,6 +132,30 @@ def test_tasks_on_nodes_leave_their_files_here(machines: Machines) -> None:
     assert home.events("--type", "work.returned")
 
 
+def test_refs_go_with_their_workflow_but_for_work_that_is_nowhere_else(machines: Machines) -> None:
+    machines.start()
+    home, work = machines.home, machines.home.work
+    id = machines.run([{"key": "make", "run": "echo made > b.txt"}])
+    assert machines.ended(id) == "completed"
+    (kept,) = git(work, "for-each-ref", "--format=%(refname)", "refs/perles/").split()
+    late, merged = f"refs/perles/{id}/make/998", f"refs/perles/{id}/make/999"
+    who = ("-c", "user.name=A", "-c", "user.email=a@b")
+    nowhere = git(work, *who, "commit-tree", "-m", "late", "-p", "HEAD", "HEAD^{tree}")
+    git(work, "update-ref", late, nowhere)
+    git(work, "update-ref", merged, "HEAD")
+
+    would = home.json("rm", id, "--dry-run", "--json")
+    assert (would["refs"], would["unmerged_refs"]) == (2, [late])
+    assert git(work, "rev-parse", kept)
+    removed = home.perles("rm", id)
+
+    assert removed.returncode == 0, removed.stderr
+    assert "removed 2 refs of work on nodes" in removed.stdout
+    assert f"kept {late}: its work was merged nowhere" in removed.stdout
+    left = git(work, "for-each-ref", "--format=%(refname)", "refs/perles/", "refs/perles-nodes/")
+    assert left.split() == [late]
+
+
 def test_a_turn_on_a_node_outlives_the_engine_and_its_work_comes_back(machines: Machines) -> None:
     machines.start()
     gate = machines.root / "gate"

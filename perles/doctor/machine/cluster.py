@@ -76,6 +76,12 @@ def judge(found: list[dict[str, Any]]) -> Iterator[Finding]:
 def _advice(problems: str) -> str:
     if "Perles" in problems or "Python" in problems:
         return "install the same versions on all machines"
+    if "slots" in problems:
+        return "set cluster.max_workers, or start it with --slots"
+    if "relay" in problems:
+        return "look at node.log on it; end the node there, and another one starts"
+    if "shared" in problems:
+        return "share that folder with the node, or use workspace: git"
     if "clock" in problems:
         return "let all machines set their clocks by the network"
     if "git" in problems:

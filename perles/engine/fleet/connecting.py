@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
-
 from perles.engine.context import Context
+from perles.engine.fleet.examining import AsksNodes
 from perles.engine.fleet.relays import Relays
 from perles.engine.fleet.remote_work import RemoteWorks
-from perles.executor.remote.part import Ask
 from perles.mcp.host import ToolHost
 from perles.mcp.server import McpServers
-
-
-@runtime_checkable
-class AsksNodes(Protocol):
-    """An executor that can ask the parts of a node."""
-
-    def asker(self, node: str) -> Ask:
-        """The way to a node."""
-        ...
 
 
 def connect(context: Context, servers: McpServers, host: ToolHost) -> Relays | None:

@@ -11,9 +11,11 @@ from typing import Final, Protocol
 from perles.cluster.channel import NOT_YET, Found
 from perles.domain.duration import span
 from perles.domain.errors import ClusterError, DatabaseError
+from perles.domain.node_words import is_node_name
 from perles.engine.bulkhead import Troubles
 from perles.engine.context import Context
 from perles.engine.fleet import nodes, standing
+from perles.engine.fleet.examining import Examiner
 from perles.engine.fleet.leading import Leader
 from perles.engine.fleet.nodes import Heard
 from perles.executor.remote.channel import Channel
@@ -31,6 +33,11 @@ PACE_OF_ONE: Final = 0.02
 """Seconds between two sweeps, while no node is there and later; what each node adds at least."""
 AT_ONCE: Final = 50
 MAX_SKEW: Final = 5.0
+MOST_SLOTS: Final = 64
+"""Slots a CPU that a node is believed where `max_workers` does not say how many it has."""
+MOST_SLOTS_OF_ONE: Final = 1024
+MOST_LABELS: Final = 50
+MOST_TOLD: Final = 50
 LEAST_DISK: Final = 256 * 1024 * 1024
 
 
@@ -56,17 +63,25 @@ class Membership:
         self._count = 0
         self._met: set[str] = set()
         self._stands = NOT_YET
+        self._examiner = Examiner(context, clock)
 
     async def run(self) -> None:
         """Until it is cancelled."""
-        while True:
-            try:
-                await self.sweep()
-            except DatabaseError as error:
-                self._troubles.tell("following the nodes", error)
-            except Exception as error:  # noqa: BLE001 - the bulkhead: the next sweep comes
-                self._troubles.tell("following the nodes", error)
-            await asyncio.sleep(self._pace())
+        try:
+            while True:
+                try:
+                    await self.sweep()
+                except DatabaseError as error:
+                    self._troubles.tell("following the nodes", error)
+                except Exception as error:  # noqa: BLE001 - the bulkhead: the next sweep comes
+                    self._troubles.tell("following the nodes", error)
+                await asyncio.sleep(self._pace())
+        finally:
+            await self._examiner.stop()
+
+    async def examined(self) -> None:
+        """Wait until all nodes that are being examined are."""
+        await self._examiner.settle()
 
     def _pace(self) -> float:
         if not self._count:
@@ -90,7 +105,9 @@ class Membership:
             self._heard_at.setdefault(row.id, now)
         silent = {row.id: str(heard.get(row.id, why)) for row in known if row.id not in heard}
         silent |= {name: said for name, said in heard.items() if isinstance(said, str)}
-        self._meet([name for name, said in heard.items() if isinstance(said, Heard)])
+        there = [name for name, said in heard.items() if isinstance(said, Heard)]
+        self._meet(there)
+        self._examiner.look(there)
         if heard or silent:
             await self._context.writer.write(lambda tx: self._write(tx, heard, silent, now))
             self._context.kick()
@@ -134,12 +151,13 @@ class Membership:
         return self._heard(found, greeting, skew)
 
     def _heard(self, found: Found, told: Greeting, skew: float) -> Heard:
+        labels = [label for label in told.labels if is_node_name(label)]
         return Heard(
-            slots=max(0, told.slots),
-            labels=tuple(told.labels),
+            slots=self._slots(told),
+            labels=tuple(labels[:MOST_LABELS]),
             host=str(found.told.get("host", "")),
-            perles=told.perles,
-            python=told.python,
+            perles=told.perles[:MOST_TOLD],
+            python=told.python[:MOST_TOLD],
             boot_id=told.boot_id,
             cpus=told.cpus,
             memory=told.memory_total,
@@ -149,13 +167,20 @@ class Membership:
             problems=tuple(self._problems(found, told, skew)),
         )
 
+    def _slots(self, told: Greeting) -> int:
+        """The turns that it is given at once, whatever it says that it can take."""
+        most = self._context.config.cluster.max_workers or MOST_SLOTS * max(1, told.cpus)
+        return max(0, min(told.slots, most, MOST_SLOTS_OF_ONE))
+
     def _problems(self, found: Found, told: Greeting, skew: float) -> list[str]:
         problems = [found.problem] if found.problem else []
         if told.perles != __version__:
-            problems.append(f"its Perles is {told.perles}, this one is {__version__}")
+            problems.append(f"its Perles is {told.perles[:MOST_TOLD]}, this one is {__version__}")
         ours = platform.python_version_tuple()[:2]
         if tuple(told.python.split(".")[:2]) != ours:
-            problems.append(f"its Python is {told.python}, this one is {'.'.join(ours)}")
+            problems.append(
+                f"its Python is {told.python[:MOST_TOLD]}, this one is {'.'.join(ours)}"
+            )
         if abs(skew) > MAX_SKEW:
             where = "ahead of" if skew > 0 else "behind"
             problems.append(f"its clock is {span(abs(skew))} {where} this one")
@@ -163,7 +188,9 @@ class Membership:
             problems.append("git is not installed there, and workspace is git")
         if told.disk < LEAST_DISK:
             problems.append("its disk is full")
-        return problems
+        if told.slots != (slots := self._slots(told)):
+            problems.append(f"it says that it has {told.slots} slots: it counts as {slots}")
+        return [*problems, *self._examiner.problems(found.name)]
 
     def _write(
         self, tx: Tx, heard: dict[str, Heard | str], silent: dict[str, str], now: float

@@ -14,6 +14,7 @@ from perles.engine.fleet.nodes import NODES
 from perles.executor.remote.errors import NodeError
 from perles.executor.remote.folders_part import RemoteFolders
 from perles.executor.remote.part import Ask
+from perles.executor.remote.records_part import RemoteRecords
 from perles.executor.remote.relay_part import RemoteRelay
 from perles.mcp.relayed import OnRefused, Pump, Serve
 from perles.store import statements
@@ -110,7 +111,10 @@ class Relays:
             await asyncio.sleep(CLEAR_SECONDS)
 
     async def clear(self, node: str) -> None:
-        """Close ports and remove folders of workflows that are over. Raises `NodeError`."""
+        """Close ports, remove folders and records of workflows that are over.
+
+        Raises `NodeError`, `GitError`.
+        """
         relay, folders = RemoteRelay(self._ask(node)), RemoteFolders(self._ask(node))
         for workflow_id in await relay.all():
             if self._is_over(workflow_id):
@@ -118,6 +122,10 @@ class Relays:
         for workflow_id in await folders.all():
             if self._is_over(workflow_id):
                 await self._clear_folder(workflow_id, node)
+        records = RemoteRecords(self._ask(node))
+        for workflow_id in await records.all():
+            if self._is_over(workflow_id):
+                await records.forget(workflow_id)
 
     def _is_over(self, workflow_id: str) -> bool:
         """Whether it has ended, and nothing of it is on its way any more."""

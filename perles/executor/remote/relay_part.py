@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from typing import Final
 
+from perles.executor.remote.errors import NodeError
 from perles.executor.remote.part import Ask, Operation, Operations, encode
 from perles.mcp.relay import Relay, Waiting
 
@@ -13,6 +15,7 @@ _OPERATIONS: Final = Operations(
     PART,
     {
         "all": Operation(tuple[()], list[str]),
+        "check": Operation(tuple[()], None),
         "open": Operation(tuple[str], int),
         "close": Operation(tuple[str], None),
         "waiting": Operation(tuple[list[str], int, float], Waiting),
@@ -35,7 +38,11 @@ class RelayPart:
         if op == "answer":
             self._relay.answer(*args)
             return encode(None)
-        return encode(await getattr(self._relay, op)(*args))
+        try:
+            return encode(await getattr(self._relay, op)(*args))
+        except OSError as error:
+            why = os.strerror(error.errno) if error.errno else str(error)
+            raise NodeError("failed", why.lower()) from error
 
 
 class RemoteRelay:
@@ -47,6 +54,10 @@ class RemoteRelay:
     async def open(self, workflow_id: str) -> int:
         """The port at which the workflow's agents call on the node. Raises `NodeError`."""
         return int(await _OPERATIONS.call(self._ask, "open", workflow_id))
+
+    async def check(self) -> None:
+        """See that agents there can call it. Raises `NodeError`, of kind "failed" else."""
+        await _OPERATIONS.call(self._ask, "check")
 
     async def all(self) -> list[str]:
         """The workflows that have a port there. Raises `NodeError`."""

@@ -40,3 +40,13 @@ def base_ref(workflow_id: str, node: str) -> str:
 def turns_ref(workflow_id: str, node: str) -> str:
     """Below it, by their numbers: the turns whose work is on a node and not here."""
     return f"refs/perles-nodes/{quoted(workflow_id)}/{quoted(node)}/turns/"
+
+
+def work_refs(workflow_id: str) -> str:
+    """Below it: what all turns of a workflow left."""
+    return f"refs/perles/{quoted(workflow_id)}/"
+
+
+def kept_refs(workflow_id: str) -> str:
+    """Below it: what the engine's machine notes of the nodes of a workflow."""
+    return f"refs/perles-nodes/{quoted(workflow_id)}/"

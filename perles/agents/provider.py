@@ -8,9 +8,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field
 from enum import StrEnum
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from perles.config.provider_settings import ProviderSettings
 from perles.domain.errors import UsageError
@@ -18,7 +18,21 @@ from perles.domain.execution import Execution
 from perles.domain.nearest import nearest
 from perles.domain.records import dataclass
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
 ENTRY_POINTS = "perles.providers"
+OWN: Final[Mapping[str, str]] = {
+    "builtin": "perles.agents.builtin.provider:BuiltinProvider",
+    "claude": "perles.agents.clis.claude:ClaudeProvider",
+    "codex": "perles.agents.clis.codex:CodexProvider",
+    "gemini": "perles.agents.clis.gemini:GeminiProvider",
+    "opencode": "perles.agents.clis.opencode:OpencodeProvider",
+    "amp": "perles.agents.clis.amp:AmpProvider",
+    "command": "perles.agents.clis.command:CommandProvider",
+}
+"""Our own entry points: looking for them among all that is installed takes as long as creating a
+workflow. A test compares them with what the package declares."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,25 +258,37 @@ def hidden_tools(provider: Provider) -> Collection[str]:
 def find(name: str, settings: ProviderSettings | None = None) -> Provider:
     """The provider of this name, set up. Raises `UsageError` that lists the known ones."""
     kind = name if settings is None else settings.type or name
+    if kind in OWN:
+        module, _, attribute = OWN[kind].partition(":")
+        made = getattr(import_module(module), attribute)
+    else:
+        made = _other(kind).load()
+    provider: Provider = made(settings or ProviderSettings(name))
+    return provider
+
+
+def _other(kind: str) -> "EntryPoint":
+    """The entry point of a provider that is not ours. Raises `UsageError`."""
     found = _entry_points()
     if kind not in found:
-        known = ", ".join(sorted(found)) or "none: reinstall perles"
+        known = installed()
         raise UsageError(
-            f"cannot find provider {kind!r}{nearest(kind, found)}; known are {known}; "
+            f"cannot find provider {kind!r}{nearest(kind, known)}; known are {', '.join(known)}; "
             "perles providers tells which are on this machine"
         )
-    provider: Provider = found[kind].load()(settings or ProviderSettings(name))
-    return provider
+    return found[kind]
 
 
 def installed() -> list[str]:
     """The names of the providers that are installed."""
-    return sorted(_entry_points())
+    return sorted({*OWN, *_entry_points()})
 
 
 @cache
-def _entry_points() -> Mapping[str, EntryPoint]:
-    """By name. Looking through all that is installed takes as long as creating a workflow."""
+def _entry_points() -> "Mapping[str, EntryPoint]":
+    """By name, of all that is installed."""
+    from importlib.metadata import entry_points  # its import takes as long as that of ten of ours
+
     return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
 
 

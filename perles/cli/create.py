@@ -5,13 +5,10 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NamedTuple
-
-import typer
+from typing import Any, NamedTuple
 
 from perles.cli import one_command
 from perles.cli.list import pairs
-from perles.cli.options import options
 from perles.cli.output import print_json, warn
 from perles.controlplane.plane import ControlPlane
 from perles.domain.errors import UsageError
@@ -32,93 +29,6 @@ _HOW_TO_COMMAND = (
     "a goal for agents is a sentence, with a full stop"
 )
 _FILES = (".yaml", ".yml", ".json")
-Target = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="FILE|TEMPLATE|GOAL",
-        help="A pipeline file (- for standard input), a template, or a goal.",
-    ),
-]
-Words = Annotated[
-    str | None,
-    typer.Option(one_command.OPTION, hidden=True, help="What stood behind --, as JSON."),
-]
-Name = Annotated[str | None, typer.Option(help="Name of the workflow.")]
-Args = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--arg", metavar="K=V", help="Set an argument of the template or pipeline; repeatable."
-    ),
-]
-Labels = Annotated[
-    list[str] | None, typer.Option("--label", metavar="K=V", help="Add a label; repeatable.")
-]
-Priority = Annotated[str, typer.Option(help="low, normal or high.")]
-Workers = Annotated[
-    int | None, typer.Option(help="Run at most this many workers at once (1 to 99).")
-]
-WorkDir = Annotated[
-    str | None,
-    typer.Option(
-        "--work-dir", metavar="DIR", help="Folder in which agents work (default: the current one)."
-    ),
-]
-Budget = Annotated[
-    int,
-    typer.Option("--token-budget", metavar="N", help="Spend at most N tokens; 0 means no limit."),
-]
-CostBudget = Annotated[
-    float,
-    typer.Option("--cost-budget", metavar="USD", help="Spend at most this much; 0 means no limit."),
-]
-Coordinator = Annotated[
-    str | None,
-    typer.Option(
-        metavar="PROVIDER[:MODEL]", help="Provider of the coordinator, such as claude:opus."
-    ),
-]
-Worker = Annotated[
-    str | None,
-    typer.Option(metavar="PROVIDER[:MODEL]", help="Provider of the workers, such as codex."),
-]
-
-InWorktree = Annotated[
-    bool | None,
-    typer.Option(
-        "--worktree/--no-worktree",
-        help="Work in a git worktree, on a branch of its own (default: as the template says).",
-    ),
-]
-Base = Annotated[
-    str | None,
-    typer.Option("--base", metavar="BRANCH", help="Base of the worktree's branch (default: HEAD)."),
-]
-Branch = Annotated[
-    str | None,
-    typer.Option(
-        "--branch", metavar="NAME", help="Name of the worktree's branch; an existing one is used."
-    ),
-]
-
-Tasks = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="[TASK]...",
-        help="Run only these tasks and their dependencies: keys, groups such as a matrix, or `*`.",
-    ),
-]
-Begin = Annotated[
-    list[str] | None,
-    typer.Option("--from", metavar="TASK", help="Run this task and the tasks after it."),
-]
-Skip = Annotated[
-    list[str] | None,
-    typer.Option("--skip", metavar="TASK", help="Skip this task; repeatable."),
-]
-On = Annotated[
-    list[str] | None,
-    typer.Option("--on", metavar="LABEL", help="Run on nodes with this label; repeatable."),
-]
 
 
 class SpecOptions(NamedTuple):
@@ -144,22 +54,22 @@ class SpecOptions(NamedTuple):
     @classmethod
     def of(
         cls,
-        name: Name = None,
-        arg: Args = None,
-        label: Labels = None,
-        priority: Priority = "normal",
-        workers: Workers = None,
-        work_dir: WorkDir = None,
-        token_budget: Budget = 0,
-        cost_budget: CostBudget = 0,
-        coordinator: Coordinator = None,
-        worker: Worker = None,
-        worktree: InWorktree = None,
-        base: Base = None,
-        branch: Branch = None,
-        begin: Begin = None,
-        skip: Skip = None,
-        on: On = None,
+        name: str | None = None,
+        arg: Sequence[str] | None = None,
+        label: Sequence[str] | None = None,
+        priority: str = "normal",
+        workers: int | None = None,
+        work_dir: str | None = None,
+        token_budget: int = 0,
+        cost_budget: float = 0,
+        coordinator: str | None = None,
+        worker: str | None = None,
+        worktree: bool | None = None,
+        base: str | None = None,
+        branch: str | None = None,
+        begin: Sequence[str] | None = None,
+        skip: Sequence[str] | None = None,
+        on: Sequence[str] | None = None,
     ) -> "SpecOptions":
         """What these options mean. Raises `UsageError`."""
         return cls(
@@ -237,23 +147,35 @@ class SpecOptions(NamedTuple):
         )
 
 
-@options(SpecOptions.of)
-def command(
-    chosen: SpecOptions,
-    target: Target = None,
-    tasks: Tasks = None,
-    words: Words = None,
-    as_json: Annotated[bool, typer.Option("--json", help='Print {"id": …}.')] = False,
-) -> None:
-    """Create a workflow and print its id; `perles start` starts it.
+class CreateOptions(NamedTuple):
+    """What `perles create` is asked for; `words` is what stood behind `--`, as JSON."""
 
-    `-` reads a pipeline from standard input; after `--` comes a single command.
-    """
+    chosen: SpecOptions
+    target: str | None = None
+    tasks: Sequence[str] = ()
+    words: str | None = None
+    json: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        target: str | None = None,
+        tasks: Sequence[str] | None = None,
+        words: str | None = None,
+        json: bool = False,
+        **spec: Any,
+    ) -> "CreateOptions":
+        """What these options mean; `spec` as in `SpecOptions.of`. Raises `UsageError`."""
+        return cls(SpecOptions.of(**spec), target, tuple(tasks or ()), words, json)
+
+
+def run(options: CreateOptions) -> None:
+    """Create a workflow and print its id. Raises `UsageError`."""
     plane = ControlPlane()
     tell_unused(plane)
-    with chosen.specified(target, words, tasks) as spec:
+    with options.chosen.specified(options.target, options.words, options.tasks) as spec:
         workflow_id = plane.create(spec)
-    if as_json:
+    if options.json:
         print_json({"id": workflow_id}, line=True)
     else:
         print(workflow_id)

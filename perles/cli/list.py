@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from perles.cli.output import print_json, print_table, warn
@@ -218,7 +219,7 @@ def split_pair(what: str, text: str) -> tuple[str, str]:
     return key, value
 
 
-def pairs(what: str, given: list[str] | None) -> dict[str, str]:
+def pairs(what: str, given: Sequence[str] | None) -> dict[str, str]:
     """`K=V` texts as a mapping. Raises `UsageError`."""
     found: dict[str, str] = {}
     for text in given or ():

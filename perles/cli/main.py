@@ -1,8 +1,8 @@
 """The console entry point, its fast path, and the one place where errors become exit codes.
 
-`list`, `show`, `events` and `dashboard` with plain known flags are parsed here, without
-Typer: importing it alone costs as much as answering. Whatever is not understood here
-(help, mistakes, everything else) goes the ordinary way.
+Commands that are used often are parsed without Typer where their flags are plain and known
+(`quick_options.py`): importing it alone costs as much as answering. Whatever is not understood
+there (help, mistakes, everything else) goes the ordinary way.
 """
 
 import gc
@@ -12,48 +12,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from perles.cli import streams
+from perles.cli.quick_options import parse
 from perles.domain.errors import PerlesError, UsageError
 from perles.domain.plain import is_text
 from perles.domain.text import clean
-
-_FLAGS: Final[dict[str, dict[str, type]]] = {
-    "list": {
-        "--state": str,
-        "--label": tuple,
-        "--template": str,
-        "--priority": str,
-        "--name": str,
-        "--filter": str,
-        "--sort": str,
-        "--since": str,
-        "--until": str,
-        "--columns": str,
-        "--no-header": bool,
-        "--quiet": bool,
-        "--limit": int,
-        "--all": bool,
-        "--json": bool,
-    },
-    "show": {"--json": bool, "--summary": bool, "--env": bool, "--all": bool},
-    "resources": {"--json": bool},
-    "dashboard": {
-        "--once": bool,
-        "--width": int,
-        "--height": int,
-        "--no-color": bool,
-        "--svg": str,
-        "--show": str,
-        "--no-engine": bool,
-        "--theme": str,
-    },
-    "events": {
-        "--type": tuple,
-        "--since": str,
-        "--limit": int,
-        "--follow": bool,
-        "--json": bool,
-    },
-}
 
 _DRIVERS: Final = ("sqlite3", "_sqlite3", "pysqlite3")
 
@@ -107,8 +69,7 @@ def _dispatch(argv: Sequence[str]) -> int:
     if options is not None and argv[0] == "dashboard":
         return _dashboard(options)
     if options is not None:
-        _run(argv[0], options)
-        return 0
+        return _run(argv[0], options)
     if not argv or list(argv) in (["--help"], ["-h"]):
         from perles.cli.root import root_help, short_help
 
@@ -153,7 +114,21 @@ def _refuse_bytes(argv: Sequence[str]) -> None:
             raise UsageError(f"cannot use argument {word!r}: it is not UTF-8; write it in UTF-8")
 
 
-def _run(verb: str, options: dict[str, Any]) -> None:
+def _run(verb: str, options: dict[str, Any]) -> int:
+    if verb == "create":
+        from perles.cli import create
+
+        create.run(create.CreateOptions.of(**options))
+        return 0
+    if verb == "run":
+        from perles.cli import run
+
+        return run.run(run.RunOptions.of(**options))
+    _read(verb, options)
+    return 0
+
+
+def _read(verb: str, options: dict[str, Any]) -> None:
     from perles.config.home import Paths, home
 
     paths = Paths(home(os.environ))
@@ -180,49 +155,6 @@ def _dashboard(given: dict[str, Any]) -> int:
 
     engine = not given.pop("no_engine", False)
     return start(Options(**given, engine=engine))
-
-
-def parse(argv: Sequence[str]) -> dict[str, Any] | None:
-    """The options of a read command, or None for what only the ordinary way understands."""
-    if not argv or argv[0] not in _FLAGS:
-        return None
-    flags = _FLAGS[argv[0]]
-    options: dict[str, Any] = {}
-    words: list[str] = []
-    rest = iter(argv[1:])
-    for word in rest:
-        if not word.startswith("-"):
-            words.append(word)
-            continue
-        name, equals, value = word.partition("=")
-        kind = flags.get(name)
-        if kind is None or (kind is bool and equals):
-            return None
-        if kind is not bool and not equals:
-            value = next(rest, "-")
-            if value.startswith("-"):
-                return None
-        if not _take(options, name[2:].replace("-", "_"), kind, value):
-            return None
-    allowed = {"show": (1, 1), "events": (0, 1)}.get(argv[0], (0, 0))
-    if not allowed[0] <= len(words) <= allowed[1]:
-        return None
-    return options | ({"id": words[0]} if words else {})
-
-
-def _take(options: dict[str, Any], name: str, kind: type, value: str) -> bool:
-    """Put one flag into the options; whether its value is of its kind."""
-    if kind is bool:
-        options[name] = True
-    elif kind is tuple:
-        options[name] = (*options.get(name, ()), value)
-    elif kind is int:
-        if not (value.isascii() and value.isdigit() and len(value) < 1000):
-            return False
-        options[name] = int(value)
-    else:
-        options[name] = value
-    return True
 
 
 def _database_failed(error: Exception) -> int:

@@ -1,7 +1,7 @@
 """Options that several commands have: written once, given to each."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
 
 import typer
@@ -16,13 +16,18 @@ WorkflowId = Annotated[str, typer.Argument(help="Id, unique prefix of it, or uni
 
 
 def options(
-    read: Callable[..., T],
+    read: Callable[..., T], words: Mapping[str, Any] | None = None
 ) -> Callable[[Callable[Concatenate[T, P], None]], Callable[..., None]]:
     """Give a command the options of `read`, and as its first argument what `read` makes of them.
 
+    `words` are Typer's options by the name of the parameter, where `read` does not say them.
     The command's own options come after those; what they are called is seen by Typer alone.
     """
-    shared = inspect.signature(read).parameters
+    shared = dict(inspect.signature(read).parameters)
+    for name, option in (words or {}).items():
+        kind = shared[name].annotation
+        kind = list[str] | None if kind == Sequence[str] | None else kind  # Typer knows lists alone
+        shared[name] = shared[name].replace(annotation=Annotated[kind, option])
 
     def give(verb: Callable[Concatenate[T, P], None]) -> Callable[..., None]:
         def command(**given: Any) -> None:

@@ -21,14 +21,14 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
     "Workflows": (
         Entry(
             "run",
+            "begin",
             "run",
-            "command",
             "Run a workflow to its end: exit 0 completed, 1 failed or stopped.",
         ),
         Entry(
             "create",
+            "begin",
             "create",
-            "command",
             "Create a workflow and print its id; `perles start` starts it.",
         ),
         Entry(

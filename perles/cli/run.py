@@ -1,11 +1,9 @@
 """`perles run`: create, start, and follow to the end; the exit code is the outcome."""
 
-from typing import Annotated
-
-import typer
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from perles.cli import create
-from perles.cli.options import options
 from perles.cli.output import print_json, print_table, warn
 from perles.cli.runner import Runner
 from perles.controlplane.plane import ControlPlane
@@ -14,53 +12,53 @@ from perles.domain.explanations import first_line
 from perles.domain.specs import WorkflowSpec
 
 
-@options(create.SpecOptions.of)
-def command(
-    chosen: create.SpecOptions,
-    target: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="FILE|TEMPLATE|ID|GOAL",
-            help="A pipeline file (- for standard input), a template, a workflow, or a goal.",
-        ),
-    ] = None,
-    tasks: create.Tasks = None,
-    words: create.Words = None,
-    detach: Annotated[
-        bool,
-        typer.Option("--detach", "-d", help="Start it, print its id, and return."),
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the tasks without creating the workflow.")
-    ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON event per line.")] = False,
-) -> None:
-    """Run a workflow to its end: exit 0 completed, 1 failed or stopped.
+class RunOptions(NamedTuple):
+    """What `perles run` is asked for; `words` is what stood behind `--`, as JSON."""
 
-    It uses the running engine, or starts one that exits when the work is done. After `--` comes
-    a single command: `perles run -- make test`.
+    chosen: create.SpecOptions
+    target: str | None = None
+    tasks: Sequence[str] = ()
+    words: str | None = None
+    detach: bool = False
+    dry_run: bool = False
+    json: bool = False
 
-    Ctrl-C pauses the workflow if this command started the engine; otherwise it only stops
-    following. A second Ctrl-C kills the agents.
-    """
-    plane = ControlPlane()
+    @classmethod
+    def of(
+        cls,
+        target: str | None = None,
+        tasks: Sequence[str] | None = None,
+        words: str | None = None,
+        detach: bool = False,
+        dry_run: bool = False,
+        json: bool = False,
+        **spec: Any,
+    ) -> "RunOptions":
+        """What these options mean; `spec` as in `SpecOptions.of`. Raises `UsageError`."""
+        chosen = create.SpecOptions.of(**spec)
+        return cls(chosen, target, tuple(tasks or ()), words, detach, dry_run, json)
+
+
+def run(options: RunOptions) -> int:
+    """Run a workflow to its end; the exit code. Raises `UsageError`."""
+    plane, chosen, target = ControlPlane(), options.chosen, options.target
     workflow_id = None if target is None else _existing(plane, target)
-    if dry_run:
-        with chosen.specified(target, words, tasks) as spec:
-            _preview(plane, spec, json)
-        return
-    if workflow_id is not None and (tasks or chosen.begin or chosen.skip):
+    if options.dry_run:
+        with chosen.specified(target, options.words, options.tasks) as spec:
+            _preview(plane, spec, options.json)
+        return 0
+    if workflow_id is not None and (options.tasks or chosen.begin or chosen.skip):
         raise UsageError(
             f"cannot choose tasks of {workflow_id}: it has its tasks; perles retry goes on with it"
         )
     if workflow_id is None:
         create.tell_unused(plane)
-        with chosen.specified(target, words, tasks) as spec:
+        with chosen.specified(target, options.words, options.tasks) as spec:
             workflow_id = plane.create(spec)
-        if not json:
+        if not options.json:
             _warn_once(plane, workflow_id)
-    runner = Runner(plane, workflow_id, json)
-    raise typer.Exit(runner.detach() if detach else runner.run())
+    runner = Runner(plane, workflow_id, options.json)
+    return runner.detach() if options.detach else runner.run()
 
 
 def _preview(plane: ControlPlane, spec: WorkflowSpec, as_json: bool) -> None:

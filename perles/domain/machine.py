@@ -1,12 +1,13 @@
 """The `transitions` machines: one shared rule table per kind, and a pure `decide`."""
 
 from functools import cache
-from typing import Any, Final, NamedTuple
-
-from transitions import Machine, MachineError
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.domain.errors import WrongStateError
 from perles.domain.states import ALL_RULES, Rules, T, WorkflowState
+
+if TYPE_CHECKING:
+    from transitions import Machine
 
 
 class Decision(NamedTuple):
@@ -27,8 +28,10 @@ class _Proxy:
 
 
 @cache
-def machine_of(rules: Rules[Any]) -> Machine:
+def machine_of(rules: Rules[Any]) -> "Machine":
     """The one machine of this kind. It holds no model: states live in the database."""
+    from transitions import Machine  # creating a workflow moves nothing
+
     return Machine(
         model=None,
         states=list(rules.states),
@@ -74,6 +77,8 @@ def decide(rules: Rules[T], state: str, trigger: T, *, name: str = "") -> Decisi
 
 def _decide(rules: Rules[T], state: str, trigger: T) -> Decision | None:
     """What the machine says; None for an edge that is not there."""
+    from transitions import MachineError
+
     if state not in rules.states:
         raise KeyError(f"no state {state!r} in the machine of {rules.kind}")
     machine = machine_of(rules)

@@ -36,7 +36,7 @@ TASK_KEYS = {"key", "name", "status", "assignee", "attempt", "exit_code", "start
 AGENT_KEYS = {"name", "role", "provider", "status", "phase", "task", "pid"}
 EVENT_KEYS = ["seq", "at", "type", "workflow_id", "agent", "task", "turn", "payload"]
 HEAVY = ("sqlalchemy", "alembic", "pydantic", "asyncio", "mcp", "typer", "rich", "yaml")
-MODULES_OF_A_LIST = 45
+MODULES_OF_A_LIST = 47
 """Modules of Perles that a list may import: each costs its share of 30 ms."""
 
 
@@ -238,6 +238,25 @@ def test_reading_imports_nothing_heavy(home: Home, argv: list[str]) -> None:
     )
 
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("argv", [["create"], ["run", "--detach"]])
+def test_beginning_a_workflow_imports_no_parser_and_asks_for_no_plugins(
+    home: Home, argv: list[str]
+) -> None:
+    unwanted = ("typer", "asyncio", "importlib.metadata", "jinja2")
+    script = (
+        "import sys; from perles.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert end.code in (0, None), end.code\n"
+        f"bad = [name for name in {unwanted!r} if name in sys.modules]\n"
+        "assert not bad, bad"
+    )
+    file = str(home.pipeline("q", ONE))
+
+    subprocess.run(
+        [sys.executable, "-c", script, *argv, file], env=home.environ, check=True, timeout=100
+    )
 
 
 def test_neither_the_first_command_of_a_home_nor_its_engine_imports_sqlalchemy(home: Home) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from perles.cli import main
+from perles.cli import main, quick_options
 from perles.cli.app import run_app
 from perles.dashboard import start
 
@@ -28,7 +28,7 @@ def test_both_ways_read_a_line_alike(line: str, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(start, "start", begin)
 
-    assert main.parse(line.split()) is not None
+    assert quick_options.parse(line.split()) is not None
     main._dispatch(line.split())
     run_app(line.split())
 
@@ -42,4 +42,4 @@ def _plain(options: start.Options) -> dict[str, Any]:
 
 @pytest.mark.parametrize("line", ["dashboard x", "dashboard --help", "dashboard --width x"])
 def test_what_is_not_plain_goes_the_ordinary_way(line: str) -> None:
-    assert main.parse(line.split()) is None
+    assert quick_options.parse(line.split()) is None

@@ -57,7 +57,7 @@ dependencies instead. `perles create` takes the same options.
 
 ```sh
 perles retry ID --file ci.yaml --dry-run     # what would run, what stays, and why
-perles retry ID --file ci.yaml --start       # continues where ID failed, with the corrected file
+perles retry ID --file ci.yaml --with-engine # continues where ID failed, with the corrected file
 ```
 
 A finished task keeps its result if its command, text, variables, worker, shell, folder, check,

@@ -7,7 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 COMMON: Final = (
-    *("PERLES_HOME", "PERLES_CONFIG"),  # `perles` in an agent's shell is about its own home
+    *(
+        "PERLES_HOME",
+        "PERLES_CONFIG",
+        "PERLES_DATABASE",
+    ),  # `perles` in an agent's shell is about its own home
     *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "TZ", "LANG", "LANGUAGE", "LC_*"),
     *("TMPDIR", "TMP", "TEMP", "XDG_*", "SSH_AUTH_SOCK", "GIT_*"),
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"),

@@ -20,12 +20,12 @@ def upgrade(json: Json = False) -> None:
     upgraded = plane.migrate()
     schema = plane.schemas().program
     if json:
-        found = {"path": str(plane.database_path), "schema": schema, "upgraded": upgraded}
+        found = {"path": plane.database_name, "schema": schema, "upgraded": upgraded}
         print_json(found, line=True)
     elif upgraded:
-        say(f"upgraded {plane.database_path} to schema {schema}")
+        say(f"upgraded {plane.database_name} to schema {schema}")
     else:
-        say(f"{plane.database_path} has schema {schema} already")
+        say(f"{plane.database_name} has schema {schema} already")
 
 
 @app.command()
@@ -40,10 +40,10 @@ def current(json: Json = False) -> None:
 
 @app.command()
 def path(json: Json = False) -> None:
-    """Print the path of the database."""
-    found = ControlPlane().database_path
+    """Print the path of the database, or its URL on a server, without the password."""
+    found = ControlPlane().database_name
     if json:
-        print_json({"path": str(found)}, line=True)
+        print_json({"path": found}, line=True)
     else:
         print(found)
 
@@ -69,7 +69,13 @@ def copy(
 @app.command()
 def shell() -> None:
     """Open the database in sqlite3 for reading; use perles for changes."""
-    database = ControlPlane().database_path
+    plane = ControlPlane()
+    database = plane.database_path
+    if plane.database_name != str(database):
+        raise UsageError(
+            f"cannot open {plane.database_name} in sqlite3: it is on a server; psql opens it, "
+            "with the URL that you gave to perles"
+        )
     if not database.exists():
         raise UsageError(
             f"cannot open {database}: it does not exist yet; perles db upgrade creates it"

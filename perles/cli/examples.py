@@ -33,7 +33,7 @@ EXAMPLES: Final = {
     "resume": "perles resume wf-ccu8",
     "stop": "perles stop wf-ccu8 --reason 'not needed' · perles stop --all",
     "fail": "perles fail wf-ccu8 --reason 'wrong branch'",
-    "retry": "perles retry wf-ccu8 --start",
+    "retry": "perles retry wf-ccu8 --with-engine",
     "archive": "perles archive --state completed",
     "wait": "perles wait wf-ccu8 --timeout 30m && deploy",
     "attach": "perles attach wf-ccu8",

@@ -69,7 +69,7 @@ def stop(
     json: Json = False,
 ) -> None:
     """Stop workflows for good and end all of their processes."""
-    asked = Stop(reason=reason, force=force, grace=parse_duration(grace))
+    asked = Stop(reason=reason, force=force, grace=parse_duration(grace, bare_seconds=True))
     request(selection, asked, json)
 
 
@@ -95,6 +95,10 @@ def archive(selection: Selection, json: Json = False) -> None:
 def retry(
     selection: Selection,
     start: Annotated[bool, typer.Option("--start", help="Start the new ones at once.")] = False,
+    with_engine: Annotated[
+        bool,
+        typer.Option("--with-engine", help="Start them, and an engine if none runs."),
+    ] = False,
     reconfigure: Annotated[
         bool,
         typer.Option("--reconfigure", help="Use the folder's current configuration for agents."),
@@ -136,6 +140,7 @@ def retry(
     if corrected is not None and dry_run:
         corrected.show(plane, as_json=json)
         return
+    with_engine = with_engine or (start and not json and _wants_engine(plane))
 
     def again(ref: str) -> Callable[[], Outcome]:
         new_id = (
@@ -143,9 +148,9 @@ def retry(
             if corrected is None
             else corrected.create(plane)
         )
-        if start:
-            return _asked(plane, new_id, Start())
-        text = f"retried {ref} as {new_id}; start it: perles start {new_id}"
+        if start or with_engine:
+            return _asked(plane, new_id, Start(), with_engine=with_engine)
+        text = f"retried {ref} as {new_id}; start it: perles run {new_id}"
         return lambda: Outcome(new_id, "succeeded", text)
 
     _each(chosen, again, json)

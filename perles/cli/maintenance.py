@@ -18,7 +18,11 @@ def check(
     json: Annotated[bool, typer.Option("--json", help="Print an array of problems.")] = False,
 ) -> None:
     """Report inconsistencies without repair: exit 1 when there is one."""
-    _tell(ControlPlane().check(alone=True), json)
+    plane = ControlPlane()
+    found = plane.check(alone=True)
+    if not json and (unknown := plane.unknown_sessions()) is not None:
+        say(unknown)
+    _tell(found, json)
 
 
 @app.command()

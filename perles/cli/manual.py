@@ -80,8 +80,10 @@ def _pairs(pairs: Any) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """Text that man prints as it is."""
-    escaped = text.replace("\\", r"\e").replace("-", r"\-")
+    """Text that man prints as it is, on each terminal: few have the ellipsis of `troff`."""
+    escaped = (
+        text.replace("]...…", "]...").replace("…", "...").replace("\\", r"\e").replace("-", r"\-")
+    )
     return rf"\&{escaped}" if escaped.startswith((".", "'")) else escaped
 
 

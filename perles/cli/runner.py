@@ -221,4 +221,4 @@ def _say_end(shown: Json) -> None:
     if shown["worktree"]:
         say(f"its branch: perles diff {shown['id']} · perles merge {shown['id']}")
     if shown["state"] in RETRIABLE:
-        say(f"go on where it ended: perles retry {shown['id']} --start")
+        say(f"go on where it ended: perles retry {shown['id']} --with-engine")

@@ -67,6 +67,13 @@ _PLACES: Final = {
     "fish": ".config/fish/completions/perles.fish",
 }
 
+BASH_COMPLETION: Final = (
+    "/usr/share/bash-completion/bash_completion",
+    "/usr/local/share/bash-completion/bash_completion",
+    "/etc/bash_completion",
+)
+"""What reads the scripts of programs in bash: the package bash-completion."""
+
 
 def script(shell: str) -> str:
     """The script for a shell. Raises `UsageError`."""
@@ -89,5 +96,9 @@ def install(shell: str) -> str:
     path = Path.home() / _PLACES[shell]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
-    more = "; ~/.zshrc needs: fpath+=~/.zfunc; autoload -Uz compinit; compinit"
-    return f"wrote {path}; a new {shell} completes perles" + (more if shell == "zsh" else "")
+    more = ""
+    if shell == "zsh":
+        more = "; ~/.zshrc needs: fpath+=~/.zfunc; autoload -Uz compinit; compinit"
+    elif shell == "bash" and not any(Path(place).exists() for place in BASH_COMPLETION):
+        more = " once your system's package bash-completion, which reads that file, is installed"
+    return f"wrote {path}; a new {shell} completes perles{more}"

@@ -1,5 +1,6 @@
 """`perles show`: one workflow in full."""
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -36,10 +37,11 @@ def run(options: ShowOptions, paths: Paths) -> None:
     if options.summary:
         _summary(options, paths)
         return
-    shown = Reads(paths).get(options.id)
+    reads = Reads(paths)
+    shown = reads.get(options.id)
     warn_unattended([shown])
     if options.env:
-        variables = Reads(paths).variables_of(shown["id"])
+        variables = reads.variables_of(shown["id"])
         for task in shown["tasks"]:
             task["surroundings"]["env"] = variables[task["key"]]
     if options.json:
@@ -48,7 +50,7 @@ def run(options: ShowOptions, paths: Paths) -> None:
     if options.env:
         _print_surroundings(shown["tasks"])
         return
-    _print_head(shown)
+    _print_head(shown, reads)
     print()
     tasks = shown["tasks"] if options.all else foremost(shown["tasks"])
     print_table(TASK_HEADERS, [_task_row(task) for task in tasks], state=1)
@@ -101,7 +103,7 @@ def _summary(options: ShowOptions, paths: Paths) -> None:
     tell(summary_text(found).rstrip("\n"))
 
 
-def _print_head(shown: Json) -> None:
+def _print_head(shown: Json, reads: Reads) -> None:
     lines = [
         ("workflow", f"{shown['id']}  {clean(shown['name'])}"),
         ("state", shown["state"] + (f": {why(shown)}" if why(shown) else "")),
@@ -120,7 +122,7 @@ def _print_head(shown: Json) -> None:
         ("started", _started(shown)),
         ("tokens", _tokens(shown)),
         ("nudges", _nudges(shown["nudges"])),
-        ("session", shown["session_dir"] or ""),
+        ("session", _session(shown, reads)),
     ]
     for name, value in lines:
         if value:
@@ -130,6 +132,15 @@ def _print_head(shown: Json) -> None:
 def _shells(tasks: list[Json]) -> str:
     """What runs the commands, each program with its flags once."""
     return ", ".join(dict.fromkeys(clean(" ".join(t["shell"])) for t in tasks if t["shell"]))
+
+
+def _session(shown: Json, reads: Reads) -> str:
+    """The session folder, and where that is where it is not in this home."""
+    folder = shown["session_dir"] or ""
+    if not folder or Path(folder).is_dir() or (host := reads.machine_of_outputs()) is None:
+        return folder
+    place = os.path.relpath(folder, reads.paths.root)
+    return f"{place} in the home of the engine that ran it, on {host}; it is not in this home"
 
 
 def _folder(shown: Json) -> str:

@@ -33,7 +33,7 @@ def create(
 ) -> None:
     """Create a token and print it once; Perles stores only its hash."""
     plane = ControlPlane()
-    lifetime = None if expires is None else parse_duration(expires)
+    lifetime = None if expires is None else parse_duration(expires, bare_seconds=True)
     token = plane.create_token(name, role, lifetime=lifetime)
     url = served_at(plane.paths.root)
     link = None if url is None else f"{url}/#token={token}"

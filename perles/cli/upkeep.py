@@ -33,7 +33,7 @@ def prune(
 
     It also removes checksums of sources that are as old, or whose folder is gone.
     """
-    seconds = parse_duration(older_than)
+    seconds = parse_duration(older_than, bare_seconds=True)
     found = ControlPlane().prune(older_than=seconds, keep=keep, dry_run=dry_run)
     if json:
         print_json(found)

@@ -32,7 +32,9 @@ def command(
 ) -> None:
     """Wait until workflows end, or reach a state."""
     wanted = frozenset(("completed",)) if state is None else wanted_states(state)
-    deadline = None if timeout is None else time.monotonic() + parse_duration(timeout)
+    deadline = (
+        None if timeout is None else time.monotonic() + parse_duration(timeout, bare_seconds=True)
+    )
     with ControlPlane() as plane:
         chosen = [plane.registry.resolve(id) for id in dict.fromkeys(ids)]
         late = missed = False

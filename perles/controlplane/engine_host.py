@@ -26,7 +26,7 @@ from perles.domain.marks import MARKS
 from perles.engine import single_instance, watchdog
 from perles.executor.contract import Identity
 from perles.executor.local.identity import is_known
-from perles.store.place import engine_lock
+from perles.store.place import engine_lock, shown
 from perles.store.reads import engine
 from perles.store.reads.connection import reading
 
@@ -61,6 +61,11 @@ class EngineHost(Reads):
     def database_path(self) -> Path:
         """The SQLite file."""
         return self.paths.database_path()
+
+    @property
+    def database_name(self) -> str:
+        """The database for people: its path, or the URL on its server without a password."""
+        return shown(self.database_path)
 
     @cached_property
     def _database(self) -> Database:

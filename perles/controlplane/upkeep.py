@@ -35,6 +35,12 @@ class Upkeep(Lifecycle):
         with self._alone() if alone else nullcontext():
             return check(self.paths)
 
+    def unknown_sessions(self) -> str | None:
+        """What to tell of session folders of another database's workflows; None: nothing."""
+        from perles.maintenance.check import unknown_sessions
+
+        return unknown_sessions(self.paths)
+
     def repair(self) -> Sequence[str]:
         """Repair what `check` finds, where no engine runs; what is still wrong. One at a time."""
         with self._alone():

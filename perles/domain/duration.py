@@ -14,8 +14,14 @@ LONGEST: Final = 36500 * 86400.0
 _PART: Final = lazy_pattern(r"(\d+(?:\.\d+)?)(ms|d|h|m|s)", re.ASCII)
 
 
-def parse_duration(text: str) -> float:
-    """Seconds. Raises `UsageError` that shows the right form."""
+def parse_duration(text: str, *, bare_seconds: bool = False) -> float:
+    """Seconds. Raises `UsageError` that shows the right form.
+
+    With `bare_seconds`, as options of the command line have it, a number without a unit counts
+    seconds.
+    """
+    if bare_seconds and text.isascii() and text.replace(".", "", 1).isdecimal():
+        text = f"{text.removesuffix('.')}s"
     parts = _PART.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise UsageError(f"{text!r} is not a duration; write it like 90s, 2m or 1h30m")

@@ -126,11 +126,11 @@ class Service:
             except keys.Repeated:
                 before = keys.before(database, keyed)
         if before is not None:
-            if before.answer is not None:
-                return before.answer._replace(
-                    headers=(*before.answer.headers, ("Idempotent-Replayed", "true"))
-                )
             done = before.done
+            if before.answer is not None:
+                replayed = ("Idempotent-Replayed", "true")
+                again = before.answer._replace(headers=(*before.answer.headers, replayed))
+                return verbs.placed(again, done) if again.status == 201 else again
             answer = _told(lambda: self._go_on(asking, done, call))
         if keys.before(database, keyed) is not None and answer.status != 202:
             keys.keep_answer(database, keyed, answer)

@@ -205,8 +205,12 @@ def created(asking: Asking, workflow_id: str, *, starts: bool) -> Response:
     told: dict[str, Any] = {"id": workflow_id}
     if starts and asking.state_of(workflow_id) == "pending":
         told["status"] = asking.start(workflow_id).status
+    return placed(as_json(told, 201), workflow_id)
+
+
+def placed(answer: Response, workflow_id: str) -> Response:
+    """The answer, with where the workflow is that was created."""
     place = ("Location", f"/api/v1/workflows/{workflow_id}")
-    answer = as_json(told, 201)
     return answer._replace(headers=(*answer.headers, place))
 
 

@@ -10,7 +10,7 @@ from perles.config.home import Paths
 from perles.executor.contract import Identity
 from perles.executor.local import processes
 from perles.executor.local.identity import is_alive
-from perles.store.place import damages, engine_lock
+from perles.store.place import damages, engine_lock, shown
 from perles.store.reads.connection import reading
 from perles.store.reads.consistency import (
     OpenTurn,
@@ -36,6 +36,25 @@ def check(paths: Paths, wait: Callable[[float], None] = time.sleep) -> list[str]
         again = set(_look(paths))
         found = [line for line in found if line in again]
     return found
+
+
+def unknown_sessions(paths: Paths) -> str | None:
+    """What to tell of session folders whose workflows this database does not have; None: nothing.
+
+    A home may have a file and a database on a server, each with workflows of its own.
+    """
+    with reading(paths.database_path()) as connection:
+        known = {} if connection is None else workflow_states(connection)
+    folders = sorted(paths.sessions_dir().glob("*/*/wf-*"))
+    unknown = [folder for folder in folders if folder.name not in known]
+    if not unknown:
+        return None
+    count = "1 session folder is" if len(unknown) == 1 else f"{len(unknown)} session folders are"
+    which = "it" if len(unknown) == 1 else "the first"
+    return (
+        f"{count} of workflows that {shown(paths.database_path())} does not have, and left alone: "
+        f"another database of this home may have them; {which}: {unknown[0]}"
+    )
 
 
 def _look(paths: Paths) -> list[str]:
@@ -100,8 +119,7 @@ def _stray_files(connection: "Connection", paths: Paths) -> list[str]:
     found = []
     for folder in sorted(paths.sessions_dir().glob("*/*/wf-*")):
         if folder.name not in known:
-            found.append(f"files without workflow: {folder}")
-            continue
+            continue  # told by `unknown_sessions`: nothing here says that they are wrong
         outputs = sorted([*folder.glob("*/turn-*.out"), *folder.glob("*/turn-*.stdout.jsonl")])
         found += [f"files without turn: {path}" for path in outputs if str(path) not in files]
     return found

@@ -308,7 +308,11 @@ def _plain(name: str) -> str:
 
 
 def _own(env: dict[str, str]) -> dict[str, str]:
-    """The engine's variables, with those of this machine."""
+    """The engine's variables, with those of this machine, and without the engine's database.
+
+    Nothing on a node speaks to that: its URL may hold a password, and stays where the engine is.
+    """
+    env = {name: value for name, value in env.items() if name != "PERLES_DATABASE"}
     own = {name: os.environ[name] for name in OWN if name in os.environ}
     path = os.pathsep.join(one for one in (env.get("PATH", ""), os.environ.get("PATH", "")) if one)
     return {**env, **own, "PATH": path}

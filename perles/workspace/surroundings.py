@@ -23,6 +23,8 @@ _UMASK: Final = lazy_pattern(rb"^Umask:\s*(\d+)", re.MULTILINE)
 _OURS: Final = "PERLES_"
 _CONFIG: Final = "PERLES_CONFIG"
 _HOME: Final = "PERLES_HOME"
+_DATABASE: Final = "PERLES_DATABASE"
+"""It may hold a password: processes have it from the engine, and no row has it."""
 
 
 @lru_cache(maxsize=1024)
@@ -61,7 +63,7 @@ def environment_of(
     """The environment of a workflow's processes: what was captured, and the engine's secrets.
 
     One that was created before anything was captured has the engine's. A process that calls
-    `perles` reaches the home that it belongs to.
+    `perles` reaches the home and the database that it belongs to.
     """
     captured = surroundings.get("env")
     own = shared(engine, home)
@@ -70,14 +72,22 @@ def environment_of(
     kept = {
         name: value
         for name, value in own.items()
-        if name == _HOME or not (name in _OF_A_SHELL or name == _CONFIG or is_stored(name, value))
+        if name in (_HOME, _DATABASE)
+        or not (name in _OF_A_SHELL or name == _CONFIG or is_stored(name, value))
     }
     return {**kept, **captured}
 
 
 def shared(environ: Mapping[str, str], home: Path) -> dict[str, str]:
-    """An engine's environment as its children may have it: of our variables, where `home` is."""
-    found = {name: value for name, value in environ.items() if not name.startswith(_OURS)}
+    """An engine's environment as its children may have it.
+
+    Of our variables they have where `home` is, and the database that the environment names.
+    """
+    found = {
+        name: value
+        for name, value in environ.items()
+        if name == _DATABASE or not name.startswith(_OURS)
+    }
     if environ.get(_CONFIG):
         found[_CONFIG] = os.path.abspath(environ[_CONFIG])
     return found | {_HOME: str(home)}

@@ -115,7 +115,7 @@ def test_a_task_survives_the_death_of_its_worker_nanny_and_scheduler(site: Site)
     wait_for("nodes", lambda: site.states() == dict.fromkeys(NODES, "ready"))
     go.touch()
 
-    assert home.perles("wait", id, "--timeout", "60s").returncode == 0
+    assert home.perles("wait", id, "--timeout", "180s").returncode == 0
     assert site.node_pid("box3") == before
     assert (home.work / "once.txt").read_text() == "once\n"
     assert "ended" in home.perles("logs", id).stdout
@@ -133,5 +133,5 @@ def test_a_drained_node_gets_nothing_and_a_label_that_is_not_there_is_said(site:
 
     wait_for("words", waits)
     assert home.perles("nodes", "resume", "box3").returncode == 0
-    assert home.perles("wait", id, "--timeout", "60s").returncode == 0
+    assert home.perles("wait", id, "--timeout", "180s").returncode == 0
     assert site.nodes_of(id) == {"box3"}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from perles.cli import shells
 from perles.cli.completing import VERB
 from perles.cli.manual import manual
 from perles.cli.root import ENTRIES
@@ -79,6 +80,20 @@ def test_a_script_is_one_of_its_shell(home: Home, shell: str) -> None:
     assert checked.returncode == 0, checked.stderr
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_the_package_that_bash_needs_is_named_where_it_lacks(
+    is_there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    place = tmp_path if is_there else tmp_path / "nowhere"
+    monkeypatch.setattr(shells, "BASH_COMPLETION", (str(place),))
+
+    told = shells.install("bash")
+
+    assert "wrote" in told
+    assert ("package bash-completion" in told) != is_there
+
+
 def test_bash_asks_and_quotes(home: Home, two: tuple[str, str]) -> None:
     home.perles("rename", two[0], "a b's")
     script = home.perles("--show-completion", "bash").stdout
@@ -107,6 +122,7 @@ def test_the_man_page_has_every_command(tmp_path: Path) -> None:
         assert f".SS perles {name}" in page
     assert ".SH EXIT STATUS" in page
     assert "<str>" not in page
+    assert "…" not in page  # troff warns of it on a terminal without it
     if shutil.which("man") is None:
         pytest.skip("man is not installed")
     (tmp_path / "perles.1").write_text(page)

@@ -169,6 +169,7 @@ def test_a_request_with_a_key_is_carried_out_once_whoever_asks_at_the_same_time(
     assert len({one.json["id"] for one in answers}) == 1 == len(served.get("/workflows"))
     again = served.post("/workflows", asked, headers=key)
     assert again.headers["Idempotent-Replayed"] == "true"
+    assert again.headers["Location"] == f"/api/v1/workflows/{again.json['id']}"
     other = served.post("/workflows", asked | {"name": "other"}, headers=key)
     assert other.status == 422
     assert served.post("/workflows", asked, headers=key, role="operate").status == 201

@@ -106,8 +106,23 @@ def test_files_without_turn_or_workflow_are_told_and_kept(ended: Home) -> None:
     found = ended.perles("maintenance", "reconcile")
 
     assert found.returncode == 1
-    assert f"files without workflow: {unknown}" in found.stdout
-    assert f"files without turn: {session}/worker-1/turn-77.out" in found.stdout
+    assert found.stdout.splitlines() == [f"files without turn: {session}/worker-1/turn-77.out"]
+    assert unknown.is_dir()
+
+
+def test_folders_of_another_databases_workflows_are_no_problem(ended: Home) -> None:
+    session = Path(ended.json("show", "p", "--json")["session_dir"])
+    unknown = session.with_name("wf-unknown2")
+    shutil.copytree(session, unknown)
+
+    found, doctor = ended.perles("maintenance", "check"), ended.json("doctor", "--json")
+
+    told = f"1 session folder is of workflows that {ended.database} does not have"
+    assert (found.returncode, found.stdout.count(told)) == (0, 1)
+    assert str(unknown) in found.stdout
+    (finding,) = [one for one in doctor if told in str(one)]
+    assert finding["level"] == "note"
+    assert ended.perles("maintenance", "reconcile").stdout == ""
     assert unknown.is_dir()
 
 

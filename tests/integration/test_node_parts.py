@@ -16,6 +16,7 @@ from perles.executor.remote.relay_part import RelayPart, RemoteRelay
 from perles.keeper.main import NODE_LOCK_NAME
 from perles.mcp import relayed
 from perles.mcp.relay import Relay
+from perles.node import turns
 from perles.node.lease import Lease
 from perles.node.records import Record, Records
 from perles.node.turns import Turns
@@ -167,3 +168,12 @@ async def test_calls_travel_as_bytes_and_are_carried_out_once(
     with pytest.raises(ConnectionRefusedError):
         await _post(port)
     await relay.leave()
+
+
+def test_the_engines_database_stays_where_the_engine_is() -> None:
+    given = {"A": "1", "PERLES_DATABASE": "postgresql://me:word@host/perles"}
+
+    found = turns._own(given)
+
+    assert found["A"] == "1"
+    assert "PERLES_DATABASE" not in found

@@ -54,7 +54,7 @@ def test_detached_it_goes_on_by_itself(home: Home) -> None:
 
     id = home.perles("run", "-d", file).stdout.strip()
 
-    assert home.perles("wait", id, "--timeout", "60s").returncode == 0
+    assert home.perles("wait", id, "--timeout", "180s").returncode == 0
     assert home.json("show", id, "--json")["state"] == "completed"
     again = json.loads(home.perles("run", "--detach", "--json", file).stdout)
     assert (again["exit_code"], again["state"] in ("running", "completed")) == (None, True)
@@ -77,7 +77,7 @@ def test_a_dry_run_writes_nothing(home: Home) -> None:
 
 def test_create_reads_standard_input(home: Home) -> None:
     child = home.popen("create", "-", stdin=-1)
-    out, err = child.communicate("name: piped\ntasks: [{key: a, run: 'true'}]\n", timeout=60)
+    out, err = child.communicate("name: piped\ntasks: [{key: a, run: 'true'}]\n", timeout=DEADLINE)
 
     assert child.returncode == 0, err
     assert home.json("show", out.strip(), "--json")["name"] == "piped"
@@ -89,7 +89,20 @@ def test_start_brings_an_engine(home: Home) -> None:
 
     assert home.perles("start", _create(home, "q"), "--with-engine").returncode == 0
 
-    assert home.perles("wait", "p", "q", "--timeout", "60s").returncode == 0
+    assert home.perles("wait", "p", "q", "--timeout", "180s").returncode == 0
+
+
+def test_a_failed_run_names_a_command_that_goes_on_with_it(home: Home) -> None:
+    file = home.pipeline("p", [{"key": "a", "run": "test -e go"}])
+    told = home.perles("run", file).stdout
+    (home.work / "go").touch()
+    home.wait_for_no_engine()
+
+    advised = told.rpartition("go on where it ended: perles ")[2].split()
+    again = home.perles(*advised, "--json")
+
+    assert again.returncode == 0, again.stderr
+    assert home.perles("wait", json.loads(again.stdout)["id"]).returncode == 0
 
 
 def test_wait_tells_how_it_ended(home: Home) -> None:
@@ -102,6 +115,7 @@ def test_wait_tells_how_it_ended(home: Home) -> None:
     assert (done.returncode, states) == (1, ["completed", "failed"])
     assert home.perles("wait", bad, "--for", "failed,stopped").returncode == 0
     assert home.perles("wait", good, "--for", "paused").returncode == 1
+    assert home.perles("wait", idle, "--timeout", "0").returncode == 124
     late = home.perles("wait", idle, "--timeout", "100ms")
     assert (late.returncode, "within 100ms" in late.stderr) == (124, True)
     assert home.perles("wait", "nope").returncode == 3

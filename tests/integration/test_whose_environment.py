@@ -112,6 +112,9 @@ def test_without_anything_captured_the_engines_environment_counts() -> None:
     engine = {"A": "b", "PERLES_CONFIG": "/c.yaml", "PERLES_MCP_TOKEN": "t", "MY_KEY": "k"}
     expected = {"A": "b", "MY_KEY": "k", "PERLES_CONFIG": "/c.yaml", "PERLES_HOME": "/h"}
     assert environment_of({}, engine, Path("/h")) == expected
-    captured: dict[str, Any] = capture({"B": "c", "PERLES_HOME": "/other"}, ["*"])
+    engine["PERLES_DATABASE"] = "postgresql://me:word@host/perles"
+    other = {"PERLES_HOME": "/other", "PERLES_DATABASE": "postgresql://you@there/x"}
+    captured: dict[str, Any] = capture({"B": "c", **other}, ["*"])
     found = environment_of(captured, engine, Path("/h"))
-    assert found == {"B": "c", "MY_KEY": "k", "PERLES_HOME": "/h"}
+    ours = {"PERLES_HOME": "/h", "PERLES_DATABASE": engine["PERLES_DATABASE"]}
+    assert found == {"B": "c", "MY_KEY": "k", **ours}

@@ -21,6 +21,7 @@ from perles.store import migrate
 from perles.store.reads.connection import reading
 from perles.store.reads.registry import Registry
 from perles.store.schema.engine import Engine
+from tests.integration.cli import DEADLINE, Home
 from tests.integration.crew import Crew
 
 
@@ -90,3 +91,53 @@ def test_logs_say_on_which_machine_the_output_lies(crew: Crew) -> None:
 
     assert "worker-1, turn 1" in done.stderr
     assert "sessions/w in the home of the engine that ran it, on box7" in done.stderr
+
+
+def test_show_says_on_which_machine_the_session_is(crew: Crew) -> None:
+    now = crew.at()
+    about = {"pid": 1, "boot_id": "b", "version": "v", "started_at": now, "heartbeat_at": now}
+    crew.insert(Engine, id=1, host="box7", **about)
+    crew.workflow("wf-far", "completed", session_dir="sessions/f/wf-far", ended_at=now)
+
+    shown = _perles(crew, "show", "wf-far").stdout
+
+    assert "session   sessions/f/wf-far in the home of the engine that ran it, on box7" in shown
+
+
+def test_the_address_of_the_database_is_shown_without_its_password(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = os.environ["PERLES_DATABASE"]
+    monkeypatch.setenv("PERLES_DATABASE", url.replace("perles@", "perles:word@"))
+
+    told = _perles(crew, "db", "path").stdout.strip()
+    refused = _perles(crew, "db", "shell", check=False)
+
+    assert told.startswith("postgresql://")
+    assert "word" not in told
+    assert (refused.returncode, "psql" in refused.stderr) == (2, True)
+    assert "word" not in refused.stderr
+
+
+def test_a_task_that_calls_perles_reaches_the_database_of_its_engine(
+    path: Path, tmp_path: Path
+) -> None:
+    home = Home(tmp_path)
+    home.root.mkdir(mode=0o700)
+    run = f"{sys.executable} -m perles list --json; echo end"
+
+    done = home.perles("run", home.pipeline("p", [{"key": "a", "run": run}]))
+
+    assert done.returncode == 0, done.stderr
+    assert home.only() in home.perles("logs", "p", "--raw").stdout
+
+
+def _perles(crew: Crew, *words: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "perles", *words],
+        env={**os.environ, "PERLES_HOME": str(crew.path.parent)},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=check,
+    )

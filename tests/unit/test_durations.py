@@ -22,6 +22,17 @@ def test_what_is_no_duration_is_refused_with_the_right_form(text: str) -> None:
         parse_duration(text)
 
 
+@pytest.mark.parametrize(("text", "seconds"), [("30", 30), ("1.5", 1.5), ("0", 0), ("2m", 120)])
+def test_an_option_may_count_seconds(text: str, seconds: float) -> None:
+    assert parse_duration(text, bare_seconds=True) == seconds
+
+
+@pytest.mark.parametrize("text", ["", ".", "1.2.3", "-1", "1e3", "١", "5 "])
+def test_what_counts_no_seconds_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="write it like 90s"):
+        parse_duration(text, bare_seconds=True)
+
+
 @pytest.mark.parametrize("text", ["36501d", "99999999999d", "9" * 400 + "h"])
 def test_what_no_date_can_hold_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="the longest is 36500d"):

@@ -8,6 +8,7 @@ from perles.doctor.machine.surroundings import Surroundings
 from perles.domain.errors import DatabaseError
 from perles.engine import watchdog
 from perles.maintenance.check import check as look
+from perles.maintenance.check import unknown_sessions
 from perles.store.place import engine_lock
 from perles.store.reads import engine as reads_engine
 from perles.store.reads.connection import reading
@@ -21,6 +22,7 @@ def check(surroundings: Surroundings) -> Iterator[Finding]:
     engine = engine_lock(path).is_held()
     try:
         wrong = look(surroundings.paths)
+        unknown = unknown_sessions(surroundings.paths)
         with reading(path) as connection:
             if reads_engine.has_work(connection) and not engine:
                 text = "workflows run or wait to start, but no engine does"
@@ -36,5 +38,7 @@ def check(surroundings: Surroundings) -> Iterator[Finding]:
     if len(wrong) > MOST:
         text = f"{len(wrong) - MOST} more: perles maintenance check"
         yield Finding("consistency", NOTE, text)
+    if unknown is not None:
+        yield Finding("sessions", NOTE, unknown)
     if not wrong:
         yield Finding("consistency", OK, "rows, processes and files agree")

@@ -17,7 +17,7 @@ def check(case: Case) -> Iterator[Finding]:
     """Each reason there is, with what is left to read."""
     if case.state != "failed":
         return
-    again = f"perles retry {case.id} --start continues it"
+    again = f"perles retry {case.id} --with-engine continues it"
     if "budget exhausted" in case.reason:
         yield _budget(case)
         return
@@ -42,7 +42,7 @@ def _budget(case: Case) -> Finding:
     if "global" in case.reason:
         advice = (
             "raise resource_policy.token_budget or cost_budget, perles config reload, then "
-            f"perles retry {case.id} --start"
+            f"perles retry {case.id} --with-engine"
         )
     return Finding("budget", PROBLEM, f"{case.reason}: {used}", advice)
 

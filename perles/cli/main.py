@@ -48,7 +48,7 @@ def guarded(work: Callable[[], int]) -> int:
         print(f"perles: cannot write: {error.strerror}; make room there", file=sys.stderr)
         return 1
     except OverflowError as error:
-        if "SQLite" not in str(error):
+        if not any(word in str(error) for word in ("SQLite", "for the database")):
             return _internal_error(error)
         print("perles: cannot use so large a number; the largest is 2^63 - 1", file=sys.stderr)
         return UsageError.exit_code

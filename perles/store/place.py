@@ -92,9 +92,12 @@ def open_readonly(
     address = address_of(path)
     if address is None:
         return driver.open_readonly(str(path), timeout, any_thread=any_thread)
+    from perles.store.postgres import driver as server
     from perles.store.postgres import sessions
 
-    return sessions.open_readonly(address, patience=timeout)  # type: ignore[return-value] # used alike
+    # Who waits as long as one does for a lock waits for a server, too, that starts anew.
+    patience = timeout if timeout < BUSY_TIMEOUT else server.PATIENCE
+    return sessions.open_readonly(address, patience=patience)  # type: ignore[return-value] # used alike
 
 
 def connect(path: Path, epoch: int | None = None) -> Any:

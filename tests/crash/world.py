@@ -22,6 +22,7 @@ from perles.store.reads.connection import reading
 from perles.store.sqlite.driver import dbapi
 from tests.integration.cli import DEADLINE, Home
 from tests.integration.scripted_cli import configure
+from tests.postgres import homes
 
 RUN = """\
 exec 9> "lock-$KEY"; flock -n 9 || echo "$KEY" >> doubled
@@ -184,18 +185,20 @@ class World:
         )
         assert self.query("SELECT * FROM leases") == []
         assert self.query("SELECT * FROM named_leases") == []
-        assert not _listens(port)
+        assert not _listens(int(port))
         self.stop_engine()
         self._check_journal()
         self._check_lines(id)
         self._check_effects(id, killed_agents)
         assert self.family(id) == []
-        assert self.value("PRAGMA integrity_check") == "ok"
+        if not homes.is_on():
+            assert self.value("PRAGMA integrity_check") == "ok"
         assert self.plane.check() == []
 
     def _check_journal(self) -> None:
         seqs = [row[0] for row in self.query("SELECT seq FROM events ORDER BY seq")]
-        assert seqs == list(range(1, len(seqs) + 1))
+        # A server's sequence leaves out the numbers of what was rolled back.
+        assert homes.is_on() or seqs == list(range(1, len(seqs) + 1))
         if self._follower is not None:
             self.wait_for("the subscriber", lambda: len(self.seen) >= len(seqs))
             self._ended = True

@@ -33,7 +33,7 @@ from perles.store.schema.workflows import Workflow
 from perles.store.transition import fire
 from perles.tasks.comments import COMMENTS_OF
 from perles.tasks.graph import unblock
-from tests.integration.scheduler_world import in_transaction
+from tests.integration.scheduler_world import in_transaction, unsynced
 
 T = TypeVar("T")
 ID = "wf-aaaaaaaa"
@@ -47,7 +47,7 @@ class ReviewWorld:
         self.work.mkdir()
         self.database = Database(root / "perles.db", ManualClock())
         self.connection = self.database.connect()
-        self.connection.execute("PRAGMA synchronous=OFF")  # no power is cut here
+        unsynced(self.connection)
         self.context = Services(
             paths=Paths(root),
             config=Config(limits=Limits(max_review_rounds=max_review_rounds)),

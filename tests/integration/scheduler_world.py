@@ -37,7 +37,7 @@ from perles.executor.contract import Batch, Identity
 from perles.executor.local import processes
 from perles.executor.local.executor import LocalExecutor
 from perles.fabric import messages
-from perles.store import statements
+from perles.store import place, statements
 from perles.store.database import Database, Reader, Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent, Turn
@@ -67,6 +67,12 @@ def in_transaction(database: Database, connection: Any, work: Callable[[Tx], T])
     return result
 
 
+def unsynced(connection: Any) -> None:
+    """Have commits not wait for the disk: no power is cut here."""
+    if not place.is_server(connection):
+        connection.execute("PRAGMA synchronous=OFF")
+
+
 class World:
     """One database and one engine's worth of memory, which `crash` throws away."""
 
@@ -74,7 +80,7 @@ class World:
         self.clock = ManualClock()
         self.database = Database(root / "perles.db", self.clock)
         self.connection = self.database.connect()
-        self.connection.execute("PRAGMA synchronous=OFF")  # no power is cut here
+        unsynced(self.connection)
         self.work_dir = root
         self.made = 0
         policy = ResourcePolicy(3, 5, 3, 0, first_port, first_port + PORTS - 1)
@@ -440,7 +446,7 @@ def without_processes(monkeypatch: Any) -> None:
 
 _FIRST = """
 SELECT id FROM workflows WHERE state IN ('pending', 'paused') AND start_requested_at IS NOT NULL
-ORDER BY strftime('%s', start_requested_at) - 600 * priority, start_requested_at, id LIMIT 1
+ORDER BY julianday(start_requested_at) * 86400 - 600 * priority, start_requested_at, id LIMIT 1
 """
 _LEASES = "SELECT kind, count(*) FROM leases GROUP BY kind"
 _HOLDERS = """

@@ -16,6 +16,8 @@ SERVER: Final = "PERLES_TEST_SERVER"
 """The variable that has the URL of the server, with {} for the name of a database."""
 TEMPLATE: Final = "migrated"
 """The database of today's schema, of which each home gets a copy."""
+SHARED_HOMES: Final = frozenset({"served", "shared", "site"})
+"""Fixtures of a module, each with a home that its tests share."""
 _NUMBERS: Final = itertools.count(1)
 _ABOUT_THE_FILE: Final = "is about SQLite's file"
 LEFT_OUT: Final[dict[str, str]] = {
@@ -32,6 +34,11 @@ LEFT_OUT: Final[dict[str, str]] = {
     "*test_moved_home.py*": "a database on a server does not move with its home",
     "*test_first_release.py*": "no database on a server is as old",
     "*test_alembic_by_hand.py*": _ABOUT_THE_FILE,
+    "*test_bad_input.py::test_a_file_that_is_no_database_is_told": _ABOUT_THE_FILE,
+    "*test_bad_input.py::test_a_home_that_may_not_be_written_*": "only the file is in the home",
+    "*test_bad_input.py::test_a_locked_database_is_waited_for_and_then_told": "has SQLite's words",
+    "*test_bad_input.py::test_a_full_disk_is_told_and_nothing_is_written": _ABOUT_THE_FILE,
+    "*test_bulkheads.py::test_a_damaged_database_is_told_in_a_line*": _ABOUT_THE_FILE,
     "*test_open_files.py*": _ABOUT_THE_FILE,
     "*test_full_disk.py*": "fills the disk of the file",
 }
@@ -63,13 +70,34 @@ def database(*, is_empty: bool) -> Iterator[str]:
             session.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _database_of_a_module(request: Any) -> Iterator[None]:
+    """A database for the home that all tests of a module share, where there is one."""
+    if not any(hasattr(request.module, name) for name in SHARED_HOMES):
+        yield
+        return
+    with database(is_empty=True) as url, pytest.MonkeyPatch.context() as patch:
+        _use(patch, url)
+        yield
+
+
 @pytest.fixture(autouse=True)
-def _database_on_a_server(request: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _database_of_a_test(request: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A database for each test. A home that is fresh finds an empty one."""
     used = request.fixturenames
-    with database(is_empty="fresh_home" in used and "home" not in used) as url:
-        monkeypatch.setenv("PERLES_DATABASE", url)
+    if SHARED_HOMES.intersection(used):
         yield
+        return
+    with database(is_empty="fresh_home" in used and "home" not in used) as url:
+        _use(monkeypatch, url)
+        yield
+
+
+def _use(patch: pytest.MonkeyPatch, url: str) -> None:
+    from tests.postgres import by_hand
+
+    patch.setenv("PERLES_DATABASE", url)
+    patch.setattr(by_hand.driver.dbapi, "connect", by_hand.connect)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -68,36 +68,65 @@ def is_installed() -> bool:
 
 
 @contextmanager
-def running() -> Iterator[Server]:
-    """A new server, ended and removed with all that it has."""
+def running(**settings: str) -> Iterator[Server]:
+    """A new server with these settings, ended and removed with all that it has."""
+    with _folder() as folder:
+        made = ["-D", str(folder / "data"), "-U", "perles", "-A", "trust", "-N"]
+        _run("initdb", *made, "--locale=C.UTF-8", "-E", "UTF8")
+        with started(folder, **settings) as server:
+            yield server
+
+
+@contextmanager
+def replica_of(server: Server) -> Iterator[Server]:
+    """A server that follows another one, and can only be read."""
+    with _folder() as folder:
+        copied = ["-d", server.url(), "-D", str(folder / "data"), "-R", "-X", "stream"]
+        _run("pg_basebackup", *copied, "--checkpoint=fast")
+        with started(folder) as made:
+            yield made
+
+
+@contextmanager
+def started(folder: Path, **settings: str) -> Iterator[Server]:
+    """The server of a folder that is there, ended afterwards."""
+    server = _started(folder, {**_SETTINGS, **settings})
+    try:
+        yield server
+    finally:
+        server.process.send_signal(signal.SIGINT)
+        _wait_for_end(server.process)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
     # Not in a test's own folder: the path of a socket has room for 100 characters.
     folder = Path(tempfile.mkdtemp(prefix="perles-pg-", dir="/tmp"))
     try:
-        server = _started(folder)
-        try:
-            yield server
-        finally:
-            server.process.send_signal(signal.SIGINT)
-            _wait_for_end(server.process)
+        owner = _owner()
+        if owner is not None:
+            os.chown(folder, owner.pw_uid, owner.pw_gid)
+        folder.chmod(0o755)
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _started(folder: Path) -> Server:
-    owner = _owner()
-    if owner is not None:
-        os.chown(folder, owner.pw_uid, owner.pw_gid)
-    folder.chmod(0o755)
+def _run(name: str, *arguments: str) -> None:
+    command = [*_as(_owner()), program(name), *arguments]
+    subprocess.run(command, check=True, capture_output=True, cwd="/")
+
+
+def _started(folder: Path, settings: dict[str, str]) -> Server:
     data = folder / "data"
-    made = ["-D", str(data), "-U", "perles", "-A", "trust", "-N", "--locale=C.UTF-8", "-E", "UTF8"]
-    subprocess.run([*_as(owner), program("initdb"), *made], check=True, capture_output=True)
-    given = [word for key, value in _SETTINGS.items() for word in ("-c", f"{key}={value}")]
-    command = [*_as(owner), program("postgres"), "-D", str(data), "-k", str(folder), *given]
-    with (folder / "log").open("wb") as log:
+    given = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
+    command = [*_as(_owner()), program("postgres"), "-D", str(data), "-k", str(folder), *given]
+    with (folder / "log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-    server = Server(folder, 5432, process)
+    port = settings.get("port", "5432")
+    server = Server(folder, int(port), process)
     deadline = time.monotonic() + SECONDS
-    ready = [program("pg_isready"), "-q", "-h", str(folder), "-p", "5432"]
+    ready = [program("pg_isready"), "-q", "-h", str(folder), "-p", port]
     while subprocess.run(ready, check=False).returncode:
         if process.poll() is not None or time.monotonic() > deadline:
             process.kill()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from perles.doctor.finding import Finding
+from perles.doctor.finding import PROBLEM, Finding
 from perles.doctor.machine import (
     agents,
     cluster,
@@ -17,6 +17,7 @@ from perles.doctor.machine import (
     service,
 )
 from perles.doctor.machine.surroundings import Surroundings as Surroundings
+from perles.domain.errors import DatabaseError
 
 CHECKS: Final[tuple[Callable[[Surroundings], Iterator[Finding]], ...]] = (
     interpreter.check,
@@ -33,5 +34,12 @@ CHECKS: Final[tuple[Callable[[Surroundings], Iterator[Finding]], ...]] = (
 
 
 def examine(surroundings: Surroundings) -> list[Finding]:
-    """What all checks of the machine found."""
-    return [finding for check in CHECKS for finding in check(surroundings)]
+    """What all checks of the machine found; a database that fails ends those that need it."""
+    found: list[Finding] = []
+    for check in CHECKS:
+        try:
+            found.extend(check(surroundings))
+        except DatabaseError as error:
+            if all(finding.text != str(error) for finding in found):
+                found.append(Finding("database", PROBLEM, str(error)))
+    return found

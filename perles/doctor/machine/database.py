@@ -17,7 +17,9 @@ def check(surroundings: Surroundings) -> Iterator[Finding]:
     try:
         with reading(path) as connection:
             if connection is None:
-                yield Finding("database", OK, f"none yet at {path}; the first workflow makes it")
+                yield Finding(
+                    "database", OK, f"none yet at {shown(path)}; the first workflow makes it"
+                )
                 return
             there = bytes_of(connection)
             size = (path.stat().st_size if there is None else there) / 2**20

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 PATIENCE: Final = 30.0
 """Seconds in which a session that was cut is opened again."""
-_PAUSE: Final = 0.1
+PAUSE: Final = 0.1
 """Seconds between two attempts."""
 WRITE: Final = 0x7065726C
 """The class of the advisory lock that a writing transaction holds; the schema is its number."""
@@ -244,7 +244,7 @@ class Connection:
                 self.raw.close()
                 if time.monotonic() > until:
                     raise
-                time.sleep(_PAUSE)
+                time.sleep(PAUSE)
 
     def _storable(self, values: Sequence[Any]) -> Sequence[Any]:
         """Parameters without NUL characters, which a text of PostgreSQL cannot hold."""
@@ -316,7 +316,7 @@ class Connection:
             ((status,),) = self._patiently(lambda: self._script(query))
             if status != "in progress":
                 return bool(status == "committed")
-            time.sleep(_PAUSE)
+            time.sleep(PAUSE)
 
     def roll_back(self) -> Cursor:
         """Take back what the open transaction did."""

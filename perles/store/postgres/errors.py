@@ -6,13 +6,14 @@ tells of a database that cannot be used, does not ask which database it is.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from perles.store.sqlite.driver import dbapi
 
 _ADVICE: Final = {
     "28P01": "the password is wrong; set PGPASSWORD, or write it into ~/.pgpass",
-    "28000": "the server does not let this user in; see its pg_hba.conf",
+    "28000": "the server does not let this user in; name another, or see its pg_hba.conf",
     "3D000": "there is no such database; make it: createdb NAME",
     "42501": "the user may not do this there; GRANT it, or use the owner of the schema",
     "53100": "the disk of the server is full; free some space there and try again",
@@ -21,8 +22,19 @@ _ADVICE: Final = {
     "55P03": "it is locked: another process writes; try again, or find it: perles engine status",
     "25006": "the server is a replica, or read-only; use the primary",
 }
-_LOST: Final = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03"})
-_LOST_ADVICE: Final = "cannot be reached, or ended the connection; see that it runs"
+STARTS: Final = "57P03"
+"""The SQLSTATE of a server that starts, or is about to end."""
+_REFUSALS: Final = (
+    ("password authentication failed|no password supplied", "28P01"),
+    ("too many clients|too many connections|remaining connection slots", "53300"),
+    ("role .* does not exist|pg_hba.conf|authentication failed|not permitted to log in", "28000"),
+    ("database .* does not exist", "3D000"),
+    ("permission denied for database", "42501"),
+    ("the database system is", STARTS),
+)
+"""What a server says that lets nobody in, whose SQLSTATE the driver does not tell."""
+_LOST: Final = frozenset({"57P01", "57P02", STARTS, "57P05", "25P03"})
+_LOST_ADVICE: Final = "see that the server runs, and can be reached from here"
 _OPERATIONAL: Final = frozenset({"53", "55", "57", "58", "08", "40", "XX", "25", "28", "3D"})
 
 
@@ -57,6 +69,8 @@ def translated(error: Any, shown: str, *, closed: bool) -> Exception:
         return _made(LostConnectionError, said, shown, state, _ADVICE.get(state or "", ""))
     if state is not None and state[:2] == "23":
         return ConstraintError(said)
+    if state == "22003":
+        return OverflowError(f"{said}, for the database")  # as of SQLite's driver
     if state is not None and (state[:2] in _OPERATIONAL or state in _ADVICE):
         return _made(ServerError, said, shown, state, _ADVICE.get(state, "see the server's log"))
     return StatementError(said)
@@ -79,17 +93,10 @@ def _first_line(error: object) -> str:
 def connection_error(error: Any, shown: str) -> ServerError:
     """The error of an attempt to connect, with the server's own words and what to do."""
     said = str(error)
-    known = (
-        ("password authentication failed", "28P01"),
-        ("no password supplied", "28P01"),
-        ("too many clients", "53300"),
-        ("remaining connection slots", "53300"),
-        ("too many connections", "53300"),
-        ("does not exist", "3D000"),
-        ("pg_hba.conf", "28000"),
-    )
-    state = next((state for words, state in known if words in said), None)
+    state = next((state for words, state in _REFUSALS if re.search(words, said)), None)
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     why = next((line for line in lines if "FATAL" in line or "failed" in line), said[:200].strip())
-    kind = ServerError if state and state != "53300" else LostConnectionError
+    # Where the server itself refuses, its own words say all.
+    why = re.sub(r"^.*FATAL: +", "", why).removeprefix("connection failed: ")
+    kind = LostConnectionError if state in (None, "53300", STARTS) else ServerError
     return _made(kind, why, shown, state, _ADVICE.get(state or "", ""))

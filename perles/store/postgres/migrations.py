@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from perles.store.postgres import sessions
+from perles.store.postgres import errors, sessions
 from perles.store.postgres.driver import Address
+from perles.store.postgres.opening import psycopg
 from perles.store.sqlite.errors import database_errors
 
 if TYPE_CHECKING:
@@ -49,12 +50,20 @@ def looking(address: Address) -> Iterator[Connection]:
 
 @contextmanager
 def _over(session: Any) -> Iterator[Connection]:
-    """SQLAlchemy on an open session, whose transactions are begun and ended by us."""
+    """SQLAlchemy on an open session, whose transactions are begun and ended by us.
+
+    Raises the errors of `errors.py`.
+    """
     from sqlalchemy import create_engine
+    from sqlalchemy.exc import DBAPIError
     from sqlalchemy.pool import StaticPool
 
     engine = create_engine(
         "postgresql+psycopg://", creator=lambda: session.raw, poolclass=StaticPool
     )
-    with engine.connect() as made:
-        yield made
+    try:
+        with engine.connect() as made:
+            yield made
+    except (DBAPIError, psycopg.Error) as error:
+        own = error.orig if isinstance(error, DBAPIError) else error
+        raise errors.translated(own, session.shown, closed=session.raw.closed) from None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 from perles.domain.errors import DatabaseError
-from perles.store.postgres.driver import PATIENCE, WRITE, Address, Connection
+from perles.store.postgres.driver import PATIENCE, PAUSE, WRITE, Address, Connection
+from perles.store.postgres.errors import STARTS, LostConnectionError
 
 ENGINE: Final = "perles engine"
 """The name of the sessions on which an engine writes."""
@@ -17,6 +19,8 @@ _END: Final = (
     f"AND l.classid = {WRITE} AND l.objid = (hashtext(current_schema())::bigint & 4294967295))"
 )
 _approved: set[str] = set()
+_reached: set[str] = set()
+"""What this process had a session of."""
 
 
 def connect(
@@ -43,12 +47,20 @@ def open_readonly(address: Address, *, patience: float = PATIENCE) -> Connection
 
 
 def _opened(address: Address, application: str, patience: float, *, reads_only: bool) -> Connection:
-    made = Connection(
-        address,
-        application=application,
-        reads_only=reads_only,
-        patience=patience,
-    )
+    until = time.monotonic() + patience
+    while True:
+        try:
+            made = Connection(
+                address, application=application, reads_only=reads_only, patience=patience
+            )
+            break
+        except LostConnectionError as error:
+            # A server that was there comes back; one that never was is told of at once.
+            comes = address.url in _reached or error.sqlstate == STARTS
+            if not comes or time.monotonic() > until:
+                raise
+            time.sleep(PAUSE)
+    _reached.add(address.url)
     if made.has_pooler and address.url not in _approved:
         try:
             _refuse_pooled_transactions(made)
@@ -72,16 +84,20 @@ def _refuse_pooled_transactions(made: Connection) -> None:
     """Raise `DatabaseError` behind a pooler that gives a server session to each transaction.
 
     Locks and NOTIFY belong to a session. Such a pooler gives a free session to the next one who
-    asks, so a second connection meets the one that the first has just used.
+    asks, so a second connection meets the one that the first has just used, unless somebody else
+    was quicker: it is looked at three times.
     """
     other = Connection(made.address)
     try:
-        mine = made.execute("SELECT pg_backend_pid()").fetchone()[0]
-        theirs = other.execute("SELECT pg_backend_pid()").fetchone()[0]
+        met = [_number(made) == _number(other) for _ in range(3)]
     finally:
         other.close()
-    if mine == theirs:
+    if any(met):
         raise DatabaseError(
             f"cannot use database {made.shown}: a pooler in transaction mode is before the "
             "server; connect to the server itself, or set pool_mode = session"
         )
+
+
+def _number(session: Connection) -> int:
+    return int(session.execute("SELECT pg_backend_pid()").fetchone()[0])

@@ -1,0 +1,61 @@
+"""Tests that open a home's database by hand, as SQLite's driver opens its file, on a server."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from perles.store.place import address_of
+from perles.store.postgres import sessions
+from perles.store.sqlite import driver as driver
+
+_NUMBERED: Final = re.compile(r"\?(\d+)")
+_open_file = driver.dbapi.connect
+
+
+def connect(database: Any, *args: Any, **options: Any) -> Any:
+    """In the stead of SQLite's `connect`: a session where the path stands for one on a server."""
+    named = isinstance(database, str | Path)
+    address = address_of(database) if named and not options.get("uri") else None
+    return _open_file(database, *args, **options) if address is None else ByHand(address)
+
+
+class ByHand:
+    """A session whose statements commit by themselves, unless BEGIN was said."""
+
+    def __init__(self, address: Any) -> None:
+        self._session = sessions.connect(address, application="perles test")
+        self.row_factory: Any = None
+
+    def __enter__(self) -> "ByHand":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.commit()
+
+    def execute(self, sql: str, params: Any = ()) -> Any:
+        """Run a statement; those that only SQLite has do nothing."""
+        if sql.lstrip().upper().startswith("PRAGMA"):
+            sql = "SELECT 1 WHERE 1 = 0"
+        if _NUMBERED.search(sql):
+            sql = _NUMBERED.sub(r":p\1", sql)
+            params = {f"p{place}": value for place, value in enumerate(params, 1)}
+        return self._session.execute(sql.replace("BEGIN EXCLUSIVE", "BEGIN IMMEDIATE"), params)
+
+    def executemany(self, sql: str, rows: Sequence[Any]) -> None:
+        """Run a statement for each of these."""
+        self._session.executemany(sql, list(rows))
+
+    def executescript(self, sql: str) -> None:
+        """Run each of these statements."""
+        for statement in filter(str.strip, sql.split(";")):
+            self.execute(statement)
+
+    def commit(self) -> None:
+        """Commit what BEGIN began."""
+        if self._session.in_transaction:
+            self._session.commit()
+
+    def close(self) -> None:
+        """End the session; what it did not commit is undone."""
+        self._session.close()

@@ -67,7 +67,26 @@ def command(
         raise UsageError(f"cannot print the last {tail} lines: --tail is 0 or more")
     if turn is not None and turn < 1:
         raise UsageError(f"cannot show turn {turn}: turns are numbered from 1")
+    _print(ids, _Wanted(agent, turn, follow, tail, since, stderr, raw, json))
+
+
+class _Wanted(NamedTuple):
+    """What is to be printed, as the options say it."""
+
+    agent: str | None
+    turn: int | None
+    follow: bool
+    tail: int | None
+    since: str | None
+    stderr: bool
+    raw: bool
+    json: bool
+
+
+def _print(ids: Sequence[str], wanted: _Wanted) -> None:
+    """Print what is there, and with `follow` what comes."""
     reads = Reads(Paths(home(os.environ)))
+    since, stderr = wanted.since, wanted.stderr
     chosen = list(dict.fromkeys(reads.registry.resolve(id) for id in ids))
     secrets = {text for id in chosen for text in reads.secrets_of(id)}
     begin = None if since is None else parse_moment(since, datetime.now(UTC)).timestamp()
@@ -75,20 +94,20 @@ def command(
     def turns() -> "list[TurnOutput]":
         found = []
         for id in chosen:
-            some = reads.logs(id, agent=agent, turn=turn)
+            some = reads.logs(id, agent=wanted.agent, turn=wanted.turn)
             if len(chosen) > 1:
                 printer.call(some, id)
             found += [one for one in some if begin is None or _printed_since(one, stderr, begin)]
         return found
 
-    sink = _Sink(tail)
-    printer = _Printer(sink, stderr=stderr, raw=raw, as_json=json, secrets=secrets)
+    sink = _Sink(wanted.tail)
+    printer = _Printer(sink, stderr=stderr, raw=wanted.raw, as_json=wanted.json, secrets=secrets)
     found = turns()
     for one in found:
         printer.show(one)
     sink.open()
     _tell_of_others(reads, found)
-    if follow:
+    if wanted.follow:
         _follow(printer, turns, lambda: any(_is_running(reads, id) for id in chosen))
     elif not found:
         warn(f"no agent of {', '.join(chosen)} has had a turn {'since' if since else 'yet'}")

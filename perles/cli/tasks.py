@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Collection
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -73,23 +73,23 @@ def tasks(
     if tree or task is not None:
         _print_stories(id or "", {one["key"] for one in shown})
     elif shown:
-        rows = [
-            [
-                task["key"],
-                task["status"],
-                task["assignee"] or "-",
-                task["workflow_id"],
-                moment(task["waiting_since"]),
-                task["failure"] or task["question"] or task["name"],
-            ]
-            for task in shown
-        ]
-        print_table(HEADERS, rows, state=1)
+        print_table(HEADERS, [_row(one) for one in shown], state=1)
     else:
         warn("no task waits for you" if waiting else "no tasks")
     if len(shown) < len(found):
         all_of = shlex.join(["perles", "tasks", *([id] if id else [])])
         warn(f"… and {len(found) - len(shown)} more: {all_of} --all")
+
+
+def _row(task: dict[str, Any]) -> list[str]:
+    return [
+        task["key"],
+        task["status"],
+        task["assignee"] or "-",
+        task["workflow_id"],
+        moment(task["waiting_since"]),
+        task["failure"] or task["question"] or task["name"],
+    ]
 
 
 def _export(id: str | None, task: str | None, form: ExportForm) -> None:

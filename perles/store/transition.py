@@ -119,13 +119,9 @@ def fire(
     if rules.kind == TASK.kind and MARK in found["execution"]:
         named_leases.settle(tx, int(id), decision)
     about = {name: found[column] for name, column in place.about.items()}
+    told = {"from": decision.source, "to": decision.dest, "trigger": trigger, **(payload or {})}
     event_type = decision.event
     if "{role}" in event_type:
         event_type = event_type.format(role=found["role"])
-    journal.append(
-        tx,
-        event_type,
-        {"from": decision.source, "to": decision.dest, "trigger": trigger, **(payload or {})},
-        **about,
-    )
+    journal.append(tx, event_type, told, **about)
     return decision

@@ -156,18 +156,24 @@ def record(
         agent_id=agent.id,
         task_id=task.id,
     )
-    if not tells:
-        return task
+    if tells:
+        _tell(tx, agent, task, summary, exit_code, shown)
+    return task
+
+
+def _tell(
+    tx: Tx, agent: Agent, task: Task, summary: str, exit_code: int | None, shown: str
+) -> None:
+    """Tell the coordinator of a report, and the thread of its task."""
     how = "" if exit_code is None else f" (exit {exit_code})"
     what = "the commit of " if agent.phase == "committing" else ""
     body = f"{agent.name} reports on {what}task {task.key}{how}: {summary}{shown}"
     messages.tell_coordinator(tx, agent.workflow_id, sender=agent.name, kind="worker", body=body)
     if agent.provider == BUILTIN:
-        return task  # one that only runs commands does not talk: its task has no thread
+        return  # one that only runs commands does not talk: its task has no thread
     said = "reported its commit" if agent.phase == "committing" else "reported"
     kind = "completion" if exit_code in (None, 0) else "error"
     posts.in_task_thread(tx, task, Author.of(agent), f"{said}{how}: {summary}", kind)
-    return task
 
 
 def _outputs(tx: Tx, task: Task, summary: str, printed: Printed | None) -> dict[str, Any]:

@@ -10,29 +10,17 @@ from perles.config.model import Config
 from perles.domain.clock import Clock, SystemClock
 from perles.domain.errors import LostLeadError, PerlesError
 from perles.engine import single_instance, watchdog
-from perles.engine.commands.queue import Commands
-from perles.engine.commands.tool_host import EngineToolHost
 from perles.engine.context import log
-from perles.engine.coordination.conductor import Conductor
 from perles.engine.fleet.leading import lead
-from perles.engine.health.monitor import HealthMonitor
-from perles.engine.loop import Loop, Wake
+from perles.engine.loop import Wake
+from perles.engine.parts import Parts
 from perles.engine.recovery.reconcile import reconcile
 from perles.engine.reload import hide_secrets, reload, tell_limits
 from perles.engine.resources.audit import audit_leases
 from perles.engine.services import Services
-from perles.engine.steps import Steps
-from perles.engine.subscribers.notify import Notifier
-from perles.engine.subscribers.run_records import RunRecords
-from perles.engine.supervision.supervisor import Supervisor
-from perles.engine.sweeps import heartbeat, retention
-from perles.engine.sweeps.clock_watch import ClockWatch
-from perles.engine.sweeps.file_watch import FileWatch
-from perles.engine.sweeps.retention import RetentionSweep
-from perles.engine.sweeps.sweeps import HEARTBEAT_SECONDS, Sweep, Sweeps
+from perles.engine.sweeps import heartbeat
 from perles.engine.turns.runner import Turns
 from perles.executor.contract import Executor
-from perles.mcp.server import McpServers
 from perles.store import leadership, migrate
 from perles.store.database import Database, Reader, Tx
 from perles.store.place import address_of, engine_lock
@@ -43,9 +31,7 @@ from perles.store.writer import Writer
 from perles.workspace.surroundings import shared
 
 if TYPE_CHECKING:
-    from perles.engine.fleet.fleet import Fleet
     from perles.engine.fleet.membership import Reach
-    from perles.engine.fleet.relays import Relays
 
 
 class Engine:
@@ -151,81 +137,32 @@ class Engine:
     async def _host(self, context: Services, errand: frozenset[str] | None) -> None:
         hide_secrets(context)
         context.is_errand = errand is not None
-        commands = Commands(context)
-        host = EngineToolHost(context, commands)
-        servers = McpServers(host, self._paths.root)
-        relays = self._relays(context, servers, host)
-        context.conductor = Conductor(context)
-        context.turns = self._turns = turns = Turns(context)
-        context.supervisor = Supervisor(context, turns, servers)
-        steps = Steps(context, commands)
-        sweeps = Sweeps(context, look_again=self._wake.kick)
-        notifier, records = Notifier(context), RunRecords(context)
-        health = HealthMonitor(context, commands)
-        keeper = RetentionSweep(context)
-        fleet = self._fleet(context)
-        clock_watch = ClockWatch(context, [health.clock_was_set, keeper.clock_was_set])
-        sweeps.every(retention.SWEEP_SECONDS, "retention", keeper.sweep)
-        files = FileWatch(context, self._lock, self._give_up)
-        sweeps.every(HEARTBEAT_SECONDS, "files", _at_once(files.look))
-        sweeps.at_pace(lambda: health.interval, "health", _in_time(clock_watch, health.sweep))
-
-        def on_change() -> None:
-            sweeps.attend()
-            notifier.look()
-            records.look()
-
+        parts = Parts(context, self._lock, self._wake, self._give_up, self._reach)
+        self._turns = context.turns
         try:
             await context.writer.write(self._started)
             lead(context)
             if not await self._has_come_home(context, errand):
                 return
             await context.writer.write(lambda tx: tell_limits(tx, context.policy()))
-            await servers.ports.start(may_spawn=errand is None)
+            await parts.servers.ports.start(may_spawn=errand is None)
             await reconcile(context)
             await audit_leases(context)
             context.writer.be_patient()
-            commands.recover()
+            parts.commands.recover()
             if errand is not None:
-                commands.poll(errand)
-                await commands.settle()
-                await records.write_due()
+                parts.commands.poll(errand)
+                await parts.commands.settle()
+                await parts.records.write_due()
                 return
             watchdog.came_up(self._paths.root)
-            servers.start()
-            if fleet is not None:
-                fleet.start()
-            if relays is not None:
-                relays.start()
-            await notifier.start()
-            records.start()
-            sweeps.start()
-            await Loop(
-                context,
-                commands,
-                steps,
-                self._wake,
-                clock_watch=clock_watch,
-                on_change=on_change,
-                may_end=lambda: self._exit_when_idle,
-            ).run()
-            await commands.settle()
+            await parts.start()
+            await parts.loop(may_end=lambda: self._exit_when_idle)
+            await parts.commands.settle()
             if not self._leave_agents:
-                await steps.pause_all()
+                await parts.steps.pause_all()
         finally:
-            if fleet is not None:
-                await fleet.stop()
-            if relays is not None:
-                await relays.stop()
-            await sweeps.stop()
-            await health.settle()
-            context.supervisor.leave()
-            await steps.settle()
-            await context.turns.settle()
-            await servers.stop()
-            await notifier.stop()
-            await records.stop()
-            await context.writer.write(heartbeat.stopped)
+            await parts.stop()
 
     def _started(self, tx: Tx) -> None:
         """This engine is the one of its database from now on."""
@@ -252,24 +189,6 @@ class Engine:
         await context.writer.write(homecoming.over)
         return True
 
-    def _fleet(self, context: Services) -> "Fleet | None":
-        """What follows the nodes of a cluster; None where all turns are on this machine."""
-        if self._reach is None:
-            return None
-        from perles.engine.fleet.fleet import Fleet
-
-        return Fleet(context, self._reach)
-
-    def _relays(
-        self, context: Services, servers: McpServers, host: EngineToolHost
-    ) -> "Relays | None":
-        """What carries agents' calls from other machines; None where all turns are on this one."""
-        if not hasattr(self._executor, "asker"):
-            return None
-        from perles.engine.fleet.connecting import connect  # what no other engine imports
-
-        return connect(context, servers, host)
-
     def _lost_lead(self, loop: asyncio.AbstractEventLoop) -> Callable[[LostLeadError], None]:
         """What the writer calls: this engine ends, and leaves all to the one that leads."""
 
@@ -289,20 +208,3 @@ class Engine:
             log.error("%s", problem)
             self._problem = problem
             self.stop()
-
-
-def _at_once(look: Callable[[], None]) -> Sweep:
-    async def run() -> None:
-        look()
-
-    return run
-
-
-def _in_time(clock_watch: ClockWatch, sweep: Sweep) -> Sweep:
-    """A sweep that reckons with dates: the clock is looked at before."""
-
-    async def run() -> None:
-        await clock_watch.look()
-        await sweep()
-
-    return run

@@ -168,7 +168,7 @@ class Reads:
             return (
                 nodes.nodes(connection),
                 nodes.cluster(connection),
-                engine_lock(path).is_held(),
+                engine_lock(path, connection).is_held(),
             )
 
     def resource_history(self, since: datetime, now: datetime) -> list[Json]:

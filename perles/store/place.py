@@ -123,8 +123,11 @@ def ask_often(connection: Any) -> None:
         transactions.ask_often(connection)
 
 
-def engine_lock(path: Path) -> EngineLock:
-    """The lock that makes one engine per database. Free it with `release`."""
+def engine_lock(path: Path, looker: Connection | None = None) -> EngineLock:
+    """The lock that makes one engine per database. Free it with `release`.
+
+    Who only looks at a server's gives an open connection: it needs no session of its own.
+    """
     address = address_of(path)
     if address is None:
         from perles.store.sqlite.engine_lock import EngineLock
@@ -132,7 +135,7 @@ def engine_lock(path: Path) -> EngineLock:
         return EngineLock(path)
     from perles.store.postgres.engine_lock import ServerLock
 
-    return ServerLock(address)
+    return ServerLock(address, looker)
 
 
 # An open connection.

@@ -5,7 +5,7 @@ import json
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import IO
 
 import psutil
@@ -30,7 +30,7 @@ def rows() -> Iterator[Row]:
         yield Row("transition with its event, durable", _transitions(home), "1/s", ">= 2000")
         yield Row("events, 100 producers, durable", _events(home), "1/s", ">= 30000")
     with bench() as home:
-        delays, cpu = _follow(home)
+        delays, cpu = follow(home, FOLLOWED)
         yield Row(
             "committed to seen by events --follow, p50", percentile(delays, 0.5), "ms", "<= 15"
         )
@@ -74,12 +74,19 @@ def _events(home: Bench) -> float:
     return asyncio.run(measure())
 
 
-def _follow(home: Bench) -> tuple[list[float], float]:
-    """Delays in milliseconds, and the follower's share of a core while it followed."""
+def follow(
+    home: Bench, count: int, environ: Mapping[str, str] | None = None
+) -> tuple[list[float], float]:
+    """Delays in milliseconds, and the follower's share of a core while it followed.
+
+    `environ` is that of the follower, where it is not the home's.
+    """
     database = home.database()
+    with database.reader() as opened:
+        ((last,),) = opened.execute("SELECT coalesce(max(seq), 0) FROM events")
     follower = psutil.Popen(
-        [PERLES, "events", "--follow", "--since", "0", "--json"],
-        env=home.environ,
+        [PERLES, "events", "--follow", "--since", str(last), "--json"],
+        env=environ or home.environ,
         stdout=subprocess.PIPE,
     )
     delays: list[float] = []
@@ -88,7 +95,7 @@ def _follow(home: Bench) -> tuple[list[float], float]:
     reader = threading.Thread(target=_read, args=(follower.stdout, delays))
     reader.start()
     begun, used = time.perf_counter(), sum(follower.cpu_times()[:2])
-    for _ in range(FOLLOWED):
+    for _ in range(count):
         database.write(_stamp)
         time.sleep(PAUSE)
     wall, used = time.perf_counter() - begun, sum(follower.cpu_times()[:2]) - used

@@ -53,11 +53,11 @@ def _follow(
         stopping = stop()
         full = watch.changed() or stopping
         while full:
-            newest = last_seq(connection)
+            # Events that do not fit are looked at once, not again after every commit.
+            newest = last_seq(connection) if any(wanted) else since
             events = read_events(connection, since=since, wanted=wanted, limit=BATCH)
             full = len(events) == BATCH
             last = events[-1]["seq"] if events else since
-            # Events that do not fit are looked at once, not again after every commit.
             since = last if full else max(last, newest)
             yield from events
         if stopping:

@@ -39,11 +39,13 @@ class ServerLock(EngineLock):
 
     LOST = "the session that held the engine's lock was cut; the lock is taken again"
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, looker: Any = None) -> None:
+        """With a connection to look by, which stays its owner's."""
         self.path = Path(address.path)
         self._pid_file = self.path.with_name(PID_FILE)
         self._address = address
         self._session: Connection | None = None
+        self._given = looker
         self._looker: Connection | None = None
 
     def acquire(self) -> None:
@@ -113,6 +115,8 @@ class ServerLock(EngineLock):
             return self._look().execute(_HELD).fetchone() is not None
 
     def _look(self) -> Any:
+        if self._given is not None:
+            return self._given
         if self._looker is None:
             self._looker = sessions.open_readonly(self._address)
         return self._looker

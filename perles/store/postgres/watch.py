@@ -17,7 +17,10 @@ from perles.store.sqlite.watch import QUIET, Watch
 
 
 class ServerWatch(Watch):
-    """Watches by a session of its own, which listens. It goes on by looking where that is cut."""
+    """Watches by a session of its own, which listens. It goes on by looking where that is cut.
+
+    After a ring the server is not asked whether there is news: that would be a round trip more.
+    """
 
     looks = (0.0,)
     """Who rings has committed; and each look asks the server."""
@@ -25,6 +28,7 @@ class ServerWatch(Watch):
     def __init__(self, connection: Any, *, quiet: float) -> None:
         self._reader = connection
         self._seen: str | None = None
+        self._has_rung = False
         self._quiet = min(quiet, QUIET)
         self._session = sessions.connect(connection.address, application="perles watch")
         self._session.execute("LISTEN perles")
@@ -45,7 +49,7 @@ class ServerWatch(Watch):
         try:
             raw.pgconn.consume_input()
             while raw.pgconn.notifies() is not None:
-                pass
+                self._has_rung = True
         except psycopg.Error:
             raw.close()  # looking goes on
 
@@ -56,6 +60,9 @@ class ServerWatch(Watch):
     def changed(self) -> bool:
         """Whether others committed since this was asked last. Raises the driver's errors."""
         self.hear()
+        if self._has_rung:
+            self._has_rung, self._seen = False, None
+            return True
         snapshot = self._reader.execute("SELECT pg_current_snapshot()::text").fetchone()[0]
         if snapshot == self._seen:
             return False

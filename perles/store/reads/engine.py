@@ -37,7 +37,7 @@ def trouble(connection: Connection, now: datetime | None = None) -> str | None:
     None where one is at work, or is just coming up.
     """
     path = Path(file_of(connection))
-    lock = engine_lock(path)
+    lock = engine_lock(path, connection)
     is_held = lock.is_held()
     query = "SELECT pid, heartbeat_at, ended_at FROM engine WHERE id = 1"
     row = connection.execute(query).fetchone()

@@ -1,4 +1,4 @@
-"""Starts a builtin agent: `python -I -S main.py coordinator|worker`.
+"""Starts the builtin coordinator: `python -I -S main.py`.
 
 It only finds the package and hands over, so that all else comes from cached bytecode.
 """
@@ -9,13 +9,9 @@ import sys
 def _start() -> int:
     root = __file__.rsplit("/perles/agents/builtin/", 1)[0]
     sys.path.insert(0, root)
-    if sys.argv[1] == "coordinator":
-        from perles.agents.builtin import coordinator
+    from perles.agents.builtin import coordinator
 
-        return coordinator.run()
-    from perles.agents.builtin import worker
-
-    return worker.run()
+    return coordinator.run()
 
 
 if __name__ == "__main__":

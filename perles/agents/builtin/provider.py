@@ -32,19 +32,18 @@ class BuiltinProvider:
         """It needs nothing."""
 
     def launch(self, turn: TurnContext) -> Launch:
-        """The command of a worker's task; else the agent's process, which starts with next to
-        nothing: no site packages, no user settings."""
-        task = scripts.task_of(turn) if turn.role == "worker" else None
-        if task is not None:
-            return launch_of(turn, task)
+        """The command of a worker's task, or the coordinator's process, which starts with next
+        to nothing: no site packages, no user settings. A worker without a task takes its messages
+        and does nothing."""
+        stdin = turn.prompt.encode(errors="replace")
+        if turn.role == "worker":
+            task = scripts.task_of(turn)
+            idle = Launch(argv=["/bin/sh", "-c", ":"], stdin=stdin)
+            return idle if task is None else launch_of(turn, task)
         return Launch(
-            argv=[sys.executable, "-I", "-S", _MAIN, turn.role],
-            env={
-                "PERLES_MCP_URL": turn.mcp_url,
-                "PERLES_MCP_TOKEN": turn.token,
-                "PERLES_TURN_NUMBER": str(turn.number),
-            },
-            stdin=turn.prompt.encode(errors="replace"),
+            argv=[sys.executable, "-I", "-S", _MAIN],
+            env={"PERLES_MCP_URL": turn.mcp_url, "PERLES_MCP_TOKEN": turn.token},
+            stdin=stdin,
         )
 
     def launches_at_once(self, turn: TurnContext) -> bool:

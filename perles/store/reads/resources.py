@@ -167,22 +167,29 @@ def history(connection: Connection | None, since: datetime, now: datetime) -> li
     if connection is None:
         return []
     found: list[Json] = []
-    for resource in _KINDS.values():
-        found += _by_hour(resource, list(_levels(connection, resource)), since, now)
+    for resource, levels in _levels(connection).items():
+        found += _by_hour(resource, levels, since, now)
     return sorted(found, key=lambda row: (row["hour"], row["resource"]))
 
 
-def _levels(connection: Connection, resource: str) -> Iterator[tuple[datetime, int]]:
-    """The times at which the number of leases changed, with the number from then on."""
+def _levels(connection: Connection) -> dict[str, list[tuple[datetime, int]]]:
+    """By resource, the times at which the number of its leases changed, and the number since.
+
+    The journal is read once for all of them: it may hold years.
+    """
     query = (
         "SELECT type, payload, created_at FROM events "
         "WHERE type IN ('resource.lease_granted', 'resource.lease_released') ORDER BY seq"
     )
-    level = 0
+    found: dict[str, list[tuple[datetime, int]]] = {name: [] for name in _KINDS.values()}
+    level = dict.fromkeys(found, 0)
     for row in connection.execute(query):
-        if _KINDS.get(json.loads(row["payload"]).get("kind")) == resource:
-            level += 1 if row["type"] == "resource.lease_granted" else -1
-            yield datetime.fromisoformat(row["created_at"]), max(0, level)
+        resource = _KINDS.get(json.loads(row["payload"]).get("kind"))
+        if resource is not None:
+            level[resource] += 1 if row["type"] == "resource.lease_granted" else -1
+            at = datetime.fromisoformat(row["created_at"])
+            found[resource].append((at, max(0, level[resource])))
+    return found
 
 
 def _by_hour(

@@ -97,14 +97,23 @@ def begin(
         "prompt": context.provider_of(agent, workflow).prompt(letters),
         "tokens_reserved": reserved.tokens,
         "cost_reserved": reserved.cost,
+        **_kind_of_turn(tx, context, workflow, agent, base),
     }
-    if _runs_command(tx, context, workflow, agent):
-        changes["runs_command"] = 1
-    if base is not None and base["session"] == agent.provider_session_id:
-        changes["session_base"] = encoded(base)
     turn = _deliver(tx, workflow, agent, len(messages), changes)
     crash_points.at("begin.before-commit")
     return Begun(turn, tx.need(Agent, agent_id), workflow)
+
+
+def _kind_of_turn(
+    tx: Tx, context: Context, workflow: Workflow, agent: Agent, base: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """The columns that say whether the turn is a command, and from where its session is read."""
+    columns: dict[str, Any] = {}
+    if _runs_command(tx, context, workflow, agent):
+        columns["runs_command"] = 1
+    if base is not None and base["session"] == agent.provider_session_id:
+        columns["session_base"] = encoded(base)
+    return columns
 
 
 def _back(tx: Tx, agent: Agent) -> Agent:

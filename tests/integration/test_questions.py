@@ -9,7 +9,7 @@ from perles.domain.states import AGENT
 from perles.engine.commands.base import ToolCall
 from perles.engine.commands.tools import ask_user as tool
 from perles.engine.supervision.transitions import ended
-from perles.engine.team import enforcement, leaving
+from perles.engine.team import leaving, reminders
 from perles.store import statements
 from perles.store.database import Tx
 from perles.store.reads.connection import reading
@@ -150,10 +150,10 @@ def test_more_questions_than_wait_at_a_time_are_refused(stage: Stage) -> None:
 
 def test_who_waits_for_an_answer_owes_nothing_and_nothing_is_idle(stage: Stage) -> None:
     def owes() -> bool:
-        return enforcement.owes_report(stage.context.reader, _now(stage, stage.worker))
+        return reminders.owes_report(stage.context.reader, _now(stage, stage.worker))
 
     def is_under_way() -> bool:
-        return bool(stage.context.reader.value(enforcement.UNDER_WAY, workflow_id=ID))
+        return bool(stage.context.reader.value(reminders.UNDER_WAY, workflow_id=ID))
 
     stage.database.write(lambda tx: fire(tx, AGENT, stage.coordinator.id, "stop"))
     assert (owes(), is_under_way(), _waits(stage)) == (True, False, False)
@@ -176,7 +176,7 @@ def test_the_answer_finds_the_successor(stage: Stage) -> None:
     _answer(stage, number, "yes")
 
     assert "worker-1 asked" in _last(stage, fresh)
-    assert enforcement.owes_report(stage.context.reader, fresh) is False
+    assert reminders.owes_report(stage.context.reader, fresh) is False
 
 
 def test_the_successor_is_told_what_was_answered_before(stage: Stage) -> None:

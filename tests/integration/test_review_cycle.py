@@ -10,7 +10,7 @@ import pytest
 
 from perles.domain.errors import ToolError, WrongStateError
 from perles.domain.states import AGENT
-from perles.engine.team import enforcement
+from perles.engine.team import reminders
 from perles.store.database import Tx
 from perles.store.schema.agents import Agent
 from perles.store.transition import fire
@@ -361,17 +361,17 @@ def test_who_is_blocked_is_heard_and_owes_no_report(team: ReviewWorld) -> None:
     team.create()
     team.lead("assign_task", task_id="a", worker_id="worker-1")
     team.told("worker-1")
-    assert enforcement.owes_report(team.reader, team.agent("worker-1"))
+    assert reminders.owes_report(team.reader, team.agent("worker-1"))
 
     team.call("worker-1", "report_blocked", reason="the database password is missing")
 
-    assert not enforcement.owes_report(team.reader, team.agent("worker-1"))
+    assert not reminders.owes_report(team.reader, team.agent("worker-1"))
     assert "the database password is missing" in team.told("coordinator")
     assert team.state() == ("in_progress", {"worker-1": "implementing"})
     team.lead("assign_task", task_id="a", worker_id="worker-1", summary="it is hunter2")
     assert team.agent("worker-1").blocked is None
     assert "it is hunter2" in team.told("worker-1")
-    assert enforcement.owes_report(team.reader, team.agent("worker-1"))
+    assert reminders.owes_report(team.reader, team.agent("worker-1"))
 
 
 def test_a_blocked_reviewer_is_asked_again_or_another_is(team: ReviewWorld) -> None:
@@ -396,7 +396,7 @@ def test_who_has_nothing_in_hand_is_not_blocked(team: ReviewWorld) -> None:
 def test_a_reviewer_owes_a_verdict_and_a_committer_a_report(team: ReviewWorld) -> None:
     def owes(name: str) -> bool:
         team.told(name)
-        return enforcement.owes_report(team.reader, team.agent(name))
+        return reminders.owes_report(team.reader, team.agent(name))
 
     team.implemented()
     team.ask()
@@ -406,7 +406,7 @@ def test_a_reviewer_owes_a_verdict_and_a_committer_a_report(team: ReviewWorld) -
     team.release()
     assert owes("worker-1")
     for number in range(1, 3):
-        team.write(lambda tx: enforcement.look_at_worker(tx, team.context, tx.need(Agent, 2), "hm"))
+        team.write(lambda tx: reminders.look_at_worker(tx, team.context, tx.need(Agent, 2), "hm"))
         assert "without a report on the commit of task a" in team.told("worker-1"), number
     team.call("worker-1", "report_implementation_complete", summary="committed", exit_code=0)
     assert not owes("worker-1")

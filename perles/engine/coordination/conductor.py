@@ -20,7 +20,7 @@ from perles.engine.context import Context, log
 from perles.engine.coordination import queries
 from perles.engine.end_request import request_end
 from perles.engine.resources import worker_slots
-from perles.engine.team.enforcement import ask_about_stopped
+from perles.engine.team.reminders import ask_about_stopped
 from perles.fabric import messages
 from perles.store import statements
 from perles.store.database import Reader, Tx

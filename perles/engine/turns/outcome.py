@@ -17,7 +17,7 @@ from perles.engine.end_request import request_end
 from perles.engine.resources import provider_holds, worker_slots
 from perles.engine.resources.allowance import tell_left_out
 from perles.engine.resources.leases import release_agent
-from perles.engine.team import enforcement, observers
+from perles.engine.team import observers, reminders
 from perles.engine.turns import missed_report
 from perles.engine.turns.ending import Ending
 from perles.engine.turns.ingest import about_turn, apply_batch
@@ -93,11 +93,11 @@ def conclude(
     elif agent.status == "working":
         _settle_agent(tx, agent, ending, outcome, error)
     if ending.turn == "succeed":
-        enforcement.look_at_worker(tx, context, tx.need(Agent, agent.id), outcome.text)
+        reminders.look_at_worker(tx, context, tx.need(Agent, agent.id), outcome.text)
     workers = [] if leader is None else context.conductor.advance(tx, leader, live.agent_id)
     next_turns = [found for id in workers if (found := begin(tx, context, id)) is not None]
     if not next_turns:
-        enforcement.look_at_workflow(tx, live.workflow_id, turn, outcome.text)
+        reminders.look_at_workflow(tx, live.workflow_id, turn, outcome.text)
     crash_points.at("outcome.before-commit")
     return next_turns
 
@@ -181,8 +181,8 @@ def _judged(
     """How the turn ended, after what it did and what became of those before it."""
     if _was_unserved(tx, live, agent, ending, outcome):
         ending, outcome = Ending("lose", "turn_ended"), UNSERVED
-    elif ending.turn == "succeed" and enforcement.owes_report(tx, agent):
-        silent = enforcement.failure(agent, outcome)
+    elif ending.turn == "succeed" and reminders.owes_report(tx, agent):
+        silent = reminders.failure(agent, outcome)
         ending, outcome = (ending, outcome) if silent is None else (Ending.of(silent), silent)
     if ending == Ending("interrupt", "stop") and _ended_well(tx, live, agent, outcome, code):
         ending = Ending("succeed", "stop")
@@ -215,7 +215,7 @@ def _was_unserved(tx: Tx, live: LiveTurn, agent: Agent, ending: Ending, outcome:
     """
     if agent.provider == BUILTIN or not unserved(live, ending.turn, outcome):
         return False
-    return agent.role == "coordinator" or enforcement.owes_report(tx, agent)
+    return agent.role == "coordinator" or reminders.owes_report(tx, agent)
 
 
 def _ended_well(tx: Tx, live: LiveTurn, agent: Agent, outcome: Outcome, code: int | None) -> bool:

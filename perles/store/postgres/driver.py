@@ -287,7 +287,7 @@ class Connection:
     def _look(self, answer: Answer) -> None:
         ((self.xid, *epochs),) = answer.rows or [(None,)]
         if epochs and epochs[0] != self.epoch:
-            self._take_back()  # whoever goes on all the same finds no transaction there
+            self._take_back()  # code that goes on all the same finds no transaction there
             raise LostLeadError
 
     def commit(self) -> Cursor:

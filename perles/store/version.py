@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from perles.domain.errors import DatabaseError
-from perles.store.place import has_table, shown
+from perles.store.place import has_table, is_server, shown
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -20,9 +20,25 @@ def schema_version(connection: Connection) -> str | None:
 
     Raises the driver's own error when the file is not a database.
     """
+    query = "SELECT version_num FROM alembic_version"
+    if is_server(connection):
+        return _version_on_server(connection, query)
     if not has_table(connection, "alembic_version"):
         return None
-    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    row = connection.execute(query).fetchone()
+    return None if row is None else str(row[0])
+
+
+def _version_on_server(connection: Any, query: str) -> str | None:
+    """Without looking for the table first: each read asks, and that would be a round trip more."""
+    from perles.store.postgres.errors import NO_TABLE, StatementError
+
+    try:
+        row = connection.execute(query).fetchone()
+    except StatementError as error:
+        if error.sqlstate != NO_TABLE:
+            raise
+        return None
     return None if row is None else str(row[0])
 
 

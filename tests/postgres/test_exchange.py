@@ -13,7 +13,7 @@ from perles.store.database import Database, Tx
 from perles.store.events import journal
 from perles.store.events.reads import EventFilter, read_events
 from perles.store.place import connect
-from perles.store.reads.connection import reading
+from perles.store.reads.connection import keep, reading
 from perles.store.schema.workflows import Workflow
 from perles.store.sqlite.driver import dbapi
 from perles.store.transition import fire
@@ -110,6 +110,26 @@ async def test_a_piece_whose_read_is_not_understood_fails_alone(database: Databa
     assert [isinstance(one, dbapi.ProgrammingError) for one in told] == [False, True, False]
     with reading(database.path) as connection:
         assert len(read_events(connection, wanted=EventFilter(types=("worker.output",)))) == 1
+
+
+def test_a_read_asks_once_for_the_schema(database: Database, trips: list[str]) -> None:
+    let_go = keep(database.path)
+    try:
+        with reading(database.path) as connection:
+            assert connection is not None
+        del trips[:]
+        with reading(database.path) as connection:
+            assert connection is not None
+    finally:
+        let_go()
+
+    assert trips == ["SELECT version_num FROM alembic_version"]
+
+
+def test_a_server_without_our_tables_has_no_schema(path: Path) -> None:
+    assert migrate.current(path) is None
+    with reading(path) as connection:
+        assert connection is None
 
 
 def test_a_transaction_that_does_nothing_does_not_ring(

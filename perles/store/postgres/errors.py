@@ -33,6 +33,8 @@ _REFUSALS: Final = (
     ("the database system is", STARTS),
 )
 """What a server says that lets nobody in, whose SQLSTATE the driver does not tell."""
+NO_TABLE: Final = "42P01"
+"""As the server numbers it: a statement names a table that is not there."""
 _LOST: Final = frozenset({"57P01", "57P02", STARTS, "57P05", "25P03"})
 _LOST_ADVICE: Final = "see that the server runs, and can be reached from here"
 _OPERATIONAL: Final = frozenset({"53", "55", "57", "58", "08", "40", "XX", "25", "28", "3D"})
@@ -58,6 +60,8 @@ class ConstraintError(dbapi.IntegrityError):  # type: ignore[misc] # as above
 class StatementError(dbapi.ProgrammingError):  # type: ignore[misc] # as above
     """A statement that the server does not understand: a fault of ours."""
 
+    sqlstate: str | None = None
+
 
 def translated(error: Any, shown: str, *, closed: bool) -> Exception:
     """The error to raise for the driver's; `shown` names the database, without a password."""
@@ -73,7 +77,9 @@ def translated(error: Any, shown: str, *, closed: bool) -> Exception:
         return OverflowError(f"{said}, for the database")  # as of SQLite's driver
     if state is not None and (state[:2] in _OPERATIONAL or state in _ADVICE):
         return _made(ServerError, said, shown, state, _ADVICE.get(state, "see the server's log"))
-    return StatementError(said)
+    made = StatementError(said)
+    made.sqlstate = state
+    return made
 
 
 def _made(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from perles.agents.provider import Outcome
 from perles.mcp.host import Caller
 from perles.store.database import Tx
 from perles.store.schema.agents import Agent, Turn
+from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 
 
@@ -43,9 +44,36 @@ class RemoteWork(Protocol):
         """Bring what there is by now where the call is about files. Raises `ToolError`."""
         ...
 
+    async def folder_of(self, task: Task) -> tuple[str, Path] | None:
+        """The node on which a task was worked on, and the work dir there.
+
+        None where that is this machine, or where the node cannot be asked any more: its work is
+        here.
+        """
+        ...
+
     async def here(self, caller: Caller, path: str) -> str:
         """Where a file is here that the caller names by its path on its node."""
         ...
+
+
+@runtime_checkable
+class RunsOnNodes(Protocol):
+    """An executor that runs commands beside turns on nodes, too."""
+
+    async def run_on(
+        self,
+        node: str,
+        argv: Sequence[str],
+        script: bytes,
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        workflow_id: str,
+        output: int,
+        seconds: float,
+    ) -> int | None:
+        """As `run_aside`, with a file that holds `script` as the last argument."""
 
 
 class Placing(Protocol):

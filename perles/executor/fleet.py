@@ -117,9 +117,34 @@ class FleetExecutor:
             argv, cwd=cwd, env=env, workflow_id=workflow_id, output=output, seconds=seconds
         )
 
+    async def run_on(
+        self,
+        node: str,
+        argv: Sequence[str],
+        script: bytes,
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        workflow_id: str,
+        output: int,
+        seconds: float,
+    ) -> int | None:
+        """`run_aside` on a node, with a file that holds `script` as the last argument."""
+        return await self._remote.run_aside(
+            argv,
+            cwd=cwd,
+            env=env,
+            workflow_id=workflow_id,
+            output=output,
+            seconds=seconds,
+            node=node,
+            script=script,
+        )
+
     async def end_asides(self, is_ours: Callable[[str], bool]) -> list[int]:
-        """End what another engine left of such commands on this machine."""
-        return await self._local.end_asides(is_ours)
+        """End what another engine left of such commands, here and on nodes that are reached."""
+        here, there = self._local.end_asides(is_ours), self._remote.end_asides(is_ours)
+        return [pid for found in await asyncio.gather(here, there) for pid in found]
 
     def used(self, which: Sequence[Process]) -> dict[int, Used]:
         """What turns have used so far."""

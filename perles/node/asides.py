@@ -1,15 +1,17 @@
-"""Commands beside the turns of a node: a request that comes twice is one run."""
+"""Commands beside turns, such as checks of tasks: a request that comes twice is one run."""
 
 import asyncio
 import os
 import tempfile
 from collections import OrderedDict
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
 from perles.executor.local.executor import LocalExecutor
 from perles.executor.remote.errors import NodeError
 from perles.executor.remote.messages import Ran, RunAside
+from perles.node.turns import of_this_machine
 
 KEPT: Final = 200
 """Commands that have ended whose result is kept, for a request that comes again."""
@@ -36,11 +38,17 @@ class Asides:
 
     async def _run(self, asked: RunAside) -> Ran:
         self._trim()
-        with tempfile.TemporaryFile(dir=self._root) as output:
+        with tempfile.TemporaryFile(dir=self._root) as output, ExitStack() as stack:
+            argv = asked.argv
+            if asked.script is not None:
+                script = stack.enter_context(tempfile.NamedTemporaryFile(dir=self._root.parent))
+                script.write(asked.script)
+                script.flush()
+                argv = [*argv, script.name]
             code = await self._executor.run_aside(
-                asked.argv,
+                argv,
                 cwd=self._root / asked.cwd,
-                env=asked.env,
+                env=of_this_machine(asked.env),
                 workflow_id=asked.workflow_id,
                 output=output.fileno(),
                 seconds=asked.seconds,

@@ -221,7 +221,7 @@ class Turns:
                 **{name: getattr(asked.command, name) for name in asked.command.__struct_fields__}
             )
         launch = Launch(
-            argv=asked.argv, env=_own(asked.env), stdin=asked.stdin, files=asked.files,
+            argv=asked.argv, env=of_this_machine(asked.env), stdin=asked.stdin, files=asked.files,
             command=command,
         )  # fmt: skip
         marks = {name: value for name, value in asked.env.items() if name.startswith("PERLES_")}
@@ -307,7 +307,7 @@ def _plain(name: str) -> str:
     return name
 
 
-def _own(env: dict[str, str]) -> dict[str, str]:
+def of_this_machine(env: dict[str, str]) -> dict[str, str]:
     """The engine's variables, with those of this machine, and without the engine's database.
 
     Nothing on a node speaks to that: its URL may hold a password, and stays where the engine is.

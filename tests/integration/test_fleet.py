@@ -39,6 +39,7 @@ from perles.store.reads.nodes import nodes as shown_nodes
 from perles.store.reads.workflow import show_workflow
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.nodes import Node
+from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.version import __version__
 from tests import ports
@@ -58,6 +59,9 @@ class StillWork:
 
     async def before_call(self, _caller: Caller, _kind: str) -> None:
         """There is nothing to bring."""
+
+    async def folder_of(self, _task: Task) -> tuple[str, Path] | None:
+        return None
 
     async def here(self, _caller: Caller, path: str) -> str:
         return path

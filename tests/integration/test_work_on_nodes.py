@@ -237,3 +237,29 @@ def test_agents_on_nodes_call_tools_once_whatever_becomes_of_the_engine(
     }
     assert "Write the book" in receipt
     assert "I did what I could" in home.perles("logs", id).stdout
+
+
+CHECKED = """\
+open("book.txt", "w").write("a book")
+tools.call("report_implementation_complete", summary="done")
+"""
+
+
+def test_a_check_runs_on_the_node_where_the_work_is(machines: Machines) -> None:
+    home, where = machines.home, machines.root / "where"
+    with_tools(home, CHECKED)
+    machines.configure()
+    machines.start()
+    check = f"cat book.txt > {where}; pwd >> {where}; echo $HOME >> {where}; echo looked"
+    task = {"key": "a", "prompt": "Write.", "worker": "mycli", "check": [check, "test -e book.txt"]}
+    id = machines.run([task])
+
+    assert machines.ended(id) == "completed", home.perles("logs", id).stdout
+    book, *rest = where.read_text().splitlines()
+    assert book.startswith("a book")
+    there = {str(machines.root / name / "work" / id) for name in NODES}
+    assert book.removeprefix("a book") in there
+    assert rest
+    (passed,) = home.events("--type", "task.check_passed")
+    assert passed["payload"]["tail"] == ["looked"]
+    assert (home.work / "book.txt").read_text() == "a book"

@@ -83,7 +83,7 @@ def _widths(columns: int) -> tuple[int, ...]:
     """The columns of the table that fit: node, state, slots, memory, heard, labels, note."""
     wide = columns >= 100
     name = 12 if columns < 60 else 18
-    return (name, 13, 7, 18 if wide else 0, 9, 14 if wide else 0)
+    return (name, 13, 7, 21 if wide else 0, 9, 14 if wide else 0)
 
 
 def _cells(columns: int, *texts: str) -> list[str]:

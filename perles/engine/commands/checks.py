@@ -7,6 +7,8 @@ call is made again, and so the check is run again, once.
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +17,7 @@ from perles.domain.execution import Check
 from perles.domain.states import BEGUN_TASK_STATES
 from perles.engine.commands.evidence import COMPLETE
 from perles.engine.context import Context
+from perles.engine.elsewhere import RunsOnNodes
 from perles.mcp.host import Caller
 from perles.store import statements
 from perles.store.schema.tasks import Task
@@ -54,6 +57,15 @@ class Checks:
             running.add_done_callback(lambda _: self._running.pop(task.id, None))
         return await asyncio.shield(running)
 
+    async def _there(self, task: Task) -> "Callable[..., Awaitable[int | None]] | None":
+        """Runs a command on the node where a task was worked on; None for this machine."""
+        remote, executor = self._context.remote, self._context.executor
+        place = None if remote is None else await remote.folder_of(task)
+        if place is None or not isinstance(executor, RunsOnNodes):
+            return None
+        node, folder = place
+        return partial(executor.run_on, node, cwd=folder)
+
     async def _run(self, task: Task, check: Check) -> Checked:
         workflow = self._context.reader.need(Workflow, task.workflow_id)
         session = self._context.paths.found(workflow.session_dir or "")
@@ -65,21 +77,27 @@ class Checks:
         }
         program = execution_of(task).program
         script = output.with_suffix(".script")
+        there = await self._there(task)
         try:
             log = door.create(output, append=True)
             try:
                 deadline = asyncio.get_running_loop().time() + check.timeout
                 for command in check.commands:
-                    door.write(script, f"{command}\n".encode(errors="replace"))
-                    left = deadline - asyncio.get_running_loop().time()
-                    code = await self._context.executor.run_aside(
-                        [*program, str(script)],
-                        cwd=Path(workflow.work_dir),
-                        env=environ,
-                        workflow_id=workflow.id,
-                        output=log,
-                        seconds=left,
-                    )
+                    text = f"{command}\n".encode(errors="replace")
+                    how: dict[str, Any] = {
+                        "env": environ,
+                        "workflow_id": workflow.id,
+                        "output": log,
+                        "seconds": deadline - asyncio.get_running_loop().time(),
+                    }
+                    if there is None:
+                        door.write(script, text)
+                        folder = Path(workflow.work_dir)
+                        code = await self._context.executor.run_aside(
+                            [*program, str(script)], cwd=folder, **how
+                        )
+                    else:
+                        code = await there(program, text, **how)
                     if code != 0:
                         break
             finally:

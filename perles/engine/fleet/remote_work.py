@@ -17,7 +17,7 @@ from perles.agents.clis.json_lines import REPORT
 from perles.agents.provider import Outcome
 from perles.domain.errors import PerlesError, ToolError
 from perles.domain.quoting import in_line
-from perles.domain.states import LIVE_TURNS
+from perles.domain.states import LIVE_TURNS, NodeState
 from perles.engine.commands import evidence
 from perles.engine.commands.outside import ATTACH
 from perles.engine.context import Context, log
@@ -32,6 +32,7 @@ from perles.mcp.host import Caller
 from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent, Turn
+from perles.store.schema.nodes import Node
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.tasks import products
@@ -127,6 +128,29 @@ class RemoteWorks:
             raise ToolError(
                 f"cannot {kind} now: your work is not here: {in_line(str(error))}; try again"
             ) from error
+
+    async def folder_of(self, task: Task) -> tuple[str, Path] | None:
+        """Where a task was worked on; None for this machine, or where that cannot be asked."""
+        reader = self._context.reader
+        agent = None if task.implementer_id is None else reader.get(Agent, task.implementer_id)
+        if agent is None or agent.node is None:
+            return None
+        node = reader.get(Node, agent.node)
+        if node is None or node.state not in (NodeState.READY, NodeState.DRAINING):
+            return None
+        workflow = reader.need(Workflow, task.workflow_id)
+        if not self._by_git:
+            return agent.node, Path(workflow.work_dir)
+        far = RemoteFolders(self._ask(agent.node))
+        try:
+            if not await far.has(workflow.id):
+                return None
+            there = Path(await far.where(workflow.id))
+            _, below = await self._shared(workflow, agent.node)
+        except (GitError, NodeError) as error:
+            log.info("node %s cannot be asked for %s: %s", agent.node, task.key, error)
+            return None
+        return agent.node, there / below
 
     async def clear(self, workflow_id: str, node: str) -> None:
         """Remove the folder of a workflow that is over from a node.

@@ -159,6 +159,7 @@ class RemoteExecutor:
         output: int | None,
         seconds: float,
         node: str | None = None,
+        script: bytes | None = None,
     ) -> int | None:
         """Run a command on a node to its end. Raises `OSError`."""
         asked = m.RunAside(
@@ -168,6 +169,7 @@ class RemoteExecutor:
             env=dict(env),
             workflow_id=workflow_id,
             seconds=seconds,
+            script=script,
         )
         try:
             link = self._links.of(node or self._node)

@@ -257,7 +257,10 @@ class Names(_Answer, frozen=True):
 
 
 class RunAside(_Request, frozen=True):
-    """Run a command that is no turn to its end: `key` makes a second request the same one."""
+    """Run a command that is no turn to its end: `key` makes a second request the same one.
+
+    Where there is a `script`, the path of a file that holds it is the last argument.
+    """
 
     key: str
     argv: list[str]
@@ -265,6 +268,7 @@ class RunAside(_Request, frozen=True):
     env: dict[str, str]
     workflow_id: str
     seconds: float
+    script: bytes | None = None
 
     def __repr__(self) -> str:
         return f"RunAside(key={self.key!r})"

@@ -173,7 +173,7 @@ async def test_calls_travel_as_bytes_and_are_carried_out_once(
 def test_the_engines_database_stays_where_the_engine_is() -> None:
     given = {"A": "1", "PERLES_DATABASE": "postgresql://me:word@host/perles"}
 
-    found = turns._own(given)
+    found = turns.of_this_machine(given)
 
     assert found["A"] == "1"
     assert "PERLES_DATABASE" not in found

@@ -11,13 +11,16 @@ import pytest
 from perles.agents.provider import AgentEvent, Launch, Letter, Outcome, TurnContext
 from perles.domain.errors import DatabaseError, UsageError
 from perles.engine.bulkhead import UNHANDLED
+from perles.engine.elsewhere import Where
 from perles.engine.turns import runner, start_pauses
 from perles.engine.turns.ending import Ending
 from perles.engine.turns.live import LiveTurn
 from perles.executor.contract import SpawnError
 from perles.executor.remote.errors import UnreachableError
 from perles.store import statements
+from perles.store.database import Tx
 from perles.store.schema.agents import Agent, Turn
+from perles.store.schema.workflows import Workflow
 from tests.integration.health_world import HealthWorld
 from tests.integration.scheduler_world import EndingTurns
 from tests.integration.scripted_provider import ScriptedParser, ScriptedProvider
@@ -219,6 +222,7 @@ def test_a_node_that_does_not_answer_holds_up_its_own_agents_only(
         agent = world.agent(first)
         world.write(lambda tx: tx.update(Agent, agent.id, node="n1"))
         world.context.remote = _Away()  # type: ignore[assignment]
+        world.context.placing = _Stay()
         await world.turns.deliver()
         await world.turns.settle()
         assert [turn.status for turn in _turns(world, first)] == ["lost"]
@@ -235,6 +239,21 @@ def test_a_node_that_does_not_answer_holds_up_its_own_agents_only(
         assert len(_turns(world, first)) == 2
 
     asyncio.run(run())
+
+
+class _Stay:
+    """Has each agent stay where it is."""
+
+    async def with_room(self, agents: Sequence[Agent]) -> list[Agent]:
+        """All of them."""
+        return list(agents)
+
+    def choose(self, _tx: Tx, _workflow: Workflow, agent: Agent) -> Where:
+        """Where it is."""
+        return Where(agent.node)
+
+    def took(self, _tx: Tx, _workflow: Workflow, _agent: Agent, _node: str | None) -> None:
+        """It is there already."""
 
 
 class _Away:

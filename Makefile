@@ -33,7 +33,7 @@ test-page: $(READY)  ## try the page in a headless Chromium (needs chromium)
 	$(BIN)/python -m pytest -q tests/page
 
 test-postgres: $(READY)  ## run the tests on a PostgreSQL server of their own, TESTS=... some of them
-	$(BIN)/python -m tests.postgres.suite -q -n 2 $(or $(TESTS),tests/unit tests/integration tests/crash)
+	$(BIN)/python -m tests.postgres.suite -q -n 2 $(or $(TESTS),tests/unit tests/integration tests/crash tests/dashboard)
 
 test-cluster: $(READY)  ## run turns on three machines: network namespaces, a cable that is pulled (needs root)
 	$(BIN)/python -m pytest -q -rs tests/machines

@@ -1,7 +1,7 @@
 """How Alembic reaches the database: on the connection of Perles, or by hand, from a shell.
 
-By hand: `alembic [-x db=PATH] upgrade head|current|check`. Without `-x db=` it is the database
-of PERLES_HOME.
+By hand: `alembic [-x db=PATH|URL] upgrade head|current|check`. Without `-x db=` it is the
+database of PERLES_HOME.
 """
 
 import os
@@ -11,10 +11,11 @@ from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import Connection
 
+from perles.config.database import checked
 from perles.config.home import Paths, home
 from perles.domain.errors import PerlesError
 from perles.store import migrate
-from perles.store.place import engine_lock
+from perles.store.place import choose, engine_lock, shown, url_of
 from perles.store.schema.tables import METADATA
 
 _BEFORE_SERVERS = "0033"
@@ -41,14 +42,27 @@ def _migrate(connection: Connection) -> None:
         context.run_migrations()
 
 
+def _named(given: str | None, own: Path) -> Path:
+    """The path of the database that was named, which may stand for one on a server.
+
+    Raises `UsageError`.
+    """
+    if given is None:
+        return own
+    if "://" not in given:
+        return Path(given).expanduser()
+    choose(own, checked(given, "-x db"))
+    return own
+
+
 def _by_hand(verb: str) -> None:
     """Do what was asked for in a shell. Raises `CommandError`, which Alembic tells."""
     if context.is_offline_mode():
         raise CommandError("cannot write the migrations as SQL: they look at the rows they move")
     given = context.get_x_argument(as_dictionary=True).get("db")
     paths = Paths(home(os.environ))
-    path = paths.database_path() if given is None else Path(given).expanduser()
     try:
+        path = _named(given, paths.database_path())
         if verb == "upgrade" and not migrate.is_current(path):
             if given is None:
                 paths.ensure_home()
@@ -56,17 +70,20 @@ def _by_hand(verb: str) -> None:
                 _migrate(connection)
         elif verb in ("upgrade", "current", "check", "revision"):
             if not migrate.is_there(path):
-                raise CommandError(f"there is no database {path}; alembic upgrade head makes it")
+                raise CommandError(
+                    f"there is no database {shown(path)}; alembic upgrade head makes it"
+                )
             with migrate.looking(path) as connection:
                 _migrate(connection)
         elif verb == "downgrade":
+            kept = f"the backup that the upgrade kept, {path.name}.bak-REVISION"
             raise CommandError(
-                f"cannot downgrade {path}: an older perles would not know what is in it; stop the "
-                f"engine and put back the backup that the upgrade kept, {path.name}.bak-REVISION"
+                f"cannot downgrade {shown(path)}: an older perles would not know what is in it; "
+                f"stop the engine and put back {kept if url_of(path) is None else 'a dump of it'}"
             )
         else:
             raise CommandError(
-                f"cannot {verb} {path}: upgrade, current and check are possible by hand"
+                f"cannot {verb} {shown(path)}: upgrade, current and check are possible by hand"
             )
     except PerlesError as error:
         raise CommandError(str(error)) from error

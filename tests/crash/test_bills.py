@@ -33,8 +33,8 @@ PRICE = 0.0022
 PAID = "SELECT cost_usd FROM workflows WHERE id = ?"
 USED = "SELECT tokens_used FROM workflows WHERE id = ?"
 TOLD = """
-SELECT coalesce(sum(coalesce(json_extract(payload, '$.tokens_in'), 0)
-+ coalesce(json_extract(payload, '$.tokens_out'), 0)), 0)
+SELECT coalesce(sum(coalesce(CAST(json_extract(payload, '$.tokens_in') AS BIGINT), 0)
++ coalesce(CAST(json_extract(payload, '$.tokens_out') AS BIGINT), 0)), 0)
 FROM events WHERE type = 'agent.usage' AND workflow_id = ?
 """
 # A call is on the bill, and in the session's file, by one write: no kill comes between.

@@ -18,7 +18,7 @@ from tests.crash.world import World, tasks
 
 CUT_OFF = "SELECT count(*) FROM turns WHERE status = 'lost'"
 LAST_PORT = """
-SELECT json_extract(payload, '$.value') FROM events
+SELECT CAST(json_extract(payload, '$.value') AS BIGINT) FROM events
 WHERE type = 'resource.lease_granted' AND json_extract(payload, '$.kind') = 'port'
 AND workflow_id = ? ORDER BY seq DESC LIMIT 1
 """

@@ -27,6 +27,9 @@ class ByHand:
         self._session = sessions.connect(address, application="perles test")
         self.row_factory: Any = None
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
     def __enter__(self) -> "ByHand":
         return self
 

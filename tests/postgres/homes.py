@@ -16,8 +16,11 @@ SERVER: Final = "PERLES_TEST_SERVER"
 """The variable that has the URL of the server, with {} for the name of a database."""
 TEMPLATE: Final = "migrated"
 """The database of today's schema, of which each home gets a copy."""
-SHARED_HOMES: Final = frozenset({"served", "shared", "site"})
-"""Fixtures of a module, each with a home that its tests share."""
+SHARED_HOMES: Final = {
+    "tests.integration.test_http_attacks": "served",
+    "tests.integration.test_mcp_guard": "shared",
+}
+"""Modules with a home that their tests share, and its fixture."""
 _NUMBERS: Final = itertools.count(1)
 _ABOUT_THE_FILE: Final = "is about SQLite's file"
 LEFT_OUT: Final[dict[str, str]] = {
@@ -39,6 +42,10 @@ LEFT_OUT: Final[dict[str, str]] = {
     "*test_bad_input.py::test_a_locked_database_is_waited_for_and_then_told": "has SQLite's words",
     "*test_bad_input.py::test_a_full_disk_is_told_and_nothing_is_written": _ABOUT_THE_FILE,
     "*test_bulkheads.py::test_a_damaged_database_is_told_in_a_line*": _ABOUT_THE_FILE,
+    "*test_http_attacks.py::test_many_who_are_refused_*": "needs two databases at once",
+    "*test_http_attacks.py::test_names_that_were_configured_*": "needs two databases at once",
+    "*test_ids.py::test_an_upgrade_keeps_every_row_*": "no database on a server is as old",
+    "*test_led_workflows.py::test_what_a_task_costs_*": "counts what SQLite's driver traces",
     "*test_open_files.py*": _ABOUT_THE_FILE,
     "*test_full_disk.py*": "fills the disk of the file",
 }
@@ -73,7 +80,7 @@ def database(*, is_empty: bool) -> Iterator[str]:
 @pytest.fixture(scope="module", autouse=True)
 def _database_of_a_module(request: Any) -> Iterator[None]:
     """A database for the home that all tests of a module share, where there is one."""
-    if not any(hasattr(request.module, name) for name in SHARED_HOMES):
+    if request.module.__name__ not in SHARED_HOMES:
         yield
         return
     with database(is_empty=True) as url, pytest.MonkeyPatch.context() as patch:
@@ -85,7 +92,7 @@ def _database_of_a_module(request: Any) -> Iterator[None]:
 def _database_of_a_test(request: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A database for each test. A home that is fresh finds an empty one."""
     used = request.fixturenames
-    if SHARED_HOMES.intersection(used):
+    if SHARED_HOMES.get(request.module.__name__) in used:
         yield
         return
     with database(is_empty="fresh_home" in used and "home" not in used) as url:

@@ -7,7 +7,7 @@ tells of a database that cannot be used, does not ask which database it is.
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from perles.store.sqlite.driver import dbapi
 
@@ -56,10 +56,13 @@ class LostConnectionError(ServerError):
 class ConstraintError(dbapi.IntegrityError):  # type: ignore[misc] # as above
     """A row that the schema does not allow."""
 
+    told = ""
+
 
 class StatementError(dbapi.ProgrammingError):  # type: ignore[misc] # as above
     """A statement that the server does not understand: a fault of ours."""
 
+    told = ""
     sqlstate: str | None = None
 
 
@@ -68,18 +71,24 @@ def translated(error: Any, shown: str, *, closed: bool) -> Exception:
     state: str | None = getattr(error, "sqlstate", None)
     said = _first_line(error)
     if state is None and not closed and type(error).__name__ in ("ProgrammingError", "DataError"):
-        return StatementError(said)
+        return _told(StatementError(said), said, shown)
     if closed or state in _LOST or (state or "08")[:2] == "08":
         return _made(LostConnectionError, said, shown, state, _ADVICE.get(state or "", ""))
     if state is not None and state[:2] == "23":
-        return ConstraintError(said)
+        return _told(ConstraintError(said), said, shown)
     if state == "22003":
         return OverflowError(f"{said}, for the database")  # as of SQLite's driver
     if state is not None and (state[:2] in _OPERATIONAL or state in _ADVICE):
         return _made(ServerError, said, shown, state, _ADVICE.get(state, "see the server's log"))
     made = StatementError(said)
     made.sqlstate = state
-    return made
+    return _told(made, said, shown)
+
+
+def _told(error: Any, said: str, shown: str) -> Exception:
+    """With what a person reads: which database it was, which no path tells."""
+    error.told = f"cannot use database {shown}: {said}; that is a fault of perles: report it"
+    return cast("Exception", error)
 
 
 def _made(

@@ -19,9 +19,9 @@ $(READY): pyproject.toml
 demo: $(READY)  ## run a pipeline over this repository, in a home folder of its own
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
-test: $(READY)  ## run the tests, and print which share of the core they reach
+test: $(READY)  ## run the tests but for the page's, and print which share of the core they reach
 	rm -rf .coverage
-	$(BIN)/coverage run -m pytest -q -n 4 --dist worksteal
+	$(BIN)/coverage run -m pytest -q -n 4 --dist worksteal --ignore tests/page
 	$(BIN)/coverage combine -q
 	$(BIN)/python -m tests.coverage_by_package
 
@@ -30,7 +30,7 @@ test-unit: $(READY)  ## run the quick tests, on PYTHON=python3.13 with VENV=.ven
 
 test-page: $(READY)  ## try the page in a headless Chromium (needs chromium)
 	$(BIN)/python -m pip install --quiet --group page
-	$(BIN)/python -m pytest -q tests/page
+	$(BIN)/python -m pytest -q --durations 3 tests/page
 
 test-postgres: $(READY)  ## run the tests on a PostgreSQL server of their own, TESTS=... some of them
 	$(BIN)/python -m tests.postgres.suite -q -n 2 $(or $(TESTS),tests/unit tests/integration tests/crash tests/dashboard)

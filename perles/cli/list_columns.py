@@ -30,6 +30,7 @@ COLUMNS: Final[dict[str, Cell]] = {
     "started": lambda row: row["started_at"],
     "ended": lambda row: row["ended_at"],
     "reason": lambda row: row["reason"],
+    "unread": lambda row: row["unread_posts"],
 }
 NOTE: Final = "note"
 NAMES: Final = (*COLUMNS, NOTE)

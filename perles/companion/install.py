@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -12,8 +13,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from perles.config.database import VARIABLE, server_url
+from perles.config.home import user_config
 from perles.domain.errors import UsageError
 
+_PASSWORD: Final = re.compile(r"//[^/@?]*:[^/@?]*@|[?&]password=", re.IGNORECASE)
 NAME: Final = "perles-control"
 """Not "perles": that is the server that Perles gives to its own agents."""
 Json = dict[str, Any]
@@ -24,6 +28,10 @@ class Server(NamedTuple):
 
     command: list[str]
     env: dict[str, str]
+
+
+_PLACES: Final = ("PERLES_HOME", "PERLES_CONFIG", "XDG_CONFIG_HOME")
+"""Variables with paths that say which home, and whose configuration, is meant."""
 
 
 class Client(NamedTuple):
@@ -52,6 +60,13 @@ def _under(variable: str, usual: str, name: str) -> Callable[[Mapping[str, str]]
     return place
 
 
+def _of_opencode(environ: Mapping[str, str]) -> Path:
+    """opencode follows XDG_CONFIG_HOME, as Perles does; a variable of its own comes first."""
+    base = environ.get("XDG_CONFIG_HOME", "")
+    usual = f"{base}/opencode" if base.startswith("/") else ".config/opencode"
+    return _under("OPENCODE_CONFIG_DIR", usual, "opencode.json")(environ)
+
+
 CLIENTS: Final[dict[str, Client]] = {
     "claude": Client(
         _under("CLAUDE_CONFIG_DIR", "", ".claude.json"),
@@ -60,19 +75,34 @@ CLIENTS: Final[dict[str, Client]] = {
     ),
     "codex": Client(_under("CODEX_HOME", ".codex", "config.toml"), "mcp_servers", _plain),
     "gemini": Client(_under("", ".gemini", "settings.json"), "mcpServers", _plain),
-    "opencode": Client(
-        _under("OPENCODE_CONFIG_DIR", ".config/opencode", "opencode.json"), "mcp", _opencode
-    ),
+    "opencode": Client(_of_opencode, "mcp", _opencode),
 }
 
 
 def server_here(environ: Mapping[str, str], role: str) -> Server:
-    """The command that starts this very perles, for this very home."""
+    """The command that starts this very perles, for this very home, configuration and database.
+
+    A client may start it with none of the variables that are set here. Raises `UsageError`.
+    """
     called = shutil.which(sys.argv[0]) if sys.argv and sys.argv[0] else None
     is_ours = called is not None and Path(called).name == "perles"
     start = [os.path.abspath(str(called))] if is_ours else [sys.executable, "-m", "perles"]
-    env = {name: environ[name] for name in ("PERLES_HOME",) if environ.get(name)}
-    return Server([*start, "mcp", "--role", role], env)
+    env = {name: os.path.abspath(environ[name]) for name in _PLACES if environ.get(name)}
+    return Server([*start, "mcp", "--role", role], env | _database(environ))
+
+
+def _database(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variable with the database, where it is set; a password is not written to a client."""
+    given = environ.get(VARIABLE)
+    if given is None:
+        return {}
+    url = server_url(environ)
+    if url is not None and _PASSWORD.search(url):
+        raise UsageError(
+            f"cannot install: {VARIABLE} holds a password; write the address as `database:` into "
+            f"{user_config(environ)}, and unset {VARIABLE}"
+        )
+    return {VARIABLE: given}
 
 
 def lines(client: str, server: Server) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from perles.http.route import MAX_LIST, Call, Parameter, Route
 from perles.http.wire import Response, as_json
 
 MAX_EVENTS: Final = 1000
+MAX_HOURS: Final = 24 * 366
 MAX_PATCH: Final = 2 * 1024 * 1024
 """Bytes of a patch that are shown; `perles diff` shows all."""
 SPOKEN: Final = "*.output,*.incoming,agent.reminded,turn.*"
@@ -101,6 +103,12 @@ def posts(asking: Asking, call: Call) -> list[dict[str, Any]]:
     """Posts of a workflow."""
     given = call.given("channel", "thread", "after", "before", "limit")
     return asking.posts(call.path["id"], **given)
+
+
+def resource_history(asking: Asking, call: Call) -> list[dict[str, Any]]:
+    """Use of the limits by hour, the oldest first."""
+    now = datetime.now(UTC)
+    return asking.resource_history(now - timedelta(hours=call.query.get("hours", 24) - 1), now)
 
 
 def templates(asking: Asking, call: Call) -> list[dict[str, Any]]:
@@ -333,6 +341,15 @@ ROUTES: Final = (
     ),
     Route(
         "GET",
+        "/resources/history",
+        READ,
+        "Peak and average use of each limit by hour.",
+        resource_history,
+        "perles resources history --json",
+        (Parameter("hours", "So many hours back (default 24).", "integer", 1, MAX_HOURS),),
+    ),
+    Route(
+        "GET",
         "/nodes",
         READ,
         "The machines of the cluster, with their state and their turns.",
@@ -393,6 +410,14 @@ ROUTES: Final = (
         "The running engine, or null.",
         lambda asking, _call: asking.engine_status(),
         "perles engine status --json",
+    ),
+    Route(
+        "GET",
+        "/doctor",
+        ADMIN,
+        "The problems of the machine and the home folder, with advice.",
+        lambda asking, _call: [one.as_json() for one in asking.doctor()],
+        "perles doctor --json",
     ),
     Route(
         "GET",

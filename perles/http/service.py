@@ -45,18 +45,16 @@ class Service:
         self._reads = ThreadPoolExecutor(6, "read")
         self._verbs = ThreadPoolExecutor(16, "verb")
         self._waiting = 0
-        self.pages = page_files.load()
+        self._page = page_files.load()
         self.document = as_json(openapi.document(ROUTES, STREAM))
 
     def public(self, request: Request) -> Response | None:
         """What anybody is shown: the page's files and the document; None for all else."""
-        name = request.segments[0] if len(request.segments) == 1 else None
-        if name is None or request.method != "GET":
+        if request.method != "GET":
             return None
-        if name == "openapi.json":
+        if request.segments == ("openapi.json",):
             return self.document
-        file = self.pages.get(name)
-        return None if file is None else file.answer(request.headers.get("if-none-match"))
+        return self._page.answer(request)
 
     def find(self, request: Request, holder: Holder) -> Found:
         """The route, where the holder may use it. Raises `Refused`."""

@@ -575,6 +575,18 @@ ROUTES: Final = (
     ),
     Route(
         "POST",
+        "/resources/{resource}/reset",
+        ADMIN,
+        "Count tokens or cost_usd of all workflows together from 0 again.",
+        lambda asking, call: {
+            "resource": call.path["resource"],
+            "was": asking.reset_total(call.path["resource"], call.body.reason),
+        },
+        "perles resources reset --json",
+        body=NeededReason,
+    ),
+    Route(
+        "POST",
         "/engine/reload",
         ADMIN,
         "Make the engine reload its configuration.",

@@ -152,9 +152,12 @@ def test_a_thread_that_was_answered_comes_last_and_the_person_has_read_what_was_
     with crew.reading() as connection:
         found = channels.posts(connection, id, "general", 3)
         before = {one["channel"]: one["unread"] for one in channels.channels(connection, id)}
+    listed = [ControlPlane(home.root).get(id)["unread_posts"]]
     database.write(lambda tx: mark_read(tx, id, "general", 4))
     with crew.reading() as connection:
         after = {one["channel"]: one["unread"] for one in channels.channels(connection, id)}
+    listed.append(ControlPlane(home.root).list()[0]["unread_posts"])
+    columns = home.perles("list", "--columns", "id,unread", "--no-header").stdout.split()
     crew.close()
     database.dispose()
 
@@ -165,3 +168,5 @@ def test_a_thread_that_was_answered_comes_last_and_the_person_has_read_what_was_
         ("answer", "an answer"),
     ]
     assert (before["general"], after["general"], before["tasks"]) == (5, 1, 0)
+    assert listed == [5, 1]
+    assert columns == [id, "1"]

@@ -199,3 +199,28 @@ def test_a_file_that_cannot_be_read_is_left_alone(home: Home) -> None:
     assert home.perles("mcp", "install", "claud").stderr.count("did you mean 'claude'") == 1
     shown = home.json("mcp", "install", "gemini", "--json")
     assert (Path(shown["path"]).name, shown["written"]) == ("settings.json", False)
+
+
+def test_the_installed_server_has_the_home_the_configuration_and_the_database(home: Home) -> None:
+    config = home.work / "own.yaml"
+    config.write_text("{}")
+    environ = {"XDG_CONFIG_HOME": str(home.work / "xdg"), "PERLES_DATABASE": "sqlite"}
+
+    shown = home.perles(
+        *("--config", "own.yaml", "mcp", "install", "opencode", "--json"), **environ
+    )
+
+    told = json.loads(shown.stdout)
+    assert told["path"] == f"{environ['XDG_CONFIG_HOME']}/opencode/opencode.json"
+    given = json.loads(told["lines"])["mcp"][install.NAME]["environment"]
+    assert given == {**environ, "PERLES_HOME": str(home.root), "PERLES_CONFIG": str(config)}
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://me:secret@host/db", "postgresql://host/db?user=me&password=secret"]
+)
+def test_a_password_is_not_written_into_the_configuration_of_a_client(home: Home, url: str) -> None:
+    done = home.perles("mcp", "install", "codex", "--write", PERLES_DATABASE=url)
+
+    assert (done.returncode, "holds a password" in done.stderr) == (2, True)
+    assert "secret" not in done.stderr + done.stdout

@@ -15,10 +15,11 @@ from tests.page.stage import Stage, prepared
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PICTURES = os.environ.get("PERLES_TEST_PICTURES")
 """A folder for pictures of the page, where a person wants to look at them."""
+ARGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 SIZES = {"phone": (390, 844), "desk": (1280, 800)}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """A browser, which most machines that run the tests do not have."""
     playwright = pytest.importorskip(
@@ -27,12 +28,12 @@ def browser() -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("THE PAGE IS NOT TESTED: there is no chromium here")
     with playwright.sync_playwright() as running:
-        found = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        found = running.chromium.launch(executable_path=CHROMIUM, args=ARGS)
         yield found
         found.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def stage(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A home whose engine serves the page."""
     del browser  # without one nothing needs to be prepared
@@ -42,31 +43,61 @@ def stage(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
     home.perles("engine", "stop")
 
 
+@pytest.fixture(scope="module", params=SIZES)
+def size(request: pytest.FixtureRequest) -> str:
+    """A phone or a desk; all tests on a phone come first."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def context(size: str, browser: Any, stage: Stage) -> Iterator[Any]:
+    """A browser of this size that is logged in."""
+    width, height = SIZES[size]
+    is_phone = size == "phone"
+    found = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if is_phone else "light",
+        is_mobile=is_phone,
+        has_touch=is_phone,
+        service_workers="block",  # what they keep would hide what is served now
+    )
+    found.set_default_timeout(60_000)
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def opened(context: Any, stage: Stage) -> Any:
+    """The one page of this size: to open another one for each test costs more than most tests."""
+    page = context.new_page()
+    page.goto(f"{stage.url}/#token={stage.token}")
+    page.wait_for_selector("ul.cards > li")
+    return page
+
+
 @pytest.fixture
 def errors() -> list[str]:
     """What the browser complained of: nothing may be refused by the page's own policy."""
     return []
 
 
-@pytest.fixture(params=SIZES)
+@pytest.fixture
 def page(
-    request: pytest.FixtureRequest, browser: Any, stage: Stage, errors: list[str]
+    request: pytest.FixtureRequest, opened: Any, size: str, stage: Stage, errors: list[str]
 ) -> Iterator[Any]:
-    """A page of a phone's or a desk's size, logged in."""
-    width, height = SIZES[request.param]
-    context = browser.new_context(
-        viewport={"width": width, "height": height},
-        color_scheme="dark" if request.param == "phone" else "light",
-        service_workers="block",  # what they keep would hide what is served now
-    )
-    found = context.new_page()
-    found.set_default_timeout(60_000)
-    found.on("pageerror", lambda error: errors.append(str(error)))
-    found.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-    found.goto(f"{stage.url}/#token={stage.token}")
-    found.wait_for_selector("ul.cards > li")
-    yield found
+    """A page of a phone's or a desk's size, logged in, loaded anew."""
+    watched = {
+        "pageerror": lambda error: errors.append(str(error)),
+        "console": lambda said: errors.append(said.text) if said.type == "error" else None,
+    }
+    opened.emulate_media(color_scheme="dark" if size == "phone" else "light")
+    opened.goto(stage.url)
+    opened.wait_for_selector("ul.cards > li")
+    for name, told in watched.items():
+        opened.on(name, told)
+    yield opened
+    for name, told in watched.items():
+        opened.remove_listener(name, told)
     if PICTURES:
-        name = request.node.name.replace("[", "-").rstrip("]")
-        found.screenshot(path=Path(PICTURES) / f"{name}.png")
-    context.close()
+        name = request.node.name.replace("[", "-").replace("/", "_").rstrip("]")
+        opened.screenshot(path=Path(PICTURES) / f"{name}.png")

@@ -8,7 +8,10 @@ from tests.integration.scripted_cli import with_tools
 
 HOSTILE = "<img src=x onerror=alert(1)><script>document.title='owned'</script>\u202etxt.exe"
 ASKS = f"""\
-if "The answer:" in prompt:
+if "Say it." in prompt:
+    tools.call("fabric_send", channel="general", content={HOSTILE!r})
+    tools.call("report_implementation_complete", summary="it is said", exit_code=0)
+elif "The answer:" in prompt:
     open("told", "w").write(prompt)
     tools.call("report_implementation_complete", summary="it is done", exit_code=0)
 elif not os.path.exists("asked"):
@@ -28,8 +31,9 @@ WAITS: list[dict[str, Any]] = [
     {"key": "ok", "assignee": "human", "question": "Deploy to production?"},
     {"key": "deploy", "run": "echo deployed", "after": ["ok"]},
 ]
-
-
+LASTS: list[dict[str, Any]] = [
+    {"key": "never", "assignee": "human", "question": "Is it spring yet?"},
+]
 WRITES = f"echo '{HOSTILE}' > new.txt; seq 3000 > many.txt"
 
 
@@ -53,11 +57,12 @@ def prepared(home: Home, port: int) -> Stage:
     home.perles("create", home.pipeline("later", [{"key": "a", "run": "true"}]), "--name", HOSTILE)
     for name, tasks in (
         ("waits", WAITS),
+        ("lasts", LASTS),
         ("graph", GRAPH),
         ("asks", [{"key": "style", "prompt": "Indent it.", "worker": "mycli"}]),
     ):
         home.perles("start", home.perles("create", home.pipeline(name, tasks)).stdout.strip())
-    home.wait_for("both to wait", lambda: len(_waiting(home)) == 2)
+    home.wait_for("all to wait", lambda: len(_waiting(home)) == 3)
     home.wait_for("the graph", lambda: _status(home, "test") == "in_progress")
     return Stage(home, f"http://127.0.0.1:{port}", token)
 

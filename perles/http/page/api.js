@@ -1,5 +1,5 @@
 // Requests, and the stream of events. The token is kept here and sent in a header, never as a cookie.
-const KEY = "perles-token";
+export const KEY = "perles-token";
 
 export class Refused extends Error {
   constructor(status, told) {
@@ -26,8 +26,11 @@ async function answerOf(answer) {
 export const get = async (path) =>
   answerOf(await fetch(`/api/v1${path}`, { headers: headers(), cache: "no-store" }));
 
-export async function list(query) {
-  const answer = await fetch(`/api/v1/workflows?${query}`, { headers: headers(), cache: "no-store" });
+export const list = (query) =>
+  answered(fetch(`/api/v1/workflows?${query}`, { headers: headers(), cache: "no-store" }));
+
+export async function answered(asked) {
+  const answer = await asked;
   const more = Number(answer.headers.get("Perles-More") ?? 0);
   return { rows: await answerOf(answer), more };
 }

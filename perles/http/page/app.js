@@ -1,5 +1,5 @@
-import { follow, get, token } from "./api.js";
-import { button, h, place, tell } from "./dom.js";
+import { KEY, Refused, follow, get, token } from "./api.js";
+import { h, tell } from "./dom.js";
 import { list } from "./list.js";
 
 const main = document.getElementById("main");
@@ -30,12 +30,14 @@ function paced(work) {
 }
 
 function failed(error) {
-  if (error.status === 401) login("This token does not hold.");
+  if (error.status === 401 && token.get()) login("This token does not hold.");
+  else if (error.status === 401) return; // asked before somebody logged out
   else if (error.status) tell(error.message);
   else lost();
 }
 
 const look = paced(async () => {
+  if (!token.get()) return; // nobody is logged in: what is typed in the form stays
   home.overview = await get("/overview");
   showState();
   showInbox(home.overview.inbox);
@@ -63,6 +65,7 @@ function showInbox(count) {
   link.textContent = count ? `Inbox (${count})` : "Inbox";
   link.classList.toggle("has", count > 0);
   document.title = count ? `(${count}) Perles` : "Perles";
+  navigator.setAppBadge?.(count).catch(() => {}); // on the icon of the installed page
   if (waiting !== null && count > waiting && sounds()) beep();
   waiting = count;
 }
@@ -83,13 +86,21 @@ function beep() {
 }
 
 // The list needs none of these: they are loaded once it stands.
-const inbox = () => import("./inbox.js");
-const workflow = () => import("./workflow.js");
+const inbox = () => import("./inbox.js").catch(gone);
+const workflow = () => import("./workflow.js").catch(gone);
+const nodes = () => import("./nodes.js").catch(gone);
 let routed = 0;
+
+// Another version of Perles may serve the page by now, with other files.
+async function gone(error) {
+  await get("/whoami"); // throws what is wrong where nothing is served at all
+  console.warn(error);
+  throw new Refused(404, { message: "A part of this page cannot be loaded: load the page again." });
+}
 
 async function made(root, first, id, tab) {
   if (first === "w" && id) return (await workflow()).workflow(root, home, id, tab || "tasks");
-  if (first === "nodes") return (await import("./nodes.js")).nodes(root, home);
+  if (first === "nodes") return (await nodes()).nodes(root, home);
   if (first === "inbox") return (await inbox()).inbox(root, home);
   return list(root, home);
 }
@@ -116,6 +127,7 @@ async function route() {
 let soon = null;
 
 function heard(events) {
+  if (!token.get()) return;
   view?.heard?.(events);
   if (view?.concerns(events)) view.refresh();
   soon ??= setTimeout(() => { soon = null; look(); }, 150); // what is looked at comes first
@@ -129,7 +141,8 @@ function begin() {
     showState();
     if (again) { look(); view?.refresh(); }
   });
-  addEventListener("hashchange", () => { route().catch(failed); main.focus(); });
+  addEventListener("storage", (event) => { if (event.key === KEY || event.key === null) location.reload(); }); // another tab logs in or out
+  addEventListener("hashchange", () => { if (!token.get()) return; route().catch(failed); main.focus(); });
   setInterval(look, LOOK);
   setInterval(() => view?.refresh(), AGES);
 }

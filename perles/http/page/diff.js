@@ -3,12 +3,14 @@ import { get, path } from "./api.js";
 import { h } from "./dom.js";
 
 const MOST = 2000;
-const kind = (line) => (line.startsWith("@@") ? "hunk" : line.startsWith("+") ? "add" : line.startsWith("-") ? "del" : "");
+const KINDS = { "@": "hunk", "+": "add", "-": "del" };
 
 function lines(text, all) {
   const found = text.split("\n");
   const shown = all ? found : found.slice(0, MOST);
-  const box = h("pre", { class: "patch", tabindex: "0" }, shown.map((line) => h("span", { class: kind(line) }, `${line}\n`)));
+  const head = found.findIndex((line) => line.startsWith("@@")); // before it stand names of files: --- a and +++ b
+  const kind = (line, at) => (at < head || head < 0 ? "meta" : KINDS[line[0]] ?? "");
+  const box = h("pre", { class: "patch", tabindex: "0" }, shown.map((line, at) => h("span", { class: kind(line, at) }, `${line}\n`)));
   if (shown.length === found.length) return box;
   return h("div", null, box, h("button", { type: "button", onclick: (event) => event.currentTarget.parentElement.replaceWith(lines(text, true)) }, `Show all ${found.length} lines`));
 }

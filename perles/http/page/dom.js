@@ -92,3 +92,4 @@ export const when = (text) => {
 
 export const usd = (amount) => (amount ? `${amount.toFixed(2)} USD` : "");
 export const count = (number) => Number(number ?? 0).toLocaleString("en");
+export const unread = (number) => (number > 0 ? `${count(number)} new post${number > 1 ? "s" : ""}` : "");

@@ -24,7 +24,7 @@ export function columns(tasks) {
   return found;
 }
 
-const short = (text) => (text.length > 18 ? `${text.slice(0, 17)}…` : text);
+const short = (text, most = 18) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
 export function graph(tasks, chosen) {
   const shown = tasks.slice(0, MOST);
@@ -48,7 +48,7 @@ export function graph(tasks, chosen) {
       svg("title", null, `${task.key}: ${task.status}`),
       svg("rect", { x, y, width: W, height: H, rx: 6 }),
       svg("text", { x: x + 10, y: y + 17 }, short(task.key)),
-      svg("text", { x: x + 10, y: y + 32, class: "sub" }, short(`${task.status.replaceAll("_", " ")}${task.assignee ? ` · ${task.assignee}` : ""}`)));
+      svg("text", { x: x + 10, y: y + 32, class: "sub" }, short(`${task.status.replaceAll("_", " ")}${task.assignee ? ` · ${task.assignee}` : ""}`, 23)));
   });
   const left = tasks.length - shown.length;
   return h("div", null,

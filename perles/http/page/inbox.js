@@ -1,5 +1,5 @@
 import { get, path, post } from "./api.js";
-import { ask, badge, button, h, keyed, place, tell, when } from "./dom.js";
+import { ask, button, h, keyed, place, tell, when } from "./dom.js";
 
 const mayAnswer = (home) => home.role !== "read";
 
@@ -50,5 +50,3 @@ export function inbox(root, home) {
   };
   return view;
 }
-
-export { badge };

@@ -60,19 +60,29 @@ async function agents(box, one) {
   place(box, keyed(found.map((agent) => [agent.name, agent.cost_usd, agent.tokens_in, agent.tokens_out]), () => bars(found)),
     keyed(found, () => h("ul", { class: "cards" }, found.map((agent) => h("li", { class: "card" },
       h("b", null, agent.name), " ", badge(agent.status), " ", h("span", { class: "small" }, agent.provider, agent.model ? ` ${agent.model}` : "", agent.task ? ` · ${agent.phase} ${agent.task}` : ""),
-      h("p", { class: "small" }, `${count(agent.turns)} turns · ${count(agent.tokens_in)} in, ${count(agent.tokens_out)} out, ${count(agent.tokens_cached)} cached ${agent.cost_usd ? `· ${usd(agent.cost_usd)}` : ""}`),
+      h("p", { class: "small" }, `${count(agent.turns)} turn${agent.turns === 1 ? "" : "s"} · ${count(agent.tokens_in)} in, ${count(agent.tokens_out)} out, ${count(agent.tokens_cached)} cached ${agent.cost_usd ? `· ${usd(agent.cost_usd)}` : ""}`),
       agent.node && h("p", { class: agent.unreachable ? "bad" : "small" }, away(agent)),
       agent.error && h("p", { class: "bad", dir: "auto" }, agent.error))))));
 }
 
+// What is shown counts as read, for the page, the dashboard and the command line together.
+async function read(one, found, channels) {
+  for (const { channel, unread: left, last_post: last } of channels) {
+    const seen = found.findLast((item) => item.channel === channel);
+    if (left && seen?.id === last) await post(`/workflows${path(one.id, "channels", channel, "read")}`, { post: last });
+  }
+}
+
 async function posts(box, one, home, after) {
-  const found = await get(`/workflows${path(one.id)}/posts?limit=100`);
+  const [found, channels] = await Promise.all([
+    get(`/workflows${path(one.id)}/posts?limit=100`), get(`/workflows${path(one.id)}/channels`)]);
   const list = box.querySelector("ol") ?? h("ol", { class: "lines" });
   place(list, found.map((item) => keyed(item, () => h("li", { class: "line" },
     h("div", { class: "small" }, `#${item.channel} · ${item.author} · `, when(item.at), item.thread !== item.id ? ` · in thread ${item.thread}` : ""),
     h("pre", { class: "said", dir: "auto" }, item.text)))));
   const writes = box.querySelector("form") ?? composer("Post", "Text of the post", async (text) => { await post(`/workflows${path(one.id)}/posts`, { text }); after(); });
   place(box, list, !found.length && keyed("none", () => h("p", null, "No posts yet.")), home.role !== "read" && OPEN.includes(one.state) && writes);
+  if (home.role !== "read" && !document.hidden) await read(one, found, channels);
 }
 
 function composer(word, label, send) {
@@ -94,8 +104,9 @@ async function timeline(box, one) {
 export function workflow(root, home, ref, tab) {
   const head = h("div");
   const asks = h("ul", { class: "cards" });
+  const fresh = h("span", { class: "new" });
   const tabs = h("nav", { class: "tabs", "aria-label": "Parts of the workflow" }, Object.entries(TABS).map(([key, text]) =>
-    h("a", { href: `#/w/${encodeURIComponent(ref)}/${key}`, "aria-current": key === tab ? "page" : null }, text)));
+    h("a", { href: `#/w/${encodeURIComponent(ref)}/${key}`, "aria-current": key === tab ? "page" : null }, text, key === "posts" && fresh)));
   const box = h("div", { class: "part" });
   root.append(head, asks, tabs, box);
   requestAnimationFrame(() => tabs.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }));
@@ -135,8 +146,9 @@ export function workflow(root, home, ref, tab) {
         return;
       }
       id = one.id;
+      fresh.textContent = tab === "posts" || !one.unread_posts ? "" : ` (${count(one.unread_posts)} new)`;
       const done = one.task_counts?.done ?? one.tasks.filter((task) => task.status === "done").length;
-      const { tasks: _, agents: __, uptime_s: ___, ...rest } = one;
+      const { tasks: _, agents: __, uptime_s: ___, unread_posts: ____, ...rest } = one;
       place(head, keyed([rest, done, home.role], () => h("div", null,
         h("h1", { dir: "auto" }, one.name, " ", badge(one.state)),
         h("p", { class: "small" }, `${one.id} · ${one.template_id} · ${done}/${one.tasks.length} tasks · `, span(one.uptime_s), one.tokens_used ? ` · ${count(one.tokens_used)} tokens` : "", one.cost_usd ? ` · ${usd(one.cost_usd)}` : ""),

@@ -108,6 +108,7 @@ TOOL_TO_COMMANDS = {
     "create": {"create", "run"},
     "diff": {"diff"},
     "list": {"list"},
+    "nodes": {"nodes drain", "nodes resume"},
     "send": {"send"},
     "show": {"show"},
     "wait": {"wait"},
@@ -119,7 +120,8 @@ NOT_BY_A_TOKEN = {
     ),
     "the engine in or beside this process": (
         *("ensure_engine", "engine_runs", "engine_trouble", "serve", "shutdown", "stand_by"),
-        *("stop_engine", "reconcile", "engine_config", "unused_settings"),
+        *("stop_engine", "reconcile", "engine_config", "unused_settings", "engine_comes_back"),
+        "is_attended",
     ),
     "files and programs of the machine": (
         *("backup", "check", "clean_worktrees", "config", "copy_database", "database_error"),

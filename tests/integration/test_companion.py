@@ -205,10 +205,9 @@ def test_the_installed_server_has_the_home_the_configuration_and_the_database(ho
     config = home.work / "own.yaml"
     config.write_text("{}")
     environ = {"XDG_CONFIG_HOME": str(home.work / "xdg"), "PERLES_DATABASE": "sqlite"}
+    home.environ |= environ
 
-    shown = home.perles(
-        *("--config", "own.yaml", "mcp", "install", "opencode", "--json"), **environ
-    )
+    shown = home.perles("--config", "own.yaml", "mcp", "install", "opencode", "--json")
 
     told = json.loads(shown.stdout)
     assert told["path"] == f"{environ['XDG_CONFIG_HOME']}/opencode/opencode.json"

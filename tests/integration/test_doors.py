@@ -2,13 +2,10 @@
 
 import inspect
 import json
-import re
 from typing import Any
 
 from perles import ControlPlane
 from perles.companion.tools import Tools
-from perles.controlplane.plane import ControlPlane as Facade
-from perles.http import reads, verbs
 from perles.http.service import ROUTES
 from tests.integration.cli import Home
 from tests.integration.http_server import serving
@@ -113,27 +110,6 @@ TOOL_TO_COMMANDS = {
     "show": {"show"},
     "wait": {"wait"},
 }
-NOT_BY_A_TOKEN = {
-    "how programs wait and follow": (
-        *("ask", "outcome", "request", "subscribe", "subscribe_filtered", "subscribe_workflow"),
-        *("wait", "wait_for_idle_engine", "last_seq", "seq_before", "forget_cursor"),
-    ),
-    "the engine in or beside this process": (
-        *("ensure_engine", "engine_runs", "engine_trouble", "serve", "shutdown", "stand_by"),
-        *("stop_engine", "reconcile", "engine_config", "unused_settings", "engine_comes_back"),
-        "is_attended",
-    ),
-    "files and programs of the machine": (
-        *("backup", "check", "clean_worktrees", "config", "copy_database", "database_error"),
-        *("environ", "logs", "machine_of_outputs", "migrate", "prune", "repair", "schemas"),
-        *("try_provider", "vacuum", "worktree", "worktree_bytes"),
-    ),
-    "what other verbs and shells are made of": (
-        *("need_person", "preview_correction", "secrets_of", "staff", "variables_of", "words"),
-        *("workflow_words", "has_token", "token_holder", "cluster"),
-    ),
-    "a token makes no further one": ("create_token",),
-}
 
 
 def _named(reasons: dict[str, Any]) -> list[str]:
@@ -149,21 +125,6 @@ def test_each_command_has_a_resource_over_http_or_a_reason() -> None:
     assert not set(COMMAND_TO_ROUTE) & set(_named(NOT_OVER_HTTP))
     gone = {*COMMAND_TO_ROUTE, *_named(NOT_OVER_HTTP)} - set(COMMANDS)
     assert not gone, f"there are no such commands: {sorted(gone)}"
-
-
-def test_each_verb_of_the_facade_is_served_or_has_a_reason() -> None:
-    text = inspect.getsource(reads) + inspect.getsource(verbs)
-    served = set(re.findall(r"asking\.(?:registry\.)?(\w+)\b", text))
-    public = {
-        name
-        for name, _ in inspect.getmembers(Facade, inspect.isfunction)
-        if not name.startswith("_")
-    }
-
-    left = public - served - set(_named(NOT_BY_A_TOKEN))
-    assert not left, f"HTTP serves none of these, and no reason says why: {sorted(left)}"
-    assert not set(_named(NOT_BY_A_TOKEN)) - public
-    assert not set(_named(NOT_BY_A_TOKEN)) & served
 
 
 def test_each_tool_for_a_users_own_agent_is_a_command() -> None:

@@ -50,8 +50,8 @@ def size(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def context(size: str, browser: Any, stage: Stage) -> Iterator[Any]:
-    """A browser of this size that is logged in."""
+def context(size: str, browser: Any) -> Iterator[Any]:
+    """A browser of this size."""
     width, height = SIZES[size]
     is_phone = size == "phone"
     found = browser.new_context(
@@ -67,12 +67,9 @@ def context(size: str, browser: Any, stage: Stage) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def opened(context: Any, stage: Stage) -> Any:
+def opened(context: Any) -> Any:
     """The one page of this size: to open another one for each test costs more than most tests."""
-    page = context.new_page()
-    page.goto(f"{stage.url}/#token={stage.token}")
-    page.wait_for_selector("ul.cards > li")
-    return page
+    return context.new_page()
 
 
 @pytest.fixture
@@ -90,8 +87,11 @@ def page(
         "pageerror": lambda error: errors.append(str(error)),
         "console": lambda said: errors.append(said.text) if said.type == "error" else None,
     }
+    width, height = SIZES[size]
+    opened.set_viewport_size({"width": width, "height": height})
     opened.emulate_media(color_scheme="dark" if size == "phone" else "light")
-    opened.goto(stage.url)
+    opened.goto("about:blank")  # only then is the page loaded anew, and the token taken
+    opened.goto(f"{stage.url}/#token={stage.token}")
     opened.wait_for_selector("ul.cards > li")
     for name, told in watched.items():
         opened.on(name, told)

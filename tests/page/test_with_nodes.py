@@ -9,7 +9,7 @@ from perles.engine.fleet import nodes, standing
 from perles.engine.fleet.nodes import Heard
 from perles.store.database import Database
 from tests.page.stage import HOSTILE, Stage
-from tests.page.test_page import _fits, _go, _is_told
+from tests.page.test_page import _fits, _go, is_told
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_nodes_are_told_and_drained_by_an_administrator(
     _go(page, cluster, "nodes")
     for words in ("tcp://box1:8786: connecting since", "box1", "0 of 4 slots", "clock 90 s behind",
                   "<img src=x onerror=alert(1)>"):  # fmt: skip
-        _is_told(page, words)
+        is_told(page, words)
     assert _fits(page)
     assert page.get_by_role("button", name="Drain").count() == 0  # this token may only operate
 
@@ -42,8 +42,8 @@ def test_nodes_are_told_and_drained_by_an_administrator(
     page.wait_for_selector("ul.cards > li")
     page.get_by_role("link", name="Nodes").click()
     page.get_by_role("button", name="Drain").first.click()
-    _is_told(page, "box1 is draining")
+    is_told(page, "box1 is draining")
     page.get_by_role("button", name="Resume").first.click()
-    _is_told(page, "box1 is ready")
+    is_told(page, "box1 is ready")
     cluster.home.perles("token", "revoke", "boss")
     assert not errors

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from perles.cluster.certificates import security, temporary
 from perles.cluster.libraries import module
-from perles.cluster.reaching import in_words
+from perles.cluster.reaching import in_line
 from perles.cluster.ssh import SshCluster
 from perles.config.cluster import Cluster
 from perles.domain.errors import ClusterError
@@ -40,7 +40,7 @@ async def started(settings: Cluster) -> Any:
         raise
     except Exception as error:
         what = f"cannot start the cluster of cluster.{settings.kind}"
-        raise ClusterError(f"{what}: {in_words(error)}") from error
+        raise ClusterError(f"{what}: {in_line(error)}") from error
 
 
 async def _ssh(settings: Cluster) -> Any:

@@ -8,7 +8,7 @@ import time
 from typing import Any, Final, NamedTuple
 
 from perles.cluster import certificates, clusters
-from perles.cluster.reaching import in_words, probe
+from perles.cluster.reaching import in_line, in_words, probe
 from perles.cluster.sealed import Sealed, sealed
 from perles.cluster.ssh import SshCluster
 from perles.config.cluster import Cluster
@@ -99,7 +99,7 @@ class Connection:
                 ]
                 told = await asyncio.gather(*(self._who(one, seconds / 2) for one in workers))
         except (OSError, TimeoutError, RuntimeError) as error:
-            raise ClusterError(f"cannot ask the scheduler: {in_words(error)}") from error
+            raise ClusterError(f"cannot ask the scheduler: {in_line(error)}") from error
         return [(worker, *one) for worker, one in zip(workers, told, strict=True)]
 
     async def _who(self, worker: Worker, seconds: float) -> tuple[dict[str, Any], str]:
@@ -134,7 +134,7 @@ class Connection:
         except TimeoutError as error:
             raise ClusterError(f"{worker.address} did not answer in {seconds:g} s") from error
         except (OSError, RuntimeError, AttributeError) as error:
-            raise ClusterError(f"{worker.address}: {in_words(error)}") from error
+            raise ClusterError(f"{worker.address}: {in_line(error)}") from error
 
     def _is_indirect(self, worker: Worker) -> bool:
         return time.monotonic() < self._indirect.get(worker.address, 0.0)
@@ -165,5 +165,5 @@ class Connection:
         )
         answer = answers[worker.address]
         if isinstance(answer, bytes):
-            raise OSError(in_words(pickle.loads(answer)))  # noqa: S301 - the scheduler's
+            raise OSError(in_line(pickle.loads(answer)))  # noqa: S301 - the scheduler's
         return answer

@@ -35,16 +35,21 @@ async def probe(scheduler: str, security: Any) -> None:
         pass  # it was reached: how it hangs up tells nothing
 
 
+def in_line(error: BaseException) -> str:
+    """What an error says, in one bounded line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text[:MAX_WORDS]
+
+
 def in_words(error: BaseException) -> str:
-    """What an error means here, in one bounded line."""
+    """What an error means where a scheduler is to be reached, in one bounded line."""
     causes = [error]
     while (below := causes[-1].__cause__ or causes[-1].__context__) and below not in causes:
         causes.append(below)
     for one in causes:
         if found := _known(one, str(one)):
             return found
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text[:MAX_WORDS]
+    return in_line(error)
 
 
 def _known(error: BaseException, text: str) -> str:

@@ -28,8 +28,8 @@ SSH: Final = (
     "ssh", "-T", "-oBatchMode=yes", "-oConnectTimeout=10", "-oServerAliveInterval=5",
     "-oServerAliveCountMax=3", "-oLogLevel=ERROR",
 )  # fmt: skip
-START_SECONDS: Final = 40.0
-"""How long a machine may take until it serves: the first start compiles Dask."""
+START_SECONDS: Final = 75.0
+"""How long a machine may take until it serves: its shell may have much to do first."""
 END_SECONDS: Final = 5.0
 PAUSES: Final = (1.0, 2.0, 5.0, 10.0)
 """Seconds between tries with a host: the last one goes on."""

@@ -64,7 +64,8 @@ class Pump:
                 try:
                     found = await self._node.waiting(list(self._tasks), self._told, LOOK_SECONDS)
                 except self._failures as error:
-                    log.info("a node's calls cannot be fetched now: %s", error)
+                    if pause == FIRST_PAUSE:  # once for each time that it is away
+                        log.info("a node's calls cannot be fetched now: %s", error)
                     await asyncio.sleep(pause)
                     pause = min(LONGEST_PAUSE, pause * 2)
                     continue

@@ -8,6 +8,7 @@ from tests.benchmarks import (
     branches,
     dashboard,
     fabric,
+    fleet,
     health,
     http,
     nodes,
@@ -37,6 +38,7 @@ PARTS = {
     "branches": branches,
     "http": http,
     "nodes": nodes,
+    "fleet": fleet,
     "api": api,
     "templates": templates,
 }

@@ -57,7 +57,8 @@ class SshServers:
             f"Port {PORT}\nListenAddress {address}\nHostKey {self.folder}/host\n"
             f"AuthorizedKeysFile {self.folder}/key.pub\nStrictModes no\nPermitRootLogin yes\n"
             f"PasswordAuthentication no\nUsePAM no\nPidFile none\n"
-            f"SetEnv PERLES_NODE_DIR={self.folder.parent}/box{number}\n"
+            # A home without the settings of this machine's shells.
+            f"SetEnv HOME={self.folder} PERLES_NODE_DIR={self.folder.parent}/box{number}\n"
         )
         log = self.folder / f"sshd{number}.log"
         program = ["/usr/sbin/sshd", "-D", "-E", str(log), "-f", str(config)]

@@ -135,7 +135,7 @@ def test_a_host_that_cannot_be_reached_is_said_and_the_others_work(site: Site) -
     wait_for("words", lambda: "Could not resolve hostname nowhere.invalid" in site.notes())
     done = site.home.perles("run", site.home.pipeline("near", [{"key": "a", "run": "hostname"}]))
     assert done.returncode == 0, done.stdout + done.stderr
-    wait_for("words", lambda: "connect to host 10.255.255.1" in site.notes())
+    wait_for("words", lambda: "cannot use root@10.255.255.1: " in site.notes())
     site.machines.plug(2)
     wait_for("node", lambda: site.states()["box2"] == "ready")
 
@@ -144,7 +144,7 @@ def test_a_wrong_key_and_a_python_without_perles_are_said(site: Site) -> None:
     site.ssh.use_key("wrong")
     site.serve()
     wait_for("words", lambda: "cannot use root@box1: root@" in site.log())
-    assert "Permission denied (publickey)" in site.log()
+    assert "Permission denied (publickey" in site.log()
     site.ssh.use_key("key")
     wait_for("nodes", lambda: site.states() == BOTH)
     site.home.perles("engine", "stop")

@@ -15,7 +15,7 @@ from perles.executor.remote.errors import NodeError
 from perles.executor.remote.link import Link, refs
 from perles.executor.remote.links import Links
 from perles.executor.remote.mirror import Mirror
-from perles.executor.remote.process import RemoteProcess
+from perles.executor.remote.process import ATTACHING, RemoteProcess
 
 SIGNALLING: Final = 5.0
 ASKING: Final = 10.0
@@ -120,13 +120,16 @@ class RemoteExecutor:
     async def end_orphans(self, is_idle: Callable[[str], bool], *, grace: float) -> list[int]:
         """End what belongs to idle workflows: on nodes that are reached now, and later."""
         self._judge = (asyncio.get_running_loop(), is_idle)
-        found = []
-        for link in self._links.all():
-            try:
-                found += await self._links.wait(self._swept(link, grace))
-            except NodeError:
-                continue  # once it is reached
-        return found
+        sweeps = (self._links.wait(self._swept_soon(link, grace)) for link in self._links.all())
+        return [pid for found in await asyncio.gather(*sweeps) for pid in found]
+
+    async def _swept_soon(self, link: Link, grace: float) -> list[int]:
+        """What was ended on a node; nothing where it is not reached now: then once it is."""
+        try:
+            async with asyncio.timeout(ATTACHING + grace):
+                return await self._swept(link, grace)
+        except (NodeError, TimeoutError):
+            return []
 
     async def _connected(self, link: Link) -> None:
         if self._judge is not None:

@@ -20,7 +20,7 @@ from perles.executor.remote.mirror import Mirror
 from perles.workspace import door
 
 ATTACHING: Final = 3.0
-"""Seconds to try to reach a node for a turn that is to be found again."""
+"""Seconds to try to reach a node when an engine begins to lead."""
 
 
 class RemoteProcess:
@@ -114,12 +114,13 @@ class RemoteProcess:
 
         async def ask() -> None:
             self.link.watch(self.mirror)
-            await self.link.ask(m.Renew(), seconds=ATTACHING)
-            await self.link.look([self.mirror])
+            async with asyncio.timeout(ATTACHING):  # an engine that takes over waits for this
+                await self.link.ask(m.Renew(), seconds=ATTACHING)
+                await self.link.look([self.mirror])
 
         try:
             await self._links.wait(ask())
-        except NodeError:
+        except (NodeError, TimeoutError):
             return True
         state = self.mirror.state
         if state is not None and state.identity is not None:

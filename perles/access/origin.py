@@ -75,7 +75,7 @@ class Origin(NamedTuple):
 def here(path: Path) -> Origin:
     """Who this process is, by what the database at `path` knows."""
     around = _surroundings(os.getpid())
-    claims = [claim for claim in (_variables(os.environ.items()), *around.claims) if claim]
+    claims = [claim for claim in (_own(), *around.claims) if claim]
     found = None
     if claims:
         with reading(path) as connection:
@@ -97,6 +97,11 @@ def made_by(connection: Connection, workflow_id: str, maker: str) -> bool:
         if wanted is None or wanted == maker:
             return wanted is not None
     return False
+
+
+def _own() -> dict[str, str]:
+    """The marks on this process, asked for by name: the rest need not be decoded."""
+    return {name: os.environ[name] for name in MARKS if name in os.environ}
 
 
 class _Surroundings(NamedTuple):

@@ -9,6 +9,7 @@ that names file, line and the nearest key.
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -215,10 +216,7 @@ def _origin(winner: str, loser: _Found | None) -> str:
 
 def _variables(environ: Mapping[str, str]) -> dict[str, str]:
     """The variables that set something, each with its key. `PERLES_` without `__` is no setting."""
-    known = {
-        _PREFIX + key.removeprefix("orchestration.").replace(".", "__").upper(): key
-        for key in OPTIONS
-    }
+    known = _keys_of_variables()
     found = {VARIABLE: "database"} if VARIABLE in environ else {}
     for name in environ:
         if name.startswith(_PREFIX) and "__" in name:
@@ -228,6 +226,15 @@ def _variables(environ: Mapping[str, str]) -> dict[str, str]:
                 )
             found[name] = known[name]
     return found
+
+
+@cache
+def _keys_of_variables() -> dict[str, str]:
+    """The key of each variable that sets one."""
+    return {
+        _PREFIX + key.removeprefix("orchestration.").replace(".", "__").upper(): key
+        for key in OPTIONS
+    }
 
 
 def _leaves(node: Node, prefix: str) -> Iterator[tuple[str, Node]]:

@@ -23,9 +23,6 @@ from perles.controlplane.subscriptions import Subscriptions
 from perles.controlplane.supplies import Supplies
 from perles.controlplane.tokens import Tokens
 from perles.controlplane.upkeep import Upkeep
-from perles.store.reads import workflow as reads_workflow
-from perles.store.reads.connection import reading
-from perles.store.reads.references import resolve
 
 if TYPE_CHECKING:
     from perles.controlplane.provider_trial import Trial
@@ -75,13 +72,16 @@ class ControlPlane(
         Raises `NotFoundError`, `AmbiguousIdError`; a wrong configuration is a finding.
         """
         from perles.doctor import machine, workflow
+        from perles.store.reads.connection import reading
+        from perles.store.reads.references import resolve
+        from perles.store.reads.workflow import show_workflow
 
         config, error, ignored = self._config_or_error()
         if ref is None:
             around = machine.Surroundings(self.paths, os.environ, config, error, ignored)
             return machine.examine(around)
         with reading(self.database_path) as connection:
-            shown = reads_workflow.show_workflow(connection, resolve(connection, ref))
+            shown = show_workflow(connection, resolve(connection, ref))
             assert connection is not None
             case = workflow.Case(connection, shown, config, self.engine_runs())
             return workflow.examine(case)

@@ -46,10 +46,11 @@ def _is_wanted(name: str, globs: tuple[str, ...]) -> bool:
 
 def capture(environ: Mapping[str, str], wanted: Sequence[str]) -> dict[str, Any]:
     """What to store with a workflow: variables of these names (globs), and the umask."""
+    globs = tuple(wanted)
     env = {
-        name: value
-        for name, value in environ.items()
-        if _is_wanted(name, tuple(wanted)) and is_stored(name, value)
+        name: environ[name]
+        for name in environ
+        if _is_wanted(name, globs) and is_stored(name, environ[name])
     }
     config = environ.get(_CONFIG)
     if config:

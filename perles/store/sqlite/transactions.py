@@ -1,6 +1,5 @@
 """Transactions of connections that write: begun at once, with patience, and rolled back aloud."""
 
-import logging
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -8,8 +7,6 @@ from typing import Any, Final
 from perles.store.sqlite.backend import BEGIN
 from perles.store.sqlite.driver import BUSY_TIMEOUT, dbapi
 from perles.store.sqlite.errors import database_error, is_locked
-
-log = logging.getLogger(__name__)
 
 _ASK_MS: Final = 4
 """What SQLite sleeps before it says that the database is locked: 1, 2 and 1 ms."""
@@ -50,4 +47,6 @@ def roll_back(connection: Any) -> None:
         try:
             connection.execute("ROLLBACK")
         except dbapi.Error as error:
-            log.error("a transaction could not be rolled back: %s", error)
+            import logging  # few processes need it
+
+            logging.getLogger(__name__).error("a transaction could not be rolled back: %s", error)

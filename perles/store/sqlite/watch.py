@@ -12,13 +12,13 @@ from __future__ import annotations
 import os
 import select
 import time
-from ctypes import CDLL
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from perles.store.sqlite.backend import data_version
 
 if TYPE_CHECKING:
+    from ctypes import CDLL
     from pathlib import Path
     from sqlite3 import Connection
 
@@ -122,6 +122,8 @@ class Watch:
 
 @cache
 def _libc() -> CDLL:
+    from ctypes import CDLL  # what only writes watches nothing
+
     return CDLL(None)
 
 

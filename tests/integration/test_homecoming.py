@@ -70,6 +70,8 @@ def test_an_errand_leaves_turns_on_nodes_to_the_engine_that_has_the_cluster(
     machines: Machines,
 ) -> None:
     home, gate = machines.home, machines.root / "gate"
+    text = home.config_file.read_text()
+    home.config_file.write_text(text.replace("node_ttl: 20s", "node_ttl: 120s"))
     machines.start()
     id = machines.run([{"key": "long", "run": f"while [ ! -e {gate} ]; do sleep 0.05; done"}])
     home.wait_for("the turn there", lambda: _turns(machines) == ["running"])

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, ClassVar
+from weakref import WeakSet
 
 import yaml
 
@@ -38,6 +39,7 @@ class Home:
         self.root = root / "home"
         self.work = root / "work"
         self.work.mkdir()
+        self._started: WeakSet[subprocess.Popen[str]] = WeakSet()
         prefix = "PERLES_CONTROL_PLANE__RESOURCE_POLICY__PORT_RANGE"
         self.environ = {
             **{k: v for k, v in os.environ.items() if not k.startswith("PERLES_")},
@@ -83,7 +85,8 @@ class Home:
         It has ended when this returns.
         """
         pid = self.engine_pid()
-        assert pid is not None, "no engine runs"
+        if pid is None:
+            return  # it has just ended by itself
         dog = watchdog.of_engine(pid)
         signal_all([pid] if dog is None else [dog, pid], signal.SIGKILL)
         self.wait_for(
@@ -104,7 +107,7 @@ class Home:
         return [sys.executable, "-m", "perles", *map(str, args)]
 
     def perles(
-        self, *args: str | Path, timeout: float = 180, **environ: str
+        self, *args: str | Path, timeout: float = 600, **environ: str
     ) -> subprocess.CompletedProcess[str]:
         """Run perles to its end, as a fork where its interpreter would start as any other."""
         env = {**self.environ, **environ}
@@ -149,8 +152,23 @@ class Home:
             **changes,
         }
         if self.forks is not None and not self.afresh and self.forks.start_alike(options["env"]):
-            return Forked(self.forks, ["perles", *map(str, args)], **options)
-        return subprocess.Popen(self.argv(*args), **options)
+            started: subprocess.Popen[str] = Forked(
+                self.forks, ["perles", *map(str, args)], **options
+            )
+        else:
+            started = subprocess.Popen(self.argv(*args), **options)
+        self._started.add(started)
+        return started
+
+    def close(self) -> None:
+        """End what `popen` started and a test that failed left: else it fails another one, too."""
+        for one in list(self._started):
+            if one.poll() is None:
+                one.kill()
+                one.wait()
+            for stream in (one.stdin, one.stdout, one.stderr):
+                if stream is not None:
+                    stream.close()
 
     def json_lines(self, *args: str | Path) -> list[Any]:
         """What a command prints as JSON, one object a line."""

@@ -44,6 +44,7 @@ def fresh_home(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Home]
         made.perles("engine", "stop")
         if lock.is_held():  # a fork's environment does not tell whose it is
             made.kill_engine()
+    made.close()
     signal_all(family([f"PERLES_HOME={made.root}"]), signal.SIGKILL)
 
 

@@ -156,9 +156,9 @@ def test_vacuum_gives_the_space_back_beside_an_engine(home: Home) -> None:
     home.wait_for_engine()
     _write(
         home,
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) "
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000) "
         "INSERT INTO events (workflow_id, type, payload, created_at) "
-        f"SELECT '{id}', 'worker.output', '{{\"text\": \"' || hex(randomblob(100)) || '\"}}', "
+        f"SELECT '{id}', 'worker.output', '{{\"text\": \"' || hex(randomblob(500)) || '\"}}', "
         "'2026-01-01T00:00:00.000Z' FROM n",
     )
     assert home.perles("maintenance", "prune", "--older-than", "0s").returncode == 0

@@ -3,6 +3,7 @@
 import gc
 import importlib
 import inspect
+import itertools
 import pkgutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -200,6 +201,9 @@ def _talk(crew: Crew, boss: int, hand: int) -> None:
     crew.insert(Question, text="Which?", options='["a","b"]', **asked)
 
 
+_NUMBERS = itertools.count(1)
+
+
 @pytest.fixture(scope="module")
 def both(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any]]:
     """Connections that read: to a file, and to a server that has the same rows."""
@@ -209,9 +213,10 @@ def both(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
     _fill(file)
     sqlite = dbapi.connect(file)
     sqlite.row_factory = dbapi.Row
-    server.run("CREATE DATABASE same_answers")
+    name = f"same_answers_{next(_NUMBERS)}"  # worksteal may set this fixture up more than once
+    server.run(f"CREATE DATABASE {name}")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PERLES_DATABASE", server.url("same_answers"))
+        patch.setenv("PERLES_DATABASE", server.url(name))
         migrate.ensure(path)
         there = Database(path)
         there.write(lambda tx: _copy(sqlite, tx))

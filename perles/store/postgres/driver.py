@@ -145,6 +145,13 @@ class Connection:
     def _status(self) -> Any:
         return self.raw.pgconn.transaction_status
 
+    def backend(self) -> int:
+        """The process of the server that serves it now: behind a pooler it may be another's, too.
+
+        Nothing is prepared for it: what was, would be in that other one's way.
+        """
+        return int(self._script("SELECT pg_backend_pid()")[0][0])
+
     def close(self) -> None:
         """End the session."""
         self.raw.close()

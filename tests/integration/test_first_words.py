@@ -80,9 +80,13 @@ def test_a_failed_run_names_the_way_on_and_that_way_works(home: Home) -> None:
     (way,) = re.findall(r"go on where it ended: perles (.*)", done.stdout)
     (home.work / "there").touch()
     assert home.perles(*way.split()).returncode == 0
-    again = next(row["id"] for row in home.json("list", "--json") if row["state"] == "pending")
-    last = home.perles("run", again)
-    assert (last.returncode, "perles retry" in last.stdout) == (0, False)
+    home.wait_for(
+        "the end of the second try",
+        lambda: (
+            sorted(row["state"] for row in home.json("list", "--all", "--json"))
+            == ["completed", "failed"]
+        ),
+    )
 
 
 def test_only_agents_that_can_be_used_are_told_of(crew: Crew) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from perles.dashboard.frames.parts import typed
+from perles.dashboard.frames.parts import top_of, typed
 from perles.dashboard.frames.tree import tree
 from perles.dashboard.model import form as forms
 from perles.dashboard.model.form import Field, Form
@@ -93,7 +93,7 @@ def _choice(form: Form, inner: int, rows: int) -> tuple[list[Line], tuple[int, i
     found = forms.fits(form)
     at = min(form.cursor, max(0, len(found) - 1))
     shown = max(1, rows - 6)
-    top = max(0, min(at - shown // 2, len(found) - shown))
+    top = top_of(at, len(found), shown)
     lines = [field]
     for place in range(top, min(len(found), top + shown)):
         template = found[place]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from perles.dashboard.frames.parts import day_and_time, typed
+from perles.dashboard.frames.parts import day_and_time, top_of, typed
 from perles.dashboard.frames.text import markdown
 from perles.dashboard.model.state import State, View, waiting_place, waiting_row
 from perles.dashboard.terminal.segments import Line, Segment, cell, fit, line, selected
@@ -56,7 +56,7 @@ def _top(state: State, view: View, shown: int) -> int:
     count = len(view.waiting)
     place = waiting_place(state, view)
     at = min(state.inbox.cursor, count - 1) if place is None else place
-    return max(0, min(at - shown // 2, count - shown))
+    return top_of(at, count, shown)
 
 
 def _below(

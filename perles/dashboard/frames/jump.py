@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from perles.dashboard.frames.parts import typed
+from perles.dashboard.frames.parts import top_of, typed
 from perles.dashboard.model.jump import KINDS, Jump, Target
 from perles.dashboard.terminal.segments import Line, Segment, box, cell, line, selected
 from perles.domain.text import clean, cut, width
@@ -23,7 +23,7 @@ def draw(
     field, column = typed(": ", jump.text.text, jump.text.at, inner)
     shown = max(1, min(_MOST_ROWS, rows - 5))
     at = min(jump.cursor, max(0, len(targets) - 1))
-    top = max(0, min(at - shown // 2, len(targets) - shown))
+    top = top_of(at, len(targets), shown)
     lines = [field]
     for place in range(top, min(len(targets), top + shown)):
         drawn = _row(targets[place], inner)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from perles.dashboard.frames.parts import moment
+from perles.dashboard.frames.parts import moment, top_of
 from perles.dashboard.model.nodes import place_of
 from perles.dashboard.model.state import State, View
 from perles.dashboard.terminal.segments import Line, Segment, cell, fit, line, selected, wrap
@@ -51,11 +51,6 @@ def shown_rows(size: tuple[int, int]) -> int:
     """How many nodes are in sight at once."""
     room = size[1] - 5
     return max(1, room - min(_BELOW, room // 2))
-
-
-def top_of(place: int, count: int, shown: int) -> int:
-    """The first node in sight, so that the selected one is in the middle."""
-    return max(0, min(place - shown // 2, count - shown))
 
 
 def place_at(state: State, view: View, y: int) -> int | None:

@@ -181,6 +181,11 @@ def ends(left: Line, right: Line, columns: int) -> Line:
     return (*left, Segment(" " * free), *right)
 
 
+def top_of(place: int, count: int, shown: int) -> int:
+    """The first of `count` rows in sight, where `shown` fit, with `place` in the middle."""
+    return max(0, min(place - shown // 2, count - shown))
+
+
 def typed(prompt: str, text: str, at: int, columns: int) -> tuple[Line, int]:
     """A one-line field with its prompt, scrolled so that the cursor is in sight; its column."""
     room = max(1, columns - width(prompt) - 1)

@@ -27,6 +27,7 @@ from perles.dashboard.model.state import (
 )
 from perles.dashboard.terminal.keys import Key
 from perles.dashboard.update import channels, copy, diff, search, slash, tasks, verbs
+from perles.dashboard.update.shared import unknown
 from perles.dashboard.update.table import next_attention, open_detail
 
 
@@ -76,10 +77,7 @@ def _press(state: State, detail: Detail, key: Key, view: View) -> Result:
     changed = changed or _tab(detail, key, view) or _scroll(detail, key, view)
     if changed is not None:
         return replace(state, detail=changed), ()
-    if len(key.name) == 1:
-        notice = Notice(f"{key.name} does nothing here; ? tells the keys")
-        return replace(state, notice=notice), ()
-    return state, ()
+    return unknown(state, key), ()
 
 
 def leave(state: State, detail: Detail) -> State:

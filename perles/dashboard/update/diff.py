@@ -11,6 +11,7 @@ from perles.dashboard.model import editor
 from perles.dashboard.model.diff import Comment, Diff
 from perles.dashboard.model.state import Effect, Notice, Result, State, View
 from perles.dashboard.terminal.keys import Key
+from perles.dashboard.update.shared import unknown
 
 _SIDEWAYS = 8
 _ENDED = ("completed", "failed", "stopped")
@@ -58,9 +59,7 @@ def press(state: State, key: Key, view: View) -> Result:
     moved = _moved(diff, key, view)
     if moved is not None:
         return replace(state, diff=moved), ()
-    if len(key.name) == 1:
-        return replace(state, notice=Notice(f"{key.name} does nothing here; ? tells the keys")), ()
-    return state, ()
+    return unknown(state, key), ()
 
 
 def _moved(diff: Diff, key: Key, view: View) -> Diff | None:

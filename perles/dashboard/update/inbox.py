@@ -19,6 +19,7 @@ from perles.dashboard.model.state import (
     waiting_row,
 )
 from perles.dashboard.terminal.keys import Key
+from perles.dashboard.update.shared import moved, unknown
 from perles.dashboard.update.table import open_detail
 
 _GONE = Notice("it does not wait any more; nothing was sent", "warn")
@@ -30,11 +31,8 @@ def press(state: State, key: Key, view: View) -> Result:
     inbox = state.inbox
     if inbox.answer is not None:
         return _type(state, inbox, key, view)
-    last = max(0, len(view.waiting) - 1)
-    steps = {"j": 1, "down": 1, "k": -1, "up": -1, "g": -last, "home": -last, "G": last}
-    steps |= {"end": last, "wheel-down": 1, "wheel-up": -1, "pagedown": 10, "pageup": -10}
-    if key.name in steps:
-        at = max(0, min(last, (waiting_place(state, view) or 0) + steps[key.name]))
+    at = moved(key, waiting_place(state, view) or 0, max(0, len(view.waiting) - 1))
+    if at is not None:
         entry = entry_of(view.waiting[at]) if view.waiting else None
         return replace(state, inbox=replace(inbox, cursor=at, entry=entry)), ()
     if key.name in ("esc", "i"):
@@ -47,10 +45,7 @@ def press(state: State, key: Key, view: View) -> Result:
         return _take_note(state, view)
     if key.name in _VERBS:
         return _begin(state, _VERBS[key.name], view), ()
-    if len(key.name) == 1:
-        notice = Notice(f"{key.name} does nothing here; ? tells the keys")
-        return replace(state, notice=notice), ()
-    return state, ()
+    return unknown(state, key), ()
 
 
 def _click(state: State, key: Key, view: View) -> Result:

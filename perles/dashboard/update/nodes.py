@@ -10,6 +10,7 @@ from perles.dashboard.frames.nodes import place_at
 from perles.dashboard.model.nodes import Nodes, place_of
 from perles.dashboard.model.state import Effect, Notice, Result, State, View
 from perles.dashboard.terminal.keys import Key
+from perles.dashboard.update.shared import moved, unknown
 from perles.dashboard.update.table import open_detail
 
 _VERBS: Final = {"d": "drain", "r": "resume"}
@@ -17,25 +18,21 @@ _VERBS: Final = {"d": "drain", "r": "resume"}
 
 def press(state: State, key: Key, view: View) -> Result:
     """The state after a key on the nodes."""
-    last = max(0, len(view.nodes) - 1)
-    steps = {"j": 1, "down": 1, "k": -1, "up": -1, "g": -last, "home": -last, "G": last}
-    steps |= {"end": last, "wheel-down": 1, "wheel-up": -1, "pagedown": 10, "pageup": -10}
     place = place_of(state.nodes, view.nodes)
-    if key.name in steps:
-        return _at(state, view, max(0, min(last, (place or 0) + steps[key.name]))), ()
+    at = moved(key, place or 0, max(0, len(view.nodes) - 1))
+    if at is not None:
+        return _at(state, view, at), ()
     if key.name in ("esc", "C"):
         return replace(state, screen="table"), ()
     if key.name == "click":
-        at = place_at(state, view, key.y)
-        return (state if at is None else _at(state, view, at)), ()
+        chosen = place_at(state, view, key.y)
+        return (state if chosen is None else _at(state, view, chosen)), ()
     row = None if place is None else view.nodes[place]
     if key.name in _VERBS:
         return _act(state, _VERBS[key.name], row)
     if key.name == "enter":
         return _open(state, row)
-    if len(key.name) == 1:
-        return replace(state, notice=Notice(f"{key.name} does nothing here; ? tells the keys")), ()
-    return state, ()
+    return unknown(state, key), ()
 
 
 def _at(state: State, view: View, at: int) -> State:

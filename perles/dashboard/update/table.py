@@ -26,6 +26,7 @@ from perles.dashboard.model.state import (
 )
 from perles.dashboard.terminal.keys import Key
 from perles.dashboard.update import copy, diff, verbs
+from perles.dashboard.update.shared import unknown
 
 CHIPS: Final = {str(number): name for number, name in enumerate(STATES, 1)}
 """The state that each digit filters by."""
@@ -84,9 +85,7 @@ def _rest(state: State, key: Key, view: View) -> State:
         return replace(state, table=_filtered_by(table, CHIPS[key.name]))
     if key.name == "!":
         return next_attention(state, view)
-    if len(key.name) == 1:
-        return replace(state, notice=Notice(f"{key.name} does nothing here; ? tells the keys"))
-    return state
+    return unknown(state, key)
 
 
 def _filtered_by(table: Table, name: str) -> Table:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from perles.config.database import VARIABLE, server_url
-from perles.config.home import user_config
+from perles.config.home import home, user_config
 from perles.domain.errors import UsageError
 
 _PASSWORD: Final = re.compile(r"//[^/@?]*:[^/@?]*@|[?&]password=", re.IGNORECASE)
@@ -28,10 +28,6 @@ class Server(NamedTuple):
 
     command: list[str]
     env: dict[str, str]
-
-
-_PLACES: Final = ("PERLES_HOME", "PERLES_CONFIG", "XDG_CONFIG_HOME")
-"""Variables with paths that say which home, and whose configuration, is meant."""
 
 
 class Client(NamedTuple):
@@ -87,8 +83,19 @@ def server_here(environ: Mapping[str, str], role: str) -> Server:
     called = shutil.which(sys.argv[0]) if sys.argv and sys.argv[0] else None
     is_ours = called is not None and Path(called).name == "perles"
     start = [os.path.abspath(str(called))] if is_ours else [sys.executable, "-m", "perles"]
-    env = {name: os.path.abspath(environ[name]) for name in _PLACES if environ.get(name)}
-    return Server([*start, "mcp", "--role", role], env | _database(environ))
+    return Server([*start, "mcp", "--role", role], _places(environ) | _database(environ))
+
+
+def _places(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that say which home, and whose configuration, is meant: as we read them."""
+    found = {}
+    if environ.get("PERLES_HOME"):
+        found["PERLES_HOME"] = str(home(environ))
+    if environ.get("PERLES_CONFIG"):
+        found["PERLES_CONFIG"] = os.path.abspath(environ["PERLES_CONFIG"])
+    if environ.get("XDG_CONFIG_HOME", "").startswith("/"):  # else it counts as not set
+        found["XDG_CONFIG_HOME"] = environ["XDG_CONFIG_HOME"]
+    return found
 
 
 def _database(environ: Mapping[str, str]) -> dict[str, str]:

@@ -215,6 +215,14 @@ def test_the_installed_server_has_the_home_the_configuration_and_the_database(ho
     assert given == {**environ, "PERLES_HOME": str(home.root), "PERLES_CONFIG": str(config)}
 
 
+def test_the_installed_server_has_the_folders_as_perles_reads_their_variables() -> None:
+    given = {"HOME": "/home/me", "PERLES_HOME": "~/other", "XDG_CONFIG_HOME": "not/absolute"}
+
+    env = install.server_here(given, READ).env
+
+    assert env == {"PERLES_HOME": str(Path("~/other").expanduser())}
+
+
 @pytest.mark.parametrize(
     "url", ["postgresql://me:secret@host/db", "postgresql://host/db?user=me&password=secret"]
 )

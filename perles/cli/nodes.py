@@ -45,8 +45,8 @@ def show(
             print_json(found, line=watch)
         else:
             _tell(found, cluster, runs)
-        if not json and found:
-            print_table(HEADERS, [_row(node) for node in found], soft=("NOTE", "LABELS"))
+            if found:
+                print_table(HEADERS, [_row(node) for node in found], soft=("NOTE", "LABELS"))
         if not watch:
             return
         sys.stdout.flush()

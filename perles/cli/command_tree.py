@@ -85,7 +85,8 @@ def _placeholder(parameter: Any) -> str:
     if parameter.name == "name" and "node" in (parameter.help or ""):
         return "NODE"
     several = "…" if parameter.nargs == -1 or parameter.multiple else ""
-    name = named.get(parameter.name or "", given.upper())
+    # A file is one, whatever the option is called.
+    name = given if given == "FILE" else named.get(parameter.name or "", given.upper())
     return name if name.endswith("…") else name + several
 
 

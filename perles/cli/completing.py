@@ -35,7 +35,9 @@ def complete(words: list[str]) -> Iterator[Offer]:
     current = words[-1] if words else ""
     tree = _tree()
     node, before = _walk(tree, words[:-1])
-    if "commands" in node and not current.startswith("-"):
+    last = before[-1] if before else ""
+    kind = node["options"].get(last, ("", ""))[0] if last.startswith("-") else ""
+    if "commands" in node and not kind and not current.startswith("-"):
         for name, note in node["commands"].items():
             if name.startswith(current):
                 yield name, note
@@ -46,8 +48,6 @@ def complete(words: list[str]) -> Iterator[Offer]:
         for found, note in values(node["options"].get(option, ("", ""))[0], value):
             yield f"{option}={found}", note
         return
-    last = before[-1] if before else ""
-    kind = node["options"].get(last, ("", ""))[0] if last.startswith("-") else ""
     if kind:
         yield from values(kind, current)
     elif current.startswith("-"):
@@ -65,13 +65,18 @@ def _tree() -> Json:
 
 
 def _walk(tree: Json, words: Sequence[str]) -> tuple[Json, list[str]]:
-    """The command that these words name, and the words behind it."""
+    """The command that these words name, and the words behind it.
+
+    Of a group's own options only one that lacks its value is among those.
+    """
     node, rest = tree, list(words)
     while rest and "commands" in node:
         word = rest.pop(0)
         if word in node["commands"]:
             node = node["children"][word]
-        elif node["options"].get(word, ("", ""))[0] and rest:
+        elif node["options"].get(word, ("", ""))[0]:
+            if not rest:
+                return node, [word]
             rest.pop(0)
     return node, rest
 

@@ -45,6 +45,14 @@ def test_words_of_the_command_line(home: Home) -> None:
     assert _offers(home, "nonsense", "") == _offers(home, "")
 
 
+def test_the_value_of_an_option_that_stands_before_a_command(home: Home) -> None:
+    assert _offers(home, "--config", "") == ["\tfiles"]
+    assert _offers(home, "node", "--key", "") == ["\tfiles"]
+    assert _offers(home, "node", "--slots", "") == []
+    assert _offers(home, "node", "--slots", "2", "") == ["drain", "resume"]
+    assert _offers(home, "nodes", "--watch", "") == ["drain", "resume"]
+
+
 def test_what_is_in_the_database(home: Home, two: tuple[str, str]) -> None:
     one, other = two
 

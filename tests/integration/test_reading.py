@@ -185,7 +185,7 @@ def test_a_reader_that_goes_away_is_no_error(home: Home) -> None:
     _create(home, "d")
     _create(home, "e")
 
-    assert listing.wait(10) == 0
+    assert listing.wait(DEADLINE) == 0
     assert listing.stderr is not None
     assert listing.stderr.read() == ""
     listing.stderr.close()

@@ -1,6 +1,7 @@
 """wait, attach, rename, label, rm, and the ways to run and create."""
 
 import json
+import select
 import signal
 from pathlib import Path
 from typing import Any
@@ -127,9 +128,15 @@ def test_attach_looks_on_and_away(home: Home) -> None:
     home.perles("start", id, "--with-engine")
     assert home.perles("wait", id, "--for", "running").returncode == 0
     looking = home.popen("attach", id, "--json")
-    home.popen("send", id, "hi").communicate(timeout=DEADLINE)
-    assert looking.stdout is not None
-    looking.stdout.readline()
+    printed = looking.stdout
+    assert printed is not None
+
+    def is_told() -> bool:
+        home.perles("send", id, "hi")  # it tells what comes after it has begun to look
+        return bool(select.select([printed], [], [], 0)[0])
+
+    home.wait_for("attach to tell of a message", is_told)
+    printed.readline()
 
     looking.send_signal(signal.SIGINT)
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from perles.executor.remote.channel import TOKEN
 from perles.store.reads.connection import reading
-from tests.integration.test_work_on_nodes import Machines
+from tests.integration.test_work_on_nodes import NODES, Machines
 
 
 @pytest.fixture
@@ -84,6 +85,31 @@ def test_an_errand_leaves_turns_on_nodes_to_the_engine_that_has_the_cluster(
     gate.touch()
     assert machines.ended(id) == "completed", home.perles("show", id).stdout
     assert _turns(machines) == ["succeeded"]
+
+
+def test_a_turn_that_ended_while_its_node_was_out_of_reach_of_a_new_engine_succeeds(
+    machines: Machines,
+) -> None:
+    home, done = machines.home, machines.root / "done"
+    machines.start(PERLES_FAULT="spawn.after")
+    id = machines.run([{"key": "short", "run": f"touch {done}"}])
+    assert machines.engine is not None
+    machines.engine.wait()
+    home.wait_for("its end there", done.exists)
+    assert _turns(machines) == ["starting"]
+
+    tokens = [machines.root / name / TOKEN for name in NODES]
+    for token in tokens:
+        token.rename(token.with_suffix(".away"))
+    machines.start()
+    home.wait_for("the adoption", lambda: home.events("--type", "engine.adopted"))
+    assert _turns(machines) == ["starting"]
+    for token in tokens:
+        token.with_suffix(".away").rename(token)
+
+    assert machines.ended(id) == "completed", home.perles("show", id).stdout
+    assert _turns(machines) == ["succeeded"]
+    assert len(home.events("--type", "turn.started")) == 1
 
 
 def _turns(machines: Machines) -> list[str]:

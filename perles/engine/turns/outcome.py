@@ -22,7 +22,7 @@ from perles.engine.turns import missed_report
 from perles.engine.turns.ending import Ending
 from perles.engine.turns.ingest import about_turn, apply_batch
 from perles.engine.turns.retries import HOPELESS, LIMITS, LOST_SESSIONS, explained, setback
-from perles.engine.turns.start import Begun, begin
+from perles.engine.turns.start import Begun, begin, ran
 from perles.engine.turns.unanswered_calls import UNSERVED
 from perles.executor.contract import Batch
 from perles.fabric import messages
@@ -45,6 +45,8 @@ MAX_LOST: Final = 5
 """Turns in a row that may be lost: whatever kills them would kill the next one, too."""
 MAX_TOLD: Final = 500
 """Characters of an error that an agent is told."""
+ONLY_OF_A_PROCESS: Final = ("succeed", "time_out")
+"""The ends of turns whose processes were started."""
 LOST: Final = Outcome(False, "lost", "the turn was cut off and nobody knows how it ended")
 
 COUNT_DELIVERED: Final = Sql(
@@ -72,6 +74,8 @@ def conclude(
     turn = tx.need(Turn, live.turn_id)
     if turn.status not in LIVE_TURNS:
         return []
+    if turn.status == "starting" and (exit_code is not None or ending.turn in ONLY_OF_A_PROCESS):
+        ran(tx, turn.id)  # its node was out of reach when this engine took over
     outcome = _told(tx, live, outcome)
     _take_last_output(tx, live, turn, last)
     leader = _leader(tx, context, live)

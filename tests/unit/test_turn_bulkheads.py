@@ -11,7 +11,7 @@ import pytest
 from perles.agents.provider import AgentEvent, Launch, Letter, Outcome, TurnContext
 from perles.domain.errors import DatabaseError, UsageError
 from perles.engine.bulkhead import UNHANDLED
-from perles.engine.elsewhere import Where
+from perles.engine.elsewhere import Elsewhere, Where
 from perles.engine.turns import runner, start_pauses
 from perles.engine.turns.ending import Ending
 from perles.engine.turns.live import LiveTurn
@@ -241,6 +241,38 @@ def test_a_node_that_does_not_answer_holds_up_its_own_agents_only(
     asyncio.run(run())
 
 
+def test_a_node_that_is_short_of_something_holds_up_its_own_agents_only(
+    world: HealthWorld, acting: Acting, now: list[float]
+) -> None:
+    short = SpawnError("too many processes there")
+    short.__cause__ = OSError(errno.EAGAIN, "too many processes there")
+    acting.acts["launch"] = _raise(short)
+
+    async def run() -> None:
+        first, second = _two(world)
+        await world.context.supervisor.start(first)
+        agent = world.agent(first)
+        world.write(lambda tx: tx.update(Agent, agent.id, node="n1"))
+        world.context.remote = _There(world)  # type: ignore[assignment]
+        world.context.placing = _Stay()
+        await world.turns.deliver()
+        await world.turns.settle()
+        assert [turn.status for turn in _turns(world, first)] == ["lost"]
+
+        await world.context.supervisor.start(second)
+        await world.turns.deliver()
+        assert world.live(second).number == 1
+        assert not world.turns.of(first)
+
+        del acting.acts["launch"]
+        now[0] += start_pauses.PAUSE_SECONDS
+        await world.turns.deliver()
+        await world.turns.settle()
+        assert world.live(first).number == 2
+
+    asyncio.run(run())
+
+
 class _Stay:
     """Has each agent stay where it is."""
 
@@ -254,6 +286,17 @@ class _Stay:
 
     def took(self, _tx: Tx, _workflow: Workflow, _agent: Agent, _node: str | None) -> None:
         """It is there already."""
+
+
+class _There:
+    """The way to a machine that is ready."""
+
+    def __init__(self, world: HealthWorld) -> None:
+        self._folder = world.work_dir
+
+    async def prepare(self, *_given: object) -> Elsewhere:
+        """It has all that is needed."""
+        return Elsewhere("n1", self._folder, self._folder, "http://127.0.0.1:1/mcp")
 
 
 class _Away:

@@ -1,7 +1,7 @@
 """Pauses after a turn could not be started for a reason that may pass by itself.
 
-A machine that is short of space, memory or processes starts nothing for a moment. A node that does
-not answer holds up its own agents only.
+A machine that is short of space, memory or processes starts nothing for a moment. A node that is,
+or that does not answer, holds up its own agents only.
 """
 
 import errno
@@ -35,7 +35,7 @@ class StartPauses:
     def begin(self, node: str | None, error: Exception) -> None:
         """Pause after an error that may pass, met by a turn on this node."""
         until = time.monotonic() + PAUSE_SECONDS
-        if node is not None and _is_away(error):
+        if node is not None and (isinstance(error, SpawnError) or _is_away(error)):
             self._until[node] = until
         else:
             self._all_until = until

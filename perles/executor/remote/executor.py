@@ -4,7 +4,7 @@ import asyncio
 import errno
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -120,16 +120,22 @@ class RemoteExecutor:
     async def end_orphans(self, is_idle: Callable[[str], bool], *, grace: float) -> list[int]:
         """End what belongs to idle workflows: on nodes that are reached now, and later."""
         self._judge = (asyncio.get_running_loop(), is_idle)
-        sweeps = (self._links.wait(self._swept_soon(link, grace)) for link in self._links.all())
-        return [pid for found in await asyncio.gather(*sweeps) for pid in found]
+        return await self._soon(
+            lambda link: self._links.wait(self._swept(link, grace)), ATTACHING + grace
+        )
 
-    async def _swept_soon(self, link: Link, grace: float) -> list[int]:
-        """What was ended on a node; nothing where it is not reached now: then once it is."""
-        try:
-            async with asyncio.timeout(ATTACHING + grace):
-                return await self._swept(link, grace)
-        except (NodeError, TimeoutError):
-            return []
+    async def _soon(self, end: Callable[[Link], Awaitable[list[int]]], seconds: float) -> list[int]:
+        """What `end` has ended on the nodes that are reached now: an engine waits for this."""
+
+        async def ended(link: Link) -> list[int]:
+            try:
+                async with asyncio.timeout(seconds):
+                    return await end(link)
+            except (NodeError, TimeoutError):
+                return []
+
+        found = await asyncio.gather(*(ended(link) for link in self._links.all()))
+        return [pid for pids in found for pid in pids]
 
     async def _connected(self, link: Link) -> None:
         if self._judge is not None:
@@ -185,17 +191,15 @@ class RemoteExecutor:
         return answer.code
 
     async def end_asides(self, is_ours: Callable[[str], bool]) -> list[int]:
-        """End what another engine left of such commands."""
-        found = []
-        for link in self._links.all():
-            try:
-                names = await self._links.wait(link.ask(m.Workflows()))
-            except NodeError:
-                continue
+        """End what another engine left of such commands, on nodes that are reached now."""
+
+        async def ended(link: Link) -> list[int]:
+            names = await self._links.wait(link.ask(m.Workflows()))
             assert isinstance(names, m.Names)
             ours = [name for name in names.names if is_ours(name)]
-            found += await self._pids([link], m.EndAsides(workflow_ids=ours))
-        return found
+            return await self._pids([link], m.EndAsides(workflow_ids=ours))
+
+        return await self._soon(ended, ATTACHING)
 
     def used(self, which: Sequence[Process]) -> dict[int, Used]:
         """What the turns have used; nothing where their node is not reached. It waits for them."""

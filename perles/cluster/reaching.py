@@ -8,6 +8,7 @@ import ssl
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from perles.domain import quoting
 from perles.domain.errors import ClusterError
 
 TRY_SECONDS: Final = 5.0
@@ -37,8 +38,7 @@ async def probe(scheduler: str, security: Any) -> None:
 
 def in_line(error: BaseException) -> str:
     """What an error says, in one bounded line."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text[:MAX_WORDS]
+    return (quoting.in_line(str(error)) or type(error).__name__)[:MAX_WORDS]
 
 
 def in_words(error: BaseException) -> str:

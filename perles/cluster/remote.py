@@ -18,6 +18,7 @@ from ipaddress import ip_address
 from typing import Any, Final
 
 from perles.domain.node_words import this_node
+from perles.domain.quoting import in_line
 from perles.version import __version__
 
 FIRST_LINE: Final = 1 << 20
@@ -41,7 +42,7 @@ async def _serve(scheduler: str) -> int:
     try:
         server = starting.result()
     except (OSError, TimeoutError, RuntimeError, ValueError) as error:
-        print(f"cannot start: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"cannot start: {in_line(str(error))}", file=sys.stderr)
         return 1
     _tell(server.address)
     ending = asyncio.ensure_future(server.finished())

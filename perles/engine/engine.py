@@ -11,6 +11,7 @@ from perles.domain.clock import Clock, SystemClock
 from perles.domain.errors import LostLeadError, PerlesError
 from perles.engine import single_instance, watchdog
 from perles.engine.context import log
+from perles.engine.fleet import standing
 from perles.engine.fleet.leading import lead
 from perles.engine.loop import Wake
 from perles.engine.parts import Parts
@@ -24,7 +25,6 @@ from perles.executor.contract import Executor
 from perles.store import leadership, migrate
 from perles.store.database import Database, Reader, Tx
 from perles.store.place import address_of, engine_lock
-from perles.store.schema.nodes import ClusterLink
 from perles.store.sqlite.errors import database_errors
 from perles.store.sqlite.filesystem import refuse_network
 from perles.store.writer import Writer
@@ -168,8 +168,6 @@ class Engine:
         """This engine is the one of its database from now on."""
         heartbeat.started(tx, self._clock)
         if self._reach is not None:
-            from perles.engine.fleet import standing
-
             standing.began(tx, self._config.cluster)
 
     async def _has_come_home(self, context: Services, errand: frozenset[str] | None) -> bool:
@@ -179,7 +177,7 @@ class Engine:
         """
         if errand is not None or self._config.cluster or self._reach is not None:
             return True
-        link = context.reader.get(ClusterLink, 1)
+        link = standing.link_of(context.reader)
         if link is None:
             return True
         from perles.engine.fleet import homecoming

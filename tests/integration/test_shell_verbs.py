@@ -128,15 +128,16 @@ def test_attach_looks_on_and_away(home: Home) -> None:
     home.perles("start", id, "--with-engine")
     assert home.perles("wait", id, "--for", "running").returncode == 0
     looking = home.popen("attach", id, "--json")
-    printed = looking.stdout
-    assert printed is not None
+    assert looking.stdout is not None
+    told = looking.stdout
 
-    def is_told() -> bool:
-        home.perles("send", id, "hi")  # it tells what comes after it has begun to look
-        return bool(select.select([printed], [], [], 0)[0])
+    def sees() -> bool:
+        """It tells what is said from when it looks on: only it knows when that is."""
+        return home.perles("send", id, "hi").returncode == 0 and bool(
+            select.select([told], [], [], 0)[0]
+        )
 
-    home.wait_for("attach to tell of a message", is_told)
-    printed.readline()
+    home.wait_for("its first line", sees)
 
     looking.send_signal(signal.SIGINT)
 

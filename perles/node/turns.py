@@ -165,10 +165,13 @@ class Turns:
             [turn.process for turn in self._turns.values()], signal.SIGKILL
         )
         for turn in self.live():
-            if not turn.record.fenced:
-                turn.record.fenced = True
-                self._records.keep(turn.record)
+            self._mark_fenced(turn)
         return killed
+
+    def _mark_fenced(self, turn: Turn) -> None:
+        if not turn.record.fenced:
+            turn.record.fenced = True
+            self._records.keep(turn.record)
 
     def processes(self, refs: Iterable[TurnRef]) -> list[LocalProcess]:
         """The processes of these turns, also of those that were forgotten."""
@@ -256,6 +259,8 @@ class Turns:
     def _ended(self, turn: Turn) -> None:
         turn.lives = False
         turn.exit = turn.process.reap()
+        if self._lease.is_over():
+            self._mark_fenced(turn)  # the guard beside the node may have been the first
         self.wake()
         if turn.process.status() is None:
             # The leader of a command that was killed is told of a moment later.

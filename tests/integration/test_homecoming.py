@@ -67,6 +67,24 @@ def test_a_turn_that_was_left_on_a_node_is_done_here_once_it_has_ended_there(
     assert machines.nodes() == {None}
 
 
+def test_a_turn_that_its_node_ended_while_no_engine_ran_is_done_again(machines: Machines) -> None:
+    home, pids, gate = machines.home, machines.root / "pids", machines.root / "gate"
+    text = home.config_file.read_text()
+    home.config_file.write_text(text.replace("node_ttl: 20s", "node_ttl: 2s"))
+    machines.start()
+    wait = f"echo $$ >> {pids}; while [ ! -e {gate} ]; do sleep 0.05; done"
+    id = machines.run([{"key": "long", "run": wait}])
+    home.wait_for("the turn there", lambda: _turns(machines) == ["running"] and _pids(pids))
+    machines.kill()
+    home.wait_for("its end", lambda: not _lives(_pids(pids)[0]))
+
+    machines.start()
+    gate.touch()
+
+    assert machines.ended(id) == "completed", home.perles("show", id).stdout
+    assert _turns(machines) == ["lost", "succeeded"]
+
+
 def test_an_errand_leaves_turns_on_nodes_to_the_engine_that_has_the_cluster(
     machines: Machines,
 ) -> None:

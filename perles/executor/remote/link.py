@@ -85,7 +85,7 @@ class Link:
 
     def watch(self, mirror: Mirror) -> None:
         """Follow a turn from the next look on."""
-        mirror.is_watched = True
+        mirror.is_watched, mirror.is_repeated = True, self._law.repeats
         self.workflows.add(mirror.ref.workflow_id)
         self._mirrors[mirror.ref] = mirror
 

@@ -7,6 +7,7 @@ Filled in one thread, looked at from another.
 
 import asyncio
 import logging
+import signal
 from collections.abc import Callable
 from dataclasses import field
 from pathlib import Path
@@ -31,7 +32,7 @@ class Mirror:
     `is_over` tells that its process has ended, and all that it printed is here; `is_lost` that
     its node was not heard of for so long that it has ended it. One that is `condemned` was to be
     killed while nobody could tell its node. Its node was asked to start one that `is_asked`, and
-    tells of one that `is_watched`.
+    tells of one that `is_watched`. One that is lost `is_repeated`, where that is wanted.
     """
 
     ref: TurnRef
@@ -43,6 +44,7 @@ class Mirror:
     condemned: bool = False
     is_asked: bool = False
     is_watched: bool = False
+    is_repeated: bool = False
     _calls: list[tuple[asyncio.AbstractEventLoop, Call]] = field(default_factory=list)
 
     def seen(self) -> Seen:
@@ -61,8 +63,11 @@ class Mirror:
         self.seen_at = since_boot()
         self.state = state
         if not state.lives and whole:
-            self._keep_status(state)
-            self.end()
+            # What its node ended tells nothing of the agent.
+            lost = self.is_repeated and state.fenced and _was_cut_off(state)
+            if not lost:
+                self._keep_status(state)
+            self.end(lost=lost)
 
     def end(self, *, lost: bool = False) -> None:
         """It is over: tell who waits."""
@@ -87,6 +92,11 @@ class Mirror:
         words = (state.words or "").replace("\n", " ")
         line = f"exit {state.told_code}" + (f" {words}" if words else "")
         door.write(self.files.status, f"{line}\n".encode())
+
+
+def _was_cut_off(state: State) -> bool:
+    """Whether it ended as what is killed does."""
+    return state.code is None or state.code == -signal.SIGKILL
 
 
 def _added(path: Path, offset: int, data: bytes) -> int:

@@ -151,7 +151,7 @@ class RemoteProcess:
     def reap(self) -> Exit | None:
         """How its launcher ended, as its node saw it."""
         state = self.mirror.state
-        if not self.mirror.is_over or state is None or state.code is None:
+        if not self.mirror.is_over or state is None or state.code is None or self.mirror.is_lost:
             return None
         return None if state.is_agents else Exit(state.code, False)
 

@@ -11,7 +11,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-FLOORS = {"domain": 95, "engine": 84, "tasks": 92, "workflows": 86}
+FLOORS = {"domain": 96, "engine": 89, "tasks": 93, "workflows": 94}
 """Per cent of each package below which the gate fails. Raise them to just below what the whole
 suite reaches, which varies by half a per cent with the load of the machine."""
 WORST = 12

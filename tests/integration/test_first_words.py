@@ -79,6 +79,7 @@ def test_a_failed_run_names_the_way_on_and_that_way_works(home: Home) -> None:
 
     (way,) = re.findall(r"go on where it ended: perles (.*)", done.stdout)
     (home.work / "there").touch()
+    home.wait_for_no_engine()
     assert home.perles(*way.split()).returncode == 0
     home.wait_for(
         "the end of the second try",

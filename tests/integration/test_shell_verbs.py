@@ -93,19 +93,6 @@ def test_start_brings_an_engine(home: Home) -> None:
     assert home.perles("wait", "p", "q", "--timeout", "180s").returncode == 0
 
 
-def test_a_failed_run_names_a_command_that_goes_on_with_it(home: Home) -> None:
-    file = home.pipeline("p", [{"key": "a", "run": "test -e go"}])
-    told = home.perles("run", file).stdout
-    (home.work / "go").touch()
-    home.wait_for_no_engine()
-
-    advised = told.rpartition("go on where it ended: perles ")[2].split()
-    again = home.perles(*advised, "--json")
-
-    assert again.returncode == 0, again.stderr
-    assert home.perles("wait", json.loads(again.stdout)["id"]).returncode == 0
-
-
 def test_wait_tells_how_it_ended(home: Home) -> None:
     good, bad, idle = _create(home, "good"), _create(home, "bad", "exit 1"), _create(home, "idle")
     home.perles("start", good, bad, "--with-engine")

@@ -141,6 +141,26 @@ def test_while_an_engine_is_started_again_that_is_said_instead_of_no_engine(home
     assert "no engine runs" in home.perles("show", id).stdout
 
 
+def test_the_watchdog_of_a_home_behind_a_symbolic_link_is_known(home: Home) -> None:
+    link = home.root.parent / "link"
+    link.symlink_to(home.root)
+    home.environ["PERLES_HOME"] = str(link)
+    id = home.perles("create", home.pipeline("p", [{"key": "a", "run": "true"}])).stdout.strip()
+    home.perles("start", id)
+    script = ["/bin/sh", "-c", "sleep 600; :", watchdog_names.NAME]
+    dog = subprocess.Popen(script, env={"PERLES_HOME": str(link), "PATH": os.environ["PATH"]})
+    try:
+        (link / watchdog_names.FILE).write_text(f"started again in 8 s by pid {dog.pid}\n")
+
+        assert "is being started again" in home.perles("show", id).stdout
+        assert watchdog_names.pauses(home.root) == dog.pid
+        (home.work / watchdog_names.FILE).write_text(f"started again in 8 s by pid {dog.pid}\n")
+        assert watchdog_names.pauses(home.work) is None  # it is that of another home
+    finally:
+        dog.kill()
+        dog.wait()
+
+
 WAITS = [{"key": "a", "run": "echo begun; until test -e go; do /bin/sleep 0.1; done"}]
 
 

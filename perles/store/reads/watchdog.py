@@ -1,5 +1,6 @@
 """What the watchdog of an engine did last, and whether it is about to start its engine again."""
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -46,9 +47,11 @@ def _is_of(pid: int, home: Path) -> bool:
     """Whether a process has this home: a pid in a file may be another process's by now."""
     try:
         environ = Path(f"/proc/{pid}/environ").read_bytes()
+        named = [word for word in environ.split(b"\0") if word.startswith(b"PERLES_HOME=")]
+        # SQLite tells where its file is without the symbolic links that lead there.
+        return any(home.samefile(os.fsdecode(word.partition(b"=")[2])) for word in named)
     except OSError:
         return False
-    return f"PERLES_HOME={home}".encode() in environ.split(b"\0")
 
 
 def _read(path: Path) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from perles.store.reads.nodes import HERE, all_homes
+from perles.store.reads.nodes import HOME, home
 from perles.store.sqlite.backend import each
 
 if TYPE_CHECKING:
@@ -21,9 +21,10 @@ _AGENTS: Final = (
     "(SELECT t.pid FROM turns t WHERE t.agent_id = a.id AND t.status IN ('starting', 'running')) "
     "AS pid, "
     "(SELECT count(*) FROM messages m WHERE m.agent_id = a.id AND m.status = 'queued') AS queued, "
-    "(SELECT t.error FROM turns t WHERE t.agent_id = a.id ORDER BY t.id DESC LIMIT 1) AS error "
-    "FROM agents a JOIN workflows w ON w.id = a.workflow_id "
+    "(SELECT t.error FROM turns t WHERE t.agent_id = a.id ORDER BY t.id DESC LIMIT 1) AS error, "
+    f"{HOME} FROM agents a JOIN workflows w ON w.id = a.workflow_id "
     "LEFT JOIN tasks k ON k.id = a.task_id LEFT JOIN provider_holds h ON h.provider = a.provider "
+    "LEFT JOIN nodes n ON n.id = a.node "
 )
 
 
@@ -35,9 +36,7 @@ def list_agents(connection: Connection | None, workflow_id: str | None) -> list[
     if workflow_id is not None:
         where, params = "w.id = ?", [workflow_id]
     rows = connection.execute(f"{_AGENTS} WHERE {where} ORDER BY w.created_at, a.id", params)
-    found = [_agent(dict(row)) for row in rows]
-    on = all_homes(connection)
-    return [agent | on.get((agent["workflow_id"], agent["name"]), HERE) for agent in found]
+    return [_agent(dict(row)) | home(row) for row in rows]
 
 
 def agent_of(row: Row | Json) -> Json:

@@ -25,13 +25,16 @@ _TURNS: Final = (
     "JOIN workflows w ON w.id = t.workflow_id LEFT JOIN tasks k ON k.id = a.task_id "
     "WHERE t.status IN ('starting', 'running') AND a.node IS NOT NULL ORDER BY t.id"
 )
-_HOMES: Final = (
-    "SELECT a.workflow_id, a.name, a.node, n.state, n.last_heard_at, "
+HOME: Final = (
+    "a.node, n.state AS node_state, n.last_heard_at, "
     "(SELECT lost_after FROM cluster) AS lost_after, "
     "EXISTS (SELECT 1 FROM turns t WHERE t.agent_id = a.id "
-    "AND t.status IN ('starting', 'running')) AS works "
-    "FROM agents a LEFT JOIN nodes n ON n.id = a.node "
-    "WHERE a.node IS NOT NULL"
+    "AND t.status IN ('starting', 'running')) AS works"
+)
+"""Columns of an agent `a` and its node `n`, for `home`."""
+_HOMES: Final = (
+    f"SELECT a.name, {HOME} FROM agents a LEFT JOIN nodes n ON n.id = a.node "
+    "WHERE a.node IS NOT NULL AND a.workflow_id = ?"
 )
 _CLUSTER: Final = "SELECT * FROM cluster WHERE id = 1"
 _TOLD: Final = (
@@ -56,19 +59,13 @@ def homes(connection: Connection, workflow_id: str) -> dict[str, Json]:
     `unreachable` is None, or tells since when the node of a turn that runs is not heard, and when
     that turn counts as lost: None where it waits.
     """
-    rows = connection.execute(f"{_HOMES} AND a.workflow_id = ?", (workflow_id,))
-    return {row["name"]: _home(row) for row in rows}
+    return {row["name"]: home(row) for row in connection.execute(_HOMES, (workflow_id,))}
 
 
-def all_homes(connection: Connection) -> dict[tuple[str, str], Json]:
-    """`homes` of all workflows, by workflow and agent."""
-    rows = connection.execute(_HOMES)
-    return {(row["workflow_id"], row["name"]): _home(row) for row in rows}
-
-
-def _home(row: Row) -> Json:
+def home(row: Row | Json) -> Json:
+    """What `homes` tells of one agent; its `node` is None on this machine."""
     unreachable = None
-    if row["works"] and row["state"] in UNHEARD:
+    if row["works"] and row["node_state"] in UNHEARD:
         since, lost_at = row["last_heard_at"], None
         if row["lost_after"] is not None:
             heard = datetime.fromisoformat(since)

@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -68,11 +69,10 @@ def _remove_all(paths: Paths, found: list[Due], dry_run: bool) -> dict[str, Any]
         return done
     with database_errors(paths.database_path()):
         remover = Remover(paths.database_path())
-    try:
+    with closing(remover), reading(paths.database_path()) as connection:
         for due in found:
             worktree = due.worktree if due.worktree and os.path.lexists(due.worktree) else None
-            with reading(paths.database_path()) as connection:
-                away = None if connection is None else work_away(connection, due.id)
+            away = None if connection is None else work_away(connection, due.id)
             why = _spare(due, worktree, remove=not dry_run)
             if why is None and not dry_run:
                 why = _remove(remover, paths, due)
@@ -85,8 +85,6 @@ def _remove_all(paths: Paths, found: list[Due], dry_run: bool) -> dict[str, Any]
             else:
                 spared = {"workflow_id": due.id, "worktree": worktree, "why": why}
                 done["spared"].append(spared)
-    finally:
-        remover.close()
     return done
 
 

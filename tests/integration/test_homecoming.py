@@ -42,7 +42,9 @@ def test_a_turn_that_was_left_on_a_node_is_done_here_once_it_has_ended_there(
     text = home.config_file.read_text()
     home.config_file.write_text(text.replace("node_ttl: 20s", "node_ttl: 3s"))
     machines.start()
-    alone = f"for p in $(cat {pids} 2>/dev/null); do kill -0 $p && echo twice > {pids}.bad; done"
+    # What was killed and not waited for yet is no process that works.
+    lives = "grep -qs '^State:[[:space:]]*[^Z[:space:]]' /proc/$p/status"
+    alone = f"for p in $(cat {pids} 2>/dev/null); do {lives} && echo twice > {pids}.bad; done"
     wait = f"{alone}; echo $$ >> {pids}; while [ ! -e {gate} ]; do sleep 0.05; done; echo ended"
     id = machines.run([{"key": "long", "run": wait}])
     home.wait_for("the turn there", lambda: _pids(pids))

@@ -156,6 +156,22 @@ def test_statements_are_prepared_and_take_values_of_any_kind(database: Database)
     connection.close()
 
 
+@pytest.mark.parametrize("times", range(1, 8))
+def test_a_text_that_comes_often_in_one_batch_is_prepared_in_its_midst(
+    database: Database, times: int
+) -> None:
+    connection = database.connect()
+    for _ in range(2):
+        connection.executemany(
+            "UPDATE workflows SET name = ? WHERE id = ?",
+            [(f"{times} {number}", f"wf-{number:02}") for number in range(times)],
+        )
+    names = [row[0] for row in connection.execute("SELECT name FROM workflows ORDER BY id")]
+    connection.close()
+
+    assert names[:times] == [f"{times} {number}" for number in range(times)]
+
+
 def test_a_statement_that_fails_while_it_is_prepared_can_be_asked_again(
     database: Database,
 ) -> None:

@@ -77,6 +77,25 @@ def test_a_home_goes_to_a_server_and_back(url: str, server: Server, tmp_path: Pa
     new_database.dispose()
 
 
+def test_rows_that_point_at_rows_of_their_own_table_arrive(url: str, tmp_path: Path) -> None:
+    home = tmp_path / "old.db"
+    migrate.ensure(home)
+    database = Database(home)
+    ids = [f"wf-{number}" for number in range(6)]
+    for id, before in zip(ids, [None, *ids], strict=False):
+        database.write(
+            lambda tx, id=id, before=before: tx.insert(  # type: ignore[misc]
+                Workflow,
+                **{"id": id, "template_id": "t", "name": "n", "state": "pending"},
+                work_dir="/",
+                retried_from=before,
+            )
+        )
+    database.dispose()
+
+    assert moving.copy(str(home), url, tmp_path)["workflows"] == 6
+
+
 def test_what_is_filled_or_in_use_is_left_alone(url: str, tmp_path: Path) -> None:
     home = tmp_path / "old.db"
     migrate.ensure(home)

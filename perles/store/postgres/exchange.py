@@ -63,7 +63,10 @@ class _Ready(NamedTuple):
     types: tuple[int, ...]
     formats: Any
     known: _Known
-    new_name: bytes
+    name: bytes
+    """Under which it is prepared when its turn comes; empty where it is not."""
+    is_new: bool
+    """Whether it is to be prepared first."""
 
 
 class Exchange:
@@ -87,7 +90,7 @@ class Exchange:
         """
         ready = [self._readied(part) for part in parts]
         try:
-            if len(ready) == 1 and not ready[0].new_name:
+            if len(ready) == 1 and not ready[0].is_new:
                 self._send(ready[0])
                 results = self._results()
             else:
@@ -122,15 +125,15 @@ class Exchange:
                 self._known = {key: one for key, one in self._known.items() if one.name}
             known = self._known[part.text, types] = _Known()
         known.uses += 1
-        new_name = b""
-        if known.uses >= _OFTEN and not known.name and self._prepared < PREPARED:
+        is_new = known.uses >= _OFTEN and not known.name and self._prepared < PREPARED
+        if is_new:
             self._prepared += 1
-            new_name = known.name = b"p%d" % self._prepared
-        return _Ready(part.text, data, types, formats, known, new_name)
+            known.name = b"p%d" % self._prepared
+        return _Ready(part.text, data, types, formats, known, known.name, is_new)
 
     def _send(self, ready: _Ready) -> None:
-        if ready.known.name:
-            self._line.send_query_prepared(ready.known.name, ready.data, ready.formats)
+        if ready.name:
+            self._line.send_query_prepared(ready.name, ready.data, ready.formats)
         else:
             self._line.send_query_params(ready.text, ready.data, ready.types, ready.formats)
 
@@ -139,8 +142,8 @@ class Exchange:
         line = self._line
         line.enter_pipeline_mode()
         for ready in parts:
-            if ready.new_name:
-                line.send_prepare(ready.new_name, ready.text, ready.types)
+            if ready.is_new:
+                line.send_prepare(ready.name, ready.text, ready.types)
             self._send(ready)
         line.pipeline_sync()
         results = self._results(until=pq.ExecStatus.PIPELINE_SYNC)
@@ -152,7 +155,7 @@ class Exchange:
     def _own_result(self, ready: _Ready, results: Any) -> Any:
         """The next result of a part; that of preparing it where this failed."""
         result = next(results, None)
-        if ready.new_name and result is not None:
+        if ready.is_new and result is not None:
             own = next(results, None)
             if result.status == pq.ExecStatus.COMMAND_OK:
                 return own

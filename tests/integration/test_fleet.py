@@ -248,6 +248,7 @@ class FakeReach:
         self.perles, self.ahead, self.disk, self.free = __version__, 0.0, 2**40, 2**33
         self.python = ".".join(map(str, sys.version_info[:3]))
         self.slots, self.labels, self.has_git = 3, ["gpu"], True
+        self.epoch = 1
 
     async def look(self) -> list[Found]:
         if self.problem:
@@ -266,12 +267,27 @@ class FakeReach:
             "slots": self.slots,
         }
         about |= {"labels": self.labels, "memory": self.free, "disk": self.disk, "root": "/r"}
-        about |= {"lease": 1.0, "has_git": self.has_git, "turns": 0, "pid": 1, "epoch": 1}
+        about |= {"lease": 1.0, "has_git": self.has_git, "turns": 0, "pid": 1, "epoch": self.epoch}
         about |= {"cpus": 2, "memory_total": 2**33}
         return Greeting(**about)  # type: ignore[arg-type]
 
     async def close(self) -> None:
         """Nothing is held."""
+
+
+async def test_a_node_that_serves_the_engine_of_another_home_gets_no_turns(world: World) -> None:
+    world.context.database.lead(4)
+    reach, now = FakeReach("box1"), [0.0]
+    membership = Membership(world.context, reach, clock=lambda: now[0])
+    reach.epoch = 4
+    await membership.sweep()
+    assert _states(world) == {"box1": "ready"}
+
+    reach.epoch = 9
+    await membership.sweep()
+
+    assert _states(world) == {"box1": "unreachable"}
+    assert "it serves engine 9, of another home" in world.reader.need(Node, "box1").problems
 
 
 async def test_rows_of_nodes_follow_what_answers(world: World) -> None:

@@ -145,6 +145,11 @@ class Membership:
             received = time.time()
         if not isinstance(greeting, Greeting):
             return f"its node answers what was not asked: {type(greeting).__name__}"
+        if greeting.epoch > (self._context.database.epoch or greeting.epoch):
+            return (
+                f"it serves engine {greeting.epoch}, of another home or database: end the node "
+                "there, and start one for this home in a folder of its own"
+            )
         skew = greeting.wall - (sent + received) / 2
         # Half of the way there and back is what nobody can tell from a wrong clock.
         skew = 0.0 if abs(skew) <= (received - sent) / 2 else skew

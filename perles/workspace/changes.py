@@ -1,18 +1,16 @@
 """What a branch changed since its base, as git shows it: also what is not committed or added."""
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from perles.workspace import door
 from perles.workspace.git import GitError, filters, git, need
+from perles.workspace.index_copy import private_index
 
 _DIFF: Final = (
     *("--no-ext-diff", "--no-textconv", "--no-color", "--no-relative", "--ignore-submodules=all"),
     *("--src-prefix=a/", "--dst-prefix=b/"),
 )
-_MAX_INDEX: Final = 512 * 1024 * 1024
 
 
 class FileChange(NamedTuple):
@@ -82,20 +80,12 @@ def _diff(view: View, *how: str) -> str:
     off = filters(view.folder)
     if not need(view.folder, "ls-files", "--others", "--exclude-standard", "-z", "--", ":/"):
         return need(view.folder, "diff", *_DIFF, *how, view.base, "--", *_specs(view), off=off)
-    with tempfile.TemporaryDirectory(prefix="perles-") as scratch:
-        # New files are in no index; git is told of them in a copy, and writes nothing else.
-        env = {"GIT_INDEX_FILE": str(_copied_index(view.folder, Path(scratch)))}
+    # New files are in no index; git is told of them in a copy, and writes nothing else.
+    with private_index(view.folder) as env:
         everything = ("--", ":/", *_excluded(view))
         need(view.folder, "add", "--intent-to-add", *everything, off=off, env=env)
         words = ("diff", *_DIFF, *how, view.base, "--", *_specs(view))
         return need(view.folder, *words, off=off, env=env)
-
-
-def _copied_index(folder: Path, scratch: Path) -> Path:
-    index = git(folder, "rev-parse", "--path-format=absolute", "--git-path", "index")
-    copy = scratch / "index"
-    copy.write_bytes(door.read_small(index, _MAX_INDEX))
-    return copy
 
 
 def _excluded(view: View) -> list[str]:

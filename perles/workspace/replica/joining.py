@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from perles.workspace.git import GitError, ask, filters, git, need
+from perles.workspace.index_copy import private_index
 from perles.workspace.merging import merged_tree
 from perles.workspace.replica.bundles import need_commit
 from perles.workspace.replica.snapshot import (
     ReplicaError,
     Snapshot,
     commit_tree,
-    private_index,
     take_with,
 )
 

@@ -4,18 +4,15 @@ Nothing of the work dir is changed: git works on a copy of its index. The same c
 same commit, so that it can be made again after a crash.
 """
 
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from perles.workspace import door
 from perles.workspace.git import GitError, ask, filters, git, need
+from perles.workspace.index_copy import private_index
 
 SECONDS: Final = 300.0
 """How long git may take for all files of a work dir."""
-MAX_INDEX: Final = 512 * 1024 * 1024
 _WHO: Final = {
     "GIT_AUTHOR_NAME": "Perles",
     "GIT_AUTHOR_EMAIL": "perles@localhost",
@@ -89,16 +86,3 @@ def head_of(folder: Path) -> str:
         git(folder, "rev-parse", "--git-dir")  # raises where it is no repository
         raise ReplicaError(f"{folder} has no commit yet; make one")
     return answer.out.strip()
-
-
-@contextmanager
-def private_index(folder: Path) -> Iterator[dict[str, str]]:
-    """The environment with which git works on a copy of the index."""
-    index = git(folder, "rev-parse", "--path-format=absolute", "--git-path", "index")
-    with tempfile.TemporaryDirectory(prefix="perles-") as scratch:
-        copy = Path(scratch) / "index"
-        try:
-            copy.write_bytes(door.read_small(index, MAX_INDEX))
-        except FileNotFoundError:
-            pass  # nothing was ever added: git makes one
-        yield {"GIT_INDEX_FILE": str(copy)}

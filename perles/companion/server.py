@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable
 from typing import Any, Final
 
 from perles.aio import ControlPlane
 from perles.companion import offers
-from perles.companion.stdio import lines, output
+from perles.companion.stdio import Output, lines, output
 from perles.companion.tools import Tools
 from perles.domain.errors import PerlesError
 from perles.mcp import messages
@@ -29,28 +28,31 @@ INSTRUCTIONS: Final = (
     "how it stands; list finds others. A workflow that waits for a person says so in attention."
 )
 Json = dict[str, Any]
-Write = Callable[[Json], None]
+_LOOK_SECONDS: Final = 0.1
+"""How often it is looked whether the client still reads, once its input has ended."""
 
 
 def serve(plane: ControlPlane, role: str) -> None:
-    """Serve on standard input and output until the client closes it."""
-    with output() as write:
-        asyncio.run(Server(plane, role, write).run())
+    """Serve on standard input and output until the client closes them."""
+    with output() as client:
+        asyncio.run(Server(plane, role, client).run())
 
 
 class Server:
     """One client's server. Requests are answered side by side: a `wait` holds up no other."""
 
-    def __init__(self, plane: ControlPlane, role: str, write: Write) -> None:
+    def __init__(self, plane: ControlPlane, role: str, client: Output) -> None:
         self._tools = Tools(plane)
         self._offers = offers.offers(self._tools, role)
-        self._write = write
+        self._client = client
         self._open: dict[str | int, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
-        """Answer until the input ends; what is open then is given up."""
+        """Answer all that is read until the input ends, or until the client reads no more."""
         async for given in lines():
             self._take(given)
+        while self._open and self._client.is_read():
+            await asyncio.wait(tuple(self._open.values()), timeout=_LOOK_SECONDS)
         for task in tuple(self._open.values()):
             task.cancel()
 
@@ -71,7 +73,7 @@ class Server:
                     messages.INVALID_REQUEST, "a request with this id is not answered yet"
                 )
         except Failure as failure:
-            self._write(messages.refused(id, failure))
+            self._client.write(messages.refused(id, failure))
             return
         self._open[id] = asyncio.get_running_loop().create_task(self._answer(id, method, params))
 
@@ -83,9 +85,9 @@ class Server:
     async def _answer(self, id: str | int, method: str, params: Json) -> None:
         try:
             result = await self._result(method, params)
-            self._write(messages.answered(id, result))
+            self._client.write(messages.answered(id, result))
         except Failure as failure:
-            self._write(messages.refused(id, failure))
+            self._client.write(messages.refused(id, failure))
         finally:
             self._open.pop(id, None)
 

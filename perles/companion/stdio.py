@@ -5,33 +5,50 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import select
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_LINE: Final = 16 * 1024 * 1024
 """Bytes of one message."""
 _READ: Final = 64 * 1024
 
 
+class Output:
+    """Standard output, for messages alone."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._closing = select.poll()
+        self._closing.register(descriptor, 0)  # no event asked for: errors and hang-ups are told
+
+    def write(self, message: dict[str, Any]) -> None:
+        """Write one message; nothing where the client reads no more."""
+        data = json.dumps(message, separators=(",", ":")).encode() + b"\n"
+        with suppress(BrokenPipeError):
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+
+    def is_read(self) -> bool:
+        """Whether the client still has the other end open; true for a file."""
+        return not self._closing.poll(0)
+
+
 @contextmanager
-def output() -> Iterator[Callable[[dict[str, Any]], None]]:
-    """What writes a message to standard output; whatever else prints there goes to the error's.
+def output() -> Iterator[Output]:
+    """Standard output for messages; whatever else prints there goes to standard error.
 
     What a library or a program printed would break the protocol.
     """
     own = os.dup(1)
     os.dup2(2, 1)
-
-    def write(message: dict[str, Any]) -> None:
-        data = json.dumps(message, separators=(",", ":")).encode() + b"\n"
-        with suppress(BrokenPipeError):  # the client is gone: its end of the input says so
-            while data:
-                data = data[os.write(own, data) :]
-
     try:
-        yield write
+        yield Output(own)
     finally:
         os.dup2(own, 1)
         os.close(own)

@@ -136,7 +136,7 @@ class Home:
             cwd=self.work,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=DEADLINE,
             check=False,
             **options,
         )

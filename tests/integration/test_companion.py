@@ -15,6 +15,7 @@ from mcp import ClientSession, StdioServerParameters, stdio_client
 from perles.aio import ControlPlane
 from perles.companion import install, offers, server
 from perles.companion.offers import NEEDS
+from perles.companion.stdio import Output
 from perles.companion.tools import Tools
 from perles.domain.tokens import READ
 from tests.integration.cli import Home
@@ -138,12 +139,59 @@ def test_each_request_is_answered_whatever_is_in_it(home: Home) -> None:
     assert answers[3]["result"] == {}
 
 
+def _asked(id: int, method: str, **params: Any) -> str:
+    return json.dumps({"jsonrpc": "2.0", "id": id, "method": method, "params": params}) + "\n"
+
+
+def test_all_piped_requests_are_answered_before_it_ends(home: Home) -> None:
+    made = home.perles("create", "--name", "p", "--", "true")
+    assert made.returncode == 0, made.stderr
+    given = (
+        _asked(1, "initialize", protocolVersion="2025-06-18", capabilities={}),
+        _asked(2, "tools/list"),
+        _asked(3, "tools/call", name="list", arguments={}),
+        _asked(4, "tools/call", name="wait", arguments={"id": "p", "timeout_s": 0.5}),
+        _asked(5, "ping").rstrip("\n"),
+    )
+    done = home.run(home.argv("mcp"), input="".join(given))
+    assert done.returncode == 0, done.stderr
+    answers = {one["id"]: one["result"] for one in map(json.loads, done.stdout.splitlines())}
+    assert sorted(answers) == [1, 2, 3, 4, 5]
+    assert json.loads(answers[4]["content"][0]["text"])["reached"] is False
+
+
+def test_it_ends_where_nobody_reads_what_it_would_answer(home: Home) -> None:
+    assert home.perles("create", "--name", "p", "--", "true").returncode == 0
+    with subprocess.Popen(
+        home.argv("mcp"),
+        env=home.environ,
+        cwd=home.work,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        wait = {"id": "p", "timeout_s": 10 * DEADLINE}
+        process.stdin.write(_asked(1, "tools/call", name="wait", arguments=wait))
+        process.stdin.write(_asked(2, "ping"))
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["id"] == 2
+        process.stdout.close()
+        process.stdin.close()
+        assert process.wait(DEADLINE) == 0
+
+
 async def test_a_bug_in_a_resource_is_answered(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken(_tools: Tools, _id: str) -> Any:
         raise RuntimeError("a bug")
 
     written: asyncio.Queue[Any] = asyncio.Queue()
     answers: list[Any] = []
+
+    class Kept(Output):
+        def write(self, message: dict[str, Any]) -> None:
+            written.put_nowait(message)
 
     async def lines() -> AsyncIterator[bytes]:
         asked = {"jsonrpc": "2.0", "id": 1, "method": "resources/read"}
@@ -155,7 +203,7 @@ async def test_a_bug_in_a_resource_is_answered(home: Home, monkeypatch: pytest.M
     monkeypatch.setattr(offers, "RESOURCES", (resource,))
     monkeypatch.setattr(server, "lines", lines)
     async with ControlPlane(home.root) as plane:
-        await server.Server(plane, READ, written.put_nowait).run()
+        await server.Server(plane, READ, Kept(1)).run()
     (answer,) = answers
     assert (answer["id"], answer["error"]["code"]) == (1, -32603)
     assert "a bug" not in answer["error"]["message"]

@@ -1,5 +1,6 @@
 """What it costs to watch many agents, to take them over, and to pause them."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -16,6 +17,8 @@ from perles.agents.provider import Launch
 from perles.domain.clock import SystemClock, from_text, to_text
 from perles.executor.contract import TurnFiles
 from perles.executor.local import launcher, processes
+from perles.keeper.whereabouts import keeper_of
+from perles.mcp.ports import Ports
 from perles.store.database import Tx
 from perles.store.reads.connection import reading
 from perles.store.schema.agents import Agent, Turn
@@ -28,7 +31,8 @@ from tests.benchmarks.bench import PERLES, Bench, Row, bench, percentile
 LINE = b"x" * 399 + b"\n"
 LINES_A_SECOND = 20
 SECONDS = 10.0
-PORTS = 33000
+PORTS = range(20_000, 32_000)  # below those that the kernel gives to outgoing connections
+LIVE_TURNS = "SELECT count(*) FROM turns WHERE status = 'running'"
 
 
 def rows() -> Iterator[Row]:
@@ -42,7 +46,7 @@ def rows() -> Iterator[Row]:
             yield Row(name, _watching(home, count), "% of a core", f"<= {goal}")
     with bench() as home:
         times = _next_spawns(home)
-        yield Row("a worker's report to the next spawn, p50", percentile(times, 0.5), "ms", "<= 50")
+        yield Row("a worker's report to its next turn, p50", percentile(times, 0.5), "ms", "<= 50")
         yield Row("the same, p99", percentile(times, 0.99), "ms", "<= 150")
     with bench() as home:
         yield Row("pause of 50 running agents", _pause(home), "s", "<= 1")
@@ -54,6 +58,7 @@ def _adoption(home: Bench, workflows: int, agents: int) -> float:
         begun = SystemClock().now()
         with _engine(home):
             started = _wait_for(home, "SELECT started_at FROM commands WHERE started_at NOT NULL")
+            assert _value(home, LIVE_TURNS) >= agents - 1, "agents were not taken over"
         return (from_text(started) - begun).total_seconds()
 
 
@@ -71,9 +76,11 @@ def _watching(home: Bench, agents: int) -> float:
                 os.write(fd, LINE)
             time.sleep(max(0.0, begun + passed + 1 / LINES_A_SECOND - time.monotonic()))
         used = sum(engine.cpu_times()[:2]) - before
+        passed = time.monotonic() - begun
         for fd in files:
             os.close(fd)
-        return 100 * used / (time.monotonic() - begun)
+        assert _value(home, "SELECT min(stdout_offset) FROM turns"), "an agent was not watched"
+        return 100 * used / passed
 
 
 def cpu_of_silent_agents(home: Bench, count: int) -> float:
@@ -84,11 +91,12 @@ def cpu_of_silent_agents(home: Bench, count: int) -> float:
         before, begun = sum(engine.cpu_times()[:2]), time.monotonic()
         time.sleep(2 * SECONDS)
         used = sum(engine.cpu_times()[:2]) - before
+        assert _value(home, LIVE_TURNS) == count
         return 100 * used / (time.monotonic() - begun)
 
 
 def _next_spawns(home: Bench) -> list[float]:
-    """From each worker's report to the spawn of the coordinator's next turn, in ms."""
+    """From each worker's report to the start of its next turn, in ms."""
     tasks = [{"key": f"t{number}", "run": "true"} for number in range(60)]
     file = home.root / "many.yaml"
     file.write_text(yaml.safe_dump({"name": "many", "workers": 1, "tasks": tasks}))
@@ -97,14 +105,14 @@ def _next_spawns(home: Bench) -> list[float]:
     with reading(home.root / "perles.db") as connection:
         assert connection is not None
         events = connection.execute(
-            "SELECT e.type, e.created_at, a.role FROM events e JOIN agents a ON a.id = e.agent_id"
-            " WHERE e.type IN ('task.reported', 'turn.started') ORDER BY e.seq"
+            "SELECT type, created_at FROM events WHERE type IN ('task.reported', 'turn.started')"
+            " ORDER BY seq"
         ).fetchall()
     found, reported = [], None
-    for type, at, role in events:
+    for type, at in events:
         if type == "task.reported":
             reported = at
-        elif role == "coordinator" and reported is not None:
+        elif reported is not None:
             found.append((from_text(at) - from_text(reported)).total_seconds() * 1000)
             reported = None
     return found
@@ -133,10 +141,11 @@ def _world(home: Bench, workflows: int, agents: int) -> Iterator[list[str]]:
     """Workflows that run, and live agents in them, as an engine that was killed leaves them."""
     ids = [f"wf-{number:08d}" for number in range(workflows)]
     database = home.database()
+    ports = asyncio.run(_hold_ports(home, ids))
 
     def insert(tx: Tx) -> None:
-        for number, id in enumerate(ids):
-            _workflow(tx, home, id, number)
+        for id, port in zip(ids, ports, strict=True):
+            _workflow(tx, home, id, port)
 
     database.write(insert)
     for number in range(agents):
@@ -147,10 +156,32 @@ def _world(home: Bench, workflows: int, agents: int) -> Iterator[list[str]]:
         yield ids
     finally:
         processes.signal_family(signal.SIGKILL, [f"PERLES_BENCH={home.root}"])
+        if (keeper := keeper_of(home.root)) is not None:
+            os.kill(keeper, signal.SIGTERM)
 
 
-def _workflow(tx: Tx, home: Bench, id: str, number: int) -> None:
-    now, port = to_text(SystemClock().now()), PORTS + number
+async def _hold_ports(home: Bench, ids: list[str]) -> list[int]:
+    """Have a keeper hold a port for each: agents whose port is lost are ended at once."""
+    ports, found = Ports(home.root, lambda *_: None, lambda *_: None), list[int]()
+    await ports.start(may_spawn=True)
+    numbers = iter(PORTS)
+    for id in ids:
+        listener = next(filter(None, map(_listener, numbers)))
+        found.append(listener.getsockname()[1])
+        await ports.hold(id, listener)
+    ports.leave()
+    return found
+
+
+def _listener(port: int) -> socket.socket | None:
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError:
+        return None
+
+
+def _workflow(tx: Tx, home: Bench, id: str, port: int) -> None:
+    now = to_text(SystemClock().now())
     values = {"state": "running", "work_dir": "/tmp", "mcp_port": port, "started_at": now}
     session = str(home.root / id)
     tx.insert(Workflow, id=id, template_id="pipeline", name=id, session_dir=session, **values)
@@ -197,7 +228,7 @@ def _queue_pause(home: Bench, id: str) -> None:
 @contextmanager
 def _engine(home: Bench) -> Iterator[psutil.Popen]:
     ports = "PERLES_CONTROL_PLANE__RESOURCE_POLICY__PORT_RANGE_"
-    environ = {**home.environ, f"{ports}START": str(PORTS), f"{ports}END": str(PORTS + 1999)}
+    environ = {**home.environ, f"{ports}START": str(PORTS[0]), f"{ports}END": str(PORTS[-1])}
     with (home.root / "engine.log").open("ab") as log:
         engine = psutil.Popen([PERLES, "serve", "--foreground"], env=environ, stderr=log)
     _wait_for(home, "SELECT 1 FROM engine WHERE ended_at IS NULL")

@@ -20,6 +20,8 @@ MAX_ITEMS: Final = 200
 def event(found: AgentEvent) -> AgentEvent | None:
     """The event within bounds; None where nothing is left of it."""
     data: Mapping[str, Any] = found.data
+    if found.kind is Kind.TEXT and not data and found.text.isascii():
+        return found  # as nearly all of them are
     if found.kind is Kind.SESSION:
         id = session_id(data.get("id"))
         if id is None:

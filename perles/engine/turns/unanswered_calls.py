@@ -39,8 +39,7 @@ class Unanswered:
     def heard(self, events: Iterable[AgentEvent]) -> None:
         """What the agent did, in order."""
         for event in events:
-            name = str(event.data.get("name"))
-            if event.kind is Kind.TOOL and name in _OURS:
+            if event.kind is Kind.TOOL and (name := str(event.data.get("name"))) in _OURS:
                 self._call(event, is_report=name == REPORT)
 
     def _call(self, event: AgentEvent, *, is_report: bool) -> None:

@@ -23,8 +23,18 @@ JOURNAL_LIMIT: Final = 4 * 1024 * 1024
 """Bytes of a turn's output that go to the journal. The file keeps all of it."""
 
 
-def read_batch(path: Path, offset: int, parser: Parser, *, ended: bool, text_only: bool) -> Batch:
+def read_batch(
+    path: Path,
+    offset: int,
+    parser: Parser,
+    *,
+    ended: bool,
+    text_only: bool,
+    held: int | None = None,
+) -> Batch:
     """Read on from `offset`; `ended` takes a last line without its newline too.
+
+    `held` is a descriptor of the file, where somebody holds it open.
 
     Past `JOURNAL_LIMIT` texts are left out, with one event that names file and
     offset; where the provider prints nothing but text, the rest is not even read.
@@ -33,7 +43,7 @@ def read_batch(path: Path, offset: int, parser: Parser, *, ended: bool, text_onl
         with suppress(OSError), _opened(path) as file:
             return Batch([], max(os.fstat(file.fileno()).st_size, offset), True)
         return Batch([], offset, True)
-    lines, taken, at_end = _lines(path, offset, ended=ended)
+    lines, taken, at_end = _lines(path, offset, ended=ended, held=held)
     events: list[AgentEvent] = []
     for start, line in lines:
         for made in parser.feed(line):
@@ -137,18 +147,18 @@ def follow_lines(path: Path, *, look: float = 0.2) -> Iterator[str]:
             time.sleep(look)
 
 
-def _lines(path: Path, offset: int, *, ended: bool) -> tuple[list[tuple[int, str]], int, bool]:
+def _lines(
+    path: Path, offset: int, *, ended: bool, held: int | None = None
+) -> tuple[list[tuple[int, str]], int, bool]:
     """Complete lines with where each begins, how many bytes they take, and whether that was all."""
-    try:
-        opened = os.fdopen(door.open_to_read(path, foreign=path.is_relative_to("/proc")), "rb")
-    except (FileNotFoundError, door.ReplacedError):
-        return [], 0, True
-    with opened as file:
-        file.seek(offset)
-        piece = file.read(PIECE)
-        while b"\n" not in piece and len(piece) < MAX_LINE and (more := file.read(PIECE)):
-            piece += more
-        at_end = not file.read(1)
+    if held is not None:
+        piece, at_end = _piece(held, offset)
+    else:
+        try:
+            with _opened(path) as file:
+                piece, at_end = _piece(file.fileno(), offset)
+        except (FileNotFoundError, door.ReplacedError):
+            return [], 0, True
     end = piece.rfind(b"\n") + 1
     if (end == 0 and (len(piece) >= MAX_LINE or (ended and at_end))) or (ended and at_end):
         end = len(piece)
@@ -158,6 +168,17 @@ def _lines(path: Path, offset: int, *, ended: bool) -> tuple[list[tuple[int, str
             lines.append((offset + start, settled(line.decode(errors="replace"))))
         start += len(line) + 1
     return lines, end, at_end
+
+
+def _piece(file: int, offset: int) -> tuple[bytes, bool]:
+    """Bytes from `offset` on, up to the end of a line, and whether the file ends there."""
+    piece = os.pread(file, PIECE, offset)
+    while b"\n" not in piece and len(piece) < MAX_LINE:
+        more = os.pread(file, PIECE, offset + len(piece))
+        if not more:
+            return piece, True
+        piece += more
+    return piece, not os.pread(file, 1, offset + len(piece))
 
 
 def _shortened(event: AgentEvent, path: Path, start: int) -> AgentEvent:

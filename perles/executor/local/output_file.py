@@ -45,7 +45,9 @@ class Source:
         cut = self.size(identity) < offset
         start = 0 if cut else offset
         path = self._path_now()
-        batch = read_batch(path, start, parser, ended=ended, text_only=self._text_only)
+        batch = read_batch(
+            path, start, parser, ended=ended, text_only=self._text_only, held=self._held
+        )
         if not cut:
             return batch
         note = AgentEvent(

@@ -1,1 +1,1 @@
-"""Agents: what a provider is, how its processes are started, known again, tailed and ended."""
+"""Agents: what a provider is, our own ones, and the environment and sandbox of their processes."""

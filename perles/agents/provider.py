@@ -1,7 +1,7 @@
 """The contract of a provider: how a turn becomes a process, and its output becomes events.
 
-Nothing else in Perles knows an agent CLI. Providers are found by the entry point
-group `perles.providers`, so that others can add theirs.
+The engine knows agent CLIs only by this contract. Providers are found by the entry
+point group `perles.providers`, so that others can add theirs.
 """
 
 from collections.abc import Collection, Mapping, Sequence

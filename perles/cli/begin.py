@@ -50,7 +50,7 @@ _SPEC: Final[dict[str, Any]] = {
 Tasks = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[TASK]...",
+        metavar="[TASK…]",
         help="Run only these tasks and their dependencies: keys, groups such as a matrix, or `*`.",
     ),
 ]

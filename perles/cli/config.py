@@ -11,7 +11,7 @@ from perles.cli.output import print_json, print_table, say, warn
 from perles.controlplane.plane import ControlPlane
 from perles.domain.errors import UsageError
 
-app = typer.Typer(help="Show, check and write the configuration.", no_args_is_help=True)
+app = typer.Typer(help="Show, check, write and reload the configuration.", no_args_is_help=True)
 
 
 @app.command()

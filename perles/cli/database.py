@@ -1,4 +1,4 @@
-"""`perles db`: the database file itself."""
+"""`perles db`: the database itself, a file or a schema on a server."""
 
 import os
 from typing import Annotated
@@ -10,7 +10,9 @@ from perles.cli.output import print_json, say
 from perles.controlplane.plane import ControlPlane
 from perles.domain.errors import UsageError
 
-app = typer.Typer(help="Upgrade, show or open the database file.", no_args_is_help=True)
+app = typer.Typer(
+    help="Upgrade, show, open or copy the database; print its path.", no_args_is_help=True
+)
 
 
 @app.command()

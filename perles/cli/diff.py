@@ -26,7 +26,7 @@ _BAR: Final = 40
 def command(
     id: WorkflowId,
     paths: Annotated[
-        list[str] | None, typer.Argument(metavar="[PATH]...", help="Only these files or folders.")
+        list[str] | None, typer.Argument(metavar="[PATH…]", help="Only these files or folders.")
     ] = None,
     stat: Annotated[
         bool, typer.Option("--stat", help="Show only the files and the number of changed lines.")

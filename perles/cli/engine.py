@@ -17,7 +17,8 @@ from perles.executor.local.output import follow_lines, tail_of
 MAX_TAIL: Final = 4 * 1024 * 1024
 
 app = typer.Typer(
-    help="Show or stop the engine, the process that runs workflows.", no_args_is_help=True
+    help="Show or stop the engine, the process that runs workflows, or print its log.",
+    no_args_is_help=True,
 )
 
 

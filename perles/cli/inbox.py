@@ -10,7 +10,7 @@ from perles.controlplane.plane import ControlPlane
 from perles.domain.errors import UsageError
 from perles.domain.explanations import moment
 
-app = typer.Typer(help="Show what waits for you, over all workflows.")
+app = typer.Typer(help="Show and acknowledge what waits for you in all workflows.")
 HEADERS = ("N", "AT", "KIND", "WORKFLOW", "TASK", "NOTE")
 
 

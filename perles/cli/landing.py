@@ -27,9 +27,10 @@ def merge(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Merge a workflow's branch, completely or not at all; a second call reports the merge.
+    """Merge a workflow's branch; if anything is in the way, nothing changes.
 
-    If its pipeline has merge: {checks: […]}, they must first pass in a checkout of the result.
+    If its pipeline has merge: {checks: […]}, they must first pass in a checkout of the result. A
+    repeated call reports the merge.
     """
     from perles.workspace.merging import CheckFailedError
 

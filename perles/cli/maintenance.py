@@ -9,7 +9,8 @@ from perles.cli.output import print_json, say
 from perles.controlplane.plane import ControlPlane
 
 app = typer.Typer(
-    help="Check, clean up and back up the database, by hand or with cron.", no_args_is_help=True
+    help="Check, reconcile, prune, back up and vacuum the database; show its size.",
+    no_args_is_help=True,
 )
 
 

@@ -81,9 +81,7 @@ def _pairs(pairs: Any) -> Iterator[str]:
 
 def _plain(text: str) -> str:
     """Text that man prints as it is, on each terminal: few have the ellipsis of `troff`."""
-    escaped = (
-        text.replace("]...…", "]...").replace("…", "...").replace("\\", r"\e").replace("-", r"\-")
-    )
+    escaped = text.replace("…", "...").replace("\\", r"\e").replace("-", r"\-")
     return rf"\&{escaped}" if escaped.startswith((".", "'")) else escaped
 
 

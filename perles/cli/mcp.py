@@ -10,7 +10,7 @@ from perles.controlplane.plane import ControlPlane as Facade
 from perles.domain.errors import UsageError
 from perles.domain.tokens import OPERATE, ROLES
 
-app = typer.Typer(help="Run an MCP server for your own agent on standard input and output.")
+app = typer.Typer(help="Run an MCP server for your own agent, or install it in an agent's CLI.")
 Role = Annotated[
     str,
     typer.Option(
@@ -21,7 +21,7 @@ Role = Annotated[
 
 @app.callback(invoke_without_command=True)
 def serve(context: typer.Context, role: Role = OPERATE) -> None:
-    """Run an MCP server for your own agent on standard input and output.
+    """Run an MCP server for your own agent, or install it in an agent's CLI.
 
     claude, codex, gemini and opencode start it themselves, once `perles mcp install` has told
     them.

@@ -14,7 +14,7 @@ from perles.domain.errors import UsageError
 from perles.domain.node_words import is_node_name, node_folder, this_node
 
 app = typer.Typer(
-    help="Run this machine's node by hand, in this terminal; drain or resume one.",
+    help="Run a node of a cluster on this machine, in this terminal; drain or resume one.",
     invoke_without_command=True,
 )
 app.command("drain")(nodes.drain)
@@ -32,17 +32,18 @@ def run(
         ),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Name of the node [default: the host's]")
+        str | None,
+        typer.Option(metavar="NAME", help="Name of the node (default: the host's name)."),
     ] = None,
     folder: Annotated[
         str | None,
         typer.Option(
-            "--dir", metavar="DIR", help="Folder of its files [default: ~/.perles/nodes/NAME]"
+            "--dir", metavar="DIR", help="Folder of its files (default: ~/.perles/nodes/NAME)."
         ),
     ] = None,
     slots: Annotated[
         int | None,
-        typer.Option(min=0, metavar="N", help="Turns that it takes at once [default: its CPUs]"),
+        typer.Option(min=0, metavar="N", help="Turns that it takes at once (default: its CPUs)."),
     ] = None,
     label: Annotated[
         list[str] | None,

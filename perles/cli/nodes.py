@@ -20,7 +20,7 @@ HEADERS = ("NODE", "STATE", "TURNS", "LABELS", "MEMORY", "DISK", "HEARD", "NOTE"
 WATCH_SECONDS = 1.0
 
 app = typer.Typer(
-    help="List the machines of the cluster, and stop or allow new turns on one.",
+    help="List the machines of the cluster; drain one (no new turns), or resume it.",
     invoke_without_command=True,
 )
 

@@ -15,7 +15,8 @@ MOST = 200
 HEADERS = ("PROVIDER", "FOUND", "VERSION", "CAN", "NOTE")
 
 app = typer.Typer(
-    help="List agent CLIs: which are installed, and what each can do.", invoke_without_command=True
+    help="List agent CLIs and what each can do; test one, or end its hold.",
+    invoke_without_command=True,
 )
 
 

@@ -10,7 +10,9 @@ from perles.cli.output import print_json, say
 from perles.config.home import Paths, home
 from perles.controlplane.plane import ControlPlane
 
-app = typer.Typer(help="Show limits: use, holders, and the waiting line.")
+app = typer.Typer(
+    help="Show limits with their holders and the waiting line, or their history; reset budgets."
+)
 
 
 def _paths() -> Paths:

@@ -137,19 +137,22 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "Print what agents and people post in the channels of a workflow, in order.",
         ),
         Entry(
-            "resources", "resources_app", "app", "Show limits: use, holders, and the waiting line."
+            "resources",
+            "resources_app",
+            "app",
+            "Show limits with their holders and the waiting line, or their history; reset budgets.",
         ),
         Entry(
             "nodes",
             "nodes",
             "app",
-            "List the machines of the cluster, and stop or allow new turns on one.",
+            "List the machines of the cluster; drain one (no new turns), or resume it.",
         ),
         Entry("questions", "questions", "questions", "List questions of agents that wait for you."),
         Entry(
             "sessions", "sessions", "app", "List, show and open the session folders of workflows."
         ),
-        Entry("inbox", "inbox", "app", "Show what waits for you, over all workflows."),
+        Entry("inbox", "inbox", "app", "Show and acknowledge what waits for you in all workflows."),
         Entry(
             "doctor",
             "doctor",
@@ -209,7 +212,7 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "merge",
             "landing",
             "merge",
-            "Merge a workflow's branch, completely or not at all; a second call reports the merge.",
+            "Merge a workflow's branch; if anything is in the way, nothing changes.",
         ),
         Entry(
             "pr",
@@ -235,20 +238,20 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "mcp",
             "mcp",
             "app",
-            "Run an MCP server for your own agent on standard input and output.",
+            "Run an MCP server for your own agent, or install it in an agent's CLI.",
         ),
-        Entry("config", "config", "app", "Show, check and write the configuration."),
+        Entry("config", "config", "app", "Show, check, write and reload the configuration."),
         Entry(
             "templates",
             "templates",
             "app",
-            "List, show, check, draw and create templates of workflows.",
+            "List, show, check, draw and create templates of workflows; print their schema.",
         ),
         Entry(
             "providers",
             "providers",
             "app",
-            "List agent CLIs: which are installed, and what each can do.",
+            "List agent CLIs and what each can do; test one, or end its hold.",
         ),
         Entry(
             "trust",
@@ -266,7 +269,7 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "node",
             "node",
             "app",
-            "Run this machine's node by hand, in this terminal; drain or resume one.",
+            "Run a node of a cluster on this machine, in this terminal; drain or resume one.",
         ),
         Entry(
             "token",
@@ -275,21 +278,24 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "Create, list and revoke the tokens of HTTP clients.",
         ),
         Entry(
-            "engine", "engine", "app", "Show or stop the engine, the process that runs workflows."
+            "engine",
+            "engine",
+            "app",
+            "Show or stop the engine, the process that runs workflows, or print its log.",
         ),
         Entry(
             "maintenance",
             "upkeep",
             "app",
-            "Check, clean up and back up the database, by hand or with cron.",
+            "Check, reconcile, prune, back up and vacuum the database; show its size.",
         ),
         Entry(
             "worktrees",
             "worktrees",
             "app",
-            "List the worktrees of workflows, and remove those of ended ones.",
+            "List the worktrees of workflows, show their size, and remove those of ended ones.",
         ),
-        Entry("db", "database", "app", "Upgrade, show or open the database file."),
+        Entry("db", "database", "app", "Upgrade, show, open or copy the database; print its path."),
     ),
 }
 ENTRIES: Final = {entry.name: entry for entries in GROUPS.values() for entry in entries}

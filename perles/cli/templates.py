@@ -23,7 +23,8 @@ from perles.workflows.create import check_files
 from perles.workflows.roles import choose
 
 app = typer.Typer(
-    help="List, show, check, draw and create templates of workflows.", no_args_is_help=True
+    help="List, show, check, draw and create templates of workflows; print their schema.",
+    no_args_is_help=True,
 )
 template_tools.add_to(app)
 

@@ -11,7 +11,8 @@ from perles.domain.size import format_size
 from perles.domain.text import clean as cleaned
 
 app = typer.Typer(
-    no_args_is_help=True, help="List the worktrees of workflows, and remove those of ended ones."
+    no_args_is_help=True,
+    help="List the worktrees of workflows, show their size, and remove those of ended ones.",
 )
 HEADERS = ("ID", "STATE", "BRANCH", "SIZE", "NOTE", "PATH")
 

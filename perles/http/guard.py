@@ -1,4 +1,6 @@
-"""Who may ask: Host and Origin, then the token, then the role. All before a body is read.
+"""Who may ask: Host and Origin, then the token, before a body is read.
+
+Whether the role of the token allows a route is decided in `service.py` (`find`).
 
 There are no cookies: a browser sends nothing by itself that another site could use.
 """

@@ -27,9 +27,18 @@ def _commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, A
         yield " ".join(path), command
 
 
+def _groups(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    for name, child in getattr(command, "commands", {}).items():
+        if getattr(child, "commands", None):
+            yield " ".join((*path, name)), child
+            yield from _groups(child, (*path, name))
+
+
 WITHOUT_JSON = {"dashboard", "serve", "db shell", "maintenance vacuum"}
 """A screen, a server, another program, and one that prints nothing."""
 COMMANDS = dict(_commands(typer.main.get_command(app)))
+PATHS = {**COMMANDS, **dict(_groups(typer.main.get_command(app)))}
+"""Commands, and the groups of commands, which have a help and often options, too."""
 
 
 @pytest.mark.parametrize("path", COMMANDS)
@@ -100,6 +109,46 @@ def test_the_first_help_says_of_each_command_what_its_own_help_says(home: Home) 
         first = " ".join(command.help.split("\n\n")[0].split())
         assert ENTRIES[name].help == first
         assert f"{name} {first}" in words
+
+
+def test_the_help_of_a_group_tells_of_all_its_commands() -> None:
+    """By the command's name, or by the verb with which its own help begins."""
+    missing = []
+    for name, group in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        said = group.help.lower()
+        for child, command in getattr(group, "commands", {}).items():
+            verb = command.help.split()[0].strip(",.").lower()
+            if verb not in said and child not in said.replace(" ", ""):
+                missing.append(f"{name} {child}")
+
+    assert missing == []
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_help_prints_all_that_its_source_says(path: str) -> None:
+    """Text in square brackets, for one, is a style to the library that prints help."""
+    command = PATHS[path]
+    shown = _bare(CliRunner().invoke(app, [*path.split(), "--help"], env={"COLUMNS": "200"}).stdout)
+    shown_ones = [one for one in command.params if not getattr(one, "hidden", False)]
+    texts = [command.help, command.epilog, *(one.help for one in shown_ones)]
+    lines = [line for text in texts if text for line in text.splitlines()]
+
+    assert [line for line in lines if _bare(line) not in shown] == []
+
+
+def _bare(text: str) -> str:
+    """Without the spaces and frames by which help is laid out."""
+    return re.sub(r"[\s│╭╮╰╯─]+", "", text)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_placeholders_are_whole_and_in_one_style(path: str) -> None:
+    named = [one.metavar for one in PATHS[path].params if one.metavar]
+    words = [word for name in named for word in name.split()]
+
+    assert [word for word in words if "..." in word or word.count("…") > 1] == []
+    for left, right in ("[]", "()", "<>"):
+        assert [word for word in words if word.count(left) != word.count(right)] == []
 
 
 def test_help_needs_no_command_and_a_command_no_other(home: Home) -> None:

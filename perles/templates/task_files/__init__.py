@@ -1,0 +1,1 @@
+"""Files that list tasks, in each form that the template `cook` takes."""

@@ -1,4 +1,4 @@
--- What the migrations make of an empty file, up to revision 0035 (make statements)
+-- What the migrations make of an empty database, up to revision 0035 (make statements)
 CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)

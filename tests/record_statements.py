@@ -1,7 +1,8 @@
 """`make statements` runs this: records what SQLAlchemy and Alembic say, which Perles runs.
 
-The text of each statement (`perles.store.sql`), and the script of what the migrations make of an
-empty file (`perles.store.migrate`). What is not recorded Perles has them say again.
+The text of each statement (`perles.store.sql`), and the scripts of what the migrations make of an
+empty file, and of an empty database on a PostgreSQL server (`perles.store.migrate`). What is not
+recorded Perles has them say again.
 """
 
 import gc
@@ -106,6 +107,21 @@ def recorded() -> dict[Path, str]:
     return {FILE: source(), migrate.fresh_script(): script()}
 
 
+def record_on_server() -> None:
+    """Write the script of a new database on a server, which takes a server."""
+    from perles.store import migrate
+    from tests.postgres.server import is_installed, running
+
+    place = migrate.fresh_script(on_server=True)
+    if not is_installed():
+        print(f"{place} is as it was: it takes PostgreSQL to record it", file=sys.stderr)
+        return
+    from tests.postgres.recording import script as script_on_server
+
+    with running() as server:
+        place.write_text(script_on_server(server))
+
+
 def _mend() -> None:
     """Have a file that can be imported, also after a merge that left its marks in it."""
     try:
@@ -119,5 +135,6 @@ if __name__ == "__main__":
         _mend()
         for place, text in recorded().items():
             place.write_text(text)
+        record_on_server()
     elif any(place.read_text() != text for place, text in recorded().items()):
         sys.exit("database: what is recorded of it is old: make statements")

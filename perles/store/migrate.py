@@ -92,22 +92,34 @@ def ensure(path: Path, lock: EngineLock | None = None) -> bool:
     return True
 
 
-def fresh_script() -> Path:
-    """The script of what all migrations together make of an empty file."""
-    return migrations_dir() / "fresh.sql"
+def fresh_script(*, on_server: bool = False) -> Path:
+    """The script of what all migrations together make of an empty database."""
+    folder = migrations_dir()
+    return (folder / "postgresql" if on_server else folder) / "fresh.sql"
 
 
 def is_made_at_once(path: Path) -> bool:
     """Whether there is no database yet, and it is made without Alembic. Raises `DatabaseError`."""
-    if url_of(path) is not None:
+    address = address_of(path)
+    if not fresh.is_of(fresh_script(on_server=address is not None), HEAD):
         return False
+    if address is not None:
+        from perles.store.postgres import migrations
+
+        return migrations.is_empty(address)
     with database_errors(path):
-        return fresh.is_of(fresh_script(), HEAD) and fresh.is_empty(path)
+        return fresh.is_empty(path)
 
 
 def _upgrade(path: Path) -> None:
     if not is_made_at_once(path):
         upgrade_by_steps(path)
+        return
+    address = address_of(path)
+    if address is not None:
+        from perles.store.postgres import migrations
+
+        migrations.make(address, fresh_script(on_server=True))
         return
     with database_errors(path):
         fresh.make(path, fresh_script())

@@ -125,7 +125,7 @@ class Connection:
         self._pid = os.getpid()
         self._exchange = Exchange(self.raw)
         try:
-            (facts,) = self._script(opening.settings(reads_only=self._reads_only))
+            (facts,) = self.script(opening.settings(reads_only=self._reads_only))
             opening.refuse_unfit(self.shown, facts)
         except BaseException:
             self.raw.close()
@@ -150,7 +150,7 @@ class Connection:
 
         Nothing is prepared for it: what was, would be in that other one's way.
         """
-        return int(self._script("SELECT pg_backend_pid()")[0][0])
+        return int(self.script("SELECT pg_backend_pid()")[0][0])
 
     def close(self) -> None:
         """End the session."""
@@ -159,7 +159,7 @@ class Connection:
     def let_go(self) -> None:
         """Free the locks of the session, and end it: else the server takes a moment to notice."""
         try:
-            self._script("SELECT pg_advisory_unlock_all()")
+            self.script("SELECT pg_advisory_unlock_all()")
         except errors.LostConnectionError:
             pass  # the server has freed them then
         finally:
@@ -261,15 +261,15 @@ class Connection:
 
     def _tables_with_ids(self) -> frozenset[str]:
         if self._ids is None:
-            found = self._script(_IDS) if self._is_sent else self._patiently(self._read_ids)
+            found = self.script(_IDS) if self._is_sent else self._patiently(self._read_ids)
             self._ids = frozenset(row[0] for row in found)
         return self._ids
 
     def _read_ids(self) -> list[Any]:
-        return self._script(_IDS)
+        return self.script(_IDS)
 
-    def _script(self, text: str) -> list[Any]:
-        """Run statements without parameters in one go; the rows of the last one."""
+    def script(self, text: str) -> list[Any]:
+        """Run statements of the server's own, without parameters, at once; the rows of the last."""
         try:
             return self._exchange.script(text)
         except psycopg.Error as error:
@@ -320,7 +320,7 @@ class Connection:
         """Whether the transaction whose answer was lost is committed."""
         query = f"SELECT pg_xact_status('{self.xid}'::xid8)"
         while True:
-            ((status,),) = self._patiently(lambda: self._script(query))
+            ((status,),) = self._patiently(lambda: self.script(query))
             if status != "in progress":
                 return bool(status == "committed")
             time.sleep(PAUSE)
@@ -334,7 +334,7 @@ class Connection:
     def _take_back(self) -> None:
         self._later = []
         if self._status() in _OPEN:
-            self._script("ROLLBACK")
+            self.script("ROLLBACK")
 
     def _told(self, error: psycopg.Error) -> Exception:
         return errors.translated(error, self.shown, closed=self.raw.closed)

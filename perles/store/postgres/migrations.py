@@ -5,15 +5,38 @@ from __future__ import annotations
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from perles.store.postgres import errors, sessions
+from perles.store.postgres import catalog, errors, sessions
 from perles.store.postgres.driver import Address
 from perles.store.postgres.opening import psycopg
 from perles.store.sqlite.errors import database_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from sqlalchemy import Connection
+
+
+def is_empty(address: Address) -> bool:
+    """Whether no migration has run yet; what others keep there does not count.
+
+    Raises `DatabaseError`.
+    """
+    with database_errors(address.path), closing(sessions.open_readonly(address)) as session:
+        return not catalog.has_table(session, "alembic_version")
+
+
+def make(address: Address, script: Path) -> None:
+    """Carry the script of a new database out in one transaction. Raises `DatabaseError`."""
+    with database_errors(address.path), closing(sessions.connect(address)) as session:
+        session.begin()
+        session.catch_up()
+        try:
+            session.script(script.read_text())
+        except BaseException:
+            session.roll_back()
+            raise
+        session.commit()
 
 
 @contextmanager

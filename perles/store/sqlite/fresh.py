@@ -1,4 +1,4 @@
-"""A new database in one go: the script that tells what the migrations make of an empty file."""
+"""A new database in one go: the script that tells what the migrations make of an empty one."""
 
 from contextlib import closing
 from pathlib import Path
@@ -8,7 +8,7 @@ from perles.store.sqlite import backend
 from perles.store.sqlite.driver import BUSY_TIMEOUT, dbapi
 
 FIRST_LINE: Final = (
-    "-- What the migrations make of an empty file, up to revision {} (make statements)\n"
+    "-- What the migrations make of an empty database, up to revision {} (make statements)\n"
 )
 
 

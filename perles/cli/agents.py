@@ -11,6 +11,9 @@ from perles.controlplane.quick import Json, Reads
 from perles.domain.provider_choice import label
 
 HEADERS = ("WORKFLOW", "AGENT", "PROVIDER", "STATUS", "TASK", "TURNS", "TOKENS", "COST", "CONTEXT")
+NODE = "NODE"
+HERE = "(here)"
+"""Stands for the engine's machine, beside nodes; no node has such a name."""
 
 
 def command(
@@ -25,12 +28,19 @@ def command(
     if json:
         print_json(found)
         return
-    print_table(HEADERS, [_row(agent) for agent in found], state=3)
+    has_nodes = any(agent["node"] for agent in found)
+    rows = [[*_row(agent), *([_node(agent)] if has_nodes else [])] for agent in found]
+    print_table((*HEADERS, NODE) if has_nodes else HEADERS, rows, state=3)
     for agent in found:
         if agent["held_until"] and agent["status"] == "ready":
             say(
                 f"{agent['name']} waits until {agent['held_until']} ({agent['error'] or 'limited'})"
             )
+
+
+def _node(agent: Json) -> str:
+    name: str = agent["node"] or HERE
+    return f"{name} (unreachable)" if agent["unreachable"] else name
 
 
 def _row(agent: Json) -> list[str]:

@@ -65,13 +65,20 @@ def init(
 @app.command()
 def reload(json: Json = False) -> None:
     """Make the engine read the configuration again; running work continues."""
-    changes = ControlPlane().reload_config()
+    told = ControlPlane().reload_config()
     if json:
-        print_json({"changes": changes}, line=True)
+        print_json(told, line=True)
         return
+    changes, at_restart = told["changes"], told["at_restart"]
     for key, (old, new) in changes.items():
-        say(f"{key}: {old} → {new}")
-    say("the engine took up the configuration" + ("" if changes else "; nothing changed"))
+        say(f"{key} changed" if old == new else f"{key}: {old} → {new}")
+    if changes or not at_restart:
+        say("the engine took up the configuration" + ("" if changes else "; nothing changed"))
+    if at_restart:
+        say(
+            f"needs another engine: {', '.join(at_restart)}; perles engine stop ends this one, "
+            "perles serve starts the next"
+        )
 
 
 @app.command()

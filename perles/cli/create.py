@@ -175,6 +175,7 @@ def run(options: CreateOptions) -> None:
     tell_unused(plane)
     with options.chosen.specified(options.target, options.words, options.tasks) as spec:
         workflow_id = plane.create(spec)
+    tell_unplaced(plane, workflow_id)
     if options.json:
         print_json({"id": workflow_id}, line=True)
     else:
@@ -189,6 +190,16 @@ def tell_unused(plane: ControlPlane) -> None:
         warn(
             f"perles: not used, since {file} is not trusted: {keys}; "
             f"look at it, then: perles trust {file.parent.parent}"
+        )
+
+
+def tell_unplaced(plane: ControlPlane, workflow_id: str) -> None:
+    """Say which tasks ask for a node where there is none."""
+    if keys := plane.tasks_for_nodes(workflow_id):
+        words = f"tasks {', '.join(map(clean, keys))} have" if keys[1:] else f"task {keys[0]} has"
+        warn(
+            f"perles: {words} needs:, and there is no cluster: this machine runs them, "
+            "whatever it has"
         )
 
 

@@ -55,6 +55,7 @@ def run(options: RunOptions) -> int:
         create.tell_unused(plane)
         with chosen.specified(target, options.words, options.tasks) as spec:
             workflow_id = plane.create(spec)
+        create.tell_unplaced(plane, workflow_id)
         if not options.json:
             _warn_once(plane, workflow_id)
     runner = Runner(plane, workflow_id, options.json)

@@ -51,7 +51,8 @@ class Cluster:
     @property
     def place(self) -> str:
         """Where the machines come from, in words that hold no secret."""
-        machines = f"{len(self.ssh)} machines over SSH"
+        many = "1 machine" if len(self.ssh) == 1 else f"{len(self.ssh)} machines"
+        machines = f"{many} over SSH"
         words = {"ssh": machines, "slurm": "Slurm", "kubernetes": "Kubernetes"}
         return self.scheduler or words.get(self.kind, "")
 

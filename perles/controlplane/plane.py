@@ -43,6 +43,7 @@ class ControlPlane(
         from perles.workflows.create import insert_workflow, prepare
 
         prepared = prepare(spec, self.paths, self.config())
+        self._need_cluster(spec)
         workflow_id = new_id()
         asked_by = self._origin()
         self._database.write(lambda tx: insert_workflow(tx, workflow_id, prepared, asked_by))
@@ -55,7 +56,9 @@ class ControlPlane(
         """
         from perles.workflows.create import preview
 
-        return preview(spec, self.paths, self.config())
+        found = preview(spec, self.paths, self.config())
+        self._need_cluster(spec)
+        return found
 
     def list(self, **filters: Any) -> list[dict[str, Any]]:
         """Workflows in the shape of `list --json`, newest first; filters as in `WorkflowFilter`.

@@ -68,8 +68,11 @@ class Supplies(EngineHost):
         self.need_person("reset what all workflows used")
         return self._database.write(lambda tx: totals.reset(tx, resource, reason))
 
-    def reload_config(self) -> dict[str, list[str]]:
-        """Have the engine take up the configuration; by key, what was and what is.
+    def reload_config(self) -> dict[str, Any]:
+        """Have the engine take up the configuration: what `config reload --json` prints.
+
+        `changes` tells by key what was and what is, `at_restart` which keys the next engine takes
+        up.
 
         Raises `UsageError` for a wrong one, `NoEngineError`.
         """
@@ -85,8 +88,8 @@ class Supplies(EngineHost):
             with reading(self.database_path) as connection:
                 command = engine.command(connection, command_id)
             if command["status"] == "succeeded":
-                changes: dict[str, list[str]] = command["result"]["changes"]
-                return changes
+                result: dict[str, Any] = command["result"]
+                return result
             if command["status"] in ("failed", "rejected"):
                 raise failure_of(command)
             if not self.is_attended():

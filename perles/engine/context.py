@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import field
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from perles.agents.provider import Provider, find
 from perles.config.home import Paths
@@ -28,6 +28,13 @@ log = logging.getLogger("perles.engine")
 
 MAX_KEPT: Final = 500
 """Providers that are kept ready."""
+
+
+class Reloaded(NamedTuple):
+    """By key, what was and what is; and the keys of what the next engine takes up."""
+
+    changes: dict[str, list[str]]
+    at_restart: list[str]
 
 
 class Conducting(Protocol):
@@ -72,8 +79,8 @@ class Context:
     environ: dict[str, str]
     executor: Executor
     """Where turns run."""
-    reload: Callable[[], Awaitable[dict[str, list[str]]]]
-    """Take up the configuration as it stands now; by key, what was and what is."""
+    reload: Callable[[], Awaitable[Reloaded]]
+    """Take up the configuration as it stands now; what changed by that."""
     kick: Callable[[], None]
     """Look again at what can be delivered, admitted or ended: something changed."""
     conductor: Conducting = field(default_factory=_Nobody)

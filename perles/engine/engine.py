@@ -10,7 +10,7 @@ from perles.config.model import Config
 from perles.domain.clock import Clock, SystemClock
 from perles.domain.errors import LostLeadError, PerlesError
 from perles.engine import single_instance, watchdog
-from perles.engine.context import log
+from perles.engine.context import Reloaded, log
 from perles.engine.fleet import standing
 from perles.engine.fleet.leading import lead
 from perles.engine.loop import Wake
@@ -62,7 +62,7 @@ class Engine:
         self._writer: Writer | None = None
         self._turns: Turns | None = None
 
-    async def reload(self) -> dict[str, list[str]]:
+    async def reload(self) -> Reloaded:
         """Take up the configuration as it stands now. Raises `UsageError`."""
         assert self._running is not None
         return await reload(self._running, self._load_config)

@@ -590,7 +590,7 @@ ROUTES: Final = (
         "/engine/reload",
         ADMIN,
         "Make the engine reload its configuration.",
-        lambda asking, _call: {"changes": asking.reload_config()},
+        lambda asking, _call: asking.reload_config(),
         "perles config reload --json",
         body=Empty,
     ),

@@ -1,7 +1,7 @@
 """A running workflow whose agents call the fabric tools on real rows; no process is started."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 from perles.config.home import Paths
 from perles.config.model import Config
@@ -28,7 +28,7 @@ ID = "wf-aaaaaaaa"
 OTHER = "wf-bbbbbbbb"
 
 
-async def _no_reload() -> dict[str, list[str]]:
+async def _no_reload() -> Never:
     raise AssertionError("nobody asked for that")
 
 

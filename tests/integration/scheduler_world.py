@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, TypeVar, cast
+from typing import Any, Never, TypeVar, cast
 
 from perles.agents.provider import AgentEvent, Kind, Launch, Outcome
 from perles.config.home import Paths
@@ -122,8 +122,8 @@ class World:
     async def _write(self, work: Callable[[Tx], T]) -> T:
         return self.write(work)
 
-    async def _no_reload(self) -> dict[str, list[str]]:
-        return {}
+    async def _no_reload(self) -> Never:
+        raise AssertionError("nobody asked for that")
 
     # What can happen.
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import pytest
 
@@ -48,7 +48,7 @@ ID = "wf-aaaaaaaa"
 NODE = "box1"
 
 
-async def _no_reload() -> dict[str, list[str]]:
+async def _no_reload() -> Never:
     raise AssertionError("nobody asked for that")
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import pytest
 
@@ -33,7 +33,7 @@ from perles.store.writer import Writer
 ID = "wf-aaaaaaaa"
 
 
-async def _no_reload() -> dict[str, list[str]]:
+async def _no_reload() -> Never:
     raise AssertionError("nobody asked for that")
 
 

@@ -70,7 +70,8 @@ def judge(found: list[dict[str, Any]]) -> Iterator[Finding]:
             yield Finding("cluster", NOTE, text, f"perles nodes resume {node['name']}")
     good = [node["name"] for node in there if node["state"] == "ready" and not node["problems"]]
     if good:
-        yield Finding("cluster", OK, f"{len(good)} nodes are ready: {named(good)}")
+        many = "1 node is" if len(good) == 1 else f"{len(good)} nodes are"
+        yield Finding("cluster", OK, f"{many} ready: {named(good)}")
 
 
 def _advice(problems: str) -> str:

@@ -16,6 +16,10 @@ class TurnRef(msgspec.Struct, frozen=True, array_like=True):
     workflow_id: str
     turn_id: int
 
+    def __str__(self) -> str:
+        """In words, for people."""
+        return f"{self.turn_id} of {self.workflow_id}"
+
 
 class Used(msgspec.Struct, frozen=True, array_like=True):
     """What the processes of a turn have used: seconds, and bytes read and written."""

@@ -36,6 +36,10 @@ _HOMES: Final = (
     f"SELECT a.name, {HOME} FROM agents a LEFT JOIN nodes n ON n.id = a.node "
     "WHERE a.node IS NOT NULL AND a.workflow_id = ?"
 )
+_FOR_NODES: Final = (
+    # As `domain.placement.MARK` has it, which a reader need not import.
+    """SELECT key FROM tasks WHERE workflow_id = ? AND execution LIKE '%"place":%' ORDER BY id"""
+)
 _CLUSTER: Final = "SELECT * FROM cluster WHERE id = 1"
 _TOLD: Final = (
     *("host", "perles", "python", "cpus", "memory", "memory_free", "disk_free", "skew"),
@@ -51,6 +55,12 @@ def nodes(connection: Connection | None) -> list[Json]:
         about = dict(row)
         turns.setdefault(about.pop("node"), []).append(about)
     return [_node(row, turns.get(row["id"], [])) for row in connection.execute(_NODES)]
+
+
+def tasks_for_nodes(connection: Connection | None, workflow_id: str) -> list[str]:
+    """The keys of a workflow's tasks that say what a node must have."""
+    found = [] if connection is None else connection.execute(_FOR_NODES, (workflow_id,))
+    return [row["key"] for row in found]
 
 
 def homes(connection: Connection, workflow_id: str) -> dict[str, Json]:

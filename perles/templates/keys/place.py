@@ -44,7 +44,8 @@ def _execution(entries: Entries, _above: Defaults) -> Mapping[str, Any]:
 FAMILY: Final = Family(
     title="Which machine",
     text="""\
-Only with a cluster (docs/cluster.md); without one, tasks run on this machine, whatever they need.
+Only with a cluster (docs/cluster.md); without one, tasks run on this machine, whatever they need,
+and `perles create` and `perles run` say so.
 A task whose needs no node meets waits; `perles show`, `perles list` and the inbox say what for.
 """,
     execution=_execution,

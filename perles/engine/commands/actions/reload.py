@@ -9,4 +9,4 @@ from perles.store.schema.engine import Command
 
 async def reload(context: Context, _command: Command, _asked: Reload) -> dict[str, Any]:
     """Read it again. Raises `UsageError`; the old one holds on then."""
-    return {"changes": await context.reload()}
+    return (await context.reload())._asdict()

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import os
 import shutil
 import signal
@@ -29,6 +30,8 @@ log = logging.getLogger("perles.node")
 
 TICK: Final = 0.04
 """Seconds between two looks at the output of live turns, while somebody waits for news of them."""
+PACE_OF_ONE: Final = 0.002
+"""Seconds that each live turn adds between two answers that tell of output and nothing else."""
 MAX_WAIT: Final = 60.0
 MAX_LEASE: Final = 86_400.0
 FENCING: Final = 10.0
@@ -55,6 +58,7 @@ class Service:
         self.parts: dict[str, PartHandler] = {}
         self._asides = Asides(self.executor, self.turns.root)
         self._news = asyncio.Event()
+        self._told_at = -math.inf
         self._fencing = asyncio.Lock()
 
     async def answer(self, call: Call) -> m.Answer:
@@ -201,15 +205,20 @@ class Service:
         return await part.handle(request.op, request.body)
 
     async def _poll(self, request: m.Poll) -> m.Answer:
-        """News of turns, as soon as there are any."""
+        """News of turns, as soon as there are any; of output alone not more often than pays."""
         turns, deadline = self.turns, since_boot() + min(request.wait, MAX_WAIT)
-        while not turns.has_news(request.turns) and (left := deadline - since_boot()) > 0:
-            idle = not any(turn.lives for turn in turns.live())
-            woken = await self._woken(min(left, MAX_WAIT if idle else TICK))
-            if woken:
+        while not turns.have_changed(request.turns) and (left := deadline - since_boot()) > 0:
+            live = len(turns.live())
+            early = self._told_at + max(TICK, PACE_OF_ONE * live) - since_boot()
+            if early <= 0 and turns.have_printed(request.turns):
+                break
+            look = TICK if live else MAX_WAIT
+            if await self._woken(min(left, early if early > 0 else look)):
                 break
         limit = min(request.limit, 8 * m.MAX_PIECE)
         found = turns.states(request.turns, limit)
+        if found:
+            self._told_at = since_boot()
         return m.States(turns=found, clock=since_boot(), boot_id=boot_id())
 
     async def _woken(self, seconds: float) -> bool:

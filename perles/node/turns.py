@@ -108,15 +108,14 @@ class Turns:
             found.append(state)
         return found
 
-    def has_news(self, asked: Iterable[Seen]) -> bool:
-        """Whether anything is new of these turns."""
-        for seen in asked:
-            turn = self._turns.get(seen.turn)
-            if turn is None or turn.stamp() != seen.stamp:
-                return True
-            if turn.sizes() != (seen.output, seen.errors):
-                return True
-        return False
+    def have_changed(self, asked: Iterable[Seen]) -> bool:
+        """Whether anything but the output is new of these turns."""
+        found = ((self._turns.get(seen.turn), seen) for seen in asked)
+        return any(turn is None or turn.stamp() != seen.stamp for turn, seen in found)
+
+    def have_printed(self, asked: Iterable[Seen]) -> bool:
+        """Whether these turns, all of which are known here, have printed more."""
+        return any(self._turns[one.turn].sizes() != (one.output, one.errors) for one in asked)
 
     def read(self, ref: TurnRef, name: str, offset: int, most: int) -> tuple[bytes, int]:
         """Bytes of a file in the turn's folder. Raises `NodeError`, `OSError`."""

@@ -121,10 +121,11 @@ def write(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def append(path: Path, content: bytes) -> int:
+def append(path: Path, content: bytes, *, at: int | None = None) -> int:
     """Add to a file of ours, in one write; its size then.
 
-    Its folder must be no link. Raises as `open_to_read`, `FileNotFoundError` where there is none.
+    Nothing is added where the file does not have the size `at`, if that is given. Its folder must
+    be no link. Raises as `open_to_read`, `FileNotFoundError` where there is none.
     """
     folder = os.open(path.parent, _FOLDER)
     try:
@@ -136,9 +137,12 @@ def append(path: Path, content: bytes) -> int:
     finally:
         os.close(folder)
     try:
-        what = _wrong_with(os.fstat(fd), foreign=False)
+        found = os.fstat(fd)
+        what = _wrong_with(found, foreign=False)
         if what is not None:
             raise ReplacedError(path, what)
+        if at is not None and found.st_size != at:
+            return found.st_size
         if os.write(fd, content) != len(content):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         return os.fstat(fd).st_size

@@ -1,5 +1,6 @@
 """Prints the table. `python -m tests.benchmarks.run [PART]…`, by their names below."""
 
+import signal
 import sys
 
 from tests.benchmarks import (
@@ -48,6 +49,8 @@ ON_DEMAND = {"real-agents": real_agents, "pipelines": pipelines, "postgres": pos
 
 def main(chosen: list[str]) -> None:
     """Measure what was chosen, or everything, one row at a time."""
+    # Who ends it wants nothing left behind either.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     print(f"{'name':<46} {'value':>10}  {'unit':<12} goal")
     for name in chosen or PARTS:
         for row in {**PARTS, **ON_DEMAND}[name].rows():

@@ -114,8 +114,14 @@ class Link:
         states = await self._asked(m.Poll(turns=list(asked.values()), wait=wait))
         assert isinstance(states, m.States)
         by_ref = {mirror.ref: mirror for mirror in mirrors}
+        failed: OSError | None = None
         for state in states.turns:
-            by_ref[state.turn].take(asked[state.turn], state)
+            try:
+                by_ref[state.turn].take(asked[state.turn], state)
+            except OSError as error:  # of this turn's files: the others go on
+                failed = failed or error
+        if failed is not None:
+            raise failed
 
     async def _asked(self, request: m.Request) -> m.Answer:
         lease = self._node_clock + self._law.ttl if self._node_clock else 0.0

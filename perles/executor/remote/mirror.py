@@ -46,19 +46,30 @@ class Mirror:
     is_watched: bool = False
     is_repeated: bool = False
     _calls: list[tuple[asyncio.AbstractEventLoop, Call]] = field(default_factory=list)
+    _sizes: tuple[int, int] | None = None
+    """Of the output and the errors here, once they were looked at: nobody else adds to them."""
 
     def seen(self) -> Seen:
         """How far it is here."""
         stamp = -1 if self.state is None else self.state.stamp
-        output, errors = door.size_of(self.files.stdout), door.size_of(self.files.stderr)
-        return Seen(self.ref, output, errors, stamp)
+        if self._sizes is None:
+            self._sizes = door.size_of(self.files.stdout), door.size_of(self.files.stderr)
+        return Seen(self.ref, *self._sizes, stamp)
+
+    def begin(self) -> None:
+        """The node is asked to start it: its files here were made anew."""
+        self.is_asked, self._sizes = True, None
 
     def take(self, asked: Seen, state: State) -> None:
         """Take what the node told when it was asked that. Raises `OSError`."""
         if self.is_over:
             return
-        output = _added(self.files.stdout, asked.output, state.output)
-        errors = _added(self.files.stderr, asked.errors, state.errors)
+        output, errors = self._sizes or (asked.output, asked.errors)
+        if asked.output == output:
+            output = _added(self.files.stdout, output, state.output)
+        if asked.errors == errors:
+            errors = _added(self.files.stderr, errors, state.errors)
+        self._sizes = output, errors
         whole = output >= state.size and errors >= state.errors_size
         self.seen_at = since_boot()
         self.state = state
@@ -99,17 +110,18 @@ def _was_cut_off(state: State) -> bool:
     return state.code is None or state.code == -signal.SIGKILL
 
 
-def _added(path: Path, offset: int, data: bytes) -> int:
-    """Add what is missing of bytes that begin at `offset`; the file's size. Raises `OSError`."""
-    size = door.size_of(path)
-    missing = data[max(0, size - offset) :] if size >= offset else b""
-    if not missing:
+def _added(path: Path, size: int, data: bytes) -> int:
+    """Add bytes to a file that has this size; its size then. Raises `OSError`.
+
+    Nothing is added to one that somebody else has cut: what is missing is asked for again.
+    """
+    if not data:
         return size
     try:
-        return door.append(path, missing)
+        return door.append(path, data, at=size)
     except FileNotFoundError:
         door.write(path, b"")
-        return door.append(path, missing)
+        return door.append(path, data, at=size)
 
 
 def _told(loop: asyncio.AbstractEventLoop, call: Call) -> None:

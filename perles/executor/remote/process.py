@@ -64,7 +64,7 @@ class RemoteProcess:
         return self.identity
 
     async def _started(self, asked: m.Start) -> m.Started:
-        self.mirror.is_asked = True
+        self.mirror.begin()
         self.link.workflows.add(self._turn.workflow_id)
         pause = FIRST_PAUSE
         while True:

@@ -7,12 +7,11 @@ from typing import NamedTuple
 
 from perles.cli.output import age, print_json, print_table, warn
 from perles.config.home import Paths
-from perles.controlplane.quick import Json, Reads
+from perles.controlplane.quick import MAX_HISTORY_HOURS, Json, Reads
 from perles.domain.errors import UsageError
 
 HEADERS = ("RESOURCE", "USED", "LIMIT", "WAITING", "HELD BY")
 MAX_NAMED = 8
-MAX_HOURS = 24 * 366
 
 
 class ResourceOptions(NamedTuple):
@@ -36,8 +35,8 @@ def run(options: ResourceOptions, paths: Paths) -> None:
 
 def history(hours: int, as_json: bool, paths: Paths) -> None:
     """Print peak and average by hour. Raises `UsageError`."""
-    if not 1 <= hours <= MAX_HOURS:
-        raise UsageError(f"cannot go {hours} hours back: it must be 1 to {MAX_HOURS}")
+    if not 1 <= hours <= MAX_HISTORY_HOURS:
+        raise UsageError(f"cannot go {hours} hours back: it must be 1 to {MAX_HISTORY_HOURS}")
     now = datetime.now(UTC)
     rows = Reads(paths).resource_history(now - timedelta(hours=hours - 1), now)
     if as_json:

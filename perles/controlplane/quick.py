@@ -9,7 +9,7 @@ the store.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 
 Json = dict[str, Any]
+MAX_HISTORY_HOURS: Final = 24 * 366
+"""How far back the use of limits is shown."""
 
 
 class EventPage(NamedTuple):

@@ -94,6 +94,12 @@ class TaskSpec:
     inputs: Mapping[str, str] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def blockers(self) -> tuple[str, ...]:
+        """The keys of the tasks that it waits for, the one that has its items among them."""
+        source = () if self.fan_out is None else (self.fan_out.task,)
+        return tuple(dict.fromkeys((*self.after, *source)))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from perles.controlplane import held
+from perles.controlplane.quick import MAX_HISTORY_HOURS
 from perles.domain.errors import UsageError
 from perles.domain.tokens import ADMIN, READ
 from perles.domain.workflow_filter import filter_of
@@ -16,7 +17,6 @@ from perles.http.route import MAX_LIST, Call, Parameter, Route
 from perles.http.wire import Response, as_json
 
 MAX_EVENTS: Final = 1000
-MAX_HOURS: Final = 24 * 366
 MAX_PATCH: Final = 2 * 1024 * 1024
 """Bytes of a patch that are shown; `perles diff` shows all."""
 SPOKEN: Final = "*.output,*.incoming,agent.reminded,turn.*"
@@ -346,7 +346,7 @@ ROUTES: Final = (
         "Peak and average use of each limit by hour.",
         resource_history,
         "perles resources history --json",
-        (Parameter("hours", "So many hours back (default 24).", "integer", 1, MAX_HOURS),),
+        (Parameter("hours", "Hours to go back (default 24).", "integer", 1, MAX_HISTORY_HOURS),),
     ),
     Route(
         "GET",

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from perles.workspace.git import GitError, git
+from perles.workspace.refs import common_dir, delete_ref, refs_below
 from perles.workspace.replica.names import kept_refs, work_refs
 
 if TYPE_CHECKING:
     from perles.store.reads.connection import Connection
 
+_ROOT: Final = Path("/")
 _WORK: Final = (
     "SELECT type, payload FROM events WHERE workflow_id = ? "
     "AND type IN ('work.returned', 'work.late', 'work.conflict') ORDER BY seq"
@@ -38,9 +40,8 @@ def work_away(connection: Connection, workflow_id: str) -> Away | None:
     if not last or row is None:
         return None
     there = frozenset(ref for ref, kind in last.items() if kind == "work.returned")
-    common = ("rev-parse", "--path-format=absolute", "--git-common-dir")
     try:  # now, while a worktree is still there
-        return Away(workflow_id, git(Path(str(row[0])), *common), there)
+        return Away(workflow_id, common_dir(Path(str(row[0]))), there)
     except GitError:
         return None  # the repository is gone, or moved: its refs with it
 
@@ -52,17 +53,17 @@ def prune_refs(away: Away, *, dry_run: bool) -> tuple[list[str], list[str]]:
     commits are in no branch: nothing else has it. What git cannot tell of stays, too.
     """
     try:
-        listed = _git(away, "for-each-ref", "--format=%(refname)", work_refs(away.workflow_id))
+        listed = _refs(away, work_refs(away.workflow_id))
     except GitError:
         return [], []  # it is gone meanwhile
     gone, stay = [], []
-    for ref in listed.split():
+    for ref in listed:
         try:
             if ref not in away.returned and not _is_merged(away, ref):
                 stay.append(ref)
                 continue
             if not dry_run:
-                _git(away, "update-ref", "--no-deref", "-d", ref)
+                _delete(away, ref)
             gone.append(ref)
         except GitError:
             stay.append(ref)
@@ -71,21 +72,27 @@ def prune_refs(away: Away, *, dry_run: bool) -> tuple[list[str], list[str]]:
     return gone, stay
 
 
-def _git(away: Away, *words: str) -> str:
-    """git in the repository itself: a worktree of it may be gone by now."""
-    return git(Path("/"), f"--git-dir={away.repository}", *words)
+# All of it asks the repository itself: a worktree of it may be gone by now.
+
+
+def _refs(away: Away, prefix: str) -> list[str]:
+    return refs_below(_ROOT, prefix, f"--git-dir={away.repository}")
+
+
+def _delete(away: Away, ref: str) -> None:
+    delete_ref(_ROOT, ref, f"--git-dir={away.repository}")
 
 
 def _is_merged(away: Away, ref: str) -> bool:
     """Whether all commits of a ref are in branches. Raises `GitError`."""
-    return _git(away, "rev-list", "--count", ref, "--not", "--branches", "--remotes") == "0"
+    count = ("rev-list", "--count", ref, "--not", "--branches", "--remotes")
+    return git(_ROOT, f"--git-dir={away.repository}", *count) == "0"
 
 
 def _drop_notes(away: Away) -> None:
     """What was noted of nodes: what both sides had, and which turns were under way."""
     try:
-        listed = _git(away, "for-each-ref", "--format=%(refname)", kept_refs(away.workflow_id))
-        for ref in listed.split():
-            _git(away, "update-ref", "--no-deref", "-d", ref)
+        for ref in _refs(away, kept_refs(away.workflow_id)):
+            _delete(away, ref)
     except GitError:
         return  # they hold nothing that anybody made

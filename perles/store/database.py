@@ -179,22 +179,26 @@ class Tx(Reader):
             self._connection.execute("SAVEPOINT piece")
             self._has_savepoint = True
 
-    def end_piece(self, *, take_back: bool = False) -> None:
-        """Keep what was done since `begin_piece`, or undo it.
+    def keep_piece(self) -> None:
+        """Keep what was done since `begin_piece`."""
+        if self._has_savepoint:
+            self._connection.execute("RELEASE piece")
+        self._piece, self._has_savepoint = None, False
+
+    def undo_piece(self) -> None:
+        """Undo what was done since `begin_piece`.
 
         Raises `SpoiledError` where a server takes nothing more of this transaction: what it did
         not understand was no write, so there is no savepoint to go back to.
         """
-        if take_back and not self._has_savepoint and place.is_spoiled(self._connection):
-            raise SpoiledError
-        if take_back and self._has_savepoint:
-            self._connection.execute("ROLLBACK TO piece")
+        assert self._piece is not None, "begin_piece comes first"
         if self._has_savepoint:
-            self._connection.execute("RELEASE piece")
-        if take_back and self._piece is not None:
-            self._events.take_back(self._piece)
-            self._kept.clear()  # what was read may be no more
-        self._piece, self._has_savepoint = None, False
+            self._connection.execute("ROLLBACK TO piece")
+        elif place.is_spoiled(self._connection):
+            raise SpoiledError
+        self._events.take_back(self._piece)
+        self._kept.clear()  # what was read may be no more
+        self.keep_piece()
 
     def get(self, model: type[M], id: int | str) -> M | None:
         """The row with this primary key, or None."""

@@ -154,7 +154,10 @@ class Writer:
         for job in batch[1:]:
             tx.begin_piece()
             done.append(_attempt(connection, tx, job))
-            tx.end_piece(take_back=done[-1].error is not None)
+            if done[-1].error is None:
+                tx.keep_piece()
+            else:
+                tx.undo_piece()
         tx.settle()
         connection.execute("COMMIT")
         return done

@@ -5,14 +5,11 @@ from typing import Any, NamedTuple
 
 from perles.domain.execution import Check
 from perles.domain.quoting import quoted
-from perles.domain.states import GONE_AGENTS, PHASE
 from perles.executor.local.output import tail_of
-from perles.fabric import messages
 from perles.store.database import Tx
 from perles.store.events import journal
-from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
-from perles.store.transition import fire
+from perles.tasks import sent_back
 from perles.tasks.how import execution_of
 
 
@@ -51,22 +48,13 @@ def send_back(tx: Tx, task: Task, checked: Checked) -> bool:
     """
     _tell(tx, task, "task.check_failed", checked)
     outputs = {**journal.decode(task.outputs), "tail": checked.tail}
-    before = outputs.get("sent_back") or {}
-    times = before.get("times", 0) if before.get("attempt") == task.attempt else 0
-    worker = None if task.implementer_id is None else tx.need(Agent, task.implementer_id)
-    may = worker is not None and worker.task_id == task.id and worker.status not in GONE_AGENTS
-    if not may or worker is None or times >= task.retries or worker.phase != "awaiting_review":
+    times = sent_back.times_sent(outputs, "sent_back", task.attempt)
+    worker = sent_back.reporter(tx, task)
+    if worker is None or times >= task.retries:
         tx.update(Task, task.id, outputs=journal.encode(outputs), exit_code=checked.exit_code)
         return False
-    outputs |= {
-        "reported_attempt": None,
-        "sent_back": {"attempt": task.attempt, "times": times + 1},
-    }
-    tx.update(Task, task.id, outputs=journal.encode(outputs), exit_code=None)
-    fire(tx, PHASE, worker.id, "deny")
-    tx.update(Agent, worker.id, silences=0)
-    body = letter(task, checked)
-    messages.post(tx, worker, sender="perles", kind="system", body=body, task_id=task.id)
+    outputs |= {"sent_back": {"attempt": task.attempt, "times": times + 1}}
+    sent_back.send_back(tx, task, worker, outputs, letter(task, checked))
     return True
 
 

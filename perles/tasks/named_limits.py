@@ -119,11 +119,16 @@ def _waiter(rows: Sequence[Any], now: datetime) -> Waiter:
 def offers(reader: Reader, now: datetime) -> list[Waiter]:
     """Those whose turn it is, and who were not told yet."""
     waiters = line(reader, now)
-    if not waiters:
-        return []
-    keep = [one.claim for one in waiters if not one.may_pass]
-    met = {claim.task_id for claim in next_in_line(keep, held(reader))}
+    met = _met(reader, waiters)
     return [one for one in waiters if one.claim.task_id in met and not one.is_told]
+
+
+def _met(reader: Reader, waiters: Sequence[Waiter]) -> set[int]:
+    """The ids of the tasks in line that can have their names now."""
+    if not waiters:
+        return set()
+    keep = [one.claim for one in waiters if not one.may_pass]
+    return {claim.task_id for claim in next_in_line(keep, held(reader))}
 
 
 def offer(tx: Tx) -> None:
@@ -141,11 +146,8 @@ def offer(tx: Tx) -> None:
 def held_up(reader: Reader, now: datetime) -> set[int]:
     """The ids of tasks that wait and cannot have their names now."""
     waiters = line(reader, now)
-    if not waiters:
-        return set()
-    keep = [one.claim for one in waiters if not one.may_pass]
-    met = {claim.task_id for claim in next_in_line(keep, held(reader))}
-    return {one.task_id for one in keep} - met
+    keep = {one.claim.task_id for one in waiters if not one.may_pass}
+    return keep - _met(reader, waiters)
 
 
 def _rank(asked: str, priority: int) -> float:

@@ -30,12 +30,6 @@ def columns(task: TaskSpec, workflow_id: str) -> dict[str, Any]:
     }
 
 
-def blockers(task: TaskSpec) -> tuple[str, ...]:
-    """The keys of what the task waits for, the one that has its items among them."""
-    source = () if task.fan_out is None else (task.fan_out.task,)
-    return tuple(dict.fromkeys((*task.after, *source)))
-
-
 def _execution(task: TaskSpec, workflow_id: str) -> dict[str, Any]:
     """How it is run; what it shares within its workflow is a limit that no other one names."""
     shares = {f"{workflow_id}/{name}": number for name, number in task.shares.items()}

@@ -5,13 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from perles.domain.states import GONE_AGENTS, PHASE
-from perles.fabric import messages
 from perles.store.database import Tx
 from perles.store.events import journal
-from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
-from perles.store.transition import fire
+from perles.tasks import sent_back
 from perles.tasks.how import execution_of
 
 MAX_SENT_BACK: Final = 3
@@ -52,21 +49,14 @@ def send_back(tx: Tx, task: Task, paths: Sequence[str]) -> bool:
     For workers that report by their last words, whose report nobody could refuse.
     """
     outputs = journal.decode(task.outputs)
-    before = outputs.get("asked_for_files") or {}
-    times = before.get("times", 0) if before.get("attempt") == task.attempt else 0
-    worker = None if task.implementer_id is None else tx.need(Agent, task.implementer_id)
-    if worker is None or worker.task_id != task.id or worker.status in GONE_AGENTS:
+    times = sent_back.times_sent(outputs, "asked_for_files", task.attempt)
+    worker = sent_back.reporter(tx, task)
+    if worker is None or times >= MAX_SENT_BACK:
         return False
-    if times >= MAX_SENT_BACK or worker.phase != "awaiting_review":
-        return False
-    asked = {"attempt": task.attempt, "times": times + 1}
-    outputs |= {"reported_attempt": None, "asked_for_files": asked}
-    tx.update(Task, task.id, outputs=journal.encode(outputs), exit_code=None)
-    fire(tx, PHASE, worker.id, "deny")
-    tx.update(Agent, worker.id, silences=0)
+    outputs |= {"asked_for_files": {"attempt": task.attempt, "times": times + 1}}
     body = (
         f"Task {task.key} is not done: {said(paths)}. Write what is missing, at exactly that path "
         "below the work dir, then report again."
     )
-    messages.post(tx, worker, sender="perles", kind="system", body=body, task_id=task.id)
+    sent_back.send_back(tx, task, worker, outputs, body)
     return True

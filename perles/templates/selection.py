@@ -37,7 +37,7 @@ def select(plan: Plan, wanted: Selection) -> Plan:
     if not wanted:
         return plan
     tasks = {task.key: task for task in plan.tasks}
-    before = {key: _before(task) for key, task in tasks.items()}
+    before = {key: task.blockers for key, task in tasks.items()}
     kept = set(tasks)
     if wanted.only:
         kept &= _reached(_keys(plan, wanted.only), before)
@@ -79,11 +79,6 @@ def keys_named(plan: Plan, name: str) -> list[str]:
 
 def _keys(plan: Plan, names: Sequence[str]) -> list[str]:
     return [key for name in names for key in keys_named(plan, name)]
-
-
-def _before(task: TaskSpec) -> tuple[str, ...]:
-    source = () if task.fan_out is None else (task.fan_out.task,)
-    return tuple(dict.fromkeys((*task.after, *source)))
 
 
 def _turned(before: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:

@@ -12,7 +12,7 @@ from perles.store.events import journal
 from perles.store.schema.tasks import Task
 from perles.tasks.fan_out import Standing, parent_of
 from perles.tasks.kept import has_settled
-from perles.tasks.plan_rows import blockers, columns
+from perles.tasks.plan_rows import columns
 from perles.templates.selection import keys_named
 
 KEEP: Final = "keep"
@@ -113,7 +113,7 @@ def _why(
 
 
 def _changed(task: TaskSpec, row: Task, waited: set[str]) -> list[str]:
-    new = _definition(columns(task, row.workflow_id), set(blockers(task)))
+    new = _definition(columns(task, row.workflow_id), set(task.blockers))
     old = _definition({name: getattr(row, name) for name in _COLUMNS}, waited)
     return list(dict.fromkeys(told for part, told in _PARTS.items() if new[part] != old[part]))
 
@@ -159,7 +159,7 @@ def _cascade(tasks: Sequence[TaskSpec], why: dict[str, str]) -> None:
     waiting: dict[str, list[str]] = {}
     services = {task.key for task in tasks if task.execution.service is not None}
     for task in tasks:
-        for blocker in blockers(task):
+        for blocker in task.blockers:
             waiting.setdefault(blocker, []).append(task.key)
     again = [key for key, reason in why.items() if reason]
     while again:

@@ -22,7 +22,7 @@ from perles.store.events import journal
 from perles.store.schema.tasks import Task, TaskDependency
 from perles.store.schema.workflows import Workflow, WorkflowLabel
 from perles.tasks.graph import unblock
-from perles.tasks.plan_rows import blockers, columns
+from perles.tasks.plan_rows import columns
 from perles.templates.catalog import Catalog
 from perles.templates.selection import Selection, select
 from perles.workflows import worktree
@@ -217,7 +217,7 @@ def _insert_tasks(tx: Tx, workflow_id: str, plan: Plan) -> None:
             task_id=ids[task.key],
         )
     for task in plan.tasks:
-        for blocker in blockers(task):
+        for blocker in task.blockers:
             tx.insert(TaskDependency, task_id=ids[task.key], depends_on_id=ids[blocker])
     unblock(tx, workflow_id)
 

@@ -18,7 +18,7 @@ from perles.store.schema.tasks import Task, TaskDependency
 from perles.store.schema.workflows import Workflow
 from perles.tasks.fan_out import MADE_AT_RUN_TIME, parent_of
 from perles.tasks.graph import unblock
-from perles.tasks.plan_rows import blockers, columns
+from perles.tasks.plan_rows import columns
 from perles.workflows import worktree
 from perles.workflows.correction import Correction, compare
 from perles.workflows.create import Prepared, prepare
@@ -139,7 +139,7 @@ def _insert_tasks(tx: Tx, new_id: str, plan: Plan, correction: Correction) -> No
         parent = str(parent_of(row))
         tx.insert(TaskDependency, task_id=ids[parent], depends_on_id=ids[row.key])
     for task in plan.tasks:
-        for blocker in blockers(task):
+        for blocker in task.blockers:
             tx.insert(TaskDependency, task_id=ids[task.key], depends_on_id=ids[blocker])
     sources = {task.key: task.fan_out.task for task in plan.tasks if task.fan_out is not None}
     for row in correction.items:

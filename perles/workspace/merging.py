@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from perles.domain.errors import PerlesError
 from perles.workspace.git import GitError, ask, filters, git, need, told
+from perles.workspace.refs import common_dir
 from perles.workspace.repository import checkouts, commit_of
 from perles.workspace.worktree import named
 
@@ -70,7 +71,7 @@ def merge(asked: Asked) -> Merged:
 @contextmanager
 def locked(folder: Path, repository: Path) -> Iterator[None]:
     """One merge at a time in a repository: others wait. The lock lies in `folder`."""
-    common = git(repository, "rev-parse", "--path-format=absolute", "--git-common-dir")
+    common = common_dir(repository)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     name = hashlib.sha256(os.path.realpath(common).encode()).hexdigest()[:16]
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC

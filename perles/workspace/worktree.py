@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from perles.domain.quoting import in_line
 from perles.workspace.git import GitError, filters, git, need
+from perles.workspace.refs import common_dir
 
 _NAMED: Final = 5
 """Files that a refusal names."""
@@ -100,7 +101,7 @@ def remove_worktree(worktree: Path, *, force: bool = False) -> str | None:
     `force` removes what is not committed, too.
     """
     try:
-        shared = git(worktree, "rev-parse", "--path-format=absolute", "--git-common-dir")
+        shared = common_dir(worktree)
         if shared == git(worktree, "rev-parse", "--path-format=absolute", "--git-dir"):
             return "it is the repository itself, no worktree of it"
         how = ("--force",) if force else ()

@@ -46,10 +46,7 @@ COUNT_WAITING_FOR: Final = Sql(
 
 def started(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
     """Take what a running workflow needs, and start it with its first message."""
-    policy = context.config.resource_policy
-    ResourceScheduler(context).need_room(workflow, tx)
-    leases.acquire(tx, "workflow", policy.max_workflows_running, workflow.id)
-    leases.acquire_port(tx, port, workflow.id)
+    _take_room(tx, context, workflow, port)
     place = Path(workflow.repository or workflow.work_dir)
     session = session_folder(context.paths.sessions_dir(), place, workflow.created_at, workflow.id)
     coordinator = add_agent(tx, workflow, "coordinator", "coordinator", session)
@@ -82,13 +79,18 @@ def started(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
         journal.append(tx, "coordinator.ready", {}, workflow_id=workflow.id, **about)
 
 
+def _take_room(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
+    """Take a place among the workflows that run, and the port. Raises where none is free."""
+    ResourceScheduler(context).need_room(workflow, tx)
+    limit = context.config.resource_policy.max_workflows_running
+    leases.acquire(tx, "workflow", limit, workflow.id)
+    leases.acquire_port(tx, port, workflow.id)
+
+
 def resumed(tx: Tx, context: Context, workflow: Workflow, port: int) -> None:
     """Take what a running workflow needs again, and let its agents go on."""
-    policy = context.config.resource_policy
-    ResourceScheduler(context).need_room(workflow, tx)
-    leases.acquire(tx, "workflow", policy.max_workflows_running, workflow.id)
-    leases.acquire_port(tx, port, workflow.id)
-    worker_slots.take_worker_slots(tx, policy, workflow.id)
+    _take_room(tx, context, workflow, port)
+    worker_slots.take_worker_slots(tx, context.config.resource_policy, workflow.id)
     paused_s = workflow.paused_s + seconds_between(workflow.paused_at or tx.now, tx.now)
     changes = {
         "paused_at": None,

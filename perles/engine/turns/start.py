@@ -1,6 +1,6 @@
 """How a turn begins: the transactions up to its process, and what the provider is told."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -64,11 +64,10 @@ def begin(
     `base` is what its session had used before, as far as that is known, `token` what
     `kept_token` found.
     """
-    agent = tx.need(Agent, agent_id)
-    workflow = tx.need(Workflow, agent.workflow_id)
-    messages = tx.all(Message, statements.QUEUED_MESSAGES, agent_id=agent_id)
-    if not _may_begin(agent, workflow, messages):
+    waiting = _waiting(tx, agent_id)
+    if waiting is None:
         return None
+    agent, workflow, messages = waiting
     assert workflow.session_dir is not None
     if provider_holds.forbids(tx, agent):
         return None
@@ -135,16 +134,21 @@ def _runs_command(tx: Tx, context: Context, workflow: Workflow, agent: Agent) ->
 
 def refused(tx: Tx, agent_id: int) -> Turn | None:
     """Commit a turn that cannot be prepared, so that it can be ended; None where there is none."""
-    agent = tx.need(Agent, agent_id)
-    workflow = tx.need(Workflow, agent.workflow_id)
-    messages = tx.all(Message, statements.QUEUED_MESSAGES, agent_id=agent_id)
-    if not _may_begin(agent, workflow, messages):
+    waiting = _waiting(tx, agent_id)
+    if waiting is None:
         return None
+    agent, workflow, messages = waiting
     return _deliver(tx, workflow, agent, len(messages), {})
 
 
-def _may_begin(agent: Agent, workflow: Workflow, messages: Sequence[Message]) -> bool:
-    return agent.status == "ready" and workflow.state == "running" and bool(messages)
+def _waiting(tx: Tx, agent_id: int) -> tuple[Agent, Workflow, list[Message]] | None:
+    """An agent that may have a turn, with its messages; None where it has none to begin."""
+    agent = tx.need(Agent, agent_id)
+    workflow = tx.need(Workflow, agent.workflow_id)
+    if agent.status != "ready" or workflow.state != "running":
+        return None
+    messages = tx.all(Message, statements.QUEUED_MESSAGES, agent_id=agent_id)
+    return (agent, workflow, messages) if messages else None
 
 
 def _deliver(

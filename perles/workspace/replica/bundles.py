@@ -57,8 +57,3 @@ def need_commit(repository: Path, commit: str) -> None:
     """Raises `GitError` where the commit is not here with all that belongs to it."""
     if not is_id(commit) or ask(repository, "cat-file", "-e", f"{commit}^{{tree}}").code:
         raise ReplicaError(f"commit {commit[:40]!r} did not come along")
-
-
-def set_ref(repository: Path, ref: str, commit: str) -> None:
-    """Let a ref of ours name a commit; the same each time. Raises `GitError`."""
-    need(repository, "update-ref", "--no-deref", ref, commit)

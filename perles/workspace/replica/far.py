@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from perles.workspace.git import ask, git, need
+from perles.workspace.refs import set_ref
 from perles.workspace.removal import remove_tree
 from perles.workspace.replica import bundles, extras, names
 from perles.workspace.replica.joining import Theirs, join
@@ -103,7 +104,7 @@ class FarFolders:
         if order.parcel is not None:
             bundles.unpack(cache, self.parcels.whole(order.parcel), order.commit)
         bundles.need_commit(cache, order.commit)
-        bundles.set_ref(cache, f"refs/have/{order.commit}", order.commit)
+        set_ref(cache, f"refs/have/{order.commit}", order.commit)
         if order.parcel is not None:
             self.parcels.drop(order.parcel.name)
         place = self.work_dir(order.workflow_id)
@@ -120,7 +121,7 @@ class FarFolders:
         if not (place / ".git").is_dir():
             raise ReplicaError(f"{place} is no git repository any more")
         now, ref = take(place), names.work_ref(workflow_id, task, turn_id)
-        bundles.set_ref(place, ref, now.commit)
+        set_ref(place, ref, now.commit)
         with self.parcels.making() as scratch:
             bundle = scratch / "bundle"
             if not bundles.pack(place, ref, have, bundle):
@@ -195,7 +196,7 @@ class FarFolders:
             return  # an agent removed the note of ours: it comes back, that is all
         if cache.is_dir():
             bundles.unpack(cache, bundle, commit)
-            bundles.set_ref(cache, f"refs/have/{commit}", commit)
+            set_ref(cache, f"refs/have/{commit}", commit)
 
 
 def need_git() -> None:

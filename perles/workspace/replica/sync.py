@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from perles.workspace.git import ask, filters, git
+from perles.workspace.refs import common_dir, delete_ref, refs_below, set_ref
 from perles.workspace.replica import bundles, extras, names
 from perles.workspace.replica.far import Order, Place, Published, need_git
 from perles.workspace.replica.joining import Joined, Theirs, join
@@ -81,34 +82,33 @@ async def send(shared: Shared, far: Far, parcels: Parcels) -> Place:
         parcels.drop(parcel.name)
     if not place.conflicts:
         base = names.base_ref(shared.workflow_id, shared.node)
-        await asyncio.to_thread(bundles.set_ref, shared.folder, base, snapshot.commit)
+        await asyncio.to_thread(set_ref, shared.folder, base, snapshot.commit)
     return place
 
 
 def owe(shared: Shared, turn_id: int) -> None:
     """Note that a turn begins on the node: its work is to come back. Blocks, raises `GitError`."""
     ref = names.turns_ref(shared.workflow_id, shared.node) + str(turn_id)
-    bundles.set_ref(shared.folder, ref, git(shared.folder, "rev-parse", "HEAD^{commit}"))
+    set_ref(shared.folder, ref, git(shared.folder, "rev-parse", "HEAD^{commit}"))
 
 
 def owed(shared: Shared) -> list[int]:
     """The turns whose work is on the node, and not here. Blocks, raises `GitError`."""
     below = names.turns_ref(shared.workflow_id, shared.node)
-    listed = git(shared.folder, "for-each-ref", "--format=%(refname)", below).split()
-    numbers = (ref.removeprefix(below) for ref in listed)
+    numbers = (ref.removeprefix(below) for ref in refs_below(shared.folder, below))
     return sorted(int(number) for number in numbers if number.isdigit())
 
 
 def settle(shared: Shared, turn_id: int) -> None:
     """The work of a turn is here. Blocks, raises `GitError`."""
     ref = names.turns_ref(shared.workflow_id, shared.node) + str(turn_id)
-    git(shared.folder, "update-ref", "--no-deref", "-d", ref)
+    delete_ref(shared.folder, ref)
 
 
 def forget(shared: Shared) -> None:
     """The node has no folder any more: nothing is known of it. Blocks, raises `GitError`."""
     for ref in (names.sent_ref, names.base_ref):
-        git(shared.folder, "update-ref", "--no-deref", "-d", ref(shared.workflow_id, shared.node))
+        delete_ref(shared.folder, ref(shared.workflow_id, shared.node))
 
 
 async def bring(
@@ -160,8 +160,8 @@ def _order(shared: Shared) -> tuple[Snapshot, Order]:
     folder = shared.folder
     _check(folder)
     snapshot = take(folder, shared.brought)
-    bundles.set_ref(folder, names.sent_ref(shared.workflow_id, shared.node), snapshot.commit)
-    common = git(folder, "rev-parse", "--path-format=absolute", "--git-common-dir")
+    set_ref(folder, names.sent_ref(shared.workflow_id, shared.node), snapshot.commit)
+    common = common_dir(folder)
     who = tuple(ask(folder, "config", "--get", key).out.strip() for key in _WHO)
     order = Order(
         workflow_id=shared.workflow_id,
@@ -231,12 +231,12 @@ def _land(
     if found.parcel is not None:
         bundles.unpack(folder, parcels.whole(found.parcel), found.commit)
     bundles.need_commit(folder, found.commit)
-    bundles.set_ref(folder, ref, found.commit)
+    set_ref(folder, ref, found.commit)
     if not counts:
         return Returned(ref, found.commit), None
     base = names.base_ref(shared.workflow_id, shared.node)
     theirs = Theirs(found.head, found.commit)
     joined = join(folder, theirs, commit_of(folder, base), shared.brought)
     if not joined.conflicts:
-        bundles.set_ref(folder, base, found.commit)
+        set_ref(folder, base, found.commit)
     return Returned(ref, found.commit), joined

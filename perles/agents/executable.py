@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -47,6 +46,8 @@ def find_executable(
 
 def version_of(path: str, environ: Mapping[str, str]) -> str | None:
     """What `PATH --version` says; None where it says nothing of use."""
+    import subprocess  # who looks for a program need not wait for it
+
     try:
         asked = subprocess.Popen(
             [path, "--version"],

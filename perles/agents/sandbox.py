@@ -6,7 +6,6 @@ is there, and with it what listens on loopback or on an abstract socket.
 """
 
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +38,9 @@ OF_RUN: Final = (
 
 def bubblewrap(environ: Mapping[str, str]) -> str | None:
     """The program, None where it is not installed."""
-    return shutil.which(PROGRAM, path=environ.get("PATH"))
+    from shutil import which
+
+    return which(PROGRAM, path=environ.get("PATH"))
 
 
 def check(kind: str, environ: Mapping[str, str]) -> None:

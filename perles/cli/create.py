@@ -1,7 +1,6 @@
 """`perles create`, and how a spec is read from a command line."""
 
 import json
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import Any, NamedTuple
 from perles.cli import one_command
 from perles.cli.list import pairs
 from perles.cli.output import print_json, warn
-from perles.controlplane.plane import ControlPlane
+from perles.controlplane.creation import Creation
+from perles.controlplane.home_folder import HomeFolder
 from perles.domain.errors import UsageError
 from perles.domain.specs import WorkflowSpec
 from perles.domain.text import clean
@@ -171,7 +171,7 @@ class CreateOptions(NamedTuple):
 
 def run(options: CreateOptions) -> None:
     """Create a workflow and print its id. Raises `UsageError`."""
-    plane = ControlPlane()
+    plane = Creation()
     tell_unused(plane)
     with options.chosen.specified(options.target, options.words, options.tasks) as spec:
         workflow_id = plane.create(spec)
@@ -182,7 +182,7 @@ def run(options: CreateOptions) -> None:
         print(workflow_id)
 
 
-def tell_unused(plane: ControlPlane) -> None:
+def tell_unused(plane: HomeFolder) -> None:
     """Say what the repository's configuration must not decide unless it is trusted."""
     unused = [one for one in plane.unused_settings() if one.by_trust]
     if unused:
@@ -193,7 +193,7 @@ def tell_unused(plane: ControlPlane) -> None:
         )
 
 
-def tell_unplaced(plane: ControlPlane, workflow_id: str) -> None:
+def tell_unplaced(plane: Creation, workflow_id: str) -> None:
     """Say which tasks ask for a node where there is none."""
     if keys := plane.tasks_for_nodes(workflow_id):
         words = f"tasks {', '.join(map(clean, keys))} have" if keys[1:] else f"task {keys[0]} has"
@@ -210,8 +210,10 @@ def is_goal(target: str) -> bool:
 
 def is_command(text: str) -> bool:
     """Whether a text reads like a command line: it begins with a program, and is no sentence."""
+    from shutil import which
+
     words = text.split()
-    if shutil.which(words[0]) is None or "\n" in text:
+    if which(words[0]) is None or "\n" in text:
         return False
     if any(word.startswith("-") or word in _OPERATORS for word in words[1:]):
         return True

@@ -18,15 +18,35 @@ from perles.domain.plain import is_text
 from perles.domain.text import clean
 
 _DRIVERS: Final = ("sqlite3", "_sqlite3", "pysqlite3")
+_FIRST_COLLECTION: Final = 100_000
+"""Objects from which on cycles are looked for: twice of what creating a workflow makes."""
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    collect_late()
     streams.settle()
     code = guarded(lambda: _dispatch(sys.argv[1:]))
     # Looking for cycles in what goes away with the process would take as long as most commands.
     gc.freeze()
     sys.exit(code)
+
+
+def collect_late() -> None:
+    """Look for cycles first when a command turns out to be a long one, then as Python does.
+
+    What modules make as they are imported stays: looking through it again and again would be a
+    twelfth of what a short command costs.
+    """
+    usual = gc.get_threshold()
+
+    def settle(phase: str, _info: dict[str, int]) -> None:
+        if phase == "start":
+            gc.set_threshold(*usual)
+            gc.callbacks.remove(settle)
+
+    gc.callbacks.append(settle)
+    gc.set_threshold(_FIRST_COLLECTION, *usual[1:])
 
 
 def guarded(work: Callable[[], int]) -> int:

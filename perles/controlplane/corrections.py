@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from perles.controlplane.requests import Requests, new_id
+from perles.controlplane.requests import Requests
+from perles.workflows.ids import new_id
 
 if TYPE_CHECKING:
     from perles.workflows.create import Prepared

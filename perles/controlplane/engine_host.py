@@ -6,37 +6,30 @@ import os
 import signal
 import subprocess
 import time
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from perles.config.home import Paths, home
 from perles.controlplane import isolated
+from perles.controlplane.home_folder import HomeFolder
 from perles.controlplane.http_address import served_at
-from perles.controlplane.quick import Reads
 from perles.domain.errors import (
     DatabaseError,
     EngineRunsError,
     NoEngineError,
     PerlesError,
-    UsageError,
 )
 from perles.domain.explanations import NO_ENGINE, RESTARTED
 from perles.domain.marks import MARKS
 from perles.engine import single_instance, watchdog
 from perles.executor.contract import Identity
 from perles.executor.local.identity import is_known
-from perles.store.place import engine_lock, shown
+from perles.store.place import engine_lock
 from perles.store.reads import engine
 from perles.store.reads.connection import reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from perles.access.origin import Origin
-    from perles.config.model import Config
-    from perles.config.trust import Unused
-    from perles.store.database import Database, Tx
 
 POLL: Final = 0.025
 _STANDBY_SECONDS: Final = 0.2
@@ -50,81 +43,8 @@ _KILL_SECONDS: Final = 20.0
 """How long an engine has to end after it was told to kill its agents."""
 
 
-class EngineHost(Reads):
+class EngineHost(HomeFolder):
     """One home folder, and the engine of its database."""
-
-    def __init__(self, home_dir: Path | None = None, *, config_file: Path | None = None) -> None:
-        super().__init__(Paths(home_dir or home(os.environ)))
-        self._config_file = config_file
-
-    @property
-    def database_path(self) -> Path:
-        """The SQLite file."""
-        return self.paths.database_path()
-
-    @property
-    def database_name(self) -> str:
-        """The database for people: its path, or the URL on its server without a password."""
-        return shown(self.database_path)
-
-    @cached_property
-    def _database(self) -> Database:
-        from perles.store import migrate
-        from perles.store.database import Database
-
-        self.paths.ensure_home()
-        migrate.ensure(self.database_path)
-        return Database(self.database_path)
-
-    def need_person(self, what: str) -> Origin:
-        """Who asks for `what`. Raises `PersonNeededError`, and tells the person, for an agent."""
-        return self._asker(what)
-
-    def _origin(self) -> Origin:
-        """Who asks, whatever it is."""
-        from perles.access import origin
-
-        return origin.here(self.database_path)
-
-    def _asker(self, what: str, workflow_id: str | None = None) -> Origin:
-        from perles.access.decisions import asker
-
-        def write(record: Callable[[Tx], None]) -> None:
-            self._database.write(record)
-
-        return asker(self.database_path, write, what, workflow_id)
-
-    def config(self, work_dir: Path | None = None) -> Config:
-        """The configuration as it holds in a folder, or here. Raises `UsageError`."""
-        from perles.config.load import load
-
-        return load(config_file=self._config_file, work_dir=work_dir, home=self.paths.root)
-
-    def engine_config(self) -> Config:
-        """The configuration that an engine has, wherever it is started. Raises `UsageError`."""
-        from perles.config.load import load_for_engine
-
-        return load_for_engine(config_file=self._config_file)
-
-    def unused_settings(self) -> list[Unused]:
-        """What of the repository's configuration does not count here. Raises `UsageError`."""
-        from perles.config.load import unused
-
-        return unused(config_file=self._config_file, home=self.paths.root)
-
-    def _config_or_error(self) -> tuple[Config, str | None, tuple[str, ...]]:
-        """The configuration, or the defaults with what is wrong; and what of it does not count."""
-        from perles.config.files import files
-        from perles.config.load import ignored_keys
-        from perles.config.model import Config
-
-        try:
-            config = self.config()
-            ignored = ignored_keys(files(config_file=self._config_file))
-            told = [f"{key} has no effect" for key in ignored]
-            return config, None, (*told, *map(str, self.unused_settings()))
-        except UsageError as error:
-            return Config(), str(error), ()
 
     def serve(self, *, exit_when_idle: bool = False) -> None:
         """Host the engine in this process until it is asked to stop. Raises `EngineRunsError`."""

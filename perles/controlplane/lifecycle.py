@@ -7,8 +7,8 @@ from pathlib import Path
 
 from perles.controlplane.corrections import Corrections
 from perles.controlplane.outcomes import Outcome
-from perles.controlplane.requests import new_id
 from perles.domain.duration import GRACE
+from perles.workflows.ids import new_id
 
 
 class Lifecycle(Corrections):

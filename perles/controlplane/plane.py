@@ -4,7 +4,7 @@ Reading needs nothing but the database. Changing appends a command to it; the
 engine of this database carries that out. SQLAlchemy, Alembic and the engine are
 imported only by what needs them: `perles list` must stay quick.
 
-Here is what begins a workflow and finds it again; each other subject has its module, whose class
+Here is what finds workflows and their faults; each other subject has its module, whose class
 this one inherits from.
 """
 
@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from perles.controlplane.conversation import Conversation
+from perles.controlplane.creation import Creation
 from perles.controlplane.lifecycle import Lifecycle
 from perles.controlplane.nodes import Nodes
 from perles.controlplane.pull_requests import PullRequests
-from perles.controlplane.requests import new_id
 from perles.controlplane.subscriptions import Subscriptions
 from perles.controlplane.supplies import Supplies
 from perles.controlplane.tokens import Tokens
@@ -27,38 +27,20 @@ from perles.controlplane.upkeep import Upkeep
 if TYPE_CHECKING:
     from perles.controlplane.provider_trial import Trial
     from perles.doctor.finding import Finding
-    from perles.domain.specs import WorkflowSpec
 
 
 class ControlPlane(
-    Upkeep, Lifecycle, Conversation, Supplies, Subscriptions, PullRequests, Tokens, Nodes
+    Creation,
+    Upkeep,
+    Lifecycle,
+    Conversation,
+    Supplies,
+    Subscriptions,
+    PullRequests,
+    Tokens,
+    Nodes,
 ):
     """All operations on the workflows of one home folder."""
-
-    def create(self, spec: WorkflowSpec) -> str:
-        """Create a pending workflow with all its tasks in one transaction; its id.
-
-        Raises `UsageError` for whatever is wrong with the spec, before anything is written.
-        """
-        from perles.workflows.create import insert_workflow, prepare
-
-        prepared = prepare(spec, self.paths, self.config())
-        self._need_cluster(spec)
-        workflow_id = new_id()
-        asked_by = self._origin()
-        self._database.write(lambda tx: insert_workflow(tx, workflow_id, prepared, asked_by))
-        return workflow_id
-
-    def preview(self, spec: WorkflowSpec) -> list[dict[str, Any]]:
-        """The tasks that `create` would create, in order: key, name, after, and who does each.
-
-        Nothing is written. Raises `UsageError` for whatever is wrong with the spec.
-        """
-        from perles.workflows.create import preview
-
-        found = preview(spec, self.paths, self.config())
-        self._need_cluster(spec)
-        return found
 
     def list(self, **filters: Any) -> list[dict[str, Any]]:
         """Workflows in the shape of `list --json`, newest first; filters as in `WorkflowFilter`.

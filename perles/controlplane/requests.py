@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -15,14 +14,8 @@ from perles.store.reads.connection import reading
 if TYPE_CHECKING:
     from perles.domain.commands import Command
 
-_ID_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz23456789"
 _MAX_ERRANDS: Final = 3
 """Tries to carry out a command here; another engine may come up and take it, and end."""
-
-
-def new_id() -> str:
-    """An id for a workflow that is created."""
-    return "wf-" + "".join(secrets.choice(_ID_LETTERS) for _ in range(8))
 
 
 class Requests(EngineHost):

@@ -14,11 +14,8 @@ from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
 from perles.domain.slug import slug
 from perles.domain.specs import Plan
-from perles.templates.arguments import check_arguments
-from perles.templates.making import DOCUMENTS, plan_of
 from perles.templates.pipeline import read_pipeline
-from perles.templates.template import Template
-from perles.templates.template_file import read_what_can_be
+from perles.templates.template import DOCUMENTS, Template
 
 BUILTIN: Final = Path(__file__).with_name("builtin")
 PIPELINE: Final = "pipeline"
@@ -48,7 +45,7 @@ def _read(path: Path, source: str, root: Path) -> tuple[Template, ...]:
     try:
         there = path.stat()
     except OSError:
-        return tuple(read_what_can_be(path, source, root))
+        return _as_it_is.__wrapped__(path, source, root, 0, 0)
     return _as_it_is(path, source, root, there.st_mtime_ns, there.st_size)
 
 
@@ -56,6 +53,8 @@ def _read(path: Path, source: str, root: Path) -> tuple[Template, ...]:
 def _as_it_is(
     path: Path, source: str, root: Path, _changed: int, _size: int
 ) -> tuple[Template, ...]:
+    from perles.templates.template_file import read_what_can_be
+
     return tuple(read_what_can_be(path, source, root))
 
 
@@ -109,14 +108,19 @@ class Catalog:
             raise UsageError(template.error)
         return template
 
+    def _has_our_pipeline(self) -> bool:
+        """Whether nobody put a template of their own in the place of ours."""
+        (_, builtin), *others = self._roots
+        return builtin == BUILTIN and not any(PIPELINE in _of(*other) for other in others)
+
     def plan(self, key: str, args: Mapping[str, str], *, name: str | None) -> Plan:
         """What the template makes of arguments. Raises `UsageError` that names the wrong one."""
+        if key == PIPELINE and args.get("file", "").strip() and self._has_our_pipeline():
+            file = Path(args["file"]).expanduser()
+            return read_pipeline(file, {name: args[name] for name in args if name != "file"})
+        from perles.templates.making import plan_of
+
         template = self.get(key)
-        if key == PIPELINE and template.source == "builtin":
-            given = dict(args)
-            file = {"file": given.pop("file")} if "file" in given else {}
-            values = check_arguments(template.arguments, file, f"template {key}")
-            return read_pipeline(Path(values["file"]).expanduser(), given)
         return plan_of(template, args, name=name, documents=self._documents)
 
 

@@ -18,15 +18,13 @@ from perles.templates.keys.hand_on import path_problem
 from perles.templates.outputs import references, refusal_of, value_variables
 from perles.templates.render import render
 from perles.templates.task_files.read import read_tasks
-from perles.templates.template import TaskNode, Template
+from perles.templates.template import DOCUMENTS, TaskNode, Template
 from perles.templates.values import fill_values, found_in
 
 VARIABLES: Final = ("Args", "Name", "Slug", "Date", "Config")
 """What every text of a template may name."""
 NODE_VARIABLES: Final = (*VARIABLES, "Inputs", "Outputs")
 """What the texts of its nodes may name."""
-DOCUMENTS: Final = "docs/proposals"
-"""Where documents lie, unless the configuration says otherwise."""
 _NAME_LETTERS: Final = 60
 _MAX_IN_CONDITION: Final = 200
 """Characters of a value that stands in a condition."""

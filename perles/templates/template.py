@@ -13,6 +13,8 @@ from perles.templates.arguments import Argument
 
 EPIC: Final = "epic_id"
 """The only argument of a template whose tasks are an epic that is there already."""
+DOCUMENTS: Final = "docs/proposals"
+"""Where documents lie, unless the configuration says otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

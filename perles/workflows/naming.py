@@ -1,9 +1,10 @@
 """What people call a workflow: its name and its labels, when it is created and afterwards."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from __future__ import annotations
 
-from perles.domain.commands import Command, Label, Rename
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
 from perles.domain.errors import UsageError
 from perles.domain.plain import is_one_line
 from perles.store.database import Tx
@@ -11,6 +12,9 @@ from perles.store.events import journal
 from perles.store.expressions import bindparam, delete, select
 from perles.store.schema.workflows import Workflow, WorkflowLabel
 from perles.store.sql import Sql
+
+if TYPE_CHECKING:
+    from perles.domain.commands import Command, Label
 
 MAX_NAME: Final = 200
 MAX_LABELS: Final = 50
@@ -51,6 +55,8 @@ def check_labels(labels: Mapping[str, str]) -> None:
 
 def check(tx: Tx, workflow_id: str, command: Command) -> None:
     """Raise `UsageError` for a new name or labels that cannot be."""
+    from perles.domain.commands import Label, Rename  # creating a workflow needs none of them
+
     if isinstance(command, Rename):
         checked_name(command.name)
     elif isinstance(command, Label):

@@ -62,9 +62,11 @@ def choose(
     roles = _roles(plan, providers, environ, leader, worker, observer)
     staff = Staff(coordinator, coordinator_model, worker, worker_model, roles)
     for name, role in _used(staff, plan):
-        found = find(name, providers.of(name, role))
+        own = providers.of(name, role)
+        found = None if (own.type or name) == BUILTIN else find(name, own)  # it needs nothing
         if here:
-            found.check(environ)
+            if found is not None:
+                found.check(environ)
             sandbox.check(providers.sandbox_of(layers(role)[0]), environ)
     return staff
 

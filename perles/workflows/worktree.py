@@ -2,14 +2,16 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.config.home import Paths
 from perles.config.model import Worktrees
 from perles.domain.errors import UsageError
 from perles.domain.execution import Execution
 from perles.domain.specs import Plan, TaskSpec, WorkflowSpec, Worktree
-from perles.workspace.repository import Ground, check_branch, ground
+
+if TYPE_CHECKING:
+    from perles.workspace.repository import Ground
 
 SETUP: Final = "setup"
 """The key of the task that prepares a worktree; all others wait for it."""
@@ -19,7 +21,7 @@ class Choice(NamedTuple):
     """A worktree that a workflow is to have, and what it is made from."""
 
     wish: Worktree
-    ground: Ground
+    ground: "Ground"
 
     def branch(self, workflow_id: str) -> str:
         """The branch; where nobody named one, it has the workflow's id in it."""
@@ -57,6 +59,8 @@ def chosen(spec: WorkflowSpec, plan: Plan, config: Worktrees, work_dir: Path) ->
         link=tuple(dict.fromkeys([*config.link, *wish.link])),
         setup=wish.setup or config.setup,
     )
+    from perles.workspace.repository import check_branch, ground  # it brings git with it
+
     found = ground(work_dir, wish.base)
     if wish.branch is not None:
         check_branch(found.top, wish.branch)

@@ -6,7 +6,6 @@ the user. A turn's files are `turn-NNN.prompt.md`, `.stdout.jsonl`, `.stderr.log
 
 import hashlib
 import re
-import secrets
 from pathlib import Path
 
 from perles.workspace import door
@@ -49,6 +48,8 @@ def turn_fingerprint(output: Path) -> Path:
 
 def new_token(session: Path, agent: str) -> str:
     """Make the agent's bearer token, keep it in a private file, and return its hash."""
+    import secrets  # it loads OpenSSL: commands that make no token need not wait for it
+
     token = secrets.token_urlsafe(TOKEN_BYTES)
     door.write(agent_folder(session, agent) / "token", token.encode())
     return token_hash(token)

@@ -37,6 +37,7 @@ AGENT_KEYS = {"name", "role", "provider", "status", "phase", "task", "pid"}
 EVENT_KEYS = ["seq", "at", "type", "workflow_id", "agent", "task", "turn", "payload"]
 HEAVY = ("sqlalchemy", "alembic", "pydantic", "asyncio", "mcp", "typer", "rich", "yaml")
 MODULES_OF_A_LIST = 47
+MODULES_OF_A_CREATE = 182
 """Modules of Perles that a list may import: each costs its share of 30 ms."""
 
 
@@ -294,22 +295,44 @@ def test_sqlite3_sees_the_same_truth(home: Home) -> None:
     assert result.stdout.strip() == "[('p', 'completed', 1)]"
 
 
-def test_a_list_imports_the_quick_reads_and_no_more(home: Home) -> None:
-    _create(home, "one")
+def _imported(home: Home, *argv: str) -> list[str]:
+    """What a command has imported when it ends."""
     script = (
-        "import sys; sys.argv = ['perles', 'list']\n"
+        f"import sys; sys.argv = {['perles', *argv]!r}\n"
         "from perles.cli.main import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "print(*[name for name in sys.modules if name.startswith('perles')], file=sys.stderr)"
+        "print(*sys.modules, file=sys.stderr)"
     )
-
     result = subprocess.run(
         [sys.executable, "-c", script], env=home.environ, capture_output=True, text=True, check=True
     )
+    return result.stderr.split()
 
-    found = result.stderr.split()
+
+def test_a_list_imports_the_quick_reads_and_no_more(home: Home) -> None:
+    _create(home, "one")
+
+    found = [name for name in _imported(home, "list") if name.startswith("perles")]
     facade = [name for name in found if name.startswith("perles.controlplane")]
     assert facade == ["perles.controlplane", "perles.controlplane.quick"]
     assert not [name for name in found if name.startswith(("perles.engine", "perles.agents"))]
     assert len(found) <= MODULES_OF_A_LIST, found
+
+
+def test_creating_a_workflow_imports_neither_the_engine_nor_what_only_others_need(
+    home: Home, tmp_path: Path
+) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_text('name: p\ntasks: [{key: a, run: "true"}]\n')
+    _create(home, "the database is there")
+
+    found = _imported(home, "create", str(file))
+
+    facade = [name for name in found if name.startswith("perles.controlplane.")]
+    assert {name.rpartition(".")[2] for name in facade} == {
+        *("quick", "home_folder", "placement", "creation")
+    }
+    others = ("perles.engine", "perles.workspace.git", "sqlalchemy", "asyncio", "subprocess")
+    assert not [name for name in found if name.startswith((*others, "secrets", "shutil"))]
+    assert len([name for name in found if name.startswith("perles")]) <= MODULES_OF_A_CREATE, found

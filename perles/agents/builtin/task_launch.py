@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -65,5 +64,7 @@ def launch_of(turn: TurnContext, task: Mapping[str, Any]) -> Launch:
 def _argv(shell: Sequence[str], script: str, environ: Mapping[str, str]) -> list[str]:
     if shell[0] != "python":
         return [*shell, script]
-    found = shutil.which("python3", path=environ.get("PATH", os.defpath))
+    from shutil import which
+
+    found = which("python3", path=environ.get("PATH", os.defpath))
     return ["python3" if found else "python", "-u", "-c", _RUN_FILE, *shell[1:], script]

@@ -1,8 +1,8 @@
 """The keys that say what reads a command's script: shell, strict."""
 
 import os
-import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from perles.config.yamlfile import Node
@@ -65,8 +65,14 @@ def _program(entries: Entries, above: Defaults) -> tuple[str, ...]:
 
 def best() -> tuple[str, ...]:
     """What runs a script where nobody says: the first command that fails ends it."""
-    found = shutil.which("bash", path=os.environ.get("PATH", os.defpath))
-    return _NAMED["bash"] if found else ("sh", "-e")
+    # `shutil.which` would import three packers with it, for one question.
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    has_bash = any(_is_program(os.path.join(folder, "bash")) for folder in folders if folder)
+    return _NAMED["bash"] if has_bash else ("sh", "-e")
+
+
+def _is_program(path: str) -> bool:
+    return Path(path).is_file() and os.access(path, os.X_OK)
 
 
 def _shell(node: Node) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from perles.domain.errors import DatabaseError
 from perles.store.place import has_table, is_server, shown
+from perles.store.sqlite.driver import dbapi
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -23,9 +24,13 @@ def schema_version(connection: Connection) -> str | None:
     query = "SELECT version_num FROM alembic_version"
     if is_server(connection):
         return _version_on_server(connection, query)
-    if not has_table(connection, "alembic_version"):
+    try:
+        row = connection.execute(query).fetchone()
+    except dbapi.OperationalError:
+        # Each read asks: looking for the table first would be one more statement for all of them.
+        if has_table(connection, "alembic_version"):
+            raise
         return None
-    row = connection.execute(query).fetchone()
     return None if row is None else str(row[0])
 
 

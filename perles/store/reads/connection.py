@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -69,6 +69,16 @@ def _is_readable(connection: Connection, path: Path) -> bool:
             f"{HEAD}; upgrade it: perles db upgrade"
         )
     return version is not None
+
+
+def mappings(rows: Sequence[Row]) -> list[Json]:
+    """Rows of one statement as dictionaries.
+
+    SQLite's driver compares a name with those of all columns before it: for a row of which most
+    columns are asked for by name, that takes longer than to read it.
+    """
+    names = rows[0].keys() if rows else ()
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 class Kept:

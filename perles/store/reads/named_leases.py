@@ -92,7 +92,7 @@ class Named:
         for id, (row, wants) in seen.items():
             yield row["workflow_id"], f"{row['key']}: {self._said(id, wants)}", row["asked_at"]
 
-    def said_of(self, row: Row, wants: Mapping[str, int]) -> str | None:
+    def said_of(self, row: Mapping[str, Any] | Row, wants: Mapping[str, int]) -> str | None:
         """What a row of `tasks` that is ready waits for; None where nothing holds it up.
 
         `wants` has the names that the task is to hold, with how many may hold each.

@@ -14,7 +14,7 @@ from perles.domain.states import PRIORITIES
 from perles.domain.workflow_filter import WorkflowFilter
 from perles.store.place import home_of
 from perles.store.reads import engine
-from perles.store.reads.connection import Json
+from perles.store.reads.connection import Json, mappings
 from perles.store.reads.current_work import waits_for
 from perles.store.reads.inbox import waiting_texts
 from perles.store.reads.resources import places, waits_in_line
@@ -69,23 +69,24 @@ def _ordered(connection: Connection, sort: str, where: str, params: Sequence[Any
 
 def overviews(connection: Connection, rows: Sequence[Row]) -> list[Json]:
     """Rows of `workflow_overview` with their labels, places in line, and what they wait for."""
-    ids = [row["id"] for row in rows]
+    found = mappings(rows)
+    ids = [row["id"] for row in found]
     labels, updated = _labels(connection, ids), _updated(connection, ids)
-    tolerated = _tolerated(connection, [row["id"] for row in rows if row["tasks_failed"]])
-    line = places(connection) if any(waits_in_line(row) for row in rows) else {}
-    home = home_of(connection)
-    found = [
+    tolerated = _tolerated(connection, [row["id"] for row in found if row["tasks_failed"]])
+    line = places(connection) if any(waits_in_line(row) for row in found) else {}
+    home = home_of(connection) if any(row["session_dir"] for row in found) else ""
+    shown = [
         _workflow(home, row, labels.get(row["id"], {}), line.get(row["id"]), updated.get(row["id"]))
-        for row in rows
+        for row in found
     ]
-    for one in found:
+    for one in shown:
         one["tasks"]["failed"] -= tolerated.get(one["id"], 0)
-    _say_what_waits(connection, found)
-    _say_who_is_unattended(connection, found)
+    _say_what_waits(connection, shown)
+    _say_who_is_unattended(connection, shown)
     unread = _unread(connection, ids)
-    for one in found:
+    for one in shown:
         one["unread_posts"] = unread.get(one["id"], 0)
-    return found
+    return shown
 
 
 def _say_who_is_unattended(connection: Connection, rows: list[Json]) -> None:
@@ -205,7 +206,7 @@ def _updated(connection: Connection, ids: list[str]) -> dict[str, str]:
 
 
 def _workflow(
-    home: str, row: Row, labels: dict[str, str], place: int | None, updated_at: str | None
+    home: str, row: Json, labels: dict[str, str], place: int | None, updated_at: str | None
 ) -> Json:
     return {
         "id": row["id"],

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from perles.store.reads.connection import Json
+from perles.store.reads.connection import Json, mappings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from sqlite3 import Connection, Row
 
 _TASKS: Final = (
@@ -26,15 +27,28 @@ def details(connection: Connection, workflow_id: str, key: str | None = None) ->
 
     With `key` of that one alone.
     """
+    return details_of(connection, workflow_id, rows_of(connection, workflow_id, key))
+
+
+def rows_of(connection: Connection, workflow_id: str, key: str | None = None) -> list[Json]:
+    """The rows of a workflow's tasks in order, each with its reviewer and what blocks it.
+
+    With `key` of that one alone.
+    """
+    one, keys = ("", ()) if key is None else (" AND t.key = ?", (key,))
+    query = f"{_TASKS} WHERE t.workflow_id = ?{one} ORDER BY t.id"
+    return mappings(connection.execute(query, (workflow_id, *keys)).fetchall())
+
+
+def details_of(connection: Connection, workflow_id: str, rows: Sequence[Json]) -> dict[str, Json]:
+    """`details` of tasks whose rows, as of `rows_of`, are at hand."""
     said: dict[int, list[Json]] = {}
     for row in connection.execute(_COMMENTS, (workflow_id,)):
         said.setdefault(row["task_id"], []).append(_comment(row))
-    one, keys = ("", ()) if key is None else (" AND t.key = ?", (key,))
-    rows = connection.execute(f"{_TASKS} WHERE t.workflow_id = ?{one}", (workflow_id, *keys))
     return {row["key"]: _details(row, said.get(row["id"], [])) for row in rows}
 
 
-def _details(row: Row, comments: list[Json]) -> Json:
+def _details(row: Json, comments: list[Json]) -> Json:
     outputs, how = json.loads(row["outputs"]), json.loads(row["execution"])
     return {
         "body": row["body"],

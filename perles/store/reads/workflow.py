@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 from perles.domain.errors import NotFoundError
 from perles.domain.task_story import FOREMOST
 from perles.store.reads.agents import agent_of
-from perles.store.reads.connection import Json
+from perles.store.reads.connection import Json, mappings
 from perles.store.reads.current_work import nudges
 from perles.store.reads.named_leases import Named
 from perles.store.reads.nodes import HERE, homes
 from perles.store.reads.overviews import overviews
-from perles.store.reads.tasks import details
+from perles.store.reads.tasks import details_of, rows_of
 from perles.store.reads.worktrees import worktree_of
 
 if TYPE_CHECKING:
-    from sqlite3 import Connection, Row
+    from collections.abc import Sequence
+    from sqlite3 import Connection
 
 
 def show_workflow(connection: Connection | None, workflow_id: str) -> Json:
@@ -33,8 +34,10 @@ def show_workflow(connection: Connection | None, workflow_id: str) -> Json:
     shown["worktree"] = worktree_of(connection, workflow_id)
     counts = shown.pop("tasks")
     shown["task_counts"] = counts
-    more = details(connection, workflow_id)
-    shown["tasks"] = [task | more[task["key"]] for task in show_tasks(connection, workflow_id)]
+    rows = rows_of(connection, workflow_id)
+    more = details_of(connection, workflow_id, rows)
+    tasks = _shown(connection, workflow_id, rows)
+    shown["tasks"] = [task | more[task["key"]] for task in tasks]
     query = "SELECT * FROM agent_overview WHERE workflow_id = ? ORDER BY id"
     where = homes(connection, workflow_id)
     shown["agents"] = [
@@ -47,6 +50,12 @@ def show_workflow(connection: Connection | None, workflow_id: str) -> Json:
 
 def show_tasks(connection: Connection, workflow_id: str) -> list[Json]:
     """The tasks of a workflow, each with the keys of those it waits for."""
+    query = "SELECT * FROM tasks WHERE workflow_id = ? ORDER BY id"
+    rows = mappings(connection.execute(query, (workflow_id,)).fetchall())
+    return _shown(connection, workflow_id, rows)
+
+
+def _shown(connection: Connection, workflow_id: str, rows: Sequence[Json]) -> list[Json]:
     after: dict[int, list[str]] = {}
     query = (
         "SELECT d.task_id, b.key FROM task_dependencies d JOIN tasks b ON b.id = d.depends_on_id "
@@ -54,8 +63,6 @@ def show_tasks(connection: Connection, workflow_id: str) -> list[Json]:
     )
     for row in connection.execute(query, (workflow_id,)):
         after.setdefault(row[0], []).append(row[1])
-    query = "SELECT * FROM tasks WHERE workflow_id = ? ORDER BY id"
-    rows = connection.execute(query, (workflow_id,))
     named = Named(connection)
     tasks = [_task(row, after.get(row["id"], []), named) for row in rows]
     _count_items(tasks)
@@ -78,7 +85,7 @@ def foremost_tasks(
         f"ORDER BY CASE status{rank} ELSE 0 END, id LIMIT ?) OR (workflow_id = ? AND key = ?) "
         "ORDER BY id"
     )
-    rows = connection.execute(query, (workflow_id, most, workflow_id, key)).fetchall()
+    rows = mappings(connection.execute(query, (workflow_id, most, workflow_id, key)).fetchall())
     named = Named(connection)
     tasks = [_task(row, _after(connection, row["id"]), named) for row in rows]
     for row, task in zip(rows, tasks, strict=True):
@@ -127,7 +134,7 @@ def _count_items(tasks: list[Json]) -> None:
             parent["items"] = counts
 
 
-def _task(row: Row, after: list[str], named: Named) -> Json:
+def _task(row: Json, after: list[str], named: Named) -> Json:
     outputs, execution = json.loads(row["outputs"]), json.loads(row["execution"])
     return {
         "key": row["key"],

@@ -82,7 +82,7 @@ def run(
         warn(f"node {chosen} runs already (pid {runs}): it stays as it was started")
     else:
         warn(f"node {chosen}: its files and its log are in {where}; Ctrl-C ends it")
-    sys.exit(main(arguments))
+    sys.exit(main(arguments, warn))
 
 
 def _joining(join: str | None, files: dict[str, str | None]) -> list[str]:

@@ -30,6 +30,10 @@ class FleetExecutor:
         for node in nodes:
             self._links.of(node)
 
+    def when_left(self, call: Callable[[str], None]) -> None:
+        """Have this called, from another thread, with the name of a node that is about to end."""
+        self._links.when_left(call)
+
     def asker(self, node: str) -> Ask:
         """Asks the parts of a node, from any event loop."""
         link = self._links.of(node)

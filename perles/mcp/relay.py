@@ -144,6 +144,12 @@ class Relay:
             asyncio.get_running_loop().remove_reader(connection.fileno())
             self._spawn(_send(connection, response[:MAX_ANSWER]))
 
+    async def end(self) -> None:
+        """Let go for good: no agent is left that could call."""
+        for workflow_id in self.all():
+            await self.close(workflow_id)
+        await self.leave()
+
     async def leave(self) -> None:
         """Let go: the keeper holds the ports, and asks the next node what is not answered."""
         if self._serves:

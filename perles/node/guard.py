@@ -58,6 +58,13 @@ def end_all(folder: Path) -> int:
     return processes.signal_family(signal.SIGKILL, markers, but=pids_in(folder / NODE_LOCK))
 
 
+def dismiss(folder: Path) -> None:
+    """End the guard of a folder where no agent lives. Raises `OSError`."""
+    if is_held(folder / LOCK):
+        for pid in pids_in(folder / LOCK):
+            os.kill(pid, signal.SIGTERM)
+
+
 def hold(lock: Path) -> int | None:
     """Hold a lock, whose file tells our pid; None where another process does. Raises `OSError`."""
     held = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from perles.domain.node_words import FOLDER_VARIABLE, NAME_VARIABLE
 
-log = logging.getLogger("perles.node")
-
+LOG: Final = "worker.log"
 FIRST_PAUSE: Final = 1.0
 LAST_PAUSE: Final = 30.0
 """Seconds between two workers: they end when the scheduler is lost."""
@@ -43,13 +42,15 @@ def worker_environ(name: str, folder: Path) -> dict[str, str]:
     return {**os.environ, NAME_VARIABLE: name, FOLDER_VARIABLE: str(folder)}
 
 
-async def keep_worker(scheduler: Scheduler, name: str, folder: Path) -> None:
-    """Have a worker until this is cancelled; one that ends is followed by another."""
+async def keep_worker(
+    scheduler: Scheduler, name: str, folder: Path, tell: Callable[[str], None]
+) -> None:
+    """Have a worker until this is cancelled; one that ends is followed by another, and told."""
     pause = FIRST_PAUSE
     while True:
         began = asyncio.get_running_loop().time()
         code = await _worker(scheduler, name, folder)
-        log.warning("the Dask worker for %s ended with %s", scheduler.address, code)
+        tell(f"the Dask worker for {scheduler.address} ended with {code}: {folder}/{LOG} tells why")
         lived = asyncio.get_running_loop().time() - began
         pause = FIRST_PAUSE if lived > LAST_PAUSE else min(2 * pause, LAST_PAUSE)
         await asyncio.sleep(pause)
@@ -57,7 +58,7 @@ async def keep_worker(scheduler: Scheduler, name: str, folder: Path) -> None:
 
 async def _worker(scheduler: Scheduler, name: str, folder: Path) -> int:
     """Run a worker to its end; it ends with the process that waits for it."""
-    with (folder / "worker.log").open("ab") as output:
+    with (folder / LOG).open("ab") as output:
         worker = await asyncio.create_subprocess_exec(
             *scheduler.argv(),
             stdin=asyncio.subprocess.DEVNULL,
@@ -65,6 +66,7 @@ async def _worker(scheduler: Scheduler, name: str, folder: Path) -> int:
             stderr=output,
             env=worker_environ(name, folder),
             cwd=folder,
+            start_new_session=True,  # Ctrl-C is for the node: the engine is told by way of this
         )
     try:
         return await worker.wait()

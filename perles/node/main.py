@@ -7,12 +7,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from perles.domain.clock import since_boot
+from perles.domain.duration import span
 from perles.domain.node_words import node_folder, this_node
 from perles.executor.remote import folders_part, records_part, relay_part
+from perles.executor.remote.errors import NodeError
 from perles.mcp.relay import Relay
 from perles.node import guard
 from perles.node.joining import Scheduler, keep_worker, worker_environ
@@ -39,8 +42,11 @@ class _Asked(NamedTuple):
     scheduler: Scheduler | None
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run a node until somebody stops it; 0 as well where one runs in this folder."""
+def main(arguments: Sequence[str], say: Callable[[str], None] | None = None) -> int:
+    """Run a node until somebody stops it; 0 as well where one runs in this folder.
+
+    `say` is told what its log is told of how it ends.
+    """
     about, scheduler = _asked(arguments)
     if any(name in os.environ for name in MARKS):
         # What an agent started would be taken for the agent's.
@@ -57,7 +63,13 @@ def main(arguments: Sequence[str]) -> int:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         filename=about.folder / LOG,
     )
-    asyncio.run(_run(about, scheduler))
+
+    def tell(text: str) -> None:
+        log.info("%s", text)
+        if say is not None:
+            say(text)
+
+    asyncio.run(_run(about, scheduler, tell))
     return 0
 
 
@@ -79,11 +91,8 @@ def _asked(arguments: Sequence[str]) -> _Asked:
     return _Asked(About(found.name, folder, max(0, found.slots), found.label), scheduler)
 
 
-async def _run(about: About, scheduler: Scheduler | None) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+async def _run(about: About, scheduler: Scheduler | None, tell: Callable[[str], None]) -> None:
+    stop, hurry = _obey_signals()
     service = Service(about)
     service.executor.prepare()
     service.turns.recover()
@@ -102,16 +111,53 @@ async def _run(about: About, scheduler: Scheduler | None) -> None:
         asyncio.create_task(_keep_guard(about.folder)),
     ]
     if scheduler is not None:
-        watching.append(asyncio.create_task(keep_worker(scheduler, about.name, about.folder)))
+        joined = keep_worker(scheduler, about.name, about.folder, tell)
+        watching.append(asyncio.create_task(joined))
     await asyncio.wait([asyncio.create_task(stop.wait()), *watching], return_when="FIRST_COMPLETED")
-    server.close()
+    if stop.is_set():
+        await _leave(service, hurry, tell)
+    failed = [task for task in watching if task.done()]
     for task in watching:
-        if task.done():
-            task.result()
         task.cancel()
-    await asyncio.gather(*watching, return_exceptions=True)
-    await relay.leave()
+    await asyncio.gather(*watching, return_exceptions=True)  # the worker before what it asks
+    server.close()
+    await (relay.end() if stop.is_set() else relay.leave())
     service.executor.close()
+    for task in failed:
+        task.result()
+
+
+def _obey_signals() -> tuple[asyncio.Event, asyncio.Event]:
+    """Set when somebody wants the node to end; and when somebody does not want to wait for it."""
+    stop, hurry = asyncio.Event(), asyncio.Event()
+
+    def obey() -> None:
+        if stop.is_set():
+            hurry.set()
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, obey)
+    return stop, hurry
+
+
+async def _leave(service: Service, hurry: asyncio.Event, tell: Callable[[str], None]) -> None:
+    """End the agents, then the guard; see that the engine knows."""
+    name, count = service.about.name, len(service.turns.live())
+    agents = "no agent" if not count else "1 agent" if count == 1 else f"{count} agents"
+    tell(f"node {name} ends, with {agents}")
+    try:
+        is_known = await service.leave(hurry)
+    except NodeError as error:
+        log.error("%s", error)
+        return  # the guard goes on
+    guard.dismiss(service.about.folder)
+    if not is_known and count:
+        left = max(0.0, service.lease.held.until - since_boot())
+        tell(
+            f"node {name}: the engine does not know yet; it counts the turns as lost "
+            f"{span(left)} from now at the earliest"
+        )
 
 
 async def _keep_guard(folder: Path) -> None:

@@ -26,8 +26,8 @@ async def serve(service: Service, folder: Path) -> asyncio.Server:
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await _serve_one(service, token, reader, writer)
-        except (OSError, EOFError, NodeError):
-            pass  # the caller hung up, or is none of ours: it asks again
+        except (OSError, EOFError, NodeError, asyncio.CancelledError):
+            pass  # the caller hung up, or is none of ours: it asks again; or the node ends
         finally:
             writer.close()
             with contextlib.suppress(OSError):

@@ -23,6 +23,7 @@ from perles.executor.remote.part import PartHandler
 from perles.executor.remote.protocol import VERSION, Call
 from perles.node.asides import Asides
 from perles.node.lease import Lease
+from perles.node.parting import Parting
 from perles.node.turns import Turns
 from perles.version import __version__
 
@@ -36,6 +37,8 @@ MAX_WAIT: Final = 60.0
 MAX_LEASE: Final = 86_400.0
 FENCING: Final = 10.0
 """Seconds within which all agents have to be gone before a lease that was over is renewed."""
+LEAVING: Final = 5.0
+"""Seconds for the engine to hear that this node ends, and how its turns have ended."""
 
 
 class About(NamedTuple):
@@ -60,6 +63,7 @@ class Service:
         self._news = asyncio.Event()
         self._told_at = -math.inf
         self._fencing = asyncio.Lock()
+        self._parting: Parting | None = None
 
     async def answer(self, call: Call) -> m.Answer:
         """The answer to a call, which may be a refusal."""
@@ -108,7 +112,26 @@ class Service:
             has_git=shutil.which("git") is not None,
             turns=len(self.turns),
             pid=os.getpid(),
+            leaves=self._parting is not None,
         )
+
+    async def leave(self, hurry: asyncio.Event) -> bool:
+        """Start nothing any more, end all agents, and tell the engine that leads.
+
+        False where it does not know yet: after `LEAVING`, or when one is in a `hurry`. Raises
+        `NodeError` where agents stay.
+        """
+        parting = self._parting = Parting(turn.record.turn for turn in self.turns.live())
+        self._wake()
+        await self._fence()
+        if self.lease.is_over():
+            return True  # no engine counts on this node
+        deadline = since_boot() + LEAVING
+        while not parting.is_over():
+            if since_boot() > deadline or hurry.is_set():
+                return False
+            await asyncio.sleep(TICK)
+        return True
 
     async def guard_lease(self) -> None:
         """End the agents whenever the lease is over; for as long as the node lives."""
@@ -149,6 +172,8 @@ class Service:
                 self._wake()
                 return m.Renewed(clock=since_boot(), boot_id=boot_id())
             case m.Start():
+                if self._parting is not None:
+                    raise NodeError("fenced", "cannot start a turn: this node is about to end")
                 return turns.start(request)
             case m.Poll():
                 return await self._poll(request)
@@ -207,6 +232,8 @@ class Service:
     async def _poll(self, request: m.Poll) -> m.Answer:
         """News of turns, as soon as there are any; of output alone not more often than pays."""
         turns, deadline = self.turns, since_boot() + min(request.wait, MAX_WAIT)
+        if self._parting is not None:
+            self._parting.asked(has_all=not self._is_new(request))
         while not turns.have_changed(request.turns) and (left := deadline - since_boot()) > 0:
             live = len(turns.live())
             early = self._told_at + max(TICK, PACE_OF_ONE * live) - since_boot()
@@ -219,7 +246,14 @@ class Service:
         found = turns.states(request.turns, limit)
         if found:
             self._told_at = since_boot()
-        return m.States(turns=found, clock=since_boot(), boot_id=boot_id())
+        leaves = self._parting is not None
+        if self._parting is not None:
+            self._parting.answered(found)
+        return m.States(turns=found, clock=since_boot(), boot_id=boot_id(), leaves=leaves)
+
+    def _is_new(self, request: m.Poll) -> bool:
+        """Whether there is anything to tell of these turns now."""
+        return self.turns.have_changed(request.turns) or self.turns.have_printed(request.turns)
 
     async def _woken(self, seconds: float) -> bool:
         try:

@@ -243,7 +243,7 @@ def test_doctor_tells_what_is_wrong_with_the_cluster(database: Database, tmp_pat
         ("note", "no engine runs: what is told of nodes is what the last one knew"),
         ("problem", "node box2: its clock is 1h00m ahead of this one"),
         ("problem", "node box3 is out of reach: its Dask worker has no Perles"),
-        ("ok", "1 nodes are ready: box1"),
+        ("ok", "1 node is ready: box1"),
     ]
 
 

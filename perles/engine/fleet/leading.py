@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol, runtime_checkable
 
 from perles.engine.context import Context
@@ -22,6 +22,14 @@ class Leader(Protocol):
 
     def meet(self, nodes: Sequence[str]) -> None:
         """There are these nodes."""
+
+
+@runtime_checkable
+class TellsWhoLeaves(Protocol):
+    """An executor that tells of nodes that are about to end: their agents have ended."""
+
+    def when_left(self, call: Callable[[str], None]) -> None:
+        """Have this called, from another thread, with the name of such a node."""
 
 
 def lead(context: Context) -> None:

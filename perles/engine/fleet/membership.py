@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import platform
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Protocol
 
 from perles.cluster.channel import NOT_YET, Found
@@ -16,7 +18,7 @@ from perles.engine.bulkhead import Troubles
 from perles.engine.context import Context
 from perles.engine.fleet import nodes, standing
 from perles.engine.fleet.examining import Examiner
-from perles.engine.fleet.leading import Leader
+from perles.engine.fleet.leading import Leader, TellsWhoLeaves
 from perles.engine.fleet.nodes import Heard
 from perles.executor.remote.channel import Channel
 from perles.executor.remote.errors import NodeError
@@ -39,6 +41,7 @@ MOST_SLOTS_OF_ONE: Final = 1024
 MOST_LABELS: Final = 50
 MOST_TOLD: Final = 50
 LEAST_DISK: Final = 256 * 1024 * 1024
+LEFT: Final = "it was ended on its machine"
 
 
 class Reach(Channel, Protocol):
@@ -64,9 +67,14 @@ class Membership:
         self._met: set[str] = set()
         self._stands = NOT_YET
         self._examiner = Examiner(context, clock)
+        self._left: set[str] = set()
+        self._parting: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Until it is cancelled."""
+        executor, loop = self._context.executor, asyncio.get_running_loop()
+        if isinstance(executor, TellsWhoLeaves):
+            executor.when_left(partial(_told, loop, self._leaves))
         try:
             while True:
                 try:
@@ -78,6 +86,21 @@ class Membership:
                 await asyncio.sleep(self._pace())
         finally:
             await self._examiner.stop()
+
+    def _leaves(self, name: str) -> None:
+        """A node ends, and all agents there have ended: it gets no turn from this moment on."""
+        if name not in self._left:
+            self._left.add(name)
+            leaving = asyncio.ensure_future(self._write_left(name))
+            self._parting.add(leaving)
+            leaving.add_done_callback(self._parting.discard)
+
+    async def _write_left(self, name: str) -> None:
+        try:
+            await self._context.writer.write(lambda tx: nodes.gone(tx, name, LEFT))
+        except DatabaseError as error:
+            self._troubles.tell("following the nodes", error)
+        self._context.kick()
 
     async def examined(self) -> None:
         """Wait until all nodes that are being examined are."""
@@ -91,6 +114,7 @@ class Membership:
 
     async def sweep(self) -> None:
         """Ask all nodes once, and write what changed."""
+        self._left.clear()
         found, why = await self._look()
         await self._tell_standing("" if found is not None else why)
         found = found or []
@@ -143,6 +167,8 @@ class Membership:
             except NodeError as error:
                 return found.problem or str(error)
             received = time.time()
+        if isinstance(greeting, Greeting) and greeting.leaves:
+            return LEFT
         if not isinstance(greeting, Greeting):
             return f"its node answers what was not asked: {type(greeting).__name__}"
         if greeting.epoch > (self._context.database.epoch or greeting.epoch):
@@ -201,12 +227,21 @@ class Membership:
         self, tx: Tx, heard: dict[str, Heard | str], silent: dict[str, str], now: float
     ) -> None:
         for name, said in heard.items():
-            if isinstance(said, Heard):
+            if isinstance(said, Heard) and name not in self._left:
                 nodes.heard(tx, name, said)
                 nodes.tell_drained(tx, name)
         ttl = self._context.config.cluster.node_ttl
         for name, why in silent.items():
+            if why == LEFT:
+                nodes.gone(tx, name, why)
+                continue
             nodes.lost(tx, name, why)
             quiet = now - self._heard_at.get(name, now)
             if quiet > ended_after(ttl):
                 nodes.gone(tx, name, f"silent for {span(quiet)}: {why}")
+
+
+def _told(loop: asyncio.AbstractEventLoop, call: Callable[[str], None], name: str) -> None:
+    """Call in the engine's event loop, while it runs."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(call, name)

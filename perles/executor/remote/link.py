@@ -59,6 +59,8 @@ class Link:
         self._problem = ""
         self.connected: Callable[[Link], Coroutine[Any, Any, None]] | None = None
         """Called whenever the node is reached after it was not."""
+        self.left: Callable[[str], None] | None = None
+        """Called with the name of a node that tells that it is about to end."""
 
     def begin(self) -> None:
         """Keep the lease, and follow the turns."""
@@ -113,6 +115,8 @@ class Link:
         asked = {mirror.ref: mirror.seen() for mirror in mirrors}
         states = await self._asked(m.Poll(turns=list(asked.values()), wait=wait))
         assert isinstance(states, m.States)
+        if states.leaves and self.left is not None:
+            self.left(self.name)
         by_ref = {mirror.ref: mirror for mirror in mirrors}
         failed: OSError | None = None
         for state in states.turns:

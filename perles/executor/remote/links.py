@@ -26,6 +26,7 @@ class Links:
         self._thread = threading.Thread(target=self._loop.run_forever, name="nodes", daemon=True)
         self._lock = threading.Lock()
         self.connected: Callable[[Link], Coroutine[Any, Any, None]] | None = None
+        self._left: list[Callable[[str], None]] = []
 
     def lead(self, epoch: int) -> None:
         """Ask from now on as the engine of this number; to be told before anything is asked."""
@@ -40,8 +41,17 @@ class Links:
             if link is None:
                 link = self._links[name] = Link(name, self._channel, self._law)
                 link.connected = self.connected
+                link.left = self._tell_left
                 self._loop.call_soon_threadsafe(link.begin)
             return link
+
+    def when_left(self, call: Callable[[str], None]) -> None:
+        """Have this called, in the thread of the links, when a node tells that it ends."""
+        self._left.append(call)
+
+    def _tell_left(self, name: str) -> None:
+        for call in self._left:
+            call(name)
 
     def all(self) -> list[Link]:
         """Those that were begun."""

@@ -46,7 +46,7 @@ class Greeting(_Answer, frozen=True):
 
     `memory_total`, `memory` and `disk` are bytes: of all memory, and of what is free now. `root` is
     the folder in which the agents have their folders, `lease` how long its lease holds in seconds,
-    below 0 where it is over.
+    below 0 where it is over. A node that `leaves` is about to end, and starts nothing.
     """
 
     name: str
@@ -68,6 +68,7 @@ class Greeting(_Answer, frozen=True):
     has_git: bool
     turns: int
     pid: int
+    leaves: bool = False
 
 
 class Renew(_Request, frozen=True):
@@ -172,11 +173,12 @@ class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class States(_Answer, frozen=True):
-    """Turns of which something is new, and the node's clock."""
+    """Turns of which something is new, and the node's clock; `leaves` as in `Greeting`."""
 
     turns: list[State]
     clock: float
     boot_id: str
+    leaves: bool = False
 
 
 class Read(_Request, frozen=True):

@@ -27,7 +27,7 @@ def spawn(
         str | None,
         typer.Option(
             metavar="NAME[:MODEL]",
-            help="Provider of the new worker, for tasks that ask for another one.",
+            help="Provider of the new worker: that of a task or role (default: the workflow's).",
         ),
     ] = None,
     json: Json = False,

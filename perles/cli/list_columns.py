@@ -14,6 +14,13 @@ def _tasks(row: Json) -> str:
     return f"{counts['done']}/{counts['total']}"
 
 
+def _cost(row: Json) -> str:
+    from perles.domain.money import is_unknown
+
+    unknown = is_unknown(row["cost_usd"], row["tokens_used"])
+    return "unknown" if unknown else f"{row['cost_usd']:.2f}"
+
+
 COLUMNS: Final[dict[str, Cell]] = {
     **{
         name: (lambda row, name=name: row[name])  # type: ignore[misc]  # bound at once
@@ -22,7 +29,7 @@ COLUMNS: Final[dict[str, Cell]] = {
     "tasks": _tasks,
     "uptime": lambda row: span(row["uptime_s"]),
     "tokens": lambda row: row["tokens_used"],
-    "cost": lambda row: f"{row['cost_usd']:.2f}",
+    "cost": _cost,
     "template": lambda row: row["template_id"],
     "labels": lambda row: ",".join(f"{key}={value}" for key, value in row["labels"].items()),
     "dir": lambda row: row["work_dir"],

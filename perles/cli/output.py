@@ -205,8 +205,12 @@ def _room(
 
 def spent(row: Mapping[str, Any]) -> str:
     """`, 12,345 tokens, 0.12 USD`: what a workflow used; "" where that is nothing."""
-    tokens = f", {row['tokens_used']:,} tokens" if row["tokens_used"] else ""
-    return tokens + (f", {row['cost_usd']:.2f} USD" if row["cost_usd"] else "")
+    if not row["tokens_used"] and not row["cost_usd"]:
+        return ""
+    from perles.domain.money import in_words
+
+    cost = in_words(row["cost_usd"], row["tokens_used"])
+    return f", {row['tokens_used']:,} tokens, {cost}"
 
 
 def between(start: str | None, end: str | None, now: datetime | None = None) -> float | None:

@@ -38,7 +38,7 @@ def reset(
     reason: Annotated[str, typer.Option(help="Reason; stored in the journal.")],
     json: Annotated[bool, typer.Option("--json", help='Print {"resource": …, "was": …}.')] = False,
 ) -> None:
-    """Reset the use of all workflows, so that the global budget is available again."""
+    """Set the used part of the global budget (tokens or USD) back to 0."""
     was = ControlPlane().reset_total(resource, reason)
     if json:
         print_json({"resource": resource, "was": was}, line=True)

@@ -12,6 +12,7 @@ from perles.config.home import Paths
 from perles.controlplane.quick import Json, Reads
 from perles.domain.duration import span
 from perles.domain.explanations import moment, why
+from perles.domain.money import in_words, is_unknown
 from perles.domain.task_story import foremost, standing
 from perles.domain.text import clean
 
@@ -168,7 +169,8 @@ def _waits(shown: Json) -> list[tuple[str, str]]:
 def _nudges(nudges: Json) -> str:
     if not nudges["count"]:
         return ""
-    return f"{nudges['count']}, {nudges['tokens']} tokens, {nudges['cost_usd']:.2f} USD"
+    tokens = nudges["tokens"]
+    return f"{nudges['count']}, {tokens} tokens, {in_words(nudges['cost_usd'], tokens)}"
 
 
 def _started(shown: Json) -> str:
@@ -183,6 +185,9 @@ def _tokens(shown: Json) -> str:
         return ""
     tokens = f" of {shown['token_budget']}" if shown["token_budget"] else ""
     money = f" of {shown['cost_budget']:.2f}" if shown["cost_budget"] else ""
+    if is_unknown(shown["cost_usd"], shown["tokens_used"]):
+        limit = f" (budget {shown['cost_budget']:.2f} USD)" if money else ""
+        return f"{shown['tokens_used']}{tokens}, cost unknown{limit}"
     return f"{shown['tokens_used']}{tokens}, {shown['cost_usd']:.2f}{money} USD"
 
 

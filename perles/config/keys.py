@@ -86,8 +86,8 @@ TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]
             ),
             "prices": (
                 _prices,
-                "by model, for CLIs that report no cost: {input: 3, output: 15, cached: 0.3}, "
-                "USD per million tokens",
+                "by model or provider, for CLIs that report no cost: "
+                "{input: 3, output: 15, cached: 0.3}, USD per million tokens",
             ),
         },
     ),

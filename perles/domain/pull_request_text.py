@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from perles.domain.money import in_words
 from perles.domain.text import clean
 
 MAX_BODY: Final = 60_000
@@ -55,7 +56,8 @@ def _task(task: Mapping[str, Any], folder: str) -> Iterator[str]:
 
 def _cost(found: Mapping[str, Any]) -> str:
     turns = "1 turn" if found["turns"] == 1 else f"{found['turns']} turns"
-    return f"{turns}, {found['tokens_used']} tokens, {found['cost_usd']:.2f} USD"
+    cost = in_words(found["cost_usd"], found["tokens_used"], found["agents"])
+    return f"{turns}, {found['tokens_used']} tokens, {cost}"
 
 
 def _line(text: str) -> str:

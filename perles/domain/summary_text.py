@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from perles.domain.duration import format_duration
+from perles.domain.money import in_words
 from perles.domain.provider_choice import label
 from perles.domain.text import clean
 
@@ -86,8 +87,8 @@ def _facts(found: Mapping[str, Any]) -> Iterator[str]:
     if took is not None:
         begun = found["started_at"][:19].replace("T", " ")
         yield f"- started {begun} UTC, took {format_duration(round(took))}"
-    used = f"{found['tokens_used']} tokens, {found['cost_usd']:.2f} USD"
-    yield f"- {_count(found['turns'], 'turn')}, {used}"
+    cost = in_words(found["cost_usd"], found["tokens_used"], found["agents"])
+    yield f"- {_count(found['turns'], 'turn')}, {found['tokens_used']} tokens, {cost}"
     yield f"- {_reviews(found['review_rounds'], found['denied'])}"
     if found["commits"] or found["commits_known"]:
         yield f"- {_commits(found)}"
@@ -124,7 +125,7 @@ def _agent(agent: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"- **{agent['name']}** ({kind}, {_line(who)}{left}): {_count(agent['turns'], 'turn')}"
         f"{failed}, {format_duration(round(agent['busy_s']))}, {tokens} tokens, "
-        f"{agent['cost_usd']:.2f} USD"
+        f"{in_words(agent['cost_usd'], tokens)}"
     )
     done = [f"tasks: {', '.join(agent['tasks'])}"] if agent["tasks"] else []
     done += [_count(agent["reviews"], "review")] if agent["reviews"] else []

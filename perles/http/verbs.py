@@ -554,7 +554,7 @@ ROUTES: Final = (
         "POST",
         f"{_ONE}/merge",
         ADMIN,
-        "Merge a workflow's branch, completely or not at all.",
+        "Merge a workflow's branch; if anything is in the way, nothing changes.",
         lambda asking, call: asking.merge(
             call.path["id"],
             into=call.body.into,

@@ -27,7 +27,7 @@ from perles.templates.catalog import Catalog
 from perles.templates.selection import Selection, select
 from perles.workflows import worktree
 from perles.workflows.naming import check_labels, checked_name
-from perles.workflows.roles import Staff, choose, goal_plan, with_roles
+from perles.workflows.roles import Staff, check_money, choose, goal_plan, with_roles
 from perles.workspace.dotenv import read_dotenv
 from perles.workspace.surroundings import capture
 
@@ -80,6 +80,9 @@ def prepare(
     plan = with_roles(plan, config.providers)
     observer = config.team.observer_enabled
     staff = choose(spec, plan, config.providers, environ, observer=observer)
+    policy = config.resource_policy
+    if spec.cost_budget or policy.cost_budget:
+        check_money(staff, plan, config.providers, policy.prices)
     check_files(plan, work_dir)
     workers = plan.workers if spec.workers is None else spec.workers
     if not 1 <= workers <= 99:

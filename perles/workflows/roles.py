@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from perles.agents import sandbox
 from perles.agents.discovery import default_client
 from perles.agents.provider import find
+from perles.config.model import Price
 from perles.config.provider_settings import Providers
 from perles.domain.errors import UsageError
 from perles.domain.provider_choice import AGENT_TYPES, BUILTIN, label, layers, split_choice
@@ -61,7 +62,7 @@ def choose(
     leader = label(coordinator, coordinator_model)
     roles = _roles(plan, providers, environ, leader, worker, observer)
     staff = Staff(coordinator, coordinator_model, worker, worker_model, roles)
-    for name, role in _used(staff, plan):
+    for name, role, _model in _used(staff, plan):
         own = providers.of(name, role)
         found = None if (own.type or name) == BUILTIN else find(name, own)  # it needs nothing
         if here:
@@ -69,6 +70,18 @@ def choose(
                 found.check(environ)
             sandbox.check(providers.sandbox_of(layers(role)[0]), environ)
     return staff
+
+
+def check_money(
+    staff: Staff, plan: Plan, providers: Providers, prices: Mapping[str, Price]
+) -> None:
+    """Raise `UsageError` where the cost of an agent would not be known, for a budget in USD."""
+    from perles.agents.pricing import blind_spot  # most workflows have no such budget
+
+    for name, role, model in _used(staff, plan):
+        why = blind_spot(find(name, providers.of(name, role)), model, prices)
+        if why is not None:
+            raise UsageError(f"cannot keep a cost budget: {why}")
 
 
 def with_roles(plan: Plan, providers: Providers) -> Plan:
@@ -130,22 +143,24 @@ def _worker(
     return default_client(providers, "worker", environ), None
 
 
-def _used(staff: Staff, plan: Plan) -> Iterator[tuple[str, str]]:
-    """Every provider that a workflow can come to use, once, with its role."""
-    used = {(staff.coordinator, "coordinator"): None}
+def _used(staff: Staff, plan: Plan) -> Iterator[tuple[str, str, str | None]]:
+    """Every provider that a workflow can come to use, once, with its role and its model."""
+    worker = (staff.worker, staff.worker_model)
+    used = {(staff.coordinator, "coordinator", staff.coordinator_model): None}
     if staff.coordinator != BUILTIN:
-        used[staff.worker, "worker"] = None
+        used[staff.worker, "worker", staff.worker_model] = None
     for seat, choice in staff.roles.items():
-        used[split_choice(choice)[0], seat] = None
+        name, model = split_choice(choice)
+        used[name, seat, model] = None
     for task in plan.tasks:
         if task.run is None and task.assignee != "human":
-            name = split_choice(task.worker)[0] if task.worker else staff.worker
+            name, model = split_choice(task.worker) if task.worker else worker
             if name == BUILTIN:
                 raise UsageError(
                     f"cannot give task {task.key} to a builtin worker: it has a prompt, and those "
                     "only run commands; choose another one, --worker claude"
                 )
-            used[name, "worker"] = None
+            used[name, "worker", model] = None
     yield from used
 
 

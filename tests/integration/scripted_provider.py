@@ -19,6 +19,7 @@ class ScriptedProvider(BuiltinProvider):
     name = "scripted"
     is_ai_call = True
     prints_text_only = False
+    capabilities = ("usage", "cost")
 
     def parser(self, _totals: Mapping[str, float] | None = None) -> "ScriptedParser":
         """Knows usage lines."""

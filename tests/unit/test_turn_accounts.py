@@ -123,7 +123,7 @@ def test_without_money_of_its_own_a_turn_costs_what_the_table_says(world: Health
     async def run() -> None:
         _prices(world, large=Price(input=2.0, output=10.0, cached=1.0))
         live = world.live(await world.begin())
-        world.write(lambda tx: tx.update(Agent, live.agent_id, model="large"))
+        live.priced_by = ("large", "scripted")
         _hear(world, live, _usage(tokens_in=1000, tokens_out=100, tokens_cached=1000))
 
         assert round(_turn(world, live).cost_usd, 9) == 0.004
@@ -140,7 +140,7 @@ def test_money_that_does_not_fit_the_tokens_is_told(
     async def run() -> None:
         _prices(world, large=Price(input=2.0, output=10.0))
         live = world.live(await world.begin())
-        world.write(lambda tx: tx.update(Agent, live.agent_id, model="large"))
+        live.priced_by = ("large", "scripted")
         data = {"tokens_in": 1500, "tokens_out": 100, "cost_usd": told, "settled": True}
         _hear(world, live, _usage(of_turn=True, **data))
 

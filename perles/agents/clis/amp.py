@@ -20,7 +20,7 @@ class AmpProvider(CliProvider):
 
     name = "amp"
     tested = ("0.0.1790142911",)
-    capabilities = ("resume", "usage", "cost", "mcp")
+    capabilities = ("resume", "usage", "mcp")
     variables = ("AMP_*",)
     places = ("~/.amp/bin/amp", "~/.local/bin/amp")
     install = "install it: npm install -g @sourcegraph/amp"

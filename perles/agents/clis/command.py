@@ -58,7 +58,9 @@ class CommandProvider:
         resume = ("resume",) if settings.resume else ()
         mcp = ("mcp",) if self.has_mcp else ()
         counted = {"tokens", "tokens_in", "tokens_out"} & set(settings.paths)
-        self.capabilities = (*resume, *(("usage",) if counted else ()), *mcp)
+        usage_ = ("usage",) if counted else ()
+        cost_ = ("cost",) if "cost" in settings.paths else ()
+        self.capabilities = (*resume, *usage_, *cost_, *mcp)
 
     def executable(self, environ: Mapping[str, str]) -> str:
         """The program. Raises `UsageError` that lists where it was looked for."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from perles.doctor.finding import PROBLEM, Finding
 from perles.doctor.workflow.case import Case
+from perles.domain.money import in_words
 from perles.domain.secrecy import longest_first, masked
 from perles.executor.local.output import tail_of
 from perles.store.reads import diagnosis
@@ -34,7 +35,8 @@ def check(case: Case) -> Iterator[Finding]:
 
 def _budget(case: Case) -> Finding:
     shown = case.shown
-    used = f"{shown['tokens_used']} tokens and {shown['cost_usd']:.2f} USD were used"
+    cost = in_words(shown["cost_usd"], shown["tokens_used"])
+    used = f"{shown['tokens_used']} tokens were used: {cost}"
     advice = (
         f"perles retry {case.id}, then with the new id: "
         "perles set ID --token-budget N --cost-budget USD, perles start ID"

@@ -4,6 +4,9 @@ An agent that finds none free waits with a turn in the state `queued`. Its messa
 still gather: the prompt is made when the turn starts.
 """
 
+from perles.agents.pricing import blind_spot
+from perles.agents.provider import Provider
+from perles.config.model import ResourcePolicy
 from perles.domain.errors import LimitReachedError, UsageError
 from perles.domain.states import TURN
 from perles.engine.context import Context
@@ -61,14 +64,24 @@ def take(tx: Tx, context: Context, workflow: Workflow, agent: Agent) -> budgets.
     try:
         if worker_slots.takes_slot(agent) and not leases.holds(tx, agent.id, "worker"):
             leases.acquire(tx, "worker", policy.max_workers, workflow.id, agent.id)
-        if not context.provider_of(agent, workflow).is_ai_call:
+        provider = context.provider_of(agent, workflow)
+        if not provider.is_ai_call:
             return budgets.NOTHING
+        if budgets.has_money(policy, workflow) and (why := _blind(agent, provider, policy)):
+            budgets.pause_blind(tx, workflow, why)
+            return None
         reserved = budgets.room(tx, policy, workflow, agent.role)
         if reserved is not None:
             leases.acquire(tx, "ai_call", policy.max_ai_calls, workflow.id, agent.id)
     except LimitReachedError:
         return None
     return reserved
+
+
+def _blind(agent: Agent, provider: Provider, policy: ResourcePolicy) -> str | None:
+    """Why the cost of the agent's turn will not be known; None where it will."""
+    told_none = bool(agent.tokens_in + agent.tokens_out) and not agent.cost_usd
+    return blind_spot(provider, agent.model, policy.prices, told_none=told_none)
 
 
 def give_up(tx: Tx, turn: Turn) -> None:

@@ -7,9 +7,10 @@ parallel turns do not overrun together. A budget of 0 means none.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
+from perles.agents.pricing import price_of
 from perles.config.model import Price, ResourcePolicy
 from perles.domain.bounds import MAX_TOTAL_COST, MAX_TOTAL_TOKENS
 from perles.domain.commands import from_mapping
@@ -115,11 +116,16 @@ class Meter(NamedTuple):
         return spent.tokens if self.what == "token" else spent.cost
 
 
-def cost_of(usage: Mapping[str, Any], model: str | None, prices: Mapping[str, Price]) -> float:
-    """What usage cost in USD: as its agent says, else by the price table."""
+def cost_of(
+    usage: Mapping[str, Any], names: Sequence[str | None], prices: Mapping[str, Price]
+) -> float:
+    """What usage cost in USD: as its agent says, else by the price table; 0 where neither does.
+
+    `names` are the model and the provider, by which prices are looked up.
+    """
     if usage.get("cost_usd") is not None:
         return float(usage["cost_usd"])
-    price = prices.get(str(usage.get("model") or model or ""))
+    price = price_of(prices, (usage.get("model"), *names))
     if price is None:
         return 0.0
     cached = int(usage.get("tokens_cached", 0))
@@ -178,6 +184,19 @@ def usd_left(reader: Reader, policy: ResourcePolicy, workflow: Workflow) -> floa
     """What the budgets of money leave of themselves, in USD; None where there is none."""
     own = [meter for meter in _meters(reader, policy, workflow) if meter.what == "cost"]
     return min((max(0.0, meter.limit - meter.used) for meter in own), default=None)
+
+
+def has_money(policy: ResourcePolicy, workflow: Workflow) -> bool:
+    """Whether a budget in USD holds for the workflow: its own, or that of all workflows."""
+    return bool(workflow.cost_budget or policy.cost_budget)
+
+
+def pause_blind(tx: Tx, workflow: Workflow, why: str) -> None:
+    """Queue the pause of a workflow whose budget in USD cannot be kept: it may go on later."""
+    if workflow.state != "running" or tx.row(NEXT_ENDING, workflow_id=workflow.id):
+        return
+    asked = from_mapping("pause", {"reason": f"the cost budget cannot be kept: {why}", "now": True})
+    append_by_engine(tx, workflow.id, asked)
 
 
 def is_all_used_up(reader: Reader, policy: ResourcePolicy) -> bool:

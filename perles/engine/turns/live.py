@@ -2,13 +2,14 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from typing import NamedTuple
 
 from perles.agents import bounds
 from perles.agents.builtin.provider import TextParser
 from perles.agents.clis.session_log import SessionReader
+from perles.agents.pricing import model_of
 from perles.agents.provider import Outcome, Parser, Provider, computes, silent_seconds
 from perles.config.model import ResourcePolicy
 from perles.domain.records import dataclass
@@ -44,7 +45,8 @@ class LiveTurn:
     `silent` is for how many seconds its CLI may print nothing although it is well. One that
     `is_broken` raised what nobody expected: no more of it is read. The process of one that
     `runs_command` is its task's command: how that ends is the report. `node` is the machine on
-    which it runs, None for this one; `where` is known of one that begins there.
+    which it runs, None for this one; `where` is known of one that begins there. Its price
+    is looked up by the names in `priced_by`: its model and its provider.
     """
 
     turn_id: int
@@ -63,6 +65,7 @@ class LiveTurn:
     has_mcp: bool = True
     silent: float = 0.0
     computes: bool = False
+    priced_by: Sequence[str | None] = ()
     session_id: str | None = None
     log: SessionReader | None = None
     log_due_at: float = -math.inf
@@ -109,6 +112,7 @@ class LiveTurn:
             made.process.replay(turn.stdout_offset, listening)
         made.has_mcp = provider.has_mcp
         made.silent, made.computes = silent_seconds(provider), computes(provider)
+        made.priced_by = (model_of(provider, agent.model), provider.name)
         made.log = session_files.reader(provider, environ, base)
         return made
 

@@ -10,7 +10,7 @@ from perles.config.model import ResourcePolicy
 from perles.engine.resources import budgets
 from perles.store.database import Tx
 from perles.store.events import journal
-from perles.store.schema.agents import Agent, Turn
+from perles.store.schema.agents import Turn
 
 if TYPE_CHECKING:
     from perles.engine.turns.live import LiveTurn
@@ -36,7 +36,7 @@ class Account:
         data = event.data
         new = self._new(data) if data.get("of_turn") else dict(data)
         self._look_at_money(data)
-        cost = budgets.cost_of(new, self._model(data), self._policy.prices)
+        cost = budgets.cost_of(new, self._live.priced_by, self._policy.prices)
         self.spent.add(new, cost)
         shown = {name: value for name, value in data.items() if name not in _OURS}
         numbers = {name: new[name] for name in (*TOKENS, "cost_usd") if new.get(name)}
@@ -62,19 +62,14 @@ class Account:
             return new
         return {name: max(0, value) for name, value in new.items()}
 
-    def _model(self, data: Mapping[str, Any]) -> str | None:
-        if data.get("cost_usd") is not None or not self._policy.prices:
-            return None
-        return self._tx.need(Agent, self._live.agent_id).model
-
     def _look_at_money(self, data: Mapping[str, Any]) -> None:
         """Tell when the CLI's money and its tokens do not fit together."""
         told = float(data.get("cost_usd") or 0.0)
         if not data.get("settled") or not told:
             return
-        model = self._tx.need(Agent, self._live.agent_id).model
+        names = self._live.priced_by
         tokens = {name: data.get(name, 0) for name in TOKENS}
-        price = budgets.cost_of(tokens, model, self._policy.prices) or data.get("list_usd") or 0.0
+        price = budgets.cost_of(tokens, names, self._policy.prices) or data.get("list_usd") or 0.0
         far = abs(told - price)
         if not price or far <= CLOSE * price or far < LEAST_USD:
             return

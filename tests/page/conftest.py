@@ -3,12 +3,13 @@
 import os
 import shutil
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 from tests.integration.http_server import free_port
 from tests.page.stage import Stage, prepared
 
@@ -16,6 +17,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PICTURES = os.environ.get("PERLES_TEST_PICTURES")
 """A folder for pictures of the page, where a person wants to look at them."""
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+LOADS = count()
 SIZES = {"phone": (390, 844), "desk": (1280, 800)}
 
 
@@ -49,26 +51,20 @@ def size(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(scope="module")
-def context(size: str, browser: Any) -> Iterator[Any]:
-    """A browser of this size."""
-    width, height = SIZES[size]
-    is_phone = size == "phone"
-    found = browser.new_context(
+@pytest.fixture(scope="session")
+def tabs(browser: Any) -> dict[str, Any]:
+    """A tab of each size, for all tests: to open another for each costs more than most tests."""
+    return {name: _tab(browser, *SIZES[name], is_phone=name == "phone") for name in SIZES}
+
+
+def _tab(browser: Any, width: int, height: int, *, is_phone: bool) -> Any:
+    context = browser.new_context(
         viewport={"width": width, "height": height},
-        color_scheme="dark" if is_phone else "light",
         is_mobile=is_phone,
         has_touch=is_phone,
         service_workers="block",  # what they keep would hide what is served now
     )
-    found.set_default_timeout(60_000)
-    yield found
-    found.close()
-
-
-@pytest.fixture(scope="module")
-def opened(context: Any) -> Any:
-    """The one page of this size: to open another one for each test costs more than most tests."""
+    context.set_default_timeout(1000 * DEADLINE)
     return context.new_page()
 
 
@@ -80,7 +76,11 @@ def errors() -> list[str]:
 
 @pytest.fixture
 def page(
-    request: pytest.FixtureRequest, opened: Any, size: str, stage: Stage, errors: list[str]
+    request: pytest.FixtureRequest,
+    tabs: dict[str, Any],
+    size: str,
+    stage: Stage,
+    errors: list[str],
 ) -> Iterator[Any]:
     """A page of a phone's or a desk's size, logged in, loaded anew."""
     watched = {
@@ -88,10 +88,11 @@ def page(
         "console": lambda said: errors.append(said.text) if said.type == "error" else None,
     }
     width, height = SIZES[size]
+    opened = tabs[size]
     opened.set_viewport_size({"width": width, "height": height})
     opened.emulate_media(color_scheme="dark" if size == "phone" else "light")
-    opened.goto("about:blank")  # only then is the page loaded anew, and the token taken
-    opened.goto(f"{stage.url}/#token={stage.token}")
+    # Another address than the one before: only then is the page loaded anew, and the token taken.
+    opened.goto(f"{stage.url}/?load={next(LOADS)}#token={stage.token}")
     opened.wait_for_selector("ul.cards > li")
     for name, told in watched.items():
         opened.on(name, told)

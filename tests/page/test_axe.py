@@ -1,12 +1,12 @@
 """The rules of axe, for who reads the page with a screen reader, or sees little."""
 
 from importlib.resources import files
-from time import monotonic
 from typing import Any
 
 import pytest
 
 from tests.page.stage import Stage
+from tests.page.waits import until
 
 VIEWS = {
     "": "ul.cards > li",
@@ -24,7 +24,10 @@ RULES = """async rules => {
   return found.violations.map(one =>
     [one.id, one.help, ...one.nodes.map(node => `${node.html} ${node.failureSummary}`)]);
 }"""
-
+STANDS = """([tab, selector]) => {
+  const here = document.querySelector('.tabs [aria-current]')?.getAttribute('href') ?? '';
+  return here.endsWith(tab) && document.querySelector(selector);
+}"""
 OPEN = """() => {
   for (const one of document.querySelectorAll('details'))
     one.open = !one.innerText.includes('many.txt');
@@ -97,13 +100,5 @@ def test_a_screen_reader_can_use_the_form_that_asks_for_a_token(
 
 def _stands(page: Any, path: str, selector: str) -> None:
     """Wait until a view is there, which has the tab of its own."""
-    deadline = monotonic() + 60
-    tab = path.rpartition("/")[2] if path.startswith("w/") else None
-    while True:
-        here = page.evaluate(
-            "() => document.querySelector('.tabs [aria-current]')?.getAttribute('href') ?? ''"
-        )
-        if (tab is None or here.endswith(tab)) and page.locator(selector).count():
-            return
-        assert monotonic() < deadline, (path, selector)
-        page.wait_for_timeout(30)
+    tab = path.rpartition("/")[2] if path.startswith("w/") else ""
+    until(page, STANDS, [tab, selector])

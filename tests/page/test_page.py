@@ -2,33 +2,22 @@
 
 import re
 import urllib.request
-from time import monotonic
 from typing import Any
 
 import pytest
 
+from tests.integration.cli import DEADLINE
 from tests.page.stage import HOSTILE, Stage
+from tests.page.waits import is_told, until
 
-ONLY_COMPLETED = """(() => {
+ONLY_COMPLETED = """() => {
   const rows = [...document.querySelectorAll('ul.cards > li')];
   return rows.length > 1 && rows.every(row => row.querySelector('.s-completed'));
-})()"""
+}"""
 
 
 def _go(page: Any, stage: Stage, path: str) -> None:
     page.goto(f"{stage.url}/#/{path}")
-
-
-def until(page: Any, condition: str, given: object = None) -> None:
-    """Wait for a condition in JavaScript; the page's policy lets the browser not do that."""
-    deadline = monotonic() + 60
-    while not page.evaluate(condition, given):
-        assert monotonic() < deadline, (condition, given, page.inner_text("body"))
-        page.wait_for_timeout(50)
-
-
-def is_told(page: Any, text: str) -> None:
-    until(page, "text => document.body.innerText.includes(text)", text)
 
 
 def _fits(page: Any) -> bool:
@@ -42,15 +31,15 @@ def test_the_list_shows_all_and_what_waits_and_is_filtered(
     is_told(page, "Is it spring yet?")
     is_told(page, "1 task done")
     assert _fits(page)
-    until(page, "document.title.startsWith('(')")
+    until(page, "() => document.title.startsWith('(')")
     page.get_by_role("button", name=re.compile("^failed 1")).click()
-    until(page, "document.querySelectorAll('ul.cards > li').length === 1")
+    until(page, "() => document.querySelectorAll('ul.cards > li').length === 1")
     is_told(page, "broken")
     page.get_by_role("button", name=re.compile("^failed 1")).click()
     page.get_by_role("searchbox").fill("state:completed")
     until(page, ONLY_COMPLETED)
     page.get_by_role("searchbox").fill("")
-    until(page, "document.querySelectorAll('ul.cards > li').length > 4")
+    until(page, "() => document.querySelectorAll('ul.cards > li').length > 4")
     assert not errors
 
 
@@ -106,7 +95,7 @@ def test_a_workflow_is_shown_and_what_agents_wrote_is_text(
         is_told(page, HOSTILE[:20])
         assert page.locator(".patch span.add").count() > 1000
         page.get_by_role("button", name="Show all").click()
-        until(page, "document.querySelectorAll('.patch span.add').length > 3000")
+        until(page, "() => document.querySelectorAll('.patch span.add').length > 3000")
     assert "\u202e" not in page.inner_text("body")
     assert _fits(page)
     assert page.locator("main img, main script").count() == 0
@@ -142,8 +131,8 @@ def test_a_question_is_answered_and_a_task_approved(
     is_phone = page.viewport_size["width"] < 500
     if is_phone:
         page.get_by_role("button", name="spaces").click()
-        stage.home.wait_for("the answer", lambda: (stage.home.work / "told").exists())
-        assert "spaces" in (stage.home.work / "told").read_text()
+        told = stage.home.work / "told"
+        stage.home.wait_for("the answer", lambda: told.exists() and "spaces" in told.read_text())
     else:
         entry = page.get_by_role("listitem").filter(has_text="Deploy to production?")
         entry.get_by_role("button", name="Approve").click()
@@ -183,6 +172,7 @@ def test_a_workflow_is_paused_resumed_and_stopped_only_after_a_yes(
 
 def test_without_a_token_there_is_only_the_form(browser: Any, stage: Stage) -> None:
     page = browser.new_page()
+    page.set_default_timeout(1000 * DEADLINE)
     page.goto(stage.url)
     page.get_by_label("Token").fill("perles_wrong")
     page.get_by_role("button", name="Log in").click()
@@ -192,7 +182,7 @@ def test_without_a_token_there_is_only_the_form(browser: Any, stage: Stage) -> N
 
 
 def test_no_page_of_another_site_can_show_it_in_a_frame(stage: Stage) -> None:
-    with urllib.request.urlopen(stage.url, timeout=30) as found:
+    with urllib.request.urlopen(stage.url, timeout=DEADLINE) as found:
         policy = found.headers["Content-Security-Policy"]
 
     assert "unsafe" not in policy
@@ -202,8 +192,7 @@ def test_no_page_of_another_site_can_show_it_in_a_frame(stage: Stage) -> None:
 
 def test_an_engine_that_is_killed_is_missed_and_comes_again(page: Any, stage: Stage) -> None:
     stage.home.kill_engine()
-    page.wait_for_selector("#state:not([hidden])")
-    assert "No connection" in page.locator("#state").inner_text()
+    is_told(page, "No connection")
 
     port = stage.url.rpartition(":")[2]
     served = stage.home.perles("serve", "--detach", "--http", port)

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from tests.integration.cli import DEADLINE
 from tests.page.conftest import SIZES
 from tests.page.stage import Stage
-from tests.page.test_page import is_told, until
+from tests.page.waits import is_told, until
 
 ALL_KEPT = """async () => {
   await navigator.serviceWorker.ready;
@@ -24,7 +25,7 @@ def phone(browser: Any, stage: Stage) -> Iterator[Any]:
     found = browser.new_context(
         viewport={"width": width, "height": height}, is_mobile=True, has_touch=True
     )
-    found.set_default_timeout(60_000)
+    found.set_default_timeout(1000 * DEADLINE)
     yield found
     found.close()
 

@@ -9,7 +9,8 @@ from perles.engine.fleet import nodes, standing
 from perles.engine.fleet.nodes import Heard
 from perles.store.database import Database
 from tests.page.stage import HOSTILE, Stage
-from tests.page.test_page import _fits, _go, is_told
+from tests.page.test_page import _fits, _go
+from tests.page.waits import is_told
 
 
 @pytest.fixture

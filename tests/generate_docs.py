@@ -15,7 +15,7 @@ from perles.config.load import render_default
 from perles.domain.diagrams import mermaid
 from perles.domain.events import EVENT_TYPES
 from perles.domain.states import ALL_RULES
-from perles.mcp.tools import TOOLS_BY_ROLE
+from perles.mcp.tools.by_role import TOOLS_BY_ROLE
 from perles.mcp.tools.tool import Tool
 from tests.docs_of_keys import pipelines
 

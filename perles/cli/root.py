@@ -210,7 +210,7 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
         ),
         Entry(
             "merge",
-            "landing",
+            "merge",
             "merge",
             "Merge a workflow's branch; if anything is in the way, nothing changes.",
         ),
@@ -222,13 +222,13 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
         ),
         Entry(
             "rebase",
-            "landing",
+            "merge",
             "rebase",
             "Rebase the branch of a workflow onto its current base; the workflow must not run.",
         ),
         Entry(
             "overlap",
-            "landing",
+            "merge",
             "overlap",
             "List files with unmerged changes on the branches of two or more workflows.",
         ),

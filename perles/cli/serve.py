@@ -109,7 +109,7 @@ def _http(plane: ControlPlane) -> AbstractContextManager[None]:
     """What serves HTTP beside the engine, where the configuration says so."""
     if not plane.engine_config().http.listen:
         return nullcontext()
-    from perles.http.beside import served  # an engine without it need not pay for it
+    from perles.http.process_supervisor import served  # an engine without it need not pay for it
 
     return served(plane)
 

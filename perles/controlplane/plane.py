@@ -14,13 +14,13 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from perles.controlplane.catalogs import Supplies
 from perles.controlplane.conversation import Conversation
 from perles.controlplane.creation import Creation
 from perles.controlplane.lifecycle import Lifecycle
 from perles.controlplane.nodes import Nodes
 from perles.controlplane.pull_requests import PullRequests
 from perles.controlplane.subscriptions import Subscriptions
-from perles.controlplane.supplies import Supplies
 from perles.controlplane.tokens import Tokens
 from perles.controlplane.upkeep import Upkeep
 

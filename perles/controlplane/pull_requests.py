@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perles.controlplane.branches import Json
-from perles.controlplane.landing import Landing, need_committed
+from perles.controlplane.merging import Landing, need_committed
 from perles.domain.errors import PerlesError, UsageError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class PullRequests(Landing):
         return {**found, **record, "pushed": pushed, "already": there is not None}
 
     def _record(self, workflow_id: str, record: Json, by: Json) -> None:
-        from perles.workflows.landing import record_pull_request
+        from perles.workflows.merging import record_pull_request
 
         self._database.write(lambda tx: record_pull_request(tx, workflow_id, record, by))
 

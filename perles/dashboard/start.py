@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from perles.config import files
 from perles.config.home import Paths, home
 from perles.config.theme import PRESETS, Theme
-from perles.controlplane import held
+from perles.controlplane import held_reads
 from perles.dashboard.frames.compose import Composer
 from perles.dashboard.model.state import Detail, State, View
 from perles.dashboard.reading.source import Source
@@ -80,7 +80,7 @@ def _opened(state: State, ref: str | None, paths: Paths) -> State:
     """The state on one workflow's inside, where one is named. Raises `NotFoundError`."""
     if ref is None:
         return state
-    workflow_id = held.workflow_id(paths.database_path(), ref)
+    workflow_id = held_reads.workflow_id(paths.database_path(), ref)
     return replace(state, screen="detail", detail=Detail(workflow_id))
 
 

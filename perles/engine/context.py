@@ -22,7 +22,7 @@ from perles.store.writer import Writer
 from perles.workspace.surroundings import environment_of, umask_of
 
 if TYPE_CHECKING:
-    from perles.engine.elsewhere import Placing, RemoteWork
+    from perles.engine.remote_turns import Placing, RemoteWork
 
 log = logging.getLogger("perles.engine")
 

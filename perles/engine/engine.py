@@ -10,11 +10,11 @@ from perles.config.model import Config
 from perles.domain.clock import Clock, SystemClock
 from perles.domain.errors import LostLeadError, PerlesError
 from perles.engine import single_instance, watchdog
+from perles.engine.components import Parts
 from perles.engine.context import Reloaded, log
-from perles.engine.fleet import standing
-from perles.engine.fleet.leading import lead
+from perles.engine.fleet import cluster_status
+from perles.engine.fleet.lead_epoch import lead
 from perles.engine.loop import Wake
-from perles.engine.parts import Parts
 from perles.engine.recovery.reconcile import reconcile
 from perles.engine.reload import hide_secrets, reload, tell_limits
 from perles.engine.resources.audit import audit_leases
@@ -168,7 +168,7 @@ class Engine:
         """This engine is the one of its database from now on."""
         heartbeat.started(tx, self._clock)
         if self._reach is not None:
-            standing.began(tx, self._config.cluster)
+            cluster_status.began(tx, self._config.cluster)
 
     async def _has_come_home(self, context: Services, errand: frozenset[str] | None) -> bool:
         """See that nothing is left of a cluster that the configuration had.
@@ -177,7 +177,7 @@ class Engine:
         """
         if errand is not None or self._config.cluster or self._reach is not None:
             return True
-        link = standing.link_of(context.reader)
+        link = cluster_status.link_of(context.reader)
         if link is None:
             return True
         from perles.engine.fleet import homecoming

@@ -14,10 +14,10 @@ from perles.config.home import home
 from perles.config.model import Http
 from perles.controlplane.http_address import Announcement
 from perles.domain.errors import PerlesError
-from perles.http.asking import Base
 from perles.http.guard import Address
 from perles.http.server import Server
 from perles.http.settings import address_of, refuse_open, tls_of
+from perles.http.token_facade import Base
 
 log = logging.getLogger("perles.http")
 

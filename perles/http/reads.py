@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from perles.controlplane import held
+from perles.controlplane import held_reads
 from perles.controlplane.quick import MAX_HISTORY_HOURS
 from perles.domain.errors import UsageError
 from perles.domain.tokens import ADMIN, READ
 from perles.domain.workflow_filter import filter_of
-from perles.http.asking import Asking
 from perles.http.route import MAX_LIST, Call, Parameter, Route
+from perles.http.token_facade import Asking
 from perles.http.wire import Response, as_json
 
 MAX_EVENTS: Final = 1000
@@ -44,9 +44,9 @@ def workflows(asking: Asking, call: Call) -> Response:
 
 def overview(asking: Asking, _call: Call) -> dict[str, Any]:
     """What a first screen tells: the engine, counts, what waits."""
-    with held.opened(asking.database_path) as connection:
-        counts = {} if connection is None else held.dashboard.counts_by_state(connection)
-        last = held.last_seq(connection)
+    with held_reads.opened(asking.database_path) as connection:
+        counts = {} if connection is None else held_reads.dashboard.counts_by_state(connection)
+        last = held_reads.last_seq(connection)
     return {
         "engine": asking.engine_status(),
         "workflows": counts,

@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from perles.http.asking import Asking
+from perles.http.token_facade import Asking
 from perles.http.wire import Refused
 
 PREFIX: Final = ("api", "v1")

@@ -14,10 +14,10 @@ from perles.domain.errors import PerlesError, PersonNeededError
 from perles.domain.patterns import lazy_pattern
 from perles.domain.tokens import allows
 from perles.http import openapi, page_files, reads, verbs
-from perles.http.asking import Asking, Base
-from perles.http.keys import Keyed, keyed_of
+from perles.http.idempotency_key import Keyed, keyed_of
 from perles.http.limits import Limits
 from perles.http.route import Call, Found, Parameter, Table
+from perles.http.token_facade import Asking, Base
 from perles.http.wire import Refused, Request, Response, as_json, refusal, told
 from perles.store.reads.tokens import Holder
 
@@ -114,15 +114,15 @@ class Service:
 
     def _change_once(self, asking: Asking, keyed: Keyed, call: Call, found: Found) -> Response:
         """Carry out what has a key, or find out what became of it before."""
-        from perles.http import keyed as keys
+        from perles.http import idempotent_requests
 
         database = self.base.database()
-        before = keys.before(database, keyed)
+        before = idempotent_requests.before(database, keyed)
         if before is None:
             try:
                 answer = _told(lambda: found.route.run(asking, call))
-            except keys.Repeated:
-                before = keys.before(database, keyed)
+            except idempotent_requests.Repeated:
+                before = idempotent_requests.before(database, keyed)
         if before is not None:
             done = before.done
             if before.answer is not None:
@@ -130,19 +130,19 @@ class Service:
                 again = before.answer._replace(headers=(*before.answer.headers, replayed))
                 return verbs.placed(again, done) if again.status == 201 else again
             answer = _told(lambda: self._go_on(asking, done, call))
-        if keys.before(database, keyed) is not None and answer.status != 202:
-            keys.keep_answer(database, keyed, answer)
+        if idempotent_requests.before(database, keyed) is not None and answer.status != 202:
+            idempotent_requests.keep_answer(database, keyed, answer)
         return answer
 
     def _go_on(self, asking: Asking, done: Any, call: Call) -> Any:
         """What became of a request whose answer nobody heard, by what its transaction gave."""
         from perles.controlplane.outcomes import Request as Asked
-        from perles.http import keyed as keys
+        from perles.http import idempotent_requests
 
         if isinstance(done, str) and done.startswith("wf-"):
             return verbs.created(asking, done, starts=getattr(call.body, "start", False))
         if isinstance(done, int) and not hasattr(call.body, "seqs"):
-            workflow_id, kind = keys.command_of(self.base.database(), done)
+            workflow_id, kind = idempotent_requests.command_of(self.base.database(), done)
             return asking.outcome(Asked(workflow_id, done, kind), give_up=asking.is_late)
         return {"status": "succeeded", "done": done}
 

@@ -12,8 +12,8 @@ from perles.domain.duration import GRACE
 from perles.domain.errors import UsageError
 from perles.domain.specs import PRIORITY_NORMAL, WorkflowSpec
 from perles.domain.tokens import ADMIN, OPERATE
-from perles.http.asking import Asking
 from perles.http.route import Call, Empty, Parameter, Route
+from perles.http.token_facade import Asking
 from perles.http.wire import Response, as_json
 
 

@@ -16,7 +16,7 @@ from collections.abc import Collection, Coroutine
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from perles.mcp.ports import Ports
+from perles.mcp.keeper_client import Ports
 
 log = logging.getLogger(__name__)
 

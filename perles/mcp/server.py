@@ -12,10 +12,10 @@ from typing import Final
 
 from perles.mcp.guard import Guard
 from perles.mcp.host import ToolHost
+from perles.mcp.keeper_client import Ports
 from perles.mcp.listener import Listener
-from perles.mcp.ports import Ports
 from perles.mcp.protocol import Protocol
-from perles.mcp.tools import TOOLS_BY_ROLE
+from perles.mcp.tools.by_role import TOOLS_BY_ROLE
 
 MAX_BODY: Final = 4 * 1024 * 1024
 

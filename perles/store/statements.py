@@ -13,12 +13,12 @@ from perles.store.expressions import (
     select,
     update,
 )
+from perles.store.pending_work import WORK
 from perles.store.schema.agents import Agent, Message, Turn
 from perles.store.schema.engine import Command
 from perles.store.schema.tasks import Task, TaskDependency
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import WORKFLOW_ID, Sql
-from perles.store.work import WORK
 
 COUNT_REFUSED: Final = Sql(
     select(func.count()).where(

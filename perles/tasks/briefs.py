@@ -8,7 +8,7 @@ from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.tasks import Task
 from perles.tasks.attempts import of_earlier
-from perles.tasks.how import execution_of
+from perles.tasks.stored_execution import execution_of
 from perles.templates.outputs import (
     fill,
     fill_command,

@@ -10,7 +10,7 @@ from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.tasks import Task
 from perles.tasks import sent_back
-from perles.tasks.how import execution_of
+from perles.tasks.stored_execution import execution_of
 
 
 class Checked(NamedTuple):

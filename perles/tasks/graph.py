@@ -20,7 +20,7 @@ from perles.store.schema.workflows import Workflow
 from perles.store.sql import WORKFLOW_ID, Sql
 from perles.store.transition import fire
 from perles.tasks import fan_out, questions
-from perles.tasks.how import execution_of
+from perles.tasks.stored_execution import execution_of
 
 _OPEN: Final = [str(status) for status in OPEN_TASK_STATES]
 _upstream = Task.__table__.alias("upstream")

@@ -10,7 +10,7 @@ from perles.store.events import journal
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
-from perles.tasks.answered import answers
+from perles.tasks.successor_answers import answers
 
 MAX_TASKS: Final = 200
 MAX_SUMMARY: Final = 400

@@ -20,7 +20,7 @@ from perles.store.events import journal
 from perles.store.schema.resources import NamedLease
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
-from perles.tasks.how import execution_of
+from perles.tasks.stored_execution import execution_of
 
 
 class Waiter(NamedTuple):

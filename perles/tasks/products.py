@@ -9,7 +9,7 @@ from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.tasks import Task
 from perles.tasks import sent_back
-from perles.tasks.how import execution_of
+from perles.tasks.stored_execution import execution_of
 
 MAX_SENT_BACK: Final = 3
 """How often a worker that cannot be refused its report is asked again for a file."""

@@ -14,7 +14,7 @@ from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
 from perles.store.transition import fire
 from perles.tasks.graph import unblock
-from perles.tasks.how import execution_of
+from perles.tasks.stored_execution import execution_of
 
 _WAITS: Final = (Task.held_until.is_not(None), Task.status == "pending")
 NEXT: Final = Sql(

@@ -19,8 +19,8 @@ from perles.store.sql import Sql
 from perles.store.transition import fire
 from perles.tasks import graph, retrying
 from perles.tasks.attempts import take_from_worker
-from perles.tasks.how import execution_of
 from perles.tasks.reports import has_report
+from perles.tasks.stored_execution import execution_of
 
 _is_service: ColumnElement[bool] = literal_column(IS_SERVICE)
 OF_RUNNING: Final = Sql(

@@ -7,7 +7,7 @@ from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.tasks import Task
 from perles.tasks import graph
-from perles.tasks.how import execution_of
+from perles.tasks.stored_execution import execution_of
 
 
 def skipped(tx: Tx, task: Task) -> bool:

@@ -118,7 +118,7 @@ class Catalog:
         if key == PIPELINE and args.get("file", "").strip() and self._has_our_pipeline():
             file = Path(args["file"]).expanduser()
             return read_pipeline(file, {name: args[name] for name in args if name != "file"})
-        from perles.templates.making import plan_of
+        from perles.templates.instantiate import plan_of
 
         template = self.get(key)
         return plan_of(template, args, name=name, documents=self._documents)

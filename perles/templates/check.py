@@ -7,7 +7,7 @@ from perles.config import yamlfile
 from perles.domain.errors import UsageError
 from perles.domain.specs import Plan
 from perles.templates.arguments import sample
-from perles.templates.making import NODE_VARIABLES, VARIABLES, plan_of
+from perles.templates.instantiate import NODE_VARIABLES, VARIABLES, plan_of
 from perles.templates.render import check_variables
 from perles.templates.template import TaskNode, Template
 

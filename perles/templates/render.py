@@ -22,7 +22,7 @@ def render(
     """
     if _is_plain(text):
         return text
-    from perles.templates.filling import filled
+    from perles.templates.jinja import filled
 
     return filled(text, values, source=source, written_in=written_in)
 
@@ -38,7 +38,7 @@ def check_variables(
     """Raise `UsageError` where `text` names a variable, or one of `Args`, that there is not."""
     if _is_plain(text):
         return
-    from perles.templates.filling import check
+    from perles.templates.jinja import check
 
     check(text, variables, arguments, source=source, has_lines=has_lines)
 

@@ -24,8 +24,8 @@ from perles.templates.lenient import (
     listed,
     text_of,
 )
-from perles.templates.nodes import nodes, pattern
 from perles.templates.task_files.read import PLAIN
+from perles.templates.task_nodes import nodes, pattern
 from perles.templates.template import EPIC, TaskNode, TasksFrom, Template, broken
 from perles.templates.template_paths import locate
 

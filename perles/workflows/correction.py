@@ -11,7 +11,7 @@ from perles.store.database import Reader
 from perles.store.events import journal
 from perles.store.schema.tasks import Task
 from perles.tasks.fan_out import Standing, parent_of
-from perles.tasks.kept import has_settled
+from perles.tasks.kept_on_retry import has_settled
 from perles.tasks.plan_rows import columns
 from perles.templates.selection import keys_named
 

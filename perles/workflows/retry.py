@@ -15,7 +15,7 @@ from perles.store.schema.workflows import Workflow, WorkflowLabel
 from perles.store.sql import WORKFLOW_ID, Sql
 from perles.tasks import fan_out
 from perles.tasks.graph import unblock
-from perles.tasks.kept import kept
+from perles.tasks.kept_on_retry import kept
 
 _WORKFLOW_COLUMNS: Final = (
     *("template_id", "name", "priority", "work_dir", "goal", "args", "definition", "provider"),

@@ -18,7 +18,7 @@ from perles.domain.clock import SystemClock, from_text, to_text
 from perles.executor.contract import TurnFiles
 from perles.executor.local import launcher, processes
 from perles.keeper.whereabouts import keeper_of
-from perles.mcp.ports import Ports
+from perles.mcp.keeper_client import Ports
 from perles.store.database import Tx
 from perles.store.reads.connection import reading
 from perles.store.schema.agents import Agent, Turn

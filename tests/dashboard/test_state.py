@@ -7,7 +7,7 @@ import pytest
 
 from perles.dashboard.frames.compose import Composer
 from perles.dashboard.jobs.pool import Answer
-from perles.dashboard.model.keymap import TABLE
+from perles.dashboard.model.key_help import TABLE
 from perles.dashboard.model.state import Detail, Effect, Notice, State
 from perles.dashboard.terminal.keys import Key
 from perles.dashboard.update.answers import take

@@ -13,7 +13,7 @@ import pytest
 
 from perles.executor.local.processes import family
 from perles.keeper.whereabouts import keeper_of
-from perles.mcp.tools import TOOLS_BY_ROLE
+from perles.mcp.tools.by_role import TOOLS_BY_ROLE
 from tests.e2e import clis, scripts
 from tests.e2e.conftest import Agents
 from tests.e2e.model import Asked, Reply, Script

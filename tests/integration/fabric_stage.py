@@ -15,7 +15,7 @@ from perles.engine.team.spawn import add_agent
 from perles.executor.local.executor import LocalExecutor
 from perles.fabric import channels, inbox
 from perles.mcp.host import Caller
-from perles.mcp.tools import TOOLS_BY_ROLE
+from perles.mcp.tools.by_role import TOOLS_BY_ROLE
 from perles.store.database import Database, Reader
 from perles.store.events.reads import EventFilter, read_events
 from perles.store.reads.connection import reading

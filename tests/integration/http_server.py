@@ -10,10 +10,10 @@ from contextlib import closing, contextmanager
 from typing import Any, NamedTuple
 
 from perles import ControlPlane
-from perles.http.asking import Base
 from perles.http.guard import Address
 from perles.http.limits import Limits
 from perles.http.server import Server
+from perles.http.token_facade import Base
 from tests.integration.cli import DEADLINE
 
 

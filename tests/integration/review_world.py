@@ -22,7 +22,7 @@ from perles.engine.team.spawn import add_agent
 from perles.engine.team.succession import put_fresh
 from perles.executor.local.executor import LocalExecutor
 from perles.mcp.host import Caller
-from perles.mcp.tools import TOOLS_BY_ROLE
+from perles.mcp.tools.by_role import TOOLS_BY_ROLE
 from perles.store import statements
 from perles.store.database import Database, Reader, Tx
 from perles.store.events.reads import EventFilter, read_events

@@ -10,7 +10,7 @@ from perles.domain.errors import ToolError
 from perles.domain.summary_text import summary_text
 from perles.engine.commands.base import ToolCall
 from perles.engine.commands.registry import TOOLS
-from perles.mcp.tools import TOOLS_BY_ROLE
+from perles.mcp.tools.by_role import TOOLS_BY_ROLE
 from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.reads.connection import reading

@@ -16,7 +16,7 @@ from perles.config.cluster import Cluster
 from perles.dashboard.jobs import worker
 from perles.dashboard.model.state import State, View
 from perles.dashboard.reading.source import Source
-from perles.engine.fleet import nodes, standing
+from perles.engine.fleet import cluster_status, nodes
 from perles.engine.fleet.nodes import Heard
 from perles.store.database import Database
 from tests.integration.cli import Home
@@ -35,8 +35,8 @@ def served(home: Home) -> tuple[Home, str, str]:
     database.write(lambda tx: nodes.heard(tx, "box1", told))
     database.write(lambda tx: nodes.heard(tx, "box2", told))
     database.write(lambda tx: nodes.lost(tx, "box2", "the cable is out"))
-    database.write(lambda tx: standing.began(tx, Cluster(scheduler="tcp://a:1")))
-    database.write(lambda tx: standing.stands(tx, ""))
+    database.write(lambda tx: cluster_status.began(tx, Cluster(scheduler="tcp://a:1")))
+    database.write(lambda tx: cluster_status.stands(tx, ""))
     database.dispose()
     token = home.json("token", "create", "me", "--role", "admin", "--json")["token"]
     return home, f"http://127.0.0.1:{port}/api/v1", token

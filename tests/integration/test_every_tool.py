@@ -20,7 +20,7 @@ from perles.engine.team.spawn import add_agent
 from perles.engine.turns.runner import Turns
 from perles.mcp.host import Caller
 from perles.mcp.protocol import Protocol
-from perles.mcp.tools import TOOLS_BY_ROLE
+from perles.mcp.tools.by_role import TOOLS_BY_ROLE
 from perles.store.database import Tx
 from perles.store.schema.agents import Agent
 from perles.store.schema.workflows import Workflow

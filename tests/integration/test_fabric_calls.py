@@ -9,7 +9,7 @@ import pytest
 from perles.domain.errors import PerlesError
 from perles.engine.commands.queue import Commands
 from perles.mcp.host import Caller
-from perles.mcp.tools import TOOLS_BY_ROLE
+from perles.mcp.tools.by_role import TOOLS_BY_ROLE
 from perles.store import statements
 from perles.store.schema.agents import Agent
 from tests import ports

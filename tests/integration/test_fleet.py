@@ -22,11 +22,11 @@ from perles.dashboard.frames.detail import agent_line
 from perles.dashboard.reading.detail import agents_of
 from perles.domain.errors import ClusterError
 from perles.domain.placement import Place, Rooms
-from perles.engine.elsewhere import Elsewhere
-from perles.engine.fleet import nodes, standing
+from perles.engine.fleet import cluster_status, nodes
 from perles.engine.fleet.membership import Membership
 from perles.engine.fleet.nodes import Heard
 from perles.engine.fleet.placement import Placement, _room
+from perles.engine.remote_turns import Elsewhere
 from perles.executor.remote.errors import UnreachableError
 from perles.executor.remote.messages import Answer, Greeting
 from perles.executor.remote.protocol import Call
@@ -205,7 +205,7 @@ async def test_an_agent_with_a_session_stays_and_moves_only_from_a_node_that_goe
 
 
 async def test_a_turn_whose_node_is_not_heard_says_so_at_every_door(world: World) -> None:
-    world.write(lambda tx: standing.began(tx, world.context.config.cluster))
+    world.write(lambda tx: cluster_status.began(tx, world.context.config.cluster))
     _node(world, "box1")
     ids = await _started(world, 1)
     connection = world.connection
@@ -228,7 +228,7 @@ async def test_a_turn_whose_node_is_not_heard_says_so_at_every_door(world: World
     assert "box1 unreachable" in drawn
 
     waits = Cluster(scheduler="tcp://a:1", on_partition="wait")
-    world.write(lambda tx: standing.began(tx, waits))
+    world.write(lambda tx: cluster_status.began(tx, waits))
     assert "is unreachable (the turn waits for it)" in _said(world, ids)[0]
     assert show_workflow(connection, ids[0])["agents"][0]["unreachable"]["lost_at"] is None
 
@@ -348,7 +348,7 @@ async def test_a_scheduler_that_is_gone_makes_nodes_unreachable_with_its_words(
 async def test_how_the_engine_stands_with_its_cluster_is_told_once_a_change(world: World) -> None:
     reach = FakeReach("box1")
     reach.problem = NOT_YET
-    world.write(lambda tx: standing.began(tx, world.context.config.cluster))
+    world.write(lambda tx: cluster_status.began(tx, world.context.config.cluster))
     membership = Membership(world.context, reach, clock=lambda: 0.0)
     await membership.sweep()
     link = shown_cluster(world.connection)
@@ -364,7 +364,8 @@ async def test_how_the_engine_stands_with_its_cluster_is_told_once_a_change(worl
         wanted = ("unreachable", problem) if problem else ("connected", None)
         assert (link["state"], link["problem"]) == wanted
 
-    world.write(lambda tx: standing.began(tx, Cluster(slurm={"jobs": 1}, on_partition="wait")))
+    waits = Cluster(slurm={"jobs": 1}, on_partition="wait")
+    world.write(lambda tx: cluster_status.began(tx, waits))
     link = shown_cluster(world.connection)
     assert link is not None
     assert (link["state"], link["place"], link["lost_after"]) == ("connecting", "Slurm", None)

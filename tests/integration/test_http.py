@@ -19,6 +19,7 @@ from perles import ControlPlane
 from perles.config.model import Http
 from perles.domain.errors import UsageError
 from perles.domain.tokens import ROLES
+from perles.http import idempotent_requests
 from perles.http import verbs as verbs_of_http
 from perles.http.limits import Limits
 from perles.http.service import ROUTES
@@ -179,10 +180,9 @@ def test_a_request_with_a_key_is_carried_out_once_whoever_asks_at_the_same_time(
 def test_a_command_with_a_key_whose_answer_was_lost_is_not_given_again(
     home: Home, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from perles.http import keyed
 
     served.post("/workflows", _file(home, "true"))
-    monkeypatch.setattr(keyed, "keep_answer", lambda *_: None)  # as if the server died before
+    monkeypatch.setattr(idempotent_requests, "keep_answer", lambda *_: None)  # as if it died before
     body, key = {"text": "once"}, {"Idempotency-Key": "k"}
 
     first = served.post("/workflows/p/posts", body, headers=key)

@@ -19,8 +19,8 @@ from perles.keeper import calls, exchange, main, refusals
 from perles.keeper.loop import receive_with, send_with
 from perles.keeper.main import LOCK_NAME, SOCKET_NAME, Keeper
 from perles.keeper.whereabouts import keeper_of
-from perles.mcp import ports
-from perles.mcp.ports import Ports
+from perles.mcp import keeper_client
+from perles.mcp.keeper_client import Ports
 from tests.integration.cli import DEADLINE, Home
 
 CALL = (
@@ -304,7 +304,7 @@ def test_malformed_requests_are_counted_and_told_once_in_a_while(kept: Kept) -> 
 def test_running_out_of_descriptors_is_survived(tmp_path: Path) -> None:
     (tmp_path / LOCK_NAME).write_text(f"{os.getpid()}\n")
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    command = [sys.executable, "-I", "-S", "-c", ports.CODE, ports.ROOT]
+    command = [sys.executable, "-I", "-S", "-c", keeper_client.CODE, keeper_client.ROOT]
     with closing(theirs):
         child = subprocess.Popen(
             ["/bin/sh", "-c", 'ulimit -n 16; exec "$@"', "sh", *command],

@@ -43,3 +43,15 @@ def test_every_room_is_on_the_map() -> None:
     ]
 
     assert [str(room) for room in rooms if f"`{room}/`" not in MAP] == []
+
+
+def test_every_file_that_a_room_names_is_in_it() -> None:
+    absent = []
+    for rooms, text in re.findall(r"^\| (`perles/.*?) \| (.*) \|$", MAP, re.MULTILINE):
+        places = [ROOT / room for room in re.findall(r"`([\w/.]+)`", rooms)]
+        for file in re.findall(r"`((?:\w+/)*\w+\.py)`", text):
+            there = any((place / file).exists() or [*place.glob(f"*/{file}")] for place in places)
+            if not there and not (ROOT / "perles" / file).exists():
+                absent.append((rooms, file))
+
+    assert absent == []

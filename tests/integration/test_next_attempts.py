@@ -13,8 +13,8 @@ from perles.agents.builtin.memory import oom_kills
 from perles.domain.clock import ManualClock, from_text, to_text
 from perles.domain.errors import ToolError
 from perles.domain.execution import Execution, Retry
+from perles.store.clock_shift import redate
 from perles.store.events import journal
-from perles.store.redate import redate
 from perles.store.schema.tasks import Task
 from perles.tasks import retrying
 from tests.integration.cli import Home

@@ -19,7 +19,7 @@ from perles.engine.fleet import remote_work
 from perles.engine.fleet.remote_work import RemoteWorks
 from perles.engine.services import Services
 from perles.engine.team.spawn import add_agent
-from perles.engine.turns.moves import move
+from perles.engine.turns.move_to_node import move
 from perles.engine.turns.outcome import LOST
 from perles.executor.local.executor import LocalExecutor
 from perles.executor.remote.errors import UnreachableError

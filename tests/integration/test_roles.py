@@ -12,7 +12,7 @@ from perles.config.provider_settings import Providers, ProviderSettings
 from perles.domain.errors import ToolError, UsageError
 from perles.domain.provider_choice import AGENT_TYPES
 from perles.engine.turns.outcome import MAX_COORDINATOR_FAILURES
-from perles.mcp.tools import TOOLS_BY_ROLE
+from perles.mcp.tools.by_role import TOOLS_BY_ROLE
 from perles.store.events import journal
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task

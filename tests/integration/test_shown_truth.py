@@ -12,7 +12,7 @@ from perles.domain.provider_choice import AGENT_TYPES
 from perles.engine.health import ladder, worker_ladder
 from perles.engine.resources.worker_slots import worker_line
 from perles.engine.team import nudges
-from perles.mcp.tools import TOOLS_BY_ROLE
+from perles.mcp.tools.by_role import TOOLS_BY_ROLE
 from perles.store.database import Database
 from perles.store.reads import inbox, resources
 from perles.store.schema.workflows import Workflow

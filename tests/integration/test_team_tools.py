@@ -12,7 +12,7 @@ from perles.engine.commands.registry import TOOLS
 from perles.engine.team.names import next_name
 from perles.engine.team.spawn import add_agent
 from perles.mcp.host import Caller
-from perles.mcp.tools import TOOLS_BY_ROLE
+from perles.mcp.tools.by_role import TOOLS_BY_ROLE
 from perles.store import statements
 from perles.store.database import Tx
 from perles.store.expressions import select

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from perles.config.cluster import Cluster
-from perles.engine.fleet import nodes, standing
+from perles.engine.fleet import cluster_status, nodes
 from perles.engine.fleet.nodes import Heard
 from perles.store.database import Database
 from tests.page.stage import HOSTILE, Stage
@@ -18,7 +18,7 @@ def cluster(stage: Stage) -> Stage:
     """Two nodes, one of which says hostile things and is not heard."""
     database = Database(stage.home.database)
     told = Heard(slots=4, labels=("gpu",), host="box1", perles="1", memory=2**34, skew=-90.0)
-    database.write(lambda tx: standing.began(tx, Cluster(scheduler="tcp://box1:8786")))
+    database.write(lambda tx: cluster_status.began(tx, Cluster(scheduler="tcp://box1:8786")))
     database.write(lambda tx: nodes.heard(tx, "box1", told))
     database.write(lambda tx: nodes.heard(tx, "box2", told))
     database.write(lambda tx: nodes.lost(tx, "box2", HOSTILE))

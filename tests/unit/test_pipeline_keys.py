@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
+from perles.templates.instantiate import plan_of
 from perles.templates.keys.key import At, Key
 from perles.templates.keys.schema import pipeline_schema
 from perles.templates.keys.table import FAMILIES, keys
-from perles.templates.making import plan_of
 from perles.templates.pipeline import read_pipeline
 from perles.templates.template_file import read_templates
 

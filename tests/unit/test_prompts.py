@@ -12,7 +12,7 @@ import pytest
 from perles.agents import prompts, review_prompts, speciality
 from perles.agents.review_prompts import ReviewBrief
 from perles.engine.health import ladder, worker_ladder
-from perles.mcp.tools import TOOLS_BY_ROLE
+from perles.mcp.tools.by_role import TOOLS_BY_ROLE
 from perles.tasks.progress import Plan
 
 ROOT = Path(__file__).resolve().parents[2] / "perles"

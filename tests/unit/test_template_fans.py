@@ -7,7 +7,7 @@ import pytest
 from perles.domain.errors import UsageError
 from perles.domain.specs import Plan, TaskSpec
 from perles.templates.check import check_template
-from perles.templates.making import plan_of
+from perles.templates.instantiate import plan_of
 from perles.templates.template import Template
 from perles.templates.template_file import read_templates
 from perles.templates.template_schema import template_schema

@@ -10,7 +10,7 @@ from perles.cli.transcript import lines_of
 from perles.dashboard.frames.transcript import record_lines
 from perles.dashboard.reading.detail import Record, said
 from perles.domain import tool_story
-from perles.mcp.tools import TOOLS_BY_ROLE
+from perles.mcp.tools.by_role import TOOLS_BY_ROLE
 
 TASKS = [
     {"key": "a", "status": "ready", "assignee": None, "summary": "x" * 300},

@@ -14,7 +14,7 @@ import pytest
 from perles.agents.clis.session_log import SessionLog
 from perles.agents.provider import AgentEvent, Kind, Outcome
 from perles.config.model import Price
-from perles.engine.turns import limits, live_turns
+from perles.engine.turns import limits, live_turn_registry
 from perles.engine.turns.ending import Ending
 from perles.engine.turns.ingest import apply_batch
 from perles.engine.turns.limits import TurnLimits
@@ -476,7 +476,7 @@ def test_a_turn_that_only_lingered_after_its_result_did_well(
 def test_a_coordinator_that_declared_the_end_gets_time_and_no_more(
     world: HealthWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_turns, "COORDINATOR_GRACE", 0.05)
+    monkeypatch.setattr(live_turn_registry, "COORDINATOR_GRACE", 0.05)
 
     async def run() -> None:
         first, second = await world.begin(), await world.begin()

@@ -11,7 +11,7 @@ import pytest
 from perles.agents.provider import AgentEvent, Launch, Letter, Outcome, TurnContext
 from perles.domain.errors import DatabaseError, UsageError
 from perles.engine.bulkhead import UNHANDLED
-from perles.engine.elsewhere import Elsewhere, Where
+from perles.engine.remote_turns import Elsewhere, Where
 from perles.engine.turns import runner, start_pauses
 from perles.engine.turns.ending import Ending
 from perles.engine.turns.live import LiveTurn

@@ -11,7 +11,7 @@ for `PATIENCE`.
 import os
 import time
 
-from perles.agents.builtin.light import connect, dumps, loads, socket
+from perles.agents.builtin.lean_stdlib import connect, dumps, loads, socket
 
 TYPE_CHECKING = False  # `typing` costs more than all else here; type checkers know the name
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ The command's output goes to its file by itself, byte for byte: nothing passes t
 import os
 import time
 
-from perles.agents.builtin.light import signal
+from perles.agents.builtin.lean_stdlib import signal
 from perles.agents.builtin.memory import oom_kills
 
 TYPE_CHECKING = False  # `typing` costs more than all else here; type checkers know the name

@@ -5,10 +5,10 @@ Everything it knows it reads anew at each turn, so a turn that was cut off does 
 
 import sys
 
-from perles.agents.builtin import reviewing, seats
+from perles.agents.builtin import reviewing, worker_affinity
 from perles.agents.builtin.client import CallFailed, Client
-from perles.agents.builtin.light import signal
-from perles.agents.builtin.words import NEVER
+from perles.agents.builtin.lean_stdlib import signal
+from perles.agents.builtin.refusals import NEVER
 
 TYPE_CHECKING = False  # `typing` costs more than all else here; type checkers know the name
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class _Pass:
         gone = {
             worker["worker_id"]: worker.get("error")
             for worker in workers["workers"]
-            if worker["status"] in seats.GONE
+            if worker["status"] in worker_affinity.GONE
         }
         before = self._done
         for task in tasks:
@@ -127,11 +127,11 @@ class _Pass:
         for task in ready:
             if not taken.isdisjoint(task["limits"]):
                 continue
-            meant = seats.meant_for(task, workers["workers"])
+            meant = worker_affinity.meant_for(task, workers["workers"])
             if meant.is_busy or (task["review"] is not None and held >= limit - 1):
                 continue  # somebody must be left who can review
             held += task["review"] is not None
-            chosen = seats.chosen(task, meant, free, room)
+            chosen = worker_affinity.chosen(task, meant, free, room)
             if chosen is None and (room > 0 or any(kind != task["worker"] for _, kind in free)):
                 chosen, why = self._spawn(task["worker"], free, room)
                 if why:

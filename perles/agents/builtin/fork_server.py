@@ -40,7 +40,7 @@ def _start() -> None:
 
 def serve(open_files: int) -> None:
     """Serve requests until the engine is gone, and then see what is left to its end."""
-    from perles.agents.builtin.light import loads, socket
+    from perles.agents.builtin.lean_stdlib import loads, socket
 
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (open_files, hard))
@@ -128,7 +128,7 @@ def _receive(engine: "Any") -> tuple[bytes, int | None] | None:
 
 def _started(forks: _Forks, engine: "Any", asked: "dict[str, Any]", output: int) -> str:
     """Fork the leader of a command; the answer."""
-    from perles.agents.builtin.light import signal
+    from perles.agents.builtin.lean_stdlib import signal
 
     forks.look()
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -170,7 +170,7 @@ def _be_leader(engine: "Any", asked: "dict[str, Any]", output: int) -> None:
 
 def _lead(engine: "Any", asked: "dict[str, Any]", output: int) -> int:
     from perles.agents.builtin import command
-    from perles.agents.builtin.light import signal
+    from perles.agents.builtin.lean_stdlib import signal
 
     signal.signal(signal.SIGTERM, command.stop)
     signal.signal(signal.SIGINT, command.stop)

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from perles.agents.clis.claude_prices import price_of, weighed
 from perles.agents.clis.json_lines import cost, count, get, text, usage
-from perles.agents.clis.prices import price_of, weighed
 from perles.agents.clis.session_log import SessionLog
 from perles.agents.provider import AgentEvent, Kind
 from perles.domain.records import dataclass

@@ -15,7 +15,7 @@ from perles.dashboard.frames import nodes as nodes_frame
 from perles.dashboard.frames import table as tables
 from perles.dashboard.frames.chips import chips, filter_line
 from perles.dashboard.frames.parts import ends, footer, typed
-from perles.dashboard.model import keymap, seen
+from perles.dashboard.model import key_help, seen
 from perles.dashboard.model import verbs as model_verbs
 from perles.dashboard.model.state import (
     MOST,
@@ -163,26 +163,26 @@ def _elsewhere(detail: Detail, view: View) -> Line:
     return line(Segment(f"▲ {who} you: ! goes there", "warn"))
 
 
-def _bindings(state: State) -> tuple[keymap.Binding, ...]:
+def _bindings(state: State) -> tuple[key_help.Binding, ...]:
     if state.question is not None:
-        return keymap.ASKED
+        return key_help.ASKED
     if state.jump is not None:
-        return keymap.JUMP
+        return key_help.JUMP
     if state.form is not None:
-        return keymap.FIND if state.form.template is None else keymap.FORM
+        return key_help.FIND if state.form.template is None else key_help.FORM
     if state.screen == "inbox":
-        return keymap.INBOX if state.inbox.answer is None else keymap.ANSWER
+        return key_help.INBOX if state.inbox.answer is None else key_help.ANSWER
     if state.screen == "nodes":
-        return keymap.NODES
+        return key_help.NODES
     if state.screen == "diff" and state.diff is not None:
         if state.diff.searching:
-            return keymap.SEARCH
-        return keymap.DIFF if state.diff.comment is None else keymap.COMMENT
+            return key_help.SEARCH
+        return key_help.DIFF if state.diff.comment is None else key_help.COMMENT
     if state.detail is not None:
         if state.detail.searching:
-            return keymap.SEARCH
-        return keymap.CHAT if state.detail.typing else keymap.DETAIL
-    return keymap.FILTER if state.table.typing else keymap.TABLE
+            return key_help.SEARCH
+        return key_help.CHAT if state.detail.typing else key_help.DETAIL
+    return key_help.FILTER if state.table.typing else key_help.TABLE
 
 
 def _overlay(
@@ -234,7 +234,7 @@ def _help(state: State, columns: int, rows: int) -> list[Line]:
     here = {"detail": "One workflow", "inbox": "Inbox", "nodes": "Nodes", "diff": "Diff"}.get(
         state.screen
     )
-    for title, bindings in sorted(keymap.GROUPS, key=lambda group: group[0] != here):
+    for title, bindings in sorted(key_help.GROUPS, key=lambda group: group[0] != here):
         lines.append(line(Segment(title, "title")))
         for binding in bindings:
             parts = wrap(binding.text, max(8, inner - keys - 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from typing import Any, Final
 
-from perles.controlplane.held import MANY
+from perles.controlplane.held_reads import MANY
 from perles.dashboard.frames import channels
 from perles.dashboard.frames.body import SIDE, body_lines, columns_beside
 from perles.dashboard.frames.matches import marked, settled

@@ -7,14 +7,14 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from perles.dashboard.model.keymap import Binding
+from perles.dashboard.model.key_help import Binding
 from perles.dashboard.terminal.segments import MAX_MEASURED, Line, Segment, columns_of, fit, line
 from perles.domain.duration import short_span
 from perles.domain.explanations import why
 from perles.domain.text import clean, cut, width
 
 if TYPE_CHECKING:
-    from perles.controlplane.held import Wait
+    from perles.controlplane.held_reads import Wait
 
 GLYPHS: Final = {
     "pending": "○",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Final, NamedTuple
 
-from perles.dashboard.model import keymap
+from perles.dashboard.model import key_help
 from perles.dashboard.model.editor import Editor
 from perles.domain.records import dataclass
 
@@ -40,7 +40,7 @@ class Jump:
 
 def commands(screen: str) -> list[Target]:
     """The commands of a screen that one need not be at a row or a line for."""
-    bindings = {"table": keymap.TABLE, "detail": keymap.DETAIL}.get(screen, ())
+    bindings = {"table": key_help.TABLE, "detail": key_help.DETAIL}.get(screen, ())
     found: list[tuple[str, str]] = []
     for one in bindings:
         found += zip(one.keys.split(), one.each or (one.text,), strict=False)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from typing import Any, Final, NamedTuple
 
-from perles.controlplane.held import Totals
+from perles.controlplane.held_reads import Totals
 from perles.dashboard.model.attention import NOBODY as NOBODY
 from perles.dashboard.model.attention import Attention as Attention
 from perles.dashboard.model.attention import attention as attention

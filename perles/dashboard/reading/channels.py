@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from perles.controlplane.held import fabric
+from perles.controlplane.held_reads import fabric
 from perles.dashboard.reading.record import Record
 
 if TYPE_CHECKING:
-    from perles.controlplane.held import Connection
+    from perles.controlplane.held_reads import Connection
 
 COUNTED: Final = 100
 """What is unread is counted up to this number."""

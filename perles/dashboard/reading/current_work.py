@@ -9,12 +9,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from perles.controlplane.held import doings, places, waits_in_line
+from perles.controlplane.held_reads import doings, places, waits_in_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from perles.controlplane.held import Connection
+    from perles.controlplane.held_reads import Connection
 
 Json = dict[str, Any]
 

@@ -7,7 +7,14 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from perles.controlplane.held import dashboard, details, foremost_tasks, homes, last_seq, secrets_of
+from perles.controlplane.held_reads import (
+    dashboard,
+    details,
+    foremost_tasks,
+    homes,
+    last_seq,
+    secrets_of,
+)
 from perles.dashboard.model.state import Detail, Inside
 from perles.dashboard.reading import channels
 from perles.dashboard.reading.record import Record as Record
@@ -15,7 +22,7 @@ from perles.domain.secrecy import longest_first, masked
 from perles.workspace import door
 
 if TYPE_CHECKING:
-    from perles.controlplane.held import Connection, Row
+    from perles.controlplane.held_reads import Connection, Row
 
 LOG_BYTES: Final = 64 * 1024
 """How much of the end of an agent's output file is shown."""

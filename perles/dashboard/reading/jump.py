@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from perles.controlplane.held import last_seq, names
+from perles.controlplane.held_reads import last_seq, names
 from perles.dashboard.model.jump import KINDS, MOST, Target, commands
 from perles.dashboard.model.state import TABS_AFTER, State
 from perles.domain.channels import CHANNELS
 from perles.domain.fuzzy import like, rank
 
 if TYPE_CHECKING:
-    from perles.controlplane.held import Connection, Row
+    from perles.controlplane.held_reads import Connection, Row
 
 
 class Names:

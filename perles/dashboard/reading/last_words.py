@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from perles.controlplane.held import dashboard
+from perles.controlplane.held_reads import dashboard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from perles.controlplane.held import Connection
+    from perles.controlplane.held_reads import Connection
 
 _MOST: int = 2000
 """Workflows whose words are kept."""

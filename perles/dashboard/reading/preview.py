@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from perles.controlplane.held import count_tasks, dashboard, foremost_tasks
+from perles.controlplane.held_reads import count_tasks, dashboard, foremost_tasks
 from perles.dashboard.model.preview import Preview
 from perles.dashboard.reading.detail import Record, agents_of, joined, said
 
 if TYPE_CHECKING:
-    from perles.controlplane.held import Connection
+    from perles.controlplane.held_reads import Connection
 
 EVENTS: Final = 200
 """Events that are read for one preview, shared by its agents."""

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from perles.controlplane.held import errors_of, opened, search
+from perles.controlplane.held_reads import errors_of, opened, search
 from perles.dashboard.reading.detail import Record, event, said
 from perles.domain.patterns import lazy_pattern
 
 if TYPE_CHECKING:
-    from perles.controlplane.held import Connection, Row
+    from perles.controlplane.held_reads import Connection, Row
 
 SLICE_SECONDS: Final = 0.25
 """How long one request looks before it tells how far it has come."""

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from perles.controlplane.held import Held, Totals, cluster, dashboard, engine, inbox, nodes
+from perles.controlplane.held_reads import Held, Totals, cluster, dashboard, engine, inbox, nodes
 from perles.dashboard.model.columns import shows_words
 from perles.dashboard.model.preview import Preview, preview_rows
 from perles.dashboard.model.state import (
@@ -33,7 +33,7 @@ from perles.domain.errors import PerlesError
 from perles.domain.explanations import RESTARTED
 
 if TYPE_CHECKING:
-    from perles.controlplane.held import Connection
+    from perles.controlplane.held_reads import Connection
 
 LOOK_SECONDS: Final = 0.5
 """How often the engine's lock and the file itself are looked at."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from perles.controlplane.held import SORTS
+from perles.controlplane.held_reads import SORTS
 from perles.dashboard.frames.chips import state_at
 from perles.dashboard.model import editor
 from perles.dashboard.model import verbs as model_verbs

@@ -17,13 +17,13 @@ from perles.domain.execution import Check
 from perles.domain.states import BEGUN_TASK_STATES
 from perles.engine.commands.evidence import COMPLETE
 from perles.engine.context import Context
-from perles.engine.elsewhere import RunsOnNodes
+from perles.engine.remote_turns import RunsOnNodes
 from perles.mcp.host import Caller
 from perles.store import statements
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.tasks.checking import Checked, check_of, last_lines
-from perles.tasks.how import execution_of
+from perles.tasks.stored_execution import execution_of
 from perles.workspace import door
 from perles.workspace.session import agent_folder
 

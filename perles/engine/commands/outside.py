@@ -12,7 +12,7 @@ from perles.agents.clis.json_lines import REPORT
 from perles.domain.errors import PerlesError
 from perles.engine.commands import evidence
 from perles.engine.context import Context
-from perles.engine.turns import left_behind
+from perles.engine.turns import command_results
 from perles.fabric import artifacts
 from perles.mcp.host import Caller
 from perles.store.schema.workflows import Workflow
@@ -79,7 +79,7 @@ async def look(
         missing = await _missing(context, caller, kind, args)
         left = None
         if kind == REPORT and args.get("exit_code") == 0:
-            left = await left_behind.gather(context.reader, context.paths, caller.agent_id)
+            left = await command_results.gather(context.reader, context.paths, caller.agent_id)
         return Outside(printed=printed, look=found, missing=missing, left=left)
     if kind == ATTACH:
         folders = _folders(context, context.reader.need(Workflow, caller.workflow_id))

@@ -8,7 +8,7 @@ pass costs depends on how many workers there are, not on how many tasks.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from perles.agents.builtin.words import NEVER
+from perles.agents.builtin.refusals import NEVER
 from perles.domain.commands import Complete, Fail
 from perles.domain.errors import NoWorkerSlotError, ToolError
 from perles.domain.provider_choice import BUILTIN

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from perles.engine.context import Context
-from perles.engine.fleet.examining import AsksNodes
+from perles.engine.fleet.node_checks import AsksNodes
 from perles.engine.fleet.relays import Relays
 from perles.engine.fleet.remote_work import RemoteWorks
 from perles.mcp.host import ToolHost

@@ -11,7 +11,7 @@ from typing import Final
 from perles.domain.duration import span
 from perles.domain.states import LIVE_TURNS, NodeState
 from perles.engine.context import Context, log
-from perles.engine.fleet import nodes, standing
+from perles.engine.fleet import cluster_status, nodes
 from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.expressions import func, select
@@ -51,12 +51,12 @@ async def wait(context: Context, link: ClusterLink, stopping: asyncio.Event) -> 
 
 def over(tx: Tx) -> None:
     """There is no cluster any more, and none of its nodes."""
-    link = standing.link_of(tx)
+    link = cluster_status.link_of(tx)
     if link is None:
         return
     reason = "the configuration has no cluster any more"
     for node in tx.all(Node, nodes.NODES):
         if node.state != NodeState.GONE:
             nodes.gone(tx, node.id, reason)
-    standing.remove(tx)
+    cluster_status.remove(tx)
     journal.append(tx, "cluster.removed", {"place": link.place})

@@ -16,9 +16,9 @@ from perles.domain.errors import ClusterError, DatabaseError
 from perles.domain.node_words import is_node_name
 from perles.engine.bulkhead import Troubles
 from perles.engine.context import Context
-from perles.engine.fleet import nodes, standing
-from perles.engine.fleet.examining import Examiner
-from perles.engine.fleet.leading import Leader, TellsWhoLeaves
+from perles.engine.fleet import cluster_status, nodes
+from perles.engine.fleet.lead_epoch import Leader, TellsWhoLeaves
+from perles.engine.fleet.node_checks import Examiner
 from perles.engine.fleet.nodes import Heard
 from perles.executor.remote.channel import Channel
 from perles.executor.remote.errors import NodeError
@@ -153,7 +153,7 @@ class Membership:
     async def _tell_standing(self, problem: str) -> None:
         """Write whether the cluster is reached, once that has changed."""
         if problem != self._stands:
-            await self._context.writer.write(lambda tx: standing.stands(tx, problem))
+            await self._context.writer.write(lambda tx: cluster_status.stands(tx, problem))
             self._stands = problem
 
     async def _ask(self, found: Found, few: asyncio.Semaphore) -> Heard | str:

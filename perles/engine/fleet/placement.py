@@ -12,9 +12,9 @@ from typing import Any, Final
 from perles.domain.placement import ANYWHERE, MARK, Place, Room, Rooms
 from perles.domain.states import LIVE_TURNS
 from perles.engine.context import Context
-from perles.engine.elsewhere import Where
 from perles.engine.fleet import nodes
-from perles.engine.turns.moves import move
+from perles.engine.remote_turns import Where
+from perles.engine.turns.move_to_node import move
 from perles.store.database import Reader, Tx
 from perles.store.events import journal
 from perles.store.expressions import func, literal_column, select
@@ -23,7 +23,7 @@ from perles.store.schema.nodes import Node
 from perles.store.schema.tasks import IS_SERVICE, Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import WORKFLOW_ID, Sql
-from perles.tasks.how import execution_of
+from perles.tasks.stored_execution import execution_of
 
 STAMP: Final = Sql(select(func.count(), func.max(Node.updated_at), func.sum(Node.version)))
 IN_USE: Final = Sql(

@@ -21,7 +21,7 @@ from perles.domain.states import LIVE_TURNS, NodeState
 from perles.engine.commands import evidence
 from perles.engine.commands.outside import ATTACH
 from perles.engine.context import Context, log
-from perles.engine.elsewhere import Elsewhere
+from perles.engine.remote_turns import Elsewhere
 from perles.engine.turns.outcome import LOST
 from perles.executor.remote.errors import NodeError
 from perles.executor.remote.folders_part import RemoteFolders
@@ -36,7 +36,7 @@ from perles.store.schema.nodes import Node
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.tasks import products
-from perles.tasks.how import execution_of
+from perles.tasks.stored_execution import execution_of
 from perles.workspace.commits import in_repository
 from perles.workspace.git import GitError, git, told
 from perles.workspace.replica import sync

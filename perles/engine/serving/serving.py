@@ -30,7 +30,7 @@ from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.tasks import named_limits, services
-from perles.tasks.how import execution_of
+from perles.tasks.stored_execution import execution_of
 
 SHORTEST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 1.0

@@ -10,7 +10,7 @@ from perles.engine import crash_points
 from perles.engine.bulkhead import unhandled
 from perles.engine.context import log
 from perles.engine.end_request import request_end
-from perles.engine.turns import left_behind, metering
+from perles.engine.turns import command_results, metering
 from perles.engine.turns.ending import Ending
 from perles.engine.turns.live import LiveTurn, Report
 from perles.engine.turns.outcome import LOST, conclude
@@ -137,7 +137,7 @@ class TurnFinisher(OutputReader):
         printed = printed_by(context.reader, context.paths, live.agent_id, is_empty=is_empty)
         left = None
         if told.code == 0 and live.verdict is None and live.ending is None:
-            left = await left_behind.gather(context.reader, context.paths, live.agent_id)
+            left = await command_results.gather(context.reader, context.paths, live.agent_id)
         live.report = Report(told.code, told.words, printed, left)
         outcome, ending = Outcome(True), Ending.of(Outcome(True))
         if live.verdict is not None:

@@ -14,7 +14,7 @@ from perles.agents.provider import Outcome, Parser, Provider, computes, silent_s
 from perles.config.model import ResourcePolicy
 from perles.domain.records import dataclass
 from perles.engine.context import Context
-from perles.engine.elsewhere import Elsewhere
+from perles.engine.remote_turns import Elsewhere
 from perles.engine.resources.allowance import Allowance
 from perles.engine.turns import session_files
 from perles.engine.turns.ending import Ending

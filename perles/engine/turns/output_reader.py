@@ -8,7 +8,7 @@ from perles.engine.turns.ending import Ending
 from perles.engine.turns.ingest import apply_batch
 from perles.engine.turns.limits import OUTPUT_LIMIT
 from perles.engine.turns.live import LiveTurn
-from perles.engine.turns.live_turns import LiveTurns
+from perles.engine.turns.live_turn_registry import LiveTurns
 from perles.executor.contract import REPLACED_GRACE, Batch
 
 

@@ -19,7 +19,7 @@ from perles.domain.errors import DatabaseError, PerlesError, UsageError
 from perles.domain.secrecy import texts_of
 from perles.engine import crash_points
 from perles.engine.context import Context, log
-from perles.engine.elsewhere import Elsewhere
+from perles.engine.remote_turns import Elsewhere
 from perles.engine.turns import metering, queue
 from perles.engine.turns.ending import Ending
 from perles.engine.turns.finish import TurnFinisher

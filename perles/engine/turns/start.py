@@ -11,15 +11,15 @@ from perles.agents.provider import Letter, Provider, TurnContext, hidden_tools, 
 from perles.domain.states import AGENT, TURN
 from perles.engine import crash_points
 from perles.engine.context import Context
-from perles.engine.elsewhere import Elsewhere
+from perles.engine.remote_turns import Elsewhere
 from perles.engine.resources import budgets, provider_holds
 from perles.engine.resources.scheduler import ResourceScheduler
 from perles.engine.team import nudges
 from perles.engine.turns import queue
-from perles.engine.turns.moves import move
+from perles.engine.turns.move_to_node import move
 from perles.executor.contract import Identity
 from perles.mcp import turn_tokens
-from perles.mcp.tools import TOOLS_BY_ROLE
+from perles.mcp.tools.by_role import TOOLS_BY_ROLE
 from perles.store import statements
 from perles.store.database import Tx
 from perles.store.events import journal

@@ -16,7 +16,7 @@ from perles.agents.clis.json_lines import REPORT
 from perles.agents.provider import AgentEvent, Kind, Outcome, Parser
 from perles.domain.errors import ToolError
 from perles.domain.patterns import lazy_pattern
-from perles.mcp.tools import TOOLS_BY_ROLE
+from perles.mcp.tools.by_role import TOOLS_BY_ROLE
 
 _OURS: Final = frozenset(name for tools in TOOLS_BY_ROLE.values() for name in tools)
 UNSERVED: Final = Outcome(False, "lost", "no engine of Perles answered its calls")

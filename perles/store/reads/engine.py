@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final
 
 from perles.domain.errors import NotFoundError
 from perles.domain.explanations import NO_ENGINE, RESTARTED
+from perles.store.pending_work import WORK
 from perles.store.place import engine_lock, file_of
 from perles.store.reads.connection import Json
 from perles.store.reads.current_work import age
 from perles.store.reads.nodes import cluster
 from perles.store.reads.watchdog import pauses, watches
-from perles.store.work import WORK
 
 if TYPE_CHECKING:
     from sqlite3 import Connection

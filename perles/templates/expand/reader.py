@@ -19,8 +19,8 @@ from perles.templates.keys import table
 from perles.templates.keys.flow import last
 from perles.templates.keys.includes import MAX_INCLUDES, Include, includes
 from perles.templates.keys.key import At, Defaults, Entries
-from perles.templates.keys.kinds import check_kind
 from perles.templates.keys.parameters import given_to, parameters
+from perles.templates.keys.task_kinds import check_kind
 from perles.templates.keys.top import MAX_TASKS
 from perles.templates.outputs import references, value_variables
 from perles.templates.values import Values, fill_values

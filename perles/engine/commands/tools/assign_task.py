@@ -14,9 +14,9 @@ from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.transition import fire
 from perles.tasks import attempts, named_limits, services
-from perles.tasks.answered import answers
 from perles.tasks.briefs import task_brief
 from perles.tasks.reports import has_report
+from perles.tasks.successor_answers import answers
 
 
 def handle(call: ToolCall) -> dict[str, Any]:

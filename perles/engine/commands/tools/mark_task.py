@@ -22,8 +22,8 @@ from perles.tasks import (
 )
 from perles.tasks.attempts import free_worker, take_from_worker
 from perles.tasks.checking import check_of
-from perles.tasks.how import execution_of
 from perles.tasks.reports import has_report
+from perles.tasks.stored_execution import execution_of
 
 
 def complete(call: ToolCall) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from perles.agents.builtin.words import NEVER
+from perles.agents.builtin.refusals import NEVER
 from perles.domain.errors import PerlesError, ToolError
 from perles.domain.provider_choice import AGENT_TYPES, label, split_choice, worker_for
 from perles.domain.states import AGENT

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from perles.engine.context import Context, log
 from perles.engine.turns.ending import Ending
-from perles.engine.turns.leftovers import Census
 from perles.engine.turns.live import LiveTurn
+from perles.engine.turns.stray_processes import Census
 
 COORDINATOR_GRACE: Final = 10.0
 """Seconds that a coordinator gets to end its turn after it has declared the end."""

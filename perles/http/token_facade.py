@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from perles.controlplane.outcomes import Outcome
 from perles.controlplane.plane import ControlPlane
-from perles.http.keys import Keyed
+from perles.http.idempotency_key import Keyed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from perles.access.origin import Origin
     from perles.config.model import Config
     from perles.domain.commands import Command
-    from perles.http.keyed import KeyedDatabase
+    from perles.http.idempotent_requests import KeyedDatabase
     from perles.store.database import Database
     from perles.store.reads.tokens import Holder
 
@@ -57,7 +57,7 @@ class Asking(ControlPlane):
 
     def keyed_database(self, shared: Database) -> KeyedDatabase:
         """The database in whose first transaction the key is taken."""
-        from perles.http.keyed import KeyedDatabase
+        from perles.http.idempotent_requests import KeyedDatabase
 
         assert self.keyed is not None
         return KeyedDatabase(shared, self.keyed)

@@ -95,7 +95,7 @@ class Landing(Branches):
 
     def _kept(self, one: Json, done: Merged, about: Json, by: Origin) -> Json:
         """Keep a merge, unless that is so already; what is kept."""
-        from perles.workflows.landing import record_merge
+        from perles.workflows.merging import record_merge
 
         before = one["merged"] or {}
         if (before.get("tip"), before.get("into")) == (done.tip, about["into"]):
@@ -141,7 +141,7 @@ class Landing(Branches):
         In the shape of `rebase --json`. Raises `MergeError` for a conflict, `WrongStateError`.
         """
         from perles.domain.errors import WrongStateError
-        from perles.workflows.landing import record_rebase
+        from perles.workflows.merging import record_rebase
         from perles.workspace import merging, rebasing
 
         by = self.need_person("rebase a branch")

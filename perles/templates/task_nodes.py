@@ -8,7 +8,7 @@ from perles.config.yamlfile import Node
 from perles.domain.patterns import lazy_pattern
 from perles.domain.specs import TaskSpec
 from perles.templates.expand.cells import FANS, Made
-from perles.templates.fanned import Names, tasks_of
+from perles.templates.fan_out import Names, tasks_of
 from perles.templates.graph import check_conditions, check_items, check_last, find_circle
 from perles.templates.handing_on import ordered
 from perles.templates.keys import table

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, TypeVar
 
 from perles.domain.clock import to_text
-from perles.http.keys import Keyed
+from perles.http.idempotency_key import Keyed
 from perles.http.wire import Refused, Response
 from perles.store.database import Database, Tx
 from perles.store.events import journal

@@ -15,6 +15,8 @@ LOG: Final = "worker.log"
 FIRST_PAUSE: Final = 1.0
 LAST_PAUSE: Final = 30.0
 """Seconds between two workers: they end when the scheduler is lost."""
+PATIENCE: Final = 20.0
+"""Seconds after which it is told that no engine has found the node."""
 GRACE: Final = 5.0
 """Seconds for a worker to leave its scheduler before it is killed."""
 
@@ -50,10 +52,27 @@ async def keep_worker(
     while True:
         began = asyncio.get_running_loop().time()
         code = await _worker(scheduler, name, folder)
-        tell(f"the Dask worker for {scheduler.address} ended with {code}: {folder}/{LOG} tells why")
+        why = f"{folder}/{LOG} tells why; another one is started"
+        tell(f"the Dask worker for {scheduler.address} ended with {code}: {why}")
         lived = asyncio.get_running_loop().time() - began
         pause = FIRST_PAUSE if lived > LAST_PAUSE else min(2 * pause, LAST_PAUSE)
         await asyncio.sleep(pause)
+
+
+async def follow_engine(
+    found: asyncio.Event, address: str, folder: Path, tell: Callable[[str], None]
+) -> None:
+    """Tell when an engine has `found` this node, and when none has for `PATIENCE`."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await found.wait()
+    except TimeoutError:
+        tell(
+            f"no engine has found this node in {PATIENCE:g}s: one must run with {address} as its "
+            f"scheduler; {folder}/{LOG} tells whether that can be reached"
+        )
+        await found.wait()
+    tell("an engine has found this node")
 
 
 async def _worker(scheduler: Scheduler, name: str, folder: Path) -> int:

@@ -18,7 +18,7 @@ from perles.executor.remote import folders_part, records_part, relay_part
 from perles.executor.remote.errors import NodeError
 from perles.mcp.relay import Relay
 from perles.node import guard
-from perles.node.joining import Scheduler, keep_worker, worker_environ
+from perles.node.joining import Scheduler, follow_engine, keep_worker, worker_environ
 from perles.node.server import serve
 from perles.node.service import About, Service
 from perles.workspace.replica.far import FarFolders
@@ -110,15 +110,20 @@ async def _run(about: About, scheduler: Scheduler | None, tell: Callable[[str], 
         asyncio.create_task(service.guard_lease()),
         asyncio.create_task(_keep_guard(about.folder)),
     ]
+    following = None
     if scheduler is not None:
         joined = keep_worker(scheduler, about.name, about.folder, tell)
         watching.append(asyncio.create_task(joined))
+        where = scheduler.address, about.folder
+        following = asyncio.create_task(follow_engine(service.found, *where, tell))
     await asyncio.wait([asyncio.create_task(stop.wait()), *watching], return_when="FIRST_COMPLETED")
     if stop.is_set():
         await _leave(service, hurry, tell)
     failed = [task for task in watching if task.done()]
     for task in watching:
         task.cancel()
+    if following is not None:
+        following.cancel()
     await asyncio.gather(*watching, return_exceptions=True)  # the worker before what it asks
     server.close()
     await (relay.end() if stop.is_set() else relay.leave())

@@ -64,6 +64,8 @@ class Service:
         self._told_at = -math.inf
         self._fencing = asyncio.Lock()
         self._parting: Parting | None = None
+        self.found = asyncio.Event()
+        """Set once an engine has asked for the first time."""
 
     async def answer(self, call: Call) -> m.Answer:
         """The answer to a call, which may be a refusal."""
@@ -73,6 +75,7 @@ class Service:
                 message=f"cannot serve version {call.version}: this node (perles {__version__}) "
                 f"speaks {VERSION}; install the same perles everywhere",
             )
+        self.found.set()
         if isinstance(call.request, m.Hello):
             return self.greeting()
         if call.epoch < self.lease.held.epoch:

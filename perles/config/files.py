@@ -72,10 +72,11 @@ def user_file(environ: Mapping[str, str] = os.environ) -> Path:
 
 def repo_of(work_dir: Path) -> Path | None:
     """The nearest folder from `work_dir` up with `.git` or `.perles`; never the user's home."""
-    own = user_home(os.environ)
-    for folder in (work_dir.absolute(), *work_dir.absolute().parents):
-        if folder == own:
-            return None
-        if (folder / ".git").exists() or (folder / ".perles").is_dir():
-            return folder
+    own, start = str(user_home(os.environ)), str(work_dir.absolute())
+    folder, above = start, ""
+    while folder not in (own, above):
+        # As texts: a path object for each place would take five times as long.
+        if os.path.exists(f"{folder}/.git") or os.path.isdir(f"{folder}/.perles"):  # noqa: PTH112
+            return Path(folder)
+        folder, above = os.path.dirname(folder), folder  # noqa: PTH120
     return None

@@ -266,6 +266,18 @@ def _providers(found: Mapping[str, _Found], repository: Repository | None) -> Pr
 
 
 def _build(found: Mapping[str, _Found], repository: Repository | None = None) -> Config:
+    if not found and repository is None:
+        return _default()
+    return _built(found, repository)
+
+
+@cache
+def _default() -> Config:
+    """The configuration where nothing is set: a program that creates many workflows asks often."""
+    return _built({}, None)
+
+
+def _built(found: Mapping[str, _Found], repository: Repository | None) -> Config:
     values: dict[str, dict[str, Any]] = {section: {} for section in TABLE}
     for option, node, _ in found.values():
         if option is not None:

@@ -47,11 +47,8 @@ def _is_wanted(name: str, globs: tuple[str, ...]) -> bool:
 def capture(environ: Mapping[str, str], wanted: Sequence[str]) -> dict[str, Any]:
     """What to store with a workflow: variables of these names (globs), and the umask."""
     globs = tuple(wanted)
-    env = {
-        name: environ[name]
-        for name in environ
-        if _is_wanted(name, globs) and is_stored(name, environ[name])
-    }
+    wanted_here = [name for name in environ if _is_wanted(name, globs)]
+    env = {name: value for name in wanted_here if is_stored(name, value := environ[name])}
     config = environ.get(_CONFIG)
     if config:
         env[_CONFIG] = os.path.abspath(config)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,8 @@ MAX_BYTES: Final = 8 * 1024 * 1024
 """Of a file: its scripts stand in it."""
 MAX_EDGES: Final = 200_000
 """What all tasks together may wait for."""
+MAX_KEPT: Final = 64 * 1024
+"""Characters of a file whose document is kept at hand."""
 IGNORED: Final = "x-"
 _LATER: Final = ("tasks", "finally", "include", "parameters")
 """Keys at the top that are read with values of their own."""
@@ -46,7 +49,14 @@ class Source:
     def of(cls, path: Path, *, pipes: bool = False) -> "Source":
         """The file at a path. Raises `UsageError`."""
         text = yamlfile.read_text(path, MAX_BYTES, pipes=pipes)
-        return cls(path, yamlfile.parse(text, str(path)), hashlib.sha256(text.encode()).hexdigest())
+        read = _read_again if len(text) <= MAX_KEPT else _read_again.__wrapped__
+        return cls(path, *read(text, str(path)))
+
+
+@lru_cache(maxsize=16)
+def _read_again(text: str, source: str) -> tuple[Node, str]:
+    """A text's document and its SHA-256: a program creates many workflows of the same file."""
+    return yamlfile.parse(text, source), hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(slots=True)

@@ -72,7 +72,7 @@ def best() -> tuple[str, ...]:
 
 
 def _is_program(path: str) -> bool:
-    return Path(path).is_file() and os.access(path, os.X_OK)
+    return os.access(path, os.X_OK) and Path(path).is_file()
 
 
 def _shell(node: Node) -> tuple[str, ...]:

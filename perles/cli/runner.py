@@ -81,8 +81,9 @@ class Runner:
 
     def _carry(self) -> int:
         begun = self._plane.last_seq()
-        self._own = self._plane.ensure_engine()
-        self._begin()
+        with self._plane.reads_kept_open():
+            self._own = self._plane.ensure_engine()
+            self._begin()
         return self._follow(begun, "Ctrl-C pauses" if self._own else "Ctrl-C to leave")
 
     def _begin(self) -> None:
@@ -154,12 +155,14 @@ class Runner:
 
     def _follow(self, since: int, way_out: str) -> int:
         """Show what happens, from seq `since` on, until there is nothing to follow."""
-        if on_terminal() and not self._json:
-            from perles.cli.run_view import follow_live
+        # Not to the very end: the engine, which may end then, closes the database as the last one.
+        with self._plane.reads_kept_open():
+            if on_terminal() and not self._json:
+                from perles.cli.run_view import follow_live
 
-            follow_live(self._plane, self._id, self._finished, way_out=way_out)
-        else:
-            self._follow_plain(since)
+                follow_live(self._plane, self._id, self._finished, way_out=way_out)
+            else:
+                self._follow_plain(since)
         return self._leave() if self._signal is not None else self._conclude()
 
     def _follow_plain(self, since: int) -> None:

@@ -39,6 +39,8 @@ _RESTART_SECONDS: Final = 8.0 + _ENGINE_START_SECONDS
 """How long a watchdog may pause, and its engine then takes."""
 _ROW_SECONDS: Final = 10.0
 """How long who holds the lock has to write its row: an upgrade of the database may come first."""
+_WORK_SECONDS: Final = 0.25
+"""Between two looks whether an engine that is to end has something to do again."""
 _KILL_SECONDS: Final = 20.0
 """How long an engine has to end after it was told to kill its agents."""
 
@@ -297,9 +299,15 @@ class EngineHost(HomeFolder):
     def wait_for_idle_engine(self, seconds: float) -> bool:
         """Wait for an engine that ends when idle; whether it ended in that time."""
         deadline = time.monotonic() + seconds
+        ask_at = 0.0
         while self.engine_runs():
-            if time.monotonic() > deadline or self._has_work():
+            now = time.monotonic()
+            if now > deadline:
                 return False
+            if now >= ask_at:
+                ask_at = now + _WORK_SECONDS
+                if self._has_work():
+                    return False
             time.sleep(POLL)
         return True
 

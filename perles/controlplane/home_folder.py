@@ -6,6 +6,7 @@ What needs no more than this, such as creating a workflow, imports nothing of th
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from perles.controlplane.quick import Reads
 from perles.domain.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from perles.access.origin import Origin
     from perles.config.model import Config
@@ -30,10 +31,21 @@ class HomeFolder(Reads):
         super().__init__(Paths(home_dir or home(os.environ)))
         self._config_file = config_file
 
-    @property
+    @cached_property
     def database_path(self) -> Path:
         """The SQLite file."""
         return self.paths.database_path()
+
+    @contextmanager
+    def reads_kept_open(self) -> Iterator[None]:
+        """Keep the database open between reads, for as long as somebody reads again and again."""
+        from perles.store.reads.connection import keep
+
+        let_go = keep(self.database_path)
+        try:
+            yield
+        finally:
+            let_go()
 
     @property
     def database_name(self) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from perles.controlplane.plane import ControlPlane
+from perles.store.place import open_readonly
 from tests.integration.cli import DEADLINE, Home
 
 ONE: list[dict[str, Any]] = [{"key": "a", "run": "true"}]
@@ -336,3 +338,27 @@ def test_creating_a_workflow_imports_neither_the_engine_nor_what_only_others_nee
     others = ("perles.engine", "perles.workspace.git", "sqlalchemy", "asyncio", "subprocess")
     assert not [name for name in found if name.startswith((*others, "secrets", "shutil"))]
     assert len([name for name in found if name.startswith("perles")]) <= MODULES_OF_A_CREATE, found
+
+
+def test_who_reads_again_and_again_opens_the_database_once(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _create(home, "one")
+    opened: list[object] = []
+
+    def counted(path: Path | str, *args: Any, **options: Any) -> Any:
+        opened.append(path)
+        return open_readonly(path, *args, **options)
+
+    monkeypatch.setattr("perles.store.reads.connection.open_readonly", counted)
+    plane = ControlPlane(Path(home.environ["PERLES_HOME"]))
+
+    with plane.reads_kept_open():
+        seen = {plane.last_seq() for _ in range(3)}
+        assert len(seen) == len(opened) == 1
+        _create(home, "two")
+        assert plane.last_seq() > max(seen)
+        assert len(opened) == 1
+
+    plane.last_seq()
+    assert len(opened) == 2

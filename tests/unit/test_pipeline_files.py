@@ -215,3 +215,15 @@ def test_a_circle_is_found_where_there_is_one(graph: dict[str, list[str]]) -> No
         assert all(b in after[a] for a, b in pairwise(circle))
     else:
         assert circle == []
+
+
+def test_a_file_that_changed_is_read_anew(tmp_path: Path) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_text(f"name: first\n{TASK}")
+    first = read_pipeline(file)
+    file.write_text(f"name: other\n{TASK}")  # as long, and maybe of the same moment
+
+    other = read_pipeline(file)
+
+    assert (first.name, other.name) == ("first", "other")
+    assert first.definition != other.definition

@@ -91,39 +91,48 @@ def archive(selection: Selection, json: Json = False) -> None:
     request(selection, Archive(), json)
 
 
+StartThem = Annotated[bool, typer.Option("--start", help="Start the new ones at once.")]
+WithEngine = Annotated[
+    bool,
+    typer.Option("--with-engine", help="Start them, and an engine if none runs."),
+]
+Reconfigure = Annotated[
+    bool,
+    typer.Option("--reconfigure", help="Use the folder's current configuration for agents."),
+]
+Corrected = Annotated[
+    Path | None,
+    typer.Option(
+        "--file",
+        metavar="FILE",
+        help="Continue one workflow with this corrected pipeline file.",
+    ),
+]
+FromTasks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--from", metavar="TASK", help="With --file: also run this task and the tasks after it."
+    ),
+]
+Arguments = Annotated[
+    list[str] | None,
+    typer.Option("--arg", metavar="K=V", help="With --file: change the value of a parameter."),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="With --file: show what would run, and why.")
+]
+
+
 @options(Selection.of)
 def retry(
     selection: Selection,
-    start: Annotated[bool, typer.Option("--start", help="Start the new ones at once.")] = False,
-    with_engine: Annotated[
-        bool,
-        typer.Option("--with-engine", help="Start them, and an engine if none runs."),
-    ] = False,
-    reconfigure: Annotated[
-        bool,
-        typer.Option("--reconfigure", help="Use the folder's current configuration for agents."),
-    ] = False,
-    file: Annotated[
-        Path | None,
-        typer.Option(
-            "--file",
-            metavar="FILE",
-            help="Continue one workflow with this corrected pipeline file.",
-        ),
-    ] = None,
-    begin: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--from", metavar="TASK", help="With --file: also run this task and the tasks after it."
-        ),
-    ] = None,
-    arg: Annotated[
-        list[str] | None,
-        typer.Option("--arg", metavar="K=V", help="With --file: change the value of a parameter."),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="With --file: show what would run, and why.")
-    ] = False,
+    start: StartThem = False,
+    with_engine: WithEngine = False,
+    reconfigure: Reconfigure = False,
+    file: Corrected = None,
+    begin: FromTasks = None,
+    arg: Arguments = None,
+    dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
     """Create workflows that continue where failed or stopped ones ended.

@@ -13,6 +13,33 @@ from perles.cli.output import warn
 from perles.domain.errors import UsageError
 from perles.domain.node_words import is_node_name, node_folder, this_node
 
+Join = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Join the cluster of this Dask scheduler: tcp://HOST:PORT or tls://HOST:PORT.",
+    ),
+]
+Name = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Name of the node (default: the host's name)."),
+]
+Folder = Annotated[
+    str | None,
+    typer.Option(
+        "--dir", metavar="DIR", help="Folder of its files (default: ~/.perles/nodes/NAME)."
+    ),
+]
+Slots = Annotated[
+    int | None,
+    typer.Option(min=0, metavar="N", help="Turns that it takes at once (default: its CPUs)."),
+]
+Labels = Annotated[
+    list[str] | None,
+    typer.Option(metavar="LABEL", help="A label for --on and needs:; repeatable."),
+]
+TlsFile = Annotated[str | None, typer.Option(metavar="FILE", help="For tls://.")]
+
 app = typer.Typer(
     help="Run a node of a cluster on this machine, in this terminal; drain or resume one.",
     invoke_without_command=True,
@@ -24,34 +51,14 @@ app.command("resume")(nodes.resume)
 @app.callback(invoke_without_command=True)
 def run(
     context: typer.Context,
-    join: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Join the cluster of this Dask scheduler: tcp://HOST:PORT or tls://HOST:PORT.",
-        ),
-    ] = None,
-    name: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Name of the node (default: the host's name)."),
-    ] = None,
-    folder: Annotated[
-        str | None,
-        typer.Option(
-            "--dir", metavar="DIR", help="Folder of its files (default: ~/.perles/nodes/NAME)."
-        ),
-    ] = None,
-    slots: Annotated[
-        int | None,
-        typer.Option(min=0, metavar="N", help="Turns that it takes at once (default: its CPUs)."),
-    ] = None,
-    label: Annotated[
-        list[str] | None,
-        typer.Option(metavar="LABEL", help="A label for --on and needs:; repeatable."),
-    ] = None,
-    ca: Annotated[str | None, typer.Option(metavar="FILE", help="For tls://.")] = None,
-    certificate: Annotated[str | None, typer.Option(metavar="FILE", help="For tls://.")] = None,
-    key: Annotated[str | None, typer.Option(metavar="FILE", help="For tls://.")] = None,
+    join: Join = None,
+    name: Name = None,
+    folder: Folder = None,
+    slots: Slots = None,
+    label: Labels = None,
+    ca: TlsFile = None,
+    certificate: TlsFile = None,
+    key: TlsFile = None,
 ) -> None:
     """Run this machine's node in this terminal; Ctrl-C ends it, with its agents.
 

@@ -24,14 +24,17 @@ def options(
     The command's own options come after those; what they are called is seen by Typer alone.
     """
     shared = dict(inspect.signature(read).parameters)
+    tuples = [name for name, option in shared.items() if option.annotation == tuple[str, ...]]
     for name, option in (words or {}).items():
         kind = shared[name].annotation
-        kind = list[str] | None if kind == Sequence[str] | None else kind  # Typer knows lists alone
+        if kind in (Sequence[str] | None, tuple[str, ...]):
+            kind = list[str] | None  # Typer knows lists alone
         shared[name] = shared[name].replace(annotation=Annotated[kind, option])
 
     def give(verb: Callable[Concatenate[T, P], None]) -> Callable[..., None]:
         def command(**given: Any) -> None:
-            made = read(**{name: given.pop(name) for name in shared})
+            values = {name: given.pop(name) for name in shared}
+            made = read(**values | {name: tuple(values[name] or ()) for name in tuples})
             verb(made, **given)  # type: ignore[call-arg]
 
         _, *own = inspect.signature(verb).parameters.values()

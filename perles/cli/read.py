@@ -1,14 +1,14 @@
 """list, show and events as Typer knows them; `perles.cli.main` has their short way."""
 
 import os
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from perles.cli import events as events_command
 from perles.cli import list as list_command
 from perles.cli import show as show_command
-from perles.cli.options import WorkflowId
+from perles.cli.options import WorkflowId, options
 from perles.config.home import Paths, home
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON; docs/json.md describes it.")]
@@ -18,89 +18,46 @@ def _paths() -> Paths:
     return Paths(home(os.environ))
 
 
-def list_(
-    state: Annotated[
-        str | None, typer.Option(metavar="STATE,…", help="Only workflows in these states.")
-    ] = None,
-    label: Annotated[
-        list[str] | None,
-        typer.Option(metavar="K=V", help="Only workflows with this label; repeatable."),
-    ] = None,
-    template: Annotated[str | None, typer.Option(help="Only workflows of this template.")] = None,
-    priority: Annotated[
-        str | None, typer.Option(help="Only workflows of this priority: low, normal or high.")
-    ] = None,
-    name: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TEXT",
-            help="Only workflows whose name contains TEXT or matches a glob such as 'nightly*'.",
-        ),
-    ] = None,
-    filter: Annotated[
-        str | None,
-        typer.Option(
-            "--filter",
-            metavar="QUERY",
-            help="Only matches, such as 'state:running label:team=red agent:codex cost:>2 text'.",
-        ),
-    ] = None,
-    sort: Annotated[
-        str | None,
-        typer.Option(
-            "--sort",
-            metavar="ORDER",
-            help="Sort by created, attention, name, state, priority, tokens, cost or started.",
-        ),
-    ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="Only workflows created since 2d ago, or 2026-01-31."),
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Only workflows created until this time.")
-    ] = None,
-    columns: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME,…", help="Show these columns, such as id,name,state,cost,created,labels."
-        ),
-    ] = None,
-    no_header: Annotated[bool, typer.Option("--no-header", help="Omit the header line.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only ids.")] = False,
-    limit: Annotated[
-        int | None, typer.Option(metavar="N", help="Show at most N workflows (default 100).")
-    ] = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Show all workflows, archived ones too.")
-    ] = False,
-    json: Json = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Refresh every second.")] = False,
-    plain: Annotated[
-        bool, typer.Option("--plain", help="Plain text; with --watch, one line for each change.")
-    ] = False,
-) -> None:
+_LIST: Final = {
+    "state": typer.Option(metavar="STATE,…", help="Only workflows in these states."),
+    "label": typer.Option(metavar="K=V", help="Only workflows with this label; repeatable."),
+    "template": typer.Option(help="Only workflows of this template."),
+    "priority": typer.Option(help="Only workflows of this priority: low, normal or high."),
+    "name": typer.Option(
+        metavar="TEXT",
+        help="Only workflows whose name contains TEXT or matches a glob such as 'nightly*'.",
+    ),
+    "filter": typer.Option(
+        "--filter",
+        metavar="QUERY",
+        help="Only matches, such as 'state:running label:team=red agent:codex cost:>2 text'.",
+    ),
+    "sort": typer.Option(
+        "--sort",
+        metavar="ORDER",
+        help="Sort by created, attention, name, state, priority, tokens, cost or started.",
+    ),
+    "since": typer.Option(
+        metavar="TIME", help="Only workflows created since 2d ago, or 2026-01-31."
+    ),
+    "until": typer.Option(metavar="TIME", help="Only workflows created until this time."),
+    "columns": typer.Option(
+        metavar="NAME,…", help="Show these columns, such as id,name,state,cost,created,labels."
+    ),
+    "no_header": typer.Option("--no-header", help="Omit the header line."),
+    "quiet": typer.Option("--quiet", "-q", help="Print only ids."),
+    "limit": typer.Option(metavar="N", help="Show at most N workflows (default 100)."),
+    "all": typer.Option("--all", help="Show all workflows, archived ones too."),
+    "json": typer.Option("--json", help="Print JSON; docs/json.md describes it."),
+    "watch": typer.Option("--watch", help="Refresh every second."),
+    "plain": typer.Option("--plain", help="Plain text; with --watch, one line for each change."),
+}
+
+
+@options(list_command.ListOptions, _LIST)
+def list_(asked: list_command.ListOptions) -> None:
     """List workflows, newest first."""
-    options = list_command.ListOptions(
-        state=state,
-        label=tuple(label or ()),
-        template=template,
-        priority=priority,
-        name=name,
-        filter=filter,
-        sort=sort,
-        since=since,
-        until=until,
-        columns=columns,
-        no_header=no_header,
-        quiet=quiet,
-        limit=limit,
-        all=everything,
-        json=json,
-        watch=watch,
-        plain=plain,
-    )
-    list_command.run(options, _paths())
+    list_command.run(asked, _paths())
 
 
 def show(

@@ -15,51 +15,55 @@ from perles.domain.errors import EngineRunsError, UsageError
 _HTTP_SECONDS: Final = 10.0
 
 
+Foreground = Annotated[
+    bool,
+    typer.Option("--foreground/--detach", help="Stay in this terminal, or run in the background."),
+]
+WhenIdle = Annotated[
+    bool, typer.Option("--exit-when-idle", help="Exit when nothing runs or waits.")
+]
+MaxWorkflows = Annotated[int | None, typer.Option(metavar="N", help="Limit of running workflows.")]
+MaxWorkers = Annotated[
+    int | None, typer.Option(metavar="N", help="Limit of live workers in all workflows.")
+]
+MaxCalls = Annotated[
+    int | None, typer.Option(metavar="N", help="Limit of concurrent turns of AI agents.")
+]
+TokenBudget = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Token budget of all workflows; 0 means no limit."),
+]
+FirstPort = Annotated[int | None, typer.Option(metavar="PORT", help="First port for workflows.")]
+LastPort = Annotated[int | None, typer.Option(metavar="PORT", help="Last port, inclusive.")]
+Standby = Annotated[
+    bool,
+    typer.Option("--standby", help="Wait while another engine leads, then take over."),
+]
+Http = Annotated[
+    str | None,
+    typer.Option(metavar="[HOST:]PORT", help="Also serve HTTP and the web page at this address."),
+]
+Certificate = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Certificate for HTTP over TLS.")
+]
+PrivateKey = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Private key of the certificate.")
+]
+
+
 def command(
-    foreground: Annotated[
-        bool,
-        typer.Option(
-            "--foreground/--detach", help="Stay in this terminal, or run in the background."
-        ),
-    ] = True,
-    exit_when_idle: Annotated[
-        bool, typer.Option("--exit-when-idle", help="Exit when nothing runs or waits.")
-    ] = False,
-    max_workflows_running: Annotated[
-        int | None, typer.Option(metavar="N", help="Limit of running workflows.")
-    ] = None,
-    max_workers: Annotated[
-        int | None, typer.Option(metavar="N", help="Limit of live workers in all workflows.")
-    ] = None,
-    max_ai_calls: Annotated[
-        int | None, typer.Option(metavar="N", help="Limit of concurrent turns of AI agents.")
-    ] = None,
-    token_budget: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Token budget of all workflows; 0 means no limit."),
-    ] = None,
-    port_range_start: Annotated[
-        int | None, typer.Option(metavar="PORT", help="First port for workflows.")
-    ] = None,
-    port_range_end: Annotated[
-        int | None, typer.Option(metavar="PORT", help="Last port, inclusive.")
-    ] = None,
-    standby: Annotated[
-        bool,
-        typer.Option("--standby", help="Wait while another engine leads, then take over."),
-    ] = False,
-    http: Annotated[
-        str | None,
-        typer.Option(
-            metavar="[HOST:]PORT", help="Also serve HTTP and the web page at this address."
-        ),
-    ] = None,
-    http_certificate: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Certificate for HTTP over TLS.")
-    ] = None,
-    http_key: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Private key of the certificate.")
-    ] = None,
+    foreground: Foreground = True,
+    exit_when_idle: WhenIdle = False,
+    max_workflows_running: MaxWorkflows = None,
+    max_workers: MaxWorkers = None,
+    max_ai_calls: MaxCalls = None,
+    token_budget: TokenBudget = None,
+    port_range_start: FirstPort = None,
+    port_range_end: LastPort = None,
+    standby: Standby = False,
+    http: Http = None,
+    http_certificate: Certificate = None,
+    http_key: PrivateKey = None,
 ) -> None:
     """Run the engine in this terminal. Ctrl-C pauses running workflows and ends it."""
     _override(

@@ -38,7 +38,7 @@ class Home:
     def __init__(self, root: Path) -> None:
         self.root = root / "home"
         self.work = root / "work"
-        self.work.mkdir()
+        self.work.mkdir(exist_ok=True)
         self._started: WeakSet[subprocess.Popen[str]] = WeakSet()
         prefix = "PERLES_CONTROL_PLANE__RESOURCE_POLICY__PORT_RANGE"
         self.environ = {

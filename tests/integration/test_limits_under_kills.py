@@ -14,7 +14,8 @@ from typing import Any
 
 from perles.controlplane.plane import ControlPlane
 from perles.domain.specs import WorkflowSpec
-from perles.store.sqlite.driver import dbapi, open_readonly
+from perles.store.place import open_readonly
+from perles.store.sqlite.driver import dbapi
 from tests.integration import scripted_provider
 from tests.integration.cli import Home
 
@@ -37,7 +38,7 @@ class Sampler(threading.Thread):
 
     def run(self) -> None:
         """Sample until told to end."""
-        connection = open_readonly(str(self._home.database))
+        connection = open_readonly(self._home.database)
         while not self._ended.is_set():
             found = Counter(dict(connection.execute(_LEASES).fetchall()))
             found["turns"] = connection.execute(_LIVE_TURNS).fetchone()[0]

@@ -153,7 +153,7 @@ def test_a_mutex_holds_over_workflows_and_engines_that_are_killed(home: Home) ->
         for count in (2, 4):
             storm.wait_for(f"{count} tasks", partial(_are_done, storm, count))
             storm.kill_engine()
-            assert storm.value(f"SELECT count(*) FROM ({HELD})") <= 1
+            assert storm.value(f"SELECT count(*) FROM ({HELD}) AS held") <= 1
             storm.serve()
         for id in ids:
             storm.wait_for_end(id)

@@ -1,7 +1,6 @@
 """The nodes of a cluster: rows, what people see of them, and what they can ask."""
 
 import json
-import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -47,7 +46,7 @@ def test_a_node_joins_is_lost_is_back_and_goes(database: Database, tmp_path: Pat
     ):
         database.write(change)
 
-    home = _home(tmp_path)
+    home = Home(tmp_path)
     assert _types(home) == ["node.joined", "node.lost", "node.back", "node.gone", "node.joined"]
     (shown,) = home.json("nodes", "--json")
     assert (shown["name"], shown["state"], shown["slots"], shown["used"]) == ("box1", "ready", 4, 0)
@@ -57,7 +56,7 @@ def test_a_node_joins_is_lost_is_back_and_goes(database: Database, tmp_path: Pat
 
 def test_a_drained_node_stays_so_over_a_loss(database: Database, tmp_path: Path) -> None:
     database.write(lambda tx: nodes.heard(tx, "box1", TOLD))
-    home = _home(tmp_path)
+    home = Home(tmp_path)
 
     done = home.json("nodes", "drain", "box1", "--json")
     database.write(lambda tx: nodes.lost(tx, "box1", "no answer"))
@@ -166,7 +165,7 @@ def test_a_table_for_people(database: Database, tmp_path: Path) -> None:
     database.write(lambda tx: nodes.heard(tx, "box1", TOLD))
     database.write(lambda tx: nodes.heard(tx, "box2", odd))
 
-    shown = _home(tmp_path).perles("nodes").stdout
+    shown = Home(tmp_path).perles("nodes").stdout
 
     assert "0/4" in shown
     assert "gpu" in shown
@@ -215,24 +214,12 @@ def _value(shown: dict[str, Any], key: str) -> str:
     return json.dumps(shown.get(key, ""))
 
 
-def _home(tmp_path: Path) -> Home:
-    """The home over the fixture's database."""
-    made = object.__new__(Home)
-    made.root, made.work = tmp_path / "home", tmp_path / "work"
-    made.environ = {
-        **{k: v for k, v in os.environ.items() if not k.startswith("PERLES_")},
-        "PERLES_HOME": str(made.root),
-        "XDG_CONFIG_HOME": str(tmp_path / "config"),
-    }
-    return made
-
-
 def test_doctor_tells_what_is_wrong_with_the_cluster(database: Database, tmp_path: Path) -> None:
     odd = Heard(slots=2, problems=("its clock is 1h00m ahead of this one",))
     database.write(lambda tx: nodes.heard(tx, "box1", TOLD))
     database.write(lambda tx: nodes.heard(tx, "box2", odd))
     database.write(lambda tx: nodes.lost(tx, "box3", "its Dask worker has no Perles"))
-    home = _home(tmp_path)
+    home = Home(tmp_path)
     without = _of_cluster(home)
     home.config_file.write_text("cluster: {scheduler: tcp://127.0.0.1:1}\n")
 

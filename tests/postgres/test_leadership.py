@@ -10,6 +10,7 @@ from perles.domain.errors import EngineRunsError, LostLeadError
 from perles.store import leadership, migrate
 from perles.store.database import Database, Tx
 from perles.store.place import address_of, engine_lock
+from perles.store.schema.engine import Engine as EngineRow
 from perles.store.schema.workflows import Workflow
 from perles.store.sqlite.driver import dbapi
 from perles.store.writer import Writer
@@ -47,6 +48,20 @@ def test_one_holds_the_lock_and_its_end_frees_it(path: Path) -> None:
     with second:
         assert first.is_held()
     first.release()
+
+
+def test_who_is_refused_is_told_which_engine_runs(path: Path) -> None:
+    with engine_lock(path), pytest.raises(EngineRunsError, match="on this database; perles"):
+        engine_lock(path).acquire()  # no table tells of one yet
+    migrate.ensure(path)
+    database = Database(path)
+    row = {"pid": 4711, "host": "box1", "boot_id": "b", "version": "1"}
+    times = {"started_at": database.now(), "heartbeat_at": database.now()}
+    database.write(lambda tx: tx.insert(EngineRow, id=1, **row, **times))
+
+    with engine_lock(path), pytest.raises(EngineRunsError, match=r"\(pid 4711\)"):
+        engine_lock(path).acquire()
+    database.dispose()
 
 
 def test_a_lock_whose_session_was_cut_is_taken_again_unless_another_leads(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from perles.domain.errors import DatabaseError, EngineRunsError
-from perles.store.postgres import sessions
+from perles.store.postgres import catalog, sessions
 from perles.store.postgres.driver import Address
 from perles.store.sqlite.engine_lock import EngineLock
 from perles.store.sqlite.errors import database_errors
@@ -78,9 +78,12 @@ class ServerLock(EngineLock):
         session = sessions.connect(
             self._address, application="perles engine lock", patience=_PATIENCE
         )
-        if not session.execute(_TRY).fetchone()[0]:
+        try:
+            if not session.execute(_TRY).fetchone()[0]:
+                raise EngineRunsError(_writer(session))
+        except BaseException:
             session.close()
-            raise EngineRunsError(None)
+            raise
         return session
 
     def keep(self) -> bool:
@@ -124,6 +127,12 @@ class ServerLock(EngineLock):
     def holder(self) -> int | None:
         """The pid of the engine that wrote its row last; on which machine, that row tells."""
         with database_errors(self.path):
-            query = "SELECT pid FROM engine WHERE id = 1 AND ended_at IS NULL"
-            row = self._look().execute(query).fetchone()
-        return None if row is None else int(row[0])
+            return _writer(self._look())
+
+
+def _writer(session: Any) -> int | None:
+    """The pid that an engine wrote last, if it did not end; none where there is no schema yet."""
+    if not catalog.has_table(session, "engine"):
+        return None
+    row = session.execute("SELECT pid FROM engine WHERE id = 1 AND ended_at IS NULL").fetchone()
+    return None if row is None else int(row[0])

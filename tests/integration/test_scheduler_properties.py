@@ -4,6 +4,7 @@ import asyncio
 import random
 import shutil
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from perles.store.schema.resources import Lease
 from perles.store.sql import Sql
 from tests import ports
 from tests.integration.scheduler_world import World, without_processes
+from tests.postgres.homes import another
 
 STEPS = 10_000
 _ALL_LEASES = Sql(select(Lease))
@@ -131,6 +133,8 @@ def test_random_steps_that_hypothesis_chooses_break_nothing(
     class Machine(RuleBasedStateMachine):
         @initialize()
         def begin(self) -> None:
+            self.opened = ExitStack()
+            self.opened.enter_context(another(monkeypatch))
             self.folder = tempfile.mkdtemp()
             shutil.copy(migrated, Path(self.folder) / "perles.db")
             self.world = World(Path(self.folder), FIRST_PORT)
@@ -147,6 +151,7 @@ def test_random_steps_that_hypothesis_chooses_break_nothing(
                 self.loop.close()
                 self.world.close()
                 shutil.rmtree(self.folder)
+                self.opened.close()
 
     run_state_machine_as_test(
         Machine,

@@ -11,9 +11,9 @@ import pytest
 from perles.cli.runner import Runner
 from perles.controlplane.plane import ControlPlane
 from perles.domain.explanations import advice
+from perles.store.place import engine_lock
 from perles.store.reads import engine
 from perles.store.schema.engine import Engine
-from perles.store.sqlite.engine_lock import EngineLock
 from tests.integration.cli import Home
 from tests.integration.crew import Crew
 
@@ -26,7 +26,7 @@ def silent(crew: Crew) -> Iterator[Crew]:
     values = {"host": "h", "boot_id": "b", "version": "1", "started_at": crew.at(hours=1)}
     beat = crew.at(minutes=5)
     crew.insert(Engine, id=1, pid=os.getpid(), heartbeat_at=beat, **values)
-    with EngineLock(crew.path):
+    with engine_lock(crew.path):
         yield crew
 
 

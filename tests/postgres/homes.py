@@ -34,6 +34,12 @@ LEFT_OUT: Final[dict[str, str]] = {
     "*test_reading.py::*imports*": "psycopg imports asyncio",
     "*test_completion.py::test_nothing_heavy_is_loaded_for_it": "psycopg imports asyncio",
     "*test_file_watch.py*": _ABOUT_THE_FILE,
+    "*test_watching.py::test_a_commit_of_another_process_*": _ABOUT_THE_FILE,
+    "*test_watching.py::test_what_another_process_writes_*": _ABOUT_THE_FILE,
+    "*test_watching.py::test_it_looks_often_*": _ABOUT_THE_FILE,
+    "*test_watching.py::test_a_write_ends_a_long_wait_*": _ABOUT_THE_FILE,
+    "*test_watching.py::test_without_the_kernel_*": _ABOUT_THE_FILE,
+    "*test_watching.py::test_a_statement_with_a_limit_*": "counts what SQLite's driver plans",
     "*test_moved_home.py*": "a database on a server does not move with its home",
     "*test_first_release.py*": "no database on a server is as old",
     "*test_alembic_by_hand.py*": _ABOUT_THE_FILE,
@@ -75,6 +81,17 @@ def database(*, is_empty: bool) -> Iterator[str]:
             yield os.environ[SERVER].format(name)
         finally:
             session.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def another(patch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A database for one more home of a test, instead of the one before; a file is as before."""
+    if not is_on():
+        yield
+        return
+    with database(is_empty=False) as url:
+        _use(patch, url)
+        yield
 
 
 @pytest.fixture(scope="module", autouse=True)

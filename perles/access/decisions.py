@@ -57,8 +57,9 @@ def _is_for_maker(what: str) -> bool:
 
 
 def _step(what: str, workflow_id: str | None) -> str:
-    step = what.removeprefix("agent.")
-    step = f"{step} an agent of" if what.startswith("agent.") else step
+    from perles.domain.commands import COMMANDS
+
+    step = COMMANDS[what].step if what in COMMANDS else what
     return step if workflow_id is None else f"{step} {workflow_id}"
 
 

@@ -35,7 +35,9 @@ def create(tx: Tx, name: str, role: str, lifetime: float | None, by: Origin) -> 
             f"known are {', '.join(ROLES)}"
         )
     if not name.strip() or len(name) > MAX_NAME or not is_one_line(name):
-        raise UsageError(f"cannot name a token {name[:MAX_NAME]!r}: one line, 1 to {MAX_NAME}")
+        raise UsageError(
+            f"cannot name a token {name[:MAX_NAME]!r}: one line of 1 to {MAX_NAME} characters"
+        )
     if tx.first(AccessToken, _BY_NAME, name=name) is not None:
         raise UsageError(f"cannot make a second token {name!r}: perles token revoke {name}")
     secret = PREFIX + secrets.token_urlsafe(32)

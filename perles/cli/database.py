@@ -1,12 +1,13 @@
 """`perles db`: the database itself, a file or a schema on a server."""
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from perles.cli.options import Json
-from perles.cli.output import print_json, say
+from perles.cli.output import print_json, say, warn
 from perles.controlplane.plane import ControlPlane
 from perles.domain.errors import UsageError
 
@@ -43,11 +44,22 @@ def current(json: Json = False) -> None:
 @app.command()
 def path(json: Json = False) -> None:
     """Print the path of the database, or its URL on a server, without the password."""
-    found = ControlPlane().database_name
+    plane = ControlPlane()
+    found, file = plane.database_name, plane.database_path
     if json:
         print_json({"path": found}, line=True)
     else:
         print(found)
+    if found == str(file) and not _has_content(file):
+        warn("perles: it has no database yet; the first workflow or perles db upgrade creates it")
+
+
+def _has_content(file: Path) -> bool:
+    """Whether it is there, and not the empty file that sqlite3 makes of a name."""
+    try:
+        return file.stat().st_size > 0
+    except OSError:
+        return False
 
 
 @app.command()

@@ -8,7 +8,7 @@ import typer
 from perles.api.plane import ENDS, ControlPlane, wanted_states
 from perles.cli.options import WorkflowIds
 from perles.cli.output import print_json, say, spent, warn
-from perles.domain.duration import parse_duration, span
+from perles.domain.duration import format_duration, parse_duration, span
 
 TIMED_OUT = 124
 """The exit code after `--timeout`, as that of timeout(1)."""
@@ -32,9 +32,8 @@ def command(
 ) -> None:
     """Wait until workflows end, or reach a state."""
     wanted = frozenset(("completed",)) if state is None else wanted_states(state)
-    deadline = (
-        None if timeout is None else time.monotonic() + parse_duration(timeout, bare_seconds=True)
-    )
+    seconds = None if timeout is None else parse_duration(timeout, bare_seconds=True)
+    deadline = None if seconds is None else time.monotonic() + seconds
     with ControlPlane() as plane:
         chosen = [plane.registry.resolve(id) for id in dict.fromkeys(ids)]
         late = missed = False
@@ -47,9 +46,11 @@ def command(
                 print_json({"id": id, "state": found.state, "reason": found.reason}, line=True)
             else:
                 why = f" ({found.reason})" if found.reason else ""
-                took = span(found.uptime_s)
-                say(f"{id} {found.name}: {found.state}{why} after {took}{spent(found)}")
-    if late:
-        warn(f"perles: not all came to it within {timeout}; perles show tells what they do")
+                took = "" if found.uptime_s is None else f" after {span(found.uptime_s)}"
+                say(f"{id} {found.name}: {found.state}{why}{took}{spent(found)}")
+    if late and seconds is not None:
+        what = "ended" if state is None else f"reached {state}"
+        within = format_duration(seconds)
+        warn(f"perles: not all {what} within {within}; perles show tells what they do")
     if late or missed:
         raise typer.Exit(TIMED_OUT if late else 1)

@@ -5,8 +5,8 @@
 reached, 7 database.
 """
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Final
 
 from perles.domain.nearest import did_you_mean
 
@@ -59,7 +59,9 @@ class WrongStateError(PerlesError):
     def __init__(self, kind: str, name: str, state: str, trigger: str) -> None:
         self.kind, self.name, self.state, self.trigger = kind, name, state, trigger
         what = f"{kind} {name}" if name else kind
-        super().__init__(f"cannot {trigger} {what}: it is {state}{_way_on(kind, name, state)}")
+        super().__init__(
+            f"cannot {trigger} {what}: it is {state}{_way_on(kind, name, state, trigger)}"
+        )
 
 
 class StaleError(WrongStateError):
@@ -167,12 +169,31 @@ class NoWorkerSlotError(ToolError):
         super().__init__(text)
 
 
-def _way_on(kind: str, name: str, state: str) -> str:
-    """What somebody can do with a workflow in this state, where that is known."""
+_Way = tuple[str, str]
+"""What a command is for, and its name."""
+_START: Final[_Way] = ("start it", "start")
+_RESUME: Final[_Way] = ("go on with it", "resume")
+_RETRY: Final[_Way] = ("go on where it ended", "retry")
+_STOP_FIRST: Final[_Way] = ("stop it first", "stop")
+_LOOK: Final[_Way] = ("look at it", "show")
+_WAYS_ON: Final[Mapping[str, _Way]] = {"pending": _START, "paused": _RESUME}
+_AGAIN: Final[Mapping[str, _Way]] = {"failed": _RETRY, "stopped": _RETRY}
+_END: Final[Mapping[str, _Way]] = dict.fromkeys(("pending", "running", "paused"), _STOP_FIRST)
+_WAYS_TO: Final[Mapping[str, Mapping[str, _Way]]] = {
+    "start": _AGAIN,
+    "resume": _AGAIN,
+    "pause": {"pending": _LOOK},
+    "archive": _END,
+    "remove": _END,
+    "retry": {"running": _STOP_FIRST},
+    "rebase": {"running": ("pause it first", "pause")},
+}
+"""By the step that was refused, where that needs another way than the state alone tells."""
+
+
+def _way_on(kind: str, name: str, state: str, step: str) -> str:
+    """What somebody can do with a workflow in this state, instead of `step` or before it."""
     if kind != "workflow" or not name:
         return ""
-    return {
-        "pending": f"; start it: perles start {name}",
-        "paused": f"; go on with it: perles resume {name}",
-        "running": f"; stop it: perles stop {name}",
-    }.get(state, f"; look at it: perles show {name}")
+    what, verb = _WAYS_TO.get(step, {}).get(state) or _WAYS_ON.get(state, _LOOK)
+    return f"; {what}: perles {verb} {name}"

@@ -18,6 +18,8 @@ from perles.doctor.finding import Finding
 from perles.doctor.machine import agents, database, ports
 from perles.doctor.machine.ports import Holder
 from perles.doctor.workflow import alarms
+from perles.domain.commands import COMMANDS
+from perles.domain.states import RETRIABLE
 from perles.store.reads.workflow import show_workflow
 from perles.store.schema.resources import Lease, ResourceLimit
 from tests.integration.cli import Home
@@ -38,7 +40,17 @@ def _examine(
 ) -> list[Finding]:
     with crew.reading() as connection:
         shown = show_workflow(connection, id)
-        return workflow.examine(workflow.Case(connection, shown, config or Config(), engine))
+        found = workflow.examine(workflow.Case(connection, shown, config or Config(), engine))
+    for finding in found:
+        _need_possible(finding.advice, id, shown["state"])
+    return found
+
+
+def _need_possible(advice: str, id: str, state: str) -> None:
+    """Fail where advice names a command that the state of the workflow refuses."""
+    states = {kind: set(one.states) for kind, one in COMMANDS.items()} | {"retry": set(RETRIABLE)}
+    for verb in re.findall(rf"perles (\w+) {id}", advice):
+        assert verb in ("show", "logs") or state in states[verb], advice
 
 
 def _only(found: list[Finding], check: str) -> Finding:

@@ -93,6 +93,7 @@ def test_what_a_command_prints_as_json_is_json(home: Home) -> None:
     assert (checked["ignored"], len(checked["files"])) == ([], 1)
     assert home.json("db", "current", "--json")["database"]
     assert home.json("db", "path", "--json") == {"path": str(home.database)}
+    assert not home.perles("db", "path").stderr
     assert Path(home.json("maintenance", "backup", "--json")["path"]).is_file()
 
 

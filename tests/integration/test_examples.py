@@ -3,13 +3,15 @@
 import json
 import shutil
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from perles.templates.pipeline import read_pipeline
-from tests.integration.cli import Home
+from tests.integration.cli import DEADLINE, Home
 
 pytestmark = pytest.mark.measured
 
@@ -54,6 +56,23 @@ def _run(home: Home, *args: str) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_an_example_is_a_plan(file: Path) -> None:
     assert read_pipeline(file).tasks
+
+
+def test_the_demo_of_the_repository_completes(home: Home) -> None:
+    programs = str(Path(sys.executable).parent)
+    home.environ |= {"TMPDIR": str(home.work), "PATH": f"{programs}:{home.environ['PATH']}"}
+    demo = EXAMPLES.parents[1] / "examples" / "demo.sh"
+    done = subprocess.run(
+        ["sh", str(demo)],
+        cwd=demo.parents[1],
+        env=home.environ,
+        capture_output=True,
+        text=True,
+        timeout=2 * DEADLINE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert "completed" in done.stdout
 
 
 def test_everyday_commands_run_in_part_and_as_a_whole(there: Home) -> None:

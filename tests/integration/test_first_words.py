@@ -199,3 +199,29 @@ def test_doctor_tells_what_a_service_would_not_find(tmp_path: Path) -> None:
     keys.mkdir()
     (keys / "environment").write_text("# keys\nANTHROPIC_API_KEY=x\n")
     assert [found.level for found in service.check(around)] == ["ok"]
+
+
+def test_the_path_of_a_database_that_is_not_there_is_told(fresh_home: Home) -> None:
+    home = fresh_home
+    told = home.perles("db", "path")
+    assert told.stdout == f"{home.database}\n"
+    assert "perles db upgrade creates it" in told.stderr
+
+    home.root.mkdir()
+    home.database.touch()  # as sqlite3 does, which opens it
+    assert "perles db upgrade creates it" in home.perles("db", "path").stderr
+    assert home.perles("list").returncode == 0
+    assert home.perles("db", "upgrade").returncode == 0
+    assert home.perles("db", "path").stderr == ""
+
+
+def test_what_did_not_come_is_told_with_a_unit(home: Home) -> None:
+    id = home.perles("create", "--name", "p", "--", "true").stdout.strip()
+
+    ended = home.perles("wait", id, "--timeout", "0.01")
+    assert (ended.returncode, ended.stdout) == (124, f"{id} p: pending\n")
+    assert "not all ended within 10ms" in ended.stderr
+    reached = home.perles("wait", id, "--timeout", "0.01", "--for", "running,paused")
+    assert "not all reached running,paused within 10ms" in reached.stderr
+    refused = home.perles("rm", id)
+    assert (refused.returncode, f"perles stop {id}" in refused.stderr) == (4, True)

@@ -144,8 +144,8 @@ class Serving:
                 crash_points.at("service.after-ready")
                 return
             if age >= ready.timeout:
-                limit = format_duration(ready.timeout)
-                said = f"not ready after {limit}: {ready.in_words()}: {why}"
+                after = f"not ready after {format_duration(ready.timeout)}"
+                said = f"{after}: {ready.in_words()}: {why}"
                 await self._write(partial(_if_same, task, partial(_fail, said)))
                 return
             pause = min(LONGEST_PAUSE, max(SHORTEST_PAUSE, age / 20), ready.timeout - age)

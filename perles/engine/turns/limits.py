@@ -33,7 +33,7 @@ class TurnLimits:
             return Outcome(
                 False,
                 OUTPUT_LIMIT,
-                f"it printed {live.written} bytes, the limit is {config.limits.turn_output} "
+                f"it printed {live.written} bytes, the limit is {config.limits.turn_output} bytes "
                 "(orchestration.limits.turn_output)",
             )
         if config.timeouts.turn and live.process.age() > config.timeouts.turn:

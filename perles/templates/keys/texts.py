@@ -44,7 +44,7 @@ def task_key(node: Node) -> str:
     if not is_key(key):
         raise node.error(
             f"{key[:60]!r}{'…' if key[60:] else ''} is not a valid key; use lower-case letters, "
-            f"digits, - and _, a letter or digit first, at most {MAX_TEXT}"
+            f"digits, - and _, a letter or digit first, at most {MAX_TEXT} characters"
         )
     return key
 

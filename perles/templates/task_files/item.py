@@ -41,7 +41,9 @@ def as_tasks(items: Sequence[Item], pattern: TaskSpec, source: str) -> list[Task
     Raises `UsageError` that names the place of what is wrong.
     """
     if len(items) > MAX_TASKS:
-        raise UsageError(f"cannot use {source}: {len(items)} tasks are too many; {MAX_TASKS}")
+        raise UsageError(
+            f"cannot use {source}: {len(items)} tasks are too many; {MAX_TASKS} at most"
+        )
     keys = _keys(items)
     names = {item.name: number for number, item in enumerate(items) if item.name}
     found: list[TaskSpec] = []

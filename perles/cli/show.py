@@ -13,7 +13,7 @@ from perles.controlplane.quick import Json, Reads
 from perles.domain.duration import span
 from perles.domain.explanations import moment, why
 from perles.domain.money import in_words, is_unknown
-from perles.domain.task_story import foremost, standing
+from perles.domain.task_story import cut_off, foremost, standing
 from perles.domain.text import clean
 
 TASK_HEADERS = ("TASK", "STATUS", "ASSIGNEE", "ATTEMPT", "EXIT", "TIME", "NOTE")
@@ -193,7 +193,7 @@ def _tokens(shown: Json) -> str:
 
 def _task_row(task: Json) -> list[str]:
     tries = f"{task['attempt']}/{task['retries'] + 1}" if task["attempt"] else "-"
-    note = task["failure"] or _when(task)
+    note = task["failure"] or "; ".join(filter(None, (cut_off(task), _when(task))))
     note = standing(task) or note
     if task["held_until"]:
         note = f"again {moment(task['held_until'])}, after {note}"

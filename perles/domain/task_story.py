@@ -93,12 +93,23 @@ def _report(task: Task) -> list[str]:
 
 
 def _state(task: Task) -> Iterator[str]:
+    if task["cut_off"]:
+        yield cut_off(task)
     if task["blocked"]:
         yield from _text("blocked", task["blocked"])
     if task["status"] == "in_review" and task["reviewer"]:
         yield f"reviewed by {task['reviewer']}"
     if task["denials"]:
-        yield f"denied {task['denials']} {'time' if task['denials'] == 1 else 'times'}"
+        yield f"denied {_times(task['denials'])}"
+
+
+def cut_off(task: Task) -> str:
+    """That its work was cut off and repeated, which counts as no attempt; "" where it was not."""
+    return f"cut off and repeated {_times(task['cut_off'])}" if task["cut_off"] else ""
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _comment(comment: Mapping[str, Any]) -> list[str]:

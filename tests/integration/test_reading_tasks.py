@@ -9,6 +9,7 @@ import pytest
 
 from perles.domain.task_story import MOST_SHOWN, foremost
 from tests.integration.cli import Home
+from tests.integration.crew import Crew
 from tests.integration.review_world import ID, ReviewWorld
 
 
@@ -114,3 +115,24 @@ def test_what_a_person_looks_for_is_in_the_part_that_is_shown() -> None:
 
     assert shown == ["0", "7", "8", "9"]
     assert foremost(tasks, 10) == tasks
+
+
+@pytest.mark.parametrize(("times", "said"), [(0, ""), (1, "once"), (2, "2 times")])
+def test_work_that_was_cut_off_and_repeated_is_told(
+    home: Home, crew: Crew, times: int, said: str
+) -> None:
+    id = "wf-aaaaaaaa"
+    worker, other = crew.agent(id, "worker-1"), crew.agent(id, "worker-2")
+    crew.turn(id, worker, "lost", number=1, started_at=crew.at(minutes=8))  # of a task before
+    for number in range(times):
+        crew.turn(id, worker, "lost", number=2 + number, started_at=crew.at(minutes=4 - number))
+    crew.turn(id, worker, "running", number=9, started_at=crew.at(minutes=1))
+    crew.turn(id, other, "interrupted", started_at=crew.at(minutes=4))
+    begun = {"attempt": 1, "assignee": "worker-1", "started_at": crew.at(minutes=5)}
+    crew.task(id, "a", "in_progress", **begun)
+
+    (task,) = home.json("show", id, "--json")["tasks"]
+    assert (task["cut_off"], task["attempt"]) == (times, 1)
+    sentence = f"cut off and repeated {said}"
+    assert (sentence in home.perles("show", id).stdout) == bool(said)
+    assert (sentence in home.perles("tasks", id, "a").stdout) == bool(said)

@@ -21,6 +21,12 @@ _COMMENTS: Final = (
     "WHERE t.workflow_id = ? ORDER BY c.id"
 )
 
+_CUT_OFF: Final = (
+    "SELECT a.name, t.started_at FROM turns t JOIN agents a ON a.id = t.agent_id "
+    "WHERE t.workflow_id = ? AND t.status IN ('lost', 'interrupted') "
+    "AND t.started_at IS NOT NULL"
+)
+
 
 def details(connection: Connection, workflow_id: str, key: str | None = None) -> dict[str, Json]:
     """What `show` and `tasks` tell of each task of a workflow beside its state, by key.
@@ -45,7 +51,21 @@ def details_of(connection: Connection, workflow_id: str, rows: Sequence[Json]) -
     said: dict[int, list[Json]] = {}
     for row in connection.execute(_COMMENTS, (workflow_id,)):
         said.setdefault(row["task_id"], []).append(_comment(row))
-    return {row["key"]: _details(row, said.get(row["id"], [])) for row in rows}
+    cut_off = connection.execute(_CUT_OFF, (workflow_id,)).fetchall()
+    return {
+        row["key"]: _details(row, said.get(row["id"], [])) | {"cut_off": _times(row, cut_off)}
+        for row in rows
+    }
+
+
+def _times(task: Json, cut_off: Sequence[Row]) -> int:
+    """How many turns of the task's worker were cut off in its latest attempt."""
+    begun, ended = task["started_at"], task["ended_at"]
+    return sum(
+        begun <= turn["started_at"] and (ended is None or turn["started_at"] <= ended)
+        for turn in cut_off
+        if begun is not None and turn["name"] == task["assignee"]
+    )
 
 
 def _details(row: Json, comments: list[Json]) -> Json:

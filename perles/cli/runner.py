@@ -13,7 +13,7 @@ from perles.controlplane.plane import ControlPlane
 from perles.controlplane.quick import Json
 from perles.domain.commands import Pause
 from perles.domain.duration import span
-from perles.domain.errors import CommandFailedError, PerlesError, WrongStateError
+from perles.domain.errors import CommandFailedError, DatabaseError, PerlesError, WrongStateError
 from perles.domain.explanations import advice
 from perles.domain.states import RETRIABLE, WORKFLOW
 from perles.domain.text import clean
@@ -55,6 +55,10 @@ class Runner:
             return self._carry()
         except KeyboardInterrupt:
             return self._kill()
+        except DatabaseError as error:
+            warn(f"perles: {error}")
+            warn(f"perles: {self._id} is kept; follow it then: perles attach {self._id}")
+            return error.exit_code
         except OSError as error:
             if not streams.cannot_print(error):
                 raise

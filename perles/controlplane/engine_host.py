@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,7 +24,7 @@ from perles.domain.marks import MARKS
 from perles.engine import single_instance, watchdog
 from perles.executor.contract import Identity
 from perles.executor.local.identity import is_known
-from perles.store.place import engine_lock
+from perles.store.place import engine_lock, expect
 from perles.store.reads import engine
 from perles.store.reads.connection import reading
 
@@ -48,12 +49,18 @@ _KILL_SECONDS: Final = 20.0
 class EngineHost(HomeFolder):
     """One home folder, and the engine of its database."""
 
+    @cached_property
+    def _lead(self) -> single_instance.Lead:
+        return single_instance.Lead(self.database_path)
+
     def serve(self, *, exit_when_idle: bool = False) -> None:
         """Host the engine in this process until it is asked to stop. Raises `EngineRunsError`."""
         from perles.engine.process import serve
 
         self.paths.ensure_home()
         config = self.engine_config()
+        if watchdog.own() is not None:
+            expect(self.database_path)
         self._upgrade_apart()
         serve(self.paths, config, exit_when_idle=exit_when_idle, load_config=self.engine_config)
 
@@ -105,11 +112,14 @@ class EngineHost(HomeFolder):
         return engine_lock(self.database_path).is_held()
 
     def is_attended(self) -> bool:
-        """Whether an engine runs, or its watchdog is still there, which starts one that died."""
+        """Whether an engine runs, or takes its lock again, or its watchdog starts one that died."""
+        if self.engine_runs():
+            self._lead.held()
+            return True
         # Between the two looks it may have come up.
         return (
-            self.engine_runs()
-            or watchdog.watches(self.paths.root) is not None
+            watchdog.watches(self.paths.root) is not None
+            or self._lead.comes_back()
             or self.engine_runs()
         )
 

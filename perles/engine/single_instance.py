@@ -2,12 +2,18 @@
 
 import os
 import signal
+import time
 from pathlib import Path
+from typing import Final
 
 from perles.domain.errors import EngineRunsError, PerlesError
 from perles.executor.contract import Identity
 from perles.executor.local.identity import hold, is_alive, release
+from perles.store.place import url_of
 from perles.store.reads.connection import reading
+
+RETURN_SECONDS: Final = 10.0
+"""How long an engine of another machine has to take its lock again: two of its heartbeats."""
 
 
 def find(path: Path) -> Identity | None:
@@ -26,6 +32,42 @@ def find(path: Path) -> Identity | None:
         return None
     identity = Identity(row["pid"], row["start_ticks"], row["boot_id"])
     return identity if is_alive(identity) else None
+
+
+class Lead:
+    """Whether an engine whose lock is free lives on, as one does whose session its server cut.
+
+    It takes the lock again at its next heartbeat.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._free_since: float | None = None
+
+    def held(self) -> None:
+        """Told that the lock is held."""
+        self._free_since = None
+
+    def comes_back(self) -> bool:
+        """Whether the engine that led last may take the lock again. Raises `DatabaseError`.
+
+        One of this machine is looked for; one of another is given `RETURN_SECONDS`.
+        """
+        if find(self._path) is not None:
+            return True
+        if url_of(self._path) is None or not self._leads_elsewhere():
+            return False
+        now = time.monotonic()
+        self._free_since = now if self._free_since is None else self._free_since
+        return now - self._free_since < RETURN_SECONDS
+
+    def _leads_elsewhere(self) -> bool:
+        with reading(self._path) as connection:
+            if connection is None:
+                return False
+            query = "SELECT host FROM engine WHERE id = 1 AND ended_at IS NULL"
+            row = connection.execute(query).fetchone()
+        return row is not None and row["host"] != os.uname().nodename
 
 
 def refuse_second(path: Path) -> None:

@@ -21,6 +21,7 @@ __all__ = [
     "command",
     "end",
     "of_engine",
+    "own",
     "pauses",
     "stays",
     "watches",
@@ -76,7 +77,7 @@ def command(engine: Sequence[str], *, idle: str) -> list[str]:
 
 def came_up(home: Path) -> None:
     """Told by an engine that serves from now on."""
-    parent = _own()
+    parent = own()
     with contextlib.suppress(OSError):
         (home / FILE).unlink()
     with contextlib.suppress(OSError):  # a full disk, say: only its first moments are not told
@@ -112,13 +113,13 @@ def end(pid: int) -> None:
             os.kill(int(child), signal.SIGTERM)
 
 
-def _own() -> int | None:
+def own() -> int | None:
     """The pid of the watchdog of this process, where it is an engine that has one."""
     parent = os.getppid()
     return parent if os.environ.get(_PID) == str(parent) and is_watchdog(parent) else None
 
 
 def _signal(number: signal.Signals) -> None:
-    parent = _own()
+    parent = own()
     if parent is not None:
         os.kill(parent, number)

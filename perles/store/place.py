@@ -100,6 +100,18 @@ def open_readonly(
     return sessions.open_readonly(address, patience=patience)  # type: ignore[return-value] # used alike
 
 
+def expect(path: Path) -> None:
+    """Have this process wait for a server that cannot be reached at first, as if it had been.
+
+    For a process whose starter reached it. A file is there, or is not.
+    """
+    address = address_of(path)
+    if address is not None:
+        from perles.store.postgres import sessions
+
+        sessions.expect(address)
+
+
 def connect(path: Path, epoch: int | None = None) -> Any:
     """A bare connection for one who removes rows by hand, as `sqlite.transactions.connect`.
 

@@ -94,8 +94,13 @@ def started(folder: Path, **settings: str) -> Iterator[Server]:
     try:
         yield server
     finally:
-        server.process.send_signal(signal.SIGINT)
-        _wait_for_end(server.process)
+        stop(server)
+
+
+def stop(server: Server) -> None:
+    """End a server as an administrator does: sessions are cut."""
+    server.process.send_signal(signal.SIGINT)
+    _wait_for_end(server.process)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ _END: Final = (
 )
 _approved: set[str] = set()
 _reached: set[str] = set()
-"""What this process had a session of."""
+"""What this process had a session of, or who started it."""
 
 
 def connect(
@@ -69,6 +69,11 @@ def _opened(address: Address, application: str, patience: float, *, reads_only: 
             raise
         _approved.add(address.url)
     return made
+
+
+def expect(address: Address) -> None:
+    """Wait for a server that cannot be reached, as for one that was reached before."""
+    _reached.add(address.url)
 
 
 def end_engines(address: Address) -> None:

@@ -151,8 +151,9 @@ class Engine:
             context.writer.be_patient()
             parts.commands.recover()
             if errand is not None:
-                parts.commands.poll(errand)
-                await parts.commands.settle()
+                for _ in range(2):  # what ends workflows leaves commands that they now refuse
+                    parts.commands.poll(errand)
+                    await parts.commands.settle()
                 await parts.records.write_due()
                 return
             watchdog.came_up(self._paths.root)

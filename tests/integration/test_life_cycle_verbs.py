@@ -192,3 +192,16 @@ def test_a_retry_can_be_started_at_once(served: Home) -> None:
     served.perles("retry", "twice", "--start")
 
     served.wait_for("its end", lambda: "completed" in served.perles("list").stdout)
+
+
+def test_a_start_that_waits_for_an_engine_ends_with_its_workflow(home: Home) -> None:
+    id, other = _create(home, "p"), _create(home, "other")
+    for one in (id, other):
+        assert "no engine runs" in home.perles("start", one).stdout
+    assert home.perles("stop", id).returncode == 0
+
+    assert "engine" not in home.perles("show", id).stdout
+    assert "engine    no engine runs" in home.perles("show", other).stdout
+    removed = home.perles("rm", id)
+    assert (removed.returncode, removed.stdout) == (0, f"removed {id}\n")
+    assert _states(home) == {"other": "pending"}

@@ -18,7 +18,7 @@ from perles.domain.errors import (
     UsageError,
     WrongStateError,
 )
-from perles.domain.states import COMMAND, CommandTrigger
+from perles.domain.states import COMMAND, WORKFLOW, CommandTrigger
 from perles.engine import crash_points
 from perles.engine.commands.base import origin_of
 from perles.engine.commands.registry import ACTIONS
@@ -31,6 +31,7 @@ from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.expressions import select
 from perles.store.schema.engine import Command
+from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
 from perles.store.transition import fire
 
@@ -66,15 +67,23 @@ class Commands:
             self._take(command)
 
     def poll(self, kinds: frozenset[str] | None = None) -> None:
-        """Take the commands that are queued, in the order of their ids; only these kinds."""
+        """Take the commands that are queued, in the order of their ids.
+
+        Only these kinds, and all that is asked of workflows that have ended: it is refused.
+        """
         reader = self._context.reader
         queued = [int(row["id"]) for row in reader.rows(QUEUED_COMMANDS)]
         for command_id in queued:
             if command_id in self._in_hand:
                 continue
             command = reader.get(Command, command_id)
-            if command is not None and (kinds is None or command.kind in kinds):
+            if command is not None and (kinds is None or self._is_due(command, kinds)):
                 self._take(command)
+
+    def _is_due(self, command: Command, kinds: frozenset[str]) -> bool:
+        if command.kind in kinds or command.workflow_id is None:
+            return command.kind in kinds
+        return self._context.reader.need(Workflow, command.workflow_id).state in WORKFLOW.terminal
 
     def is_busy(self) -> bool:
         """Whether a command is being carried out."""

@@ -105,7 +105,7 @@ def _own() -> dict[str, str]:
 
 
 class _Surroundings(NamedTuple):
-    """The controlling terminal, and the marks on this process and on those that it comes from."""
+    """The controlling terminal, and the marks on this process and on its ancestors."""
 
     tty: str | None
     claims: tuple[dict[str, str], ...]

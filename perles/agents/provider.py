@@ -205,7 +205,7 @@ class Provider(Protocol):
     prints_text_only: bool
     """Whether no line of its output means anything but text: what is not shown need not be read."""
     has_mcp: bool
-    """Whether its agents can call our tools; those that cannot report by their last text."""
+    """Whether its agents can call our tools; other agents report by their last text."""
     variables: Sequence[str] | None
     """Which of the engine's variables its agents get, beside the common ones (`X_*` is a prefix);
     None means all of them."""

@@ -70,7 +70,7 @@ def review(brief: ReviewBrief) -> str:
 
 
 def feedback(key: str, reviewer: str, comments: str, text: str) -> str:
-    """What an implementer is told of a denial: the reviewer's words and the coordinator's."""
+    """The text of a denial for the implementer: the reviewer's words and the coordinator's."""
     lines = [f"Task {key} was denied in its review by {reviewer}:", quoted(comments)]
     if text.strip() != comments.strip():
         lines += ["", "The coordinator says what to change:", quoted(text)]

@@ -1,4 +1,4 @@
-"""What a worker is told of its speciality, beside what every worker is told."""
+"""The words about a worker's speciality, beside the words for every worker."""
 
 from typing import Final
 

@@ -101,7 +101,7 @@ class ControlPlane(Facade):
             return super().ensure_engine(exit_when_idle=exit_when_idle)
         if self.engine_comes_back():
             return False
-        from perles.controlplane.hosted import HostedEngine  # asyncio is for those who host alone
+        from perles.controlplane.hosted import HostedEngine  # only hosting needs asyncio
 
         self.migrate()
         hosted = HostedEngine(self.paths, self.engine_config)
@@ -292,7 +292,7 @@ def chosen_filter(wanted: EventFilter | None, given: EventFilter) -> EventFilter
 
 
 def awaited(states: str | Iterable[str]) -> frozenset[str]:
-    """The states that end a wait: those that are wanted, and the ends. Raises `UsageError`."""
+    """The states that end a wait: the wanted ones, and the final ones. Raises `UsageError`."""
     return wanted_states(states) | frozenset(ENDS)
 
 

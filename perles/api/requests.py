@@ -18,13 +18,13 @@ Labels = Mapping[str, str] | Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListQuery:
-    """Which workflows to list: those that match all fields.
+    """Which workflows to list: a workflow has to match all fields.
 
     `states` may be one, a text such as "running,paused", or several. `labels` are what a
     workflow must have, all of them. `name` is part of a name, whatever its case, or a glob.
     `filter_by` is a text such as `state:running agent:codex cost:>2`, `sort` an order of the
     dashboard's table. `limit` None means all; `offset` is how many of the newest to leave out.
-    `archived` adds those that were archived. Raises `UsageError` for what cannot be.
+    `archived` adds archived workflows. Raises `UsageError` for what cannot be.
     """
 
     states: States = ()
@@ -80,7 +80,7 @@ class ListFilters(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventFilter:
-    """Which events to read: those that match all fields; an empty field matches all.
+    """Which events to read: an event has to match all fields; an empty field matches all.
 
     `types` and `exclude` are globs of event types, `"task.*,turn.*"` or several texts.
     `workflows` are ids, unique prefixes of ids, or unique names; `labels` what an event's

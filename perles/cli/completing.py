@@ -82,7 +82,7 @@ def _walk(tree: Json, words: Sequence[str]) -> tuple[Json, list[str]]:
 
 
 def _argument(node: Json, before: Sequence[str]) -> str:
-    """The placeholder of the next argument, by its place among those that are there; or ""."""
+    """The placeholder of the next argument, by its place among the given ones; or ""."""
     given, skip = 0, False
     for word in before:
         if skip:

@@ -76,7 +76,7 @@ _CALLED: Final[dict[str, tuple[str, Any]]] = {
     "--no-worktree": ("worktree", False),
     "-d": ("detach", True),
 }
-"""Options that are not called as their flag is, with the value of those that have none."""
+"""Options that are not called as their flag is, with the value of a flag that takes none."""
 
 
 def parse(argv: Sequence[str]) -> dict[str, Any] | None:

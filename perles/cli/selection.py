@@ -1,4 +1,4 @@
-"""Which workflows a command is about: those that are named, or those that fit."""
+"""Which workflows a command is about: named ones, or all that match the options."""
 
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple

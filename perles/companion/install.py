@@ -1,4 +1,4 @@
-"""How an agent's CLI is told of `perles mcp`: the lines of its configuration, shown or written."""
+"""The configuration by which an agent's CLI finds `perles mcp`, shown or written."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ _JSON_TYPE: Final = "application/json"
 
 
 class Offer:
-    """A method of `Tools` as a tool: its signature is the schema, its docstring what is told."""
+    """A method of `Tools` as a tool: its signature is the schema, its docstring the description."""
 
     def __init__(self, method: Callable[..., Awaitable[Json]], needs: str) -> None:
         self._method = method
@@ -52,7 +52,7 @@ class Offer:
 
     @cached_property
     def listed(self) -> Json:
-        """How a client is told of it."""
+        """The tool as a client sees it."""
         _, found = msgspec.json.schema_components([self._arguments])
         hints = {"readOnlyHint": self._is_read, "destructiveHint": False}
         about = {"name": self.name, "description": inspect.getdoc(self._method) or ""}

@@ -18,7 +18,7 @@ from perles.templates.one_command import name_of, pipeline_file
 
 MOST_LISTED: Final = 50
 LONGEST_WAIT: Final = 600.0
-"""Seconds; a client gives a tool call about a minute, unless it is told otherwise."""
+"""Seconds; a client gives a tool call about a minute, unless it is configured otherwise."""
 MAX_PATCH: Final = 60_000
 """Characters of a diff: it goes into a model's context."""
 Json = dict[str, Any]

@@ -143,7 +143,7 @@ def ignored_keys(paths: list[Path]) -> list[str]:
 def render_default(*, for_repository: bool) -> str:
     """A configuration file with every key, commented out, its default and its meaning.
 
-    One for a repository has only those that count there.
+    A repository's file sets only the keys that count there.
     """
     default = Config()
     return rendering.render(

@@ -88,7 +88,7 @@ class Team:
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """A command that is told of events, and of which. None where `command` is empty."""
+    """A command that runs for events, and for which ones. None where `command` is empty."""
 
     command: tuple[str, ...] = ()
     timeout: float = 10.0

@@ -45,8 +45,8 @@ class Conversation(Requests):
     ) -> Outcome:
         """Post in a channel as the user, or with `reply` in the thread that this post is in.
 
-        Idle agents that it concerns are started with it: those that it names (`@worker-1`,
-        `@here`), those that follow the channel, those in the thread. Raises `UsageError` for an
+        It starts idle agents that it concerns: agents that it names (`@worker-1`,
+        `@here`), followers of the channel, authors in the thread. Raises `UsageError` for an
         empty or too long text, `NotFoundError` for a channel or post that is not there,
         `WrongStateError` for a workflow that has ended.
         """
@@ -95,7 +95,7 @@ class Conversation(Requests):
         return self._request(ref, asked)
 
     def tasks(self, ref: str | None = None, *, waiting: bool = False) -> Sequence[dict[str, Any]]:
-        """Tasks, as `tasks --json` has them, of one workflow or of all; only those that wait."""
+        """Tasks, as `tasks --json` has them, of one workflow or of all; only waiting ones."""
         from perles.store.reads import inbox
 
         with reading(self.database_path) as connection:

@@ -29,7 +29,7 @@ class Corrections(Requests):
 
         Tasks that are unchanged and done, and wait for such tasks alone, stay done; all others
         run, those in `from_tasks` (keys, groups, patterns) and what comes after them among them.
-        `args` are values for parameters, beside those that `ref` was given. Raises `UsageError`
+        `args` are values for parameters, over the ones that `ref` was given. Raises `UsageError`
         for what is wrong with the file, `NotFoundError`, and `WrongStateError` for a workflow
         that has not ended.
         """

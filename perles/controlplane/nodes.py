@@ -21,7 +21,7 @@ class Nodes(EngineHost):
             return reads.nodes(connection)
 
     def drain_node(self, name: str) -> str:
-        """Give a node no more turns; those that it runs go on. Its state.
+        """Give a node no more turns; its running turns go on. Its state.
 
         Raises `NotFoundError`, `WrongStateError` for one that is gone, `PersonNeededError`.
         """

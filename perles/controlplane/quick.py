@@ -97,7 +97,7 @@ class Reads:
     def questions(self, ref: str | None = None, *, everything: bool = False) -> list[Json]:
         """Questions of agents that wait for a person: `questions --json`.
 
-        Of one workflow or of all; `everything` adds those that were answered or closed.
+        Of one workflow or of all; `everything` adds answered and closed ones.
         """
         from perles.store.reads import questions
         from perles.store.reads.connection import reading
@@ -152,7 +152,7 @@ class Reads:
             return resources.resources(connection)
 
     def nodes(self) -> Sequence[Json]:
-        """All nodes that have ever joined, by name, those that are gone last: `nodes --json`."""
+        """All nodes that have ever joined, by name, gone ones last: `nodes --json`."""
         from perles.store.reads import nodes
         from perles.store.reads.connection import reading
 
@@ -195,7 +195,7 @@ class Reads:
         """The events there are after seq `since`; `newest` takes the last `limit` of them.
 
         Those before seq `before`, and of one `agent`, where these are given. `types` are globs.
-        `subscribe` tells of those that are still to come.
+        `subscribe` yields the ones that are still to come.
         """
         from perles.store.events.reads import EventFilter, last_seq, read_events
         from perles.store.reads.connection import reading

@@ -1,4 +1,4 @@
-"""Tokens for those who ask over HTTP. A part of the façade."""
+"""Tokens of HTTP clients. A part of the façade."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Tokens(EngineHost):
     def create_token(self, name: str, role: str, *, lifetime: float | None = None) -> str:
         """Create a token, valid for `lifetime` seconds or until revoked; return the secret.
 
-        It is told this once. Raises `UsageError`, and `PersonNeededError` for an agent.
+        It is shown only this once. Raises `UsageError`, and `PersonNeededError` for an agent.
         """
         from perles.access import tokens
 

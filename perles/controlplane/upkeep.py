@@ -67,7 +67,7 @@ class Upkeep(Lifecycle):
     ) -> dict[str, Any]:
         """Remove workflows that have ended, with their session folders; as `prune`.
 
-        With `force` those that have not ended are stopped before. One with unmerged work in its
+        `force` first stops workflows that have not ended. One with unmerged work in its
         worktree is spared. Raises `NotFoundError`, `WrongStateError` where one has not ended,
         `PersonNeededError` for an agent.
         """

@@ -15,7 +15,7 @@ def rank(wanted: str, name: str) -> tuple[int, int] | None:
     """How well a name fits, the lower the better; None for one that does not have the letters.
 
     Names that begin with the letters come first, then those with a word that does, then
-    those that have them together, then those that have them in their order; shorter ones before
+    names with the letters side by side, then names with them in order; shorter ones before
     longer ones.
     """
     letters = "".join(wanted[:MOST].split()).casefold()

@@ -7,7 +7,7 @@ from typing import Any
 def in_words(cost: float, tokens: int, agents: Iterable[Mapping[str, Any]] = ()) -> str:
     """`0.12 USD`; `cost unknown` where tokens were used and no cost was reported.
 
-    `agents` are those that it is the sum of: `at least 0.12 USD` where the cost of one is unknown.
+    The cost is the sum of `agents`: `at least 0.12 USD` where the cost of one is unknown.
     """
     if is_unknown(cost, tokens):
         return "cost unknown"

@@ -1,8 +1,8 @@
 """Who gets a named limit next: a mutex, or a number of places, that tasks of all workflows share.
 
 Every task says by itself how many may hold a name beside each other, itself counted. Where the
-tasks of different workflows say different numbers, the smallest one counts, of those who hold the
-name and of the one that wants it: nobody ever shares it with more than it allows.
+tasks of different workflows say different numbers, the smallest one counts, of the holders and of
+the task that wants the name: no task ever shares it with more than it allows.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

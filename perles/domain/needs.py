@@ -22,7 +22,7 @@ class Precondition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
-    """`sources` are the files that a command reads and `generates` those that it makes, as
+    """`sources` are the files that a command reads and `generates` the files that it makes, as
     patterns below its folder: it does not run where nothing changed since it last ended well.
     """
 

@@ -1,4 +1,4 @@
-"""What is a secret, by its name or by its form, and texts without those that are known."""
+"""What is a secret, by its name or by its form, and texts with known secrets masked."""
 
 import json
 import os

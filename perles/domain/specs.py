@@ -24,8 +24,8 @@ class WorkflowSpec:
     `token_budget` and `cost_budget` (USD): 0 means no limit.
     `coordinator` and `worker` choose who does it,
     written `claude` or `claude:opus`. With a `goal` in words no template is needed.
-    Of the template's tasks `tasks` has those that are to run, with what they need (default: all),
-    `from_tasks` those to begin at, `skip_tasks` those to leave out: keys, groups, patterns.
+    `tasks` names the tasks of the template to run, with the ones that they need (default: all),
+    `from_tasks` the ones to begin at, `skip_tasks` the ones to omit: keys, groups, patterns.
     In a cluster its agents run on nodes that have all of the labels `on`.
     """
 

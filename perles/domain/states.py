@@ -121,7 +121,7 @@ class WorkflowState(StrEnum):
 
 
 class WorkflowPriority(StrEnum):
-    """Who goes first among those that wait."""
+    """The order of the workflows that wait."""
 
     LOW = "low"
     NORMAL = "normal"

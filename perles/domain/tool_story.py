@@ -49,7 +49,7 @@ _CALLS: Final[dict[str, str]] = {
     "fabric_unsubscribe": "#{channel}",
     "fabric_attach": "{path} to {target_id}",
 }
-"""What is told of a call: its most telling arguments."""
+"""The summary of a call: its most telling arguments."""
 _OTHERS: Final = frozenset(
     {"list_tasks", "query_worker_state", "spawn_worker", "signal_ready", "fabric_inbox"}
     | {"fabric_ack", "generate_accountability_summary", "post_accountability_summary"}
@@ -119,7 +119,7 @@ _LISTS: Final[dict[str, tuple[str, Callable[[list[Json], bool], str]]]] = {
     "list_tasks": ("tasks", _tasks),
     "query_worker_state": ("workers", _workers),
 }
-"""The tools that answer with a list, where it stands, and how it is told."""
+"""The tools that answer with a list, its key in the answer, and its words."""
 
 
 def _number(count: int, of: str, cut: bool) -> str:

@@ -58,7 +58,7 @@ class Parts:
         self._clock_watch = self._watch_time(FileWatch(context, lock, give_up))
 
     def _watch_time(self, files: FileWatch) -> ClockWatch:
-        """Set the sweeps up; what tells those that reckon with dates that the clock was set."""
+        """Set the sweeps up; and what tells users of dates that the clock was set."""
         health, keeper = self._health, RetentionSweep(self._context)
         clock = ClockWatch(self._context, [health.clock_was_set, keeper.clock_was_set])
         self._sweeps.every(retention.SWEEP_SECONDS, "retention", keeper.sweep)

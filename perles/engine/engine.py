@@ -91,7 +91,7 @@ class Engine:
         """Host the engine until it is stopped, or idle. Raises `EngineRunsError`, `DatabaseError`.
 
         For an `errand` it only carries out the queued commands of these kinds, starts
-        no agent, and leaves those that live to the next engine.
+        no agent, and leaves living ones to the next engine.
         """
         self._exit_when_idle = exit_when_idle
         path = self._paths.database_path()

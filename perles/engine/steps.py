@@ -88,7 +88,7 @@ class Steps:
     async def _admit(self) -> None:
         """Start workflows that wait for room, in their order, until one must go on waiting."""
         line, passed = ResourceScheduler(self._context).line()
-        # Those that are passed are told what they wait for.
+        # Workflows that are passed over get a reason for their wait.
         for workflow in [*passed, *line]:
             async with self._commands.lane(workflow.id):
                 try:

@@ -230,7 +230,7 @@ class Executor(Protocol):
     ) -> bool:
         """End turns with all that they started: TERM, `grace` seconds, KILL. False where some live.
 
-        `which` tells those that are left, `gone` waits for them; without it they are looked for.
+        `which` gives the ones that are left, `gone` waits for them; without it they are polled.
         """
 
     async def end_workflow(self, workflow_id: str, *, grace: float) -> list[int]:

@@ -1,4 +1,4 @@
-"""Whom a post concerns: those it names, those that follow its channel, those in its thread."""
+"""The agents that a post concerns: named ones, followers of its channel, authors in its thread."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, NamedTuple
@@ -41,7 +41,7 @@ class Reader(NamedTuple):
 
 
 class Found(NamedTuple):
-    """`named` are the ids of agents as the post names them, `readers` those that it concerns."""
+    """`named` are the ids of agents that the post names, `readers` of agents that it concerns."""
 
     named: list[int]
     mentions: list[str]
@@ -63,11 +63,11 @@ class Crowd:
         return mentions.find(text, self._by_name)
 
     def named(self, found: Mentions) -> list[int]:
-        """The ids of those that are named by their names."""
+        """The ids of agents that the text names."""
         return [self._by_name[name] for name in found.known]
 
     def everybody(self) -> list[int]:
-        """Those that `@here` means."""
+        """The agents that `@here` means."""
         return [id for id, row in self._rows.items() if row["role"] != OBSERVER]
 
     def living(self, agent_id: int) -> Reader | None:
@@ -100,7 +100,7 @@ class Crowd:
 
 
 def of(tx: Tx, channel: Channel, text: str, *, author_id: int | None, thread: int | None) -> Found:
-    """Whom a post in a channel concerns; `thread` is the first post of its thread."""
+    """The agents that a post in a channel concerns; `thread` is the first post of its thread."""
     crowd = Crowd(tx, channel.workflow_id)
     found = crowd.mentions_in(text)
     named = crowd.named(found)

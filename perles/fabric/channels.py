@@ -88,7 +88,7 @@ def postable(tx: Tx, workflow_id: str, slug: str) -> Channel:
 
 
 def subscribe(tx: Tx, agent: Agent, slug: str, mode: str) -> Subscribed:
-    """What the agent is told of a channel from now on. Raises `NotFoundError`."""
+    """Set which posts of a channel the agent gets from now on. Raises `NotFoundError`."""
     channel = channel_named(tx, agent.workflow_id, slug)
     if _set(tx, agent.id, channel.id, mode):
         _tell(tx, agent, channel, mode)

@@ -50,7 +50,7 @@ IS_ITEM: Final = Sql(select(InboxItem.post_id).where(_AGENT, _POST))
 
 
 def ack(tx: Tx, agent: Agent, post_ids: Sequence[int]) -> list[int]:
-    """Take posts out of an agent's inbox; those that it had not acknowledged before.
+    """Take posts out of an agent's inbox; the posts that it had not acknowledged before.
 
     All of them, or none: raises `NotFoundError` for one that this workflow has not.
     """

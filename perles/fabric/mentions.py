@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from perles.domain.patterns import lazy_pattern
 
 HERE: Final = "here"
-"""`@here`: all agents of the workflow, but those that only watch."""
+"""`@here`: all agents of the workflow, except observers."""
 MAX_UNKNOWN: Final = 10
 """Names that nobody has, of which the author is told."""
 
@@ -29,7 +29,7 @@ class Mentions(NamedTuple):
 
 
 def find(text: str, names: Collection[str]) -> Mentions:
-    """Who is mentioned in a text; `names` are those that there are, in lower case."""
+    """Who is mentioned in a text; `names` are the existing names, in lower case."""
     if "@" not in text:
         return Mentions((), (), False)
     found = list(dict.fromkeys(name.lower() for name in _MENTION.findall(without_code(text))))

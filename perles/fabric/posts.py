@@ -1,6 +1,6 @@
-"""Posts: texts in channels, in flat threads, each with those that it concerns.
+"""Posts: texts in channels, in flat threads, each with the agents that it concerns.
 
-Whom a post concerns is decided when it is written, and kept as rows of `inbox_items`: an
+Which agents a post concerns is decided when it is written, and kept as rows of `inbox_items`: an
 inbox is then one look into an index, and what an agent was not told yet outlives an engine.
 """
 

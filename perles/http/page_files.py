@@ -77,7 +77,7 @@ def load() -> Page:
 
 
 def _placed(name: str, body: bytes, version: str) -> bytes:
-    """A file with the addresses of those that it names."""
+    """A file with the addresses of the files that it names."""
     if name == "index.html":
         return _LINK.sub(rb"\g<1>" + version.encode() + b"/", body)
     return body.replace(_VERSION, version.encode())

@@ -129,7 +129,7 @@ class ReadUpTo(_Body, frozen=True):
 
 
 class Approval(_Body, frozen=True):
-    """`message` goes to those who go on."""
+    """`message` goes to the agents that go on."""
 
     message: str | None = None
 
@@ -201,7 +201,7 @@ def create(asking: Asking, call: Call) -> Response:
 
 
 def created(asking: Asking, workflow_id: str, *, starts: bool) -> Response:
-    """What is told of a workflow that was created; it is started here."""
+    """The answer about a created workflow, which is started here if `starts`."""
     told: dict[str, Any] = {"id": workflow_id}
     if starts and asking.state_of(workflow_id) == "pending":
         told["status"] = asking.start(workflow_id).status

@@ -47,7 +47,7 @@ def work_away(connection: Connection, workflow_id: str) -> Away | None:
 
 
 def prune_refs(away: Away, *, dry_run: bool) -> tuple[list[str], list[str]]:
-    """Remove the refs of a workflow that is gone; those removed, and those that stay.
+    """Remove the refs of a workflow that is gone; the removed refs, and the refs that stay.
 
     One stays whose work was never joined, such as that of a turn that was given up, and whose
     commits are in no branch: nothing else has it. What git cannot tell of stays, too.

@@ -100,7 +100,7 @@ class Ports:
         self._say("serve")
 
     async def rest(self) -> None:
-        """Take no more calls: those that are not answered yet are the next engine's."""
+        """Take no more calls: the next engine answers the open ones."""
         self._serves = False
         await self._ask("rest")
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from perles.version import __version__
 
 VERSIONS: Final = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
-"""Those that begin with `initialize`; a client of a newer kind goes back to one of them."""
+"""The versions that begin with `initialize`; a client of a newer kind goes back to one of them."""
 PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600
 NO_SUCH_METHOD: Final = -32601

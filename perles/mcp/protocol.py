@@ -83,7 +83,7 @@ class Protocol:
         try:
             return messages.done(await self._carried_out(caller, tool, arguments, key))
         except LateCallError:
-            raise  # the guard turns it away, as it does those that come later still
+            raise  # the guard turns it away, as it does later ones
         except PerlesError as error:
             return messages.failed(str(error))
         except Exception:  # a bug in one tool must not end the server; the agent is told, we log it

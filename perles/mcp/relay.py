@@ -121,7 +121,7 @@ class Relay:
     async def waiting(
         self, have: Collection[str] = (), told: int = 0, seconds: float = 0.0
     ) -> Waiting:
-        """The calls that wait but for those that the engine has, after `seconds` at the latest.
+        """The waiting calls that the engine has not got yet, after `seconds` at the latest.
 
         Refusals up to the number `told` are known to the engine and forgotten here.
         """

@@ -19,7 +19,7 @@ MAX_OUTPUT: Final = 64 * 1024
 
 
 class Asides:
-    """Those that run, and what came of the last ones."""
+    """The running commands, and the results of the last ones."""
 
     def __init__(self, executor: LocalExecutor, root: Path) -> None:
         self._executor, self._root = executor, root

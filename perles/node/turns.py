@@ -173,13 +173,13 @@ class Turns:
             self._records.keep(turn.record)
 
     def processes(self, refs: Iterable[TurnRef]) -> list[LocalProcess]:
-        """The processes of these turns, also of those that were forgotten."""
+        """The processes of these turns, forgotten turns too."""
         return [
             turn.process if (turn := self._turns.get(ref)) else self._unknown(ref) for ref in refs
         ]
 
     def used(self, refs: Sequence[TurnRef]) -> dict[int, Used]:
-        """What these turns have used; of those that are not here nothing."""
+        """What these turns have used; nothing for turns of other machines."""
         known = [self._turns[ref].process for ref in refs if ref in self._turns]
         found = self._executor.used(known) if known else {}
         return {ref.turn_id: found.get(ref.turn_id, Used()) for ref in refs}

@@ -36,7 +36,7 @@ _DIALECT: Final = _Dialect(paramstyle="named")
 
 
 def compiled(statement: Any) -> tuple[str, dict[str, Any]]:
-    """The text of a statement with named parameters, and those that it holds itself."""
+    """The text of a statement with named parameters, and the values that it holds itself."""
     real = built(statement)
     assert isinstance(real, ClauseElement)
     made = real.compile(dialect=_DIALECT)

@@ -134,9 +134,9 @@ class SpoiledError(Exception):
 class Tx(Reader):
     """One write transaction. `now` is its time, the same for all that it writes.
 
-    `secrets` are those that its rows may not hold. Rows that it has read by their keys are kept,
-    with what it changes in them: nobody else writes meanwhile. Treat them as read-only.
-    Events wait in it until `settle`, or until a statement could meet them.
+    Its rows may not hold a text of `secrets`. It keeps rows that it has read by their keys, with
+    its changes: no other transaction writes meanwhile. Treat them as read-only.
+    Events wait in it until `settle`, or until a statement could read them.
     """
 
     __slots__ = ("_events", "_has_savepoint", "_kept", "_piece", "now", "secrets")
@@ -246,7 +246,7 @@ class Tx(Reader):
         return int(self._ask(*insert_of(model, names(values)).bind(values)).lastrowid)
 
     def update(self, model: type[Base], id: int | str, /, **values: Any) -> None:
-        """Change columns of one row, except those that a state machine holds.
+        """Change columns of one row, except columns that a state machine holds.
 
         Raises `LookupError` when the row is gone.
         """

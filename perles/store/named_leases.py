@@ -1,4 +1,4 @@
-"""Rows of named leases, and what a task's change of state means for those that it has.
+"""Rows of named leases, and what a task's change of state means for its leases.
 
 A name is held by tasks that somebody has in hand, so it is free again in the very transaction
 in which a task is so no more, whatever led to that.
@@ -70,7 +70,7 @@ def release_all(tx: Tx, workflow_id: str) -> None:
 
 
 def drop(tx: Tx, lease: NamedLease, *, because: str | None = None) -> None:
-    """Take away one claim. Where it held the name, those that wait for it may be told again."""
+    """Take away one claim. Where it held the name, tasks that wait for it may be told again."""
     tx.run(_DROP, id_=lease.id)
     if lease.acquired_at is None:
         return

@@ -47,7 +47,7 @@ class PendingEvents:
         return len(self._rows) > self._written
 
     def write(self, connection: Any) -> None:
-        """Write those that wait. Raises the driver's errors; a server's may come with the next
+        """Write the waiting events. Raises the driver's errors; a server's may come with the next
         statement, or with the commit."""
         if self.are_waiting():
             connection.executemany(_INSERT, self._rows[self._written :])

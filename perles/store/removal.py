@@ -52,7 +52,7 @@ TABLES: Final = (
     ("agents", _OWN),
     ("workflow_labels", _OWN),
 )
-"""Every table with rows of a workflow, those that point at others before them."""
+"""Every table with rows of a workflow, referring tables before the ones that they refer to."""
 
 
 _DELETES: Final = tuple(

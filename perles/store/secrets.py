@@ -1,6 +1,6 @@
 """The secrets of each workflow, as far as they are known: no row but their own may hold them.
 
-Known are the secrets among the variables of its tasks and its arguments, those that
+Known are the secrets among the variables of its tasks and its arguments, the secrets that
 the engine hands to agents, and agents' tokens.
 """
 

@@ -3,7 +3,7 @@
 A statement is written with SQLAlchemy's expressions and the classes of rows. What runs is its
 text with named parameters: a tenth of the cost of compiling or even of looking up a cached
 compilation at every call. The texts of all statements are recorded, so that SQLAlchemy is
-imported by those who write statements only; `make statements` records them, and one that is not
+imported only where statements are written; `make statements` records them, and one that is not
 recorded is compiled at its first use.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 WORKFLOW_ID: Final[BindParameter[str]] = bindparam("workflow_id")
 Compiled = tuple[str, dict[str, Any]]
-"""What the driver runs: a text with named parameters, and those that it holds itself."""
+"""What the driver runs: a text with named parameters, and the values that it holds itself."""
 
 
 class Sql:

@@ -32,7 +32,7 @@ _in_line = (
     (Workflow.start_rank.is_not(None), Workflow.start_rank),
     (_goes_on & _has_slot, _rank),
 )
-# Those that would spend are passed over: the providers that are held back are a JSON array.
+# Workflows that would spend are passed over: the providers that are held back are a JSON array.
 _worker = func.coalesce(Task.worker, Workflow.worker_provider, Workflow.provider)
 _worker_provider = func.substr(_worker, 1, func.instr(_worker + ":", ":") - 1)
 _asks_an_agent = (

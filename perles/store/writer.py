@@ -95,7 +95,7 @@ class Writer:
         return await future
 
     def post(self, work: Callable[[Tx], object]) -> None:
-        """`write` for those who do not wait: a failure is logged."""
+        """`write` for callers that do not wait: a failure is logged."""
         self._jobs.put(_Job(work, asyncio.get_running_loop(), None))
 
     def _run(self) -> None:

@@ -92,7 +92,7 @@ def _free(tx: Tx, task: Task, worker: Agent) -> None:
 
 
 def of_earlier(task: Task) -> str:
-    """What the next worker is told of the attempt before; "" where there is nothing to tell."""
+    """The words for the next worker about the attempt before; "" where there is nothing to tell."""
     earlier = journal.decode(task.outputs).get("earlier")
     if not earlier:
         return ""

@@ -1,4 +1,4 @@
-"""A task as its worker is told of it."""
+"""The description of a task for its worker."""
 
 from collections.abc import Collection, Iterator
 

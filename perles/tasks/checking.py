@@ -59,7 +59,7 @@ def send_back(tx: Tx, task: Task, checked: Checked) -> bool:
 
 
 def letter(task: Task, checked: Checked) -> str:
-    """What the worker is told of a check that did not pass."""
+    """The message to the worker about a check that did not pass."""
     check = execution_of(task).check
     ran = "\n".join(check.commands if check else ())
     return (

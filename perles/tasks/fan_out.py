@@ -223,7 +223,7 @@ def forgotten(
 ) -> tuple[set[int], dict[int, dict[str, Any]]]:
     """What a retry leaves out: the tasks for items of a list that is made anew.
 
-    With them, by task, the columns of those that stand for such items, as they were at first.
+    With them, by task, the columns of the tasks that stand for such items, as they were at first.
     """
     by_key = {task.key: task for task in tasks}
     renewed: dict[int, dict[str, Any]] = {}

@@ -1,4 +1,4 @@
-"""What the end of one task means for those that wait for it.
+"""What the end of one task means for the tasks that wait for it.
 
 Which task runs then is decided by `perles.domain.flow`; here its rows are found, by indexes, so
 that the end of a task costs what depends on it, however large the plan is.
@@ -62,7 +62,7 @@ _LAST: Final = Sql(
     .where(Task.workflow_id == WORKFLOW_ID, *_WAITS, Task.stage == literal_column("1"), _IS_FREE)
     .order_by(Task.id)
 )
-# Written as they are, so that the index of those that come last serves.
+# Written as they are, so that the index of the tasks that come last serves.
 _HAS_LAST: Final = Sql(
     select(Task.id)
     .where(
@@ -76,7 +76,7 @@ _HAS_OPEN: Final = Sql(
         Task.workflow_id == WORKFLOW_ID,
         Task.stage == 0,
         Task.status.in_(_OPEN),
-        Task.serving_since.is_(None),  # a service may be needed by those that come last
+        Task.serving_since.is_(None),  # tasks that come last may need a service
     )
     .order_by(Task.id.desc())
     .limit(1)
@@ -121,7 +121,7 @@ def unblock(tx: Tx, workflow_id: str) -> list[str]:
 
 
 def settle(tx: Tx, ended: Task) -> Settled:
-    """A task is over: decide about those that waited for it, and for them. The rest is not read."""
+    """A task is over: decide about the tasks that waited for it, and so on. No other is read."""
     walk = _Walk(tx, ended.workflow_id)
     walk.went(ended.id)
     return walk.finish()
@@ -222,7 +222,7 @@ class _Walk:
         return self._tx.row(_HAS_OPEN, workflow_id=self._workflow_id) is not None
 
     def _skip_dependents(self, task_id: int, blocker: Ended) -> list[int]:
-        """Skip those that need its success; which they are."""
+        """Skip the tasks that need its success; their rows."""
         found = []
         for row in self._tx.rows(DEPENDENTS, task_id=task_id):
             # What runs with a service that failed has an end of its own.

@@ -1,4 +1,4 @@
-"""What a fresh session of an agent is told of the one before it."""
+"""The words for a fresh session of an agent about the one before it."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -84,7 +84,7 @@ def _claim(
 
 
 def held(reader: Reader) -> dict[str, list[int]]:
-    """The names that are held, each with the sizes of those who hold it."""
+    """The names that are held, each with the sizes of its holders."""
     found: dict[str, list[int]] = {}
     for row in reader.rows(named_leases.HELD):
         found.setdefault(row["name"], []).append(row["size"])
@@ -117,7 +117,7 @@ def _waiter(rows: Sequence[Any], now: datetime) -> Waiter:
 
 
 def offers(reader: Reader, now: datetime) -> list[Waiter]:
-    """Those whose turn it is, and who were not told yet."""
+    """The tasks whose turn it is, and that were not told yet."""
     waiters = line(reader, now)
     met = _met(reader, waiters)
     return [one for one in waiters if one.claim.task_id in met and not one.is_told]

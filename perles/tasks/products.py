@@ -21,7 +21,7 @@ def wanted(task: Task) -> Mapping[str, str]:
 
 
 def missing(work_dir: str, paths: Mapping[str, str]) -> list[str]:
-    """Those that are no file or folder below the work dir. It looks at files: call it outside of
+    """The paths without a file or folder below the work dir. It reads the disk: call it outside of
     transactions where agents could have put something there that blocks."""
     top = Path(work_dir)
     return [path for path in paths.values() if not _is_there(top, path)]

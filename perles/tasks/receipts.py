@@ -10,7 +10,7 @@ from perles.store.schema.tasks import Task
 from perles.workspace.commits import Commit, Look, as_receipt
 
 MAX_TOLD: Final = 10
-"""Commits that a coordinator is told of by name."""
+"""Commits that a coordinator sees by name."""
 
 
 def keep(tx: Tx, task: Task, look: Look | None) -> None:

@@ -50,7 +50,7 @@ UNKEPT: Final = 66
 class Printed(NamedTuple):
     """What a task's command printed: its last lines for people, and what later tasks are given.
 
-    `values` are those that it wrote for them; `problem` says why these could not be read.
+    `values` are the ones that it wrote for them; `problem` says why these could not be read.
     """
 
     tail: list[str]

@@ -1,6 +1,6 @@
 """The catalog: the templates that are there, and the plans they make.
 
-Three roots, each over the ones before it: those that come with Perles, the
+Three roots, each over the ones before it: the templates of Perles, the
 user's, the repository's. A template that cannot be read is listed as broken.
 """
 

@@ -10,7 +10,7 @@ from perles.templates.keys.hand_on import path_problem
 
 
 def ordered(nodes: Mapping[str, Node], tasks: Mapping[str, TaskSpec]) -> dict[str, TaskSpec]:
-    """The tasks, each waiting for those that make its inputs, then for what its `after` says.
+    """The tasks, each waiting for the makers of its inputs, then for what its `after` says.
 
     Files are compared as they are written. `nodes` are the tasks in the file, for errors.
     Raises `UsageError` for one that two tasks make, that none makes, or that is no path.

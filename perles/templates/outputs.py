@@ -45,7 +45,7 @@ def needs_outputs(script: str) -> bool:
 
 
 def names_variables(script: str, given: Collection[str]) -> bool:
-    """Whether a command names variables of outputs itself, beside those that it is `given`."""
+    """Whether a command names variables of outputs itself, beside the `given` ones."""
     return any(OUTPUT + name not in given for name in _NAMED.findall(script))
 
 

@@ -37,7 +37,7 @@ def read_pipeline(
 ) -> Plan:
     """The plan of a pipeline file, with these values for its parameters.
 
-    With `sampled` those that are required and missing have samples, for a look at the file.
+    With `sampled`, missing required arguments have samples, for a look at the file.
     Raises `UsageError` that names file, line and key, or the argument that is wrong.
     """
     source = Source.of(path, pipes=True)

@@ -1,6 +1,6 @@
 """Filling arguments into texts: Jinja2 in its sandbox, or the syntax of Go's text/template.
 
-Most texts hold nothing to fill in: the two languages are imported for those that do.
+Most texts hold nothing to fill in: the two languages are imported only for texts that do.
 """
 
 from collections.abc import Mapping, Sequence

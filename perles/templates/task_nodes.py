@@ -55,7 +55,7 @@ def nodes(entries: Entries, folder: Path, root: Path, unknown: Unknown) -> tuple
 
 
 def pattern(node: Node, above: Defaults) -> TaskSpec:
-    """How tasks are that a file lists: the keys of a task without those that the file gives."""
+    """How tasks are that a file lists: the keys of a task except the ones that the file gives."""
     given = {"key", "name", "run", "prompt", "question", "assignee", "after", "inputs", "outputs"}
     given |= {*FANS}
     entries = node.mapping([name for name in table.names(At.TASK) if name not in given])

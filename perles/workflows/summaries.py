@@ -14,7 +14,7 @@ Json = dict[str, Any]
 def whole_summary(connection: Any, workflow_id: str) -> Json:
     """What a workflow came to, as `show --summary --json` has it. Asks git; may block.
 
-    Of a workflow with a branch of its own all commits are there, also those that no task's
+    Of a workflow with a branch of its own all commits are there, also commits that no task's
     receipt has: commands that commit leave none. Raises `NotFoundError`.
     """
     found = summary(connection, workflow_id)

@@ -62,7 +62,7 @@ def look(
 ) -> Look | None:
     """What the repository of `folder` shows since the commit `base`; None where there is none.
 
-    `base` is "" for all commits, None for none but those that are `named`. With `status` it is
+    `base` is "" for all commits, None for the `named` ones only. With `status` it is
     told whether there are changes that are not committed. Blocks, at most `LOOK_SECONDS`.
     """
     if not in_repository(folder):
@@ -135,7 +135,7 @@ def _since(ask: _Questions, base: str | None, head: str) -> tuple[list[str], boo
 def _named(
     ask: _Questions, named: Sequence[str], base: str | None
 ) -> tuple[list[str], list[str], list[str]]:
-    """Of the commits that somebody names: those that are there, are not, were there before."""
+    """The named commits that are there, that are not, and that were there before."""
     found: list[str] = []
     missing: list[str] = []
     earlier: list[str] = []

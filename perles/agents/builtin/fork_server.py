@@ -72,7 +72,7 @@ class _Forks:
         self.left: dict[int, str] = {}
 
     def look(self) -> None:
-        """Take the status of those that have ended."""
+        """Take the status of the children that have ended."""
         for pid in list(self.left):
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:

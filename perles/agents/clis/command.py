@@ -121,7 +121,7 @@ class CommandProvider:
 
 
 def _server(turn: TurnContext) -> dict[str, Any]:
-    """Our server in the words of several CLIs: each passes over those that it does not know.
+    """Our server in the words of several CLIs: each ignores words that it does not know.
 
     Some take the one name for its address, some the other; newer ones show tools to the
     model only after it has searched for them, save where they are told otherwise.

@@ -21,7 +21,7 @@ _GLYPHS: Final = {
     "gone": ("■", "muted"),
 }
 _BELOW: Final = 9
-"""Rows of the text below, where there is room for so many."""
+"""Rows of the text below, where the screen has room for them."""
 
 
 def draw(state: State, view: View) -> list[Line]:

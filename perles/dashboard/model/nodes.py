@@ -17,7 +17,7 @@ class Nodes:
 
 
 def place_of(nodes: Nodes, rows: Sequence[Mapping[str, Any]]) -> int | None:
-    """Where the selected node stands among those that were read; None where there is none."""
+    """The place of the selected node in the list that was read; None where there is none."""
     names = [row["name"] for row in rows]
     if nodes.name in names:
         return names.index(nodes.name)

@@ -112,7 +112,7 @@ class Detail:
     searching: bool = False
     typing: bool = False
     to: str = "coordinator"
-    """Whom one writes to: an agent, or `#general`."""
+    """The addressee: an agent, or `#general`."""
     channel: str = "general"
     """The channel that the tab of channels shows."""
     task: str | None = None

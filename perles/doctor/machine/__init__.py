@@ -34,7 +34,7 @@ CHECKS: Final[tuple[Callable[[Surroundings], Iterator[Finding]], ...]] = (
 
 
 def examine(surroundings: Surroundings) -> list[Finding]:
-    """What all checks of the machine found; a database that fails ends those that need it."""
+    """What the checks of the machine found; the ones that need a database end with its failure."""
     found: list[Finding] = []
     for check in CHECKS:
         try:

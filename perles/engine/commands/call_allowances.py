@@ -1,4 +1,4 @@
-"""How many calls of tools a turn may make, and what is kept of those that are refused."""
+"""How many calls of tools a turn may make, and what is kept of refused calls."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class Outside(NamedTuple):
     """`printed` is what the agent's turn printed, for a report; `file` the one to attach; `look`
     what git shows of the task that the call is about, None where its folder is in no repository;
     `check` how the check of the task ended; `missing` the files that the task must make and that
-    are not there; `left` those that its command left, to be kept.
+    are not there; `left` the files that its command left, to be kept.
     """
 
     printed: Printed | None = None

@@ -157,8 +157,8 @@ class _Pass:
     def assign(self) -> bool:
         """Give ready tasks to free workers, and to new ones as far as the limits allow.
 
-        Whether a task failed, because no worker can ever do it. Those that wait for a name are
-        passed, and whatever needs such a name with them.
+        Returns whether a task failed, because no worker can ever do it. Skips tasks that wait for
+        a name, and other tasks that need such a name.
         """
         tx, taken = self._tx, set[str]()
         about: dict[str, Any] = {"workflow_id": self._workflow.id}

@@ -59,7 +59,7 @@ class Examiner:
         return self._found.get(node, ())
 
     def look(self, there: Collection[str]) -> None:
-        """Begin to look at those that are due; forget those that are not there."""
+        """Begin the checks that are due; forget nodes that left."""
         for gone in set(self._due) - set(there):
             self._due.pop(gone)
             self._found.pop(gone, None)

@@ -111,7 +111,7 @@ def gone(tx: Tx, name: str, why: str) -> None:
 
 
 def drain(tx: Tx, name: str) -> str:
-    """A person wants a node to get no more turns; its state. Those that it runs go on."""
+    """A person wants a node to get no more turns; its state. Its running turns go on."""
     row = _known(tx, name)
     if row.state == NodeState.GONE:
         raise WrongStateError("node", name, row.state, "drain")

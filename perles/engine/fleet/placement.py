@@ -183,7 +183,7 @@ def _room(row: Node) -> Room:
 
 
 def _note(tx: Tx, changed: Sequence[tuple[int, Where]]) -> None:
-    """Write why agents wait; a person is told of those whom no waiting helps."""
+    """Write why agents wait; a person is told of agents that no waiting helps."""
     for agent_id, where in changed:
         agent = tx.need(Agent, agent_id)
         if agent.unplaced == where.waits:

@@ -147,8 +147,8 @@ class HealthMonitor:
                     await self._context.writer.write(partial(_note, rows=[row]))
 
     def _signals_of(self, rows: Sequence[Any], now: datetime, soon: datetime) -> dict[str, Signals]:
-        """The signals of those that wait, are not well, or will not be at `soon`; told by texts,
-        which cost a tenth, since nearly all are well."""
+        """The signals of workflows that wait, are not well, or will not be at `soon`. It compares
+        times as texts, at a tenth of the cost, since nearly all are well."""
         present = to_text(now)
         heard = to_text(soon - timedelta(seconds=self._policy.heartbeat_timeout))
         moved = to_text(soon - timedelta(seconds=self._policy.progress_timeout))

@@ -120,7 +120,7 @@ class StuckWorkers:
             self._cases[fresh] = case
 
     async def _tell_recovered(self) -> None:
-        """Of those who were stuck: who works again, and who is none of ours any more."""
+        """Which stuck workers work again, and which have left."""
         for agent_id, case in list(self._cases.items()):
             with self._troubles.apart(f"looking at a worker of {case.workflow_id}"):
                 await self._settle(agent_id, case)

@@ -51,7 +51,7 @@ def first_in_line(
 ) -> tuple[list[Workflow], list[Workflow]]:
     """The workflows that may be next for `most` slots; and the first that these pass in the line.
 
-    Passed are those of providers that are `held` back, and those that are paused and
+    It skips workflows of providers that are `held` back, and paused ones that
     have workers, where no worker slot is free.
     """
     values = {"worker_slot": _has_worker_slot(reader, policy), **_passed(held)}

@@ -70,7 +70,7 @@ def may_come_first(reader: Reader, workflow: Workflow, trigger: WorkflowTrigger)
 
 
 async def cut_off_others(turns: Turns, context: Context, workflow_id: str, grace: float) -> None:
-    """End the turns of all agents but those that work on the tasks that come last."""
+    """End the turns of all agents except workers on the tasks that come last."""
     lives = []
     for live in turns.of(workflow_id):
         task_id = context.reader.need(Agent, live.agent_id).task_id

@@ -121,9 +121,9 @@ class Supervisor:
     async def reopen(self, workflow: Workflow) -> bool:
         """Serve a workflow again that ran when the last engine died; its leases still stand.
 
-        Its port was held meanwhile. Whether it was not: then anybody may have listened
-        there and got the agents' tokens, so they get new ones, and those that live are
-        no use any more. Where no port is free it is paused.
+        Its port was held meanwhile. Returns whether it was not: then any program may have
+        listened there and got the agents' tokens, so agents get new ones, and living agents are
+        no use any more. Where no port is free the workflow is paused.
         """
         held = self._servers.ports.held(workflow.id)
         if held is not None and (port := int(held.getsockname()[1])) == workflow.mcp_port:

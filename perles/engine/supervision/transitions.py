@@ -136,7 +136,7 @@ def _move_port(tx: Tx, workflow_id: str, port: int) -> None:
 
 
 def join_line(tx: Tx, workflow_id: str, reason: str) -> None:
-    """Keep a workflow in the line of those that wait, with the reason."""
+    """Keep a workflow in the waiting line, with the reason."""
     workflow = tx.need(Workflow, workflow_id)
     may_wait = workflow.state in (WorkflowState.PENDING, WorkflowState.PAUSED)
     if not may_wait or (workflow.reason == reason and workflow.start_requested_at):

@@ -22,7 +22,7 @@ class ClockWatch:
     """Compares the clock with the time that passes."""
 
     def __init__(self, context: Context, told: Sequence[Told]) -> None:
-        """`told` are those who remember dates; each hears by how many seconds they moved."""
+        """`told` are called with the seconds by which the clock moved."""
         self._context = context
         self._told = told
         self._clock: Clock = context.database.clock

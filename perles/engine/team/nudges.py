@@ -1,4 +1,4 @@
-"""Nudges: an idle agent that posts concern is told of them, once, in one message.
+"""Nudges: an idle agent gets the posts that concern it, once, in one message.
 
 Whom a post concerns stands in rows (`perles.fabric.audience`), and so does what an agent was
 told: an engine that dies forgets nothing but how long it has waited. A nudge waits until nothing
@@ -114,7 +114,7 @@ def tell(tx: Tx, context: Context, agent: Agent) -> bool:
 
 
 def _nudge(tx: Tx, context: Context, agent_ids: Sequence[int]) -> None:
-    """Tell those that are idle still."""
+    """Tell the agents that are still idle."""
     for agent_id in agent_ids:
         agent = tx.need(Agent, agent_id)
         if agent.status == "ready" and tx.need(Workflow, agent.workflow_id).state == "running":

@@ -215,7 +215,7 @@ class Turns(TurnFinisher):
         await live.process.start(launch, cwd=folder, env=environ, umask=umask)
 
     async def read_all(self) -> None:
-        """Journal what live turns printed, and end those that went too far.
+        """Journal what live turns printed, and end turns that exceeded a limit.
 
         Of very many only a share is looked at in each call.
         """

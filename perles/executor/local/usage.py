@@ -70,7 +70,7 @@ def _members(trees: Sequence[Tree], processes: Mapping[int, _Process]) -> dict[i
 
 
 def _owner(pid: int, processes: Mapping[int, _Process], owners: Mapping[int, int]) -> int | None:
-    """The turn of the process, or of the nearest of those that started it."""
+    """The turn of the process, or of its nearest ancestor."""
     for _ in range(len(processes)):
         if pid in owners or pid not in processes:
             break

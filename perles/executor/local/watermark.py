@@ -23,7 +23,7 @@ _ALL: Final = (1 << 63) - 1
 
 
 class Wanted(NamedTuple):
-    """Marks to look for: those that have this value under the mask."""
+    """Marks to look for: the ones with this value under the mask."""
 
     mask: int
     value: int

@@ -62,7 +62,7 @@ class RemoteExecutor:
         await link.ask(m.Signal(turns=refs(mirrors), number=number), seconds=SIGNALLING)
 
     async def remains(self, which: Sequence[Process]) -> bool:
-        """Whether a process of these turns lives; not of those that are lost."""
+        """Whether a process of these turns lives; lost turns do not count."""
         return any(await self._flags(which, lambda found: m.Remains(turns=refs(found))))
 
     async def end(

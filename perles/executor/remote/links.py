@@ -54,7 +54,7 @@ class Links:
             call(name)
 
     def all(self) -> list[Link]:
-        """Those that were begun."""
+        """The links that were begun."""
         return list(self._links.values())
 
     def run(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:

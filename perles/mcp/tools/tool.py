@@ -46,7 +46,7 @@ class Tool:
 
     @cached_property
     def listed(self) -> dict[str, Any]:
-        """How an agent is told of it."""
+        """The tool as an agent sees it."""
         return {"name": self.name, "description": self.description, "inputSchema": self.schema}
 
     @cached_property

@@ -24,7 +24,7 @@ _NARROW: Final = ("e.seq < ?", "a.name = ?")
 
 
 class EventFilter(NamedTuple):
-    """Which events are wanted: those that fit each of these; an empty one fits all.
+    """Which events are wanted: an event has to match each field; an empty one matches all.
 
     `types` and `exclude` are globs of event types, several of them also in one text with
     commas between. `labels` are pairs of key and value that the event's workflow has, all of

@@ -298,7 +298,7 @@ class Connection:
             raise LostLeadError
 
     def commit(self) -> Cursor:
-        """Commit, and ring for those who wait for changes.
+        """Commit, and notify the processes that wait for changes.
 
         Where the answer is lost the server is asked, on a new session, what became of it:
         `LostConnectionError` says that nothing was committed.

@@ -77,7 +77,7 @@ def expect(address: Address) -> None:
 
 
 def end_engines(address: Address) -> None:
-    """End what engines have open that writes, or waits to: those that do not lead any more."""
+    """End sessions of engines that lead no more and that write, or wait to."""
     session = connect(address)
     try:
         session.execute(_END, (ENGINE,))

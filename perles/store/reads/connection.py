@@ -121,7 +121,7 @@ class Kept:
         return open_readonly(self._path, any_thread=True)
 
     def close(self) -> None:
-        """Close those that nobody uses."""
+        """Close unused connections."""
         while self._idle:
             self._idle.pop()[1].close()
 

@@ -61,7 +61,7 @@ class Totals(NamedTuple):
     cost_today: float = 0.0
     queued: int = 0
     states: Mapping[str, int] = {}
-    """How many workflows are in each state that some are in, but for those that are archived."""
+    """How many workflows are in each state that occurs, archived ones left out."""
 
 
 def newest(connection: Connection) -> str | None:
@@ -72,13 +72,13 @@ def newest(connection: Connection) -> str | None:
 
 
 def count(connection: Connection) -> int:
-    """How many workflows there are, but for those that are archived."""
+    """How many workflows there are, archived ones left out."""
     query = "SELECT count(*) FROM workflows WHERE archived_at IS NULL"
     return int(connection.execute(query).fetchone()[0])
 
 
 def counts_by_state(connection: Connection) -> dict[str, int]:
-    """How many workflows are in each state, but for those that are archived."""
+    """How many workflows are in each state, archived ones left out."""
     query = "SELECT state, count(*) FROM workflows WHERE archived_at IS NULL GROUP BY state"
     found = dict(connection.execute(query).fetchall())
     return {state: found.get(state, 0) for state in WORKFLOW.states}
@@ -116,7 +116,7 @@ def rows(connection: Connection, ids: Sequence[str]) -> dict[str, Row]:
 
 
 def limits(connection: Connection) -> dict[str, float]:
-    """The limits as the last engine had them; those that there are."""
+    """The limits as the last engine had them."""
     query = "SELECT resource, value FROM resource_limits WHERE value IS NOT NULL"
     return dict(connection.execute(query).fetchall())
 

@@ -40,7 +40,7 @@ class Ended(NamedTuple):
 
 
 def ended_workflows(connection: Connection, keep: int) -> list[Ended]:
-    """Workflows that have ended, but for the `keep` that ended last; those that did first."""
+    """Workflows that have ended, except the `keep` that ended last; the earliest ends first."""
     rows = connection.execute(_DUE, (_ALL, keep))
     return [_ended(row) for row in rows]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 MAX_NAMED: Final = 3
-"""How many of those who hold a name are named to one who waits for it."""
+"""How many holders of a name are shown to a task that waits for it."""
 MAX_QUEUE: Final = 100
 _CLAIMS: Final = (
     "SELECT n.name, n.size, n.task_id, n.asked_at, n.acquired_at, n.workflow_id, t.key, "
@@ -25,7 +25,7 @@ _CLAIMS: Final = (
 
 
 class _Name(NamedTuple):
-    """A name with those who hold it and those who wait for it, the next one first."""
+    """A name with its holders and the tasks that wait for it, the next one first."""
 
     holders: list[Row]
     line: list[Row]

@@ -34,8 +34,8 @@ _QUERIES: Final = (
 def named(connection: Connection, like: str, here: str | None) -> list[Row]:
     """Rows `kind name workflow_id workflow state here` whose names fit a pattern of LIKE.
 
-    Of all workflows their names and ids; agents, tasks and channels of those that run or are
-    paused, and of the one that is in hand (`here`), which come first.
+    It finds names and ids of all workflows; agents, tasks and channels of workflows that run or
+    are paused, and of the current one (`here`), which come first.
     """
     values = {"like": like, "here": here or "", "most": MOST}
     return [row for query in _QUERIES for row in connection.execute(query, values)]

@@ -47,7 +47,7 @@ _TOLD: Final = (
 
 
 def nodes(connection: Connection | None) -> list[Json]:
-    """All nodes by name, those that are gone last, as `nodes --json` has them."""
+    """All nodes by name, gone ones last, as `nodes --json` has them."""
     if connection is None:
         return []
     turns: dict[str, list[Json]] = {}

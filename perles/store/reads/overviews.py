@@ -90,7 +90,7 @@ def overviews(connection: Connection, rows: Sequence[Row]) -> list[Json]:
 
 
 def _say_who_is_unattended(connection: Connection, rows: list[Json]) -> None:
-    """Say of those that an engine should be at work for that none is."""
+    """Mark the workflows that need an engine where none runs."""
     asked = engine.asked_for(connection)
     wanting = [
         row for row in rows if row["state"] == "running" or waits_in_line(row) or row["id"] in asked

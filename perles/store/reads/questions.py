@@ -28,7 +28,7 @@ def questions(
 ) -> list[Json]:
     """Questions in the order in which they were asked, as `questions --json` has them.
 
-    Those that wait; `everything` adds those that were answered, or closed with their workflow.
+    Open questions; `everything` adds answered ones, and ones closed with their workflow.
     """
     if connection is None:
         return []

@@ -1,7 +1,7 @@
 """Which workflow somebody means: by its id, a unique prefix of it, or its unique name.
 
 A name must be whole: `perles stop rel` is not to end whatever happens to begin so. What
-is not found names those that may have been meant.
+is not found names the ones that may have been meant.
 """
 
 from __future__ import annotations

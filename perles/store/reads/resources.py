@@ -67,7 +67,7 @@ def _nudges(connection: Connection) -> Json:
 
 
 def _waiting(connection: Connection, row: Row) -> int:
-    """How many wait. The view counts pending workflows, and those that have no worker, only."""
+    """How many wait. The view counts only pending workflows, and ones without a worker."""
     if row["resource"] == "workflows":
         return len(connection.execute(_LINE).fetchall())
     if row["resource"] == "workers":
@@ -105,7 +105,7 @@ _WAITING: Final = (
 )
 _LINE: Final = f"{_WAITING} ORDER BY {rank_sql(days('start_requested_at'))}, id"
 _MAX_QUEUE: Final = 100
-"""How many of those that wait are listed."""
+"""How many waiting workflows are listed."""
 
 
 def _start_queue(connection: Connection) -> list[Json]:

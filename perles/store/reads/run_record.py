@@ -1,4 +1,4 @@
-"""What a session folder is told of its workflow, row by row. By the driver alone."""
+"""What a session folder keeps of its workflow, row by row. By the driver alone."""
 
 from __future__ import annotations
 

@@ -74,8 +74,8 @@ def foremost_tasks(
 ) -> list[Json]:
     """The first `most` tasks of a workflow as `show_tasks` has them, and the one of this key.
 
-    They are those that `task_story.foremost` would choose; what it takes to read them hardly
-    depends on how many others there are.
+    They are the ones that `task_story.foremost` would choose; the cost of reading them hardly
+    depends on the number of others.
     """
     if count_tasks(connection, workflow_id) <= most:
         return show_tasks(connection, workflow_id)

@@ -100,7 +100,7 @@ class EngineLock:
         return (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)
 
     def _lock(self, fd: int) -> None:
-        """Lock `fd`, outwaiting those who only look (`is_held`): they hold it for an instant."""
+        """Lock `fd`, outwaiting readers (`is_held`): they hold it for an instant."""
         deadline = time.monotonic() + _LOOKER_SECONDS
         while True:
             try:

@@ -28,7 +28,7 @@ _NAMED: Final = lazy_pattern(
 
 
 class Known:
-    """The values that a text may name, and those that come later."""
+    """The values that a text may name, and the names of later values."""
 
     def __init__(
         self,

@@ -118,7 +118,7 @@ def read(
 
 
 def known_keys(node: Node, at: At) -> dict[str, Node]:
-    """The keys that may stand there, without those that have no effect. Raises `UsageError`."""
+    """The keys that may stand there, without keys that have no effect. Raises `UsageError`."""
     entries = node.mapping()
     kept = {name: one for name, one in entries.items() if not name.startswith(IGNORED)}
     return node.having(kept).mapping(table.names(at))

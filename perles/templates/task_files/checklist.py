@@ -68,7 +68,7 @@ def _item(where: str, mark: re.Match[str], below: list[str]) -> Item:
 
 
 def _below(lines: list[str], indent: int) -> str:
-    """The lines that belong to an item: those that are indented, up to the first that is not."""
+    """The lines that belong to an item: the indented ones up to the next unindented line."""
     found: list[str] = []
     for line in lines:
         if line.strip() and len(line) - len(line.lstrip()) <= indent:

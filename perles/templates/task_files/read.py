@@ -44,7 +44,7 @@ def is_task_list(path: Path) -> bool:
 
 
 def items_of(text: str, source: str, *, only: str = "") -> list[Item]:
-    """The same from a text, each with its place, those that are done among them."""
+    """The same from a text, each with its place, finished ones too."""
     rows = _json(text)
     if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
         found = beads.read(rows, source, only) if beads.is_beads(rows) else None

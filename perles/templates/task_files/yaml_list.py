@@ -76,7 +76,7 @@ def _is_done(entries: dict[str, Node]) -> bool:
 
 
 def _more(node: Node, entries: dict[str, Node], known: list[str]) -> dict[str, Any]:
-    """The fields of a task that its keys say, beside those that every task of a file has."""
+    """The fields of a task that its keys say, beside the fields of every task of a file."""
     given = {name: one for name, one in entries.items() if name in known}
     if not given:
         return {}

@@ -38,7 +38,7 @@ def _write(tx: Tx, workflow_id: str, asked: Post, command: Command) -> dict[str,
 
 
 def _aside(posted: Posted) -> str:
-    """Who is told of it, and what went wrong with its mentions."""
+    """The agents that a post reaches, and what went wrong with its mentions."""
     verb = "is" if len(posted.concerns) == 1 else "are"
     told = [f"{', '.join(posted.concerns)} {verb} told"] if posted.concerns else []
     return "".join(f"; {text}" for text in (*told, *posted.notes))

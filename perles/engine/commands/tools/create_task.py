@@ -52,7 +52,7 @@ def handle(call: ToolCall) -> dict[str, Any]:
 
 
 def tasks_to_wait_for(call: ToolCall, there: dict[str, Task]) -> list[Task]:
-    """Those that the argument `after` names, of all that are there. Raises `ToolError`."""
+    """The tasks that the argument `after` names. Raises `ToolError`."""
     found = []
     for name in dict.fromkeys(call.args.get("after") or ()):
         task = there.get(name)

@@ -1,4 +1,4 @@
-"""fabric_subscribe and fabric_unsubscribe: what an agent is told of a channel."""
+"""fabric_subscribe and fabric_unsubscribe: the posts of a channel that an agent gets."""
 
 from typing import Any
 

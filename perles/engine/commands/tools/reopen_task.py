@@ -72,7 +72,7 @@ def _blockers(tx: Tx, workflow_id: str) -> dict[int, list[int]]:
 def _next_skipped(
     tasks: dict[int, Task], after: dict[int, list[int]], open_again: set[int]
 ) -> Task | None:
-    """A task that was skipped because of those that are open again, and of no other one."""
+    """A task that was skipped only because of tasks that are open again."""
     for task in tasks.values():
         blockers = after.get(task.id, [])
         if task.status != TaskStatus.SKIPPED or task.id in open_again:

@@ -6,13 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
+from perles.access import origin
 from perles.cli.options import Json, WorkflowId
 from perles.cli.output import print_json, print_outcome, tell, warn
 from perles.config.home import Paths, home
 from perles.controlplane.plane import ControlPlane
 from perles.controlplane.quick import Reads
 from perles.domain.channels import MAX_POST, POSTABLE
-from perles.domain.errors import UsageError
+from perles.domain.errors import PerlesError, UsageError
 from perles.domain.explanations import moment
 from perles.domain.text import clean
 
@@ -43,7 +44,10 @@ def posts(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Print what agents and people post in the channels of a workflow, in order."""
+    """Print what agents and people post in the channels of a workflow, in order.
+
+    Posts that you see so count as read; those printed by --thread or --json do not.
+    """
     if channel is not None and thread is not None:
         raise UsageError("cannot show a channel and a thread at once: a thread is in one channel")
     reads = Reads(Paths(home(os.environ)))
@@ -55,6 +59,7 @@ def posts(
         print_json(found)
         return
     _print(found, json)
+    _mark_read(reads, workflow_id, [] if json or thread is not None else found)
     if not (found or follow):
         warn("no posts")
     if follow:
@@ -70,9 +75,23 @@ def _follow(
     for event in events:
         while found := reads.posts(workflow_id, **wanted, after=last, limit=MAX_LIMIT):
             _print(found, as_json)
+            _mark_read(reads, workflow_id, [] if as_json or wanted["thread"] else found)
             last = found[-1]["id"]
         if event["type"] != "fabric.posted":
             return
+
+
+def _mark_read(reads: Reads, workflow_id: str, shown: list[dict[str, Any]]) -> None:
+    """Mark channels as read up to what a person was shown; an agent's look changes nothing."""
+    newest = {post["channel"]: int(post["id"]) for post in shown}
+    if not newest or origin.here(reads.paths.database_path()).agent is not None:
+        return
+    unread = {one["channel"] for one in reads.channels(workflow_id) if one["unread"]}
+    try:
+        for channel in newest.keys() & unread:
+            ControlPlane().mark_read(workflow_id, channel, newest[channel])
+    except PerlesError as error:  # a home that one may read, but not write
+        warn(f"cannot mark these posts as read: {error}")
 
 
 def _print(found: list[dict[str, Any]], as_json: bool) -> None:

@@ -31,6 +31,7 @@ from perles.store.reads.resources import places as places
 from perles.store.reads.resources import waits_in_line as waits_in_line
 from perles.store.reads.tasks import details as details
 from perles.store.reads.turns import secrets_of as secrets_of
+from perles.store.reads.unread import unread_posts as unread_posts
 from perles.store.reads.workflow import count_tasks as count_tasks
 from perles.store.reads.workflow import foremost_tasks as foremost_tasks
 from perles.store.sqlite.errors import database_errors

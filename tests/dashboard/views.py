@@ -48,6 +48,7 @@ def row(number: int, **given: Any) -> dict[str, Any]:
         "waiting_for_user": 0,
         "doing": (Wait("worker-1: pytest -q", "2030-03-17T17:40:00.000Z"),) if number == 0 else (),
         "queue_place": None,
+        "unread": 3 if number == 0 else 0,
         "said": "three of four tests pass" if number == 0 else "",
         **given,
     }

@@ -3,7 +3,10 @@
 import json
 import subprocess
 
+from perles.fabric import posts
+from perles.store.database import Tx
 from tests.integration.cli import DEADLINE, Home
+from tests.integration.crew import Crew
 
 
 def _created(home: Home) -> str:
@@ -89,3 +92,42 @@ def test_following_prints_each_post_once_and_ends_with_the_workflow(home: Home) 
 
     assert follower.communicate(timeout=DEADLINE)[0] == ""
     assert follower.returncode == 0
+
+
+def test_posts_are_unread_until_a_person_was_shown_them(home: Home) -> None:
+    id = _created(home)
+    crew = Crew(home.database)
+    crew.agent(id, "worker-1")
+    crew.write(lambda tx: _said(tx, id))
+    crew.close()
+    _post(home, id, "my own")
+
+    def unread() -> int:
+        return int(home.json("show", id, "--json")["unread_posts"])
+
+    for program in (["--json"], ["--thread", "1"]):
+        assert home.perles("posts", id, *program).returncode == 0
+    assert unread() == 4
+    shown = home.perles("posts", id, "--channel", "planning")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert unread() == 3
+    older = home.perles("posts", id, "--limit", "1", "--before", "3").stdout
+    assert "the second" in older
+    assert unread() == 1
+    looked = home.perles("posts", id, PERLES_WORKFLOW=id, PERLES_AGENT="worker-1")
+    assert "the third" in looked.stdout
+    assert unread() == 1
+    assert "the third" in home.perles("posts", id).stdout
+    assert unread() == 0
+    listed = home.perles("list", "--columns", "unread", "--no-header").stdout
+    assert listed.strip() == "0"
+
+
+def _said(tx: Tx, id: str) -> None:
+    for channel, text in (
+        ("general", "the first"),
+        ("general", "the second"),
+        ("general", "the third"),
+        ("planning", "the fourth"),
+    ):
+        posts.post(tx, id, channel, posts.Author("worker-1"), text)

@@ -82,6 +82,12 @@ def _said(row: Row, _now: float, columns: int) -> tuple[str, str]:
     return " ".join(text[: 4 * columns].split()), "muted"
 
 
+def _unread(row: Row, _now: float, columns: int) -> tuple[str, str]:
+    """How many posts of agents nobody has read, as far as it has room."""
+    count, most = int(row.get("unread") or 0), 10 ** (columns - 1) - 1
+    return (str(count) if count <= most else f"{most}+") if count else "", "warn"
+
+
 def _priority(row: Row, _now: float, _columns: int) -> tuple[str, str]:
     return ("↓", "·", "↑")[row["priority"]], "warn" if row["priority"] == 2 else "muted"
 
@@ -104,19 +110,20 @@ _TEMPLATE: Final = Column("TEMPLATE", 14, lambda r, _n, _c: (str(r["template_id"
 _PLACE: Final = Column("WHERE", 16, _place)
 _PRIORITY: Final = Column("P", 1, _priority, "priority")
 
+_UNREAD: Final = Column("NEW", 3, _unread, right=True)
 _PROGRESS: Final = Column("PROGRESS", 9, _progress)
 _SIGNS: Final = (_HEALTH, _PROGRESS)
 _FROM: Final = (_PLACE, _TEMPLATE)
 _BY_WIDTH: Final = (
     (36, (_COUNT,)),
     (60, (_COUNT, _UPTIME)),
-    (78, (_BAR, _HEALTH, _UPTIME)),
-    (100, (_BAR, _WORKERS, _HEALTH, _TOKENS, _UPTIME)),
-    (110, (_PRIORITY, _BAR, _WORKERS, _HEALTH, _TOKENS, _COST, _UPTIME)),
-    (132, (_PRIORITY, _BAR, _WORKERS, _HEALTH, _TOKENS, _COST, _UPTIME, _PLACE)),
-    (152, (_PRIORITY, _BAR, _WORKERS, *_SIGNS, _TOKENS, _COST, _UPTIME, _PLACE)),
-    (168, (_PRIORITY, _BAR, _WORKERS, *_SIGNS, _TOKENS, _COST, _UPTIME, _STARTED, _PLACE)),
-    (184, (_PRIORITY, _BAR, _WORKERS, *_SIGNS, _TOKENS, _COST, _UPTIME, _STARTED, *_FROM)),
+    (78, (_BAR, _UNREAD, _HEALTH, _UPTIME)),
+    (100, (_BAR, _UNREAD, _WORKERS, _HEALTH, _TOKENS, _UPTIME)),
+    (110, (_PRIORITY, _BAR, _UNREAD, _WORKERS, _HEALTH, _TOKENS, _COST, _UPTIME)),
+    (132, (_PRIORITY, _BAR, _UNREAD, _WORKERS, _HEALTH, _TOKENS, _COST, _UPTIME, _PLACE)),
+    (152, (_PRIORITY, _BAR, _UNREAD, _WORKERS, *_SIGNS, _TOKENS, _COST, _UPTIME, _PLACE)),
+    (168, (_PRIORITY, _BAR, _UNREAD, _WORKERS, *_SIGNS, _TOKENS, _COST, _UPTIME, _STARTED, _PLACE)),
+    (184, (_PRIORITY, _BAR, _UNREAD, _WORKERS, *_SIGNS, _TOKENS, _COST, _UPTIME, _STARTED, *_FROM)),
 )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from perles.controlplane.held_reads import doings, places, waits_in_line
+from perles.controlplane.held_reads import doings, places, unread_posts, waits_in_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 
 class Waits:
-    """Adds to rows what they do (`doing`) and their place in line (`queue_place`)."""
+    """Adds to rows what they do (`doing`), place in line (`queue_place`), and `unread` posts."""
 
     def __init__(self) -> None:
         self._mark: float | None = None
@@ -39,6 +39,11 @@ class Waits:
         running = [id for id, state, _ in keys if state == "running"]
         doing = doings(connection, running, datetime.now(UTC)) if running else {}
         line = places(connection) if any(waits for *_, waits in keys) else {}
+        unread = unread_posts(connection, [key[0] for key in keys])
         for key in keys:
             place = line.get(key[0]) if key[2] else None
-            self._known[key] = {"doing": tuple(doing.get(key[0], ())), "queue_place": place}
+            self._known[key] = {
+                "doing": tuple(doing.get(key[0], ())),
+                "queue_place": place,
+                "unread": unread.get(key[0], 0),
+            }

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from perles.domain.channels import CHANNELS, POSTABLE
 from perles.domain.errors import NotFoundError
+from perles.store.reads.unread import CHANNELS as CHANNELS_READ
+from perles.store.reads.unread import OF_CHANNEL
 from perles.store.sqlite.backend import in_numbers
 
 if TYPE_CHECKING:
@@ -58,11 +60,7 @@ def channels(connection: Connection, workflow_id: str, *, most: int = MAX_COUNTE
         for row in connection.execute(
             "SELECT c.id, c.slug, c.threads, coalesce(r.last_post_id, 0) AS seen, "
             "(SELECT max(p.id) FROM posts p WHERE p.channel_id = c.id) AS last, "
-            "(SELECT count(*) FROM (SELECT 1 FROM posts p WHERE p.channel_id = c.id "
-            "AND p.id > coalesce(r.last_post_id, 0) AND p.author != 'user' "
-            "LIMIT ?) n) AS unread "
-            "FROM channels c LEFT JOIN channel_reads r ON r.channel_id = c.id "
-            "WHERE c.workflow_id = ?",
+            f"{OF_CHANNEL} AS unread FROM {CHANNELS_READ} WHERE c.workflow_id = ?",
             (most, workflow_id),
         )
     }

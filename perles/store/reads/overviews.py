@@ -22,7 +22,6 @@ from perles.store.reads.resources import places, waits_in_line
 if TYPE_CHECKING:
     from sqlite3 import Connection, Row
 
-MAX_UNREAD: Final = 100
 _OPEN: Final = ("pending", "running", "paused")
 _ALL: Final = 2**62
 """More than there are."""
@@ -178,21 +177,12 @@ def _tolerated(connection: Connection, ids: list[str]) -> dict[str, int]:
 
 
 def _unread(connection: Connection, ids: list[str]) -> dict[str, int]:
-    """How many posts of each the person has not read; up to `MAX_UNREAD` in each channel."""
+    """How many posts of each the person has not read; a home without posts imports nothing."""
     if connection.execute("SELECT 1 FROM posts LIMIT 1").fetchone() is None:
         return {}
-    found: dict[str, int] = {}
-    for start in range(0, len(ids), 500):
-        some = ids[start : start + 500]
-        query = (
-            "SELECT u.workflow_id, sum(u.unread) FROM (SELECT c.workflow_id, (SELECT count(*) "
-            "FROM (SELECT 1 FROM posts p WHERE p.channel_id = c.id AND p.author != 'user' "
-            f"AND p.id > coalesce(r.last_post_id, 0) LIMIT {MAX_UNREAD}) n) AS unread "
-            "FROM channels c LEFT JOIN channel_reads r ON r.channel_id = c.id WHERE c.threads > 0 "
-            f"AND c.workflow_id IN ({', '.join('?' * len(some))})) u GROUP BY u.workflow_id"
-        )
-        found.update((row[0], int(row[1])) for row in connection.execute(query, some))
-    return found
+    from perles.store.reads.unread import unread_posts
+
+    return unread_posts(connection, ids)
 
 
 def _updated(connection: Connection, ids: list[str]) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,84 +9,22 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.cluster.dask_cluster import DaskCluster, wait_for
-from tests.integration.cli import Home
-from tests.machines.namespaces import Machines
+from tests.cluster.dask_cluster import wait_for
+from tests.machines.site import COUNT, Site, three_machines
 
 pytest.importorskip("distributed")
-COUNT = 3
-TTL = 6
-
-
-class Site:
-    """A home here, and nodes on machines with homes and folders of their own."""
-
-    def __init__(self, root: Path, machines: Machines) -> None:
-        self.root, self.machines, self.home = root, machines, Home(root)
-        self.dask = DaskCluster(root, host=machines.host)
-        self.dask.start_scheduler()
-        for number in range(1, COUNT + 1):
-            home = root / f"home{number}"
-            home.mkdir()
-            self.dask.start_worker(
-                f"box{number}",
-                root / f"box{number}",
-                host=machines.address(number),
-                prefix=machines.prefix(number),
-                HOME=str(home),
-            )
-        self.home.config_file.write_text(
-            f"cluster: {{scheduler: '{self.dask.address}', node_ttl: {TTL}s, max_workers: 2, "
-            "workspace: git}\n"
-        )
-        git = ["git", "-c", "user.name=t", "-c", "user.email=t@t"]
-        (self.home.work / "README").write_text("here\n")
-        for argv in (["git", "init", "-q"], ["git", "add", "."], [*git, "commit", "-qm", "a"]):
-            assert self.home.run(argv).returncode == 0
-        assert self.home.perles("serve", "--detach").returncode == 0
-        names = [f"box{number}" for number in range(1, COUNT + 1)]
-        wait_for("nodes", lambda: self.states() == dict.fromkeys(names, "ready"))
-
-    def states(self) -> dict[str, str]:
-        """How each node stands."""
-        return {one["name"]: one["state"] for one in self.home.json("nodes", "--json")}
-
-    def busy(self) -> str | None:
-        """The node that runs a turn."""
-        found = [one["name"] for one in self.home.json("nodes", "--json") if one["used"]]
-        return found[0] if found else None
-
-    def processes(self, marker: str) -> list[psutil.Process]:
-        """The shells of a task, on any machine."""
-        found = []
-        for process in psutil.process_iter(["cmdline"]):
-            if any(marker in word for word in process.info["cmdline"] or ()):
-                found.append(process)
-        return found
-
-    def close(self) -> None:
-        """End the engine, the nodes and Dask."""
-        self.home.perles("engine", "stop")
-        for number in range(1, COUNT + 1):
-            lock = self.root / f"box{number}" / "node.lock"
-            if lock.exists() and lock.read_text().strip():
-                subprocess.run(["kill", lock.read_text().strip()], check=False)
-        self.dask.close()
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    """Three machines at work; skipped, and it is said, where they cannot be made."""
-    machines = Machines(COUNT)
-    try:
-        machines.make()
-    except OSError as error:
-        machines.close()
-        pytest.skip(f"NO NETWORK NAMESPACES HERE: {error}")
-    made = Site(tmp_path, machines)
-    yield made
-    made.close()
-    machines.close()
+    """Three machines at work."""
+    with three_machines() as machines:
+        made = Site(tmp_path, machines)
+        try:
+            made.serve()
+            yield made
+        finally:
+            made.close()
 
 
 def test_a_pipeline_over_three_machines_brings_its_work_home(site: Site) -> None:

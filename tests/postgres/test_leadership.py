@@ -10,11 +10,15 @@ from perles.domain.errors import EngineRunsError, LostLeadError
 from perles.store import leadership, migrate
 from perles.store.database import Database, Tx
 from perles.store.place import address_of, engine_lock
+from perles.store.reads.connection import reading
+from perles.store.reads.engine import trouble
 from perles.store.schema.engine import Engine as EngineRow
 from perles.store.schema.workflows import Workflow
 from perles.store.sqlite.driver import dbapi
 from perles.store.writer import Writer
 from tests.postgres.server import Server
+
+LONG_AGO = "2026-01-01T00:00:00.000Z"
 
 
 def _create(tx: Tx, id: str) -> None:
@@ -30,7 +34,7 @@ def _end(server: Server, application: str) -> None:
     name = os.environ["PERLES_DATABASE"].split("/")[3].partition("?")[0]
     server.run(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
-        f"datname = '{name}' AND application_name = '{application}'"
+        f"datname = '{name}' AND application_name LIKE '{application}%'"
     )
 
 
@@ -51,16 +55,21 @@ def test_one_holds_the_lock_and_its_end_frees_it(path: Path) -> None:
 
 
 def test_who_is_refused_is_told_which_engine_runs(path: Path) -> None:
-    with engine_lock(path), pytest.raises(EngineRunsError, match="on this database; perles"):
-        engine_lock(path).acquire()  # no table tells of one yet
+    told = rf"\(pid {os.getpid()}\)"
+    with engine_lock(path), pytest.raises(EngineRunsError, match=told):
+        engine_lock(path).acquire()
     migrate.ensure(path)
     database = Database(path)
     row = {"pid": 4711, "host": "box1", "boot_id": "b", "version": "1"}
-    times = {"started_at": database.now(), "heartbeat_at": database.now()}
-    database.write(lambda tx: tx.insert(EngineRow, id=1, **row, **times))
+    long_ago = {"started_at": LONG_AGO, "heartbeat_at": LONG_AGO}
+    database.write(lambda tx: tx.insert(EngineRow, id=1, **row, **long_ago))
 
-    with engine_lock(path), pytest.raises(EngineRunsError, match=r"\(pid 4711\)"):
-        engine_lock(path).acquire()
+    with engine_lock(path), reading(path) as connection:  # of the one before is that row
+        assert connection is not None
+        assert trouble(connection) is None
+        with pytest.raises(EngineRunsError, match=told):
+            engine_lock(path).acquire()
+    assert engine_lock(path).holder() is None
     database.dispose()
 
 

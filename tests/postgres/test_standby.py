@@ -140,7 +140,7 @@ def test_a_leader_that_slept_while_its_session_was_cut_ends(
     name = home.environ["PERLES_DATABASE"].split("/")[3].partition("?")[0]
     server.run(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
-        f"datname = '{name}' AND application_name = 'perles engine lock'"
+        f"datname = '{name}' AND application_name LIKE 'perles engine lock %'"
     )
     _wait_for_leader(home, second.pid)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from perles.domain.errors import DatabaseError, EngineRunsError
-from perles.store.postgres import catalog, sessions
+from perles.store.postgres import sessions
 from perles.store.postgres.driver import Address
 from perles.store.sqlite.engine_lock import EngineLock
 from perles.store.sqlite.errors import database_errors
@@ -26,11 +26,18 @@ PID_FILE: Final = "perles.server.lock"
 _PATIENCE: Final = 2.0
 """Seconds in which a session that was cut is opened again: the engine stands still meanwhile."""
 _TRY: Final = f"SELECT pg_try_advisory_lock({LEAD}, hashtext(current_schema()))"
-_HELD: Final = (
-    "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted "  # noqa: S608 - constants
+_SESSION: Final = "perles engine lock"
+"""The name of the session that holds the lock, before the pid of its process."""
+_OURS: Final = (
+    "locktype = 'advisory' AND granted "  # noqa: S608 - constants
     f"AND classid::bigint = {LEAD} AND objid::bigint = hashtext(current_schema())::bigint "
     "& 4294967295 AND objsubid = 2 "
     "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+_HELD: Final = f"SELECT 1 FROM pg_locks WHERE {_OURS}"  # noqa: S608 - constants
+_HOLDER: Final = (
+    "SELECT application_name FROM pg_stat_activity "  # noqa: S608 - constants
+    f"WHERE pid IN (SELECT pid FROM pg_locks WHERE {_OURS})"
 )
 
 
@@ -76,11 +83,11 @@ class ServerLock(EngineLock):
 
     def _lead(self) -> Connection:
         session = sessions.connect(
-            self._address, application="perles engine lock", patience=_PATIENCE
+            self._address, application=f"{_SESSION} {os.getpid()}", patience=_PATIENCE
         )
         try:
             if not session.execute(_TRY).fetchone()[0]:
-                raise EngineRunsError(_writer(session))
+                raise EngineRunsError(_holder(session))
         except BaseException:
             session.close()
             raise
@@ -125,14 +132,14 @@ class ServerLock(EngineLock):
         return self._looker
 
     def holder(self) -> int | None:
-        """The pid of the engine that wrote its row last; on which machine, that row tells."""
+        """The pid of the process that holds the lock, on whichever machine; None where none is
+        told."""
         with database_errors(self.path):
-            return _writer(self._look())
+            return _holder(self._look())
 
 
-def _writer(session: Any) -> int | None:
-    """The pid that an engine wrote last, if it did not end; none where there is no schema yet."""
-    if not catalog.has_table(session, "engine"):
-        return None
-    row = session.execute("SELECT pid FROM engine WHERE id = 1 AND ended_at IS NULL").fetchone()
-    return None if row is None else int(row[0])
+def _holder(session: Any) -> int | None:
+    """The pid in the name of the session that holds the lock: a role is shown its own alone."""
+    row = session.execute(_HOLDER).fetchone()
+    words = str(row[0] or "").split(" ") if row is not None else [""]
+    return int(words[-1]) if words[-1].isdecimal() else None

@@ -4,184 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-import msgspec
-
-from perles.domain.duration import GRACE
 from perles.domain.errors import UsageError
-from perles.domain.specs import PRIORITY_NORMAL, WorkflowSpec
+from perles.domain.specs import WorkflowSpec
 from perles.domain.tokens import ADMIN, OPERATE
+from perles.http import bodies
 from perles.http.route import Call, Empty, Parameter, Route
 from perles.http.token_facade import Asking
 from perles.http.wire import Response, as_json
 
 
-class _Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Keys that are left out are the defaults here; others are refused."""
-
-
-class NewWorkflow(_Body, frozen=True):
-    """What to create; `work_dir` is a folder of the server's machine. `start` starts it."""
-
-    work_dir: str
-    template_id: str = ""
-    goal: str | None = None
-    name: str | None = None
-    args: dict[str, str] = {}
-    labels: dict[str, str] = {}
-    priority: Literal["low", "normal", "high"] = PRIORITY_NORMAL
-    token_budget: int = 0
-    cost_budget: float = 0.0
-    workers: int | None = None
-    worktree: bool | None = None
-    git_branch: str | None = None
-    base_branch: str | None = None
-    coordinator: str | None = None
-    worker: str | None = None
-    on: list[str] = []
-    start: bool = False
-
-
-class Reason(_Body, frozen=True):
-    """Why, for the record."""
-
-    reason: str | None = None
-
-
-class NeededReason(_Body, frozen=True):
-    """Why it cannot be done."""
-
-    reason: str
-
-
-class Stopping(_Body, frozen=True):
-    """`grace`: seconds that agents have to end; none with `force`."""
-
-    reason: str | None = None
-    force: bool = False
-    grace: float = GRACE
-
-
-class Retrying(_Body, frozen=True):
-    """`reconfigure`: agent CLIs are set up as the configuration says now.
-
-    With a corrected pipeline `file`, by its whole path, what is as before stays done; it may have
-    `args`, and `from_tasks` are done again.
-    """
-
-    reconfigure: bool = False
-    file: str | None = None
-    args: dict[str, str] = {}
-    from_tasks: list[str] = []
-
-
-class NewName(_Body, frozen=True):
-    """What it is called from now on."""
-
-    name: str
-
-
-class Labels(_Body, frozen=True):
-    """Labels to set, and keys of those to take away."""
-
-    add: dict[str, str] = {}
-    remove: list[str] = []
-
-
-class PullRequest(_Body, frozen=True):
-    """`dry_run` only tells title and text; `force` replaces the branch there."""
-
-    base: str | None = None
-    title: str | None = None
-    draft: bool = False
-    force: bool = False
-    dry_run: bool = False
-
-
-class Setting(_Body, frozen=True):
-    """What is left out stays; a budget of 0 means no limit."""
-
-    priority: Literal["low", "normal", "high"] | None = None
-    token_budget: int | None = None
-    cost_budget: float | None = None
-
-
-class Message(_Body, frozen=True):
-    """For the next turn of an agent."""
-
-    text: str
-    to: str = "coordinator"
-
-
-class NewPost(_Body, frozen=True):
-    """In a channel, or with `reply` in the thread of that post."""
-
-    text: str
-    channel: str | None = None
-    reply: int | None = None
-
-
-class ReadUpTo(_Body, frozen=True):
-    """The id of the last post that was read."""
-
-    post: int
-
-
-class Approval(_Body, frozen=True):
-    """`message` goes to the agents that go on."""
-
-    message: str | None = None
-
-
-class Denial(_Body, frozen=True):
-    """Why not."""
-
-    message: str
-
-
-class Reply(_Body, frozen=True):
-    """ "" is the default answer, a number one of the options."""
-
-    text: str
-
-
-class Spawning(_Body, frozen=True):
-    """A worker more, of this provider where one is named."""
-
-    provider: str | None = None
-    reason: str = ""
-
-
-class OnAgent(_Body, frozen=True):
-    """`force` leaves its turn no time to end."""
-
-    reason: str = ""
-    force: bool = False
-
-
-class Acknowledging(_Body, frozen=True):
-    """The `seq` of entries, or all that need no answer."""
-
-    seqs: list[int] = []
-    everything: bool = False
-
-
-class Merging(_Body, frozen=True):
-    """`into`: a branch, by default the one that it began at."""
-
-    into: str | None = None
-    squash: bool = False
-    message: str | None = None
-
-
-class Rebasing(_Body, frozen=True):
-    """`onto`: by default its base."""
-
-    onto: str | None = None
-
-
-def _spec(asking: Asking, body: NewWorkflow) -> WorkflowSpec:
+def _spec(asking: Asking, body: bodies.NewWorkflow) -> WorkflowSpec:
     if not Path(body.work_dir).is_absolute():
         raise UsageError(
             f"cannot work in {body.work_dir!r}: give the whole path of a folder on this machine"
@@ -322,7 +156,7 @@ ROUTES: Final = (
         "Create a workflow of a template, a pipeline file (args.file) or a goal.",
         create,
         "{id}, and with start its status",
-        body=NewWorkflow,
+        body=bodies.NewWorkflow,
     ),
     Route(
         "POST",
@@ -331,7 +165,7 @@ ROUTES: Final = (
         "Preview the tasks of a workflow; nothing is written.",
         preview,
         "an array of tasks",
-        body=NewWorkflow,
+        body=bodies.NewWorkflow,
     ),
     Route(
         "POST",
@@ -349,7 +183,7 @@ ROUTES: Final = (
         "Pause a running workflow; no work is lost.",
         lambda asking, call: asking.pause(call.path["id"], reason=call.body.reason),
         _OUTCOME,
-        body=Reason,
+        body=bodies.Reason,
     ),
     Route(
         "POST",
@@ -372,7 +206,7 @@ ROUTES: Final = (
             grace=call.body.grace,
         ),
         _OUTCOME,
-        body=Stopping,
+        body=bodies.Stopping,
     ),
     Route(
         "POST",
@@ -381,7 +215,7 @@ ROUTES: Final = (
         "End a workflow as failed.",
         lambda asking, call: asking.fail(call.path["id"], call.body.reason),
         _OUTCOME,
-        body=NeededReason,
+        body=bodies.NeededReason,
     ),
     Route(
         "POST",
@@ -399,7 +233,7 @@ ROUTES: Final = (
         "Create a workflow that continues a failed or stopped one.",
         retry,
         "{id} of the new one",
-        body=Retrying,
+        body=bodies.Retrying,
     ),
     Route(
         "POST",
@@ -413,7 +247,7 @@ ROUTES: Final = (
             cost_budget=call.body.cost_budget,
         ),
         _OUTCOME,
-        body=Setting,
+        body=bodies.Setting,
     ),
     Route(
         "POST",
@@ -422,7 +256,7 @@ ROUTES: Final = (
         "Rename a workflow.",
         lambda asking, call: asking.rename(call.path["id"], call.body.name),
         _OUTCOME,
-        body=NewName,
+        body=bodies.NewName,
     ),
     Route(
         "POST",
@@ -431,7 +265,7 @@ ROUTES: Final = (
         "Add and remove labels.",
         lambda asking, call: asking.label(call.path["id"], call.body.add, call.body.remove),
         _OUTCOME,
-        body=Labels,
+        body=bodies.Labels,
     ),
     Route(
         "DELETE",
@@ -449,7 +283,7 @@ ROUTES: Final = (
         "Push a workflow's branch and open a pull request, once.",
         pull_request,
         "perles pr --json",
-        body=PullRequest,
+        body=bodies.PullRequest,
     ),
     Route(
         "POST",
@@ -476,7 +310,7 @@ ROUTES: Final = (
         "Send a message to an agent.",
         lambda asking, call: asking.send(call.path["id"], call.body.text, to=call.body.to),
         _OUTCOME,
-        body=Message,
+        body=bodies.Message,
     ),
     Route(
         "POST",
@@ -485,7 +319,7 @@ ROUTES: Final = (
         "Post in a channel as the user.",
         post,
         _OUTCOME,
-        body=NewPost,
+        body=bodies.NewPost,
     ),
     Route(
         "POST",
@@ -494,7 +328,7 @@ ROUTES: Final = (
         "Mark a channel as read up to a post.",
         read_up_to,
         "{channel, read}",
-        body=ReadUpTo,
+        body=bodies.ReadUpTo,
     ),
     Route(
         "POST",
@@ -503,7 +337,7 @@ ROUTES: Final = (
         "Approve a task that waits for a person.",
         lambda asking, call: asking.approve(call.path["id"], call.path["task"], call.body.message),
         _OUTCOME,
-        body=Approval,
+        body=bodies.Approval,
     ),
     Route(
         "POST",
@@ -512,7 +346,7 @@ ROUTES: Final = (
         "Deny a task that waits for a person.",
         lambda asking, call: asking.deny(call.path["id"], call.path["task"], call.body.message),
         _OUTCOME,
-        body=Denial,
+        body=bodies.Denial,
     ),
     Route(
         "POST",
@@ -521,7 +355,7 @@ ROUTES: Final = (
         "Answer an agent's question.",
         answer,
         _OUTCOME,
-        body=Reply,
+        body=bodies.Reply,
     ),
     Route(
         "POST",
@@ -530,7 +364,7 @@ ROUTES: Final = (
         "Add a worker.",
         spawn,
         _OUTCOME,
-        body=Spawning,
+        body=bodies.Spawning,
     ),
     Route(
         "POST",
@@ -539,7 +373,7 @@ ROUTES: Final = (
         "stop, resume, retire or replace an agent.",
         on_agent,
         _OUTCOME,
-        body=OnAgent,
+        body=bodies.OnAgent,
     ),
     Route(
         "POST",
@@ -548,7 +382,7 @@ ROUTES: Final = (
         "Acknowledge inbox entries.",
         acknowledge,
         "perles inbox ack --json",
-        body=Acknowledging,
+        body=bodies.Acknowledging,
     ),
     Route(
         "POST",
@@ -562,7 +396,7 @@ ROUTES: Final = (
             message=call.body.message,
         ),
         "perles merge --json",
-        body=Merging,
+        body=bodies.Merging,
     ),
     Route(
         "POST",
@@ -571,7 +405,7 @@ ROUTES: Final = (
         "Rebase the branch of a workflow onto its current base.",
         lambda asking, call: asking.rebase(call.path["id"], onto=call.body.onto),
         "perles rebase --json",
-        body=Rebasing,
+        body=bodies.Rebasing,
     ),
     Route(
         "POST",
@@ -583,7 +417,7 @@ ROUTES: Final = (
             "was": asking.reset_total(call.path["resource"], call.body.reason),
         },
         "perles resources reset --json",
-        body=NeededReason,
+        body=bodies.NeededReason,
     ),
     Route(
         "POST",

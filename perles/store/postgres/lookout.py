@@ -50,7 +50,7 @@ class Bell:
 
 
 class Lookout:
-    """Rings the bells of those who watch one database, after each commit of others."""
+    """Rings the bells of all watchers of one database, after each commit of others."""
 
     def __init__(self, address: Address) -> None:
         self._address = address
@@ -141,7 +141,7 @@ def _snapshot(session: Connection) -> str:
 
 
 def _is_told(before: str, now: str, rang: int) -> bool:
-    """Whether no transaction ended between these snapshots but those that rang.
+    """Whether no transaction ended between these snapshots but the transactions that rang.
 
     A snapshot is `xmin:xmax:` and the transactions between the two that are open.
     """

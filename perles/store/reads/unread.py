@@ -24,7 +24,7 @@ CHANNELS: Final = "channels c LEFT JOIN channel_reads r ON r.channel_id = c.id"
 
 
 def unread_posts(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
-    """The unread posts of each workflow, up to `MAX_UNREAD` a channel; those that have any."""
+    """The unread posts of each workflow, up to `MAX_UNREAD` a channel, where it has any."""
     found: dict[str, int] = {}
     for start in range(0, len(ids), 500):
         some = ids[start : start + 500]

@@ -31,6 +31,8 @@ from perles.store.reads.connection import reading
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from perles.config.model import Config
+    from perles.engine.process import Places
 
 POLL: Final = 0.025
 _STANDBY_SECONDS: Final = 0.2
@@ -49,6 +51,9 @@ _KILL_SECONDS: Final = 20.0
 class EngineHost(HomeFolder):
     """One home folder, and the engine of its database."""
 
+    _places: Places | None = None
+    """Of an engine that stands by."""
+
     @cached_property
     def _lead(self) -> single_instance.Lead:
         return single_instance.Lead(self.database_path)
@@ -62,13 +67,31 @@ class EngineHost(HomeFolder):
         if watchdog.own() is not None:
             expect(self.database_path)
         self._upgrade_apart()
-        serve(self.paths, config, exit_when_idle=exit_when_idle, load_config=self.engine_config)
+        places = self._places
+        if places is not None and places.cluster != config.cluster:
+            places = self._stand_ready(config)
+        serve(
+            self.paths,
+            config,
+            exit_when_idle=exit_when_idle,
+            load_config=self.engine_config,
+            places=places,
+        )
+
+    def _stand_ready(self, config: Config) -> Places | None:
+        """Have ready what an engine needs that is to take over."""
+        from perles.engine.process import stand_ready
+
+        self._places = stand_ready(config, self._places)
+        return self._places
 
     def stand_by(self, tell: Callable[[str], None]) -> None:
         """Wait until no engine leads. `tell` is given what is waited for, each time it changes.
 
-        A server that cannot be reached is waited out.
+        All that `serve` needs is ready before. A server that cannot be reached is waited out.
+        Raises `UsageError`.
         """
+        self._stand_ready(self.engine_config())
         lock, told = engine_lock(self.database_path), ""
         while True:
             try:

@@ -4,8 +4,10 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from perles.config.cluster import Cluster
 from perles.config.home import Paths
 from perles.config.model import Config
 from perles.domain.errors import EngineRunsError, PerlesError
@@ -17,6 +19,19 @@ from perles.executor.local.executor import LocalExecutor
 if TYPE_CHECKING:
     from perles.engine.fleet.membership import Reach
 
+_LATE: Final = ("apscheduler.executors.asyncio", "ctypes")
+"""What libraries import only when an engine begins its work."""
+_LATE_OF_CLUSTER: Final = ("perles.engine.fleet.fleet", "perles.engine.fleet.connecting")
+"""What only an engine with a cluster imports."""
+
+
+class Places(NamedTuple):
+    """Where an engine with this configuration of a cluster runs turns, and what finds its nodes."""
+
+    cluster: Cluster
+    executor: Executor
+    reach: "Reach | None"
+
 
 def serve(
     paths: Paths,
@@ -24,8 +39,11 @@ def serve(
     *,
     exit_when_idle: bool = False,
     load_config: Callable[[], Config] | None = None,
+    places: Places | None = None,
 ) -> None:
     """Host the engine in this process until a signal or command stops it.
+
+    `places` are those that `stand_ready` gave.
 
     SIGTERM and SIGINT pause what runs; a second one kills the agents that take their
     time, a third one the engine. SIGUSR1 leaves the agents to the next engine. SIGHUP
@@ -35,7 +53,7 @@ def serve(
     _log_quietly()
 
     async def main() -> None:
-        executor, reach = _places(config)
+        _, executor, reach = places or _places(config)
         engine = Engine(paths, config, executor=executor, load_config=load_config, reach=reach)
         _obey_signals(engine)
         await engine.run(exit_when_idle=exit_when_idle)
@@ -43,20 +61,34 @@ def serve(
     asyncio.run(main())
 
 
-def _places(config: Config) -> "tuple[Executor, Reach | None]":
-    """Where turns run: on this machine, and on those of a cluster where there is one.
+def stand_ready(config: Config, before: Places | None = None) -> Places | None:
+    """Do all that an engine can do before it leads, so that it takes over at once.
 
-    With it what finds the cluster's nodes.
+    What it imports is imported, and a cluster that is there already is connected to. `before` is
+    what this gave the last time: it is used again, or let go of where the configuration changed.
     """
+    for name in (*_LATE, *(_LATE_OF_CLUSTER if config.cluster else ())):
+        import_module(name)
+    if before is not None and before.cluster == config.cluster:
+        return before
+    if before is not None:
+        before.executor.close()
+    # One that Perles starts by itself is started by the engine that leads, and by no other.
+    return _places(config) if config.cluster.scheduler else None
+
+
+def _places(config: Config) -> Places:
+    """Where turns run: on this machine, and on those of a cluster where there is one."""
     if not config.cluster:
-        return LocalExecutor(), None
+        return Places(config.cluster, LocalExecutor(), None)
     # Only here, as every engine pays for what it imports.
     from perles.cluster.channel import DaskChannel
     from perles.engine.fleet.hosting import fleet_of
 
     channel = DaskChannel(config.cluster)
     channel.start()
-    return fleet_of(LocalExecutor(), channel, config.cluster), channel
+    executor = fleet_of(LocalExecutor(), channel, config.cluster)
+    return Places(config.cluster, executor, channel)
 
 
 def _obey_signals(engine: Engine) -> None:

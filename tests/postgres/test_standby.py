@@ -27,6 +27,9 @@ def home_on_server(path: Path, tmp_path: Path) -> Home:
     return Home(tmp_path)
 
 
+FEW = 20
+"""Modules that an engine which takes over may still import: all else costs it seconds."""
+
 Start = Callable[[Home], "subprocess.Popen[bytes]"]
 
 
@@ -40,8 +43,9 @@ def start() -> Iterator[Start]:
         log = (home.root / f"standby-{len(made)}.log").open("wb")
         command = [sys.executable, "-m", "perles", "serve", "--standby"]
         with log:
+            environ = home.environ | {"PYTHONPROFILEIMPORTTIME": "1"}
             made.append(
-                subprocess.Popen(command, env=home.environ, cwd=home.work, stdout=log, stderr=log)
+                subprocess.Popen(command, env=environ, cwd=home.work, stdout=log, stderr=log)
             )
         return made[-1]
 
@@ -72,6 +76,12 @@ def _logs(home: Home) -> str:
     return "".join(path.read_text() for path in sorted(home.root.glob("standby-*.log")))
 
 
+def _imported_since(home: Home, text: str) -> list[str]:
+    """Which modules a process imported after it said this."""
+    lines = _logs(home).partition(text)[2].splitlines()
+    return [line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")]
+
+
 def _said(home: Home, text: str) -> None:
     deadline = time.monotonic() + DEADLINE
     while text not in _logs(home):
@@ -90,7 +100,9 @@ def _takes_over(home: Home, start: Start) -> None:
 
     _wait_for_leader(home, second.pid)
     second.terminate()
-    assert second.wait(60) == 0, _logs(home)
+    assert second.wait(DEADLINE) == 0, _logs(home)
+    late = _imported_since(home, "standing by")
+    assert len(late) <= FEW, late
     lock = engine_lock(home.database)
     assert not lock.is_held()
     lock.release()

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import pytest
 
 from perles.executor.remote import executor as remote
+from perles.executor.remote.errors import UnreachableError
 from perles.executor.remote.executor import RemoteExecutor
 from perles.executor.remote.link import Law
 from perles.executor.remote.links import Links
@@ -55,3 +56,26 @@ def test_what_is_left_on_a_silent_node_holds_up_no_new_engine(
             assert await end(executor) == []
 
     asyncio.run(run())
+
+
+class _Closing:
+    """A channel that tells that it was closed."""
+
+    def __init__(self) -> None:
+        self.is_closed = False
+
+    async def call(self, node: str, _call: Call) -> Answer:
+        """Nobody is there."""
+        raise UnreachableError(node, "nobody")
+
+    async def close(self) -> None:
+        """Let go."""
+        self.is_closed = True
+
+
+def test_what_leads_to_nodes_is_let_go_of_though_none_was_met() -> None:
+    channel = _Closing()
+
+    Links(channel, Law(epoch=1)).close()
+
+    assert channel.is_closed

@@ -76,9 +76,6 @@ class Links:
         """Ask nothing any more."""
         if self._loop.is_closed():
             return
-        if not self._thread.is_alive():
-            self._loop.close()
-            return
 
         async def end() -> None:
             await asyncio.gather(*(link.close() for link in self.all()))

@@ -15,6 +15,8 @@ from perles.node.turns import of_this_machine
 
 KEPT: Final = 200
 """Commands that have ended whose result is kept, for a request that comes again."""
+ENDING: Final = 2.0
+"""Seconds in which a command that was killed has to be gone: a node waits no longer for it."""
 MAX_OUTPUT: Final = 64 * 1024
 
 
@@ -26,15 +28,31 @@ class Asides:
         self._runs: OrderedDict[str, asyncio.Task[Ran]] = OrderedDict()
 
     async def run(self, asked: RunAside) -> Ran:
-        """Run a command to its end, once. Raises `NodeError` where it cannot be started."""
+        """Run a command to its end, once.
+
+        Raises `NodeError` where it cannot be started, or was ended by `end`.
+        """
         running = self._runs.get(asked.key)
         if running is None:
             running = self._runs[asked.key] = asyncio.create_task(self._run(asked))
         try:
             # The caller may hang up: the command goes on, for when it asks again.
             return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            if not running.cancelled():
+                raise
+            message = f"cannot run {asked.argv[0]} to its end: another engine leads"
+            raise NodeError("stale_epoch", message) from None
         except OSError as error:
             raise NodeError("failed", f"cannot run {asked.argv[0]}: {error.strerror}") from error
+
+    async def end(self) -> None:
+        """End all that run: the engine that asked for them does not lead any more."""
+        running = [run for run in self._runs.values() if not run.done()]
+        for run in running:
+            run.cancel()
+        if running:
+            await asyncio.wait(running, timeout=ENDING)
 
     async def _run(self, asked: RunAside) -> Ran:
         self._trim()

@@ -162,6 +162,7 @@ class Service:
             held = self.lease.held
             if call.epoch > held.epoch:
                 self.lease.renew(call.epoch, held.until)
+                await self._asides.end()
             if not call.until or call.boot_id != boot_id() or call.until <= since_boot():
                 return
             if held.until and self.lease.is_over():

@@ -43,7 +43,7 @@ def serve(
 ) -> None:
     """Host the engine in this process until a signal or command stops it.
 
-    `places` are those that `stand_ready` gave.
+    `places` is what `stand_ready` gave.
 
     SIGTERM and SIGINT pause what runs; a second one kills the agents that take their
     time, a third one the engine. SIGUSR1 leaves the agents to the next engine. SIGHUP

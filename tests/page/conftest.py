@@ -1,7 +1,6 @@
 """The page in a headless Chromium, before an engine with work of every kind."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -11,12 +10,11 @@ import pytest
 
 from tests.integration.cli import DEADLINE, Home
 from tests.integration.http_server import free_port
+from tests.page.browser import CHROMIUM, driven
 from tests.page.stage import Stage, prepared
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PICTURES = os.environ.get("PERLES_TEST_PICTURES")
 """A folder for pictures of the page, where a person wants to look at them."""
-ARGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 LOADS = count()
 SIZES = {"phone": (390, 844), "desk": (1280, 800)}
 
@@ -24,15 +22,13 @@ SIZES = {"phone": (390, 844), "desk": (1280, 800)}
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """A browser, which most machines that run the tests do not have."""
-    playwright = pytest.importorskip(
+    pytest.importorskip(
         "playwright.sync_api", reason="THE PAGE IS NOT TESTED: pip install playwright"
     )
     if CHROMIUM is None:
         pytest.skip("THE PAGE IS NOT TESTED: there is no chromium here")
-    with playwright.sync_playwright() as running:
-        found = running.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+    with driven() as found:
         yield found
-        found.close()
 
 
 @pytest.fixture(scope="session")

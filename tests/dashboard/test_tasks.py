@@ -24,6 +24,7 @@ MORE: dict[str, Any] = {
     "verdict": "denied",
     "denials": 1,
     "blocked": None,
+    "cut_off": 0,
     "comments": [
         {
             "at": "2030-03-17T17:30:00.000Z",

@@ -79,6 +79,7 @@ def test_what_is_known_is_not_looked_up_again(crew: Crew, monkeypatch: pytest.Mo
         return {}
 
     monkeypatch.setattr(current_work, "doings", look)
+    monkeypatch.setattr(current_work, "unread_posts", lambda _connection, _ids: {})
     kept = Waits()
     for mark in (1.0, 1.0, 2.0):
         kept.add(None, {ID: row(0, id=ID)}, mark)  # type: ignore[arg-type]

@@ -105,6 +105,7 @@ OF_ONE: Final[dict[tuple[str, str], dict[str, tuple[Any, ...]]]] = {
 }
 ELSEWHERE: Final = {
     ("overviews", "overviews"): "called by `list_workflows`",
+    ("tasks", "details_of"): "called by `details`",
     ("artifacts", "kept_files"): "takes the folders of a home",
     ("resources", "history"): "called below, with many events",
     ("ended", "contents_of"): "differs: a server tells its size there",

@@ -164,7 +164,7 @@ def test_what_is_killed_on_three_machines_loses_and_doubles_nothing(
         child.kill()  # its nanny starts the next one
     server.run(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
-        "AND application_name NOT LIKE '%lock'"
+        "AND application_name NOT LIKE 'perles engine lock%'"
     )
     wait_for("more work", lambda: len(list(effects.iterdir())) >= 8)
     assert first.poll() is None, "a lost connection ended it"

@@ -31,7 +31,6 @@ from perles.store.reads.connection import reading
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from perles.config.model import Config
     from perles.engine.process import Places
 
 POLL: Final = 0.025
@@ -60,30 +59,27 @@ class EngineHost(HomeFolder):
 
     def serve(self, *, exit_when_idle: bool = False) -> None:
         """Host the engine in this process until it is asked to stop. Raises `EngineRunsError`."""
-        from perles.engine.process import serve
+        from perles.engine.process import serve, stand_ready
 
         self.paths.ensure_home()
         config = self.engine_config()
         if watchdog.own() is not None:
             expect(self.database_path)
         self._upgrade_apart()
-        places = self._places
-        if places is not None and places.cluster != config.cluster:
-            places = self._stand_ready(config)
-        serve(
-            self.paths,
-            config,
-            exit_when_idle=exit_when_idle,
-            load_config=self.engine_config,
-            places=places,
-        )
-
-    def _stand_ready(self, config: Config) -> Places | None:
-        """Have ready what an engine needs that is to take over."""
-        from perles.engine.process import stand_ready
-
-        self._places = stand_ready(config, self._places)
-        return self._places
+        places, self._places = self._places, None
+        if places is not None:
+            places = stand_ready(config, places)
+        try:
+            serve(
+                self.paths,
+                config,
+                exit_when_idle=exit_when_idle,
+                load_config=self.engine_config,
+                places=places,
+            )
+        finally:
+            if places is not None:  # who stands by again needs others: these may have served
+                places.executor.close()
 
     def stand_by(self, tell: Callable[[str], None]) -> None:
         """Wait until no engine leads. `tell` is given what is waited for, each time it changes.
@@ -91,7 +87,9 @@ class EngineHost(HomeFolder):
         All that `serve` needs is ready before. A server that cannot be reached is waited out.
         Raises `UsageError`.
         """
-        self._stand_ready(self.engine_config())
+        from perles.engine.process import stand_ready
+
+        self._places = stand_ready(self.engine_config(), self._places)
         lock, told = engine_lock(self.database_path), ""
         while True:
             try:

@@ -19,6 +19,9 @@ settings.load_profile("perles")
 # A shell starts what it puts in the background deaf to Ctrl-C; the programs that we start are not.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# The same for the end of a terminal that nohup hides: no program inherits this handler.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 @pytest.fixture(scope="session", autouse=True)

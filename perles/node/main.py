@@ -141,7 +141,10 @@ def _obey_signals() -> tuple[asyncio.Event, asyncio.Event]:
             hurry.set()
         stop.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    numbers = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # else nohup keeps it
+        numbers.append(signal.SIGHUP)
+    for number in numbers:
         asyncio.get_running_loop().add_signal_handler(number, obey)
     return stop, hurry
 

@@ -78,9 +78,6 @@ class Service:
         self.found.set()
         if isinstance(call.request, m.Hello):
             return self.greeting()
-        if call.epoch < self.lease.held.epoch:
-            message = f"cannot serve engine {call.epoch}: engine {self.lease.held.epoch} leads"
-            return m.Refused(kind="stale_epoch", message=message)
         try:
             await self._renew(call)
             return await self._done(call.request)
@@ -157,9 +154,15 @@ class Service:
             await asyncio.sleep(0.01)
 
     async def _renew(self, call: Call) -> None:
-        """Take the engine's epoch, and its lease: after one that was over no agent of it lives."""
+        """Take the engine's epoch, and its lease: after one that was over no agent of it lives.
+
+        Raises `NodeError` where another engine leads, also where this had to wait for that one.
+        """
         async with self._fencing:
             held = self.lease.held
+            if call.epoch < held.epoch:
+                message = f"cannot serve engine {call.epoch}: engine {held.epoch} leads"
+                raise NodeError("stale_epoch", message)
             if call.epoch > held.epoch:
                 self.lease.renew(call.epoch, held.until)
                 await self._asides.end()

@@ -42,6 +42,22 @@ def test_what_an_engine_asked_for_ends_once_another_one_leads(tmp_path: Path) ->
     assert identify(asyncio.run(run())) is None
 
 
+def test_a_late_call_of_the_engine_before_that_had_to_wait_runs_nothing(tmp_path: Path) -> None:
+    node = Service(About("box", tmp_path, 1, []))
+
+    async def run() -> m.Answer:
+        async with node._fencing:  # as while agents are ended whose lease is over
+            new = asyncio.create_task(node.answer(Call(epoch=2, request=m.Renew())))
+            old = asyncio.create_task(node.answer(Call(epoch=1, request=_aside("true"))))
+            await asyncio.sleep(0)  # both wait
+        assert isinstance(await new, m.Renewed)
+        return await old
+
+    answer = asyncio.run(run())
+    assert isinstance(answer, m.Refused)
+    assert answer.kind == "stale_epoch"
+
+
 def test_what_the_engine_that_leads_asked_for_goes_on(tmp_path: Path) -> None:
     node = Service(About("box", tmp_path, 1, []))
 

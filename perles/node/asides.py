@@ -26,6 +26,7 @@ class Asides:
     def __init__(self, executor: LocalExecutor, root: Path) -> None:
         self._executor, self._root = executor, root
         self._runs: OrderedDict[str, asyncio.Task[Ran]] = OrderedDict()
+        self._ended_by = ("failed", "it was ended")
 
     async def run(self, asked: RunAside) -> Ran:
         """Run a command to its end, once.
@@ -41,13 +42,14 @@ class Asides:
         except asyncio.CancelledError:
             if not running.cancelled():
                 raise
-            message = f"cannot run {asked.argv[0]} to its end: another engine leads"
-            raise NodeError("stale_epoch", message) from None
+            kind, why = self._ended_by
+            raise NodeError(kind, f"cannot run {asked.argv[0]} to its end: {why}") from None
         except OSError as error:
             raise NodeError("failed", f"cannot run {asked.argv[0]}: {error.strerror}") from error
 
-    async def end(self) -> None:
-        """End all that run: the engine that asked for them does not lead any more."""
+    async def end(self, kind: str, why: str) -> None:
+        """End all that run: who waits for them is refused by this `kind`, and told why."""
+        self._ended_by = kind, why
         running = [run for run in self._runs.values() if not run.done()]
         for run in running:
             run.cancel()

@@ -39,6 +39,7 @@ FENCING: Final = 10.0
 """Seconds within which all agents have to be gone before a lease that was over is renewed."""
 LEAVING: Final = 5.0
 """Seconds for the engine to hear that this node ends, and how its turns have ended."""
+ENDS: Final = "this node is about to end"
 
 
 class About(NamedTuple):
@@ -116,7 +117,7 @@ class Service:
         )
 
     async def leave(self, hurry: asyncio.Event) -> bool:
-        """Start nothing any more, end all agents, and tell the engine that leads.
+        """Start nothing any more, end all agents and checks, and tell the engine that leads.
 
         False where it does not know yet: after `LEAVING`, or when one is in a `hurry`. Raises
         `NodeError` where agents stay.
@@ -124,6 +125,7 @@ class Service:
         parting = self._parting = Parting(turn.record.turn for turn in self.turns.live())
         self._wake()
         await self._fence()
+        await self._asides.end("fenced", ENDS)
         if self.lease.is_over():
             return True  # no engine counts on this node
         deadline = since_boot() + LEAVING
@@ -165,7 +167,7 @@ class Service:
                 raise NodeError("stale_epoch", message)
             if call.epoch > held.epoch:
                 self.lease.renew(call.epoch, held.until)
-                await self._asides.end()
+                await self._asides.end("stale_epoch", "another engine leads")
             if not call.until or call.boot_id != boot_id() or call.until <= since_boot():
                 return
             if held.until and self.lease.is_over():
@@ -180,7 +182,7 @@ class Service:
                 return m.Renewed(clock=since_boot(), boot_id=boot_id())
             case m.Start():
                 if self._parting is not None:
-                    raise NodeError("fenced", "cannot start a turn: this node is about to end")
+                    raise NodeError("fenced", f"cannot start a turn: {ENDS}")
                 return turns.start(request)
             case m.Poll():
                 return await self._poll(request)
@@ -225,6 +227,8 @@ class Service:
                 ]
                 return m.Pids(pids=[pid for left in await asyncio.gather(*ends) for pid in left])
             case m.RunAside():
+                if self._parting is not None:
+                    raise NodeError("fenced", f"cannot run {request.argv[0]}: {ENDS}")
                 return await self._asides.run(request)
             case m.EndAsides():
                 ours = set(request.workflow_ids)

@@ -58,6 +58,28 @@ def test_a_late_call_of_the_engine_before_that_had_to_wait_runs_nothing(tmp_path
     assert answer.kind == "stale_epoch"
 
 
+def test_a_node_that_ends_takes_its_commands_along_and_refuses_more(tmp_path: Path) -> None:
+    node, begun = Service(About("box", tmp_path, 1, [])), tmp_path / "begun"
+
+    async def run() -> int:
+        asked = _aside(f"echo $$ > {begun}; sleep 600")
+        running = asyncio.create_task(node.answer(Call(epoch=1, request=asked)))
+        await until(lambda: begun.exists() and begun.read_text().endswith("\n"))
+        pid = int(begun.read_text())
+
+        assert await node.leave(asyncio.Event())
+
+        await until(running.done)
+        more = await node.answer(Call(epoch=1, request=_aside("true")))
+        for answer in (await running, more):
+            assert isinstance(answer, m.Refused)
+            assert answer.kind == "fenced"
+            assert "this node is about to end" in answer.message
+        return pid
+
+    assert identify(asyncio.run(run())) is None
+
+
 def test_what_the_engine_that_leads_asked_for_goes_on(tmp_path: Path) -> None:
     node = Service(About("box", tmp_path, 1, []))
 

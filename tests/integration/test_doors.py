@@ -2,14 +2,16 @@
 
 import inspect
 import json
+import re
 from typing import Any
 
-from perles import ControlPlane
+from perles import ControlPlane, aio
 from perles.companion.tools import Tools
+from perles.http import reads, verbs
 from perles.http.service import ROUTES
 from tests.integration.cli import Home
 from tests.integration.http_server import serving
-from tests.integration.test_documentation import COMMANDS
+from tests.integration.test_documentation import COMMANDS, PATHS
 from tests.integration.test_http import PLENTY
 
 W = "/workflows/{id}"
@@ -93,7 +95,7 @@ MORE_ROUTES = {
     "GET /inbox": "inbox",
     "GET /nodes": "nodes",
     "GET /overview": "dashboard",
-    "GET /providers": "providers list",
+    "GET /providers": "providers",
     "GET /resources": "resources",
     "GET /tasks": "tasks",
     "GET /whoami": "token list",
@@ -110,6 +112,111 @@ TOOL_TO_COMMANDS = {
     "show": {"show"},
     "wait": {"wait"},
 }
+METHOD_TO_COMMAND = {
+    "ack": "inbox ack",
+    "agent": "agent spawn",
+    "agents": "agents",
+    "answer": "answer",
+    "approve": "approve",
+    "archive": "archive",
+    "artifacts": "artifacts",
+    "backup": "maintenance backup",
+    "channels": "posts",
+    "check": "maintenance check",
+    "clean_worktrees": "worktrees clean",
+    "cluster": "nodes",
+    "copy_database": "db copy",
+    "correct": "retry",
+    "create": "create",
+    "create_token": "token create",
+    "deny": "deny",
+    "diff": "diff",
+    "doctor": "doctor",
+    "drain_node": "nodes drain",
+    "engine_status": "engine status",
+    "fail": "fail",
+    "get": "show",
+    "inbox": "inbox",
+    "label": "label",
+    "list": "list",
+    "logs": "logs",
+    "mark_read": "posts",
+    "merge": "merge",
+    "migrate": "db upgrade",
+    "nodes": "nodes",
+    "overlap": "overlap",
+    "pause": "pause",
+    "post": "post",
+    "posts": "posts",
+    "preview": "create",
+    "preview_correction": "retry",
+    "providers": "providers",
+    "prune": "maintenance prune",
+    "pull_request": "pr",
+    "questions": "questions",
+    "read_events": "events",
+    "rebase": "rebase",
+    "reconcile": "maintenance reconcile",
+    "reload_config": "config reload",
+    "remove": "rm",
+    "rename": "rename",
+    "repair": "maintenance reconcile",
+    "reset_total": "resources reset",
+    "resource_history": "resources history",
+    "resources": "resources",
+    "resume": "resume",
+    "resume_node": "nodes resume",
+    "resume_provider": "providers resume",
+    "retry": "retry",
+    "revoke_token": "token revoke",
+    "schemas": "db current",
+    "send": "send",
+    "serve": "serve",
+    "sessions": "sessions list",
+    "set": "set",
+    "stand_by": "serve",
+    "start": "start",
+    "stats": "maintenance stats",
+    "stop": "stop",
+    "stop_engine": "engine stop",
+    "subscribe": "events",
+    "subscribe_filtered": "events",
+    "subscribe_workflow": "attach",
+    "summary": "show",
+    "tasks": "tasks",
+    "templates": "templates list",
+    "tokens": "token list",
+    "try_provider": "providers test",
+    "vacuum": "maintenance vacuum",
+    "wait": "wait",
+    "worktree_bytes": "worktrees du",
+    "worktrees": "worktrees list",
+}
+NO_COMMAND = {
+    "the program's own use of the façade": ("close", "events", "place", "reads_kept_open"),
+    "an engine for the program, which commands begin and end by themselves": (
+        *("ensure_engine", "shutdown", "engine_runs", "engine_comes_back", "engine_trouble"),
+        *("is_attended", "wait_for_idle_engine", "environ"),
+    ),
+    "a step of the commands that change a workflow": ("ask", "request", "outcome", "need_person"),
+    "a part of what a command prints or refuses": (
+        *("database_error", "database_name", "database_path", "last_seq", "machine_of_outputs"),
+        *("registry", "secrets_of", "seq_before", "staff", "state_of", "tasks_for_nodes"),
+        *("unknown_sessions", "unused_settings", "variables_of", "worktree"),
+    ),
+    "the configuration as the code reads it": ("config", "engine_config"),
+    "the words that a shell completes": ("words", "workflow_words"),
+    "how a server knows who asks": ("has_token", "token_holder"),
+    "a program's own place in the events": ("forget_cursor",),
+}
+"""Public names of `ControlPlane` that are no command."""
+OTHERWISE_OVER_HTTP = {
+    "the route reads it itself": ("list",),
+    "the route for events": ("logs", "subscribe", "subscribe_filtered"),
+    "in the answer of engine_status": ("cluster",),
+    "reads a file of the machine's user, and changes nothing": ("preview_correction",),
+}
+"""Methods whose command has a route that does not call them."""
 
 
 def _named(reasons: dict[str, Any]) -> list[str]:
@@ -132,6 +239,35 @@ def test_each_tool_for_a_users_own_agent_is_a_command() -> None:
 
     assert tools == set(TOOL_TO_COMMANDS)
     assert {one for some in TOOL_TO_COMMANDS.values() for one in some} <= set(COMMANDS)
+
+
+def _public(kind: type) -> set[str]:
+    return {name for name in dir(kind) if name[0] != "_"}
+
+
+def test_each_method_of_the_facade_is_a_command_and_a_route_or_says_why_not() -> None:
+    reasons = _named(NO_COMMAND)
+
+    assert {*METHOD_TO_COMMAND, *reasons} == _public(ControlPlane)
+    assert not set(METHOD_TO_COMMAND) & set(reasons)
+    assert set(METHOD_TO_COMMAND.values()) <= set(PATHS)
+    routed = {*COMMAND_TO_ROUTE, *MORE_ROUTES.values()}
+    of_routes = {name for name, command in METHOD_TO_COMMAND.items() if command in routed}
+    sources = "".join(inspect.getsource(module) for module in (reads, verbs))
+    called = {name for name in of_routes if re.search(rf"\basking\.{name}\b", sources)}
+    assert of_routes - called == set(_named(OTHERWISE_OVER_HTTP))
+
+
+def test_each_method_can_be_awaited_by_its_name_or_by_call() -> None:
+    """`call` reaches every function; those with a name of their own take no other arguments."""
+    for name in METHOD_TO_COMMAND:
+        assert inspect.isfunction(inspect.getattr_static(ControlPlane, name)), name
+    named = _public(aio.ControlPlane) - {"call"}
+    assert named <= _public(ControlPlane)
+    for name in named:
+        known = inspect.signature(getattr(ControlPlane, name)).parameters
+        taken = inspect.signature(getattr(aio.ControlPlane, name)).parameters
+        assert set(taken) <= set(known), name
 
 
 def test_the_state_of_the_machine_over_http(plane: ControlPlane, home: Home) -> None:

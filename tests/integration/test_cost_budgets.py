@@ -1,5 +1,6 @@
 """A budget in USD is kept, or refused in words: nobody may rely on one that sees no cost."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -113,6 +114,10 @@ def test_a_cli_that_could_tell_its_cost_and_does_not_gets_no_second_turn(home: H
     assert "500, cost unknown (budget 5.00 USD)" in home.perles("show", id).stdout
     assert "unknown" in home.perles("list", "--columns", "id,cost").stdout
     assert "500 tokens, cost unknown" in home.perles("show", id, "--summary").stdout
+    (worker,) = (
+        line for line in home.perles("agents", id).stdout.splitlines() if "worker-1" in line
+    )
+    assert re.search(r"\b500 +unknown\b", worker)
 
 
 OF_COMMAND: Mapping[str, Any] = {"type": "command", "argv": ("/bin/true",)}

@@ -2,10 +2,12 @@
 
 import re
 import urllib.request
+from contextlib import closing
 from typing import Any
 
 import pytest
 
+from perles.store.sqlite.driver import dbapi
 from tests.integration.cli import DEADLINE
 from tests.page.stage import HOSTILE, Stage
 from tests.page.waits import is_told, until
@@ -121,6 +123,19 @@ def test_posts_count_as_new_until_they_are_shown(
         "them to be read", lambda: stage.home.json("show", name, "--json")["unread_posts"] == 0
     )
     stage.home.perles("stop", name)
+    assert not errors
+
+
+def test_a_cost_that_nobody_told_is_unknown(page: Any, stage: Stage, errors: list[str]) -> None:
+    with closing(dbapi.connect(stage.home.database, timeout=DEADLINE)) as connection, connection:
+        connection.execute("UPDATE workflows SET tokens_used = 500 WHERE name = 'done'")
+    page.reload()
+    row = page.locator("ul.cards > li").filter(has_text="done").filter(has_text="cost unknown")
+    row.get_by_role("link").click()
+    is_told(page, "500 tokens · cost unknown")
+    _go(page, stage, "")
+    broken = page.locator("ul.cards > li").filter(has_text="broken")
+    assert "cost" not in broken.inner_text()
     assert not errors
 
 

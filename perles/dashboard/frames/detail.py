@@ -156,7 +156,7 @@ def _head(row: Mapping[str, Any], view: View) -> list[Line]:
     right = line(
         Segment(f" {bar(done, total, 8)} {done}/{total}", "state.completed"),
         Segment(f"  {short_number(row['tokens_used'])} tok", "muted"),
-        Segment(f"  {cost(row['cost_usd'])}", "muted"),
+        Segment(f"  {cost(row['cost_usd'], row['tokens_used'])}", "muted"),
         Segment(f"  {short_span(uptime(row, view.now))}", "muted"),
     )
     state = row["state"]

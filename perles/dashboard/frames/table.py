@@ -88,6 +88,10 @@ def _unread(row: Row, _now: float, columns: int) -> tuple[str, str]:
     return (str(count) if count <= most else f"{most}+") if count else "", "warn"
 
 
+def _cost(row: Row, _now: float, _columns: int) -> tuple[str, str]:
+    return cost(row["cost_usd"], row["tokens_used"]), ""
+
+
 def _priority(row: Row, _now: float, _columns: int) -> tuple[str, str]:
     return ("↓", "·", "↑")[row["priority"]], "warn" if row["priority"] == 2 else "muted"
 
@@ -101,7 +105,7 @@ _HEALTH: Final = Column("HEALTH", 7, _health, "attention")
 _TOKENS: Final = Column(
     "TOKENS", 6, lambda r, _n, _c: (short_number(r["tokens_used"]), ""), "tokens", right=True
 )
-_COST: Final = Column("COST", 7, lambda r, _n, _c: (cost(r["cost_usd"]), ""), "cost", right=True)
+_COST: Final = Column("COST", 7, _cost, "cost", right=True)
 _UPTIME: Final = Column("UP", 5, lambda r, n, _c: (short_span(uptime(r, n)), ""), right=True)
 _STARTED: Final = Column(
     "STARTED", 11, lambda r, _n, _c: (day_and_time(r["started_at"]), "muted"), "started"

@@ -90,6 +90,7 @@ export const when = (text) => {
     today ? date.toLocaleTimeString() : date.toLocaleString());
 };
 
-export const usd = (amount) => (amount ? `${amount.toFixed(2)} USD` : "");
+// Where tokens were used and there is no amount, nobody told what they cost.
+export const usd = (amount, tokens) => (amount ? `${amount.toFixed(2)} USD` : tokens ? "cost unknown" : "");
 export const count = (number) => Number(number ?? 0).toLocaleString("en");
 export const unread = (number) => (number > 0 ? `${count(number)} new post${number > 1 ? "s" : ""}` : "");

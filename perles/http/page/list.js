@@ -29,7 +29,7 @@ function row(one) {
     h("span", { class: "small" }, total ? `${done}/${total} tasks` : "", failed ? h("b", { class: "bad" }, ` ${failed} failed`) : null),
     h("span", { class: "small" }, one.workers ? `${one.workers} worker${one.workers > 1 ? "s" : ""}` : ""),
     h("span", { class: "small" }, one.started_at ? span(one.uptime_s) : when(one.created_at)),
-    h("span", { class: "small" }, usd(one.cost_usd)),
+    h("span", { class: "small" }, usd(one.cost_usd, one.tokens_used)),
     one.unread_posts > 0 && h("span", { class: "note" }, unread(one.unread_posts)),
     note(one) && h("span", { class: one.attention || one.unattended ? "note attention" : "note", dir: "auto" }, note(one)))));
 }

@@ -55,12 +55,14 @@ function away({ node, unreachable }) {
   return [`its node ${node} is unreachable since `, when(unreachable.since), "; ", ...then];
 }
 
+const told = (text) => (text ? ` · ${text}` : "");
+
 async function agents(box, one) {
   const found = await get(`/workflows${path(one.id)}/agents`);
   place(box, keyed(found.map((agent) => [agent.name, agent.cost_usd, agent.tokens_in, agent.tokens_out]), () => bars(found)),
     keyed(found, () => h("ul", { class: "cards" }, found.map((agent) => h("li", { class: "card" },
       h("b", null, agent.name), " ", badge(agent.status), " ", h("span", { class: "small" }, agent.provider, agent.model ? ` ${agent.model}` : "", agent.task ? ` · ${agent.phase} ${agent.task}` : ""),
-      h("p", { class: "small" }, `${count(agent.turns)} turn${agent.turns === 1 ? "" : "s"} · ${count(agent.tokens_in)} in, ${count(agent.tokens_out)} out, ${count(agent.tokens_cached)} cached ${agent.cost_usd ? `· ${usd(agent.cost_usd)}` : ""}`),
+      h("p", { class: "small" }, `${count(agent.turns)} turn${agent.turns === 1 ? "" : "s"} · ${count(agent.tokens_in)} in, ${count(agent.tokens_out)} out, ${count(agent.tokens_cached)} cached`, told(usd(agent.cost_usd, agent.tokens_in + agent.tokens_out))),
       agent.node && h("p", { class: agent.unreachable ? "bad" : "small" }, away(agent)),
       agent.error && h("p", { class: "bad", dir: "auto" }, agent.error))))));
 }
@@ -151,7 +153,7 @@ export function workflow(root, home, ref, tab) {
       const { tasks: _, agents: __, uptime_s: ___, unread_posts: ____, ...rest } = one;
       place(head, keyed([rest, done, home.role], () => h("div", null,
         h("h1", { dir: "auto" }, one.name, " ", badge(one.state)),
-        h("p", { class: "small" }, `${one.id} · ${one.template_id} · ${done}/${one.tasks.length} tasks · `, span(one.uptime_s), one.tokens_used ? ` · ${count(one.tokens_used)} tokens` : "", one.cost_usd ? ` · ${usd(one.cost_usd)}` : ""),
+        h("p", { class: "small" }, `${one.id} · ${one.template_id} · ${done}/${one.tasks.length} tasks · `, span(one.uptime_s), one.tokens_used ? ` · ${count(one.tokens_used)} tokens` : "", told(usd(one.cost_usd, one.tokens_used))),
         [one.unattended, one.attention, ...one.waits_for, one.reason].filter((text, at, all) => text && all.indexOf(text) === at).slice(0, 3).map((text) => h("p", { class: text === one.unattended || text === one.attention ? "note attention" : "note", dir: "auto" }, text)),
         h("div", { class: "row" }, verbs(home, one, refresh)))));
       const waiting = one.waiting_for_user || one.attention ? (await get("/inbox")).filter((item) => item.workflow_id === id) : [];

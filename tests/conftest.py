@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.integration.cli import COVERAGE, Home
 from tests.integration.forks import Forks
+from tests.rerun_failed import EXIT_STATUS
 
 # The same examples at every run, and no verdict by the clock: the machine may be busy.
 settings.register_profile(
@@ -34,3 +35,10 @@ def _forks() -> Iterator[None]:
     yield
     Home.forks.close()
     Home.forks = None
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Keep how the run ended, for `tests.rerun_failed`."""
+    cache = getattr(session.config, "cache", None)
+    if cache is not None and not hasattr(session.config, "workerinput"):
+        cache.set(EXIT_STATUS, int(exitstatus))

@@ -8,9 +8,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-FAILED: Final = Path(".pytest_cache/v/cache/lastfailed")
+EXIT_STATUS: Final = "perles/exit-status"
+"""Where the last run's exit status is kept, in pytest's cache."""
+CACHE: Final = Path(".pytest_cache/v")
+TESTS_FAILED: Final = 1
+"""pytest's status of a run that reached its end. One that did not is not run again."""
 MOST: Final = 3
 """More failures than this are no coincidence."""
 
@@ -20,9 +24,9 @@ def main(*, measured: bool) -> int:
 
     `measured` tests were run for their coverage, too: its floors are held then.
     """
-    tests = sorted(json.loads(FAILED.read_text())) if FAILED.exists() else []
-    if not 0 < len(tests) <= MOST:
-        print(f"{len(tests)} tests failed: none is run again", file=sys.stderr)
+    tests, ended = sorted(_kept("cache/lastfailed") or []), _kept(EXIT_STATUS)
+    if ended != TESTS_FAILED or not 0 < len(tests) <= MOST:
+        print(f"status {ended}, {len(tests)} tests failed: none is run again", file=sys.stderr)
         return 1
     python = [sys.executable, "-m"]
     again = [*python, *(["coverage", "run", "-m"] if measured else []), "pytest", "-q", "-n", "0"]
@@ -34,6 +38,11 @@ def main(*, measured: bool) -> int:
         return 0
     subprocess.run([*python, "coverage", "combine", "-q"], check=True)
     return subprocess.run([*python, "tests.coverage_by_package"], check=False).returncode
+
+
+def _kept(name: str) -> Any:
+    file = CACHE / name
+    return json.loads(file.read_text()) if file.exists() else None
 
 
 if __name__ == "__main__":

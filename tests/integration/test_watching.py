@@ -4,6 +4,7 @@ import select
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,11 +15,15 @@ import pytest
 from perles.store import migrate, statements
 from perles.store.database import Database, Reader
 from perles.store.events import journal
+from perles.store.events.hub import joined
 from perles.store.events.reads import read_events
 from perles.store.reads.connection import reading
 from perles.store.sqlite import watch
 from perles.store.sqlite.driver import dbapi
 from perles.store.sqlite.watch import POLL, QUIET, Watch
+from perles.store.watching import watched
+from tests.integration.cli import DEADLINE
+from tests.integration.open_files import many_open
 
 _COMMIT = """
 import sys
@@ -135,6 +140,25 @@ def test_without_the_kernel_it_never_stops_looking_often(
 
         assert seen.fd is None
         assert seen.patience() == POLL
+
+
+def test_who_has_a_thousand_files_open_is_woken(path: Path) -> None:
+    database = Database(path)
+    key, deadline = object(), time.monotonic() + DEADLINE
+    with many_open(), reading(path) as connection:
+        assert connection is not None
+        with closing(watched(connection, path)) as seen:
+            seen.wait()
+        hub = joined(path, key, lambda: None)
+        before = None
+        while before is None or hub.newest == before:
+            assert time.monotonic() < deadline
+            if hub.after(hub.newest) is not None and before is None:  # raises what ended the hub
+                before = hub.newest
+                database.write(lambda tx: journal.append(tx, "engine.started", {}))
+            time.sleep(POLL)
+        hub.leave(key)
+    database.dispose()
 
 
 def test_a_file_that_is_not_there_cannot_be_watched(tmp_path: Path) -> None:

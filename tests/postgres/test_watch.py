@@ -22,6 +22,7 @@ from perles.store.reads.connection import reading
 from perles.store.reads.engine import trouble
 from perles.store.watching import QUIET, Watch, watched
 from tests.integration.cli import DEADLINE
+from tests.integration.open_files import many_open
 from tests.postgres.server import Server
 
 lookout = pytest.importorskip("perles.store.postgres.lookout", reason="psycopg is not installed")
@@ -139,6 +140,18 @@ def test_one_commit_wakes_once(path: Path) -> None:
             database.write(lambda tx: journal.append(tx, "engine.started", {}))
             _wait_for(watch)
             assert not select.select([watch.fd or -1], [], [], 3 * QUIET)[0]
+    database.dispose()
+
+
+def test_who_has_a_thousand_files_open_is_woken(path: Path) -> None:
+    migrate.ensure(path)
+    database = Database(path)
+    with many_open(), reading(path) as connection:
+        assert connection is not None
+        with closing(watched(connection, path)) as watch:
+            _calm([watch])
+            database.write(lambda tx: journal.append(tx, "engine.started", {}))
+            _wait_for(watch)
     database.dispose()
 
 

@@ -7,7 +7,6 @@ behind than what is kept reads by itself, so a slow one holds up nobody and miss
 from __future__ import annotations
 
 import os
-import select
 import threading
 import time
 from collections import deque
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.store.events.reads import last_seq, read_events
 from perles.store.reads.connection import Json, reading
+from perles.store.sqlite.watch import is_readable
 from perles.store.watching import POLL, Watch, watched
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def _wait(watch: Watch) -> None:
     if watch.fd is None:
         time.sleep(watch.patience())
         return
-    if select.select([watch.fd], [], [], watch.patience())[0]:
+    if is_readable(watch.fd, seconds=watch.patience()):
         watch.hear()
 
 

@@ -7,7 +7,6 @@ transaction that ends, tells for certain: it is looked at every quarter of a sec
 from __future__ import annotations
 
 import os
-import select
 import threading
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
@@ -16,7 +15,7 @@ import psycopg
 
 from perles.store.postgres import sessions
 from perles.store.postgres.errors import LostConnectionError
-from perles.store.sqlite.watch import QUIET
+from perles.store.sqlite.watch import QUIET, is_readable
 
 if TYPE_CHECKING:
     from perles.store.postgres.driver import Address, Connection
@@ -123,7 +122,7 @@ class Lookout:
     def _heard(self, session: Connection) -> int:
         """How many commits ring, within the time in which nobody looks."""
         line = session.raw.pgconn
-        select.select([line.socket, self._left.fd], [], [], QUIET)
+        is_readable(line.socket, self._left.fd, seconds=QUIET)
         line.consume_input()
         heard = 0
         while line.notifies() is not None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import select
 from typing import Any
 
 from perles.store.postgres import lookout
-from perles.store.sqlite.watch import Watch
+from perles.store.sqlite.watch import Watch, is_readable
 
 
 class ServerWatch(Watch):
@@ -49,4 +48,4 @@ class ServerWatch(Watch):
 
     def wait(self) -> None:
         """Sleep until a look is worth while."""
-        select.select([self.fd], [], [], self._quiet)
+        is_readable(self.fd, seconds=self._quiet)

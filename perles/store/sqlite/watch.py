@@ -111,13 +111,24 @@ class Watch:
         if self._fd is None:
             time.sleep(self.patience())
         elif self._is_calm():
-            if select.select([self._fd], [], [], self._quiet)[0]:
+            if is_readable(self._fd, seconds=self._quiet):
                 time.sleep(_SOON)
         else:
             time.sleep(self._poll)  # commits that come without a pause are looked at together
             rest = max(0.0, self.patience() - self._poll)
-            if select.select([self._fd], [], [], rest)[0]:
+            if is_readable(self._fd, seconds=rest):
                 self.hear()
+
+
+def is_readable(*fds: int, seconds: float) -> bool:
+    """Whether one of these is readable, or becomes so within that time.
+
+    They may have any number: `select` takes none from 1024 on, and an engine opens thousands.
+    """
+    polled = select.poll()
+    for fd in fds:
+        polled.register(fd, select.POLLIN)
+    return bool(polled.poll(seconds * 1000))
 
 
 @cache

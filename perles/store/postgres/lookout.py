@@ -113,7 +113,8 @@ class Lookout:
                         self._ring()  # without asking: that would be a round trip more
                         continue
                     before, seen = seen, _snapshot(session)
-                    if not _is_told(before, seen, rang):
+                    late = _rings(session)  # they came with the answer: the line tells no more
+                    if late or not _is_told(before, seen, rang + late):
                         self._ring()
                     rang = 0
             except (LostConnectionError, psycopg.Error):
@@ -124,15 +125,20 @@ class Lookout:
         line = session.raw.pgconn
         is_readable(line.socket, self._left.fd, seconds=QUIET)
         line.consume_input()
-        heard = 0
-        while line.notifies() is not None:
-            heard += 1
-        return heard
+        return _rings(session)
 
     def _ring(self) -> None:
         with self._lock:
             for bell in self._bells:
                 bell.ring()
+
+
+def _rings(session: Connection) -> int:
+    """How many rings were received and not yet counted."""
+    counted = 0
+    while session.raw.pgconn.notifies() is not None:
+        counted += 1
+    return counted
 
 
 def _snapshot(session: Connection) -> str:

@@ -13,7 +13,7 @@ from perles.store.place import url_of
 from perles.store.reads.connection import reading
 
 RETURN_SECONDS: Final = 10.0
-"""How long an engine of another machine has to take its lock again: two of its heartbeats."""
+"""How long an engine has to take its lock again, which is not seen to live: two heartbeats."""
 
 
 def find(path: Path) -> Identity | None:
@@ -51,11 +51,14 @@ class Lead:
     def comes_back(self) -> bool:
         """Whether the engine that led last may take the lock again. Raises `DatabaseError`.
 
-        One of this machine is looked for; one of another is given `RETURN_SECONDS`.
+        One in another process of this machine is looked for, where a server may have cut its
+        session. One of another machine is given `RETURN_SECONDS`; so is one whose process lives
+        on without it, as a program does whose own engine failed.
         """
-        if find(self._path) is not None:
+        found, on_server = find(self._path), url_of(self._path) is not None
+        if found is not None and found.pid != os.getpid() and on_server:
             return True
-        if url_of(self._path) is None or not self._leads_elsewhere():
+        if found is None and not (on_server and self._leads_elsewhere()):
             return False
         now = time.monotonic()
         self._free_since = now if self._free_since is None else self._free_since

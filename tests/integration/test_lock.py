@@ -1,5 +1,6 @@
 """One engine per database: the kernel frees the lock when its holder dies, however it dies."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,7 +10,12 @@ from pathlib import Path
 import pytest
 
 from perles.domain.errors import EngineRunsError
+from perles.engine import single_instance
+from perles.executor.local.identity import identify
+from perles.store.schema.engine import Engine
 from perles.store.sqlite.engine_lock import EngineLock
+from tests.integration.crew import Crew
+from tests.postgres.homes import is_on
 
 _HOLD = (
     "import sys, time; from pathlib import Path\n"
@@ -57,3 +63,21 @@ def test_who_only_looks_keeps_nobody_out(tmp_path: Path) -> None:
     finally:
         looker.kill()
         looker.wait()
+
+
+@pytest.mark.parametrize("number", [os.getpid(), os.getppid()], ids=["own", "other"])
+def test_a_program_that_outlives_its_engine_is_no_engine_that_comes_back(
+    crew: Crew, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one does whose own engine failed before it could say that it ends."""
+    process = identify(number)
+    assert process is not None
+    at = {"started_at": crew.at(minutes=1), "heartbeat_at": crew.at(minutes=1)}
+    told = {"host": os.uname().nodename, "boot_id": process.boot_id, "version": "1"}
+    crew.insert(Engine, id=1, pid=number, start_ticks=process.start_ticks, **told, **at)
+
+    lead = single_instance.Lead(crew.path)
+    assert lead.comes_back()
+    monkeypatch.setattr(single_instance, "RETURN_SECONDS", 0.0)
+    is_looked_for = number != os.getpid() and is_on()
+    assert lead.comes_back() == is_looked_for

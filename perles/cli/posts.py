@@ -87,9 +87,10 @@ def _mark_read(reads: Reads, workflow_id: str, shown: list[dict[str, Any]]) -> N
     if not newest or origin.here(reads.paths.database_path()).agent is not None:
         return
     unread = {one["channel"] for one in reads.channels(workflow_id) if one["unread"]}
+    plane = ControlPlane()
     try:
         for channel in newest.keys() & unread:
-            ControlPlane().mark_read(workflow_id, channel, newest[channel])
+            plane.mark_read(workflow_id, channel, newest[channel])
     except PerlesError as error:  # a home that one may read, but not write
         warn(f"cannot mark these posts as read: {error}")
 

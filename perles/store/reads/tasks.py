@@ -51,21 +51,22 @@ def details_of(connection: Connection, workflow_id: str, rows: Sequence[Json]) -
     said: dict[int, list[Json]] = {}
     for row in connection.execute(_COMMENTS, (workflow_id,)):
         said.setdefault(row["task_id"], []).append(_comment(row))
-    cut_off = connection.execute(_CUT_OFF, (workflow_id,)).fetchall()
+    cut_off: dict[str, list[str]] = {}
+    for name, started_at in connection.execute(_CUT_OFF, (workflow_id,)):
+        cut_off.setdefault(name, []).append(started_at)
     return {
-        row["key"]: _details(row, said.get(row["id"], [])) | {"cut_off": _times(row, cut_off)}
+        row["key"]: _details(row, said.get(row["id"], []))
+        | {"cut_off": _times(row, cut_off.get(row["assignee"], ()))}
         for row in rows
     }
 
 
-def _times(task: Json, cut_off: Sequence[Row]) -> int:
-    """How many turns of the task's worker were cut off in its latest attempt."""
+def _times(task: Json, cut_off: Sequence[str]) -> int:
+    """How many turns of the task's worker, which began at these times, its latest attempt had."""
     begun, ended = task["started_at"], task["ended_at"]
-    return sum(
-        begun <= turn["started_at"] and (ended is None or turn["started_at"] <= ended)
-        for turn in cut_off
-        if begun is not None and turn["name"] == task["assignee"]
-    )
+    if begun is None:
+        return 0
+    return sum(begun <= at and (ended is None or at <= ended) for at in cut_off)
 
 
 def _details(row: Json, comments: list[Json]) -> Json:

@@ -209,8 +209,8 @@ def spent(row: Mapping[str, Any]) -> str:
         return ""
     from perles.domain.money import in_words
 
-    cost = in_words(row["cost_usd"], row["tokens_used"])
-    return f", {row['tokens_used']:,} tokens, {cost}"
+    tokens = f", {row['tokens_used']:,} tokens" if row["tokens_used"] else ""
+    return f"{tokens}, {in_words(row['cost_usd'], row['tokens_used'])}"
 
 
 def between(start: str | None, end: str | None, now: datetime | None = None) -> float | None:

@@ -28,9 +28,10 @@ def schema_version(connection: Connection) -> str | None:
         row = connection.execute(query).fetchone()
     except dbapi.OperationalError:
         # Each read asks: looking for the table first would be one more statement for all of them.
-        if has_table(connection, "alembic_version"):
-            raise
-        return None
+        if not has_table(connection, "alembic_version"):
+            return None
+        # Made between the two looks, or something else is wrong, which is told now.
+        row = connection.execute(query).fetchone()
     return None if row is None else str(row[0])
 
 

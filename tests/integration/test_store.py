@@ -25,6 +25,7 @@ from perles.store.schema.workflows import Workflow
 from perles.store.sqlite import backend
 from perles.store.sqlite.driver import dbapi, dbapi_is_safe, open_readonly
 from perles.store.transition import fire
+from perles.store.version import HEAD, schema_version
 from perles.store.writer import Writer
 
 
@@ -354,3 +355,31 @@ def _set_version(path: Path, version: str) -> None:
     connection.execute("UPDATE alembic_version SET version_num = ?", (version,))
     connection.commit()
     connection.close()
+
+
+def test_a_database_that_is_made_while_its_version_is_looked_up_has_one(tmp_path: Path) -> None:
+    path = tmp_path / "perles.db"
+
+    class Meanwhile:
+        """Has the database made by somebody else once a look has found nothing."""
+
+        def __init__(self, real: dbapi.Connection) -> None:
+            self._real = real
+
+        def execute(self, text: str, *values: Any) -> Any:
+            try:
+                return self._real.execute(text, *values)
+            except dbapi.OperationalError:
+                migrate.ensure(path)
+                raise
+
+    with closing(dbapi.connect(path)) as connection:
+        assert schema_version(Meanwhile(connection)) == HEAD  # type: ignore[arg-type]
+
+
+def test_what_is_wrong_with_a_database_is_not_taken_for_a_new_one(database: Database) -> None:
+    with closing(dbapi.connect(database.path)) as connection:
+        connection.execute("ALTER TABLE alembic_version RENAME COLUMN version_num TO other")
+
+        with pytest.raises(dbapi.OperationalError, match="version_num"):
+            schema_version(connection)

@@ -381,5 +381,5 @@ def test_what_is_wrong_with_a_database_is_not_taken_for_a_new_one(database: Data
     with closing(dbapi.connect(database.path)) as connection:
         connection.execute("ALTER TABLE alembic_version RENAME COLUMN version_num TO other")
 
-        with pytest.raises(dbapi.OperationalError, match="version_num"):
+        with pytest.raises(dbapi.Error, match="version_num"):
             schema_version(connection)

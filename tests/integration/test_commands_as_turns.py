@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic, sleep
@@ -10,13 +11,25 @@ from typing import Any
 
 import pytest
 
+from perles.agents.builtin import tty
 from perles.agents.provider import Launch, TaskCommand
 from perles.executor.contract import Identity, Told, TurnFiles, TurnKey
+from perles.executor.local import processes
 from perles.executor.local.executor import LocalExecutor, LocalProcess
 from tests.integration.cli import DEADLINE, Home
 
 TURN = TurnKey("wf-dddddddd", 3)
 PATIENCE = DEADLINE
+COUNTS = """
+import os, signal, time
+told = open("told", "w", buffering=1)
+signal.signal(signal.SIGTERM, lambda *_: print("TERM", file=told))
+print(os.getpid(), flush=True)
+signal.pause()
+end = time.monotonic() + 1.0  # a second one would come until then
+while time.monotonic() < end:
+    time.sleep(0.01)
+"""
 
 
 class Stage:
@@ -32,10 +45,14 @@ class Stage:
 
     def start(self, process: LocalProcess, script: str, **more: Any) -> Identity:
         """Start a shell script as the command."""
+        return self.start_program(process, ["sh", "-c", script], **more)
+
+    def start_program(self, process: LocalProcess, argv: list[str], **more: Any) -> Identity:
+        """Start a program as the command."""
         key = process.turn
         marks = {"PERLES_TURN": f"{key.workflow_id}/{key.turn_id}"}
         launch = Launch(
-            argv=["sh", "-c", script],
+            argv=argv,
             env={"PATH": os.environ["PATH"]},
             command=TaskCommand(name="sh", **more),
         )
@@ -110,6 +127,35 @@ def test_a_time_limit_holds_without_an_engine(stage: Stage) -> None:
 
     assert stage.process(found).told() == Told(124, "timed out after 0.2s")
     assert not asyncio.run(stage.executor.remains([process]))
+
+
+@pytest.mark.parametrize("leads", [[], [sys.executable, "-I", "-S", tty.__file__]])
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_command_is_told_once_to_end(stage: Stage, leads: list[str], is_late: bool) -> None:
+    """A second TERM is for many programs an order to drop everything."""
+    process = stage.process()
+    argv = [*leads, sys.executable, "-c", COUNTS]
+    stage.start_program(process, argv, timeout=1.0 if is_late else None)
+    own = int(_wait_for(stage.files.stdout.read_text))
+
+    if not is_late:
+        _tell_the_command_first(stage, process, own)
+    _ended(process)
+
+    assert (stage.folder / "told").read_text() == "TERM\n"
+
+
+def _tell_the_command_first(stage: Stage, process: LocalProcess, own: int) -> None:
+    """End the turn while what leads the command sleeps, so that two signals cannot become one."""
+    marker = f"PERLES_TURN={TURN.workflow_id}/{TURN.turn_id}"
+    leaders = [pid for pid in processes.family([marker]) if pid != own]
+    assert leaders
+    for pid in leaders:
+        os.kill(pid, signal.SIGSTOP)
+    stage.executor.signal([process], signal.SIGTERM)
+    _wait_for((stage.folder / "told").read_text)
+    for pid in leaders:
+        os.kill(pid, signal.SIGCONT)
 
 
 def test_a_status_that_cannot_be_written_is_told_to_its_engine(stage: Stage) -> None:

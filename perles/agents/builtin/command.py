@@ -55,7 +55,9 @@ def carry_out(asked: "Json", output: int) -> tuple[int, str]:
     try:
         status = _wait(pid, None if timeout is None else float(timeout))
     except Stopped:
-        _end_group(pid, patience)
+        # Who ends a turn tells all that belongs to it, and a program may take a second TERM for
+        # an order to end at once.
+        _end_group(pid, patience, is_told=True)
         raise
     _end_group(pid, patience)
     if status is None:
@@ -145,9 +147,12 @@ def _wait(pid: int, timeout: float | None) -> int | None:
     return None
 
 
-def _end_group(pid: int, grace: float) -> None:
-    """End whatever the command left in its process group: TERM, after a while KILL."""
-    if not _signal(pid, signal.SIGTERM):
+def _end_group(pid: int, grace: float, *, is_told: bool = False) -> None:
+    """End whatever the command left in its process group: TERM, after a while KILL.
+
+    `is_told`: it has TERM already.
+    """
+    if not _signal(pid, 0 if is_told else signal.SIGTERM):
         return
     deadline = time.monotonic() + grace
     _reap(pid)

@@ -18,18 +18,18 @@ NOT_FOUND = 127
 _PIECE = 64 * 1024
 _LOOK = 0.05
 _END = b"\x04"
+_ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 def run(command: list[str]) -> int:
     """Run the command to its end; its exit code, as a shell has it."""
     master, slave = os.openpty()
     _set_up(slave)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     pid = os.fork()
     if pid == 0:
         _become(command, master, slave)
     os.close(slave)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _frame: _forward(pid, number))
     os.write(master, _END)
     code = os.waitstatus_to_exitcode(_copy_until_end(master, pid))
     return code if code >= 0 else 128 - code
@@ -48,6 +48,7 @@ def _become(command: list[str], master: int, slave: int) -> None:
     """In the child: lead a session on the terminal, and become the command."""
     os.close(master)
     os.setsid()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
     fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
     for number in range(3):
         os.dup2(slave, number)
@@ -62,11 +63,17 @@ def _become(command: list[str], master: int, slave: int) -> None:
         os._exit(NOT_FOUND)
 
 
-def _forward(pid: int, number: int) -> None:
-    try:
-        os.killpg(pid, number)
-    except ProcessLookupError:
-        return
+def _forward(pid: int) -> None:
+    """Hand on what our parent sent, which knows this process alone.
+
+    Others tell all that belongs to the turn, and the command would have each signal twice.
+    """
+    asked = signal.sigtimedwait(_ENDING, 0)
+    if asked is not None and asked.si_pid == os.getppid():
+        try:
+            os.killpg(pid, asked.si_signo)
+        except ProcessLookupError:
+            return
 
 
 def _copy_until_end(master: int, pid: int) -> int:
@@ -76,6 +83,7 @@ def _copy_until_end(master: int, pid: int) -> int:
     """
     status = None
     while True:
+        _forward(pid)
         is_readable = bool(select.select([master], [], [], 0 if status is not None else _LOOK)[0])
         if is_readable and not _copy(master):
             return os.waitpid(pid, 0)[1] if status is None else status

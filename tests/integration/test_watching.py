@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import accumulate
 from pathlib import Path
 from sqlite3 import Connection
 
@@ -95,6 +96,17 @@ def test_it_looks_often_after_a_write_and_seldom_when_nothing_comes(
         seen.hear()
 
         assert seen.patience() == POLL
+
+
+@pytest.mark.parametrize("flush_ms", [0.2, 1.6, 3.6, 5, 8, 16, 25])
+def test_a_commit_is_looked_for_soon_after_its_flush_however_long_that_takes(
+    flush_ms: float,
+) -> None:
+    moments = accumulate(1000 * pause for pause in Watch.looks)
+
+    late = next(at for at in moments if at >= flush_ms) - flush_ms
+
+    assert late <= max(0.5, flush_ms / 4)
 
 
 def test_it_looks_often_as_long_as_commits_come(

@@ -30,8 +30,23 @@ QUIET: Final = 0.25
 """Seconds between two looks while nothing is, in case the kernel did not tell."""
 _SOON: Final = 0.004
 """Seconds from a write to the first look for its commit."""
+_SHORTEST_PAUSE: Final = 0.0005
+"""Seconds between two looks for a commit that waits for its flush, at least."""
+_PAUSE_SHARE: Final = 0.25
+"""The pause as a share of the seconds since the write: a flush is noticed late by no more."""
+_LONG_FLUSH: Final = 0.03
+"""Seconds of a flush from which on `patience` is short enough."""
 _IN_MODIFY: Final = 0x2
 _MANY: Final = 64 * 1024
+
+
+def _looks() -> tuple[float, ...]:
+    """Seconds before each look for the commit of what was just written."""
+    passed, pauses = 0.0, [0.0]
+    while passed < _LONG_FLUSH:
+        pauses.append(max(_SHORTEST_PAUSE, passed * _PAUSE_SHARE))
+        passed += pauses[-1]
+    return tuple(pauses)
 
 
 class Watch:
@@ -41,7 +56,7 @@ class Watch:
     is `quiet` seconds.
     """
 
-    looks: ClassVar[tuple[float, ...]] = (0.0, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016)
+    looks: ClassVar[tuple[float, ...]] = _looks()
     """Seconds before each look for the commit of what was just written."""
 
     def __init__(

@@ -8,7 +8,7 @@ import typer
 from perles.cli.output import print_json, print_table, say
 from perles.config.home import Paths, home
 from perles.controlplane.quick import Json, Reads
-from perles.domain.money import is_unknown
+from perles.domain.money import in_cell
 from perles.domain.provider_choice import label
 
 HEADERS = ("WORKFLOW", "AGENT", "PROVIDER", "STATUS", "TASK", "TURNS", "TOKENS", "COST", "CONTEXT")
@@ -44,12 +44,6 @@ def _node(agent: Json) -> str:
     return f"{name} (unreachable)" if agent["unreachable"] else name
 
 
-def _cost(usd: float, tokens: int) -> str:
-    if is_unknown(usd, tokens):
-        return "unknown"
-    return f"{usd:.2f}" if usd else "-"
-
-
 def _row(agent: Json) -> list[str]:
     tokens = agent["tokens_in"] + agent["tokens_out"]
     used, window = agent["context_used"], agent["context_window"]
@@ -62,6 +56,6 @@ def _row(agent: Json) -> list[str]:
         agent["task"] or "-",
         str(agent["turns"]),
         str(tokens),
-        _cost(agent["cost_usd"], tokens),
+        in_cell(agent["cost_usd"], tokens),
         context,
     ]

@@ -15,10 +15,9 @@ def _tasks(row: Json) -> str:
 
 
 def _cost(row: Json) -> str:
-    from perles.domain.money import is_unknown
+    from perles.domain.money import in_cell
 
-    unknown = is_unknown(row["cost_usd"], row["tokens_used"])
-    return "unknown" if unknown else f"{row['cost_usd']:.2f}"
+    return in_cell(row["cost_usd"], row["tokens_used"])
 
 
 COLUMNS: Final[dict[str, Cell]] = {

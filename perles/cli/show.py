@@ -188,7 +188,8 @@ def _tokens(shown: Json) -> str:
     if is_unknown(shown["cost_usd"], shown["tokens_used"]):
         limit = f" (budget {shown['cost_budget']:.2f} USD)" if money else ""
         return f"{shown['tokens_used']}{tokens}, cost unknown{limit}"
-    return f"{shown['tokens_used']}{tokens}, {shown['cost_usd']:.2f}{money} USD"
+    cost = in_words(shown["cost_usd"], shown["tokens_used"], shown["agents"])
+    return f"{shown['tokens_used']}{tokens}, {cost.removesuffix(' USD')}{money} USD"
 
 
 def _task_row(task: Json) -> list[str]:

@@ -15,6 +15,13 @@ def in_words(cost: float, tokens: int, agents: Iterable[Mapping[str, Any]] = ())
     return f"{'at least ' if some else ''}{cost:.2f} USD"
 
 
+def in_cell(cost: float, tokens: int, unit: str = "") -> str:
+    """For a column: `0.12`, `-` for none, `?` where tokens were used and no cost was reported."""
+    if is_unknown(cost, tokens):
+        return "?"
+    return f"{unit}{cost:.2f}" if cost else "-"
+
+
 def is_unknown(cost: float, tokens: int) -> bool:
     """Whether tokens were used, and no CLI and no price told what they cost."""
     return bool(tokens) and not cost

@@ -4,6 +4,7 @@ import pytest
 
 from perles.dashboard.frames.compose import Composer
 from perles.dashboard.model.state import Detail, State, View
+from perles.store.reads.dashboard import Totals
 from tests.dashboard.views import inside, row, table
 
 SIZE = (120, 40)
@@ -32,3 +33,22 @@ def test_a_cost_is_unknown_where_tokens_were_used_and_none_was_told(
 
     assert shown in f"{of_table} "
     assert shown in f"{head} "
+
+
+@pytest.mark.parametrize(
+    ("cost", "unpriced", "shown"),
+    [
+        (0.0, 500, "  ? today"),
+        (4.2, 500, "  ≥$4.20 today"),
+        (4.2, 0, "  $4.20 today"),
+        (0, 0, "  - today"),
+    ],
+)
+def test_what_today_cost_is_unknown_where_turns_told_none(
+    cost: float, unpriced: int, shown: str
+) -> None:
+    spent = Totals(tokens=500, cost_today=cost, unpriced_today=unpriced)
+
+    (top, *_) = _lines(State(), table(1, SIZE)._replace(totals=spent))
+
+    assert shown in top

@@ -11,6 +11,8 @@ from perles.agents.pricing import blind_spot
 from perles.agents.provider import find
 from perles.config.model import Price
 from perles.config.provider_settings import ProviderSettings
+from perles.store.reads import dashboard
+from perles.store.reads.connection import reading
 from tests.integration.billed_cli import CALL, billed, set_up
 from tests.integration.cli import Home
 from tests.integration.scripted_cli import cli, prompted
@@ -112,12 +114,15 @@ def test_a_cli_that_could_tell_its_cost_and_does_not_gets_no_second_turn(home: H
     assert "the cost budget cannot be kept: mycli reports no cost" in shown["reason"]
     assert shown["tokens_used"] == 500
     assert "500, cost unknown (budget 5.00 USD)" in home.perles("show", id).stdout
-    assert "unknown" in home.perles("list", "--columns", "id,cost").stdout
+    assert re.search(rf"{id} +\?", home.perles("list", "--columns", "id,cost").stdout)
     assert "500 tokens, cost unknown" in home.perles("show", id, "--summary").stdout
     (worker,) = (
         line for line in home.perles("agents", id).stdout.splitlines() if "worker-1" in line
     )
-    assert re.search(r"\b500 +unknown\b", worker)
+    assert re.search(r"\b500 +\?", worker)
+    with reading(home.database) as connection:
+        assert connection is not None
+        assert dashboard.totals(connection, "2000-01-01").unpriced_today == 500
 
 
 OF_COMMAND: Mapping[str, Any] = {"type": "command", "argv": ("/bin/true",)}

@@ -11,7 +11,7 @@ from perles.dashboard.model.key_help import Binding
 from perles.dashboard.terminal.segments import MAX_MEASURED, Line, Segment, columns_of, fit, line
 from perles.domain.duration import short_span
 from perles.domain.explanations import why
-from perles.domain.money import is_unknown
+from perles.domain.money import in_cell
 from perles.domain.text import clean, cut, width
 
 if TYPE_CHECKING:
@@ -86,9 +86,7 @@ def short_number(count: int) -> str:
 
 def cost(dollars: float, tokens: int = 0) -> str:
     """An amount in dollars; a dash for none, `?` where nobody told what the tokens cost."""
-    if is_unknown(dollars, tokens):
-        return "?"
-    return f"${dollars:.2f}" if dollars else "-"
+    return in_cell(dollars, tokens, "$")
 
 
 def bar(done: int, total: int, columns: int, *, full: str = "█", empty: str = "░") -> str:

@@ -206,8 +206,15 @@ def top_line(view: View) -> Line:
         parts.append(Segment(f" queued {totals.queued}", "muted"))
     budget = int(limits.get("tokens") or 0)
     tokens = short_number(totals.tokens) + (f"/{short_number(budget)}" if budget else "")
-    right = line(Segment(f"{tokens} tokens  {cost(totals.cost_today)} today", "muted"))
+    right = line(
+        Segment(f"{tokens} tokens  {_sum(totals.cost_today, totals.unpriced_today)} today", "muted")
+    )
     return fit(ends(tuple(parts), right, columns), columns)
+
+
+def _sum(dollars: float, unpriced: int) -> str:
+    """What is known of a cost; `≥` where nobody told what some tokens cost."""
+    return f"{'≥' if dollars and unpriced else ''}{cost(dollars, unpriced)}"
 
 
 def _header(state: State, columns: int) -> Line:

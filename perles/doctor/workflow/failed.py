@@ -35,7 +35,7 @@ def check(case: Case) -> Iterator[Finding]:
 
 def _budget(case: Case) -> Finding:
     shown = case.shown
-    cost = in_words(shown["cost_usd"], shown["tokens_used"])
+    cost = in_words(shown["cost_usd"], shown["tokens_used"], shown["agents"])
     used = f"{shown['tokens_used']} tokens were used: {cost}"
     advice = (
         f"perles retry {case.id}, then with the new id: "

@@ -91,6 +91,11 @@ export const when = (text) => {
 };
 
 // Where tokens were used and there is no amount, nobody told what they cost.
-export const usd = (amount, tokens) => (amount ? `${amount.toFixed(2)} USD` : tokens ? "cost unknown" : "");
+export const unknown = (amount, tokens) => !amount && tokens > 0;
+export const usd = (amount, tokens, agents = []) => {
+  if (!amount) return tokens ? "cost unknown" : "";
+  const some = agents.some((one) => unknown(one.cost_usd, one.tokens_in + one.tokens_out));
+  return `${some ? "at least " : ""}${amount.toFixed(2)} USD`;
+};
 export const count = (number) => Number(number ?? 0).toLocaleString("en");
 export const unread = (number) => (number > 0 ? `${count(number)} new post${number > 1 ? "s" : ""}` : "");

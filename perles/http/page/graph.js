@@ -1,5 +1,5 @@
 // The tasks of a workflow as a graph: a column is how many tasks must be done before.
-import { h, svg } from "./dom.js";
+import { h, svg, unknown } from "./dom.js";
 
 const W = 150;
 const H = 40;
@@ -63,7 +63,7 @@ export function bars(agents) {
   const value = (one) => (byCost ? one.cost_usd : one.tokens_in + one.tokens_out);
   const most = Math.max(...agents.map(value), 0);
   if (!most) return h("p", { class: "small" }, "No agent used tokens yet.");
-  const told = (one) => (!byCost ? `${value(one).toLocaleString("en")} tokens` : value(one) || !(one.tokens_in + one.tokens_out) ? `${value(one).toFixed(4)} USD` : "cost unknown");
+  const told = (one) => (!byCost ? `${value(one).toLocaleString("en")} tokens` : unknown(value(one), one.tokens_in + one.tokens_out) ? "cost unknown" : `${value(one).toFixed(4)} USD`);
   return h("figure", null,
     h("figcaption", null, byCost ? "Cost by agent" : "Tokens by agent"),
     h("ul", { class: "bars" }, agents.map((one) => h("li", null,

@@ -153,7 +153,7 @@ export function workflow(root, home, ref, tab) {
       const { tasks: _, agents: __, uptime_s: ___, unread_posts: ____, ...rest } = one;
       place(head, keyed([rest, done, home.role], () => h("div", null,
         h("h1", { dir: "auto" }, one.name, " ", badge(one.state)),
-        h("p", { class: "small" }, `${one.id} · ${one.template_id} · ${done}/${one.tasks.length} tasks · `, span(one.uptime_s), one.tokens_used ? ` · ${count(one.tokens_used)} tokens` : "", told(usd(one.cost_usd, one.tokens_used))),
+        h("p", { class: "small" }, `${one.id} · ${one.template_id} · ${done}/${one.tasks.length} tasks · `, span(one.uptime_s), one.tokens_used ? ` · ${count(one.tokens_used)} tokens` : "", told(usd(one.cost_usd, one.tokens_used, one.agents))),
         [one.unattended, one.attention, ...one.waits_for, one.reason].filter((text, at, all) => text && all.indexOf(text) === at).slice(0, 3).map((text) => h("p", { class: text === one.unattended || text === one.attention ? "note attention" : "note", dir: "auto" }, text)),
         h("div", { class: "row" }, verbs(home, one, refresh)))));
       const waiting = one.waiting_for_user || one.attention ? (await get("/inbox")).filter((item) => item.workflow_id === id) : [];

@@ -62,6 +62,8 @@ class Totals(NamedTuple):
     queued: int = 0
     states: Mapping[str, int] = {}
     """How many workflows are in each state that occurs, archived ones left out."""
+    unpriced_today: int = 0
+    """Tokens of the turns of today whose cost nobody told."""
 
 
 def newest(connection: Connection) -> str | None:
@@ -128,9 +130,12 @@ def totals(connection: Connection, today: str) -> Totals:
         "SELECT state, count(*), count(*) FILTER (WHERE archived_at IS NULL), sum(tokens_used), "
         "count(start_requested_at) FROM workflows GROUP BY state"
     ).fetchall()
-    cost = connection.execute(
-        "SELECT coalesce(sum(cost_usd), 0) FROM turns WHERE started_at >= ?", (today,)
-    ).fetchone()[0]
+    cost, unpriced = connection.execute(
+        "SELECT coalesce(sum(cost_usd), 0), "
+        "coalesce(sum(tokens_in + tokens_out) FILTER (WHERE cost_usd = 0), 0) "
+        "FROM turns WHERE started_at >= ?",
+        (today,),
+    ).fetchone()
     return Totals(
         sum(row[1] for row in found if row[0] == "running"),
         used.get("worker", 0),
@@ -139,6 +144,7 @@ def totals(connection: Connection, today: str) -> Totals:
         cost,
         sum(row[4] for row in found if row[0] in ("pending", "paused")),
         {row[0]: row[2] for row in found if row[2]},
+        int(unpriced),
     )
 
 

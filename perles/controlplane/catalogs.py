@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from perles.controlplane.engine_host import POLL, EngineHost
+from perles.controlplane.engine_host import EngineHost
+from perles.controlplane.engine_status import POLL
 from perles.controlplane.outcomes import failure_of
 from perles.domain.errors import NoEngineError
 from perles.store.reads import engine
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from perles.templates.catalog import Catalog
 
 
-class Supplies(EngineHost):
+class Catalogs(EngineHost):
     """Providers and templates that there are; what the engine holds of limits and settings."""
 
     def providers(self) -> Sequence[dict[str, Any]]:

@@ -1,29 +1,19 @@
-"""The engine as a process, seen from outside: started, hosted, asked how it is, and ended."""
+"""Starts the engine of a home folder, hosts it in this process, or waits to take over."""
 
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import time
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from perles.controlplane import isolated
-from perles.controlplane.home_folder import HomeFolder
-from perles.controlplane.http_address import served_at
-from perles.domain.errors import (
-    DatabaseError,
-    EngineRunsError,
-    NoEngineError,
-    PerlesError,
-)
-from perles.domain.explanations import NO_ENGINE, RESTARTED
+from perles.controlplane.engine_status import ENGINE_START_SECONDS, POLL
+from perles.controlplane.engine_stop import EngineStop
+from perles.domain.errors import DatabaseError, EngineRunsError, PerlesError
 from perles.domain.marks import MARKS
-from perles.engine import single_instance, watchdog
-from perles.executor.contract import Identity
-from perles.executor.local.identity import is_known
+from perles.engine import watchdog
 from perles.store.place import engine_lock, expect
 from perles.store.reads import engine
 from perles.store.reads.connection import reading
@@ -33,29 +23,15 @@ if TYPE_CHECKING:
 
     from perles.engine.process import Places
 
-POLL: Final = 0.025
 _STANDBY_SECONDS: Final = 0.2
 """Between two looks of a standby at the lock."""
-_ENGINE_START_SECONDS: Final = 60.0
-_RESTART_SECONDS: Final = 8.0 + _ENGINE_START_SECONDS
-"""How long a watchdog may pause, and its engine then takes."""
-_ROW_SECONDS: Final = 10.0
-"""How long who holds the lock has to write its row: an upgrade of the database may come first."""
-_WORK_SECONDS: Final = 0.25
-"""Between two looks whether an engine that is to end has something to do again."""
-_KILL_SECONDS: Final = 20.0
-"""How long an engine has to end after it was told to kill its agents."""
 
 
-class EngineHost(HomeFolder):
+class EngineHost(EngineStop):
     """One home folder, and the engine of its database."""
 
     _places: Places | None = None
     """Of an engine that stands by."""
-
-    @cached_property
-    def _lead(self) -> single_instance.Lead:
-        return single_instance.Lead(self.database_path)
 
     def serve(self, *, exit_when_idle: bool = False) -> None:
         """Host the engine in this process until it is asked to stop. Raises `EngineRunsError`."""
@@ -128,61 +104,6 @@ class EngineHost(HomeFolder):
         found = isolated.environment(ours) | {"PERLES_HOME": str(self.paths.root)}
         return found | ({"PERLES_CONFIG": os.path.abspath(config)} if config else {})
 
-    def engine_runs(self) -> bool:
-        """Whether an engine holds this database now."""
-        return engine_lock(self.database_path).is_held()
-
-    def is_attended(self) -> bool:
-        """Whether an engine runs, or takes its lock again, or its watchdog starts one that died."""
-        if self.engine_runs():
-            self._lead.held()
-            return True
-        # Between the two looks it may have come up.
-        return (
-            watchdog.watches(self.paths.root) is not None
-            or self._lead.comes_back()
-            or self.engine_runs()
-        )
-
-    def engine_comes_back(self) -> bool:
-        """Whether an engine runs, once one that is about to be started again has come up."""
-        deadline = time.monotonic() + _RESTART_SECONDS
-        while not self.engine_runs():
-            if not self.is_attended() or time.monotonic() > deadline:
-                return self.engine_runs()
-            time.sleep(POLL)
-        return True
-
-    def engine_status(self) -> dict[str, Any] | None:
-        """The engine that runs now, in the shape of `engine status --json`; None when none does.
-
-        One that is coming up and has not told yet who it is counts as none.
-        """
-        if not self.engine_runs():
-            return None
-        with reading(self.database_path) as connection:
-            status = engine.engine_status(connection)
-            trouble = None if connection is None else engine.trouble(connection)
-        if status is None:
-            return None
-        is_here = status["host"] == os.uname().nodename
-        memory = _resident(status["pid"]) if is_here else None
-        if is_here and not memory:
-            return None  # that was the one before, which was killed
-        status["trouble"] = trouble
-        status["memory_bytes"] = memory
-        status["http"] = served_at(self.paths.root)
-        return status
-
-    def engine_trouble(self) -> str | None:
-        """What keeps the engine that runs from its work, such as a full disk; None where nothing.
-
-        Also None where none runs, or it is being started again: `engine_runs` tells that.
-        """
-        with reading(self.database_path) as connection:
-            found = None if connection is None else engine.trouble(connection)
-        return None if found in (NO_ENGINE, RESTARTED) else found
-
     def reconcile(self) -> None:
         """Do what an engine does when it starts, where none runs: adopt, finish, lose, clean up."""
         from perles.engine.process import run_errand
@@ -214,7 +135,7 @@ class EngineHost(HomeFolder):
                 cwd=self.paths.root,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + _ENGINE_START_SECONDS
+        deadline = time.monotonic() + ENGINE_START_SECONDS
         while time.monotonic() < deadline:
             if child.poll() == EngineRunsError.exit_code and not self.engine_runs():
                 return self.ensure_engine(exit_when_idle=exit_when_idle)  # that one has ended
@@ -254,109 +175,3 @@ class EngineHost(HomeFolder):
         if engine.is_full(self.paths.root):
             why = f"the disk of {self.paths.root} is full; make room there"
         raise PerlesError(f"cannot start the engine: {why}")
-
-    def stop_engine(self, *, timeout: float = 60.0, leave_agents: bool = False) -> int:
-        """Stop the engine, pausing what runs; its pid. Raises `NoEngineError`, `PerlesError`.
-
-        With `leave_agents` the agents work on, and the next engine goes on with them. An agent
-        may not do this: `PersonNeededError`.
-        """
-        self.need_person("stop the engine")
-        self._stop_pausing_watchdog()
-        engine = self._engine()
-        if engine is None:
-            raise NoEngineError
-        single_instance.send(engine, signal.SIGUSR1 if leave_agents else signal.SIGTERM)
-        if not self._has_ended(engine, timeout):
-            raise _still_runs(engine)
-        return engine.pid
-
-    def _stop_pausing_watchdog(self) -> None:
-        """End a watchdog that waits to start its engine again."""
-        if not self.engine_runs() and (dog := watchdog.watches(self.paths.root)) is not None:
-            watchdog.end(dog)
-            (self.paths.root / watchdog.FILE).unlink(missing_ok=True)
-
-    def shutdown(self, timeout: float = 60.0) -> None:
-        """Stop the engine. Running workflows are paused and can be resumed later.
-
-        Agents that need longer than `timeout` to end are killed. Raises `PerlesError`
-        when even that does not end the engine, `PersonNeededError` for an agent.
-        """
-        self.need_person("stop the engine")
-        self._stop_pausing_watchdog()
-        engine = self._engine()
-        if engine is None:
-            return
-        single_instance.send(engine, signal.SIGTERM)
-        if not self._has_ended(engine, timeout):
-            single_instance.send(engine, signal.SIGTERM)
-            if not self._has_ended(engine, _KILL_SECONDS):
-                raise _still_runs(engine)
-
-    def _engine(self) -> Identity | None:
-        """The engine's process, which may be just starting; None where none runs.
-
-        By its row: what the lock file says, anybody may have written. Raises `PerlesError`
-        where the lock is held by somebody else.
-        """
-        lock = engine_lock(self.database_path)
-        deadline = time.monotonic() + _ROW_SECONDS
-        while True:
-            found = single_instance.find(self.database_path)
-            if found is not None or not lock.is_held():
-                return found
-            if time.monotonic() > deadline:
-                raise PerlesError(
-                    f"cannot stop the engine: what holds {lock.path} is not the engine of this "
-                    f"database, or of an older perles; find it: fuser {lock.path}"
-                )
-            time.sleep(POLL)
-
-    def _has_ended(self, engine: Identity, seconds: float) -> bool:
-        """Wait for this engine to be gone and its lock free; whether it was in that time."""
-        lock = engine_lock(self.database_path)
-        deadline = time.monotonic() + seconds
-        while True:
-            found = single_instance.find(self.database_path)
-            # Its last thread frees the lock: when the first is a zombie, it may still be held.
-            dying = found is None and lock.is_held() and is_known(engine)
-            if found != engine and not dying:
-                return True
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(POLL)
-
-    def wait_for_idle_engine(self, seconds: float) -> bool:
-        """Wait for an engine that ends when idle; whether it ended in that time."""
-        deadline = time.monotonic() + seconds
-        ask_at = 0.0
-        while self.engine_runs():
-            now = time.monotonic()
-            if now > deadline:
-                return False
-            if now >= ask_at:
-                ask_at = now + _WORK_SECONDS
-                if self._has_work():
-                    return False
-            time.sleep(POLL)
-        return True
-
-    def _has_work(self) -> bool:
-        with reading(self.database_path) as connection:
-            return engine.has_work(connection)
-
-
-def _resident(pid: int) -> int | None:
-    """Resident memory of a process in bytes; None when it is gone."""
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except (OSError, IndexError):
-        return None
-    return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def _still_runs(engine: Identity) -> PerlesError:
-    pid, dog = engine.pid, watchdog.of_engine(engine.pid)
-    pids = pid if dog is None else f"{dog} {pid}"
-    return PerlesError(f"cannot stop the engine: pid {pid} still runs; kill -9 {pids}")

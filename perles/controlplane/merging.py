@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Landing(Branches):
+class Merging(Branches):
     """What becomes of the work in worktrees."""
 
     def diff(

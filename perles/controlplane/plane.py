@@ -14,7 +14,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from perles.controlplane.catalogs import Supplies
+from perles.controlplane.catalogs import Catalogs
 from perles.controlplane.conversation import Conversation
 from perles.controlplane.creation import Creation
 from perles.controlplane.lifecycle import Lifecycle
@@ -34,7 +34,7 @@ class ControlPlane(
     Upkeep,
     Lifecycle,
     Conversation,
-    Supplies,
+    Catalogs,
     Subscriptions,
     PullRequests,
     Tokens,

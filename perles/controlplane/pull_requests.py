@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perles.controlplane.branches import Json
-from perles.controlplane.merging import Landing, need_committed
+from perles.controlplane.merging import Merging, need_committed
 from perles.domain.errors import PerlesError, UsageError
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from perles.workspace.pull_requests import Proposal
 
 
-class PullRequests(Landing):
+class PullRequests(Merging):
     """Proposes the work of workflows where others review it."""
 
     def pull_request(

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from perles.controlplane.engine_host import POLL, EngineHost
+from perles.controlplane.engine_host import EngineHost
+from perles.controlplane.engine_status import POLL
 from perles.controlplane.outcomes import Outcome, Request, failure_of, outcome_of, waits_for_engine
 from perles.store.reads import engine
 from perles.store.reads.connection import reading

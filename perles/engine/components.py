@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from perles.engine.fleet.relays import Relays
 
 
-class Parts:
+class Components:
     """What runs beside each other in one engine. `give_up` is called where it cannot go on."""
 
     def __init__(

@@ -10,7 +10,7 @@ from perles.config.model import Config
 from perles.domain.clock import Clock, SystemClock
 from perles.domain.errors import LostLeadError, PerlesError
 from perles.engine import single_instance, watchdog
-from perles.engine.components import Parts
+from perles.engine.components import Components
 from perles.engine.context import Reloaded, log
 from perles.engine.fleet import cluster_status
 from perles.engine.fleet.lead_epoch import lead
@@ -137,7 +137,7 @@ class Engine:
     async def _host(self, context: Services, errand: frozenset[str] | None) -> None:
         hide_secrets(context)
         context.is_errand = errand is not None
-        parts = Parts(context, self._lock, self._wake, self._give_up, self._reach)
+        components = Components(context, self._lock, self._wake, self._give_up, self._reach)
         self._turns = context.turns
         try:
             await context.writer.write(self._started)
@@ -145,25 +145,25 @@ class Engine:
             if not await self._has_come_home(context, errand):
                 return
             await context.writer.write(lambda tx: tell_limits(tx, context.policy()))
-            await parts.servers.ports.start(may_spawn=errand is None)
+            await components.servers.ports.start(may_spawn=errand is None)
             await reconcile(context)
             await audit_leases(context)
             context.writer.be_patient()
-            parts.commands.recover()
+            components.commands.recover()
             if errand is not None:
                 for _ in range(2):  # what ends workflows leaves commands that they now refuse
-                    parts.commands.poll(errand)
-                    await parts.commands.settle()
-                await parts.records.write_due()
+                    components.commands.poll(errand)
+                    await components.commands.settle()
+                await components.records.write_due()
                 return
             watchdog.came_up(self._paths.root)
-            await parts.start()
-            await parts.loop(may_end=lambda: self._exit_when_idle)
-            await parts.commands.settle()
+            await components.start()
+            await components.loop(may_end=lambda: self._exit_when_idle)
+            await components.commands.settle()
             if not self._leave_agents:
-                await parts.steps.pause_all()
+                await components.steps.pause_all()
         finally:
-            await parts.stop()
+            await components.stop()
 
     def _started(self, tx: Tx) -> None:
         """This engine is the one of its database from now on."""

@@ -10,6 +10,8 @@ from perles.http.wire import Refused
 
 PREFIX: Final = ("api", "v1")
 MAX_LIST: Final = 10_000
+ONE_WORKFLOW: Final = "/workflows/{id}"
+OUTCOME: Final = "{id, status, text}: status succeeded, or 202 and waiting or queued"
 
 
 class Parameter(NamedTuple):
@@ -42,6 +44,10 @@ class Call(NamedTuple):
     path: Mapping[str, str]
     query: Mapping[str, Any]
     body: Any
+
+    def words(self, name: str) -> list[str]:
+        """The words of a parameter, which commas separate; none where it was not given."""
+        return [word for word in self.query.get(name, "").split(",") if word]
 
     def given(self, *names: str) -> dict[str, Any]:
         """Those parameters of the query that were given."""
@@ -90,6 +96,8 @@ class Route(NamedTuple):
             raise Refused(400, f"the body is not what is wanted: {error}") from None
 
 
+LIMIT: Final = Parameter("limit", "Return at most N items.", "integer", 1, MAX_LIST)
+ALL: Final = Parameter("all", "Also include answered and closed ones.", "boolean")
 WAIT: Final = Parameter(
     "wait", "Seconds to wait for what becomes of it; default 10.", "integer", 0, 60
 )

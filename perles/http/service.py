@@ -13,10 +13,12 @@ from perles.controlplane.outcomes import Outcome
 from perles.domain.errors import PerlesError, PersonNeededError
 from perles.domain.patterns import lazy_pattern
 from perles.domain.tokens import allows
-from perles.http import openapi, page_files, reads, verbs
+from perles.http import openapi, page_files
 from perles.http.idempotency_key import Keyed, keyed_of
 from perles.http.limits import Limits
 from perles.http.route import Call, Found, Parameter, Table
+from perles.http.routes.table import ROUTES
+from perles.http.routes.workflow_verbs import created, placed
 from perles.http.token_facade import Asking, Base
 from perles.http.wire import Refused, Request, Response, as_json, refusal, told
 from perles.store.reads.tokens import Holder
@@ -27,7 +29,6 @@ WAIT_SECONDS: Final = 10
 _STATUS: Final = {1: 409, 2: 400, 3: 404, 4: 409, 5: 503, 6: 409, 7: 503}
 """By the exit code of an error."""
 _WORDS: Final = lazy_pattern(r"(?<=[a-z])(?=[A-Z])")
-ROUTES: Final = (*reads.ROUTES, *verbs.ROUTES)
 STREAM: Final = (
     Parameter("workflow", "Only events of this workflow."),
     Parameter("types", "Globs of types, separated by commas."),
@@ -128,7 +129,7 @@ class Service:
             if before.answer is not None:
                 replayed = ("Idempotent-Replayed", "true")
                 again = before.answer._replace(headers=(*before.answer.headers, replayed))
-                return verbs.placed(again, done) if again.status == 201 else again
+                return placed(again, done) if again.status == 201 else again
             answer = _told(lambda: self._go_on(asking, done, call))
         if idempotent_requests.before(database, keyed) is not None and answer.status != 202:
             idempotent_requests.keep_answer(database, keyed, answer)
@@ -140,7 +141,7 @@ class Service:
         from perles.http import idempotent_requests
 
         if isinstance(done, str) and done.startswith("wf-"):
-            return verbs.created(asking, done, starts=getattr(call.body, "start", False))
+            return created(asking, done, starts=getattr(call.body, "start", False))
         if isinstance(done, int) and not hasattr(call.body, "seqs"):
             workflow_id, kind = idempotent_requests.command_of(self.base.database(), done)
             return asking.outcome(Asked(workflow_id, done, kind), give_up=asking.is_late)

@@ -7,8 +7,7 @@ from typing import Any
 
 from perles import ControlPlane, aio
 from perles.companion.tools import Tools
-from perles.http import reads, verbs
-from perles.http.service import ROUTES
+from perles.http.routes.table import MODULES, ROUTES
 from tests.integration.cli import Home
 from tests.integration.http_server import serving
 from tests.integration.test_documentation import COMMANDS, PATHS
@@ -253,7 +252,7 @@ def test_each_method_of_the_facade_is_a_command_and_a_route_or_says_why_not() ->
     assert set(METHOD_TO_COMMAND.values()) <= set(PATHS)
     routed = {*COMMAND_TO_ROUTE, *MORE_ROUTES.values()}
     of_routes = {name for name, command in METHOD_TO_COMMAND.items() if command in routed}
-    sources = "".join(inspect.getsource(module) for module in (reads, verbs))
+    sources = "".join(inspect.getsource(module) for module in MODULES)
     called = {name for name in of_routes if re.search(rf"\basking\.{name}\b", sources)}
     assert of_routes - called == set(_named(OTHERWISE_OVER_HTTP))
 

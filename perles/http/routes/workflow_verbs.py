@@ -1,4 +1,4 @@
-"""Routes that change something: each is a verb of the façade."""
+"""Routes that change a workflow as a whole: create, start, stop, merge, remove …"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from perles.domain.errors import UsageError
 from perles.domain.specs import WorkflowSpec
 from perles.domain.tokens import ADMIN, OPERATE
 from perles.http import bodies
-from perles.http.route import Call, Empty, Parameter, Route
+from perles.http.route import ONE_WORKFLOW, OUTCOME, Call, Empty, Parameter, Route
 from perles.http.token_facade import Asking
 from perles.http.wire import Response, as_json
 
@@ -69,44 +69,6 @@ def retry(asking: Asking, call: Call) -> Response:
     return created(asking, new_id, starts=False)
 
 
-def post(asking: Asking, call: Call) -> Any:
-    """Post as the user."""
-    body = call.body
-    if body.channel is not None and body.reply is not None:
-        raise UsageError("cannot choose a channel for a reply: it stands where its thread is")
-    channel = body.channel or "general"
-    return asking.post(call.path["id"], body.text, channel=channel, reply=body.reply)
-
-
-def read_up_to(asking: Asking, call: Call) -> dict[str, Any]:
-    """Mark a channel as read."""
-    asking.mark_read(call.path["id"], call.path["channel"], call.body.post)
-    return {"channel": call.path["channel"], "read": call.body.post}
-
-
-def answer(asking: Asking, call: Call) -> Any:
-    """Answer a question."""
-    number = call.path["number"]
-    if not (number.isascii() and number.isdigit() and len(number) < 19):
-        raise UsageError(f"cannot answer question {number!r}: give its number")
-    return asking.answer(call.path["id"], call.body.text, int(number))
-
-
-def spawn(asking: Asking, call: Call) -> Any:
-    """Add a worker."""
-    body = call.body
-    return asking.agent(call.path["id"], "spawn", reason=body.reason, provider=body.provider)
-
-
-def on_agent(asking: Asking, call: Call) -> Any:
-    """Do something with one agent."""
-    verb, body = call.path["verb"], call.body
-    if verb == "spawn":
-        raise UsageError("cannot spawn an agent by its name: POST …/agents adds one")
-    name = call.path["agent"]
-    return asking.agent(call.path["id"], verb, name, reason=body.reason, force=body.force)
-
-
 def remove(asking: Asking, call: Call) -> dict[str, Any]:
     """Remove a workflow."""
     return asking.remove([call.path["id"]], force=call.query.get("force", False))
@@ -118,35 +80,6 @@ def pull_request(asking: Asking, call: Call) -> dict[str, Any]:
     given = {name: getattr(body, name) for name in body.__struct_fields__}
     return asking.pull_request(call.path["id"], **given)
 
-
-def resume_provider(asking: Asking, call: Call) -> dict[str, str]:
-    """Ask a provider again."""
-    name = call.path["name"]
-    return {"provider": name, "held_for": asking.resume_provider(name)}
-
-
-def on_node(asking: Asking, call: Call) -> dict[str, str]:
-    """Stop or allow new turns on a node."""
-    name, verb = call.path["name"], call.path["verb"]
-    verbs = {"drain": asking.drain_node, "resume": asking.resume_node}
-    if verb not in verbs:
-        raise UsageError(f"cannot {verb} a node: drain or resume it")
-    return {"node": name, "state": verbs[verb](name)}
-
-
-def acknowledge(asking: Asking, call: Call) -> dict[str, int]:
-    """Acknowledge inbox entries."""
-    return {"acknowledged": asking.ack(call.body.seqs, everything=call.body.everything)}
-
-
-def revoke(asking: Asking, call: Call) -> dict[str, str]:
-    """Take a token back."""
-    asking.revoke_token(call.path["name"])
-    return {"name": call.path["name"], "status": "revoked"}
-
-
-_OUTCOME: Final = "{id, status, text}: status succeeded, or 202 and waiting or queued"
-_ONE: Final = "/workflows/{id}"
 
 ROUTES: Final = (
     Route(
@@ -169,34 +102,34 @@ ROUTES: Final = (
     ),
     Route(
         "POST",
-        f"{_ONE}/start",
+        f"{ONE_WORKFLOW}/start",
         OPERATE,
         "Start a pending workflow, as soon as there is room for it.",
         lambda asking, call: asking.start(call.path["id"]),
-        _OUTCOME,
+        OUTCOME,
         body=Empty,
     ),
     Route(
         "POST",
-        f"{_ONE}/pause",
+        f"{ONE_WORKFLOW}/pause",
         OPERATE,
         "Pause a running workflow; no work is lost.",
         lambda asking, call: asking.pause(call.path["id"], reason=call.body.reason),
-        _OUTCOME,
+        OUTCOME,
         body=bodies.Reason,
     ),
     Route(
         "POST",
-        f"{_ONE}/resume",
+        f"{ONE_WORKFLOW}/resume",
         OPERATE,
         "Resume a paused workflow.",
         lambda asking, call: asking.resume(call.path["id"]),
-        _OUTCOME,
+        OUTCOME,
         body=Empty,
     ),
     Route(
         "POST",
-        f"{_ONE}/stop",
+        f"{ONE_WORKFLOW}/stop",
         OPERATE,
         "End a workflow for good.",
         lambda asking, call: asking.stop(
@@ -205,30 +138,30 @@ ROUTES: Final = (
             force=call.body.force,
             grace=call.body.grace,
         ),
-        _OUTCOME,
+        OUTCOME,
         body=bodies.Stopping,
     ),
     Route(
         "POST",
-        f"{_ONE}/fail",
+        f"{ONE_WORKFLOW}/fail",
         OPERATE,
         "End a workflow as failed.",
         lambda asking, call: asking.fail(call.path["id"], call.body.reason),
-        _OUTCOME,
+        OUTCOME,
         body=bodies.NeededReason,
     ),
     Route(
         "POST",
-        f"{_ONE}/archive",
+        f"{ONE_WORKFLOW}/archive",
         OPERATE,
         "Archive an ended workflow.",
         lambda asking, call: asking.archive(call.path["id"]),
-        _OUTCOME,
+        OUTCOME,
         body=Empty,
     ),
     Route(
         "POST",
-        f"{_ONE}/retry",
+        f"{ONE_WORKFLOW}/retry",
         OPERATE,
         "Create a workflow that continues a failed or stopped one.",
         retry,
@@ -237,7 +170,7 @@ ROUTES: Final = (
     ),
     Route(
         "POST",
-        f"{_ONE}/set",
+        f"{ONE_WORKFLOW}/set",
         OPERATE,
         "Change priority or budgets.",
         lambda asking, call: asking.set(
@@ -246,30 +179,30 @@ ROUTES: Final = (
             token_budget=call.body.token_budget,
             cost_budget=call.body.cost_budget,
         ),
-        _OUTCOME,
+        OUTCOME,
         body=bodies.Setting,
     ),
     Route(
         "POST",
-        f"{_ONE}/rename",
+        f"{ONE_WORKFLOW}/rename",
         OPERATE,
         "Rename a workflow.",
         lambda asking, call: asking.rename(call.path["id"], call.body.name),
-        _OUTCOME,
+        OUTCOME,
         body=bodies.NewName,
     ),
     Route(
         "POST",
-        f"{_ONE}/labels",
+        f"{ONE_WORKFLOW}/labels",
         OPERATE,
         "Add and remove labels.",
         lambda asking, call: asking.label(call.path["id"], call.body.add, call.body.remove),
-        _OUTCOME,
+        OUTCOME,
         body=bodies.Labels,
     ),
     Route(
         "DELETE",
-        _ONE,
+        ONE_WORKFLOW,
         ADMIN,
         "Remove a workflow that has ended, with its session and its worktree.",
         remove,
@@ -278,7 +211,7 @@ ROUTES: Final = (
     ),
     Route(
         "POST",
-        f"{_ONE}/pull-request",
+        f"{ONE_WORKFLOW}/pull-request",
         ADMIN,
         "Push a workflow's branch and open a pull request, once.",
         pull_request,
@@ -287,106 +220,7 @@ ROUTES: Final = (
     ),
     Route(
         "POST",
-        "/nodes/{name}/{verb}",
-        ADMIN,
-        "drain or resume a node.",
-        on_node,
-        "perles nodes drain --json",
-        body=Empty,
-    ),
-    Route(
-        "POST",
-        "/providers/{name}/resume",
-        ADMIN,
-        "End the hold of a provider.",
-        resume_provider,
-        "perles providers resume --json",
-        body=Empty,
-    ),
-    Route(
-        "POST",
-        f"{_ONE}/messages",
-        OPERATE,
-        "Send a message to an agent.",
-        lambda asking, call: asking.send(call.path["id"], call.body.text, to=call.body.to),
-        _OUTCOME,
-        body=bodies.Message,
-    ),
-    Route(
-        "POST",
-        f"{_ONE}/posts",
-        OPERATE,
-        "Post in a channel as the user.",
-        post,
-        _OUTCOME,
-        body=bodies.NewPost,
-    ),
-    Route(
-        "POST",
-        f"{_ONE}/channels/{{channel}}/read",
-        OPERATE,
-        "Mark a channel as read up to a post.",
-        read_up_to,
-        "{channel, read}",
-        body=bodies.ReadUpTo,
-    ),
-    Route(
-        "POST",
-        f"{_ONE}/tasks/{{task}}/approve",
-        OPERATE,
-        "Approve a task that waits for a person.",
-        lambda asking, call: asking.approve(call.path["id"], call.path["task"], call.body.message),
-        _OUTCOME,
-        body=bodies.Approval,
-    ),
-    Route(
-        "POST",
-        f"{_ONE}/tasks/{{task}}/deny",
-        OPERATE,
-        "Deny a task that waits for a person.",
-        lambda asking, call: asking.deny(call.path["id"], call.path["task"], call.body.message),
-        _OUTCOME,
-        body=bodies.Denial,
-    ),
-    Route(
-        "POST",
-        f"{_ONE}/questions/{{number}}/answer",
-        OPERATE,
-        "Answer an agent's question.",
-        answer,
-        _OUTCOME,
-        body=bodies.Reply,
-    ),
-    Route(
-        "POST",
-        f"{_ONE}/agents",
-        OPERATE,
-        "Add a worker.",
-        spawn,
-        _OUTCOME,
-        body=bodies.Spawning,
-    ),
-    Route(
-        "POST",
-        f"{_ONE}/agents/{{agent}}/{{verb}}",
-        OPERATE,
-        "stop, resume, retire or replace an agent.",
-        on_agent,
-        _OUTCOME,
-        body=bodies.OnAgent,
-    ),
-    Route(
-        "POST",
-        "/inbox/ack",
-        OPERATE,
-        "Acknowledge inbox entries.",
-        acknowledge,
-        "perles inbox ack --json",
-        body=bodies.Acknowledging,
-    ),
-    Route(
-        "POST",
-        f"{_ONE}/merge",
+        f"{ONE_WORKFLOW}/merge",
         ADMIN,
         "Merge a workflow's branch; if anything is in the way, nothing changes.",
         lambda asking, call: asking.merge(
@@ -400,40 +234,11 @@ ROUTES: Final = (
     ),
     Route(
         "POST",
-        f"{_ONE}/rebase",
+        f"{ONE_WORKFLOW}/rebase",
         ADMIN,
         "Rebase the branch of a workflow onto its current base.",
         lambda asking, call: asking.rebase(call.path["id"], onto=call.body.onto),
         "perles rebase --json",
         body=bodies.Rebasing,
-    ),
-    Route(
-        "POST",
-        "/resources/{resource}/reset",
-        ADMIN,
-        "Count tokens or cost_usd of all workflows together from 0 again.",
-        lambda asking, call: {
-            "resource": call.path["resource"],
-            "was": asking.reset_total(call.path["resource"], call.body.reason),
-        },
-        "perles resources reset --json",
-        body=bodies.NeededReason,
-    ),
-    Route(
-        "POST",
-        "/engine/reload",
-        ADMIN,
-        "Make the engine reload its configuration.",
-        lambda asking, _call: asking.reload_config(),
-        "perles config reload --json",
-        body=Empty,
-    ),
-    Route(
-        "DELETE",
-        "/tokens/{name}",
-        ADMIN,
-        "Revoke a token. Requests with it are refused from then on, and its streams end.",
-        revoke,
-        "{name, status}",
     ),
 )

@@ -21,6 +21,10 @@ SHARED_HOMES: Final = {
     "tests.integration.test_mcp_guard": "shared",
 }
 """Modules with a home that their tests share, and its fixture."""
+_FOLDERS: Final = frozenset({"tmp_path", "tmp_path_factory"})
+"""Fixtures by which a test has a folder: one without has no home, and three in four have none."""
+_NO_DATABASE: Final = "there_is_no_home"
+"""Where a test without a folder looks for a database, and finds none."""
 _NUMBERS: Final = itertools.count(1)
 _ABOUT_THE_FILE: Final = "is about SQLite's file"
 LEFT_OUT: Final[dict[str, str]] = {
@@ -107,9 +111,13 @@ def _database_of_a_module(request: Any) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _database_of_a_test(request: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A database for each test. A home that is fresh finds an empty one."""
+    """A database for each test with a folder. A home that is fresh finds an empty one."""
     used = request.fixturenames
     if SHARED_HOMES.get(request.module.__name__) in used:
+        yield
+        return
+    if not _FOLDERS.intersection(used):
+        _use(monkeypatch, os.environ[SERVER].format(_NO_DATABASE))
         yield
         return
     with database(is_empty="fresh_home" in used and "home" not in used) as url:

@@ -12,12 +12,14 @@ from unittest import mock
 
 import psutil
 
+from perles.domain.commands import Stay
 from perles.domain.states import WORKFLOW
 from perles.store import leadership, migrate
 from perles.store.database import Database
 from perles.store.events import journal
 from perles.store.transition import fire
 from perles.store.writer import Writer
+from perles.workflows.commands import append_for_engine
 from tests.benchmarks.bench import PERLES, Bench, Row, bench, fill, percentile
 from tests.benchmarks.writing import follow
 from tests.postgres import server
@@ -29,6 +31,7 @@ FOLLOWED = 200
 ONE_WAY = 0.05
 """Seconds that all takes each way on the slow line: 100 ms more for a question and its answer."""
 IDLE_SECONDS = 20
+TAKE_OVERS = 5
 _DURABLE = {"fsync": "on", "full_page_writes": "on"}
 _SOCKET = ".s.PGSQL.5432"
 
@@ -38,7 +41,7 @@ def rows() -> Iterator[Row]:
     if not server.is_installed():
         return
     with mock.patch.dict(server._SETTINGS, _DURABLE), server.running() as running:
-        for measure in (_writing, _following, _idle):
+        for measure in (_writing, _following, _idle, _taking_over):
             name = measure.__name__.strip("_")
             running.run(f"CREATE DATABASE {name}")
             with (
@@ -90,6 +93,46 @@ def _idle(running: server.Server, home: Bench) -> Iterator[Row]:
         engine.wait()
     yield Row("PostgreSQL: an idle engine's CPU", share, "% of a core", "<= 1")
     yield Row("PostgreSQL: transactions of an idle engine", asks, "1/s", "<= 10")
+
+
+def _taking_over(_running: server.Server, home: Bench) -> Iterator[Row]:
+    """From SIGKILL of the leader to the first command that the engine beside it has done."""
+    database = home.database()
+    fill(database, TRANSITIONS, 0)
+    engines, seconds = [_engine(home, "0.log")], []
+    try:
+        _wait_for_command(database)
+        for number in range(1, TAKE_OVERS + 1):
+            engines.append(_engine(home, f"{number}.log"))
+            while "standing by: an engine leads" not in (home.root / f"{number}.log").read_text():
+                time.sleep(0.05)
+            begun = time.perf_counter()
+            engines[-2].kill()
+            _wait_for_command(database)
+            seconds.append(time.perf_counter() - begun)
+    finally:
+        for engine in engines:
+            engine.kill()
+            engine.wait()
+        database.dispose()
+    for name, value in (("p50", percentile(seconds, 0.5)), ("worst", max(seconds))):
+        yield Row(f"PostgreSQL: leader killed to a command done, {name}", value, "s", "<= 3")
+
+
+def _engine(home: Bench, log: str) -> "subprocess.Popen[bytes]":
+    """An engine that leads, or stands by where another one does."""
+    command = [PERLES, "serve", "--standby"]
+    with (home.root / log).open("wb") as output:
+        return subprocess.Popen(command, env=home.environ, stdout=output, stderr=output)
+
+
+def _wait_for_command(database: Database) -> None:
+    """Have the engine, whichever leads now or next, carry out a command."""
+    command_id = database.write(lambda tx: append_for_engine(tx, Stay()))
+    query = "SELECT status FROM commands WHERE id = ?"
+    with database.reader() as reader:
+        while reader.execute(query, (command_id,))[0][0] != "succeeded":
+            time.sleep(0.01)
 
 
 def _cpu(process: psutil.Popen) -> float:

@@ -1,6 +1,6 @@
 """Where a turn may run: what a task needs of a node, and which node gets it. No I/O."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from heapq import heapify, heappop, heappush
 from typing import Any, Final, Self
 
@@ -46,6 +46,16 @@ class Place:
 
 
 ANYWHERE: Final = Place()
+MOST_NAMED: Final = 3
+
+
+def none_is_there(gone: Collection[str]) -> str:
+    """That no node is there, in words: none has ever been, or these were and are `gone`."""
+    if not gone:
+        return "no node has joined the cluster"
+    names = ", ".join(sorted(gone)[:MOST_NAMED])
+    names += " and others" if len(gone) > MOST_NAMED else ""
+    return f"no node is left in the cluster: {names} {'is' if len(gone) == 1 else 'are'} gone"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -143,7 +153,7 @@ class Rooms:
         """Why no node can take it now, in words that name what to look at."""
         rooms = [room for room in self.by_name.values() if room.state != "gone"]
         if not rooms:
-            return "no node has joined the cluster (perles doctor tells why)"
+            return f"{none_is_there(self.by_name)} (perles doctor tells why)"
         able = [room for room in rooms if room.could_serve(place)]
         having = f" with {place}" if place else ""
         if not able:

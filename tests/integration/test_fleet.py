@@ -139,6 +139,16 @@ async def test_without_a_node_nothing_runs_and_it_is_said(world: World) -> None:
     assert "no node has joined the cluster" in _said(world, ids)[0]
 
 
+async def test_after_the_last_node_has_gone_it_is_said_which(world: World) -> None:
+    _node(world, "box1")
+    world.write(lambda tx: nodes.lost(tx, "ghost", "its Dask worker has no Perles"))
+    for name in ("box1", "ghost"):
+        world.write(lambda tx, name=name: nodes.gone(tx, name, "ended"))  # type: ignore[misc]
+    ids = await _started(world, 1)
+    said = _said(world, ids)[0]
+    assert "no node is left in the cluster: box1 is gone" in said
+
+
 async def test_a_label_that_no_node_has_is_told_to_the_person_once(world: World) -> None:
     _node(world, "box1")
     ids = await _started(world, 1, on='["gpu"]')

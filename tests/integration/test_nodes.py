@@ -54,6 +54,29 @@ def test_a_node_joins_is_lost_is_back_and_goes(database: Database, tmp_path: Pat
     assert shown["memory_free"] == 2**33
 
 
+def test_why_a_node_has_gone_stands_beside_it_until_it_is_back(
+    database: Database, tmp_path: Path
+) -> None:
+    home = Home(tmp_path)
+    home.config_file.write_text("cluster: {scheduler: tcp://127.0.0.1:1}\n")
+    for name in ("box1", "box2"):
+        database.write(lambda tx, name=name: nodes.heard(tx, name, TOLD))  # type: ignore[misc]
+    database.write(lambda tx: nodes.drain(tx, "box2"))
+    for name in ("box1", "box2"):
+        database.write(lambda tx, name=name: nodes.gone(tx, name, "it was ended"))  # type: ignore[misc]
+
+    told = {one["name"]: one["problems"] for one in home.json("nodes", "--json")}
+    assert told == {"box1": ["it was ended"], "box2": ["it was ended, after it was drained"]}
+    assert "it was ended, after it was drained" in home.perles("nodes").stdout
+    reasons = [one["payload"]["reason"] for one in home.events("--type", "node.gone")]
+    assert reasons == ["it was ended", "it was ended, after it was drained"]
+    said = _of_cluster(home)[-1]
+    assert said["text"].startswith("no node is left in the cluster: box1, box2 are gone")
+
+    database.write(lambda tx: nodes.heard(tx, "box1", TOLD))
+    assert home.json("nodes", "--json")[0]["problems"] == []
+
+
 def test_a_drained_node_stays_so_over_a_loss(database: Database, tmp_path: Path) -> None:
     database.write(lambda tx: nodes.heard(tx, "box1", TOLD))
     home = Home(tmp_path)

@@ -61,6 +61,8 @@ def test_only_a_node_that_is_ready_gets_turns(state: str) -> None:
 def test_why_none_is_said_in_words() -> None:
     gpu = Place(labels=("gpu",), memory=2 * GIB)
     assert "no node has joined" in _rooms().why_none(ANYWHERE)
+    left = _rooms(_room("b", state="gone"), _room("a", state="gone")).why_none(ANYWHERE)
+    assert left.startswith("no node is left in the cluster: a, b are gone")
     without = _rooms(_room("a"))
     assert without.why_none(gpu).startswith("no node with label gpu and 2.0 GiB of memory")
     assert without.is_hopeless(gpu)

@@ -105,8 +105,13 @@ def _row(node: Mapping[str, Any], now: float, columns: int) -> Line:
         ",".join(node["labels"]) or "-",
         "; ".join(node["problems"]),
     )
-    styles = ["bold", style, *[""] * (len(texts) - 3), "bad"]
+    styles = ["bold", style, *[""] * (len(texts) - 3), _told_as(node)]
     return fit(tuple(Segment(*one) for one in zip(texts, styles, strict=True)), columns)
+
+
+def _told_as(node: Mapping[str, Any]) -> str:
+    """The style of what is told of it: why it has gone is no fault of its."""
+    return "muted" if node["state"] == "gone" else "bad"
 
 
 def _memory(node: Mapping[str, Any]) -> str:
@@ -126,7 +131,7 @@ def _about(node: Mapping[str, Any], now: float, columns: int) -> list[Line]:
         + (", drained by a person" if node["drain"] else ""),
     ]
     lines = [fit(line(Segment(text)), columns) for text in facts]
-    lines += [fit(line(Segment(text, "bad")), columns) for text in node["problems"]]
+    lines += [fit(line(Segment(text, _told_as(node))), columns) for text in node["problems"]]
     lines += [_turn(turn, now, columns) for turn in node["turns"]]
     return lines if node["turns"] else [*lines, line(Segment("no turn runs there", "muted"))]
 

@@ -11,6 +11,7 @@ from perles.doctor.finding import NOTE, OK, PROBLEM, Finding, named
 from perles.doctor.machine.surroundings import Surroundings
 from perles.domain.cluster_words import standing
 from perles.domain.explanations import NO_ENGINE, advice
+from perles.domain.placement import none_is_there
 from perles.store.place import engine_lock
 from perles.store.reads.connection import reading
 from perles.store.reads.nodes import cluster as cluster_of
@@ -54,8 +55,7 @@ def judge(found: list[dict[str, Any]]) -> Iterator[Finding]:
     """What nodes, as `nodes --json` has them, tell of themselves."""
     there = [node for node in found if node["state"] != "gone"]
     if not there:
-        text = "no node has joined the cluster"
-        yield Finding("cluster", PROBLEM, text, "start the engine; perles engine logs tells why")
+        yield _none_is_there(found)
         return
     for node in there:
         problems = "; ".join(node["problems"])
@@ -72,6 +72,15 @@ def judge(found: list[dict[str, Any]]) -> Iterator[Finding]:
     if good:
         many = "1 node is" if len(good) == 1 else f"{len(good)} nodes are"
         yield Finding("cluster", OK, f"{many} ready: {named(good)}")
+
+
+def _none_is_there(gone: list[dict[str, Any]]) -> Finding:
+    text = none_is_there([node["name"] for node in gone])
+    if not gone:
+        return Finding("cluster", PROBLEM, text, "start the engine; perles engine logs tells why")
+    reasons = list(dict.fromkeys("; ".join(node["problems"]) for node in gone))
+    why = f": {reasons[0]}" if len(reasons) == 1 and reasons[0] else "; perles nodes tells why"
+    return Finding("cluster", PROBLEM, text + why, "start a node, or a Dask worker, on a machine")
 
 
 def _advice(problems: str) -> str:

@@ -17,6 +17,8 @@ from perles.store.schema.nodes import Node
 from perles.store.sql import Sql
 from perles.store.transition import fire
 
+DRAINED: Final = 2
+"""`Node.drain` of one that has no turn any more."""
 NODES: Final = Sql(select(Node).order_by(Node.id))
 TURNS_ON: Final = Sql(
     select(func.count())
@@ -107,7 +109,14 @@ def gone(tx: Tx, name: str, why: str) -> None:
     """A node has been silent for so long that none of its agents lives any more, or it ended."""
     row = tx.get(Node, name)
     if row is not None and row.state != NodeState.GONE:
-        fire(tx, NODE, name, "leave", payload={"node": name, "reason": why})
+        reason = f"{why}, after it was drained" if row.drain == DRAINED else why
+        changes = {"problems": journal.encode([reason])}
+        fire(tx, NODE, name, "leave", changes=changes, payload={"node": name, "reason": reason})
+
+
+def never_was(row: Node) -> bool:
+    """Whether it went without a word: nobody knows it as a node."""
+    return row.state == NodeState.GONE and row.facts == "{}"
 
 
 def drain(tx: Tx, name: str) -> str:
@@ -136,7 +145,7 @@ def resume(tx: Tx, name: str) -> str:
 def tell_drained(tx: Tx, name: str) -> None:
     """Tell, once, that a node that drains has no turn any more."""
     if tx.need(Node, name).drain == 1 and not tx.value(TURNS_ON, node=name):
-        tx.update(Node, name, drain=2)
+        tx.update(Node, name, drain=DRAINED)
         journal.append(tx, "node.drained", {"node": name})
 
 

@@ -131,7 +131,8 @@ class Placement:
         stamp = tuple(reader.row(STAMP))
         if stamp != self._stamp:
             self._stamp = stamp
-            self._rooms = Rooms(_room(row) for row in reader.all(Node, nodes.NODES))
+            rows = reader.all(Node, nodes.NODES)
+            self._rooms = Rooms(_room(row) for row in rows if not nodes.never_was(row))
         self._rooms.use(_in_use(reader))
 
 

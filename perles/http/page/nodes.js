@@ -11,7 +11,7 @@ function card(home, one, after) {
     h("b", { dir: "auto" }, one.name), " ", badge(one.state), " ",
     h("span", { class: "small" }, `${one.used} of ${one.slots} slots`, one.labels.length ? ` · ${one.labels.join(", ")}` : ""),
     h("p", { class: "small" }, `memory ${size(one.memory_free)} free of ${size(one.memory)} · disk ${size(one.disk_free)} free${skew(one.skew)} · perles ${one.perles ?? "?"}, python ${one.python ?? "?"} · heard `, when(one.last_heard_at)),
-    one.problems.map((text) => h("p", { class: "bad", dir: "auto" }, text)),
+    one.problems.map((text) => h("p", { class: one.state === "gone" ? "small" : "bad", dir: "auto" }, text)),
     turns.length > 0 && h("ul", { class: "small" }, turns),
     home.role === "admin" && one.state !== "gone" && (one.drain ? button("Resume", () => act("resume")) : button("Drain", () => act("drain"))));
 }

@@ -14,7 +14,7 @@ from perles.store.sqlite.backend import field
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from perles.store.database import Tx
+    from perles.store.transaction import Tx
 
 MAX_TOLD: Final = 5
 """Refusals that are told for one turn: a loop of them must not fill the inbox."""

@@ -10,11 +10,11 @@ from perles.domain.errors import NotFoundError, UsageError
 from perles.domain.nearest import nearest
 from perles.domain.plain import is_one_line
 from perles.domain.tokens import PREFIX, ROLES, digest
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.expressions import bindparam, select
 from perles.store.schema.access import AccessToken
 from perles.store.sql import Sql
+from perles.store.transaction import Tx
 
 MAX_NAME: Final = 100
 _BY_NAME: Final = Sql(

@@ -14,8 +14,8 @@ from perles.store.reads.connection import reading
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from perles.store.database import Tx
     from perles.store.events.reads import EventFilter
+    from perles.store.transaction import Tx
 
 Write = Callable[[Callable[["Tx"], Any]], Any]
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from perles.access.origin import Origin
     from perles.config.model import Config
     from perles.config.trust import Unused
-    from perles.store.database import Database, Tx
+    from perles.store.database import Database
+    from perles.store.transaction import Tx
 
 
 class HomeFolder(Reads):

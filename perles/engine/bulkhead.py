@@ -14,10 +14,10 @@ from perles.agents import bounds
 from perles.agents.provider import Outcome
 from perles.domain.errors import DatabaseError, PerlesError
 from perles.engine.context import log
-from perles.store.database import Tx
 from perles.store.expressions import bindparam, select
 from perles.store.schema.agents import Turn
 from perles.store.sql import WORKFLOW_ID, Sql
+from perles.store.transaction import Tx
 
 UNHANDLED: Final = "Perles cannot handle this turn"
 MAX_IN_A_ROW: Final = 3

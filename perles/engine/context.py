@@ -14,10 +14,12 @@ from perles.config.provider_settings import Providers
 from perles.config.providers import restored
 from perles.domain.records import dataclass
 from perles.executor.contract import Executor
-from perles.store.database import Database, Reader, Tx
+from perles.store.database import Database
 from perles.store.events.journal import decode
+from perles.store.reader import Reader
 from perles.store.schema.agents import Agent
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from perles.store.writer import Writer
 from perles.workspace.surroundings import environment_of, umask_of
 

@@ -3,11 +3,11 @@
 from typing import Final
 
 from perles.domain.commands import Complete, Fail, Stop
-from perles.store.database import Tx
 from perles.store.expressions import select
 from perles.store.schema.engine import Command
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import WORKFLOW_ID, Sql
+from perles.store.transaction import Tx
 from perles.workflows.commands import append_by_engine
 
 NEXT_CLOSING: Final = Sql(

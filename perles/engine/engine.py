@@ -23,10 +23,12 @@ from perles.engine.sweeps import heartbeat
 from perles.engine.turns.runner import Turns
 from perles.executor.contract import Executor
 from perles.store import leadership, migrate
-from perles.store.database import Database, Reader, Tx
+from perles.store.database import Database
 from perles.store.place import address_of, engine_lock
+from perles.store.reader import Reader
 from perles.store.sqlite.errors import database_errors
 from perles.store.sqlite.filesystem import refuse_network
+from perles.store.transaction import Tx
 from perles.store.writer import Writer
 from perles.workspace.surroundings import shared
 

@@ -14,12 +14,12 @@ from perles.config.provider_settings import secrets_handed_out
 from perles.domain.errors import UsageError
 from perles.engine.context import Context, Reloaded, log
 from perles.engine.resources import leases
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.expressions import bindparam, select, update
 from perles.store.schema.resources import ResourceLimit
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
+from perles.store.transaction import Tx
 
 RESTATE_WAITING: Final = Sql(
     update(Workflow)

@@ -8,10 +8,10 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from perles.agents.provider import Outcome
 from perles.mcp.host import Caller
-from perles.store.database import Tx
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 
 
 class Elsewhere(NamedTuple):

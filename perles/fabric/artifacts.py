@@ -9,10 +9,10 @@ from typing import Final, NamedTuple
 from perles.domain.errors import ToolError
 from perles.domain.text import clean
 from perles.fabric import posts
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent
 from perles.store.schema.fabric import Artifact
+from perles.store.transaction import Tx
 from perles.workspace import door
 
 MAX_SIZE: Final = 1024**3

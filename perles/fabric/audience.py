@@ -6,11 +6,11 @@ from typing import Any, Final, NamedTuple
 from perles.domain.provider_choice import BUILTIN
 from perles.fabric import channels, mentions
 from perles.fabric.mentions import Mentions
-from perles.store.database import Tx
 from perles.store.expressions import bindparam, select
 from perles.store.schema.agents import Agent
 from perles.store.schema.fabric import Channel, ThreadMember
 from perles.store.sql import WORKFLOW_ID, Sql
+from perles.store.transaction import Tx
 
 OBSERVER: Final = "observer"
 """The channel, and the role, of the one agent that its posts concern."""

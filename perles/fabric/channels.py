@@ -5,12 +5,12 @@ from typing import Final, NamedTuple
 from perles.domain.channels import CHANNELS, POSTABLE
 from perles.domain.errors import NotFoundError, UsageError
 from perles.store import statements
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.expressions import BindParameter, bindparam, delete, select, update
 from perles.store.schema.agents import Agent
 from perles.store.schema.fabric import Channel, ChannelRead, Subscription
 from perles.store.sql import WORKFLOW_ID, Sql
+from perles.store.transaction import Tx
 
 CHANNEL: Final = Sql(
     select(Channel).where(Channel.workflow_id == WORKFLOW_ID, Channel.slug == bindparam("slug"))

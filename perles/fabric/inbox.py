@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from perles.fabric import channels, posts
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.expressions import bindparam, delete, select, update
 from perles.store.schema.agents import Agent
 from perles.store.schema.fabric import Ack, Channel, InboxItem, Post
 from perles.store.sql import WORKFLOW_ID, Sql
+from perles.store.transaction import Tx
 
 _AGENT: Final = InboxItem.agent_id == bindparam("agent_id_")
 _POST: Final = InboxItem.post_id == bindparam("post_id_")

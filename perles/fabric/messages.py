@@ -1,9 +1,9 @@
 """Messages: text that waits for an agent until a turn carries it there."""
 
 from perles.store import statements
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent, Message
+from perles.store.transaction import Tx
 
 
 def post(

@@ -12,13 +12,13 @@ from perles.domain.errors import NotFoundError, UsageError
 from perles.domain.text import clean
 from perles.fabric import audience, channels
 from perles.store import statements
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.expressions import bindparam, select, update
 from perles.store.schema.agents import Agent
 from perles.store.schema.fabric import Channel, InboxItem, Post, PostMention
 from perles.store.schema.tasks import Task
 from perles.store.sql import WORKFLOW_ID, Sql
+from perles.store.transaction import Tx
 
 POST_OF: Final = Sql(
     select(Post)

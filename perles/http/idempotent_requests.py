@@ -12,12 +12,13 @@ from typing import Any, Final, NamedTuple, TypeVar
 from perles.domain.clock import to_text
 from perles.http.idempotency_key import Keyed
 from perles.http.wire import Refused, Response
-from perles.store.database import Database, Tx
+from perles.store.database import Database
 from perles.store.events import journal
 from perles.store.expressions import bindparam, delete, select, update
 from perles.store.schema.access import KeyedRequest
 from perles.store.schema.engine import Command
 from perles.store.sql import Sql
+from perles.store.transaction import Tx
 
 T = TypeVar("T")
 KEPT: Final = timedelta(days=1)

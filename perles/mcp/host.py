@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
 from perles.domain.records import dataclass
-from perles.store.database import Reader
+from perles.store.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from perles.domain.clock import from_text, to_text
 from perles.domain.states import LIVE_TURNS, OPEN_TASK_STATES
-from perles.store.database import Tx
 from perles.store.expressions import (
     BindParameter,
     ColumnElement,
@@ -26,6 +25,7 @@ from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
 from perles.store.sqlite.backend import shifted
+from perles.store.transaction import Tx
 
 _NOW: Final[BindParameter[str]] = bindparam("now_")
 

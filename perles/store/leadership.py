@@ -14,7 +14,9 @@ from perles.store.schema.leadership import Leadership
 from perles.store.sqlite.errors import database_errors
 
 if TYPE_CHECKING:
-    from perles.store.database import Database, Reader, Tx
+    from perles.store.database import Database
+    from perles.store.reader import Reader
+    from perles.store.transaction import Tx
 
 _EPOCH: Final = "SELECT epoch FROM leadership WHERE id = 1"
 

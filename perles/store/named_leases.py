@@ -8,7 +8,6 @@ from typing import Final
 
 from perles.domain.machine import Decision
 from perles.domain.states import HOLDING_TASK_STATES, TaskStatus
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.expressions import bindparam, delete, literal_column, select, update
 from perles.store.lost_leases import LOST_NAMED
@@ -16,6 +15,7 @@ from perles.store.schema.resources import NamedLease
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import WORKFLOW_ID, Sql
+from perles.store.transaction import Tx
 
 OF_TASK: Final = Sql(
     select(NamedLease).where(NamedLease.task_id == bindparam("task_id")).order_by(NamedLease.id)

@@ -25,7 +25,6 @@ from perles.domain.states import (
     T,
 )
 from perles.store import named_leases
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.base import Base
@@ -35,6 +34,7 @@ from perles.store.schema.questions import Question
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import move_of, names, plain
+from perles.store.transaction import Tx
 
 
 class _Place(NamedTuple):

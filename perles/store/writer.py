@@ -16,10 +16,11 @@ from typing import Any, NamedTuple, TypeVar
 
 from perles.domain.errors import DatabaseError, LostLeadError
 from perles.store import place
-from perles.store.database import Database, SpoiledError, Tx
+from perles.store.database import Database
 from perles.store.sqlite.driver import dbapi
 from perles.store.sqlite.errors import database_error, is_unusable
 from perles.store.sqlite.transactions import begin, roll_back
+from perles.store.transaction import SpoiledError, Tx
 
 T = TypeVar("T")
 

@@ -3,13 +3,14 @@
 from typing import Any, Final
 
 from perles.domain.quoting import in_line, quoted
-from perles.store.database import Reader, Tx
 from perles.store.events import journal
 from perles.store.expressions import bindparam, select
+from perles.store.reader import Reader
 from perles.store.schema.agents import Agent
 from perles.store.schema.journal import Event
 from perles.store.schema.tasks import Task
 from perles.store.sql import WORKFLOW_ID, Sql
+from perles.store.transaction import Tx
 
 WHOLE: Final = "workflow"
 """What stands in the place of a task's key for the summary of all."""

@@ -6,9 +6,9 @@ from perles.domain.errors import NotFoundError, WrongStateError
 from perles.domain.states import TASK
 from perles.fabric import messages
 from perles.store import statements
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.tasks import Task
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.tasks import attempts, comments, graph
 from perles.tasks.questions import note_waiting

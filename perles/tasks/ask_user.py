@@ -10,13 +10,14 @@ from perles.domain.errors import NotFoundError, ToolError, UsageError, WrongStat
 from perles.domain.quoting import quoted
 from perles.domain.states import QUESTION
 from perles.fabric import messages
-from perles.store.database import Reader, Tx
 from perles.store.events import journal
 from perles.store.expressions import bindparam, func, select, update
+from perles.store.reader import Reader
 from perles.store.schema.agents import Agent
 from perles.store.schema.questions import Question
 from perles.store.schema.tasks import Task
 from perles.store.sql import WORKFLOW_ID, Sql
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.tasks.answers import Asker
 from perles.tasks.questions import note_waiting

@@ -10,10 +10,10 @@ from perles.domain.quoting import quoted
 from perles.domain.states import PHASE, TASK
 from perles.fabric import messages
 from perles.store import statements
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent, Message
 from perles.store.schema.tasks import Task
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.tasks.last_words import last_words
 

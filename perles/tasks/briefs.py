@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterator
 
 from perles.agents.provider import TaskBrief
 from perles.store import statements
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.tasks import Task
+from perles.store.transaction import Tx
 from perles.tasks.attempts import of_earlier
 from perles.tasks.stored_execution import execution_of
 from perles.templates.outputs import (

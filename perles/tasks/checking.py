@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 from perles.domain.execution import Check
 from perles.domain.quoting import quoted
 from perles.executor.local.output import tail_of
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.tasks import Task
+from perles.store.transaction import Tx
 from perles.tasks import sent_back
 from perles.tasks.stored_execution import execution_of
 

@@ -2,10 +2,11 @@
 
 from typing import Final, Literal
 
-from perles.store.database import Reader, Tx
 from perles.store.expressions import bindparam, select
+from perles.store.reader import Reader
 from perles.store.schema.tasks import Task, TaskComment
 from perles.store.sql import Sql
+from perles.store.transaction import Tx
 
 CommentKind = Literal[
     "report", "review", "approved", "denied", "feedback", "approval", "commit", "blocked", "answer"

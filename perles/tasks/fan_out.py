@@ -13,11 +13,12 @@ from perles.domain.plain import is_one_line
 from perles.domain.quoting import quoted
 from perles.domain.states import TASK
 from perles.store import statements
-from perles.store.database import Reader, Tx
 from perles.store.events import journal
 from perles.store.expressions import bindparam, func, select
+from perles.store.reader import Reader
 from perles.store.schema.tasks import Task, TaskDependency
 from perles.store.sql import WORKFLOW_ID, Sql
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.templates.outputs import fill_command
 from perles.templates.values import Values, fill_values, is_guard, variables

@@ -12,12 +12,13 @@ from perles.domain.fan_out import NoListError
 from perles.domain.flow import Decision, Ended
 from perles.domain.states import BEGUN_TASK_STATES, OPEN_TASK_STATES, TASK
 from perles.store import statements
-from perles.store.database import Reader, Tx
 from perles.store.events import journal
 from perles.store.expressions import and_, bindparam, delete, exists, literal_column, or_, select
+from perles.store.reader import Reader
 from perles.store.schema.tasks import Task, TaskDependency
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import WORKFLOW_ID, Sql
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.tasks import fan_out, questions
 from perles.tasks.stored_execution import execution_of

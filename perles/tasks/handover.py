@@ -5,11 +5,11 @@ from typing import Final
 
 from perles.domain.quoting import in_line, quoted
 from perles.store import statements
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from perles.tasks.successor_answers import answers
 
 MAX_TASKS: Final = 200

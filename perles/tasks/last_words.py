@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from perles.store.database import Reader
 from perles.store.events import journal
 from perles.store.expressions import bindparam, select
+from perles.store.reader import Reader
 from perles.store.schema.agents import Agent
 from perles.store.schema.journal import Event
 from perles.store.sql import Sql

@@ -15,11 +15,12 @@ from perles.domain.priority import rank
 from perles.domain.states import TaskStatus
 from perles.fabric import messages
 from perles.store import named_leases
-from perles.store.database import Reader, Tx
 from perles.store.events import journal
+from perles.store.reader import Reader
 from perles.store.schema.resources import NamedLease
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from perles.tasks.stored_execution import execution_of
 
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.tasks import Task
+from perles.store.transaction import Tx
 from perles.tasks import sent_back
 from perles.tasks.stored_execution import execution_of
 

@@ -6,7 +6,7 @@ from typing import Final, Self
 from perles.domain.records import dataclass
 from perles.domain.states import OPEN_TASK_STATES
 from perles.store import statements
-from perles.store.database import Reader
+from perles.store.reader import Reader
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.tasks.reports import has_report

@@ -1,12 +1,12 @@
 """Tasks that wait for a person: asked as soon as they are ready. Whether anything waits for one."""
 
 from perles.domain.states import TASK
-from perles.store.database import Tx
 from perles.store.expressions import bindparam, select
 from perles.store.schema.questions import Question
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 
 _READY = Sql(

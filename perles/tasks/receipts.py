@@ -4,9 +4,9 @@ from typing import Any, Final
 
 from perles.domain.quoting import in_line
 from perles.store import statements
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.tasks import Task
+from perles.store.transaction import Tx
 from perles.workspace.commits import Commit, Look, as_receipt
 
 MAX_TOLD: Final = 10

@@ -13,12 +13,13 @@ from perles.domain.written import MAX_BYTES, WrittenError, values_of
 from perles.executor.local.output import is_longer, tail_of
 from perles.fabric import messages, posts
 from perles.fabric.posts import Author
-from perles.store.database import Reader, Tx
 from perles.store.events import journal
 from perles.store.expressions import bindparam, select
+from perles.store.reader import Reader
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.tasks import Task
 from perles.store.sql import Sql
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.tasks import comments, fan_out
 from perles.workspace import door

@@ -7,11 +7,11 @@ from typing import Any, Final
 from perles.domain.clock import from_text, to_text
 from perles.domain.states import BEGUN_TASK_STATES, TASK
 from perles.fabric import messages
-from perles.store.database import Tx
 from perles.store.expressions import bindparam, func, select
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.tasks.graph import unblock
 from perles.tasks.stored_execution import execution_of

@@ -12,10 +12,11 @@ from perles.agents.review_prompts import review as review_words
 from perles.domain.states import PHASE, TASK
 from perles.fabric import messages, posts
 from perles.fabric.posts import Author
-from perles.store.database import Reader, Tx
 from perles.store.events import journal
+from perles.store.reader import Reader
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.tasks import comments, questions
 

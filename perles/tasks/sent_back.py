@@ -5,10 +5,10 @@ from typing import Any
 
 from perles.domain.states import GONE_AGENTS, PHASE
 from perles.fabric import messages
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 
 

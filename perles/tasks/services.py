@@ -9,13 +9,14 @@ from typing import Any, Final
 from perles.domain.services import AGENT_TYPE, MARK, Ready
 from perles.domain.states import GONE_AGENTS, OPEN_TASK_STATES, TASK
 from perles.fabric import messages
-from perles.store.database import Reader, Tx
 from perles.store.events import journal
 from perles.store.expressions import ColumnElement, bindparam, literal_column, select, update
+from perles.store.reader import Reader
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import IS_SERVICE, Task, TaskDependency
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.tasks import graph, retrying
 from perles.tasks.attempts import take_from_worker

@@ -3,8 +3,8 @@
 from typing import Final
 
 from perles.domain.quoting import in_line, quoted
-from perles.store.database import Reader
 from perles.store.expressions import BindParameter, bindparam, or_, select
+from perles.store.reader import Reader
 from perles.store.schema.questions import Question
 from perles.store.sql import WORKFLOW_ID, Sql
 

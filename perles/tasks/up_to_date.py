@@ -3,9 +3,9 @@
 from perles.domain import flow
 from perles.domain.flow import Decision
 from perles.domain.needs import UP_TO_DATE
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.tasks import Task
+from perles.store.transaction import Tx
 from perles.tasks import graph
 from perles.tasks.stored_execution import execution_of
 

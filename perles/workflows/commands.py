@@ -2,11 +2,11 @@
 
 from perles.access.origin import Origin
 from perles.domain import commands
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent
 from perles.store.schema.engine import Command
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from perles.tasks import answers, ask_user
 from perles.workflows import naming
 from perles.workflows.settings import check_change

@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 from perles.domain.records import dataclass
 from perles.domain.specs import Plan, TaskSpec
 from perles.store import statements
-from perles.store.database import Reader
 from perles.store.events import journal
+from perles.store.reader import Reader
 from perles.store.schema.tasks import Task
 from perles.tasks.fan_out import Standing, parent_of
 from perles.tasks.kept_on_retry import has_settled

@@ -17,10 +17,10 @@ from perles.domain.secrecy import texts_of
 from perles.domain.spec_types import check_types
 from perles.domain.specs import Plan, WorkflowSpec
 from perles.domain.states import PRIORITIES
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.tasks import Task, TaskDependency
 from perles.store.schema.workflows import Workflow, WorkflowLabel
+from perles.store.transaction import Tx
 from perles.tasks.graph import unblock
 from perles.tasks.plan_rows import columns
 from perles.templates.catalog import Catalog

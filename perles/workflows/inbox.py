@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from perles.access.origin import Origin
 from perles.domain.errors import NotFoundError, UsageError
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.reads.inbox import KINDS
 from perles.store.schema.journal import Event, InboxAck
+from perles.store.transaction import Tx
 
 
 def insert_acks(tx: Tx, numbers: Sequence[int], origin: Origin) -> int:

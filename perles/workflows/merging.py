@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from perles.access.origin import Origin
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 
 
 def record_merge(

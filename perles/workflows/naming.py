@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from perles.domain.errors import UsageError
 from perles.domain.plain import is_one_line
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.expressions import bindparam, delete, select
 from perles.store.schema.workflows import Workflow, WorkflowLabel
 from perles.store.sql import Sql
+from perles.store.transaction import Tx
 
 if TYPE_CHECKING:
     from perles.domain.commands import Command, Label

@@ -7,12 +7,12 @@ from perles.access.origin import Origin
 from perles.domain.errors import WrongStateError
 from perles.domain.states import RETRIABLE, TASK, WorkflowState
 from perles.store import statements
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.expressions import select
 from perles.store.schema.tasks import Task, TaskDependency
 from perles.store.schema.workflows import Workflow, WorkflowLabel
 from perles.store.sql import WORKFLOW_ID, Sql
+from perles.store.transaction import Tx
 from perles.tasks import fan_out
 from perles.tasks.graph import unblock
 from perles.tasks.kept_on_retry import kept

@@ -12,10 +12,10 @@ from perles.domain.errors import UsageError, WrongStateError
 from perles.domain.secrecy import texts_of
 from perles.domain.specs import Plan, WorkflowSpec, Worktree
 from perles.domain.states import RETRIABLE, WorkflowState
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.tasks import Task, TaskDependency
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from perles.tasks.fan_out import MADE_AT_RUN_TIME, parent_of
 from perles.tasks.graph import unblock
 from perles.tasks.plan_rows import columns

@@ -9,9 +9,9 @@ from perles.domain.errors import UsageError
 from perles.domain.nearest import nearest
 from perles.domain.plain import LARGEST
 from perles.domain.states import PRIORITIES
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 
 
 def check_change(workflow: Workflow, new: Set) -> None:

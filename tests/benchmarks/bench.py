@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 from perles.domain.clock import SystemClock, to_text
 from perles.store import migrate
-from perles.store.database import Database, Tx
+from perles.store.database import Database
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 
 PERLES = str(Path(sys.executable).with_name("perles"))
 

@@ -15,10 +15,11 @@ from perles.mcp.host import Caller
 from perles.mcp.tools.fabric import FabricHistory
 from perles.mcp.tools.fabric_reads import read_history, read_inbox
 from perles.mcp.tools.tool import NoArguments
-from perles.store.database import Database, Tx
+from perles.store.database import Database
 from perles.store.schema.agents import Agent
 from perles.store.schema.fabric import InboxItem, Post, PostMention
 from perles.store.sqlite.driver import dbapi
+from perles.store.transaction import Tx
 from tests.benchmarks.bench import Bench, Row, bench, fill, percentile
 from tests.benchmarks.running import engine_of
 from tests.integration.scripted_cli import TOOLS

@@ -15,9 +15,10 @@ from perles.engine.health.monitor import HealthMonitor
 from perles.engine.services import Services
 from perles.engine.turns.runner import Turns
 from perles.executor.local.executor import LocalExecutor
-from perles.store.database import Database, Tx
+from perles.store.database import Database
 from perles.store.events import journal
 from perles.store.schema.agents import Agent
+from perles.store.transaction import Tx
 from perles.store.writer import Writer
 from tests.benchmarks.bench import Bench, Row, bench, fill
 from tests.benchmarks.supervising import cpu_of_silent_agents

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from perles.store.database import Database, Tx
+from perles.store.database import Database
 from perles.store.events import journal
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from tests.benchmarks.bench import Bench, Row, bench, fill, percentile
 from tests.integration.http_server import free_port
 

@@ -14,8 +14,8 @@ from perles.engine.fleet import nodes
 from perles.engine.fleet.nodes import Heard
 from perles.engine.fleet.placement import Placement
 from perles.store import migrate, statements
-from perles.store.database import Tx
 from perles.store.schema.agents import Agent
+from perles.store.transaction import Tx
 from tests import ports
 from tests.benchmarks.bench import Row
 from tests.integration.scheduler_world import World, without_processes

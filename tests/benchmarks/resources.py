@@ -14,8 +14,8 @@ from perles.domain.clock import SystemClock, to_text
 from perles.domain.errors import LimitReachedError
 from perles.engine.resources import leases, priority_queue
 from perles.store import waiting_line
-from perles.store.database import Tx
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from perles.store.writer import Writer
 from tests.benchmarks.bench import Bench, Row, bench, fill
 from tests.benchmarks.running import engine_of

@@ -19,12 +19,12 @@ from perles.executor.contract import TurnFiles
 from perles.executor.local import launcher, processes
 from perles.keeper.whereabouts import keeper_of
 from perles.mcp.keeper_client import Ports
-from perles.store.database import Tx
 from perles.store.reads.connection import reading
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.engine import Command
 from perles.store.schema.resources import Lease
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from perles.workspace.session import new_token
 from tests.benchmarks.bench import PERLES, Bench, Row, bench, percentile
 

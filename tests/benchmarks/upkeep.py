@@ -8,9 +8,10 @@ from typing import Final
 
 import yaml
 
-from perles.store.database import Database, Tx
+from perles.store.database import Database
 from perles.store.events import journal
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from tests.benchmarks.bench import PERLES, Bench, Row, bench, fill, percentile
 
 WORKFLOWS: Final = 1000

@@ -11,8 +11,8 @@ from typing import IO
 import psutil
 
 from perles.domain.states import WORKFLOW
-from perles.store.database import Tx
 from perles.store.events import journal
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.store.writer import Writer
 from tests.benchmarks.bench import PERLES, Bench, Row, bench, fill, percentile

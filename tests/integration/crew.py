@@ -8,7 +8,7 @@ from sqlite3 import Connection
 from typing import Any
 
 from perles.domain.clock import ManualClock, SystemClock, to_text
-from perles.store.database import Database, Tx
+from perles.store.database import Database
 from perles.store.events import journal
 from perles.store.reads.connection import reading
 from perles.store.schema.agents import Agent, Message, Turn
@@ -16,6 +16,7 @@ from perles.store.schema.base import Base
 from perles.store.schema.engine import Engine
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 
 
 class Crew:

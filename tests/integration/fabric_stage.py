@@ -16,8 +16,9 @@ from perles.executor.local.executor import LocalExecutor
 from perles.fabric import channels, inbox
 from perles.mcp.host import Caller
 from perles.mcp.tools.by_role import TOOLS_BY_ROLE
-from perles.store.database import Database, Reader
+from perles.store.database import Database
 from perles.store.events.reads import EventFilter, read_events
+from perles.store.reader import Reader
 from perles.store.reads.connection import reading
 from perles.store.schema.agents import Agent
 from perles.store.schema.workflows import Workflow

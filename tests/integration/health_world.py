@@ -18,11 +18,11 @@ from perles.engine.turns.ingest import apply_batch
 from perles.engine.turns.live import LiveTurn
 from perles.executor.contract import Batch, Process, Used
 from perles.store import statements
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from perles.tasks import graph
 from tests import ports
 from tests.integration.scheduler_world import World

@@ -24,12 +24,14 @@ from perles.executor.local.executor import LocalExecutor
 from perles.mcp.host import Caller
 from perles.mcp.tools.by_role import TOOLS_BY_ROLE
 from perles.store import statements
-from perles.store.database import Database, Reader, Tx
+from perles.store.database import Database
 from perles.store.events.reads import EventFilter, read_events
+from perles.store.reader import Reader
 from perles.store.reads.connection import reading
 from perles.store.schema.agents import Agent, Message
 from perles.store.schema.tasks import Task, TaskComment
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.tasks.comments import COMMENTS_OF
 from perles.tasks.graph import unblock

@@ -38,12 +38,14 @@ from perles.executor.local import processes
 from perles.executor.local.executor import LocalExecutor
 from perles.fabric import messages
 from perles.store import place, statements
-from perles.store.database import Database, Reader, Tx
+from perles.store.database import Database
 from perles.store.events import journal
+from perles.store.reader import Reader
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.engine import Command
 from perles.store.schema.workflows import Workflow
 from perles.store.sqlite.transactions import begin, roll_back
+from perles.store.transaction import Tx
 from perles.workflows.settings import change
 from tests.integration.scripted_provider import ScriptedProvider
 

@@ -11,12 +11,12 @@ from perles.domain.summary_text import summary_text
 from perles.engine.commands.base import ToolCall
 from perles.engine.commands.registry import TOOLS
 from perles.mcp.tools.by_role import TOOLS_BY_ROLE
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.reads.connection import reading
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from perles.tasks.comments import add
 from perles.workflows.summaries import whole_summary
 from tests.integration.cli import Home

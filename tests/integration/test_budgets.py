@@ -9,10 +9,10 @@ import pytest
 from perles.domain.errors import LimitReachedError
 from perles.engine.resources import budgets, leases
 from perles.engine.turns.live import LiveTurn
-from perles.store.database import Tx
 from perles.store.schema.resources import Totals
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from tests.integration.scheduler_world import LINE, World, without_processes
 
 

@@ -12,11 +12,12 @@ import pytest
 from perles.domain.clock import ManualClock
 from perles.domain.errors import UsageError
 from perles.store import migrate
-from perles.store.database import Database, Tx
+from perles.store.database import Database
 from perles.store.events import cursors, journal
 from perles.store.events.bus import NOTIFY, CrossWorkflowEventBus
 from perles.store.events.tail import BATCH
 from perles.store.schema.workflows import Workflow, WorkflowLabel
+from perles.store.transaction import Tx
 from tests.integration.cli import DEADLINE
 
 ONE, TWO, THREE = "wf-aaaaaaaa", "wf-bbbbbbbb", "wf-cccccccc"

@@ -21,9 +21,9 @@ from perles.engine.turns.runner import Turns
 from perles.mcp.host import Caller
 from perles.mcp.protocol import Protocol
 from perles.mcp.tools.by_role import TOOLS_BY_ROLE
-from perles.store.database import Tx
 from perles.store.schema.agents import Agent
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from tests.integration.test_replacement import ID, Stage
 

@@ -21,12 +21,13 @@ from perles.domain.states import TASK, WORKFLOW
 from perles.domain.workflow_filter import WorkflowFilter
 from perles.engine.commands.tools.signal_complete import FAILED_TASK_KEYS
 from perles.store import statements
-from perles.store.database import Database, Tx
+from perles.store.database import Database
 from perles.store.events import journal
 from perles.store.reads import dashboard
 from perles.store.reads.overviews import list_workflows
 from perles.store.schema.tasks import Task
 from perles.store.sqlite.driver import dbapi
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.tasks import graph
 from perles.workflows.create import insert_workflow, prepare

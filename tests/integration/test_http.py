@@ -23,8 +23,9 @@ from perles.http import idempotent_requests
 from perles.http.limits import Limits
 from perles.http.routes.table import MODULES, ROUTES
 from perles.http.settings import address_of, refuse_open
-from perles.store.database import Database, Tx
+from perles.store.database import Database
 from perles.store.events import journal
+from perles.store.transaction import Tx
 from tests.integration.cli import Home, signal_all
 from tests.integration.http_server import Served, free_port, serving
 

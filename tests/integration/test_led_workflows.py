@@ -10,13 +10,13 @@ from perles.domain.states import AGENT, TURN
 from perles.engine.coordination.conductor import Conductor
 from perles.engine.turns.start import begin
 from perles.store import migrate, statements
-from perles.store.database import Tx
 from perles.store.expressions import select
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.engine import Command
 from perles.store.schema.tasks import Task, TaskDependency
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.tasks import reports
 from perles.tasks.reports import Printed

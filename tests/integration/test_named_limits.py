@@ -12,13 +12,14 @@ from perles.domain.clock import ManualClock
 from perles.domain.states import TASK, WORKFLOW
 from perles.engine.resources.audit import release_lost
 from perles.engine.resources.leases import release_all
-from perles.store.database import Database, Tx
+from perles.store.database import Database
 from perles.store.events import journal
 from perles.store.reads.connection import reading
 from perles.store.reads.consistency import leases_without_holder
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.statements import TASK_KEYED
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.tasks import named_limits
 from tests.crash.world import World, world

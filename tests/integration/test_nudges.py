@@ -14,10 +14,10 @@ from perles.engine.team.nudges import Nudges
 from perles.engine.team.spawn import add_agent
 from perles.engine.team.succession import put_fresh
 from perles.fabric import channels, inbox, posts
-from perles.store.database import Tx
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from tests import ports
 from tests.integration.scheduler_world import World, without_processes

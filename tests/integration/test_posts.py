@@ -4,7 +4,7 @@ import json
 import subprocess
 
 from perles.fabric import posts
-from perles.store.database import Tx
+from perles.store.transaction import Tx
 from tests.integration.cli import DEADLINE, Home
 from tests.integration.crew import Crew
 

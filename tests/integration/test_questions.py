@@ -11,12 +11,12 @@ from perles.engine.commands.tools import ask_user as tool
 from perles.engine.supervision.transitions import ended
 from perles.engine.team import leaving, reminders
 from perles.store import statements
-from perles.store.database import Tx
 from perles.store.reads.connection import reading
 from perles.store.reads.questions import questions
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.tasks import ask_user
 from tests.integration.cli import Home

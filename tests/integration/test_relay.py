@@ -21,7 +21,7 @@ from perles.mcp.protocol import Protocol
 from perles.mcp.relay import Relay, Waiting
 from perles.mcp.relayed import Pump, RelayNode
 from perles.mcp.tools.by_role import TOOLS_BY_ROLE
-from perles.store.database import Reader
+from perles.store.reader import Reader
 from tests.integration.cli import DEADLINE
 
 ENGINE_PORT: Final = 4711

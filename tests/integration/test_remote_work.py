@@ -31,13 +31,15 @@ from perles.keeper.main import NODE_LOCK_NAME
 from perles.mcp.host import Caller
 from perles.mcp.relay import Relay
 from perles.store import migrate, statements
-from perles.store.database import Database, Reader, Tx
+from perles.store.database import Database
 from perles.store.events import journal
 from perles.store.events.reads import EventFilter, read_events
+from perles.store.reader import Reader
 from perles.store.reads.connection import reading
 from perles.store.schema.agents import Agent, Message, Turn
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.store.writer import Writer
 from perles.workspace.replica import probe

@@ -19,14 +19,16 @@ from perles.engine.team.succession import put_fresh
 from perles.executor.local.executor import LocalExecutor
 from perles.fabric import messages as fabric_messages
 from perles.store import migrate, statements
-from perles.store.database import Database, Reader, Tx
+from perles.store.database import Database
 from perles.store.events import journal
 from perles.store.events.reads import EventFilter, read_events
+from perles.store.reader import Reader
 from perles.store.reads.connection import reading
 from perles.store.schema.agents import Agent, Message
 from perles.store.schema.resources import Lease
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.store.writer import Writer
 

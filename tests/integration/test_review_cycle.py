@@ -11,8 +11,8 @@ import pytest
 from perles.domain.errors import ToolError, WrongStateError
 from perles.domain.states import AGENT
 from perles.engine.team import reminders
-from perles.store.database import Tx
 from perles.store.schema.agents import Agent
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.tasks import answers
 from tests.integration.review_world import ID, ReviewWorld

@@ -16,9 +16,9 @@ from hypothesis.stateful import run_state_machine_as_test as run_machine
 from perles.domain.errors import PerlesError
 from perles.domain.states import AGENT
 from perles.engine.team import leaving
-from perles.store.database import Tx
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.tasks import answers
 from perles.tasks.reports import has_report

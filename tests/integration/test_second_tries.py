@@ -9,10 +9,10 @@ from perles.domain.states import TASK
 from perles.engine.commands.base import ToolCall
 from perles.engine.commands.tools import assign_task, mark_task, reopen_task
 from perles.store import statements
-from perles.store.database import Tx
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task, TaskDependency
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.tasks.graph import settle
 from tests.integration.cli import Home

@@ -8,12 +8,12 @@ import pytest
 
 from perles.domain.execution import Execution
 from perles.domain.services import AGENT_TYPE, Ready
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent
 from perles.store.schema.resources import NamedLease
 from perles.store.schema.tasks import Task
 from perles.store.statements import COORDINATOR_OF
+from perles.store.transaction import Tx
 from tests.integration.health_world import FIRST_PORT, HealthWorld
 from tests.integration.scheduler_world import without_processes
 

@@ -11,13 +11,14 @@ import pytest
 from perles.domain.clock import ManualClock
 from perles.domain.errors import StaleError
 from perles.store import migrate
-from perles.store.database import Database, Tx
+from perles.store.database import Database
 from perles.store.events import journal
 from perles.store.events.reads import read_events
 from perles.store.pending_events import MOST, nature
 from perles.store.reads.connection import reading
 from perles.store.schema.workflows import Workflow
 from perles.store.sqlite.driver import dbapi
+from perles.store.transaction import Tx
 from perles.store.writer import Writer
 
 

@@ -16,7 +16,7 @@ from perles.domain.clock import ManualClock
 from perles.domain.errors import DatabaseError, StaleError, WrongStateError
 from perles.domain.states import TASK, WORKFLOW
 from perles.store import migrate
-from perles.store.database import Database, Tx
+from perles.store.database import Database
 from perles.store.events import journal
 from perles.store.events.reads import EventFilter, read_events
 from perles.store.events.tail import tail
@@ -24,6 +24,7 @@ from perles.store.reads.connection import reading
 from perles.store.schema.workflows import Workflow
 from perles.store.sqlite import backend
 from perles.store.sqlite.driver import dbapi, dbapi_is_safe, open_readonly
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.store.version import HEAD, schema_version
 from perles.store.writer import Writer

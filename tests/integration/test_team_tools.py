@@ -14,13 +14,13 @@ from perles.engine.team.spawn import add_agent
 from perles.mcp.host import Caller
 from perles.mcp.tools.by_role import TOOLS_BY_ROLE
 from perles.store import statements
-from perles.store.database import Tx
 from perles.store.expressions import select
 from perles.store.schema.agents import Agent, Message, Turn
 from perles.store.schema.engine import Command
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.tasks import reports
 from tests.integration.cli import Home

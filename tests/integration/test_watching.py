@@ -14,10 +14,11 @@ from sqlite3 import Connection
 import pytest
 
 from perles.store import migrate, statements
-from perles.store.database import Database, Reader
+from perles.store.database import Database
 from perles.store.events import journal
 from perles.store.events.hub import joined
 from perles.store.events.reads import read_events
+from perles.store.reader import Reader
 from perles.store.reads.connection import reading
 from perles.store.sqlite import watch
 from perles.store.sqlite.driver import dbapi

@@ -9,13 +9,14 @@ import pytest
 
 from perles.domain.states import WORKFLOW
 from perles.store import leadership, migrate
-from perles.store.database import Database, Tx
+from perles.store.database import Database
 from perles.store.events import journal
 from perles.store.events.reads import EventFilter, read_events
 from perles.store.place import connect
 from perles.store.reads.connection import keep, reading
 from perles.store.schema.workflows import Workflow
 from perles.store.sqlite.driver import dbapi
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.store.writer import Writer
 from tests.postgres.server import Server

@@ -8,13 +8,14 @@ import pytest
 
 from perles.domain.errors import EngineRunsError, LostLeadError
 from perles.store import leadership, migrate
-from perles.store.database import Database, Tx
+from perles.store.database import Database
 from perles.store.place import address_of, engine_lock
 from perles.store.reads.connection import reading
 from perles.store.reads.engine import trouble
 from perles.store.schema.engine import Engine as EngineRow
 from perles.store.schema.workflows import Workflow
 from perles.store.sqlite.driver import dbapi
+from perles.store.transaction import Tx
 from perles.store.writer import Writer
 from tests.postgres.server import Server
 

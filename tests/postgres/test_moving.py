@@ -8,12 +8,13 @@ import pytest
 from perles.domain.errors import DatabaseError
 from perles.domain.states import WORKFLOW
 from perles.store import migrate, moving
-from perles.store.database import Database, Tx
+from perles.store.database import Database
 from perles.store.events.reads import read_events
 from perles.store.place import engine_lock
 from perles.store.reads.connection import reading
 from perles.store.schema.agents import Agent
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from tests.postgres.server import Server
 

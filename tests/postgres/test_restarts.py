@@ -11,8 +11,9 @@ from perles.controlplane import isolated
 from perles.controlplane.plane import ControlPlane
 from perles.engine import single_instance, watchdog
 from perles.store import migrate
-from perles.store.database import Database, Tx
+from perles.store.database import Database
 from perles.store.schema.engine import Engine
+from perles.store.transaction import Tx
 from tests.integration.cli import DEADLINE, Home
 from tests.integration.conftest import fresh_home
 from tests.postgres.server import Server, is_installed, running, started, stop

@@ -10,12 +10,13 @@ from perles.domain.clock import ManualClock
 from perles.domain.errors import DatabaseError, StaleError, UsageError
 from perles.domain.states import WORKFLOW
 from perles.store import migrate
-from perles.store.database import Database, Tx
+from perles.store.database import Database
 from perles.store.events.reads import EventFilter, last_seq, read_events
 from perles.store.reads.connection import keep, reading
 from perles.store.schema.agents import Agent
 from perles.store.schema.workflows import Workflow
 from perles.store.sqlite.driver import dbapi
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from tests.postgres.server import Server
 

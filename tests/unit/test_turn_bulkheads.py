@@ -18,9 +18,9 @@ from perles.engine.turns.live import LiveTurn
 from perles.executor.contract import SpawnError
 from perles.executor.remote.errors import UnreachableError
 from perles.store import statements
-from perles.store.database import Tx
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from tests.integration.health_world import HealthWorld
 from tests.integration.scheduler_world import EndingTurns
 from tests.integration.scripted_provider import ScriptedParser, ScriptedProvider

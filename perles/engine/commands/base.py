@@ -8,12 +8,13 @@ from perles.engine.commands.outside import NOTHING, Outside
 from perles.engine.context import Context
 from perles.engine.services import Services
 from perles.store import statements
-from perles.store.database import Reader, Tx
 from perles.store.events import journal
+from perles.store.reader import Reader
 from perles.store.schema.agents import Agent
 from perles.store.schema.engine import Command
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 
 
 class ToolCall(NamedTuple):

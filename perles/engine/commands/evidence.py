@@ -9,7 +9,7 @@ from perles.agents.clis.json_lines import REPORT
 from perles.domain.provider_choice import BUILTIN
 from perles.mcp.host import Caller
 from perles.store import statements
-from perles.store.database import Reader
+from perles.store.reader import Reader
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow

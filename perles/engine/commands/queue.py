@@ -27,12 +27,12 @@ from perles.engine.context import log
 from perles.engine.services import Services
 from perles.fabric import messages
 from perles.mcp.host import Caller
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.expressions import select
 from perles.store.schema.engine import Command
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 
 _Settle = Callable[[Tx], None]

@@ -27,13 +27,13 @@ from perles.engine.context import Context
 from perles.engine.resources.worker_slots import ask_for_worker
 from perles.engine.services import Services
 from perles.mcp.host import Caller
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.expressions import bindparam, select
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.engine import Command
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 
 COMMAND_OF_REQUEST: Final = Sql(

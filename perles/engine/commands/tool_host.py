@@ -12,13 +12,14 @@ from perles.engine.context import Context
 from perles.fabric import inbox
 from perles.mcp import turn_tokens
 from perles.mcp.host import Caller
-from perles.store.database import Reader, Tx
 from perles.store.events import journal
 from perles.store.expressions import bindparam, select
+from perles.store.reader import Reader
 from perles.store.reads import fabric as reads
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
+from perles.store.transaction import Tx
 from perles.workspace.session import token_hash
 
 REJECTION_SECONDS: Final = 1.0

@@ -23,11 +23,12 @@ from perles.engine.resources import worker_slots
 from perles.engine.team.reminders import ask_about_stopped
 from perles.fabric import messages
 from perles.store import statements
-from perles.store.database import Reader, Tx
 from perles.store.events import journal
+from perles.store.reader import Reader
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from perles.tasks import named_limits
 from perles.tasks.reports import has_report
 

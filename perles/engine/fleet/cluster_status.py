@@ -12,7 +12,8 @@ from perles.store.transition import fire
 
 if TYPE_CHECKING:
     from perles.config.cluster import Cluster
-    from perles.store.database import Reader, Tx
+    from perles.store.reader import Reader
+    from perles.store.transaction import Tx
 
 _ROW: Final = 1
 _DROP: Final = Sql(delete(ClusterLink))

@@ -12,12 +12,12 @@ from perles.domain.duration import span
 from perles.domain.states import LIVE_TURNS, NodeState
 from perles.engine.context import Context, log
 from perles.engine.fleet import cluster_status, nodes
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.expressions import func, select
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.nodes import ClusterLink, Node
 from perles.store.sql import Sql
+from perles.store.transaction import Tx
 
 _TURNS_THERE: Final = Sql(
     select(func.count())

@@ -25,8 +25,8 @@ from perles.executor.remote.errors import NodeError
 from perles.executor.remote.link import ended_after
 from perles.executor.remote.messages import Greeting, Hello
 from perles.executor.remote.protocol import Call, checked
-from perles.store.database import Tx
 from perles.store.schema.nodes import Node
+from perles.store.transaction import Tx
 from perles.version import __version__
 
 FIRST_PACE: Final = 0.5

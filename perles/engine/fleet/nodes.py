@@ -9,12 +9,13 @@ from perles.domain.errors import NotFoundError, WrongStateError
 from perles.domain.nearest import alike
 from perles.domain.records import dataclass
 from perles.domain.states import LIVE_TURNS, NODE, NodeState, NodeTrigger
-from perles.store.database import Reader, Tx
 from perles.store.events import journal
 from perles.store.expressions import bindparam, func, select
+from perles.store.reader import Reader
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.nodes import Node
 from perles.store.sql import Sql
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 
 DRAINED: Final = 2

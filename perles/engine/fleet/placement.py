@@ -15,14 +15,15 @@ from perles.engine.context import Context
 from perles.engine.fleet import nodes
 from perles.engine.remote_turns import Where
 from perles.engine.turns.move_to_node import move
-from perles.store.database import Reader, Tx
 from perles.store.events import journal
 from perles.store.expressions import func, literal_column, select
+from perles.store.reader import Reader
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.nodes import Node
 from perles.store.schema.tasks import IS_SERVICE, Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import WORKFLOW_ID, Sql
+from perles.store.transaction import Tx
 from perles.tasks.stored_execution import execution_of
 
 STAMP: Final = Sql(select(func.count(), func.max(Node.updated_at), func.sum(Node.version)))

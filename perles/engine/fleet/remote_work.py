@@ -29,12 +29,12 @@ from perles.executor.remote.part import Ask
 from perles.executor.remote.relay_part import RemoteRelay
 from perles.fabric import messages
 from perles.mcp.host import Caller
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.nodes import Node
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from perles.tasks import products
 from perles.tasks.stored_execution import execution_of
 from perles.workspace.commits import in_repository

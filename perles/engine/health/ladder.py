@@ -13,11 +13,11 @@ from perles.engine.services import Services
 from perles.engine.supervision.replacement import replace
 from perles.fabric import messages
 from perles.store import statements
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.reads.current_work import age
 from perles.store.schema.agents import Agent
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 
 NUDGE = (
     "Nothing has moved in this workflow for {silent:.0f} seconds. Look at the tasks "

@@ -24,9 +24,9 @@ from perles.engine.health.rules import Finding, Signals, judge
 from perles.engine.health.stuck_workers import StuckWorkers
 from perles.engine.services import Services
 from perles.engine.turns.live import LiveTurn
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 
 LONGEST_INTERVAL: Final = 10.0
 SHORTEST_INTERVAL: Final = 0.5

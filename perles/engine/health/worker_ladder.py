@@ -14,10 +14,10 @@ from perles.engine.services import Services
 from perles.engine.supervision.replacement import replace
 from perles.fabric import messages
 from perles.store import statements
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 
 NUDGE = (
     "{name} has given no sign for {silent:.0f} seconds (task {task}), and its processes do "

@@ -21,10 +21,10 @@ from perles.engine.turns.live import LiveTurn
 from perles.engine.turns.start import ran, running
 from perles.executor.contract import STOP_GRACE, TurnFiles
 from perles.store import statements
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 
 T = TypeVar("T")
 

@@ -12,10 +12,11 @@ from perles.domain.states import TURN
 from perles.engine.context import Context
 from perles.engine.resources import budgets, leases, worker_slots
 from perles.store import waiting_line
-from perles.store.database import Reader, Tx
+from perles.store.reader import Reader
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.tasks import named_limits
 

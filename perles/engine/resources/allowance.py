@@ -6,8 +6,8 @@ from typing import Any, Final, Self
 
 from perles.domain.records import dataclass
 from perles.domain.size import format_size
-from perles.store.database import Tx
 from perles.store.events import journal
+from perles.store.transaction import Tx
 
 OUTPUT_ROWS: Final = 10_000
 OUTPUT_BYTES: Final = 6 * 1024 * 1024

@@ -9,13 +9,13 @@ from typing import Final
 from perles.engine.context import Context, log
 from perles.engine.resources import ai_calls, leases
 from perles.store import named_leases
-from perles.store.database import Tx
 from perles.store.expressions import literal_column, select
 from perles.store.lost_leases import LOST
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.resources import Lease, NamedLease
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
+from perles.store.transaction import Tx
 
 LOST_LEASES: Final = Sql(select(Lease).where(literal_column(LOST)).order_by(Lease.id))
 LOST_QUEUED_TURNS: Final = Sql(

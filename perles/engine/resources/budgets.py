@@ -17,13 +17,14 @@ from perles.domain.commands import from_mapping
 from perles.domain.errors import LimitReachedError
 from perles.domain.records import dataclass
 from perles.store import usage as store_usage
-from perles.store.database import Reader, Tx
 from perles.store.events import journal
 from perles.store.expressions import select
+from perles.store.reader import Reader
 from perles.store.schema.engine import Command
 from perles.store.schema.resources import Totals
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import WORKFLOW_ID, Sql
+from perles.store.transaction import Tx
 from perles.workflows.commands import append_by_engine
 
 WARN_AT: Final = 0.8

@@ -8,11 +8,12 @@ from typing import Final
 
 from perles.domain.errors import LimitReachedError
 from perles.store import named_leases
-from perles.store.database import Reader, Tx
 from perles.store.events import journal
 from perles.store.expressions import bindparam, delete, func, select
+from perles.store.reader import Reader
 from perles.store.schema.resources import Lease
 from perles.store.sql import WORKFLOW_ID, Sql
+from perles.store.transaction import Tx
 
 COUNT_LEASES: Final = Sql(
     select(func.count()).select_from(Lease).where(Lease.kind == bindparam("kind"))

@@ -6,8 +6,8 @@ from typing import Final
 
 from perles.config.model import ResourcePolicy
 from perles.domain.errors import LimitReachedError
-from perles.store.database import Reader
 from perles.store.expressions import select
+from perles.store.reader import Reader
 from perles.store.schema.resources import Lease
 from perles.store.sql import Sql
 

@@ -8,8 +8,8 @@ from perles.config.model import ResourcePolicy
 from perles.domain.errors import LimitReachedError
 from perles.engine.resources import leases
 from perles.store import waiting_line
-from perles.store.database import Reader
 from perles.store.expressions import exists, select
+from perles.store.reader import Reader
 from perles.store.schema.agents import Agent
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import WORKFLOW_ID, Sql

@@ -10,11 +10,11 @@ from typing import Final
 
 from perles.domain.clock import from_text, to_text
 from perles.domain.errors import NotFoundError
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.expressions import bindparam, delete, update
 from perles.store.schema.agents import Agent, ProviderHold, Turn
 from perles.store.sql import Sql
+from perles.store.transaction import Tx
 
 PROBE: Final = timedelta(hours=1)
 """How long nobody asks a provider that is on hold."""

@@ -10,9 +10,10 @@ from perles.domain.errors import LimitReachedError
 from perles.domain.states import WorkflowState
 from perles.engine.context import Context
 from perles.engine.resources import ai_calls, budgets, leases, priority_queue, worker_slots
-from perles.store.database import Reader, Tx
+from perles.store.reader import Reader
 from perles.store.schema.agents import Agent
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from perles.tasks import named_limits, services
 
 

@@ -3,11 +3,11 @@
 from typing import Final
 
 from perles.domain.errors import UsageError
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.expressions import update
 from perles.store.schema.resources import Totals
 from perles.store.sql import Sql
+from perles.store.transaction import Tx
 
 _RESET: Final = {
     "tokens": Sql(update(Totals).values(tokens=0)),

@@ -11,13 +11,14 @@ from perles.domain.services import AGENT_TYPE
 from perles.engine.resources import leases
 from perles.fabric import messages
 from perles.store import statements
-from perles.store.database import Reader, Tx
 from perles.store.events import journal
 from perles.store.expressions import exists, select
+from perles.store.reader import Reader
 from perles.store.schema.agents import Agent, Message
 from perles.store.schema.resources import Lease
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
+from perles.store.transaction import Tx
 
 WAIT_FOR_WORKER: Final = Sql(
     select(Workflow).where(Workflow.state == "running", Workflow.worker_requested_at.is_not(None))

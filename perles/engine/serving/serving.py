@@ -24,11 +24,11 @@ from perles.engine.turns.ending import Ending
 from perles.engine.turns.live import LiveTurn
 from perles.executor.contract import REPLACED_GRACE, TurnFiles
 from perles.store import statements
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from perles.tasks import named_limits, services
 from perles.tasks.stored_execution import execution_of
 

@@ -8,10 +8,10 @@ from perles.engine.context import Context
 from perles.engine.team.spawn import add_agent
 from perles.fabric import messages
 from perles.store import statements
-from perles.store.database import Tx
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.tasks import attempts, named_limits, services
 from perles.tasks.briefs import task_brief

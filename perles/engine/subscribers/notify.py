@@ -14,7 +14,6 @@ from typing import Any, Final
 from perles.domain.errors import DatabaseError
 from perles.engine.bulkhead import Troubles
 from perles.engine.context import Context, log
-from perles.store.database import Tx
 from perles.store.events import cursors, journal
 from perles.store.events.bus import NOTIFY
 from perles.store.expressions import bindparam, select
@@ -23,6 +22,7 @@ from perles.store.schema.journal import Event
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
+from perles.store.transaction import Tx
 
 BATCH: Final = 200
 AGAIN_SECONDS: Final = 1.0

@@ -10,10 +10,10 @@ from typing import Final
 
 from perles.domain.errors import DatabaseError
 from perles.engine.context import Context, log
-from perles.store.database import Tx
 from perles.store.expressions import bindparam, select, update
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
+from perles.store.transaction import Tx
 from perles.workflows import run_record
 
 BATCH: Final = 50

@@ -18,13 +18,14 @@ from perles.engine.turns.ending import Ending
 from perles.engine.turns.runner import Turns
 from perles.fabric import messages
 from perles.store import statements
-from perles.store.database import Reader, Tx
 from perles.store.events import journal
 from perles.store.expressions import select
+from perles.store.reader import Reader
 from perles.store.schema.agents import Agent, Message
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import WORKFLOW_ID, Sql
+from perles.store.transaction import Tx
 from perles.tasks import attempts, graph, questions
 
 FINALLY_SECONDS: Final = 300.0

@@ -32,8 +32,8 @@ from perles.engine.supervision.worktrees import Worktrees
 from perles.engine.turns.ending import Ending
 from perles.engine.turns.runner import Turns
 from perles.executor.contract import LEFTOVERS_GRACE, STOP_GRACE
-from perles.store.database import Tx
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from perles.workspace.allocation import WorktreeError
 
 if TYPE_CHECKING:

@@ -22,13 +22,13 @@ from perles.engine.team.spawn import add_agent
 from perles.engine.turns import queue
 from perles.fabric import channels, inbox, messages
 from perles.store import statements
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.expressions import bindparam, func, select
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import WORKFLOW_ID, Sql
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.tasks import ask_user, questions, services
 from perles.workspace.session import new_token, session_folder

@@ -9,8 +9,8 @@ from perles.domain.duration import format_duration
 from perles.domain.errors import DatabaseError
 from perles.engine.context import Context, log
 from perles.store.clock_shift import redate
-from perles.store.database import Tx
 from perles.store.events import journal
+from perles.store.transaction import Tx
 
 STEP_SECONDS: Final = 1.0
 """What the clock moves by less than this is no step: it is corrected all the time."""

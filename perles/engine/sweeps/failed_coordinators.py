@@ -6,11 +6,11 @@ from typing import Final
 from perles.domain.clock import to_text
 from perles.domain.states import AGENT
 from perles.engine.context import Context
-from perles.store.database import Tx
 from perles.store.expressions import bindparam, select
 from perles.store.schema.agents import Agent
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 
 RETRY_AFTER: Final = 1.0

@@ -5,9 +5,9 @@ import os
 from perles.domain.clock import Clock, offset
 from perles.engine.sweeps.clock_watch import catch_up
 from perles.executor.local.identity import boot_id, identify
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.engine import Engine
+from perles.store.transaction import Tx
 from perles.version import __version__
 
 

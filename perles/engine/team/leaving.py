@@ -9,9 +9,9 @@ from perles.engine.resources import ai_calls, leases
 from perles.engine.team import succession
 from perles.fabric import messages
 from perles.store import statements
-from perles.store.database import Tx
 from perles.store.schema.agents import Agent, Message, Turn
 from perles.store.schema.tasks import Task
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.tasks import attempts
 from perles.tasks.reports import has_report

@@ -3,8 +3,8 @@
 from typing import Final
 
 from perles.store import statements
-from perles.store.database import Reader
 from perles.store.expressions import bindparam, select
+from perles.store.reader import Reader
 from perles.store.schema.agents import Agent
 from perles.store.schema.engine import Command
 from perles.store.sql import WORKFLOW_ID, Sql

@@ -13,12 +13,12 @@ from perles.domain.quoting import in_line, quoted
 from perles.domain.records import dataclass
 from perles.engine.context import Context
 from perles.fabric import inbox, messages
-from perles.store.database import Tx
 from perles.store.expressions import func, select
 from perles.store.schema.agents import Agent
 from perles.store.schema.fabric import InboxItem
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
+from perles.store.transaction import Tx
 
 CALM: Final = 1.0
 """Seconds without another post after which an agent is told."""

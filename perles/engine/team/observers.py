@@ -6,10 +6,10 @@ from typing import Final
 from perles.domain.provider_choice import split_choice
 from perles.engine.team.spawn import add_agent
 from perles.fabric import channels
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 
 ROLE: Final = "observer"
 

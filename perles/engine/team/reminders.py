@@ -18,9 +18,9 @@ from perles.engine.end_request import request_end
 from perles.engine.team import succession
 from perles.fabric import messages
 from perles.store import statements
-from perles.store.database import Reader, Tx
 from perles.store.events import journal
 from perles.store.expressions import bindparam, exists, select
+from perles.store.reader import Reader
 from perles.store.schema.agents import Agent, Message, Turn
 from perles.store.schema.engine import Command
 from perles.store.schema.fabric import InboxItem
@@ -29,6 +29,7 @@ from perles.store.schema.resources import NamedLease
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import WORKFLOW_ID, Sql
+from perles.store.transaction import Tx
 from perles.tasks import ask_user
 from perles.tasks.last_words import last_words
 from perles.tasks.progress import Plan

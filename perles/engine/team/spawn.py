@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Final
 
 from perles.domain.states import AGENT
-from perles.store.database import Tx
 from perles.store.expressions import aliased, bindparam, exists, select
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import WORKFLOW_ID, Sql
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.workspace.session import agent_folder, new_token
 

@@ -18,11 +18,11 @@ from perles.engine.team.names import next_name
 from perles.engine.team.spawn import add_agent
 from perles.fabric import inbox, messages, posts
 from perles.store import statements
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent, Message, Turn
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.tasks import ask_user, last_words, reviews
 from perles.tasks.briefs import task_brief

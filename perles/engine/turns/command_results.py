@@ -6,9 +6,9 @@ from typing import Final
 
 from perles.config.home import Paths
 from perles.domain.execution import Execution
-from perles.store.database import Reader
 from perles.store.events import journal
 from perles.store.expressions import bindparam, func, or_, select
+from perles.store.reader import Reader
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow

@@ -17,9 +17,9 @@ from perles.engine.turns.outcome import LOST, conclude
 from perles.engine.turns.output_reader import OutputReader
 from perles.engine.turns.start import Begun
 from perles.executor.contract import LEFTOVERS_GRACE, Batch, Told
-from perles.store.database import Tx
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from perles.tasks.reports import printed_by
 
 NOTE_SECONDS: Final = 0.2

@@ -11,11 +11,11 @@ from perles.engine.resources import budgets
 from perles.engine.turns.limit_notices import heed
 from perles.engine.turns.usage import Account
 from perles.executor.contract import Batch
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.expressions import bindparam, update
 from perles.store.schema.agents import Agent, Turn
 from perles.store.sql import Sql
+from perles.store.transaction import Tx
 
 if TYPE_CHECKING:
     from perles.engine.turns.live import LiveTurn

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from perles.agents.provider import AgentEvent, Kind
 from perles.domain.clock import from_text, to_text
 from perles.domain.explanations import NEAR
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent, ProviderLimit
+from perles.store.transaction import Tx
 
 if TYPE_CHECKING:
     from perles.engine.turns.live import LiveTurn

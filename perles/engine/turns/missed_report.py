@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from perles.agents.clis.json_lines import REPORT
 from perles.engine.turns.unanswered_calls import checked
 from perles.store import statements
-from perles.store.database import Tx
 from perles.store.schema.agents import Agent, Turn
+from perles.store.transaction import Tx
 from perles.tasks.reports import may_report, record
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from perles.fabric import messages
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent
+from perles.store.transaction import Tx
 from perles.tasks.handover import handover
 from perles.tasks.last_words import last_words
 

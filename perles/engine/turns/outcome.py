@@ -27,11 +27,11 @@ from perles.engine.turns.unanswered_calls import UNSERVED
 from perles.executor.contract import Batch
 from perles.fabric import messages
 from perles.store import statements
-from perles.store.database import Tx
 from perles.store.expressions import bindparam, func, select
 from perles.store.schema.agents import Agent, Message, Turn
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.tasks import reports
 

@@ -12,13 +12,13 @@ from perles.engine.resources.ai_calls import give_up, is_ai_call
 from perles.engine.resources.scheduler import ResourceScheduler
 from perles.executor.contract import TurnFiles
 from perles.store import statements
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.expressions import bindparam, func, select
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.resources import Lease
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import WORKFLOW_ID, Sql
+from perles.store.transaction import Tx
 from perles.workspace.session import turn_output
 
 LAST_TURN_NUMBER: Final = Sql(

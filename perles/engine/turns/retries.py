@@ -20,9 +20,9 @@ from perles.domain.provider_choice import BUILTIN
 from perles.engine.resources import provider_holds
 from perles.fabric import messages
 from perles.store import statements
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Agent
+from perles.store.transaction import Tx
 from perles.tasks.handover import handover
 
 if TYPE_CHECKING:

@@ -21,13 +21,13 @@ from perles.executor.contract import Identity
 from perles.mcp import turn_tokens
 from perles.mcp.tools.by_role import TOOLS_BY_ROLE
 from perles.store import statements
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.expressions import bindparam, delete, update
 from perles.store.schema.agents import Agent, Message, ProviderHold, Turn
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.sql import Sql
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.tasks import services
 from perles.workspace.session import agent_folder, new_token, read_token, token_hash

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from perles.agents.provider import AgentEvent
 from perles.config.model import ResourcePolicy
 from perles.engine.resources import budgets
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.agents import Turn
+from perles.store.transaction import Tx
 
 if TYPE_CHECKING:
     from perles.engine.turns.live import LiveTurn

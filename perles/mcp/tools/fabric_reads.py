@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from perles.mcp.host import Caller
-from perles.store.database import Reader
+from perles.store.reader import Reader
 from perles.store.reads import fabric
 
 Json = dict[str, Any]

@@ -7,9 +7,9 @@ from perles.domain.provider_choice import label, worker_for
 from perles.domain.services import AGENT_TYPE
 from perles.domain.states import OPEN_TASK_STATES
 from perles.mcp.host import Caller
-from perles.store.database import Reader
 from perles.store.events import journal
 from perles.store.expressions import bindparam, func, select
+from perles.store.reader import Reader
 from perles.store.schema.agents import Agent, Message, Turn
 from perles.store.schema.questions import Question
 from perles.store.schema.tasks import Task, TaskDependency

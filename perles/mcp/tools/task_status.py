@@ -8,9 +8,9 @@ from perles.domain.errors import ToolError
 from perles.mcp.host import Caller
 from perles.mcp.tools.tool import Arguments, Prose, Tool, Word
 from perles.store import statements
-from perles.store.database import Reader
 from perles.store.events import journal
 from perles.store.expressions import bindparam, or_, select
+from perles.store.reader import Reader
 from perles.store.schema.agents import Agent
 from perles.store.schema.tasks import Task, TaskComment, TaskDependency
 from perles.store.sql import Sql

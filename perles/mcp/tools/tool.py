@@ -9,7 +9,7 @@ import msgspec
 from perles.domain.errors import ToolError
 from perles.domain.records import dataclass
 from perles.mcp.host import Caller
-from perles.store.database import Reader
+from perles.store.reader import Reader
 
 MAX_WHY: Final = 500
 """Characters of what is wrong with arguments: it may quote them."""

@@ -13,7 +13,7 @@ from perles.store.reads.connection import Json, reading
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from perles.store.database import Tx
+    from perles.store.transaction import Tx
 
     Write = Callable[[Callable[[Tx], Any]], Any]
 

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from perles.store.database import Tx
 from perles.store.expressions import bindparam, delete, func, select
 from perles.store.schema.journal import Cursor, Event
 from perles.store.sql import Sql
+from perles.store.transaction import Tx
 
 _LAST: Final = Sql(select(func.coalesce(func.max(Event.seq), 0)))
 _FORGET: Final = Sql(delete(Cursor).where(Cursor.name == bindparam("name")))

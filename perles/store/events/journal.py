@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from perles.domain.events import EVENT_TYPES, bounded
-from perles.store.database import Tx
+from perles.store.transaction import Tx
 
 _ENCODER: Final = msgspec.json.Encoder()
 

@@ -28,10 +28,11 @@ from perles.engine.turns.ending import Ending
 from perles.executor.contract import REPLACED_GRACE
 from perles.fabric import messages
 from perles.store import statements
-from perles.store.database import Reader, Tx
+from perles.store.reader import Reader
 from perles.store.schema.agents import Agent
 from perles.store.schema.engine import Command
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 
 Result = dict[str, Any]

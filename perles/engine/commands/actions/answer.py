@@ -7,8 +7,8 @@ from perles.domain.commands import Answer, Approve, Deny
 from perles.domain.errors import WrongStateError
 from perles.engine.commands.base import origin_of
 from perles.engine.context import Context
-from perles.store.database import Tx
 from perles.store.schema.engine import Command
+from perles.store.transaction import Tx
 from perles.tasks import answers
 
 Result = dict[str, Any]

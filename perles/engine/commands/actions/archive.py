@@ -4,10 +4,10 @@ from typing import Any
 
 from perles.domain.commands import Archive
 from perles.engine.context import Context
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.engine import Command
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 
 
 async def archive(context: Context, command: Command, _asked: Archive) -> dict[str, Any]:

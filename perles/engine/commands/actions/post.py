@@ -8,9 +8,9 @@ from perles.engine.commands.base import once
 from perles.engine.context import Context
 from perles.fabric import posts
 from perles.fabric.posts import Author, Posted
-from perles.store.database import Tx
 from perles.store.schema.engine import Command
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 
 
 async def post(context: Context, command: Command, asked: Post) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from typing import Any
 from perles.domain.commands import AnswerQuestion
 from perles.engine.commands.base import once, origin_of
 from perles.engine.context import Context
-from perles.store.database import Tx
 from perles.store.schema.engine import Command
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from perles.tasks import ask_user
 
 

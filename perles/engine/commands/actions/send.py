@@ -7,9 +7,9 @@ from perles.domain.errors import PerlesError
 from perles.engine.commands.base import agent_named, once, origin_of
 from perles.engine.context import Context
 from perles.fabric import messages
-from perles.store.database import Tx
 from perles.store.schema.engine import Command
 from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 
 
 async def send(context: Context, command: Command, asked: Send) -> dict[str, Any]:

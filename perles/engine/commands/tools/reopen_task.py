@@ -6,8 +6,8 @@ from perles.domain.errors import ToolError
 from perles.domain.states import TASK, TaskStatus
 from perles.engine.commands.base import ToolCall
 from perles.store import statements
-from perles.store.database import Tx
 from perles.store.schema.tasks import Task
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.tasks import services
 from perles.tasks.graph import unblock

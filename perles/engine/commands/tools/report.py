@@ -6,8 +6,8 @@ from perles.domain.errors import ToolError
 from perles.domain.provider_choice import BUILTIN
 from perles.engine.commands.base import ToolCall
 from perles.store import statements
-from perles.store.database import Tx
 from perles.store.schema.agents import Agent, Turn
+from perles.store.transaction import Tx
 from perles.tasks import products, receipts, reports
 
 

@@ -7,9 +7,9 @@ from perles.domain.states import TASK
 from perles.engine.commands.base import ToolCall
 from perles.engine.commands.tools.create_task import tasks_to_wait_for
 from perles.store import statements
-from perles.store.database import Tx
 from perles.store.events import journal
 from perles.store.schema.tasks import Task, TaskDependency
+from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.tasks.graph import remove_dependencies, unblock
 

@@ -17,7 +17,7 @@ from perles.store.reads import fabric as fabric
 from perles.store.reads import inbox as inbox
 from perles.store.reads import names as names
 from perles.store.reads import search as search
-from perles.store.reads.connection import reading
+from perles.store.reads.connection import file_at, reading
 from perles.store.reads.current_work import Wait as Wait
 from perles.store.reads.current_work import doings as doings
 from perles.store.reads.dashboard import MANY as MANY
@@ -56,8 +56,8 @@ class Held:
         self._lock = engine_lock(path)
         self._stack = ExitStack()
         self._watch: Watch | None = None
-        self.inode: int | None = None
-        """Which file stood there when it was last looked for."""
+        self.file: tuple[int, int] | None = None
+        """Which file stood there when it was last looked for; always one for a server's."""
         self.connection: Connection | None = None
         """None where there is no database, or where it could not be opened."""
 
@@ -79,12 +79,8 @@ class Held:
 
     def has_moved(self) -> bool:
         """Whether another file stands there than the one that is open, or none is open."""
-        try:
-            inode: int | None = self._path.stat().st_ino
-        except OSError:
-            inode = None
-        before, self.inode = self.inode, inode
-        return inode != before or self.connection is None
+        before, self.file = self.file, file_at(self._path)
+        return self.file != before or self.connection is None
 
     def open(self) -> None:
         """Open what stands there now. Raises `PerlesError`."""

@@ -59,6 +59,11 @@ class ByHand:
         if self._session.in_transaction:
             self._session.commit()
 
+    def rollback(self) -> None:
+        """Take back what BEGIN began."""
+        if self._session.in_transaction:
+            self._session.roll_back()
+
     def close(self) -> None:
         """End the session; what it did not commit is undone."""
         self._session.close()

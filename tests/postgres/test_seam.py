@@ -2,6 +2,7 @@
 
 import os
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -208,3 +209,16 @@ def test_another_kind_of_database_is_refused(
         migrate.ensure(tmp_path / "perles.db")
 
     assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize("column", ["id", "priority", "created_at"])
+@pytest.mark.parametrize(("word", "found"), [("IN ()", 0), ("NOT IN ( )", 1), ("not  in()", 1)])
+def test_a_list_may_be_empty(database: Database, column: str, word: str, found: int) -> None:
+    """SQLite allows that: nothing is in such a list."""
+    query = f"SELECT count(*) FROM workflows WHERE {column} {word}"
+    with database.reader() as reader, closing(dbapi.connect(":memory:")) as sqlite:
+        sqlite.execute("CREATE TABLE workflows (id TEXT, priority INTEGER, created_at TEXT)")
+        sqlite.execute("INSERT INTO workflows VALUES ('wf-a', 1, '')")
+
+        assert reader.execute(query)[0][0] == found
+        assert sqlite.execute(query).fetchone()[0] == found

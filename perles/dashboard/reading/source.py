@@ -126,12 +126,12 @@ class Source:
             return view._replace(banner=self._banner)
 
     def _look(self) -> bool:
-        before = (self._engine, self._trouble, self._banner, self._held.inode)
+        before = (self._engine, self._trouble, self._banner, self._held.file)
         self._engine = self._held.engine_runs()
         if self._held.has_moved():
             self._open()
         self._trouble = self._told_trouble()
-        return before != (self._engine, self._trouble, self._banner, self._held.inode)
+        return before != (self._engine, self._trouble, self._banner, self._held.file)
 
     def _told_trouble(self) -> str:
         """What keeps an engine from its work that runs, or is being started again."""
@@ -154,7 +154,7 @@ class Source:
         self._sums_stale = True
         had = bool(self._ids)
         self._banner = (
-            f"the database is gone: {self._path}" if had and self._held.inode is None else ""
+            f"the database is gone: {self._path}" if had and self._held.file is None else ""
         )
 
     def _fail(self, error: PerlesError) -> bool:

@@ -27,6 +27,7 @@ _TOKEN: Final = lazy_pattern(
     | (?P<glob>\b(?:NOT\s+)?GLOB\b)
     | (?P<rowid>\browid\b)
     | (?P<like>\bLIKE\b)
+    | (?P<empty>\b(?:NOT\s+)?IN\s*\(\s*\))
     | (?P<same>\bIS\s+(?:NOT\s+)?(?=[?:]))
     """,
     re.VERBOSE | re.IGNORECASE,
@@ -91,6 +92,8 @@ class _Words:
                 return "ILIKE"
             case "rowid":  # in the statement that asks for it a row has one, in either
                 return "ctid"
+            case "empty":
+                return "<> ALL ('{}')" if said[:3].upper() == "NOT" else "= ANY ('{}')"
             case "same":
                 return "IS DISTINCT FROM " if "NOT" in said.upper() else "IS NOT DISTINCT FROM "
         return said

@@ -28,7 +28,7 @@ def reading(path: Path, *, timeout: float = BUSY_TIMEOUT) -> Iterator[Connection
 
     Raises `DatabaseError` for one that cannot be read by this code.
     """
-    file = _file_at(path)
+    file = file_at(path)
     if file is None:
         yield None
         return
@@ -45,7 +45,7 @@ def reading(path: Path, *, timeout: float = BUSY_TIMEOUT) -> Iterator[Connection
             connection.close()
 
 
-def _file_at(path: Path) -> tuple[int, int] | None:
+def file_at(path: Path) -> tuple[int, int] | None:
     """What tells the file at a path from another one; None where there is none.
 
     A database on a server is always there.

@@ -2,17 +2,18 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
+from typing import Annotated, Any, Concatenate, Final, ParamSpec, TypeVar
 
 import typer
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON; docs/json.md describes it.")]
+NAMESAKES: Final = "Of several with one name, one that is not archived or retried counts."
 WorkflowIds = Annotated[
-    list[str], typer.Argument(metavar="ID…", help="Ids, unique prefixes, or unique names.")
+    list[str], typer.Argument(metavar="ID…", help=f"Ids, unique prefixes, or names. {NAMESAKES}")
 ]
-WorkflowId = Annotated[str, typer.Argument(help="Id, unique prefix of it, or unique name.")]
+WorkflowId = Annotated[str, typer.Argument(help=f"Id, unique prefix of it, or name. {NAMESAKES}")]
 
 
 def options(

@@ -6,13 +6,14 @@ from typing import Annotated, NamedTuple
 import typer
 
 from perles.cli.list import split_pair, words_of
+from perles.cli.options import NAMESAKES
 from perles.controlplane.plane import ControlPlane
 from perles.domain.errors import UsageError
 from perles.domain.states import WORKFLOW
 
 Ids = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[ID…]", help="Ids, unique prefixes, or unique names."),
+    typer.Argument(metavar="[ID…]", help=f"Ids, unique prefixes, or names. {NAMESAKES}"),
 ]
 Labels = Annotated[
     list[str] | None,

@@ -31,6 +31,18 @@ RESERVED_BY_TURNS: Final = Sql(
     .where(IS_LIVE_TURN)
 )
 
+ENDED_BY_ITSELF: Final = Sql(
+    select(Turn.id)
+    .where(
+        Turn.agent_id == bindparam("agent_id"),
+        Turn.status.in_(["succeeded", "failed"]),
+        Turn.exit_code >= 0,
+        Turn.tokens_in + Turn.tokens_out > 0,
+    )
+    .limit(1)
+)
+"""A turn that used tokens, and that nobody cut off: what its CLI tells at the end, it told."""
+
 
 def _sum(column: Any, added: str, most: float) -> ColumnElement[Any]:
     """A total with more added to it, as long as it stays within its bound."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from perles.access.origin import Origin
+from perles.agents.provider import find
 from perles.config.files import repo_of
 from perles.config.home import Paths
 from perles.config.model import Config
@@ -82,7 +83,13 @@ def prepare(
     staff = choose(spec, plan, config.providers, environ, observer=observer)
     policy = config.resource_policy
     if spec.cost_budget or policy.cost_budget:
-        check_money(staff, plan, config.providers, policy.prices)
+        providers = config.providers
+        check_money(
+            staff,
+            plan.tasks,
+            lambda name, role: find(name, providers.of(name, role)),
+            policy.prices,
+        )
     check_files(plan, work_dir)
     workers = plan.workers if spec.workers is None else spec.workers
     if not 1 <= workers <= 99:

@@ -1,13 +1,13 @@
 """Who does a workflow: the providers of its roles, chosen and checked before it is stored."""
 
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from perles.agents import sandbox
 from perles.agents.discovery import default_client
-from perles.agents.provider import find
+from perles.agents.provider import Provider, find
 from perles.config.model import Price
 from perles.config.provider_settings import Providers
 from perles.domain.errors import UsageError
@@ -19,6 +19,19 @@ GOAL: Final = "goal"
 MAX_GOAL: Final = 100_000
 GOAL_WORKERS: Final = 4
 _NAME_LETTERS: Final = 60
+
+
+class Asked(Protocol):
+    """A task, as far as it says who does it: one of a plan, or of a workflow that is there."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def run(self) -> str | None: ...
+    @property
+    def assignee(self) -> str | None: ...
+    @property
+    def worker(self) -> str | None: ...
 
 
 class Staff(NamedTuple):
@@ -62,7 +75,7 @@ def choose(
     leader = label(coordinator, coordinator_model)
     roles = _roles(plan, providers, environ, leader, worker, observer)
     staff = Staff(coordinator, coordinator_model, worker, worker_model, roles)
-    for name, role, _model in _used(staff, plan):
+    for name, role, _model in _used(staff, plan.tasks):
         own = providers.of(name, role)
         found = None if (own.type or name) == BUILTIN else find(name, own)  # it needs nothing
         if here:
@@ -73,13 +86,19 @@ def choose(
 
 
 def check_money(
-    staff: Staff, plan: Plan, providers: Providers, prices: Mapping[str, Price]
+    staff: Staff,
+    tasks: Iterable[Asked],
+    provider_of: Callable[[str, str], Provider],
+    prices: Mapping[str, Price],
 ) -> None:
-    """Raise `UsageError` where the cost of an agent would not be known, for a budget in USD."""
+    """Raise `UsageError` where the cost of an agent would not be known, for a budget in USD.
+
+    `provider_of` finds a provider by its name, as set up for a role.
+    """
     from perles.agents.pricing import blind_spot  # most workflows have no such budget
 
-    for name, role, model in _used(staff, plan):
-        why = blind_spot(find(name, providers.of(name, role)), model, prices)
+    for name, role, model in _used(staff, tasks):
+        why = blind_spot(provider_of(name, role), model, prices)
         if why is not None:
             raise UsageError(f"cannot keep a cost budget: {why}")
 
@@ -143,7 +162,7 @@ def _worker(
     return default_client(providers, "worker", environ), None
 
 
-def _used(staff: Staff, plan: Plan) -> Iterator[tuple[str, str, str | None]]:
+def _used(staff: Staff, tasks: Iterable[Asked]) -> Iterator[tuple[str, str, str | None]]:
     """Every provider that a workflow can come to use, once, with its role and its model."""
     worker = (staff.worker, staff.worker_model)
     used = {(staff.coordinator, "coordinator", staff.coordinator_model): None}
@@ -152,7 +171,7 @@ def _used(staff: Staff, plan: Plan) -> Iterator[tuple[str, str, str | None]]:
     for seat, choice in staff.roles.items():
         name, model = split_choice(choice)
         used[name, seat, model] = None
-    for task in plan.tasks:
+    for task in tasks:
         if task.run is None and task.assignee != "human":
             name, model = split_choice(task.worker) if task.worker else worker
             if name == BUILTIN:

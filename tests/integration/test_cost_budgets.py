@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -72,19 +73,58 @@ def test_a_price_of_the_model_or_of_the_provider_keeps_a_cost_budget(
     assert 3 * CALL - 60 <= billed(bill) < 60 * CALL / 2
 
 
-def test_a_cost_budget_that_comes_later_pauses_what_it_cannot_see(home: Home) -> None:
-    """The turns that run by then end as they would; another one does not begin."""
-    cli(home, "import sys; sys.stdin.read(); open('asked', 'w').close(); print('done')")
-    file = home.pipeline(
+def _waiting_prompt(home: Home) -> Path:
+    """A pipeline whose prompt for `mycli` waits until the file `go` is there."""
+    return home.pipeline(
         "p",
         [
             {"key": "first", "run": "until test -e go; do sleep 0.05; done"},
             {"key": "ask", "prompt": "Answer.", "worker": "mycli", "after": ["first"]},
         ],
     )
+
+
+def test_a_cost_budget_that_comes_later_is_refused_as_at_creation(home: Home) -> None:
+    cli(home, "import sys; sys.stdin.read(); print('done')")
+    home.perles("run", "-d", _waiting_prompt(home))
+    id = home.only()
+
+    refused = home.perles("set", id, "--cost-budget", "5", "--priority", "high")
+
+    assert refused.returncode == 2
+    assert "cannot keep a cost budget: mycli reports no cost" in refused.stderr
+    shown = home.json("show", id, "--json")
+    assert (shown["state"], shown["cost_budget"], shown["priority"]) == ("running", 0, "normal")
+    assert home.perles("set", id, "--token-budget", "5000").returncode == 0
+    (home.work / "go").touch()
+    assert home.perles("wait", id).returncode == 0
+
+
+def test_a_cost_budget_may_come_once_nobody_is_left_whose_cost_is_unknown(home: Home) -> None:
+    cli(home, "import sys; sys.stdin.read(); print('done')")
+    last = {"key": "last", "run": "until test -e go; do sleep 0.05; done", "after": ["ask"]}
+    file = home.pipeline("p", [{"key": "ask", "prompt": "Answer.", "worker": "mycli"}, last])
     home.perles("run", "-d", file)
     id = home.only()
-    home.perles("set", id, "--cost-budget", "5")
+    home.wait_for(
+        "the last task",
+        lambda: home.json("tasks", id, "--json")[-1]["status"] == "in_progress",
+    )
+
+    done = home.perles("set", id, "--cost-budget", "5")
+
+    assert done.returncode == 0, done.stderr
+    (home.work / "go").touch()
+    assert home.perles("wait", id).returncode == 0
+
+
+def test_a_cost_budget_of_all_that_comes_later_pauses_what_it_cannot_see(home: Home) -> None:
+    """The turns that run by then end as they would; another one does not begin."""
+    cli(home, "import sys; sys.stdin.read(); open('asked', 'w').close(); print('done')")
+    home.perles("run", "-d", _waiting_prompt(home))
+    id = home.only()
+    _policy(home, cost_budget=5)
+    assert home.perles("config", "reload").returncode == 0
     (home.work / "go").touch()
 
     home.wait_for("the pause", lambda: home.json("show", id, "--json")["state"] == "paused")
@@ -92,7 +132,8 @@ def test_a_cost_budget_that_comes_later_pauses_what_it_cannot_see(home: Home) ->
     reason = home.json("show", id, "--json")["reason"]
     assert reason.startswith("the cost budget cannot be kept: mycli reports no cost")
     assert not (home.work / "asked").exists()
-    assert home.perles("set", id, "--cost-budget", "0").returncode == 0
+    _policy(home, cost_budget=0)
+    assert home.perles("config", "reload").returncode == 0
     assert home.perles("run", id).returncode == 0
 
 
@@ -123,6 +164,34 @@ def test_a_cli_that_could_tell_its_cost_and_does_not_gets_no_second_turn(home: H
     with reading(home.database) as connection:
         assert connection is not None
         assert dashboard.totals(connection, "2000-01-01").unpriced_today == 500
+
+
+def test_a_cli_that_was_cut_off_before_it_told_its_cost_gets_another_turn(home: Home) -> None:
+    """It tells the cost as the last thing it does, which it could not do."""
+    cli(
+        home,
+        """import json, os, sys, time
+sys.stdin.read()
+print(json.dumps({'out': 500}), flush=True)
+if not os.path.exists('begun'):
+    open('begun', 'w').close()
+    time.sleep(600)
+print(json.dumps({'out': 500, 'usd': 0.25, 'text': 'done'}))
+""",
+        output="jsonl",
+        paths={"tokens_out": "out", "cost": "usd", "text": "text"},
+    )
+    home.perles("run", "-d", prompted(home), "--cost-budget", "5")
+    id = home.only()
+    home.wait_for(
+        "its tokens", lambda: home.json("show", id, "--json")["tokens_used"] == 500 and id
+    )
+    assert home.perles("pause", id).returncode == 0
+
+    assert home.perles("run", id).returncode == 0
+
+    shown = home.json("show", id, "--json")
+    assert (shown["state"], shown["cost_usd"]) == ("completed", 0.25)
 
 
 OF_COMMAND: Mapping[str, Any] = {"type": "command", "argv": ("/bin/true",)}

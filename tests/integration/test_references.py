@@ -94,6 +94,15 @@ def test_what_is_put_away_is_not_suggested(named: Named) -> None:
     assert named.meant("release check") == id
 
 
+def test_of_two_with_one_name_the_one_that_is_not_archived_is_meant(named: Named) -> None:
+    old = named.add("twin")
+    named.plane.stop(old)
+    named.plane.archive(old)
+    new = named.add("twin")
+
+    assert named.meant("twin") == new
+
+
 def test_wildcards_in_a_word_are_only_letters(named: Named) -> None:
     named.add("release check")
 

@@ -4,13 +4,10 @@ An agent that finds none free waits with a turn in the state `queued`. Its messa
 still gather: the prompt is made when the turn starts.
 """
 
-from perles.agents.pricing import blind_spot
-from perles.agents.provider import Provider
-from perles.config.model import ResourcePolicy
 from perles.domain.errors import LimitReachedError, UsageError
 from perles.domain.states import TURN
 from perles.engine.context import Context
-from perles.engine.resources import budgets, leases, worker_slots
+from perles.engine.resources import budgets, known_costs, leases, worker_slots
 from perles.store import waiting_line
 from perles.store.reader import Reader
 from perles.store.schema.agents import Agent, Turn
@@ -68,7 +65,9 @@ def take(tx: Tx, context: Context, workflow: Workflow, agent: Agent) -> budgets.
         provider = context.provider_of(agent, workflow)
         if not provider.is_ai_call:
             return budgets.NOTHING
-        if budgets.has_money(policy, workflow) and (why := _blind(agent, provider, policy)):
+        if budgets.has_money(policy, workflow) and (
+            why := known_costs.blind_spot_of(tx, agent, provider, policy)
+        ):
             budgets.pause_blind(tx, workflow, why)
             return None
         reserved = budgets.room(tx, policy, workflow, agent.role)
@@ -77,12 +76,6 @@ def take(tx: Tx, context: Context, workflow: Workflow, agent: Agent) -> budgets.
     except LimitReachedError:
         return None
     return reserved
-
-
-def _blind(agent: Agent, provider: Provider, policy: ResourcePolicy) -> str | None:
-    """Why the cost of the agent's turn will not be known; None where it will."""
-    told_none = bool(agent.tokens_in + agent.tokens_out) and not agent.cost_usd
-    return blind_spot(provider, agent.model, policy.prices, told_none=told_none)
 
 
 def give_up(tx: Tx, turn: Turn) -> None:

@@ -4,11 +4,20 @@ from typing import Any
 
 from perles.domain.commands import Set
 from perles.engine.context import Context
+from perles.engine.resources import known_costs
 from perles.store.schema.engine import Command
+from perles.store.schema.workflows import Workflow
+from perles.store.transaction import Tx
 from perles.workflows.settings import change
 
 
 async def set_(context: Context, command: Command, wanted: Set) -> dict[str, Any]:
     """Change the workflow. Raises `UsageError`, `WrongStateError`."""
     workflow_id = command.workflow_id or ""
-    return await context.writer.write(lambda tx: change(tx, workflow_id, wanted))
+
+    def work(tx: Tx) -> dict[str, Any]:
+        if wanted.cost_budget:
+            known_costs.need(context, tx, tx.need(Workflow, workflow_id))
+        return change(tx, workflow_id, wanted)
+
+    return await context.writer.write(work)

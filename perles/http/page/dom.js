@@ -18,22 +18,28 @@ function fill(element, given, children) {
 export const h = (name, given, ...children) => fill(document.createElement(name), given, children);
 export const svg = (name, given, ...children) => fill(document.createElementNS(SVG, name), given, children);
 
-// Puts children in place; those that look as before stay, with focus and what was typed.
+// Puts children in place; those that look as before stay wherever they are now, with focus and what was typed.
 export function place(parent, ...children) {
-  const wanted = children.flat(9).filter(Boolean);
-  wanted.forEach((child, at) => {
-    const there = parent.childNodes[at];
-    if (there === child || (there?.perlesKey && there.perlesKey === child.perlesKey)) return;
-    const made = child instanceof Node ? child : child.make();
-    made.perlesKey = child.perlesKey;
-    if (there) parent.replaceChild(made, there);
-    else parent.append(made);
+  const had = new Map([...parent.childNodes].map((node) => [node.perlesKey ?? node, node]));
+  const wanted = children.flat(9).filter(Boolean).map((child) => {
+    if (child instanceof Node) return child;
+    const node = had.get(child.perlesKey) ?? child.make();
+    had.delete(child.perlesKey);
+    node.perlesKey = child.perlesKey;
+    child.bring?.(node);
+    return node;
   });
-  while (parent.childNodes.length > wanted.length) parent.lastChild.remove();
+  const stay = new Set(wanted);
+  for (const node of [...parent.childNodes]) if (!stay.has(node)) node.remove();
+  let at = parent.firstChild;
+  for (const node of wanted) {
+    if (node === at) at = at.nextSibling;
+    else parent.insertBefore(node, at);
+  }
 }
 
-// An element that `place` makes only where what it shows is not there already.
-export const keyed = (what, make) => ({ perlesKey: JSON.stringify(what), make });
+// An element that `place` makes only where what it shows is not there already; `bring` brings it up to date.
+export const keyed = (what, make, bring) => ({ perlesKey: JSON.stringify(what), make, bring });
 
 export const badge = (state) => h("span", { class: `badge s-${state}` }, String(state).replaceAll("_", " "));
 

@@ -1,9 +1,10 @@
 """Where HTTP is served for one home folder: a file that its server holds locked while it lives."""
 
-import fcntl
 import os
 from pathlib import Path
 from typing import Final
+
+from perles.store import lock_file
 
 NAME: Final = "http.url"
 _LONGEST: Final = 300
@@ -19,9 +20,7 @@ class Announcement:
     def take(self) -> bool:
         """Whether nobody else serves this home now: then we do."""
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not lock_file.lock(fd):
             os.close(fd)
             return False
         os.ftruncate(fd, 0)
@@ -36,8 +35,7 @@ class Announcement:
     def withdraw(self) -> None:
         """It is served no more."""
         if self._fd is not None:
-            os.ftruncate(self._fd, 0)
-            os.close(self._fd)
+            lock_file.release(self._fd)
             self._fd = None
 
 
@@ -48,9 +46,8 @@ def served_at(home: Path) -> str | None:
     except OSError:
         return None
     try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
+        if not lock_file.is_locked(fd):
+            return None
         return os.pread(fd, _LONGEST, 0).decode(errors="replace") or None
     finally:
         os.close(fd)
-    return None

@@ -13,6 +13,7 @@ from perles.config.model import Config
 from perles.domain.errors import EngineRunsError, PerlesError
 from perles.engine.context import log
 from perles.engine.engine import Engine
+from perles.executor.background import Background
 from perles.executor.contract import Executor
 from perles.executor.local.executor import LocalExecutor
 
@@ -94,7 +95,7 @@ def _places(config: Config) -> Places:
 def _obey_signals(engine: Engine) -> None:
     loop = asyncio.get_running_loop()
     asked = 0
-    reloads: set[asyncio.Task[None]] = set()
+    reloads = Background()
 
     def stop() -> None:
         nonlocal asked
@@ -108,9 +109,7 @@ def _obey_signals(engine: Engine) -> None:
             signal.signal(number, signal.SIG_DFL)
 
     def hang_up() -> None:
-        task = asyncio.ensure_future(_reload_quietly(engine))
-        reloads.add(task)
-        task.add_done_callback(reloads.discard)
+        reloads.start(_reload_quietly(engine))
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)

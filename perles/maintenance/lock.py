@@ -1,12 +1,12 @@
 """One run of upkeep at a time, over all processes of a home."""
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from perles.domain.errors import MaintenanceRunsError
+from perles.store import lock_file
 
 
 @contextmanager
@@ -18,10 +18,8 @@ def alone(database: Path) -> Iterator[None]:
         return
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise MaintenanceRunsError from None
-    else:
+        if not lock_file.lock(fd):
+            raise MaintenanceRunsError
         yield
     finally:
         os.close(fd)

@@ -4,7 +4,6 @@
 an agent. It only reads: the lease, and the names of the records.
 """
 
-import fcntl
 import os
 import signal
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 from perles.domain.clock import since_boot
 from perles.executor.local import processes
 from perles.node import lease
+from perles.store import lock_file
 
 LOCK = "guard.lock"
 NODE_LOCK = "node.lock"
@@ -68,9 +68,7 @@ def dismiss(folder: Path) -> None:
 def hold(lock: Path) -> int | None:
     """Hold a lock, whose file tells our pid; None where another process does. Raises `OSError`."""
     held = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    if not lock_file.lock(held):
         os.close(held)
         return None
     os.ftruncate(held, 0)
@@ -82,12 +80,9 @@ def is_held(lock: Path) -> bool:
     """Whether somebody holds a lock. Raises `OSError` where that cannot be seen."""
     held = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
+        return lock_file.is_locked(held)
     finally:
         os.close(held)
-    return False
 
 
 def pids_in(lock: Path) -> list[int]:

@@ -89,8 +89,9 @@ def _node(world: World, name: str, slots: int = 2, **more: Any) -> None:
 async def _deliver(world: World) -> None:
     """Begin what can begin; on nodes a process is started beside the rest."""
     await world.turns.deliver()
-    while world.turns._tasks:
-        await asyncio.gather(*world.turns._tasks)
+    background = world.turns._background
+    while background:
+        await asyncio.gather(*background._tasks)
 
 
 async def _started(world: World, count: int, on: str | None = None) -> list[str]:

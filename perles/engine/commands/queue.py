@@ -25,6 +25,7 @@ from perles.engine.commands.registry import ACTIONS
 from perles.engine.commands.tool_calls import ToolCalls
 from perles.engine.context import log
 from perles.engine.services import Services
+from perles.executor.background import Background
 from perles.fabric import messages
 from perles.mcp.host import Caller
 from perles.store.events import journal
@@ -52,7 +53,7 @@ class Commands:
     def __init__(self, services: Services) -> None:
         self._context = services
         self._lanes: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background()
         self._tool_calls = ToolCalls(services, self.lane)
         self._in_hand: set[int] = set()
         """Ids of the commands that were taken: one that waits in its lane is still `queued`."""
@@ -87,12 +88,11 @@ class Commands:
 
     def is_busy(self) -> bool:
         """Whether a command is being carried out."""
-        return bool(self._tasks)
+        return bool(self._background)
 
     async def settle(self) -> None:
         """Wait for the commands that were taken."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.settle()
 
     def _take(self, command: Command) -> None:
         self._in_hand.add(command.id)
@@ -100,9 +100,7 @@ class Commands:
             self._context.closing.add(command.workflow_id)
             if _is_forced(command):
                 self._context.turns.cut_grace_short(command.workflow_id)
-        task = asyncio.ensure_future(self._carry_out(command))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._background.start(self._carry_out(command))
 
     async def _carry_out(self, command: Command) -> None:
         async with self.lane(command.workflow_id or ""):

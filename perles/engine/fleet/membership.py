@@ -20,6 +20,7 @@ from perles.engine.fleet import cluster_status, nodes
 from perles.engine.fleet.lead_epoch import Leader, TellsWhoLeaves
 from perles.engine.fleet.node_checks import Examiner
 from perles.engine.fleet.nodes import Heard
+from perles.executor.background import Background
 from perles.executor.remote.channel import Channel
 from perles.executor.remote.errors import NodeError
 from perles.executor.remote.link import ended_after
@@ -68,7 +69,7 @@ class Membership:
         self._stands = NOT_YET
         self._examiner = Examiner(context, clock)
         self._left: set[str] = set()
-        self._parting: set[asyncio.Task[None]] = set()
+        self._parting = Background()
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -91,9 +92,7 @@ class Membership:
         """A node ends, and all agents there have ended: it gets no turn from this moment on."""
         if name not in self._left:
             self._left.add(name)
-            leaving = asyncio.ensure_future(self._write_left(name))
-            self._parting.add(leaving)
-            leaving.add_done_callback(self._parting.discard)
+            self._parting.start(self._write_left(name))
 
     async def _write_left(self, name: str) -> None:
         try:

@@ -36,7 +36,7 @@ class TurnFinisher(OutputReader):
         """See the turn to its end: its process may be our child or one that we adopted."""
         self._live[live.turn_id] = live
         live.is_watched = True
-        live.process.when_ended(lambda: self._spawn_task(self.finish(live)))
+        live.process.when_ended(lambda: self._background.start(self.finish(live)))
 
     async def finish(self, live: LiveTurn) -> None:
         """The process has ended: end what it left, drain its output, decide the outcome."""
@@ -62,7 +62,7 @@ class TurnFinisher(OutputReader):
         """The bulkhead: end this turn, with all that runs of it, and nothing else."""
         _blame(live, error)
         if live.is_watched:
-            self._spawn_task(self.interrupt([live], BROKEN, grace=0.0))
+            self._background.start(self.interrupt([live], BROKEN, grace=0.0))
         else:
             await self.finish(live)
 
@@ -170,7 +170,7 @@ class TurnFinisher(OutputReader):
         crash_points.at("outcome.after-commit")
         self._let_go(live)
         for one in begun:
-            self._spawn_task(self._go_on(one))
+            self._background.start(self._go_on(one))
         if not begun:
             context.kick()
 

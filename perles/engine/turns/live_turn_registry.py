@@ -2,13 +2,14 @@
 
 import asyncio
 import signal
-from collections.abc import Collection, Coroutine
-from typing import Any, Final
+from collections.abc import Collection
+from typing import Final
 
 from perles.engine.context import Context, log
 from perles.engine.turns.ending import Ending
 from perles.engine.turns.live import LiveTurn
 from perles.engine.turns.stray_processes import Census
+from perles.executor.background import Background
 
 COORDINATOR_GRACE: Final = 10.0
 """Seconds that a coordinator gets to end its turn after it has declared the end."""
@@ -21,7 +22,7 @@ class LiveTurns:
         self._context = context
         self._census = Census(context.executor)
         self._live: dict[int, LiveTurn] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background(_log_failure)
         self._hurried: set[str] = set()
 
     def of(self, workflow_id: str) -> list[LiveTurn]:
@@ -91,14 +92,7 @@ class LiveTurns:
 
     async def settle(self) -> None:
         """Wait for what is being concluded right now."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _spawn_task(self, coroutine: "Coroutine[Any, Any, None]") -> None:
-        task = asyncio.ensure_future(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(_log_failure)
+        await self._background.settle()
 
     def _let_go(self, live: LiveTurn) -> None:
         self._live.pop(live.turn_id, None)
@@ -123,6 +117,5 @@ async def _all_done(lives: list[LiveTurn], seconds: float) -> bool:
     return True
 
 
-def _log_failure(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        log.error("a turn could not be concluded", exc_info=task.exception())
+def _log_failure(error: BaseException) -> None:
+    log.error("a turn could not be concluded", exc_info=error)

@@ -57,7 +57,7 @@ class OutputReader(LiveTurns):
         for event in batch.events:
             if event.data.get("ends_turn") and live.ending is None and live.identity is not None:
                 reason = Outcome(False, event.data.get("error_class"), event.text)
-                self._spawn_task(self._end_for(live, reason))
+                self._background.start(self._end_for(live, reason))
                 return
 
     async def _end_for(self, live: LiveTurn, reason: Outcome) -> None:

@@ -95,7 +95,7 @@ class Turns(TurnFinisher):
         crash_points.at("begin.after-commit")
         if begun is not None and begun.agent.node is not None:
             # Another machine may take its time, or not answer at all: nobody here waits for it.
-            self._spawn_task(self._go_on(begun))
+            self._background.start(self._go_on(begun))
         elif begun is not None:
             await self._go_on(begun)
 
@@ -235,10 +235,10 @@ class Turns(TurnFinisher):
         try:
             ended_by = None if live.ending else self._limits.broken_by(live, self._context.config)
             if ended_by is not None:
-                self._spawn_task(self._end_for(live, ended_by))
+                self._background.start(self._end_for(live, ended_by))
             return not live.reading.locked() and live.has_grown()
         except Exception as error:  # noqa: BLE001 - the bulkhead
-            self._spawn_task(self._crash(live, error))
+            self._background.start(self._crash(live, error))
             return False
 
     async def _read(self, live: LiveTurn) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Coroutine, Iterable
 from typing import Any, Final, NamedTuple
 
 from perles.domain.clock import since_boot
+from perles.executor.background import Background
 from perles.executor.remote import messages as m
 from perles.executor.remote.channel import Channel, deadline
 from perles.executor.remote.errors import NodeError, StaleEpochError, UnreachableError
@@ -55,7 +56,7 @@ class Link:
         self._leaving: dict[m.TurnRef, bool] = {}
         self.workflows: set[str] = set()
         """Those of which something may live there, also once their turns are over."""
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._background = Background(_log_failure)
         self._problem = ""
         self.connected: Callable[[Link], Coroutine[Any, Any, None]] | None = None
         """Called whenever the node is reached after it was not."""
@@ -69,16 +70,11 @@ class Link:
 
     async def close(self) -> None:
         """Ask nothing any more; what runs on the node goes on."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.cancel()
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Do something in the background; what it raises is logged."""
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(_log_failure)
+        self._background.start(work)
 
     @property
     def is_fenced(self) -> bool:
@@ -220,9 +216,8 @@ def refs(mirrors: Iterable[Mirror]) -> list[m.TurnRef]:
     return [mirror.ref for mirror in mirrors]
 
 
-def _log_failure(task: asyncio.Task[Any]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        if isinstance(error, NodeError):
-            log.warning("a node could not be asked: %s", error)
-        else:
-            log.error("the way to a node failed", exc_info=error)
+def _log_failure(error: BaseException) -> None:
+    if isinstance(error, NodeError):
+        log.warning("a node could not be asked: %s", error)
+    else:
+        log.error("the way to a node failed", exc_info=error)

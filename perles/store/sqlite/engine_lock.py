@@ -4,7 +4,6 @@ It is an `flock` on `<database>.lock`: the kernel frees it when its holder dies,
 however it dies. The file holds the holder's pid, for messages only.
 """
 
-import fcntl
 import os
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ from types import TracebackType
 
 from perles.domain.errors import DatabaseError, EngineRunsError
 from perles.domain.patterns import lazy_pattern
+from perles.store import lock_file
 
 _LOOKER_SECONDS = 1.0
 _PID = lazy_pattern(r"[1-9][0-9]{0,9}")
@@ -51,11 +51,9 @@ class EngineLock:
 
     def _take(self) -> int:
         fd = self._open()
-        try:
-            self._lock(fd)
-        except BlockingIOError:
+        if not self._lock(fd):
             os.close(fd)
-            raise EngineRunsError(self.holder()) from None
+            raise EngineRunsError(self.holder())
         if not self._is_ours(fd):  # its file was deleted while we took it: nobody else sees it
             os.close(fd)
             return self._take()
@@ -99,22 +97,20 @@ class EngineLock:
         opened = os.fstat(fd)
         return (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)
 
-    def _lock(self, fd: int) -> None:
+    def _lock(self, fd: int) -> bool:
         """Lock `fd`, outwaiting readers (`is_held`): they hold it for an instant."""
         deadline = time.monotonic() + _LOOKER_SECONDS
         while True:
-            try:
-                return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if is_alive(self.holder()) or time.monotonic() > deadline:
-                    raise
+            if lock_file.try_lock(fd):
+                return True
+            if is_alive(self.holder()) or time.monotonic() > deadline:
+                return False
             time.sleep(0.005)
 
     def release(self) -> None:
         """Free the lock; nothing happens when it is not held."""
         if self._fd is not None:
-            os.ftruncate(self._fd, 0)
-            os.close(self._fd)
+            lock_file.release(self._fd)
             self._fd = None
 
     def is_held(self) -> bool:
@@ -126,12 +122,9 @@ class EngineLock:
         except FileNotFoundError:
             return False
         try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+            return lock_file.is_locked(fd)
         finally:
             os.close(fd)
-        return False
 
     def holder(self) -> int | None:
         """The pid that the holder wrote, if there is one to read; anybody may have written it."""

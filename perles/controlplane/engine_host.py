@@ -137,10 +137,11 @@ class EngineHost(EngineStop):
             )
         deadline = time.monotonic() + ENGINE_START_SECONDS
         while time.monotonic() < deadline:
-            if child.poll() == EngineRunsError.exit_code and not self.engine_runs():
-                return self.ensure_engine(exit_when_idle=exit_when_idle)  # that one has ended
+            if child.poll() == EngineRunsError.exit_code or (child.poll() and self.engine_runs()):
+                # Another one came up first: it serves both, or has ended by now.
+                return self.ensure_engine(exit_when_idle=exit_when_idle)
             if child.poll() is not None:
-                return self._engine_came_up_elsewhere(log)
+                raise PerlesError(f"cannot start the engine: {self._why_it_ended(log)}")
             status = self.engine_status()
             if status is not None and watchdog.of_engine(status["pid"]) == child.pid:
                 child.returncode = 0  # it outlives us: nothing to wait for
@@ -166,12 +167,9 @@ class EngineHost(EngineStop):
             time.sleep(POLL)
         return False
 
-    def _engine_came_up_elsewhere(self, log: Path) -> bool:
-        """Two that start at once: one wins, and serves both."""
-        if self.engine_runs():
-            return False
-        said = log.read_text(errors="replace").strip().splitlines()
-        why = said[-1] if said else "it ended at once"
+    def _why_it_ended(self, log: Path) -> str:
+        """Why an engine that was to come up did not."""
         if engine.is_full(self.paths.root):
-            why = f"the disk of {self.paths.root} is full; make room there"
-        raise PerlesError(f"cannot start the engine: {why}")
+            return f"the disk of {self.paths.root} is full; make room there"
+        said = log.read_text(errors="replace").strip().splitlines()
+        return said[-1] if said else "it ended at once"

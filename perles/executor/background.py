@@ -30,9 +30,13 @@ class Background:
             self._failed(error)
 
     async def settle(self) -> None:
-        """Wait until nothing runs any more, also of what begins meanwhile."""
+        """Wait until nothing runs any more, also of what begins meanwhile.
+
+        `asyncio.gather` will not do: from Python 3.12 on it answers at once where all are done,
+        without a turn of the loop, so that `_ended` is never called.
+        """
         while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.wait(self._tasks)
 
     async def cancel(self) -> None:
         """End what runs."""

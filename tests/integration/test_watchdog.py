@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from perles.controlplane.plane import ControlPlane
 from perles.engine import watchdog
 from perles.executor.local.identity import identify
 from perles.store.reads import watchdog as watchdog_names
@@ -115,6 +116,29 @@ def test_the_engine_of_a_run_stays_when_somebody_asks_for_one(home: Home) -> Non
 
     assert "runs already, and stays" in asked.stdout
     assert run.wait(timeout=DEADLINE) == 0  # it waits for its engine's end as long as that may take
+    assert home.engine_pid() == engine
+
+
+def test_the_engine_of_a_run_stays_when_it_came_up_while_another_was_being_started(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = home.pipeline("p", [{"key": "a", "run": "until test -e go; do sleep 0.1; done"}])
+    run = home.popen("run", file, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    engine = home.wait_for_engine()
+    seen: list[bool] = []  # it looks first when none runs yet
+    real = ControlPlane.engine_comes_back
+
+    def comes_back(plane: ControlPlane) -> bool:
+        seen.append(True)
+        return len(seen) > 1 and real(plane)
+
+    monkeypatch.setattr(ControlPlane, "engine_comes_back", comes_back)
+
+    assert not ControlPlane(home.root).ensure_engine(exit_when_idle=False)
+
+    (home.work / "go").touch()
+
+    assert run.wait(timeout=DEADLINE) == 0
     assert home.engine_pid() == engine
 
 

@@ -23,6 +23,8 @@ def find_executable(
 ) -> str:
     """The program: as configured, else from PATH, else from its usual places.
 
+    A command of a task is looked for by `builtin/command.py`, as a shell does it. An empty part
+    of PATH, which is the current folder there, is none here: agents work in that folder.
     Raises `UsageError` that lists where it was looked for.
     """
     home = environ.get("HOME", "")

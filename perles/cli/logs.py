@@ -26,13 +26,13 @@ from perles.domain.moments import parse_moment
 from perles.domain.secrecy import longest_first, masked
 from perles.domain.text import clean, settled
 from perles.executor.contract import TurnFiles
+from perles.executor.local.output import lines_at
 from perles.workspace import door
 
 if TYPE_CHECKING:
     from perles.controlplane.quick import TurnOutput
 
 LOOK_SECONDS: Final = 0.1
-PIECE: Final = 256 * 1024
 MAX_LINE: Final = 1024 * 1024
 """Bytes of one line that are shown; the file has all of it."""
 
@@ -287,14 +287,8 @@ class _Reading:
         """The next complete lines; `whole` takes a last one that is not complete too."""
         try:
             with door.reading(self._path) as file:
-                file.seek(self._offset)
-                piece = file.read(PIECE)
-                while b"\n" not in piece and len(piece) < MAX_LINE and (more := file.read(PIECE)):
-                    piece += more
+                piece, _ = lines_at(file.fileno(), self._offset, ended=whole, longest=MAX_LINE)
         except (FileNotFoundError, door.ReplacedError):
             return b""
-        end = piece.rfind(b"\n") + 1
-        if end == 0 and (whole or len(piece) >= MAX_LINE):
-            end = len(piece)
-        self._offset += end
-        return piece[:end]
+        self._offset += len(piece)
+        return piece

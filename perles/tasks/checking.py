@@ -48,14 +48,11 @@ def send_back(tx: Tx, task: Task, checked: Checked) -> bool:
     """
     _tell(tx, task, "task.check_failed", checked)
     outputs = {**journal.decode(task.outputs), "tail": checked.tail}
-    times = sent_back.times_sent(outputs, "sent_back", task.attempt)
-    worker = sent_back.reporter(tx, task)
-    if worker is None or times >= task.retries:
-        tx.update(Task, task.id, outputs=journal.encode(outputs), exit_code=checked.exit_code)
-        return False
-    outputs |= {"sent_back": {"attempt": task.attempt, "times": times + 1}}
-    sent_back.send_back(tx, task, worker, outputs, letter(task, checked))
-    return True
+    counted = sent_back.Counted("sent_back", task.retries)
+    if sent_back.send_back(tx, task, outputs, counted, letter(task, checked)):
+        return True
+    tx.update(Task, task.id, outputs=journal.encode(outputs), exit_code=checked.exit_code)
+    return False
 
 
 def letter(task: Task, checked: Checked) -> str:

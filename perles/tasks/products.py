@@ -48,15 +48,10 @@ def send_back(tx: Tx, task: Task, paths: Sequence[str]) -> bool:
 
     For workers that report by their last words, whose report nobody could refuse.
     """
-    outputs = journal.decode(task.outputs)
-    times = sent_back.times_sent(outputs, "asked_for_files", task.attempt)
-    worker = sent_back.reporter(tx, task)
-    if worker is None or times >= MAX_SENT_BACK:
-        return False
-    outputs |= {"asked_for_files": {"attempt": task.attempt, "times": times + 1}}
     body = (
         f"Task {task.key} is not done: {said(paths)}. Write what is missing, at exactly that path "
         "below the work dir, then report again."
     )
-    sent_back.send_back(tx, task, worker, outputs, body)
-    return True
+    counted = sent_back.Counted("asked_for_files", MAX_SENT_BACK)
+    outputs = journal.decode(task.outputs)
+    return sent_back.send_back(tx, task, outputs, counted, body)

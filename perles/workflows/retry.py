@@ -1,6 +1,6 @@
 """Retrying: a new workflow that goes on where a failed or stopped one ended."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from perles.access.origin import Origin
@@ -70,10 +70,28 @@ def insert_retry(
     old = tx.need(Workflow, old_id)
     insert_copy(tx, old, new_id, surroundings_with(old, providers))
     stay = _copy_tasks(tx, old_id, new_id)
+    return release_copy(tx, old, new_id, origin, {"kept": stay})
+
+
+def release_copy(
+    tx: Tx,
+    old: Workflow,
+    new_id: str,
+    origin: Origin,
+    about: Mapping[str, Any],
+    dropped: Iterable[Task] = (),
+) -> str:
+    """Write the events of a copy whose tasks are inserted, and make ready what can begin; its id.
+
+    `about` goes to its first event; `dropped` are tasks of the old one that it does not have.
+    """
     by = origin.payload()
-    payload = {"name": old.name, "template": old.template_id, "retry_of": old_id, "kept": stay}
+    payload = {"name": old.name, "template": old.template_id, "retry_of": old.id, **about}
     journal.append(tx, "workflow.created", {**payload, "by": by}, workflow_id=new_id)
-    journal.append(tx, "workflow.retried", {"as": new_id, "by": by}, workflow_id=old_id)
+    for row in dropped:
+        told = {"key": row.key, "name": row.title, "status": row.status}
+        journal.append(tx, "task.dropped", told, workflow_id=new_id)
+    journal.append(tx, "workflow.retried", {"as": new_id, "by": by}, workflow_id=old.id)
     unblock(tx, new_id)
     tx.secrets.forget(new_id)  # its rows had not told them yet
     return new_id

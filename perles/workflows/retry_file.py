@@ -17,12 +17,11 @@ from perles.store.schema.tasks import Task, TaskDependency
 from perles.store.schema.workflows import Workflow
 from perles.store.transaction import Tx
 from perles.tasks.fan_out import MADE_AT_RUN_TIME, parent_of
-from perles.tasks.graph import unblock
 from perles.tasks.plan_rows import columns
 from perles.workflows import worktree
 from perles.workflows.correction import Correction, compare
 from perles.workflows.create import Prepared, prepare
-from perles.workflows.retry import DONE_COLUMNS, TASK_COLUMNS, insert_copy
+from perles.workflows.retry import DONE_COLUMNS, TASK_COLUMNS, insert_copy, release_copy
 
 STATES: Final = (*RETRIABLE, WorkflowState.COMPLETED)
 """From where a workflow can go on with a corrected file."""
@@ -98,17 +97,8 @@ def insert_corrected(
         }
     insert_copy(tx, old, new_id, changes, STATES)
     _insert_tasks(tx, new_id, plan, correction)
-    by, kept = origin.payload(), len(correction.staying)
-    payload = {"name": old.name, "template": old.template_id, "retry_of": old_id, "kept": kept}
-    payload["file"] = str(plan.definition.get("source", ""))
-    journal.append(tx, "workflow.created", {**payload, "by": by}, workflow_id=new_id)
-    for row in correction.dropped:
-        told = {"key": row.key, "name": row.title, "status": row.status}
-        journal.append(tx, "task.dropped", told, workflow_id=new_id)
-    journal.append(tx, "workflow.retried", {"as": new_id, "by": by}, workflow_id=old_id)
-    unblock(tx, new_id)
-    tx.secrets.forget(new_id)  # its rows had not told them yet
-    return new_id
+    about = {"kept": len(correction.staying), "file": str(plan.definition.get("source", ""))}
+    return release_copy(tx, old, new_id, origin, about, correction.dropped)
 
 
 def _workers(old: Workflow, plan: Plan) -> int:

@@ -122,7 +122,10 @@ def _start(command: list[str], environ: dict[str, str], output: int) -> int:
 
 
 def _find(name: str, environ: dict[str, str]) -> str:
-    """Where this program is; as it stands where it is nowhere."""
+    """Where this program is; as it stands where it is nowhere.
+
+    As a shell has it, not as `find_executable`: an empty part of PATH is the current folder.
+    """
     if "/" in name:
         return name
     for folder in environ.get("PATH", os.defpath).split(":"):

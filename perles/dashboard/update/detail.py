@@ -7,7 +7,6 @@ from dataclasses import replace
 from perles.dashboard.frames.detail import tab_at
 from perles.dashboard.model import editor
 from perles.dashboard.model import slash as model_slash
-from perles.dashboard.model import verbs as model_verbs
 from perles.dashboard.model.names import is_channel
 from perles.dashboard.model.state import (
     FIRST,
@@ -52,10 +51,9 @@ def _press(state: State, detail: Detail, key: Key, view: View) -> Result:
         return replace(state, detail=chosen), ()
     if key.name == "esc":
         return leave(state, detail), ()
-    if key.name in model_verbs.KEYS:
-        return verbs.press(state, key.name, view)
-    if key.name in verbs.RANKS:
-        return verbs.rank(state, verbs.RANKS[key.name], view)
+    acted = verbs.by_key(state, key.name, view)
+    if acted is not None:
+        return acted
     if key.name in ("m", "enter"):
         return _address(state, detail, _whom(detail, view), along=False), ()
     if key.name == "D":

@@ -8,7 +8,6 @@ from typing import Final
 from perles.controlplane.held_reads import SORTS
 from perles.dashboard.frames.chips import state_at
 from perles.dashboard.model import editor
-from perles.dashboard.model import verbs as model_verbs
 from perles.dashboard.model.chips import STATES, toggled
 from perles.dashboard.model.form import GOAL_KEY, Form
 from perles.dashboard.model.seen import is_new
@@ -43,10 +42,9 @@ def press(state: State, key: Key, view: View) -> Result:
     moved = _move(state.table, key, view)
     if moved is not None:
         return replace(state, table=moved), ()
-    if key.name in model_verbs.KEYS:
-        return verbs.press(state, key.name, view)
-    if key.name in verbs.RANKS:
-        return verbs.rank(state, verbs.RANKS[key.name], view)
+    acted = verbs.by_key(state, key.name, view)
+    if acted is not None:
+        return acted
     if key.name in ("n", "N"):
         form = Form(start=key.name == "N")
         return replace(state, screen="form", form=form), (Effect("templates"), Effect("providers"))

@@ -14,6 +14,13 @@ RANKS: Final = {"+": 1, "=": 1, "-": -1}
 """Keys that raise and lower the priority; + without shift is = on many keyboards."""
 
 
+def by_key(state: State, name: str, view: View) -> Result | None:
+    """Act by the key of a verb or of a priority; None for another key."""
+    if name in KEYS:
+        return press(state, name, view)
+    return rank(state, RANKS[name], view) if name in RANKS else None
+
+
 def press(state: State, name: str, view: View) -> Result:
     """Act on what is marked, or on what is selected, by the key of a verb."""
     verb = KEYS[name]

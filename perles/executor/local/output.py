@@ -147,33 +147,42 @@ def follow_lines(path: Path, *, look: float = 0.2) -> Iterator[str]:
             time.sleep(look)
 
 
+def lines_at(file: int, offset: int, *, ended: bool, longest: int) -> tuple[bytes, bool]:
+    """Whole lines of a descriptor from `offset` on, and whether the file ends behind what was read.
+
+    A line over `longest` bytes comes in pieces; `ended` takes a last line without its newline too.
+    """
+    piece, at_end = _piece(file, offset, longest)
+    end = piece.rfind(b"\n") + 1
+    if (ended and at_end) or (end == 0 and len(piece) >= longest):
+        end = len(piece)
+    return piece[:end], at_end
+
+
 def _lines(
     path: Path, offset: int, *, ended: bool, held: int | None = None
 ) -> tuple[list[tuple[int, str]], int, bool]:
     """Complete lines with where each begins, how many bytes they take, and whether that was all."""
     if held is not None:
-        piece, at_end = _piece(held, offset)
+        piece, at_end = lines_at(held, offset, ended=ended, longest=MAX_LINE)
     else:
         try:
             with _opened(path) as file:
-                piece, at_end = _piece(file.fileno(), offset)
+                piece, at_end = lines_at(file.fileno(), offset, ended=ended, longest=MAX_LINE)
         except (FileNotFoundError, door.ReplacedError):
             return [], 0, True
-    end = piece.rfind(b"\n") + 1
-    if (end == 0 and (len(piece) >= MAX_LINE or (ended and at_end))) or (ended and at_end):
-        end = len(piece)
     lines, start = [], 0
-    for line in piece[:end].split(b"\n"):
-        if start < end:
+    for line in piece.split(b"\n"):
+        if start < len(piece):
             lines.append((offset + start, settled(line.decode(errors="replace"))))
         start += len(line) + 1
-    return lines, end, at_end
+    return lines, len(piece), at_end
 
 
-def _piece(file: int, offset: int) -> tuple[bytes, bool]:
+def _piece(file: int, offset: int, longest: int) -> tuple[bytes, bool]:
     """Bytes from `offset` on, up to the end of a line, and whether the file ends there."""
     piece = os.pread(file, PIECE, offset)
-    while b"\n" not in piece and len(piece) < MAX_LINE:
+    while b"\n" not in piece and len(piece) < longest:
         more = os.pread(file, PIECE, offset + len(piece))
         if not more:
             return piece, True

@@ -65,7 +65,8 @@ def _program(entries: Entries, above: Defaults) -> tuple[str, ...]:
 
 def best() -> tuple[str, ...]:
     """What runs a script where nobody says: the first command that fails ends it."""
-    # `shutil.which` would import three packers with it, for one question.
+    # `shutil.which` would import three packers with it, for one question; `find_executable` of
+    # the agents is in a room above this one, and refuses where here it is just looked.
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
     has_bash = any(_is_program(os.path.join(folder, "bash")) for folder in folders if folder)
     return _NAMED["bash"] if has_bash else ("sh", "-e")

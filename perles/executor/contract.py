@@ -164,6 +164,9 @@ class Process(Protocol):
     def reap(self) -> Exit | None:
         """Take the status of a child of ours that has ended; None where it is none, or lives."""
 
+    def ended_with_node(self) -> bool:
+        """Whether somebody ended its node, and so its agent: that tells nothing of the agent."""
+
     def size(self) -> int:
         """How many bytes there are to read; 0 where there is no output."""
 

@@ -15,18 +15,20 @@ class Parting:
 
     def __init__(self, lived: Iterable[TurnRef]) -> None:
         self._lived, self._has_all = frozenset(lived), False
-        self._told: set[TurnRef] | None = None
+        self._told: set[TurnRef] = set()
+        self.is_told = False
+        """Whether an answer has told that the node ends."""
         self._known: set[TurnRef] | None = None
 
     def asked(self, has_all: bool) -> None:
         """The engine asks for news of turns, and `has_all` that there is of them now, or not."""
         self._has_all = has_all
-        if self._told is not None:
+        if self.is_told:
             self._known = set(self._told)
 
-    def answered(self, states: Iterable[State]) -> None:
-        """It is answered with this, and that the node is about to end."""
-        self._told = self._told or set()
+    def answered(self, states: Iterable[State], *, leaves: bool) -> None:
+        """It is answered with this; `leaves` says that it is told that the node ends."""
+        self.is_told = self.is_told or leaves
         self._told |= {state.turn for state in states if not state.lives}
 
     def is_over(self) -> bool:

@@ -24,7 +24,7 @@ KEPT: Final = 86_400.0
 class Record(msgspec.Struct, kw_only=True):
     """A turn of this node. `folder` is relative to the root, `output` the file with its output.
 
-    `fenced` tells that the lease was over.
+    `fenced` tells that the lease was over, `parted` that the node was about to end.
     """
 
     turn: TurnRef
@@ -34,6 +34,7 @@ class Record(msgspec.Struct, kw_only=True):
     start_ticks: int = 0
     boot_id: str = ""
     fenced: bool = False
+    parted: bool = False
 
     @property
     def key(self) -> TurnKey:

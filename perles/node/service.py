@@ -65,6 +65,7 @@ class Service:
         self._told_at = -math.inf
         self._fencing = asyncio.Lock()
         self._parting: Parting | None = None
+        self._has_parted = False
         self.found = asyncio.Event()
         """Set once an engine has asked for the first time."""
 
@@ -113,7 +114,7 @@ class Service:
             has_git=shutil.which("git") is not None,
             turns=len(self.turns),
             pid=os.getpid(),
-            leaves=self._parting is not None,
+            leaves=self._has_parted,
         )
 
     async def leave(self, hurry: asyncio.Event) -> bool:
@@ -123,9 +124,10 @@ class Service:
         `NodeError` where agents stay.
         """
         parting = self._parting = Parting(turn.record.turn for turn in self.turns.live())
-        self._wake()
-        await self._fence()
+        await self._fence(parts=True)
         await self._asides.end("fenced", ENDS)
+        self._has_parted = True
+        self._wake()
         if self.lease.is_over():
             return True  # no engine counts on this node
         deadline = since_boot() + LEAVING
@@ -147,10 +149,10 @@ class Service:
             else:
                 await asyncio.sleep(1.0)
 
-    async def _fence(self) -> None:
+    async def _fence(self, *, parts: bool = False) -> None:
         """End all agents; return once none is left. Raises `NodeError` where some stay."""
         deadline = since_boot() + FENCING
-        while self.turns.fence():
+        while self.turns.fence(parts=parts):
             if since_boot() > deadline:
                 raise NodeError("fenced", "cannot go on: agents of a lease that is over still live")
             await asyncio.sleep(0.01)
@@ -245,7 +247,7 @@ class Service:
         turns, deadline = self.turns, since_boot() + min(request.wait, MAX_WAIT)
         if self._parting is not None:
             self._parting.asked(has_all=not self._is_new(request))
-        while not turns.have_changed(request.turns) and (left := deadline - since_boot()) > 0:
+        while not self._is_due(request) and (left := deadline - since_boot()) > 0:
             live = len(turns.live())
             early = self._told_at + max(TICK, PACE_OF_ONE * live) - since_boot()
             if early <= 0 and turns.have_printed(request.turns):
@@ -257,10 +259,15 @@ class Service:
         found = turns.states(request.turns, limit)
         if found:
             self._told_at = since_boot()
-        leaves = self._parting is not None
+        leaves = self._has_parted
         if self._parting is not None:
-            self._parting.answered(found)
+            self._parting.answered(found, leaves=leaves)
         return m.States(turns=found, clock=since_boot(), boot_id=boot_id(), leaves=leaves)
+
+    def _is_due(self, request: m.Poll) -> bool:
+        """Whether an answer must not wait: a turn has changed, or it is untold that this ends."""
+        untold = self._has_parted and self._parting is not None and not self._parting.is_told
+        return untold or self.turns.have_changed(request.turns)
 
     def _is_new(self, request: m.Poll) -> bool:
         """Whether there is anything to tell of these turns now."""

@@ -156,20 +156,23 @@ class Turns:
         if folder.is_dir() and not folder.is_symlink():
             remove_tree(folder)
 
-    def fence(self) -> int:
-        """The lease is over: kill all that any turn started; how many processes that were."""
+    def fence(self, *, parts: bool = False) -> int:
+        """The lease is over, or the node `parts`: kill all that any turn started.
+
+        How many processes that were.
+        """
         if not self._turns:
             return 0
         killed = self._executor.signal(
             [turn.process for turn in self._turns.values()], signal.SIGKILL
         )
         for turn in self.live():
-            self._mark_fenced(turn)
+            self._mark_fenced(turn, parts=parts)
         return killed
 
-    def _mark_fenced(self, turn: Turn) -> None:
+    def _mark_fenced(self, turn: Turn, *, parts: bool = False) -> None:
         if not turn.record.fenced:
-            turn.record.fenced = True
+            turn.record.fenced, turn.record.parted = True, parts
             self._records.keep(turn.record)
 
     def processes(self, refs: Iterable[TurnRef]) -> list[LocalProcess]:
@@ -286,7 +289,7 @@ class Turns:
         return State(
             turn=seen.turn, stamp=stamp, lives=turn.lives,
             identity=_started(turn.record) if turn.record.pid else None,
-            code=code, is_agents=is_agents, fenced=turn.record.fenced,
+            code=code, is_agents=is_agents, fenced=turn.record.fenced, parted=turn.record.parted,
             words=None if told is None else told.words,
             told_code=None if told is None else told.code,
             size=size, errors_size=errors, silence=process.silence(), age=process.age(),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from perles.agents.provider import Launch
-from perles.executor.contract import TurnFiles, TurnKey
+from perles.executor.contract import SpawnError, TurnFiles, TurnKey
 from perles.executor.local.processes import family
 from perles.executor.remote import messages as m
 from perles.executor.remote.channel import SOCKET, SocketChannel
@@ -36,10 +36,12 @@ COUNT = "i=0; while :; do echo $i; i=$((i + 1)); sleep 0.05; done"
 class Machine:
     """A node behind a network that can be cut, and the engine's way to it."""
 
-    def __init__(self, folder: Path, proxy: Proxy, *, repeats: bool, epoch: int = 1) -> None:
+    def __init__(
+        self, folder: Path, proxy: Proxy, *, repeats: bool, epoch: int = 1, ttl: float = TTL
+    ) -> None:
         self.folder, self.proxy = folder, proxy
         channel = SocketChannel({"box": folder / "node"}, {"box": proxy.port})
-        self.links = Links(channel, Law(epoch=epoch, ttl=TTL, repeats=repeats))
+        self.links = Links(channel, Law(epoch=epoch, ttl=ttl, repeats=repeats))
         self.executor = RemoteExecutor(self.links, "box")
 
     def process(self, number: int) -> RemoteProcess:
@@ -86,7 +88,11 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 def on(
-    folder: Path, test: Callable[[Machine], Coroutine[Any, Any, None]], *, repeats: bool = True
+    folder: Path,
+    test: Callable[[Machine], Coroutine[Any, Any, None]],
+    *,
+    repeats: bool = True,
+    ttl: float = TTL,
 ) -> None:
     """Run a test with a machine whose network is good until it is cut."""
 
@@ -94,7 +100,7 @@ def on(
         proxy = Proxy(folder / "node" / SOCKET, 0)
         proxy.is_bad = False
         await proxy.start()
-        machine = Machine(folder, proxy, repeats=repeats)
+        machine = Machine(folder, proxy, repeats=repeats, ttl=ttl)
         try:
             await test(machine)
         finally:
@@ -207,6 +213,28 @@ def test_a_person_ends_a_turn_whose_node_is_gone(folder: Path) -> None:
         await until(lambda: process.mirror.is_lost)
 
     on(folder, test, repeats=False)
+
+
+@pytest.mark.parametrize("repeats", [True, False])
+def test_a_node_that_was_ended_leaves_nothing_to_wait_for(folder: Path, repeats: bool) -> None:
+    async def test(machine: Machine) -> None:
+        process = await machine.start(1, COUNT)
+        await until(process.size)
+        os.kill(machine.leader_pid(), signal.SIGTERM)
+        await until(lambda: process.mirror.is_over)
+        assert process.mirror.is_lost
+        assert process.ended_with_node()
+        assert not live(1)
+        await until(lambda: hello(folder / "node") is None)
+        with pytest.raises(SpawnError):
+            await machine.start(2, "echo never")
+
+        start_node(folder / "node")
+        await until(lambda: not process.link.has_left)
+        again = await machine.start(3, "echo again")
+        await until(again.size)
+
+    on(folder, test, repeats=repeats, ttl=3600)
 
 
 def test_a_node_that_was_killed_finds_its_turns_again(folder: Path) -> None:

@@ -11,19 +11,48 @@ from typing import Any
 
 import pytest
 
+from perles.engine.turns.outcome import MAX_LOST
 from perles.node import guard
 from perles.store.reads.connection import reading
-from tests.integration.nodes import stop_nodes
+from tests.integration.nodes import start_node, stop_nodes
 from tests.integration.test_work_on_nodes import Machines
 
 
 class Patient(Machines):
     """Nodes whose lease is over only long after a test has failed."""
 
+    on_partition = "repeat"
+
     def configure(self) -> None:
         """Add the cluster to what the configuration says."""
+        cluster = "scheduler: 'tcp://127.0.0.1:1', workspace: git, node_ttl: 1h"
         with self.home.config_file.open("a") as file:
-            file.write("cluster: {scheduler: 'tcp://127.0.0.1:1', workspace: git, node_ttl: 1h}\n")
+            file.write(f"cluster: {{{cluster}, on_partition: {self.on_partition}}}\n")
+
+    def busy(self) -> str | None:
+        """The node that runs a turn."""
+        found = [one["name"] for one in self.home.json("nodes", "--json") if one["used"]]
+        return found[0] if found else None
+
+    def end(self, name: str) -> None:
+        """End a node on purpose; it has ended when this returns."""
+        (node,) = guard.pids_in(self.root / name / guard.NODE_LOCK)
+        os.kill(node, signal.SIGTERM)
+        self.home.wait_for(f"the end of {name}", partial(_ends, node))
+
+    def is_gone(self, name: str) -> bool:
+        """Whether the engine has heard that a node has ended."""
+        return self.states()[name] == "gone"
+
+    def states(self) -> dict[str, str]:
+        """How each node stands."""
+        return {one["name"]: one["state"] for one in self.home.json("nodes", "--json")}
+
+
+class Waiting(Patient):
+    """Nodes whose turns wait for them."""
+
+    on_partition = "wait"
 
 
 @pytest.fixture
@@ -35,9 +64,13 @@ def machines(tmp_path: Path) -> Iterator[Patient]:
     stop_nodes(tmp_path)
 
 
-def _busy(machines: Patient) -> str | None:
-    found = [one["name"] for one in machines.home.json("nodes", "--json") if one["used"]]
-    return found[0] if found else None
+@pytest.fixture
+def waiting(tmp_path: Path) -> Iterator[Waiting]:
+    """The same, where turns wait for a node that is cut off."""
+    made = Waiting(tmp_path)
+    yield made
+    made.close()
+    stop_nodes(tmp_path)
 
 
 def _ends(pid: int) -> bool:
@@ -58,7 +91,7 @@ def test_what_a_node_ran_that_was_ended_is_done_elsewhere_at_once(
     tasks: list[dict[str, Any]] = [{"key": "long", "run": run, "retries": 1}]
     id = machines.run(tasks)
     home.wait_for("its begin", lambda: "begun" in home.perles("logs", id).stdout)
-    name = home.wait_for("its node", lambda: _busy(machines))
+    name = home.wait_for("its node", machines.busy)
     folder = machines.root / name
     (pid,) = map(int, (machines.root / "pids").read_text().split())
     (node,), (watch,) = (guard.pids_in(folder / one) for one in (guard.NODE_LOCK, guard.LOCK))
@@ -96,3 +129,52 @@ def test_a_node_that_ends_idle_is_gone_at_once(machines: Patient) -> None:
     with reading(home.database) as connection:
         assert connection is not None
         assert not connection.execute("SELECT 1 FROM turns").fetchall()
+
+
+def test_what_a_node_ran_that_was_ended_waits_for_nothing(waiting: Waiting) -> None:
+    home = waiting.home
+    waiting.start()
+    marks = waiting.root / "marks"
+    run = f"echo x >>{marks}; [ $(wc -l <{marks}) -gt 1 ] || {{ echo begun; sleep 3600; }}"
+    id = waiting.run([{"key": "long", "run": run}])
+    home.wait_for("its begin", lambda: "begun" in home.perles("logs", id).stdout)
+    waiting.end(str(home.wait_for("its node", waiting.busy)))
+
+    assert waiting.ended(id) == "completed"
+    assert marks.read_text() == "x\nx\n"
+    turns = [one["error_class"] for one in _turns(waiting)]
+    assert turns == ["node_ended", None]
+
+
+def test_nodes_that_are_ended_on_purpose_do_not_count_against_the_agent(machines: Patient) -> None:
+    home = machines.home
+    machines.start()
+    marks, times = machines.root / "marks", MAX_LOST + 1
+    run = f"echo x >>{marks}; [ $(wc -l <{marks}) -gt {times} ] || sleep 3600"
+    id = machines.run([{"key": "long", "run": run}])
+    for number in range(1, times + 1):
+        home.wait_for("its begin", partial(_has_lines, marks, number))
+        name = str(home.wait_for("its node", machines.busy))
+        machines.end(name)
+        home.wait_for("word", partial(machines.is_gone, name))
+        start_node(machines.root / name, name)
+
+    assert machines.ended(id) == "completed"
+    told = [one["error_class"] for one in _turns(machines)]
+    assert told.count("node_ended") == times
+    assert "lost" not in told
+
+
+def _has_lines(path: Path, count: int) -> bool:
+    return path.exists() and len(path.read_text().splitlines()) == count
+
+
+def _turns(machines: Patient) -> list[dict[str, Any]]:
+    """The turns of workers, in order."""
+    with reading(machines.home.database) as connection:
+        assert connection is not None
+        rows = connection.execute(
+            "SELECT t.status, t.error_class, t.error FROM turns t "
+            "JOIN agents a ON a.id = t.agent_id WHERE a.role = 'worker' ORDER BY t.id"
+        )
+        return [dict(row) for row in rows]

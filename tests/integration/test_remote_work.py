@@ -9,18 +9,20 @@ from typing import Any, Never
 
 import pytest
 
+from perles.agents.provider import Outcome
 from perles.config.cluster import Cluster
 from perles.config.home import Paths
 from perles.config.model import Config
 from perles.domain.clock import ManualClock
 from perles.domain.errors import PerlesError, ToolError
 from perles.domain.states import AGENT, PHASE, TASK, TURN, WORKFLOW
-from perles.engine.fleet import remote_work
+from perles.engine.fleet import nodes, remote_work
+from perles.engine.fleet.nodes import Heard
 from perles.engine.fleet.remote_work import RemoteWorks
 from perles.engine.services import Services
 from perles.engine.team.spawn import add_agent
 from perles.engine.turns.move_to_node import move
-from perles.engine.turns.outcome import LOST
+from perles.engine.turns.outcome import LOST, NODE_ENDED
 from perles.executor.local.executor import LocalExecutor
 from perles.executor.remote.errors import UnreachableError
 from perles.executor.remote.folders_part import FoldersPart
@@ -239,6 +241,27 @@ async def test_a_node_that_is_not_heard_makes_the_turn_lost(
 
     assert await stage.works.bring(turn.id) is None
     assert (stage.here / "b.txt").exists()
+
+
+@pytest.mark.parametrize(("why", "outcome"), [(nodes.LEFT, NODE_ENDED), ("silent", LOST)])
+async def test_a_node_that_has_gone_is_not_waited_for(
+    stage: Stage, why: str, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn = await stage.begin()
+    await stage.prepare(turn)
+    stage.is_cut = True
+
+    def go(tx: Tx) -> None:
+        nodes.heard(tx, NODE, Heard(slots=1))
+        nodes.gone(tx, NODE, why)
+
+    async def pause(_seconds: float) -> None:
+        pytest.fail("it is waited for")
+
+    await stage.context.writer.write(go)
+    monkeypatch.setattr("perles.engine.fleet.remote_work.asyncio.sleep", pause)
+
+    assert await stage.works.bring(turn.id) is outcome
 
 
 async def test_what_a_lost_turn_did_lands_on_its_own_ref_only(stage: Stage) -> None:

@@ -19,7 +19,7 @@ from perles.engine.context import Context
 from perles.engine.fleet import cluster_status, nodes
 from perles.engine.fleet.lead_epoch import Leader, TellsWhoLeaves
 from perles.engine.fleet.node_checks import Examiner
-from perles.engine.fleet.nodes import Heard
+from perles.engine.fleet.nodes import LEFT, Heard
 from perles.executor.background import Background
 from perles.executor.remote.channel import Channel
 from perles.executor.remote.errors import NodeError
@@ -42,7 +42,6 @@ MOST_SLOTS_OF_ONE: Final = 1024
 MOST_LABELS: Final = 50
 MOST_TOLD: Final = 50
 LEAST_DISK: Final = 256 * 1024 * 1024
-LEFT: Final = "it was ended on its machine"
 
 
 class Reach(Channel, Protocol):

@@ -18,6 +18,8 @@ from perles.store.sql import Sql
 from perles.store.transaction import Tx
 from perles.store.transition import fire
 
+LEFT: Final = "it was ended on its machine"
+"""Why a node has gone that somebody ended."""
 DRAINED: Final = 2
 """`Node.drain` of one that has no turn any more."""
 NODES: Final = Sql(select(Node).order_by(Node.id))
@@ -113,6 +115,12 @@ def gone(tx: Tx, name: str, why: str) -> None:
         reason = f"{why}, after it was drained" if row.drain == DRAINED else why
         changes = {"problems": journal.encode([reason])}
         fire(tx, NODE, name, "leave", changes=changes, payload={"node": name, "reason": reason})
+
+
+def was_ended(row: Node) -> bool:
+    """Whether it has gone because somebody ended it."""
+    reasons = journal.decode(row.problems)
+    return row.state == NodeState.GONE and any(why.startswith(LEFT) for why in reasons)
 
 
 def never_was(row: Node) -> bool:

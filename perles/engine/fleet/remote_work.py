@@ -21,8 +21,9 @@ from perles.domain.states import LIVE_TURNS, NodeState
 from perles.engine.commands import evidence
 from perles.engine.commands.outside import ATTACH
 from perles.engine.context import Context, log
+from perles.engine.fleet import nodes
 from perles.engine.remote_turns import Elsewhere
-from perles.engine.turns.outcome import LOST
+from perles.engine.turns.outcome import LOST, NODE_ENDED
 from perles.executor.remote.errors import NodeError
 from perles.executor.remote.folders_part import RemoteFolders
 from perles.executor.remote.part import Ask
@@ -94,6 +95,7 @@ class RemoteWorks:
     async def bring(self, turn_id: int) -> Outcome | None:
         """Bring what a turn left; a node that is not heard is waited for until its lease is over.
 
+        One that has gone is not waited for.
         How the turn has to end where nothing can be brought, else None.
         """
         job = self._job(turn_id)
@@ -108,12 +110,21 @@ class RemoteWorks:
                 return None
             except NodeError as error:
                 log.info("what %s did is not here yet: %s", job.agent.name, error)
+                if (gone := self._gone(job.node)) is not None:
+                    return gone
                 if time.monotonic() > deadline:
                     return LOST
                 await asyncio.sleep(PAUSE)
             except (GitError, OSError) as error:
                 text = f"cannot bring its work from node {job.node}: {error}"
                 return Outcome(False, "crashed", text)
+
+    def _gone(self, node: str) -> Outcome | None:
+        """How a turn has ended whose node is known to have gone; None where it may answer yet."""
+        row = self._context.reader.get(Node, node)
+        if row is None or row.state != NodeState.GONE:
+            return None
+        return NODE_ENDED if nodes.was_ended(row) else LOST
 
     async def before_call(self, caller: Caller, kind: str) -> None:
         """Bring what there is by now where the call is about files. Raises `ToolError`."""

@@ -13,7 +13,7 @@ from perles.engine.end_request import request_end
 from perles.engine.turns import command_results, metering
 from perles.engine.turns.ending import Ending
 from perles.engine.turns.live import LiveTurn, Report
-from perles.engine.turns.outcome import LOST, conclude
+from perles.engine.turns.outcome import CUT_OFF, LOST, NODE_ENDED, conclude
 from perles.engine.turns.output_reader import OutputReader
 from perles.engine.turns.start import Begun
 from perles.executor.contract import LEFTOVERS_GRACE, Batch, Told
@@ -111,7 +111,8 @@ class TurnFinisher(OutputReader):
             outcome = live.outcome(code, live.process.complaint())
             ending = Ending.of(outcome)
             if not is_known and not outcome.succeeded:
-                ending, outcome = Ending("lose", "turn_ended"), LOST
+                ending = Ending("lose", "turn_ended")
+                outcome = NODE_ENDED if live.process.ended_with_node() else LOST
             if live.verdict is not None:
                 outcome = self._judged(live, live.verdict)
             await self._conclude(live, live.ending or ending, outcome, code, last)
@@ -127,7 +128,7 @@ class TurnFinisher(OutputReader):
         problem = await remote.bring(live.turn_id)
         if problem is not None and live.verdict is None:
             live.verdict = problem
-            if problem is LOST:
+            if problem in CUT_OFF:
                 live.ending = live.ending or Ending("lose", "turn_ended")
 
     async def _conclude_command(self, live: LiveTurn, told: Told, last: Batch | None) -> None:

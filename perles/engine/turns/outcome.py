@@ -49,6 +49,12 @@ ONLY_OF_A_PROCESS: Final = ("succeed", "time_out")
 """The ends of turns whose processes were started."""
 LOST: Final = Outcome(False, "lost", "the turn was cut off and nobody knows how it ended")
 
+NODE_ENDED: Final = Outcome(
+    False, "node_ended", "its node was ended, and with it the turn: nobody knows how far it came"
+)
+"""It tells nothing of the agent, so it is not counted among the turns that were cut off."""
+CUT_OFF: Final = (LOST, NODE_ENDED)
+
 COUNT_DELIVERED: Final = Sql(
     select(func.count())
     .select_from(Message)
@@ -173,7 +179,7 @@ def _free_what_waited(tx: Tx, agent: Agent, turn: Turn) -> None:
 
 def _told(tx: Tx, live: LiveTurn, outcome: Outcome) -> Outcome:
     """The outcome without the secrets that its agent printed."""
-    if outcome is LOST:
+    if outcome in CUT_OFF:
         return outcome
     error, text = tx.secrets.mask(tx, live.workflow_id, (outcome.error, outcome.text))
     return replace(outcome, error=error, text=text)
@@ -254,7 +260,7 @@ def _may_have_worked(ending: Ending, outcome: Outcome) -> bool:
     An agent that waits out a limit has not, and a fresh session is told more.
     """
     failed = ending.turn in ("fail", "time_out")
-    return outcome.error_class == "lost" or (
+    return outcome.error_class in ("lost", "node_ended") or (
         failed and outcome.error_class not in LIMITS | LOST_SESSIONS
     )
 
@@ -262,7 +268,7 @@ def _may_have_worked(ending: Ending, outcome: Outcome) -> bool:
 def _tell_of_loss(tx: Tx, agent: Agent, number: int, outcome: Outcome) -> None:
     """Say why the messages come again: the session may have seen them, and acted on them."""
     how = f"turn {number} was cut off and nobody knows how far it came"
-    if outcome is not LOST:
+    if outcome not in CUT_OFF:
         error = quoted((outcome.error or "")[:MAX_TOLD])
         how = f"turn {number} failed:\n{error}\nNobody knows how far it came"
     again = "what it was asked is asked again here: look first at what is done already"

@@ -133,6 +133,10 @@ class LocalProcess:
             return None if told is None else Exit(launcher.from_shell(told.code), True)
         return launcher.reap(self.identity.pid)
 
+    def ended_with_node(self) -> bool:
+        """Never: this is the machine of who asks."""
+        return False
+
     def size(self) -> int:
         """How large its output is."""
         return self._source.size(self.identity)

@@ -51,6 +51,8 @@ class Link:
         self.greeting: m.Greeting | None = None
         self.heard_at = since_boot()
         self.is_reachable = False
+        self.has_left = False
+        """Whether it told that all its agents have ended, and itself was to end."""
         self._node_clock, self._boot_id = 0.0, ""
         self._mirrors: dict[m.TurnRef, Mirror] = {}
         self._leaving: dict[m.TurnRef, bool] = {}
@@ -78,8 +80,11 @@ class Link:
 
     @property
     def is_fenced(self) -> bool:
-        """Whether no agent lives there for certain: nothing renewed its lease for so long."""
-        return since_boot() - self.heard_at > ended_after(self._law.ttl)
+        """Whether no agent lives there for certain: nothing renewed its lease for so long.
+
+        Or it told so, and was not heard since.
+        """
+        return self.has_left or since_boot() - self.heard_at > ended_after(self._law.ttl)
 
     def watch(self, mirror: Mirror) -> None:
         """Follow a turn from the next look on."""
@@ -111,8 +116,6 @@ class Link:
         asked = {mirror.ref: mirror.seen() for mirror in mirrors}
         states = await self._asked(m.Poll(turns=list(asked.values()), wait=wait))
         assert isinstance(states, m.States)
-        if states.leaves and self.left is not None:
-            self.left(self.name)
         by_ref = {mirror.ref: mirror for mirror in mirrors}
         failed: OSError | None = None
         for state in states.turns:
@@ -120,8 +123,14 @@ class Link:
                 by_ref[state.turn].take(asked[state.turn], state)
             except OSError as error:  # of this turn's files: the others go on
                 failed = failed or error
+        self._note_leaving(states)
         if failed is not None:
             raise failed
+
+    def _note_leaving(self, states: m.States) -> None:
+        self.has_left = states.leaves
+        if states.leaves and self.left is not None:
+            self.left(self.name)
 
     async def _asked(self, request: m.Request) -> m.Answer:
         lease = self._node_clock + self._law.ttl if self._node_clock else 0.0
@@ -150,7 +159,7 @@ class Link:
         assert isinstance(answer, m.Greeting)
         # From here on the node refuses what an engine before this one sent.
         await self._asked(m.Renew())
-        self.greeting = answer
+        self.greeting, self.has_left = answer, answer.leaves
 
     async def _follow(self) -> None:
         pause = FIRST_PAUSE
@@ -196,12 +205,13 @@ class Link:
         """Call turns lost that the node has ended for certain."""
         while True:
             await asyncio.sleep(min(1.0, self._law.ttl / 10))
-            if not self.is_fenced:
+            if not self.is_fenced or (self.has_left and self.is_reachable):
                 continue
             for mirror in list(self._mirrors.values()):
-                if not mirror.is_over and (self._law.repeats or mirror.condemned):
+                is_given_up = self._law.repeats or mirror.condemned or self.has_left
+                if not mirror.is_over and is_given_up:
                     log.warning("node %s is not heard of: turn %s is lost", self.name, mirror.ref)
-                    mirror.end(lost=True)
+                    mirror.end(lost=True, parted=self.has_left)
 
     def _tell(self, problem: str) -> None:
         if problem and not self._problem:

@@ -46,7 +46,8 @@ class Greeting(_Answer, frozen=True):
 
     `memory_total`, `memory` and `disk` are bytes: of all memory, and of what is free now. `root` is
     the folder in which the agents have their folders, `lease` how long its lease holds in seconds,
-    below 0 where it is over. A node that `leaves` is about to end, and starts nothing.
+    below 0 where it is over. A node that `leaves` is about to end: all its agents have ended, and
+    it starts nothing.
     """
 
     name: str
@@ -150,8 +151,9 @@ class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `is_known` is False where the node has never heard of it. `lives` tells of the process alone.
     `code` is the exit code that it left, or that its parent saw; `is_agents` as in `Exit`;
     `words` are those of a command, None where nobody told. `fenced` tells that the node ended it,
-    as its lease was over. `output` and `errors` are bytes from the offsets that the engine has,
-    `size` and `errors_size` how many there are. `silence` and `age` are seconds.
+    as its lease was over, `parted` that it did so as it was about to end itself. `output` and
+    `errors` are bytes from the offsets that the engine has, `size` and `errors_size` how many there
+    are. `silence` and `age` are seconds.
     """
 
     turn: TurnRef
@@ -164,6 +166,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     words: str | None = None
     told_code: int | None = None
     fenced: bool = False
+    parted: bool = False
     size: int = 0
     errors_size: int = 0
     silence: float = 0.0

@@ -32,7 +32,8 @@ class Mirror:
     `is_over` tells that its process has ended, and all that it printed is here; `is_lost` that
     its node was not heard of for so long that it has ended it. One that is `condemned` was to be
     killed while nobody could tell its node. Its node was asked to start one that `is_asked`, and
-    tells of one that `is_watched`. One that is lost `is_repeated`, where that is wanted.
+    tells of one that `is_watched`. One that is lost `is_repeated`, where that is wanted; one that
+    `is_parted` was lost with its node, which somebody ended.
     """
 
     ref: TurnRef
@@ -41,6 +42,7 @@ class Mirror:
     seen_at: float = 0.0
     is_over: bool = False
     is_lost: bool = False
+    is_parted: bool = False
     condemned: bool = False
     is_asked: bool = False
     is_watched: bool = False
@@ -75,14 +77,15 @@ class Mirror:
         self.state = state
         if not state.lives and whole:
             # What its node ended tells nothing of the agent.
-            lost = self.is_repeated and state.fenced and _was_cut_off(state)
+            is_given_up = self.is_repeated or state.parted
+            lost = is_given_up and state.fenced and _was_cut_off(state)
             if not lost:
                 self._keep_status(state)
-            self.end(lost=lost)
+            self.end(lost=lost, parted=lost and state.parted)
 
-    def end(self, *, lost: bool = False) -> None:
+    def end(self, *, lost: bool = False, parted: bool = False) -> None:
         """It is over: tell who waits."""
-        self.is_lost = lost
+        self.is_lost, self.is_parted = lost, parted
         self.is_over = True
         calls, self._calls = self._calls, []
         for loop, call in calls:

@@ -74,9 +74,10 @@ class RemoteProcess:
                 self.mirror.end()
                 raise SpawnError(str(error)) from _os_error(error)
             except UnreachableError as error:
-                # It may have been started: only when its lease is over nothing of it lives.
-                if self.link.is_fenced:
-                    self.mirror.end(lost=True)
+                # It may have been started: only when its lease is over nothing of it lives. A node
+                # that was started again is met by the second try.
+                if self.link.is_fenced and pause > FIRST_PAUSE:
+                    self.mirror.end(lost=True, parted=self.link.has_left)
                     raise SpawnError(str(error)) from OSError(errno.EAGAIN, str(error))
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LAST_PAUSE)
@@ -154,6 +155,10 @@ class RemoteProcess:
         if not self.mirror.is_over or state is None or state.code is None or self.mirror.is_lost:
             return None
         return None if state.is_agents else Exit(state.code, False)
+
+    def ended_with_node(self) -> bool:
+        """Whether somebody ended its node, and so its agent."""
+        return self.mirror.is_parted
 
     def size(self) -> int:
         """How large its output is, as far as it is here."""

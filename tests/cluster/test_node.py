@@ -233,6 +233,7 @@ def test_a_node_that_was_ended_leaves_nothing_to_wait_for(folder: Path, repeats:
         await until(lambda: not process.link.has_left)
         again = await machine.start(3, "echo again")
         await until(again.size)
+        await until(lambda: pids_in(folder / "node" / "guard.lock"))  # to be ended with the node
 
     on(folder, test, repeats=repeats, ttl=3600)
 

@@ -131,6 +131,8 @@ async def _commit_start(services: Services, turn: Turn, live: LiveTurn, *, began
         await services.writer.write(lambda tx: running(tx, turn.id, found))
     elif began or live.has_grown():
         await services.writer.write(lambda tx: ran(tx, turn.id))
+    else:
+        live.is_starting = True  # its node may tell later
 
 
 def _record(tx: Tx, counts: dict[str, int]) -> None:

@@ -41,6 +41,7 @@ class LiveTurn:
 
     `ending` says how it is to end when we end it, `verdict` why, where its agent
     is to be blamed. `pending` was read and is not in the journal yet.
+    One that `is_starting` was adopted before its node has told of its process.
     `ended_unserved` says that its process ended while no engine ran.
     `silent` is for how many seconds its CLI may print nothing although it is well. One that
     `is_broken` raised what nobody expected: no more of it is read. The process of one that
@@ -70,6 +71,7 @@ class LiveTurn:
     log: SessionReader | None = None
     log_due_at: float = -math.inf
     is_watched: bool = False
+    is_starting: bool = False
     is_broken: bool = False
     troubled: bool = False
     written: int = -1

@@ -225,10 +225,21 @@ class Turns(TurnFinisher):
             first = self._next % len(lives)
             self._next = first + share
             lives = (lives + lives)[first : first + share]
+        await asyncio.gather(*(self._tell_start(live) for live in lives if live.is_starting))
         grown = [live for live in lives if not live.is_broken and self._has_news(live)]
         await asyncio.gather(*(self._read(live) for live in grown))
         due = [live for live in lives if not live.reading.locked() and metering.is_due(live)]
         await asyncio.gather(*(self._meter(live) for live in due if not live.is_broken))
+
+    async def _tell_start(self, live: LiveTurn) -> None:
+        """Commit that a process was started, once its node has told which it is."""
+        identity = live.identity
+        if identity is None or live.reading.locked():
+            return
+        async with live.reading:
+            live.is_starting = False
+            if not live.done.is_set():
+                await self._context.writer.write(lambda tx: running(tx, live.turn_id, identity))
 
     def _has_news(self, live: LiveTurn) -> bool:
         """Whether the turn printed more; one that goes too far is ended on the way."""

@@ -37,7 +37,7 @@ class RemoteProcess:
         text_only: bool,
     ) -> None:
         self._turn, self._links, self._files = turn, links, files
-        self.identity = identity
+        self._identity = identity
         self.link = links.of(node)
         self.mirror = Mirror(m.TurnRef(turn.workflow_id, turn.turn_id), files)
         self._source = Source(files.stdout, text_only=text_only)
@@ -46,6 +46,18 @@ class RemoteProcess:
     def turn(self) -> TurnKey:
         """Whose it is."""
         return self._turn
+
+    @property
+    def identity(self) -> Identity | None:
+        """Which process it is on its node, as soon as that has told."""
+        state = self.mirror.state
+        if self._identity is None and state is not None and not self.mirror.is_over:
+            self._identity = _identity(state.identity)
+        return self._identity
+
+    @identity.setter
+    def identity(self, found: Identity | None) -> None:
+        self._identity = found
 
     async def start(
         self, launch: Launch, *, cwd: Path, env: Mapping[str, str], umask: int | None = None
@@ -60,8 +72,8 @@ class RemoteProcess:
             raise SpawnError(f"cannot start {launch.argv[0]}: {error.strerror}") from error
         asked = self._asked(launch, cwd, {**env, **launch.env}, umask)
         started = await self._links.wait(self._started(asked))
-        self.identity = Identity(started.pid, started.start_ticks, started.boot_id)
-        return self.identity
+        found = self._identity = Identity(started.pid, started.start_ticks, started.boot_id)
+        return found
 
     async def _started(self, asked: m.Start) -> m.Started:
         self.mirror.begin()
@@ -125,8 +137,7 @@ class RemoteProcess:
             return True
         state = self.mirror.state
         if state is not None and state.identity is not None:
-            found = state.identity
-            self.identity = Identity(found.pid, found.start_ticks, found.boot_id)
+            self._identity = _identity(state.identity)
         return self.lives()
 
     def lives(self) -> bool:
@@ -200,6 +211,10 @@ class RemoteProcess:
         self._source.close()
         if self.mirror.is_watched or self.mirror.is_asked:
             self._links.post(self.link.leave, self.mirror)
+
+
+def _identity(told: m.Started | None) -> Identity | None:
+    return None if told is None else Identity(told.pid, told.start_ticks, told.boot_id)
 
 
 def _os_error(error: NodeSpawnError) -> Exception:

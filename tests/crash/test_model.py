@@ -2,8 +2,10 @@
 
 import shutil
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -14,6 +16,7 @@ from perles.domain.states import WORKFLOW, WorkflowTrigger
 from perles.store import migrate
 from tests.crash.world import World, world
 from tests.integration.cli import Home
+from tests.postgres.homes import another
 
 FOR_EVER = "echo begins; sleep 1000"
 COMMANDS = ("start", "pause", "resume", "stop", "fail")
@@ -25,12 +28,15 @@ class Life(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         """A home with an engine and a pending workflow."""
+        self.opened = ExitStack()
+        patch = self.opened.enter_context(pytest.MonkeyPatch.context())
+        self.opened.enter_context(another(patch))
         self.folder = Path(tempfile.mkdtemp(prefix="perles-model-"))
+        self.opened.callback(shutil.rmtree, self.folder)
         home = Home(self.folder)
         home.root.mkdir(mode=0o700)
         migrate.ensure(home.database)
-        self.context = world(home)
-        self.world: World = self.context.__enter__()
+        self.world: World = self.opened.enter_context(world(home))
         self.world.serve()
         self.world.wait_for_engine()
         self._new()
@@ -84,9 +90,8 @@ class Life(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Leave nothing behind."""
-        if hasattr(self, "context"):
-            self.context.__exit__(None, None, None)
-            shutil.rmtree(self.folder)
+        if hasattr(self, "opened"):
+            self.opened.close()
 
     def _kill(self) -> None:
         self.world.kill_engine()

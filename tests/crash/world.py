@@ -77,6 +77,12 @@ class World:
         self._follower = Thread(target=collect, daemon=True)
         self._follower.start()
 
+    def end_following(self) -> None:
+        """Have the subscriber look once more, and end."""
+        self._ended = True
+        if self._follower is not None:
+            self._follower.join()
+
     def serve(self, *, fault: str = "", **environ: str) -> "subprocess.Popen[str]":
         """Start an engine; it may die at once, where that is planned."""
         environ = {**self.home.environ, **environ}
@@ -201,8 +207,7 @@ class World:
         assert homes.is_on() or seqs == list(range(1, len(seqs) + 1))
         if self._follower is not None:
             self.wait_for("the subscriber", lambda: len(self.seen) >= len(seqs))
-            self._ended = True
-            self._follower.join()
+            self.end_following()
             assert self.seen == seqs
 
     def _check_lines(self, id: str) -> None:
@@ -252,7 +257,7 @@ def world(home: Home) -> Iterator[World]:
     try:
         yield made
     finally:
-        made._ended = True
+        made.end_following()
         if made.engine is not None and made.engine.poll() is None:
             made.kill_engine()
         for (id,) in made.query("SELECT id FROM workflows"):

@@ -4,6 +4,7 @@ import random
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from perles.store.transition import fire
 from perles.tasks import answers
 from perles.tasks.reports import has_report
 from tests.integration.review_world import ID, ReviewWorld
+from tests.postgres.homes import another
 
 OPEN = 3
 """Tasks that are worked on side by side."""
@@ -286,12 +288,16 @@ def test_random_agents_break_none_of_the_nevers(tmp_path: Path, migrated: Path, 
     made.world.close()
 
 
-def test_hypothesis_breaks_none_of_the_nevers(migrated: Path) -> None:
+def test_hypothesis_breaks_none_of_the_nevers(
+    migrated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Machine(RuleBasedStateMachine):
         """Shrinks what it finds to few steps."""
 
         @initialize()
         def begin(self) -> None:
+            self.opened = ExitStack()
+            self.opened.enter_context(another(monkeypatch))
             self.folder = tempfile.TemporaryDirectory()
             shutil.copy(migrated, Path(self.folder.name) / "perles.db")
             self.play = Play(Path(self.folder.name))
@@ -310,6 +316,7 @@ def test_hypothesis_breaks_none_of_the_nevers(migrated: Path) -> None:
                 self.play.finish()
                 self.play.world.close()
                 self.folder.cleanup()
+                self.opened.close()
 
     checks = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
     run_machine(

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, closing
 from typing import TYPE_CHECKING, Final
 
 from perles.store.events.reads import last_seq as last_seq
-from perles.store.place import engine_lock
+from perles.store.place import engine_lock, shown
 from perles.store.reads import dashboard as dashboard
 from perles.store.reads import engine as engine
 from perles.store.reads import fabric as fabric
@@ -60,6 +60,8 @@ class Held:
         """Which file stood there when it was last looked for; always one for a server's."""
         self.connection: Connection | None = None
         """None where there is no database, or where it could not be opened."""
+        self.name = shown(path)
+        """As errors name the database."""
 
     @property
     def fd(self) -> int | None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from sqlite3 import Connection
+from typing import Any
 
 import pytest
 
@@ -14,10 +14,9 @@ from perles.store.reads import current_work, dashboard, inbox
 from perles.store.reads.connection import reading
 from perles.store.sqlite.driver import dbapi
 from tests.integration.crew import Crew
+from tests.postgres.effort import effort
 
 TABS = ("coordinator", "worker-1", "messages", "tasks", "timeline", "events", "log")
-STEP = 100
-"""Instructions of the database between two counts."""
 FEW, MANY = 3_000, 30_000
 ID = "wf-aaaaaaaa"
 
@@ -44,21 +43,14 @@ def _say(crew: Crew, agent_id: int, type: str, count: int) -> None:
         connection.executemany(f"{insert} VALUES (?, ?, ?, ?, ?)", rows)
 
 
-def _steps(connection: Connection, tab: str) -> int:
-    count = 0
+def _steps(connection: Any, tab: str) -> int:
+    def look() -> None:
+        rows = {key: dict(row) for key, row in dashboard.rows(connection, [ID]).items()}
+        read_inside(connection, Detail(ID, tab), rows[ID])
+        inbox.inbox(connection)
+        current_work.nudges(connection, ID)
 
-    def one_more() -> int:
-        nonlocal count
-        count += 1
-        return 0
-
-    connection.set_progress_handler(one_more, STEP)
-    rows = {key: dict(row) for key, row in dashboard.rows(connection, [ID]).items()}
-    read_inside(connection, Detail(ID, tab), rows[ID])
-    inbox.inbox(connection)
-    current_work.nudges(connection, ID)
-    connection.set_progress_handler(None, 0)
-    return count
+    return effort(connection, look)
 
 
 def test_a_look_costs_the_same_however_many_events_there_are(noisy: Crew) -> None:

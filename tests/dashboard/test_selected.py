@@ -14,6 +14,7 @@ from perles.dashboard.update.dispatch import press
 from tests.dashboard.views import preview, table
 from tests.integration.cli import Home
 from tests.integration.crew import Crew
+from tests.postgres.effort import statements
 
 SIZE = (120, 40)
 ONE, TWO = "wf-aaaaaaaa", "wf-bbbbbbbb"
@@ -97,8 +98,7 @@ def test_nothing_is_read_anew_while_the_workflow_stays_as_it_is(crew: Crew) -> N
     _says(crew, ONE, agent, "one")
     previews = Previews()
     with crew.reading() as connection:
-        asked: list[str] = []
-        connection.set_trace_callback(asked.append)
+        asked = statements(connection)
         first = previews.look(connection, ONE)
         once = len(asked)
         _says(crew, TWO, crew.agent(TWO, "worker-1"), "elsewhere")

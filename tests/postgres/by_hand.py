@@ -10,6 +10,7 @@ from perles.store.postgres import sessions
 from perles.store.sqlite import driver as driver
 
 _NUMBERED: Final = re.compile(r"\?(\d+)")
+_TABLES: Final = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
 _open_file = driver.dbapi.connect
 
 
@@ -43,7 +44,16 @@ class ByHand:
         if _NUMBERED.search(sql):
             sql = _NUMBERED.sub(r":p\1", sql)
             params = {f"p{place}": value for place, value in enumerate(params, 1)}
-        return self._session.execute(sql.replace("BEGIN EXCLUSIVE", "BEGIN IMMEDIATE"), params)
+        if sql == "BEGIN EXCLUSIVE":
+            return self._lock_all()
+        return self._session.execute(sql, params)
+
+    def _lock_all(self) -> Any:
+        """Begin a transaction that lets nobody even read, as it lets nobody on a file."""
+        self._session.begin()
+        tables = self._session.execute(_TABLES).fetchall()
+        names = ", ".join(row[0] for row in tables)
+        return self._session.execute(f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE")
 
     def executemany(self, sql: str, rows: Sequence[Any]) -> None:
         """Run a statement for each of these."""

@@ -56,7 +56,6 @@ LEFT_OUT: Final[dict[str, str]] = {
     "*test_http_attacks.py::test_names_that_were_configured_*": "needs two databases at once",
     "*test_ids.py::test_an_upgrade_keeps_every_row_*": "no database on a server is as old",
     "*test_led_workflows.py::test_what_a_task_costs_*": "counts what SQLite's driver traces",
-    "*test_open_files.py*": _ABOUT_THE_FILE,
     "*test_full_disk.py*": "fills the disk of the file",
 }
 """Tests that do not run on a server, by globs of their names, each with the reason."""

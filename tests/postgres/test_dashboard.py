@@ -54,6 +54,15 @@ def test_a_database_that_could_not_be_read_for_a_while_is_not_taken_for_gone(
     assert _until(source, is_told=False).total == 1
 
 
+def test_the_screen_does_not_stand_still_while_a_table_is_locked(source: Source) -> None:
+    """As a migration locks it: other readers wait for ten seconds."""
+    assert _view(source).banner == ""
+    connection = source._held.connection
+    assert connection is not None
+
+    assert connection.execute("SHOW lock_timeout").fetchone()[0] == "50ms"
+
+
 def _until(source: Source, *, is_told: bool) -> View:
     """What is shown once there is a banner, or none."""
     deadline = time.monotonic() + DEADLINE

@@ -165,8 +165,9 @@ class Source:
         return before != self._banner
 
     def _said(self, error: PerlesError) -> str:
-        """The error for a line of the screen: the reason must not stand behind a long path."""
-        return str(error).replace(str(self._path), self._path.name)
+        """The error for a line of the screen: the reason must not stand behind a long name."""
+        name = self._held.name
+        return str(error).replace(name, name.rpartition("/")[2])
 
     def _read(self, connection: Connection, state: State, view: View) -> View:
         self._read_order(connection, state)

@@ -100,8 +100,9 @@ class Connection:
         reads_only: bool = False,
         patience: float = PATIENCE,
     ) -> None:
-        """A session that is cut is opened again, for `patience` seconds. Raises the errors of
-        `errors.py`, and `DatabaseError` for a server that will not do.
+        """A session that is cut is opened again, for `patience` seconds; no statement waits longer
+        for a lock. Raises the errors of `errors.py`, and `DatabaseError` for a server that will
+        not do.
         """
         self.address, self.path, self.shown = address, address.path, shown(address.url)
         self._application = application
@@ -125,7 +126,8 @@ class Connection:
         self._pid = os.getpid()
         self._exchange = Exchange(self.raw)
         try:
-            (facts,) = self.script(opening.settings(reads_only=self._reads_only))
+            rules = opening.settings(reads_only=self._reads_only, patience=self._patience)
+            (facts,) = self.script(rules)
             opening.refuse_unfit(self.shown, facts)
         except BaseException:
             self.raw.close()

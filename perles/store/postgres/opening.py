@@ -18,13 +18,12 @@ except ImportError as error:
 CONNECT_SECONDS: Final = 10
 """How long an attempt to connect may take."""
 LOCK_SECONDS: Final = 10
-"""How long a transaction waits for the one that writes."""
+"""How long a transaction waits at most for the one that writes, and a statement for a table."""
 IDLE_SECONDS: Final = 30
 """After which the server ends a transaction whose process stands still: others wait for it."""
 _KEEPALIVES: Final = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 """A machine that is gone without a word is noticed within 11 s, on both sides."""
 _SETTINGS: Final = (
-    f"SET lock_timeout = '{LOCK_SECONDS}s'; "
     f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'; "
     "SET default_transaction_isolation = 'read committed'; "
     "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; "
@@ -67,9 +66,13 @@ def connect(url: str, application: str) -> psycopg.Connection[Any]:
     return made
 
 
-def settings(*, reads_only: bool) -> str:
-    """What a new session is told; its answer is the facts that `refuse_unfit` takes."""
-    return _READS_ONLY + _SETTINGS if reads_only else _SETTINGS
+def settings(*, reads_only: bool, patience: float) -> str:
+    """What a new session is told; its answer is the facts that `refuse_unfit` takes.
+
+    It waits for a lock no longer than `patience`: a screen must not stand still.
+    """
+    waits = f"SET lock_timeout = {int(1000 * min(LOCK_SECONDS, patience))}; "
+    return (_READS_ONLY if reads_only else "") + waits + _SETTINGS
 
 
 def refuse_unfit(shown: str, facts: Any) -> None:

@@ -7,7 +7,7 @@ which 10,000 workflows make in a few milliseconds.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from perles.config.home import found as found_at
@@ -47,6 +47,8 @@ _NEWEST: Final = 60
 LAST_EVENTS: Final = (
     "SELECT type, payload FROM events WHERE workflow_id = ? ORDER BY seq DESC LIMIT ?"
 )
+_PIECE: Final = 256
+"""Events that are asked for at once: a reader may stop long before the last."""
 _ANY: Final = 2**62
 """A seq that no event has."""
 
@@ -216,9 +218,11 @@ def output(
         "SELECT seq, created_at, type, payload, turn_id FROM events e WHERE +workflow_id = ? "
         f"AND seq <= ? AND agent_id = ? AND {SPOKEN} ORDER BY seq DESC LIMIT ?"
     )
-    values = (workflow_id, _ANY if until is None else until, agent_id, limit)
-    rows: Iterator[Row] = connection.execute(query, values)
-    return rows
+
+    def ask(until: int, count: int) -> Sequence[Row]:
+        return connection.execute(query, (workflow_id, until, agent_id, count)).fetchall()
+
+    return _in_pieces(ask, until, limit)
 
 
 def fresh(connection: Connection, workflow_id: str, agent_id: int | None, after: int) -> int:
@@ -247,9 +251,25 @@ def events(
         "LEFT JOIN agents a ON a.id = e.agent_id LEFT JOIN tasks t ON t.id = e.task_id "
         "WHERE e.workflow_id = ? AND e.seq <= ? ORDER BY e.seq DESC LIMIT ?"
     )
-    values = (_EVENT_TEXT, workflow_id, _ANY if until is None else until, limit)
-    rows: Iterator[Row] = connection.execute(query, values)
-    return rows
+
+    def ask(until: int, count: int) -> Sequence[Row]:
+        return connection.execute(query, (_EVENT_TEXT, workflow_id, until, count)).fetchall()
+
+    return _in_pieces(ask, until, limit)
+
+
+def _in_pieces(
+    ask: Callable[[int, int], Sequence[Row]], until: int | None, limit: int
+) -> Iterator[Row]:
+    """Events one by one, the newest first: a server sends all rows of a statement at once."""
+    newest = _ANY if until is None else until
+    for begun in range(0, limit, _PIECE):
+        wanted = min(_PIECE, limit - begun)
+        rows = ask(newest, wanted)
+        yield from rows
+        if len(rows) < wanted:
+            return
+        newest = rows[-1]["seq"] - 1
 
 
 def turns(connection: Connection, workflow_id: str, limit: int = 2000) -> list[dict[str, Any]]:

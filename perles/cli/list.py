@@ -72,10 +72,22 @@ def _print(wanted: WorkflowFilter, options: ListOptions, paths: Paths) -> None:
     elif found.rows:
         _table(found.rows, options)
     else:
-        warn("no workflows" + (" fit" if _narrows(wanted) else " yet: perles run FILE"))
+        warn(_none(wanted, paths))
     warn_unattended(found.rows)
     if found.more:
         warn(f"… and {found.more} more: perles list --all")
+
+
+def _none(wanted: WorkflowFilter, paths: Paths) -> str:
+    """Why nothing is listed."""
+    if _narrows(wanted):
+        return "no workflows fit"
+    if (
+        not wanted.everything
+        and Reads(paths).registry.list(_ALL._replace(everything=True, limit=1)).rows
+    ):
+        return "all workflows are archived: perles list --all"
+    return "no workflows yet: perles run FILE"
 
 
 def _table(found: list[Json], options: ListOptions) -> None:

@@ -57,6 +57,17 @@ def test_what_narrows_a_list_and_orders_it(home: Home, three: dict[str, str]) ->
     assert "alpha" not in _names(home, "--filter", "completed")
 
 
+def test_why_nothing_is_listed(home: Home) -> None:
+    assert "no workflows yet" in home.perles("list").stderr
+    id = home.perles("create", home.pipeline("p", [{"key": "a", "run": "true"}])).stdout.strip()
+    home.perles("stop", id)
+    home.perles("archive", id)
+
+    assert "all workflows are archived: perles list --all" in home.perles("list").stderr
+    assert "no workflows fit" in home.perles("list", "--state", "failed").stderr
+    assert id in home.perles("list", "--all").stdout
+
+
 def test_columns_ids_and_no_header(home: Home, three: dict[str, str]) -> None:
     shown = home.perles("list", "--columns", "name,state,labels", "--sort", "name")
     lines = [line.split() for line in shown.stdout.splitlines()]

@@ -126,6 +126,35 @@ def test_posts_count_as_new_until_they_are_shown(
     assert not errors
 
 
+def test_a_workflow_without_a_worktree_says_so(page: Any, stage: Stage, errors: list[str]) -> None:
+    _go(page, stage, "w/graph/diff")
+    is_told(page, f"has no worktree, it works in {stage.home.work} itself")
+    assert not errors
+
+
+def test_of_a_command_that_builtin_is_told_the_command_is_shown(
+    page: Any, stage: Stage, errors: list[str]
+) -> None:
+    _go(page, stage, "w/graph/transcript")
+    page.locator(".line.told pre", has_text=re.compile("^echo fetched$")).wait_for()
+    assert not page.locator(".line.told pre", has_text='{"task"').count()
+    assert not errors
+
+
+def test_what_was_done_is_told_until_it_is_tapped_or_left(
+    page: Any, stage: Stage, errors: list[str]
+) -> None:
+    told = page.locator("#told")
+    for leave in (told.click, lambda: _go(page, stage, "inbox")):
+        _go(page, stage, "w/graph/transcript")
+        page.get_by_label("Message to the coordinator").fill("Go on.")
+        page.get_by_role("button", name="Send").click()
+        until(page, "() => document.getElementById('told').innerText")
+        leave()
+        assert not told.inner_text()
+    assert not errors
+
+
 def test_a_cost_that_nobody_told_is_unknown(page: Any, stage: Stage, errors: list[str]) -> None:
     with closing(dbapi.connect(stage.home.database, timeout=DEADLINE)) as connection, connection:
         connection.execute("UPDATE workflows SET tokens_used = 500 WHERE name = 'done'")

@@ -142,7 +142,7 @@ function begin() {
     if (again) { look(); view?.refresh(); }
   });
   addEventListener("storage", (event) => { if (event.key === KEY || event.key === null) location.reload(); }); // another tab logs in or out
-  addEventListener("hashchange", () => { if (!token.get()) return; route().catch(failed); main.focus(); });
+  addEventListener("hashchange", () => { if (!token.get()) return; tell(""); route().catch(failed); main.focus(); });
   setInterval(look, LOOK);
   setInterval(() => view?.refresh(), AGES);
 }

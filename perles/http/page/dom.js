@@ -57,6 +57,7 @@ export const button = (text, act, more = {}) =>
 let timer;
 export function tell(text) {
   const told = document.getElementById("told");
+  told.onclick = () => { told.textContent = ""; }; // it may cover something
   told.textContent = text;
   clearTimeout(timer);
   timer = setTimeout(() => { told.textContent = ""; }, 8000);

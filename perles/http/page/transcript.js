@@ -16,9 +16,15 @@ function long(text) {
 
 const plain = (value) => (value === undefined || value === null ? "" : typeof value === "string" ? value : JSON.stringify(value));
 
+// What the provider builtin is told to do is the description of a task, of which a person reads the command.
+function order(text) {
+  if (!text.startsWith('{"task"')) return text;
+  try { return JSON.parse(text).run ?? text; } catch { return text; }
+}
+
 function words(event) {
   const { payload, type } = event;
-  if (type.endsWith(".incoming")) return { head: `${payload.from ?? "?"} → ${event.agent}`, text: payload.text ?? "", kind: "told" };
+  if (type.endsWith(".incoming")) return { head: `${payload.from ?? "?"} → ${event.agent}`, text: order(payload.text ?? ""), kind: "told" };
   if (type.endsWith(".output")) {
     if (payload.kind === "tool") {
       const text = payload.done ? payload.text : `${payload.name ?? "tool"} ${plain(payload.input) || payload.text || ""}`;

@@ -62,7 +62,7 @@ async function agents(box, one) {
   place(box, keyed(found.map((agent) => [agent.name, agent.cost_usd, agent.tokens_in, agent.tokens_out]), () => bars(found)),
     keyed(found, () => h("ul", { class: "cards" }, found.map((agent) => h("li", { class: "card" },
       h("b", null, agent.name), " ", badge(agent.status), " ", h("span", { class: "small" }, agent.provider, agent.model ? ` ${agent.model}` : "", agent.task ? ` · ${agent.phase} ${agent.task}` : ""),
-      h("p", { class: "small" }, `${count(agent.turns)} turn${agent.turns === 1 ? "" : "s"} · ${count(agent.tokens_in)} in, ${count(agent.tokens_out)} out, ${count(agent.tokens_cached)} cached`, told(usd(agent.cost_usd, agent.tokens_in + agent.tokens_out))),
+      h("p", { class: "small" }, `${count(agent.turns)} turn${agent.turns === 1 ? "" : "s"}`, told(agent.tokens_in + agent.tokens_out > 0 && `${count(agent.tokens_in)} in, ${count(agent.tokens_out)} out, ${count(agent.tokens_cached)} cached`), told(usd(agent.cost_usd, agent.tokens_in + agent.tokens_out))),
       agent.node && h("p", { class: agent.unreachable ? "bad" : "small" }, away(agent)),
       agent.error && h("p", { class: "bad", dir: "auto" }, agent.error))))));
 }
@@ -130,6 +130,7 @@ export function workflow(root, home, ref, tab) {
     },
     async diff(one) {
       if (box.firstChild) return;
+      if (!one.worktree && !one.branch) return box.append(h("p", null, "No changes are kept: this workflow has no worktree, it works in ", h("code", null, one.work_dir), " itself."));
       const again = () => diff(part, one.id);
       const part = h("div");
       box.append(button("Read again", again), part);

@@ -190,7 +190,7 @@ def _filter(options: ListOptions) -> WorkflowFilter:
 def _query(given: str | None) -> str:
     if not given:
         return ""
-    from perles.domain.query import parse_query
+    from perles.domain.filter_language import parse_query
 
     parse_query(given)  # what cannot be is told before anything is read
     return given

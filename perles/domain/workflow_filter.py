@@ -19,7 +19,7 @@ class WorkflowFilter(NamedTuple):
     """Which workflows to list. `limit` None means all; archived ones only with `everything`.
 
     `name` is part of a name, whatever its case, or a glob for all of it; `filter` is in the
-    language of `perles.domain.query`. `since` and `until` are times of creation as the database
+    language of `perles.domain.filter_language`. `since` and `until` are times of creation as the database
     writes them.
     """
 
@@ -52,7 +52,7 @@ def filter_of(**given: Any) -> WorkflowFilter:
     if given.get("sort", SORTS[0]) not in SORTS:
         raise _unknown("order", given["sort"], SORTS)
     if given.get("filter"):
-        from perles.domain.query import parse_query
+        from perles.domain.filter_language import parse_query
 
         parse_query(given["filter"])
     states, labels = _states(given.pop("states", ())), _labels(given.pop("labels", ()))

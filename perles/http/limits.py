@@ -4,6 +4,10 @@ import time
 from collections.abc import Callable, Hashable
 from typing import Final, NamedTuple
 
+HEAD_BYTES: Final = 32 * 1024
+BODY_BYTES: Final = 4 * 1024 * 1024
+"""Of one request."""
+
 
 class Limits(NamedTuple):
     """Times are in seconds, buffers in bytes, rates in requests a second."""

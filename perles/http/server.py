@@ -10,10 +10,10 @@ from typing import Any, Final
 from perles.domain.errors import PerlesError
 from perles.http.guard import Address, Guard
 from perles.http.hub import PAGE, Client, Hub, Wanted, events_after, globs
-from perles.http.limits import DEFAULT, Limits
+from perles.http.limits import DEFAULT, HEAD_BYTES, Limits
 from perles.http.service import Service
 from perles.http.token_facade import Base
-from perles.http.wire import HEAD_BYTES, Refused, Request, Response, head_of, parse, refusal
+from perles.http.wire import Refused, Request, Response, head_of, parse, refusal
 from perles.store.reads.tokens import Holder
 
 log = logging.getLogger("perles.http")

@@ -6,11 +6,10 @@ from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, unquote_to_bytes
 
+from perles.http.limits import BODY_BYTES
 from perles.keeper.request import Refused as KeeperRefused
 from perles.keeper.request import field, request_line
 
-HEAD_BYTES: Final = 32 * 1024
-BODY_BYTES: Final = 4 * 1024 * 1024
 MAX_FIELDS: Final = 100
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _SECURITY: Final = (

@@ -96,7 +96,7 @@ def order(connection: Connection, text: str, sort: str) -> list[str]:
     where: str = "w.archived_at IS NULL"
     params: list[Any] = []
     if text:
-        from perles.domain.query import parse_query
+        from perles.domain.filter_language import parse_query
         from perles.store.reads import filtering
 
         asked = parse_query(text, lenient=True)

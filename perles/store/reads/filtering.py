@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from perles.domain.clock import to_text
-from perles.domain.query import TEXT
+from perles.domain.filter_language import TEXT
 from perles.domain.states import PRIORITIES
 from perles.store.sqlite.backend import days
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from perles.domain.query import Term
+    from perles.domain.filter_language import Term
 
 Condition = tuple[str, list[Any]]
 _AGENT: Final = (

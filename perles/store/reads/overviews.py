@@ -132,7 +132,7 @@ def _where(wanted: WorkflowFilter) -> tuple[str, list[Any]]:
             terms.append(f"w.created_at {op} ?")
             params.append(moment)
     if wanted.filter:
-        from perles.domain.query import parse_query
+        from perles.domain.filter_language import parse_query
         from perles.store.reads import filtering
 
         # Who lets people type it has checked it before, where it must be whole.

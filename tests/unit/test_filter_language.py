@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perles.domain.errors import UsageError
+from perles.domain.filter_language import Term, parse_query
 from perles.domain.moments import parse_moment
-from perles.domain.query import Term, parse_query
 from perles.domain.workflow_filter import SORTS
 from perles.store.reads import dashboard
 

@@ -19,8 +19,8 @@ class WorkflowFilter(NamedTuple):
     """Which workflows to list. `limit` None means all; archived ones only with `everything`.
 
     `name` is part of a name, whatever its case, or a glob for all of it; `filter` is in the
-    language of `perles.domain.filter_language`. `since` and `until` are times of creation as the database
-    writes them.
+    language of `perles.domain.filter_language`. `since` and `until` are times of creation as the
+    database writes them.
     """
 
     states: Sequence[str] = ()

@@ -9,6 +9,7 @@ import typer
 
 from perles.cli import shells
 from perles.cli.app import app
+from perles.cli.list_columns import NAMES
 from perles.companion.install import CLIENTS
 from perles.config.providers import CLIS
 from perles.domain.commands import COMMANDS, OPEN
@@ -23,7 +24,8 @@ _WORDS: Final = {
     "ORDER": SORTS,
     "SHELL": shells.SHELLS,
     "CLIENT": CLIENTS,
-    "PROVIDER": ("builtin", *CLIS, "command"),
+    "PROVIDER": ("builtin", *CLIS),
+    "COLUMN": NAMES,
     "ROLE": ROLES,
 }
 """What can stand for a placeholder."""
@@ -74,16 +76,22 @@ def _node(command: Any) -> Tree:
     return found
 
 
+def _is_about(parameter: Any, kind: str) -> bool:
+    """Whether an argument names one of these, as its help says."""
+    is_name = parameter.name == "name" and parameter.param_type_name == "argument"
+    return is_name and kind in (parameter.help or "").lower()
+
+
 def _placeholder(parameter: Any) -> str:
     """What a person writes there, such as ID or STATE,…; that of a label is LABEL."""
     given = (parameter.metavar or parameter.name or "").strip()
     named = {"label": "LABEL", "priority": "PRIORITY", "template": "TEMPLATE", "agent": "AGENT"}
     named |= {"id": "ID", "ids": "ID…", "channel": "CHANNEL", "task": "TASK", "base": "BRANCH"}
     named |= {"key": "TEMPLATE", "worker": "PROVIDER", "coordinator": "PROVIDER"}
-    if parameter.name == "name" and "provider" in (parameter.help or "").lower():
-        return "PROVIDER"
-    if parameter.name == "name" and "node" in (parameter.help or ""):
-        return "NODE"
+    named |= {"provider": "PROVIDER", "columns": "COLUMN,…"}
+    for kind in ("provider", "node", "agent"):
+        if _is_about(parameter, kind):
+            named["name"] = kind.upper()
     several = "…" if parameter.nargs == -1 or parameter.multiple else ""
     # A file is one, whatever the option is called.
     name = given if given == "FILE" else named.get(parameter.name or "", given.upper())

@@ -42,7 +42,7 @@ def complete(words: list[str]) -> Iterator[Offer]:
             if name.startswith(current):
                 yield name, note
         return
-    values = partial(_values, tree["words"], node.get("states", ()))
+    values = partial(_values, tree["words"], node.get("states", ()), _workflow(node, before))
     if current.startswith("--") and "=" in current:
         option, _, value = current.partition("=")
         for found, note in values(node["options"].get(option, ("", ""))[0], value):
@@ -83,22 +83,39 @@ def _walk(tree: Json, words: Sequence[str]) -> tuple[Json, list[str]]:
 
 def _argument(node: Json, before: Sequence[str]) -> str:
     """The placeholder of the next argument, by its place among the given ones; or ""."""
-    given, skip = 0, False
+    given, kinds = len(_given(node, before)), node["arguments"]
+    if given < len(kinds):
+        return str(kinds[given])
+    return str(kinds[-1]) if kinds and kinds[-1].endswith("…") else ""
+
+
+def _given(node: Json, before: Sequence[str]) -> list[str]:
+    """The arguments among the words: without options and their values."""
+    found, skip = [], False
     for word in before:
         if skip:
             skip = False
         elif word.startswith("-"):
             skip = bool(node["options"].get(word, ("", ""))[0])
         else:
-            given += 1
-    kinds = node["arguments"]
-    if given < len(kinds):
-        return str(kinds[given])
-    return str(kinds[-1]) if kinds and kinds[-1].endswith("…") else ""
+            found.append(word)
+    return found
+
+
+def _workflow(node: Json, before: Sequence[str]) -> str:
+    """The workflow that was named, whose tasks, agents and channels are meant; or ""."""
+    if not node["arguments"] or node["arguments"][0] not in ("ID", "ID…"):
+        return ""
+    given = _given(node, before)
+    return given[0] if given else ""
 
 
 def _values(
-    words: Mapping[str, Sequence[str]], states: Sequence[str], kind: str, current: str
+    words: Mapping[str, Sequence[str]],
+    states: Sequence[str],
+    workflow: str,
+    kind: str,
+    current: str,
 ) -> Iterator[Offer]:
     """Words of a placeholder, such as STATE,… or FILE|TEMPLATE; workflows in these states."""
     plain = kind.strip("[]")
@@ -106,17 +123,19 @@ def _values(
     seen: set[str] = {*head.split(",")}
     for one in plain.replace(",…", "").replace("…", "").replace(" ", "|").split("|"):
         name = one.split("[")[0]
-        if name in words:
-            found: Iterable[Offer] = [(word, "") for word in words[name] if word.startswith(start)]
-        else:
-            found = _of_kind(name, start, states)
+        found: Iterable[Offer] = [(word, "") for word in words.get(name, ())]
+        if name == "PROVIDER":
+            found = [*found, *((provider, "") for provider in _configured())]
+        found = [offer for offer in found if offer[0].startswith(start)]
+        if name not in words:
+            found = _of_kind(name, start, states, workflow)
         for value, note in found:
             if value not in seen or not value:
                 seen.add(value)
                 yield (f"{head}{comma}{value}" if value else ""), note
 
 
-def _of_kind(kind: str, start: str, states: Sequence[str]) -> Iterator[Offer]:
+def _of_kind(kind: str, start: str, states: Sequence[str], workflow: str) -> Iterator[Offer]:
     if kind in ("FILE", "DIR", "PATH", "FOLDER"):
         yield "", FILES
     elif kind == "ID":
@@ -124,7 +143,24 @@ def _of_kind(kind: str, start: str, states: Sequence[str]) -> Iterator[Offer]:
     elif kind == "TEMPLATE":
         yield from _templates(start)
     elif kind in _READ:
-        yield from _reads().words(kind.lower(), start)
+        yield from _reads().words(kind.lower(), start, workflow)
+
+
+def _configured() -> list[str]:
+    """The providers of the user's own configuration, by their names alone."""
+    from perles.config.files import own_files
+    from perles.config.yamlfile import read
+    from perles.domain.errors import UsageError
+
+    found = []
+    for file in own_files():
+        try:
+            orchestration = read(file).mapping().get("orchestration")
+            providers = None if orchestration is None else orchestration.mapping().get("providers")
+            found += [] if providers is None else list(providers.mapping())
+        except UsageError:
+            pass  # a command that uses the file says what is wrong with it
+    return found
 
 
 def _templates(start: str) -> Iterator[Offer]:

@@ -232,13 +232,16 @@ class Reads:
         with reading(self.paths.database_path()) as connection:
             return workflows(connection, start, states)
 
-    def words(self, kind: str, start: str) -> list[tuple[str, str]]:
-        """Labels, agents, channels, tasks or branches that begin so, each with a note."""
+    def words(self, kind: str, start: str, workflow: str = "") -> list[tuple[str, str]]:
+        """Labels, agents, channels, tasks or branches that begin so, each with a note.
+
+        Those of a workflow, where there is one that `workflow` names.
+        """
         from perles.store.reads.completion import words
         from perles.store.reads.connection import reading
 
         with reading(self.paths.database_path()) as connection:
-            return words(connection, kind, start)
+            return words(connection, kind, start, workflow)
 
     def last_seq(self) -> int:
         """The seq of the newest event; 0 where there is none."""

@@ -41,8 +41,22 @@ def test_words_of_the_command_line(home: Home) -> None:
     assert _offers(home, "list", "--state=pa") == ["--state=paused"]
     assert "claude" in _offers(home, "providers", "test", "")
     assert _offers(home, "run", "--priority", "h") == ["high"]
+    assert _offers(home, "list", "--columns", "id,sta") == ["id,state", "id,started"]
     assert _offers(home, "run", "pip") == ["\tfiles", "pipeline"]
     assert _offers(home, "nonsense", "") == _offers(home, "")
+
+
+def test_providers_are_those_that_can_be_used(home: Home) -> None:
+    home.config_file.write_text(
+        "orchestration: {providers: {mycli: {type: command, argv: [mycli]}}}"
+    )
+    for words in (("run", "--worker"), ("providers", "test"), ("agent", "spawn", "--provider")):
+        assert {"builtin", "claude", "mycli"} < set(_offers(home, *words, ""))
+    assert _offers(home, "run", "--coordinator", "my") == ["mycli"]
+    assert "command" not in _offers(home, "run", "--coordinator", "")
+
+    home.config_file.write_text("orchestration: [")
+    assert "claude" in _offers(home, "run", "--worker", "")
 
 
 def test_the_value_of_an_option_that_stands_before_a_command(home: Home) -> None:
@@ -51,6 +65,22 @@ def test_the_value_of_an_option_that_stands_before_a_command(home: Home) -> None
     assert _offers(home, "node", "--slots", "") == []
     assert _offers(home, "node", "--slots", "2", "") == ["drain", "resume"]
     assert _offers(home, "nodes", "--watch", "") == ["drain", "resume"]
+
+
+def test_tasks_and_agents_are_those_of_the_workflow_that_was_named(home: Home) -> None:
+    ids = {}
+    for key in ("unit", "lint"):
+        file = home.pipeline(key, [{"key": key, "run": "true"}])
+        ids[key] = home.perles("create", file).stdout.strip()
+    home.perles("start", ids["unit"], "--with-engine")
+    home.perles("wait", ids["unit"])
+
+    assert _offers(home, "approve", ids["unit"], "") == ["unit"]
+    assert _offers(home, "approve", "-m", "why", ids["lint"], "") == ["lint"]
+    assert _offers(home, "logs", ids["unit"], "--agent", "w") == ["worker-1"]
+    assert set(_offers(home, "agent", "stop", ids["unit"], "")) == {"coordinator", "worker-1"}
+    assert _offers(home, "agent", "stop", ids["lint"], "") == []
+    assert set(_offers(home, "approve", "nonsense", "")) == {"unit", "lint"}
 
 
 def test_what_is_in_the_database(home: Home, two: tuple[str, str]) -> None:

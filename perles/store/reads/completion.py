@@ -12,10 +12,10 @@ MOST: Final = 200
 """Words that are offered at most, of the newest workflows."""
 _QUERIES: Final = {
     "label": "SELECT DISTINCT key || '=' || value, '' FROM workflow_labels ORDER BY 1",
-    "agent": "SELECT name, provider FROM agents GROUP BY name, provider ORDER BY max(id) DESC",
-    "channel": "SELECT DISTINCT slug, '' FROM channels ORDER BY 1",
+    "agent": "SELECT name, provider FROM agents{of} GROUP BY name, provider ORDER BY max(id) DESC",
+    "channel": "SELECT DISTINCT slug, '' FROM channels{of} ORDER BY 1",
     "node": "SELECT id, state FROM nodes ORDER BY id",
-    "task": "SELECT key, title FROM tasks GROUP BY key, title ORDER BY max(id) DESC",
+    "task": "SELECT key, title FROM tasks{of} GROUP BY key, title ORDER BY max(id) DESC",
     "branch": "SELECT DISTINCT branch, name FROM workflows WHERE branch IS NOT NULL",
 }
 
@@ -38,10 +38,25 @@ def workflows(
     return [*(names.items() if start else ()), *found]
 
 
-def words(connection: Connection | None, kind: str, start: str) -> list[tuple[str, str]]:
-    """Words of a kind that begin so, each with what tells more of it."""
+def words(
+    connection: Connection | None, kind: str, start: str, workflow: str = ""
+) -> list[tuple[str, str]]:
+    """Words of a kind that begin so, each with what tells more of it; those of a workflow."""
     if connection is None:
         return []
-    query = f"{_QUERIES[kind]} LIMIT {MOST * 5}"
-    rows = connection.execute(query).fetchall()
+    of = _ids(connection, workflow) if workflow and "{of}" in _QUERIES[kind] else []
+    where = " WHERE workflow_id = ?" if of else ""
+    query = f"{_QUERIES[kind].format(of=where)} LIMIT {MOST * 5}"
+    rows = connection.execute(query, of).fetchall()
     return [(str(row[0]), str(row[1])) for row in rows if str(row[0]).startswith(start)][:MOST]
+
+
+def _ids(connection: Connection, ref: str) -> list[str]:
+    """The id that is meant; none where nothing or much is."""
+    from perles.domain.errors import AmbiguousIdError, NotFoundError
+    from perles.store.reads.references import resolve
+
+    try:
+        return [resolve(connection, ref)]
+    except (NotFoundError, AmbiguousIdError):
+        return []

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from perles.agents.provider import Outcome
+from perles.executor.remote.part import Ask
 from perles.mcp.host import Caller
 from perles.store.schema.agents import Agent, Turn
 from perles.store.schema.tasks import Task
@@ -58,6 +59,15 @@ class RemoteWork(Protocol):
 
 
 @runtime_checkable
+class AsksNodes(Protocol):
+    """An executor that can ask the parts of a node."""
+
+    def asker(self, node: str) -> Ask:
+        """The way to a node."""
+        ...
+
+
+@runtime_checkable
 class RunsOnNodes(Protocol):
     """An executor that runs commands beside turns on nodes, too."""
 
@@ -70,7 +80,7 @@ class RunsOnNodes(Protocol):
         cwd: Path,
         env: Mapping[str, str],
         workflow_id: str,
-        output: int,
+        output: int | None,
         seconds: float,
     ) -> int | None:
         """As `run_aside`, with a file that holds `script` as the last argument."""

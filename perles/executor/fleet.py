@@ -130,7 +130,7 @@ class FleetExecutor:
         cwd: Path,
         env: Mapping[str, str],
         workflow_id: str,
-        output: int,
+        output: int | None,
         seconds: float,
     ) -> int | None:
         """`run_aside` on a node, with a file that holds `script` as the last argument."""

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from perles.domain.clock import since_boot
 from perles.domain.duration import span
 from perles.domain.node_words import node_folder, this_node
-from perles.executor.remote import folders_part, records_part, relay_part
+from perles.executor.remote import folders_part, listening_part, records_part, relay_part
 from perles.executor.remote.errors import NodeError
 from perles.mcp.relay import Relay
 from perles.node import guard
@@ -102,6 +102,7 @@ async def _run(about: About, scheduler: Scheduler | None, tell: Callable[[str], 
     service.parts = {
         relay_part.PART: relay_part.RelayPart(relay),
         records_part.PART: records_part.RecordsPart(service.turns),
+        listening_part.PART: listening_part.ListeningPart(),
         folders_part.PART: folders_part.FoldersPart(FarFolders(about.folder)),
     }
     server = await serve(service, about.folder)

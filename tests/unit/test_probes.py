@@ -10,6 +10,7 @@ import pytest
 
 from perles.domain.services import Ready
 from perles.engine.serving import probes
+from perles.executor import listening
 from perles.executor.local.executor import LocalExecutor
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -104,7 +105,7 @@ def test_an_http_answer_is_judged_by_its_status(
 def test_an_answer_that_does_not_come_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probes, "ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(listening, "ANSWER_SECONDS", 0.1)
 
     async def silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
         await reader.read()  # to the end: until the other side hangs up

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from perles.engine.context import Context
-from perles.engine.fleet.node_checks import AsksNodes
 from perles.engine.fleet.relays import Relays
 from perles.engine.fleet.remote_work import RemoteWorks
+from perles.engine.remote_turns import AsksNodes
 from perles.mcp.host import ToolHost
 from perles.mcp.server import McpServers
 

@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
-from typing import Final, Protocol, runtime_checkable
+from typing import Final
 
 from perles.engine.context import Context, log
+from perles.engine.remote_turns import AsksNodes
 from perles.executor.remote.errors import NodeError
 from perles.executor.remote.folders_part import RemoteFolders
 from perles.executor.remote.part import Ask
@@ -34,15 +35,6 @@ _OPEN_FOLDERS: Final = Sql(
     .order_by(Workflow.created_at.desc())
     .limit(50)
 )
-
-
-@runtime_checkable
-class AsksNodes(Protocol):
-    """An executor that can ask the parts of a node."""
-
-    def asker(self, node: str) -> Ask:
-        """The way to a node."""
-        ...
 
 
 class Examiner:

@@ -1,21 +1,20 @@
 """Asks whether a service is ready. Each question is bounded, and none is asked in a transaction."""
 
 import asyncio
-import os
-import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
-from urllib.parse import urlsplit
+from typing import Any, Final, NamedTuple, cast
 
 from perles.domain.line_pattern import LinePattern
 from perles.domain.services import Ready, split_address
 from perles.domain.text import settled
+from perles.engine.remote_turns import AsksNodes, RunsOnNodes
+from perles.executor import listening
 from perles.executor.contract import Executor
+from perles.executor.remote.errors import NodeError
+from perles.executor.remote.listening_part import RemoteListening
 from perles.workspace import door
 
-ANSWER_SECONDS: Final = 2.0
-"""How long a connection may take, and an answer over it."""
 COMMAND_SECONDS: Final = 10.0
 PIECE: Final = 256 * 1024
 """Bytes of output that are looked at in one go."""
@@ -25,21 +24,25 @@ Probe = Callable[[], Awaitable[str | None]]
 
 
 class Place(NamedTuple):
-    """Where a service runs: what a probe may need to know of it."""
+    """Where a service runs: what a probe may need to know of it.
+
+    `node` is the machine, None for this one; `folder` is there. What it prints is in a file here.
+    """
 
     executor: Executor
     workflow_id: str
     folder: Path
     environ: Mapping[str, str]
     output: Path
+    node: str | None = None
 
 
 def probe_of(ready: Ready, place: Place) -> Probe:
     """What asks for this."""
     if ready.kind == "tcp":
-        return lambda: _tcp(*split_address(ready.value))
+        return lambda: _listens("tcp", split_address(ready.value), place)
     if ready.kind == "http":
-        return lambda: _http(ready.value)
+        return lambda: _listens("http", (ready.value,), place)
     if ready.kind == "command":
         return lambda: _command(ready.value, place)
     if ready.kind == "line":
@@ -51,68 +54,44 @@ async def _running() -> str | None:
     return None  # it has a process, or nobody would ask
 
 
-async def _tcp(host: str, port: int) -> str | None:
+async def _listens(kind: str, args: tuple[Any, ...], place: Place) -> str | None:
+    """Ask over the network, on the machine of the service."""
+    if place.node is None:
+        ask: Any = listening.tcp if kind == "tcp" else listening.http
+        return cast("str | None", await ask(*args))
+    far = far_of(place.executor, place.node)
     try:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            _, writer = await asyncio.open_connection(host, port)
-    except TimeoutError:
-        return f"no connection within {ANSWER_SECONDS:g}s"
-    except OSError as error:
-        return _why(error)
-    writer.close()
-    return None
+        return await (far.tcp(*args) if kind == "tcp" else far.http(*args))
+    except NodeError as error:
+        return str(error)
 
 
-async def _http(url: str) -> str | None:
-    """Only the status counts: nothing else of the answer is read, and no certificate is checked."""
-    parts = urlsplit(url)
-    secure = parts.scheme == "https"
-    host, port = parts.hostname or "", parts.port or (443 if secure else 80)
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    asked = f"GET {path} HTTP/1.1\r\nHost: {parts.netloc.rpartition('@')[2]}\r\n"
-    asked += "User-Agent: perles\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+async def holder_of(executor: Executor, node: str | None, port: int) -> str | None:
+    """Who listens on a port of a machine, in words; None where nobody does, or none can tell."""
+    if node is None:
+        return await asyncio.to_thread(listening.holder_of, port)
     try:
-        async with asyncio.timeout(2 * ANSWER_SECONDS):
-            reader, writer = await asyncio.open_connection(
-                host, port, ssl=_unchecked() if secure else None
-            )
-            try:
-                writer.write(asked.encode("ascii"))
-                line = await reader.readline()
-            finally:
-                writer.close()
-    except TimeoutError:
-        return f"no answer within {2 * ANSWER_SECONDS:g}s"
-    except (OSError, ValueError) as error:
-        return _why(error) if isinstance(error, OSError) else "an answer that is no HTTP"
-    words = line.decode("latin-1").split()
-    if len(words) < 2 or not words[0].startswith("HTTP/") or not words[1].isdecimal():
-        return "an answer that is no HTTP"
-    return None if int(words[1]) < 400 else f"status {int(words[1])}"
+        return await far_of(executor, node).holder(port)
+    except NodeError:
+        return None  # whether it answers is told elsewhere
 
 
-def _unchecked() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
-
-
-def _why(error: OSError) -> str:
-    if error.errno is not None and error.errno > 0:
-        return os.strerror(error.errno).lower()
-    return str(error)[:200] or "the connection was cut"
+def far_of(executor: Executor, node: str) -> RemoteListening:
+    """Asks on a node."""
+    assert isinstance(executor, AsksNodes)
+    return RemoteListening(executor.asker(node))
 
 
 async def _command(command: str, place: Place) -> str | None:
+    executor, about = place.executor, {"env": place.environ, "workflow_id": place.workflow_id}
+    how: dict[str, Any] = {**about, "output": None, "seconds": COMMAND_SECONDS, "cwd": place.folder}
     try:
-        code = await place.executor.run_aside(
-            ["/bin/sh", "-c", command],
-            cwd=place.folder,
-            env=place.environ,
-            workflow_id=place.workflow_id,
-            output=None,
-            seconds=COMMAND_SECONDS,
-        )
+        if place.node is None:
+            code = await executor.run_aside(["/bin/sh", "-c", command], **how)
+        else:
+            assert isinstance(executor, RunsOnNodes)
+            script = f"{command}\n".encode(errors="replace")
+            code = await executor.run_on(place.node, ["/bin/sh"], script, **how)
     except OSError as error:
         return f"cannot be run: {error.strerror}"
     if code is None:
@@ -147,25 +126,3 @@ class _Lines:
             if self._pattern.found_in(settled(line.decode(errors="replace"))):
                 return None
         return "no such line"
-
-
-def holder_of(port: int) -> str | None:
-    """Who listens on a port of this machine, in words; None where nobody does."""
-    import psutil  # each engine starts without it, and few have services
-
-    try:
-        for one in psutil.net_connections(kind="tcp"):
-            if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port:
-                return "another user's process" if one.pid is None else _process(one.pid)
-    except psutil.Error:
-        return None  # this machine does not tell; the service itself will
-    return None
-
-
-def _process(pid: int) -> str:
-    import psutil
-
-    try:
-        return f"{psutil.Process(pid).name()} (pid {pid})"
-    except psutil.Error:
-        return f"pid {pid}"  # it ended meanwhile

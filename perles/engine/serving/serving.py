@@ -82,8 +82,8 @@ class Serving:
             return
         ready = services.ready_of(task)
         port = ready.local_port() if ready is not None else None
-        if port is not None:
-            holder = await asyncio.to_thread(probes.holder_of, port)
+        if port is not None and self._context.placing is None:  # of a node nobody knows it yet
+            holder = await probes.holder_of(self._context.executor, None, port)
             if holder is not None and not self._is_ending(task):
                 why = f"port {port} is held by {holder} before it was started; end that first"
                 await self._write(lambda tx: starting.refuse(tx, task.id, why))
@@ -133,7 +133,7 @@ class Serving:
 
     async def _until_ready(self, task: Task, ready: Ready, live: LiveTurn) -> None:
         """Ask until it is ready, or its time is up, or its process is gone."""
-        probe = probes.probe_of(ready, self._place(task, live))
+        probe = probes.probe_of(ready, await self._place(task, live))
         while not live.done.is_set():
             why = await probe()
             age = live.process.age()
@@ -151,17 +151,21 @@ class Serving:
             pause = min(LONGEST_PAUSE, max(SHORTEST_PAUSE, age / 20), ready.timeout - age)
             await live.ends_within(pause)
 
-    def _place(self, task: Task, live: LiveTurn) -> probes.Place:
+    async def _place(self, task: Task, live: LiveTurn) -> probes.Place:
         context = self._context
         workflow = context.reader.need(Workflow, task.workflow_id)
         turn = context.reader.need(Turn, live.turn_id)
-        execution = execution_of(task)
+        folder = Path(workflow.work_dir)
+        if live.node is not None and context.remote is not None:
+            there = await context.remote.folder_of(task)
+            folder = folder if there is None else there[1]
         return probes.Place(
             executor=context.executor,
             workflow_id=workflow.id,
-            folder=Path(workflow.work_dir, execution.dir),
+            folder=folder / execution_of(task).dir,
             environ={**context.environ_of(workflow), **journal.decode(task.env)},
             output=TurnFiles.at(context.paths.found(turn.stdout_path)).stdout,
+            node=live.node,
         )
 
     async def _let_go(self, agent: Agent, task: Task) -> None:
@@ -193,7 +197,9 @@ class Serving:
         if took >= grace:
             said = f"did not end within {format_duration(grace)} after TERM: killed"
         port = execution.service.local_port() if execution.service is not None else None
-        holder = None if port is None else await asyncio.to_thread(probes.holder_of, port)
+        holder = None
+        if port is not None:
+            holder = await probes.holder_of(self._context.executor, live.node, port)
         if holder is not None:
             said = f"{said}; port {port} is still held by {holder}"
         payload = {"key": task.key, "text": said, "seconds": round(took, 1)}

@@ -28,18 +28,23 @@ class Site:
         self.dask = DaskCluster(root, host=machines.host)
         self.dask.start_scheduler()
         self.workers: dict[int, subprocess.Popen[bytes]] = {}
+        self.ttl = ttl
         for number in range(1, COUNT + 1):
             (root / f"home{number}").mkdir()
             self.start_worker(number)
-        with self.home.config_file.open("a") as file:
-            file.write(
-                f"\ncluster: {{scheduler: '{self.dask.address}', node_ttl: {ttl}s, "
-                "max_workers: 2, workspace: git}\n"
-            )
+        self.configure()
         git = ["git", "-c", "user.name=t", "-c", "user.email=t@t"]
         (self.home.work / "README").write_text("here\n")
         for argv in (["git", "init", "-q"], ["git", "add", "."], [*git, "commit", "-qm", "a"]):
             assert self.home.run(argv).returncode == 0
+
+    def configure(self) -> None:
+        """Add the cluster to what the configuration says."""
+        with self.home.config_file.open("a") as file:
+            file.write(
+                f"\ncluster: {{scheduler: '{self.dask.address}', node_ttl: {self.ttl}s, "
+                "max_workers: 2, workspace: git}\n"
+            )
 
     def start_worker(self, number: int, before: tuple[str, ...] = ()) -> None:
         """Start the Dask worker of a machine; `before` begins its command there."""

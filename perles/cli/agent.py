@@ -27,7 +27,7 @@ def spawn(
         str | None,
         typer.Option(
             metavar="NAME[:MODEL]",
-            help="Provider of the new worker: that of a task or role (default: the workflow's).",
+            help="Provider of the new worker, named by a task or role (default: the workflow's).",
         ),
     ] = None,
     json: Json = False,

@@ -34,7 +34,7 @@ _SPEC: Final[dict[str, Any]] = {
     ),
     "worktree": typer.Option(
         "--worktree/--no-worktree",
-        help="Work in a git worktree, on a branch of its own (default: as the template says).",
+        help="Work in a git worktree, on a separate branch (default: the template decides).",
     ),
     "base": typer.Option(
         "--base", metavar="BRANCH", help="Base of the worktree's branch (default: HEAD)."

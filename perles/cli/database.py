@@ -65,7 +65,7 @@ def _has_content(file: Path) -> bool:
 @app.command()
 def copy(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="A file, or a URL.")],
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="An empty one, or none yet.")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="A new or an empty database.")],
     json: Json = False,
 ) -> None:
     """Copy a database with its history between a file and a PostgreSQL server, and compare both.

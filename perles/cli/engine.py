@@ -72,7 +72,9 @@ def stop(
 @app.command()
 def logs(
     lines: Annotated[int, typer.Option("--lines", "-n", help="Print the last N lines.")] = 100,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing new ones.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Keep printing new lines.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Print the log of background engines."""

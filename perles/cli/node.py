@@ -32,13 +32,21 @@ Folder = Annotated[
 ]
 Slots = Annotated[
     int | None,
-    typer.Option(min=0, metavar="N", help="Turns that it takes at once (default: its CPUs)."),
+    typer.Option(min=0, metavar="N", help="Run at most N turns at once (default: its CPUs)."),
 ]
 Labels = Annotated[
     list[str] | None,
     typer.Option(metavar="LABEL", help="A label for --on and needs:; repeatable."),
 ]
-TlsFile = Annotated[str | None, typer.Option(metavar="FILE", help="For tls://.")]
+Authority = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Certificate of the authority, for tls://.")
+]
+Certificate = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Certificate of this node, for tls://.")
+]
+PrivateKey = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Private key of the certificate, for tls://.")
+]
 
 app = typer.Typer(
     help="Run a node of a cluster on this machine, in this terminal; drain or resume one.",
@@ -56,9 +64,9 @@ def run(
     folder: Folder = None,
     slots: Slots = None,
     label: Labels = None,
-    ca: TlsFile = None,
-    certificate: TlsFile = None,
-    key: TlsFile = None,
+    ca: Authority = None,
+    certificate: Certificate = None,
+    key: PrivateKey = None,
 ) -> None:
     """Run this machine's node in this terminal; Ctrl-C ends it, with its agents.
 

@@ -30,7 +30,10 @@ def show(
     context: typer.Context,
     watch: Annotated[bool, typer.Option("--watch", help="Print again every second.")] = False,
     json: Annotated[
-        bool, typer.Option("--json", help="Print an array of objects; with --watch one a line.")
+        bool,
+        typer.Option(
+            "--json", help="Print an array of objects; with --watch, one object per line."
+        ),
     ] = False,
 ) -> None:
     """List the nodes: their state, their turns, what they have, and what is wrong."""

@@ -9,7 +9,7 @@ import typer
 P = ParamSpec("P")
 T = TypeVar("T")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON; docs/json.md describes it.")]
-NAMESAKES: Final = "Of several with one name, one that is not archived or retried counts."
+NAMESAKES: Final = "If several have the name, the one that is not archived or retried counts."
 WorkflowIds = Annotated[
     list[str], typer.Argument(metavar="ID…", help=f"Ids, unique prefixes, or names. {NAMESAKES}")
 ]

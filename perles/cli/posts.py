@@ -46,7 +46,7 @@ def posts(
 ) -> None:
     """Print what agents and people post in the channels of a workflow, in order.
 
-    Posts that you see so count as read; those printed by --thread or --json do not.
+    Printed posts count as read, except with --thread or --json.
     """
     if channel is not None and thread is not None:
         raise UsageError("cannot show a channel and a thread at once: a thread is in one channel")

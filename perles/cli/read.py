@@ -102,7 +102,9 @@ def events(
         int | None,
         typer.Option(metavar="N", help="Print at most N events (default: the last 1000)."),
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing new ones.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Keep printing new events.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Print events in order."""

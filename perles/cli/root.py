@@ -293,7 +293,7 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
             "worktrees",
             "worktrees",
             "app",
-            "List the worktrees of workflows, show their size, and remove those of ended ones.",
+            "List the worktrees of workflows, show their size, and clean up after ended ones.",
         ),
         Entry("db", "database", "app", "Upgrade, show, open or copy the database; print its path."),
     ),

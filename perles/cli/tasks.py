@@ -37,7 +37,7 @@ def tasks(
     ] = None,
     tree: Annotated[
         bool,
-        typer.Option("--tree", help="Show each task in full, below the one that it waits for."),
+        typer.Option("--tree", help="Show each task in full, below the task that it waits for."),
     ] = False,
     waiting: Annotated[
         bool, typer.Option("--waiting", help="Only tasks that wait for you.")

@@ -60,7 +60,7 @@ def _told(template: Template) -> Iterator[str]:
     if template.cost:
         yield f"Cost: {template.cost}"
     if template.worktree is not None:
-        yield "It works in a git worktree, on a branch of its own (--no-worktree: here)."
+        yield "It works in a git worktree, on a separate branch (--no-worktree: here)."
     if template.example:
         yield f"Example: {template.example}"
     yield from ["", "Arguments:"] if template.arguments else []

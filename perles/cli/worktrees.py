@@ -12,7 +12,7 @@ from perles.domain.text import clean as cleaned
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="List the worktrees of workflows, show their size, and remove those of ended ones.",
+    help="List the worktrees of workflows, show their size, and clean up after ended ones.",
 )
 HEADERS = ("ID", "STATE", "BRANCH", "SIZE", "NOTE", "PATH")
 

@@ -49,8 +49,8 @@ class Tools:
 
         Give one of: `goal` in words, for AI agents; `template` with its `args` (perles templates
         list), such as cook; `file`, a pipeline; `command`, one line of the shell. `work_dir`
-        is where it works (default: this folder), with `worktree` on a branch of its own.
-        Afterwards `wait` waits for it, `show` tells how it stands.
+        is where it works (default: this folder), with `worktree` on a separate branch.
+        Afterwards `wait` waits for its end, and `show` shows its state.
         """
         if [bool(goal), bool(template), bool(file), bool(command)].count(True) != 1 and not (
             goal and template

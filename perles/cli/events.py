@@ -1,5 +1,6 @@
 """`perles events`: the journal, as it was or as it comes."""
 
+import json
 from typing import NamedTuple
 
 from perles.cli.output import print_json, print_line, warn
@@ -83,9 +84,9 @@ def line_of(event: Json) -> str:
     if "from" in payload and "to" in payload:
         says.append(f"{payload['from']} → {payload['to']}")
     says += [
-        f"{key}={value}"
+        f"{key}={_plain(value)}"
         for key, value in payload.items()
-        if key not in _HIDDEN and value is not None and (key, value) != ("kind", "text")
+        if key not in _HIDDEN and value not in (None, [], {}) and (key, value) != ("kind", "text")
     ]
     if "text" in payload:
         says.append(str(payload["text"]))
@@ -93,3 +94,10 @@ def line_of(event: Json) -> str:
     moment = event["at"][11:19]
     line = f"{event['seq']:>6}  {moment}  {where}  {event['type']:<22} {about:<14} {' '.join(says)}"
     return cut(clean(line), MAX_LINE).rstrip()
+
+
+def _plain(value: object) -> str:
+    """A value as people write it: words with commas, and what has names as JSON."""
+    if isinstance(value, list) and all(isinstance(word, str) for word in value):
+        return ",".join(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)

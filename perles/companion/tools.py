@@ -11,6 +11,7 @@ from perles.api.plane import ControlPlane as Plane
 from perles.api.plane import wanted_states
 from perles.api.requests import ListQuery
 from perles.domain.errors import UsageError
+from perles.domain.money import in_words
 from perles.domain.specs import WorkflowSpec
 from perles.domain.states import WORKFLOW
 from perles.domain.text import cut
@@ -90,7 +91,9 @@ class Tools:
             ListQuery(filter_by=filter, limit=max(1, min(limit, MOST_LISTED)))
         )
         keys = ("id", "name", "state", "tasks", "attention", "waits_for", "reason", "cost_usd")
-        return {"workflows": [{key: one[key] for key in keys} for one in found]}
+        return {
+            "workflows": [{key: one[key] for key in keys} | {"cost": _cost(one)} for one in found]
+        }
 
     async def show(self, id: str) -> Json:
         """Show a workflow: state, tasks, agents, what it waits for, why it failed.
@@ -151,9 +154,14 @@ class Tools:
         agents = await self.plane.call(Plane.agents, found.id)
         keys = ("name", "provider", "model", "turns", "tokens_in", "tokens_out", "cost_usd")
         total = ("id", "tokens_used", "token_budget", "cost_usd", "cost_budget")
+        spent = [{key: agent[key] for key in keys} for agent in agents]
+        for agent in spent:
+            used = agent["tokens_in"] + agent["tokens_out"]
+            agent["cost"] = in_words(agent["cost_usd"], used)
         return {
             **{key: found[key] for key in total},
-            "agents": [{key: agent[key] for key in keys} for agent in agents],
+            "cost": in_words(found["cost_usd"], found["tokens_used"], spent),
+            "agents": spent,
         }
 
     async def nodes(self) -> Json:
@@ -172,7 +180,13 @@ class Tools:
 def short(found: Any) -> Json:
     """How a workflow stands, in a few words."""
     keys = ("id", "name", "state", "reason", "attention", "waits_for", "tokens_used", "cost_usd")
-    return {**{key: found[key] for key in keys}, "tasks": found.task_counts._asdict()}
+    about = {key: found[key] for key in keys}
+    return {**about, "cost": _cost(found), "tasks": found.task_counts._asdict()}
+
+
+def _cost(found: Any) -> str:
+    """What a workflow cost, in words: a model reads 0 USD as none."""
+    return in_words(found["cost_usd"], found["tokens_used"])
 
 
 def shown(found: Any) -> Json:

@@ -5,7 +5,7 @@ import json
 import subprocess
 import tomllib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from perles.companion.offers import NEEDS
 from perles.companion.stdio import Output
 from perles.companion.tools import Tools
 from perles.domain.tokens import READ
+from perles.store.sqlite.driver import dbapi
 from tests.integration.cli import Home
 
 DEADLINE = 180.0
@@ -73,6 +74,13 @@ async def test_an_agent_runs_a_workflow_in_the_background(home: Home) -> None:
         assert [task["status"] for task in shown["tasks"]] == ["done", "done"]
         cost = await _call(session, "cost", id="nightly")
         assert {agent["name"] for agent in cost["agents"]} >= {"coordinator", "worker-1"}
+        assert {one["cost"] for one in (cost, *cost["agents"], done, shown)} == {"0.00 USD"}
+        with closing(dbapi.connect(home.database, timeout=DEADLINE)) as connection, connection:
+            connection.execute("UPDATE workflows SET tokens_used = 500")
+        for answer in ("cost", "show", "wait"):
+            assert (await _call(session, answer, id="nightly"))["cost"] == "cost unknown"
+        (listed,) = (await _call(session, "list"))["workflows"]
+        assert listed["cost"] == "cost unknown"
         assert {row["resource"] for row in (await _call(session, "cost"))["resources"]} > {"tokens"}
         read: Any = await session.read_resource(f"perles://workflows/{made['id']}")
         assert json.loads(read.contents[0].text)["state"] == "completed"

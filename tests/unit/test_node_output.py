@@ -79,6 +79,89 @@ def test_the_files_of_one_turn_hold_up_no_other(tmp_path: Path) -> None:
     assert good.files.stdout.read_bytes() == b"x\n"
 
 
+class _Waiting:
+    """A node that tells nothing new until it is let, and never has forgotten: it keeps the asks."""
+
+    def __init__(self, folder: Path) -> None:
+        self._greeting = Service(About("box", folder, 1, [])).greeting()
+        self.polls: list[list[int]] = []
+        self.forgotten: list[list[int]] = []
+        self.lets = asyncio.Semaphore(0)
+
+    async def call(self, _node: str, call: Call) -> m.Answer:
+        """The answer, some time."""
+        request = call.request
+        if isinstance(request, m.Hello):
+            return self._greeting
+        if isinstance(request, m.Poll):
+            self.polls.append([one.turn.turn_id for one in request.turns])
+            await self.lets.acquire()
+            return m.States(turns=[], clock=1.0, boot_id="b")
+        if isinstance(request, m.Forget):
+            self.forgotten.append([one.turn_id for one in request.turns])
+            await asyncio.Event().wait()
+        return m.Renewed(clock=1.0, boot_id="b")
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def test_a_turn_that_begins_is_followed_at_once_though_a_look_waits(tmp_path: Path) -> None:
+    async def run() -> None:
+        node = _Waiting(tmp_path)
+        link = Link("box", node, Law(epoch=1, ttl=1000.0))
+        link.begin()
+        await until(lambda: len(node.polls) == 1)
+        link.watch(_mirror(tmp_path, 1))
+        await until(lambda: len(node.polls) == 2)
+        link.watch(_mirror(tmp_path, 2))
+        link.watch(_mirror(tmp_path, 3))
+        await until(lambda: len(node.polls) == 3)
+        await link.close()
+        assert node.polls == [[], [1], [1, 2, 3]]
+
+    asyncio.run(run())
+
+
+def test_turns_that_live_do_not_wait_until_others_are_forgotten(tmp_path: Path) -> None:
+    async def run() -> None:
+        node = _Waiting(tmp_path)
+        link = Link("box", node, Law(epoch=1, ttl=1000.0))
+        link.begin()
+        link.leave(_mirror(tmp_path, 7))
+        for looks in range(1, 5):
+            await until(lambda looks=looks: len(node.polls) == looks)  # type: ignore[misc]
+            node.lets.release()
+        await link.close()
+        assert node.forgotten == [[7]]
+
+    asyncio.run(run())
+
+
+class _Late(_Node):
+    """A node that has left, and whose word of it comes after what one started since has told."""
+
+    async def call(self, node: str, call: Call) -> m.Answer:
+        """The newer answer, to who is not asked for turns; else the older one."""
+        if isinstance(call.request, m.Poll):
+            return m.States(turns=[], clock=1.0, boot_id="b", leaves=True)
+        return m.Renewed(clock=2.0, boot_id="b")
+
+
+def test_a_late_word_of_a_node_that_left_tells_nothing_of_the_one_started_since() -> None:
+    link = Link("box", _Late(), Law(epoch=1))
+
+    async def run() -> None:
+        await link.look([])
+        assert link.has_left
+        await link._asked(m.Renew())
+        link.has_left = False  # as its greeting told
+        await link.look([])
+        assert not link.has_left
+
+    asyncio.run(run())
+
+
 class _Turns:
     """Turns of a node: one lives, and prints."""
 

@@ -24,6 +24,8 @@ log = logging.getLogger("perles.executor")
 FIRST_PAUSE: Final = 0.05
 LAST_PAUSE: Final = 1.0
 """Seconds between two tries to reach a node, at first and at last."""
+GATHERING: Final = 0.02
+"""Seconds in which turns that begin are gathered for one look, or the look before it ends."""
 MARGIN: Final = 1.0
 MARGIN_SHARE: Final = 0.1
 """Seconds, and share of the ttl, that are waited beyond it."""
@@ -56,6 +58,11 @@ class Link:
         self._node_clock, self._boot_id = 0.0, ""
         self._mirrors: dict[m.TurnRef, Mirror] = {}
         self._leaving: dict[m.TurnRef, bool] = {}
+        self._is_parting = False
+        self._refused: NodeError | None = None
+        """Why the last goodbye to turns failed."""
+        self._begun = asyncio.Event()
+        """A turn is followed that the look which waits at the node does not ask for."""
         self.workflows: set[str] = set()
         """Those of which something may live there, also once their turns are over."""
         self._background = Background(_log_failure)
@@ -87,10 +94,11 @@ class Link:
         return self.has_left or since_boot() - self.heard_at > ended_after(self._law.ttl)
 
     def watch(self, mirror: Mirror) -> None:
-        """Follow a turn from the next look on."""
+        """Follow a turn from now on."""
         mirror.is_watched, mirror.is_repeated = True, self._law.repeats
         self.workflows.add(mirror.ref.workflow_id)
         self._mirrors[mirror.ref] = mirror
+        self._begun.set()
 
     def leave(self, mirror: Mirror) -> None:
         """The engine has all of a turn: the node may forget it. A lost one is ended first."""
@@ -128,6 +136,8 @@ class Link:
             raise failed
 
     def _note_leaving(self, states: m.States) -> None:
+        if states.boot_id == self._boot_id and states.clock < self._node_clock:
+            return  # a node that was started since may have answered another question
         self.has_left = states.leaves
         if states.leaves and self.left is not None:
             self.left(self.name)
@@ -169,8 +179,8 @@ class Link:
                     await self._greet()
                 if not self.is_reachable:
                     await self._reached()
-                await self.look(list(self._mirrors.values()), wait=self._law.ttl / 6)
-                await self._say_goodbye()
+                await self._look_on()
+                self._part()
                 pause = FIRST_PAUSE
             except StaleEpochError as error:
                 log.error("node %s: %s", self.name, error)
@@ -183,6 +193,49 @@ class Link:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LAST_PAUSE)
 
+    async def _look_on(self) -> None:
+        """Take news of all turns. Raises `NodeError`, `OSError`.
+
+        Returns also once a turn has begun meanwhile: what that prints would wait for this look to
+        end. The look goes on beside the next one, and what it tells is taken.
+        """
+        self._begun.clear()
+        mirrors = list(self._mirrors.values())
+        looking = asyncio.ensure_future(self.look(mirrors, wait=self._law.ttl / 6))
+        beginning = asyncio.ensure_future(self._begun.wait())
+        try:
+            await asyncio.wait((looking, beginning), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((looking,), timeout=GATHERING)
+        except asyncio.CancelledError:
+            looking.cancel()
+            raise
+        finally:
+            beginning.cancel()
+        if looking.done():
+            looking.result()
+        else:
+            self.spawn(_waited(looking))
+
+    def _part(self) -> None:
+        """Say goodbye beside the next look: turns that live need not wait for that.
+
+        Raises `NodeError` where the goodbye before it failed.
+        """
+        refused, self._refused = self._refused, None
+        if refused is not None:
+            raise refused
+        if self._leaving and not self._is_parting:
+            self._is_parting = True
+            self.spawn(self._parted())
+
+    async def _parted(self) -> None:
+        try:
+            await self._say_goodbye()
+        except NodeError as error:
+            self._refused = error
+        finally:
+            self._is_parting = False
+
     async def _reached(self) -> None:
         self.is_reachable = True
         self._tell("")
@@ -191,8 +244,6 @@ class Link:
 
     async def _say_goodbye(self) -> None:
         """Let the node forget turns, and end those first that were lost."""
-        if not self._leaving:
-            return
         leaving = dict(self._leaving)
         lost = [ref for ref, is_lost in leaving.items() if is_lost]
         if lost:
@@ -219,6 +270,10 @@ class Link:
         elif self._problem and not problem:
             log.info("node %s is reached again", self.name)
         self._problem = problem
+
+
+async def _waited(looking: asyncio.Future[None]) -> None:
+    await looking
 
 
 def refs(mirrors: Iterable[Mirror]) -> list[m.TurnRef]:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from perles.config.home import Paths
+from perles.domain.output_values import MAX_BYTES, WrittenError, values_of
 from perles.domain.provider_choice import BUILTIN
 from perles.domain.states import LIVE_TURNS, PHASE
-from perles.domain.written import MAX_BYTES, WrittenError, values_of
 from perles.executor.local.output import is_longer, tail_of
 from perles.fabric import messages, posts
 from perles.fabric.posts import Author

@@ -8,7 +8,7 @@ from perles.config.model import Config
 from perles.domain.clock import ManualClock
 from perles.domain.states import AGENT, WORKFLOW
 from perles.engine.commands.base import ToolCall
-from perles.engine.commands.outside import Outside, look
+from perles.engine.commands.file_lookups import FileLookups, look
 from perles.engine.commands.registry import TOOLS
 from perles.engine.services import Services
 from perles.engine.team.spawn import add_agent
@@ -106,7 +106,7 @@ class Stage:
         return self.database.write(lambda tx: self._carried_out(tx, agent, tool, args, outside))
 
     def _carried_out(
-        self, tx: Any, agent: Agent, tool: str, args: dict[str, Any], outside: Outside
+        self, tx: Any, agent: Agent, tool: str, args: dict[str, Any], outside: FileLookups
     ) -> Any:
         workflow = tx.need(Workflow, agent.workflow_id)
         return TOOLS[tool](ToolCall(tx, self.context, workflow, agent, args, outside))

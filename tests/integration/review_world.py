@@ -11,10 +11,10 @@ from perles.config.home import Paths
 from perles.config.model import Config, Limits
 from perles.domain.clock import ManualClock
 from perles.domain.states import WORKFLOW
-from perles.engine.commands import outside
+from perles.engine.commands import file_lookups
 from perles.engine.commands.base import ToolCall
 from perles.engine.commands.checks import Checks
-from perles.engine.commands.outside import Outside
+from perles.engine.commands.file_lookups import FileLookups
 from perles.engine.commands.registry import TOOLS
 from perles.engine.resources import leases
 from perles.engine.services import Services
@@ -172,9 +172,9 @@ class ReviewWorld:
 
         return self.write(work)
 
-    async def _seen(self, caller: Caller, tool: str, given: dict[str, Any]) -> Outside:
+    async def _seen(self, caller: Caller, tool: str, given: dict[str, Any]) -> FileLookups:
         checked = await Checks(self.context).look(caller, tool, given)
-        found = await outside.look(self.context, caller, tool, given)
+        found = await file_lookups.look(self.context, caller, tool, given)
         return found._replace(check=checked)
 
     def lead(self, tool: str, **args: Any) -> dict[str, Any]:

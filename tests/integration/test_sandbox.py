@@ -101,7 +101,7 @@ class Person:
 
 @pytest.fixture
 def person() -> Iterator[Person]:
-    """Outside of /tmp, which the sandbox hides as a whole."""
+    """FileLookups of /tmp, which the sandbox hides as a whole."""
     if why := no_sandbox():
         pytest.skip(f"the sandbox is not tested here: {why}")
     folder = tempfile.mkdtemp(prefix=".perles-test-", dir=Path.home())

@@ -12,7 +12,7 @@ from perles.agents.builtin.secrets import read_secrets
 from perles.agents.provider import TurnContext
 from perles.domain.errors import UsageError
 from perles.domain.execution import PLAIN_SH, Language, language
-from perles.domain.written import VARIABLE
+from perles.domain.output_values import VARIABLE
 from perles.workspace.dotenv import read_dotenv
 from perles.workspace.session import turn_values
 

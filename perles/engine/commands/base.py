@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from perles.domain.errors import NotFoundError, ToolError
-from perles.engine.commands.outside import NOTHING, Outside
+from perles.engine.commands.file_lookups import NOTHING, FileLookups
 from perles.engine.context import Context
 from perles.engine.services import Services
 from perles.store import statements
@@ -28,7 +28,7 @@ class ToolCall(NamedTuple):
     workflow: Workflow
     agent: Agent
     args: dict[str, Any]
-    outside: Outside = NOTHING
+    outside: FileLookups = NOTHING
 
     def task(self) -> Task:
         """The task that the argument `task_id` names. Raises `ToolError`."""

@@ -17,11 +17,11 @@ from perles.domain.errors import (
 )
 from perles.domain.states import COMMAND, LIVE_TURNS
 from perles.engine import crash_points
-from perles.engine.commands import outside
+from perles.engine.commands import file_lookups
 from perles.engine.commands.base import ToolCall
 from perles.engine.commands.call_allowances import MAX_REFUSED, CallAllowances, shortened
 from perles.engine.commands.checks import Checks
-from perles.engine.commands.outside import Outside
+from perles.engine.commands.file_lookups import FileLookups
 from perles.engine.commands.registry import TOOLS
 from perles.engine.context import Context
 from perles.engine.resources.worker_slots import ask_for_worker
@@ -72,7 +72,7 @@ class ToolCalls:
         checked = await self._checks.look(caller, kind, args)
         seen = None
         if self._allowances.of(caller).is_open and caller.workflow_id not in context.closing:
-            seen = await outside.seen_by_git(context, caller, kind, args)
+            seen = await file_lookups.seen_by_git(context, caller, kind, args)
         async with self._lane(caller.workflow_id):
             if (answer := self._answered(caller, kind, key)) is not None:
                 return answer
@@ -82,7 +82,7 @@ class ToolCalls:
             if caller.workflow_id in context.closing:
                 raise ToolError("cannot do this any more: the workflow is ending; end your turn")
             try:
-                found = await outside.look(context, caller, kind, args, seen)
+                found = await file_lookups.look(context, caller, kind, args, seen)
                 found = found._replace(check=checked)
                 result = await context.writer.write(
                     lambda tx: _call(tx, context, caller, kind, args, key, found)
@@ -132,7 +132,7 @@ def _call(
     kind: str,
     args: dict[str, Any],
     key: str | None,
-    found: Outside,
+    found: FileLookups,
 ) -> dict[str, Any]:
     workflow = tx.need(Workflow, caller.workflow_id)
     agent = tx.need(Agent, caller.agent_id)

@@ -19,7 +19,7 @@ from perles.domain.errors import PerlesError, ToolError
 from perles.domain.quoting import in_line
 from perles.domain.states import LIVE_TURNS, NodeState
 from perles.engine.commands import evidence
-from perles.engine.commands.outside import ATTACH
+from perles.engine.commands.file_lookups import ATTACH
 from perles.engine.context import Context, log
 from perles.engine.fleet import nodes
 from perles.engine.remote_turns import Elsewhere

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perles.domain.written import MAX_BYTES, WrittenError, values_of
+from perles.domain.output_values import MAX_BYTES, WrittenError, values_of
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from perles.workspace.commits import Look
 ATTACH: Final = "fabric_attach"
 
 
-class Outside(NamedTuple):
+class FileLookups(NamedTuple):
     """`printed` is what the agent's turn printed, for a report; `file` the one to attach; `look`
     what git shows of the task that the call is about, None where its folder is in no repository;
     `check` how the check of the task ended; `missing` the files that the task must make and that
@@ -40,7 +40,7 @@ class Outside(NamedTuple):
     left: Collected | None = None
 
 
-NOTHING: Final = Outside()
+NOTHING: Final = FileLookups()
 
 
 class Seen(NamedTuple):
@@ -64,7 +64,7 @@ async def seen_by_git(
 
 async def look(
     context: Context, caller: Caller, kind: str, args: dict[str, Any], seen: Seen | None = None
-) -> Outside:
+) -> FileLookups:
     """What there is for this call. Raises `ToolError` where it cannot be done because of it.
 
     Git is asked again where the task has changed since it was `seen`.
@@ -80,13 +80,13 @@ async def look(
         left = None
         if kind == REPORT and args.get("exit_code") == 0:
             left = await command_results.gather(context.reader, context.paths, caller.agent_id)
-        return Outside(printed=printed, look=found, missing=missing, left=left)
+        return FileLookups(printed=printed, look=found, missing=missing, left=left)
     if kind == ATTACH:
         folders = _folders(context, context.reader.need(Workflow, caller.workflow_id))
         path = args["path"]
         if context.remote is not None:
             path = await context.remote.here(caller, path)
-        return Outside(file=await asyncio.to_thread(artifacts.look, path, folders))
+        return FileLookups(file=await asyncio.to_thread(artifacts.look, path, folders))
     return NOTHING
 
 

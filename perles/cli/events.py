@@ -35,6 +35,7 @@ def run(options: EventOptions, paths: Paths) -> None:
         raise UsageError(
             "cannot use these bounds: --since is 0 or more, --limit 1 or more, at most 2^63 - 1"
         )
+    _check_types(options.type)
     limit = options.limit or (None if since is not None else DEFAULT_LIMIT)
     page = reads.read_events(
         options.id,
@@ -55,6 +56,16 @@ def run(options: EventOptions, paths: Paths) -> None:
         )
         for event in following:
             _print(event, options.json)
+
+
+def _check_types(given: tuple[str, ...]) -> None:
+    """Raise `UsageError` for a type that no event has: following it would wait for ever."""
+    if given:
+        from perles.domain.events import misses
+
+        for glob in (one.strip() for text in given for one in text.split(",")):
+            if why := misses(glob):
+                raise UsageError(f"cannot filter by type: {why}")
 
 
 def _seq(given: str, reads: Reads) -> int:

@@ -53,6 +53,17 @@ def _words(node: Node) -> tuple[str, ...]:
         raise node.error(f"cannot be split into words: {error}") from None
 
 
+def _event_types(node: Node) -> tuple[str, ...]:
+    """Globs of types that events can have."""
+    from perles.domain.events import misses  # most configurations tell nobody
+
+    found = _words(node)
+    wrong = next((why for why in map(misses, found) if why), None)
+    if wrong is not None:
+        raise node.error(wrong)
+    return found
+
+
 def _database(node: Node) -> str:
     """Which database, without a password: what connects to it reads the URL by itself."""
     url = database.checked(node.text(), node.where)
@@ -150,7 +161,7 @@ TABLE: Final[dict[str, tuple[str, dict[str, tuple[Callable[[Node], Any], str]]]]
         {
             "command": (_words, "program and arguments; it gets each event as JSON on stdin"),
             "timeout": (Node.positive_duration, "a command that takes longer is killed"),
-            "events": (_words, "globs of the events to send"),
+            "events": (_event_types, "globs of the events to send"),
         },
     ),
     "retention": (

@@ -5,8 +5,10 @@ version as `v`; texts in it are bounded here, before they reach the journal.
 """
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
+from perles.domain.nearest import nearest
 from perles.domain.states import ALL_RULES
 
 PAYLOAD_VERSION: Final = 1
@@ -93,6 +95,19 @@ _OTHER_TYPES: Final = {
     "token.revoked",
 }
 EVENT_TYPES: Final = frozenset(_EDGE_TYPES | _OTHER_TYPES)
+
+
+def misses(glob: str) -> str | None:
+    """Why no event can fit this glob of types, in words; None where one can.
+
+    Nothing would come of it, and following it would wait for ever.
+    """
+    if any(fnmatchcase(type, glob) for type in EVENT_TYPES):
+        return None
+    families = ", ".join(sorted({f"{type.partition('.')[0]}.*" for type in EVENT_TYPES}))
+    return (
+        f"no event has the type {glob!r}{nearest(glob, EVENT_TYPES) or f'; known are {families}'}"
+    )
 
 
 def bounded(payload: Mapping[str, Any]) -> dict[str, Any]:

@@ -132,3 +132,35 @@ def test_show_watch_ends_with_the_workflow(home: Home, three: dict[str, str]) ->
 
     assert (done.returncode, "completed" in done.stdout) == (0, True)
     assert json.loads(home.perles("show", "alpha", "--watch", "--json").stdout)["name"] == "alpha"
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ("task.complted", "did you mean 'task.completed'?"),
+        ("task.*,workflw.*", "no event has the type 'workflw.*'"),
+        ("bogus", "known are agent.*, "),
+        ("", "no event has the type ''"),
+    ],
+)
+def test_a_type_that_no_event_has_is_refused_where_events_are_chosen(
+    home: Home, given: str, named: str
+) -> None:
+    """Following it would wait for ever, and nobody would be notified."""
+    asked = home.perles("events", "--follow", "--type", given)
+    assert asked.returncode == 2
+    assert named in asked.stderr
+
+    home.config_file.write_text(
+        f"notify:\n  command: ['true']\n  events: {json.dumps(given.split(','))}\n"
+    )
+    checked = home.perles("config", "check")
+    assert checked.returncode == 2
+    assert named in checked.stderr
+
+
+@pytest.mark.parametrize(
+    "given", ["*", "task.*,turn.started", "worker.out*", "*.completed, node.*"]
+)
+def test_globs_that_fit_some_type_choose_events(home: Home, given: str) -> None:
+    assert home.perles("events", "--type", given).returncode == 0

@@ -304,9 +304,9 @@ def test_doctor_as_json_is_documented(home: Home) -> None:
     assert home.perles("doctor", "wf-nothere").returncode == 3
 
 
-def test_the_range_of_ports_is_the_configured_one() -> None:
+def test_the_range_of_ports_is_the_configured_one(tmp_path: Path) -> None:
     policy = ResourcePolicy(port_range_start=9500, port_range_end=9501)
-    around = machine.Surroundings(Paths(Path("/nowhere")), {}, Config(resource_policy=policy))
+    around = machine.Surroundings(Paths(tmp_path), {}, Config(resource_policy=policy))
 
     (found,) = ports.check(around)
     assert found.text.startswith("9500-9501: ")

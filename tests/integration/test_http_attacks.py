@@ -16,6 +16,7 @@ from perles.http.guard import Address
 from perles.http.limits import Limits
 from perles.store import migrate
 from tests.integration.http_server import Served, serving
+from tests.postgres.homes import another
 
 PLENTY = Limits(rate=1e6, burst=10**6, stranger_rate=1e6, stranger_burst=10**6)
 SECRET = b"wf-secret"
@@ -248,12 +249,19 @@ def test_who_sends_slowly_holds_nobody_up(served: Served) -> None:
                     found = one.recv(4096)
 
 
-def test_many_who_are_refused_stop_nobody_with_a_token(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    home.mkdir(mode=0o700)
-    migrate.ensure(home / "perles.db")
+@pytest.fixture
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home beside the one that the tests share."""
+    with another(monkeypatch):
+        home = tmp_path / "home"
+        home.mkdir(mode=0o700)
+        migrate.ensure(home / "perles.db")
+        yield home
+
+
+def test_many_who_are_refused_stop_nobody_with_a_token(own_home: Path) -> None:
     with serving(
-        ControlPlane(home), Limits(stranger_rate=0, stranger_burst=20, burst=30, rate=0)
+        ControlPlane(own_home), Limits(stranger_rate=0, stranger_burst=20, burst=30, rate=0)
     ) as served:
         found = [served.ask("GET", "/api/v1/overview", role=None).status for _ in range(40)]
         allowed = [served.ask("GET", "/api/v1/overview", role="read").status for _ in range(40)]
@@ -262,15 +270,12 @@ def test_many_who_are_refused_stop_nobody_with_a_token(tmp_path: Path) -> None:
         assert (allowed.count(200), allowed.count(429)) == (30, 10)
 
 
-def test_names_that_were_configured_are_served_and_others_are_not(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    home.mkdir(mode=0o700)
-    migrate.ensure(home / "perles.db")
+def test_names_that_were_configured_are_served_and_others_are_not(own_home: Path) -> None:
 
     def address(port: int) -> Address:
         return Address("0.0.0.0", port, False, ("perles.example",))
 
-    with serving(ControlPlane(home), PLENTY, address) as served:
+    with serving(ControlPlane(own_home), PLENTY, address) as served:
         for name, status in (("perles.example", 404), ("evil.example", 421), ("192.0.2.1", 404)):
             host = {"Host": f"{name}:{served.port}"}
             assert served.ask("GET", "/api/v1/x", headers=host).status == status, name

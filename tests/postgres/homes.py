@@ -52,10 +52,7 @@ LEFT_OUT: Final[dict[str, str]] = {
     "*test_bad_input.py::test_a_locked_database_is_waited_for_and_then_told": "has SQLite's words",
     "*test_bad_input.py::test_a_full_disk_is_told_and_nothing_is_written": _ABOUT_THE_FILE,
     "*test_bulkheads.py::test_a_damaged_database_is_told_in_a_line*": _ABOUT_THE_FILE,
-    "*test_http_attacks.py::test_many_who_are_refused_*": "needs two databases at once",
-    "*test_http_attacks.py::test_names_that_were_configured_*": "needs two databases at once",
     "*test_ids.py::test_an_upgrade_keeps_every_row_*": "no database on a server is as old",
-    "*test_led_workflows.py::test_what_a_task_costs_*": "counts what SQLite's driver traces",
     "*test_full_disk.py*": "fills the disk of the file",
 }
 """Tests that do not run on a server, by globs of their names, each with the reason."""

@@ -119,3 +119,18 @@ def test_alembic_by_hand_takes_the_url_of_a_server(path: Path) -> None:
     assert "cannot downgrade postgresql://perles@" in told
     assert "hidden" not in told
     assert not path.exists()
+
+
+def test_many_processes_that_meet_an_empty_database_make_it_once(path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from perles.store import migrate;"
+        "print(migrate.ensure(Path(sys.argv[1])))"
+    )
+    command = [sys.executable, "-c", script, str(path)]
+    made = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+
+    said = [process.communicate(timeout=60)[0].strip() for process in made]
+
+    assert [process.returncode for process in made] == [0] * 4
+    assert "True" in said
+    assert migrate.is_current(path)

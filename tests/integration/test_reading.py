@@ -312,6 +312,41 @@ def _imported(home: Home, *argv: str) -> list[str]:
     return result.stderr.split()
 
 
+@pytest.mark.parametrize("argv", [["list"], ["create", "p.yaml"]])
+def test_a_short_command_looks_for_no_cycles(home: Home, argv: list[str]) -> None:
+    file = str(home.pipeline("p", ONE))
+    words = [file if word == "p.yaml" else word for word in argv]
+    script = (
+        "import gc\n"
+        "from perles.cli.main import main\n"
+        "phases = []\n"
+        "gc.callbacks.append(lambda phase, _info: phases.append(phase))\n"
+        "try: main()\n"
+        "except SystemExit as end: assert end.code in (0, None), end.code\n"
+        "assert not phases, phases"
+    )
+
+    subprocess.run(
+        [sys.executable, "-c", script, *words], env=home.environ, check=True, timeout=100
+    )
+
+
+def test_a_long_command_looks_for_cycles_as_python_does(home: Home) -> None:
+    script = (
+        "import gc\n"
+        "from perles.cli.main import collect_late\n"
+        "usual, callbacks = gc.get_threshold(), list(gc.callbacks)\n"
+        "collect_late()\n"
+        "assert gc.get_threshold() > usual\n"
+        "kept = []\n"
+        "while gc.get_threshold() != usual and len(kept) < 1_000_000: kept.append([])\n"
+        "assert gc.get_threshold() == usual, gc.get_threshold()\n"
+        "assert gc.callbacks == callbacks, gc.callbacks"
+    )
+
+    subprocess.run([sys.executable, "-c", script], env=home.environ, check=True, timeout=100)
+
+
 def test_a_list_imports_the_quick_reads_and_no_more(home: Home) -> None:
     _create(home, "one")
 

@@ -160,7 +160,7 @@ def test_events_filters_by_type_workflow_and_bounds(home: Home) -> None:
     assert {event["type"] for event in tasks} == {"task.created", "task.ready"}
     assert json.loads(last)["workflow_id"] == second
     assert home.events("--limit", "2") == home.events()[:2]
-    none = home.perles("events", "--type", "task.complete")
+    none = home.perles("events", "--type", "task.completed")
     assert (none.returncode, none.stdout, none.stderr) == (0, "", "no events fit\n")
 
 

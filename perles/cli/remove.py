@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 
 from perles.cli.lifecycle import Json
+from perles.cli.maintenance import tell_refs
 from perles.cli.options import options
 from perles.cli.output import print_json, say, warn
 from perles.cli.selection import Selection
-from perles.cli.upkeep import tell_refs
 from perles.controlplane.plane import ControlPlane
 from perles.domain.errors import UsageError
 from perles.domain.states import WORKFLOW

@@ -285,7 +285,7 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
         ),
         Entry(
             "maintenance",
-            "upkeep",
+            "maintenance",
             "app",
             "Check, reconcile, prune, back up and vacuum the database; show its size.",
         ),

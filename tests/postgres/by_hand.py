@@ -8,6 +8,7 @@ from typing import Any, Final
 from perles.store.place import address_of
 from perles.store.postgres import sessions
 from perles.store.sqlite import driver as driver
+from perles.store.sqlite.backend import BEGIN
 
 _NUMBERED: Final = re.compile(r"\?(\d+)")
 _TABLES: Final = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
@@ -46,7 +47,10 @@ class ByHand:
             params = {f"p{place}": value for place, value in enumerate(params, 1)}
         if sql == "BEGIN EXCLUSIVE":
             return self._lock_all()
-        return self._session.execute(sql, params)
+        found = self._session.execute(sql, params)
+        if sql == BEGIN:
+            self._session.catch_up()  # the lock is taken now, as on a file
+        return found
 
     def _lock_all(self) -> Any:
         """Begin a transaction that lets nobody even read, as it lets nobody on a file."""

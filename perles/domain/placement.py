@@ -47,6 +47,8 @@ class Place:
 
 ANYWHERE: Final = Place()
 MOST_NAMED: Final = 3
+FULL: Final = "its disk is full"
+"""What is told of a node that has no room for the files of a turn."""
 
 
 def none_is_there(gone: Collection[str]) -> str:
@@ -62,7 +64,8 @@ def none_is_there(gone: Collection[str]) -> str:
 class Room:
     """A node as placement sees it: its slots and those in use; memory in bytes, in all and free.
 
-    `state` is that of its row: only a node that is ready gets new agents.
+    `state` is that of its row: only a node that is ready gets new agents, and none whose disk
+    `is_full`.
     """
 
     name: str
@@ -71,7 +74,15 @@ class Room:
     labels: frozenset[str] = frozenset()
     memory: int = 0
     memory_free: int = 0
+    is_full: bool = False
     used: int = 0
+
+    @property
+    def stands(self) -> str:
+        """Why it gets nothing now, in words; "" where its slots and memory decide."""
+        if self.state != "ready":
+            return f"{self.name} is {self.state}"
+        return f"{self.name}: {FULL}" if self.is_full else ""
 
     @property
     def share(self) -> float:
@@ -84,7 +95,7 @@ class Room:
 
     def serves(self, place: Place) -> bool:
         """Whether it can take a turn now."""
-        free = self.state == "ready" and self.used < self.slots
+        free = not self.stands and self.used < self.slots
         return free and self.could_serve(place) and place.memory <= self.memory_free
 
 
@@ -158,9 +169,9 @@ class Rooms:
         having = f" with {place}" if place else ""
         if not able:
             return f"no node{having} (perles nodes shows what there is)"
-        usable = [room for room in able if room.state == "ready"]
+        usable = [room for room in able if not room.stands]
         if not usable:
-            names = ", ".join(f"{room.name} is {room.state}" for room in able[:3])
+            names = ", ".join(room.stands for room in able[:MOST_NAMED])
             return f"no node{having} is ready: {names}"
         if all(room.used >= room.slots for room in usable):
             slots = sum(room.slots for room in usable)

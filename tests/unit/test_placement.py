@@ -69,6 +69,9 @@ def test_why_none_is_said_in_words() -> None:
     drained = _rooms(_room("a", state="draining", labels=frozenset({"gpu"})))
     assert drained.why_none(gpu).endswith("is ready: a is draining")
     assert not drained.is_hopeless(gpu)
+    full = _rooms(Room(name="a", slots=1, is_full=True), _room("b", state="unreachable"))
+    assert full.choose(ANYWHERE) is None
+    assert full.why_none(ANYWHERE) == ("no node is ready: a: its disk is full, b is unreachable")
     lean = Room(name="a", slots=1, labels=frozenset({"gpu"}), memory=8 * GIB, memory_free=1)
     assert "memory free now" in _rooms(lean).why_none(gpu)
 

@@ -14,6 +14,7 @@ from perles.cluster.channel import NOT_YET, Found
 from perles.domain.duration import span
 from perles.domain.errors import ClusterError, DatabaseError
 from perles.domain.node_words import is_node_name
+from perles.domain.placement import FULL
 from perles.engine.bulkhead import Troubles
 from perles.engine.context import Context
 from perles.engine.fleet import cluster_status, nodes
@@ -216,7 +217,7 @@ class Membership:
         if not told.has_git and self._context.config.cluster.workspace == "git":
             problems.append("git is not installed there, and workspace is git")
         if told.disk < LEAST_DISK:
-            problems.append("its disk is full")
+            problems.append(FULL)
         if told.slots != (slots := self._slots(told)):
             problems.append(f"it says that it has {told.slots} slots: it counts as {slots}")
         return [*problems, *self._examiner.problems(found.name)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from perles.domain.placement import ANYWHERE, MARK, Place, Room, Rooms
+from perles.domain.placement import ANYWHERE, FULL, MARK, Place, Room, Rooms
 from perles.domain.states import LIVE_TURNS
 from perles.engine.context import Context
 from perles.engine.fleet import nodes
@@ -163,6 +163,8 @@ def _on(room: Room, place: Place) -> Where:
     """The node that it must be, or that it waits for it."""
     if room.state == "unreachable":
         return Where(room.name, f"its node {room.name} is out of reach")
+    if room.is_full:
+        return Where(room.name, f"its node {room.name} has no room: {FULL}")
     if room.used >= room.slots:
         return Where(room.name, f"all {room.slots} slots of its node {room.name} are used")
     if not room.could_serve(place):
@@ -181,6 +183,7 @@ def _room(row: Node) -> Room:
         labels=frozenset(journal.decode(row.labels)),
         memory=facts.get("memory", 0),
         memory_free=facts.get("memory_free", 0),
+        is_full=FULL in journal.decode(row.problems),
     )
 
 

@@ -8,6 +8,7 @@ system that is seen to, and no more.
 from __future__ import annotations
 
 import asyncio
+import errno
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from perles.engine.context import Context, log
 from perles.engine.fleet import nodes
 from perles.engine.remote_turns import Elsewhere
 from perles.engine.turns.outcome import LOST, NODE_ENDED
+from perles.executor.contract import SpawnError
 from perles.executor.remote.errors import NodeError
 from perles.executor.remote.folders_part import RemoteFolders
 from perles.executor.remote.part import Ask
@@ -42,7 +44,7 @@ from perles.workspace.commits import in_repository
 from perles.workspace.git import GitError, git, told
 from perles.workspace.replica import sync
 from perles.workspace.replica.parcels import Parcels
-from perles.workspace.replica.snapshot import ReplicaError
+from perles.workspace.replica.snapshot import DiskFullError, ReplicaError
 from perles.workspace.replica.sync import Shared
 from perles.workspace.worktree import named
 
@@ -88,6 +90,9 @@ class RemoteWorks:
                     await self._need_shared(node, work_dir, far)
             folder = await far.agent_folder(workflow.id, agent.name)
             port = await RemoteRelay(self._ask(node)).open(workflow.id)
+        except DiskFullError as error:
+            full = OSError(errno.ENOSPC, str(error))  # there may be room later, or elsewhere
+            raise SpawnError(f"cannot start on node {node}: {error}") from full
         except GitError as error:
             raise PerlesError(f"cannot start on node {node}: {told(error)}") from error
         return Elsewhere(node, work_dir, Path(folder), f"http://127.0.0.1:{port}/mcp")

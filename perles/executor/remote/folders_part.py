@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -13,9 +15,10 @@ from perles.workspace.git import GitError
 from perles.workspace.replica import bundles, probe
 from perles.workspace.replica.far import FarFolders, Order, Place, Published
 from perles.workspace.replica.parcels import Parcel
-from perles.workspace.replica.snapshot import ReplicaError
+from perles.workspace.replica.snapshot import DiskFullError, ReplicaError
 
 PART: Final = "folders"
+FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 _OPERATIONS: Final = Operations(
     PART,
@@ -73,8 +76,17 @@ class FoldersPart:
                 async with self._git:
                     found = await asyncio.to_thread(self._calls[op], *args)
         except (GitError, OSError) as error:
-            raise NodeError("failed", str(error)) from error
+            raise NodeError("full" if _is_full(error) else "failed", str(error)) from error
         return encode(found)
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether there was no room: git tells that in the words of the system."""
+    if isinstance(error, DiskFullError):
+        return True
+    if isinstance(error, OSError):
+        return error.errno in FULL
+    return any(os.strerror(number) in str(error) for number in FULL)
 
 
 def _probe(folder: str, name: str) -> tuple[str, str, str]:
@@ -87,7 +99,8 @@ def _probe(folder: str, name: str) -> tuple[str, str, str]:
 class RemoteFolders:
     """The work dirs of one node, as the engine asks for them: a `sync.Far`.
 
-    What the node says of git or its disk is raised as `ReplicaError`; else `NodeError`.
+    What the node says of git or its disk is raised as `ReplicaError`, as `DiskFullError` where it
+    has no room; else `NodeError`.
     """
 
     def __init__(self, ask: Ask) -> None:
@@ -97,6 +110,8 @@ class RemoteFolders:
         try:
             return await _OPERATIONS.call(self._ask, op, *args, wait=wait)
         except NodeError as error:
+            if error.kind == "full":
+                raise DiskFullError(str(error)) from error
             if error.kind == "failed":
                 raise ReplicaError(str(error)) from error
             raise

@@ -337,7 +337,7 @@ class Done(_Answer, frozen=True):
     """It is done."""
 
 
-Kind = Literal["stale_epoch", "version", "fenced", "spawn", "request", "failed", "unknown"]
+Kind = Literal["stale_epoch", "version", "fenced", "spawn", "request", "failed", "unknown", "full"]
 KINDS: Final = frozenset(get_args(Kind))
 
 

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from perles.domain.patterns import lazy_pattern
 from perles.workspace import door
-from perles.workspace.replica.snapshot import ReplicaError
+from perles.workspace.replica.snapshot import DiskFullError, ReplicaError
 
 PIECE: Final = 512 * 1024
 MAX_PIECE: Final = 1024 * 1024
@@ -119,7 +119,7 @@ def _need_room(folder: Path, size: int) -> None:
     found = os.statvfs(folder)
     free = found.f_bavail * found.f_frsize
     if free < size + SPARE:
-        raise ReplicaError(f"the disk of {folder} is full: {free} bytes are free, {size} to come")
+        raise DiskFullError(f"the disk of {folder} is full: {free} bytes are free, {size} to come")
 
 
 def _write(descriptor: int, piece: bytes, offset: int, path: Path) -> None:

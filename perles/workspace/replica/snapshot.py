@@ -27,6 +27,10 @@ class ReplicaError(GitError):
     """A work dir cannot be kept alike over machines; the text says why."""
 
 
+class DiskFullError(ReplicaError):
+    """A disk has no room for what is to come: later it may have."""
+
+
 class Snapshot(NamedTuple):
     """`head` is the commit that is checked out, `branch` None where none is.
 

@@ -61,10 +61,7 @@ def prepare(
             f"cannot use priority {spec.priority!r}{nearest(spec.priority, PRIORITIES)}; "
             f"it is one of {', '.join(PRIORITIES)}"
         )
-    if spec.token_budget < 0:
-        raise UsageError("cannot use a token budget below 0; 0 means no limit")
-    if not 0 <= spec.cost_budget < float("inf"):
-        raise UsageError("cannot use this cost budget: it is in USD, 0 or more; 0 means no limit")
+    _check_budgets(spec)
     check_labels(spec.labels)
     _check_on(spec.on)
     config = config or Config()
@@ -91,6 +88,22 @@ def prepare(
             policy.prices,
         )
     check_files(plan, work_dir)
+    workers = _workers(spec, plan)
+    surroundings = capture(environ, config.environment.env_capture)
+    surroundings["providers"] = config.providers.text or None
+    name = checked_name(spec.name or plan.name)
+    return Prepared(spec, plan, name, work_dir, workers, staff, surroundings, paths, own)
+
+
+def _check_budgets(spec: WorkflowSpec) -> None:
+    if spec.token_budget < 0:
+        raise UsageError("cannot use a token budget below 0; 0 means no limit")
+    if not 0 <= spec.cost_budget < float("inf"):
+        raise UsageError("cannot use this cost budget: it is in USD, 0 or more; 0 means no limit")
+
+
+def _workers(spec: WorkflowSpec, plan: Plan) -> int:
+    """How many workers it may have at once. Raises `UsageError`."""
     workers = plan.workers if spec.workers is None else spec.workers
     if not 1 <= workers <= 99:
         raise UsageError(f"cannot use {workers} workers: it must be 1 to 99")
@@ -99,10 +112,7 @@ def prepare(
         raise UsageError(
             f"cannot run with 1 worker: another one reviews task {reviewed}; give it 2 or more"
         )
-    surroundings = capture(environ, config.environment.env_capture)
-    surroundings["providers"] = config.providers.text or None
-    name = checked_name(spec.name or plan.name)
-    return Prepared(spec, plan, name, work_dir, workers, staff, surroundings, paths, own)
+    return workers
 
 
 def _check_on(labels: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""A rule stands once: no function of the code is a copy of another one."""
+"""A rule stands once, in a function that is seen at a glance."""
 
 import ast
 
@@ -7,6 +7,16 @@ from tests import figures
 
 def test_no_function_stands_twice() -> None:
     assert figures.twins(figures.ROOT / "perles") == []
+
+
+def test_no_function_is_longer_than_fifty_lines() -> None:
+    sizes = {
+        place: function.end_lineno - function.lineno + 1
+        for place, function in figures.functions(figures.ROOT / "perles")
+        if function.end_lineno is not None
+    }
+
+    assert {place: size for place, size in sizes.items() if size > 50} == {}
 
 
 def test_a_copy_with_other_names_is_a_twin() -> None:

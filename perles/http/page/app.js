@@ -13,18 +13,22 @@ let view = null;
 let connected = true;
 let waiting = null; // how much was in the inbox when it was counted last
 
-// Reads again at once, and then not more often than `PAUSE`.
+// Reads again at once, a second time too, and then not more often than `PAUSE`; after a slow reading it pauses as well.
 function paced(work) {
   let busy = false;
   let again = false;
+  let due = 0;
   const run = async () => {
     if (busy) { again = true; return; }
     busy = true;
+    const begun = Date.now();
     try { await work(); } catch (error) { failed(error); }
+    const now = Date.now();
     setTimeout(() => {
       busy = false;
       if (again) { again = false; run(); }
-    }, PAUSE);
+    }, Math.max(due - now, Math.min(now - begun, PAUSE)));
+    due = Math.max(due, now) + PAUSE;
   };
   return run;
 }

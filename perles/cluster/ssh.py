@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import re
 import shlex
 import sys
 from collections import deque
@@ -34,6 +35,7 @@ END_SECONDS: Final = 5.0
 PAUSES: Final = (1.0, 2.0, 5.0, 10.0)
 """Seconds between tries with a host: the last one goes on."""
 NO_SUCH_PROGRAM: Final = 127
+_MISSING: Final = re.compile(r"No module named '?([\w.]+)")
 
 
 class Remote:
@@ -118,9 +120,9 @@ def in_words(code: int, errors: Sequence[str], python: str) -> str:
     text = "\n".join(errors)
     if code == NO_SUCH_PROGRAM:
         return f"there is no {python} on it: cluster.python names the Python there"
-    if "No module named" in text:
-        missing = text.rpartition("No module named")[2].split()[0].strip("'")
-        return f"its {python} has no {missing}: pip install 'perles[cluster]' there"
+    missing = _MISSING.findall(text)
+    if missing:
+        return f"its {python} has no {missing[-1]}: pip install 'perles[cluster]' there"
     last = next((line.strip() for line in reversed(errors) if line.strip()), "")
     return last[:300] or f"ssh ended with exit code {code}"
 

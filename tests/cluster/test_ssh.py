@@ -120,6 +120,14 @@ async def test_a_first_host_that_cannot_be_used_is_the_clusters_problem(hosts: P
     [
         (127, ["bash: line 1: /a/python: No such file or directory"], "there is no /a/python on"),
         (1, ["/a/python: Error while finding module", "No module named perles"], "has no perles"),
+        (
+            1,
+            [
+                "/a/python: Error while finding module specification for 'perles.cluster.remote' "
+                "(ModuleNotFoundError: No module named 'perles')"
+            ],
+            "has no perles: pip install",
+        ),
         (1, ["Traceback", "ModuleNotFoundError: No module named 'distributed'"], "no distributed"),
         (255, ["Host key verification failed.", ""], "Host key verification failed."),
         (-9, [], "exit code -9"),

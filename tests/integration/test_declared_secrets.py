@@ -8,6 +8,7 @@ import pytest
 from perles.domain.errors import UsageError
 from perles.templates.pipeline import read_pipeline
 from tests.integration.cli import Home
+from tests.postgres.homes import kept_in
 
 OF_COMMAND, OF_ENVIRONMENT = "harmless-looking-text", "another-such-text"
 
@@ -34,9 +35,7 @@ def test_a_declared_secret_reaches_the_command_and_nothing_else(home: Home) -> N
     )
     assert OF_COMMAND not in shown
     assert "secret WORD" in shown
-    assert OF_COMMAND.encode() not in b"".join(
-        file.read_bytes() for file in home.root.glob("perles.db*")
-    )
+    assert OF_COMMAND.encode() not in kept_in(home.root)
 
 
 def test_a_secret_that_cannot_be_read_fails_the_task_with_the_reason(home: Home) -> None:

@@ -15,6 +15,7 @@ from perles.config.providers import restored
 from perles.store.sqlite.driver import dbapi
 from tests.integration.cli import Home
 from tests.integration.scripted_cli import program
+from tests.postgres.homes import kept_in
 
 
 def _repository(home: Home, config: dict[str, Any], name: str = "repo") -> Path:
@@ -159,7 +160,7 @@ def test_secrets_of_providers_are_not_kept_with_a_workflow(home: Home) -> None:
     home.config_file.write_text(yaml.safe_dump({"orchestration": {"providers": {"mine": mine}}}))
     path = home.pipeline("p", [{"key": "a", "prompt": "Say it.", "worker": "mine"}])
     assert home.perles("create", path).returncode == 0
-    kept = b"".join(file.read_bytes() for file in home.root.glob("perles.db*"))
+    kept = kept_in(home.root)
     assert b"sk-own-word" not in kept
     assert home.perles("run", home.only()).returncode == 0
     assert "sk-own-word" in home.perles("logs", home.only(), "--raw").stdout

@@ -9,6 +9,7 @@ import pytest
 
 from perles.workspace.surroundings import capture, environment_of, is_stored
 from tests.integration.cli import Home
+from tests.postgres.homes import kept_in
 
 pytestmark = pytest.mark.afresh
 
@@ -58,7 +59,7 @@ def test_secrets_are_never_stored_and_come_from_the_engine(home: Home) -> None:
     assert home.perles("serve", "--detach", MY_TOKEN="engines-token").returncode == 0
     secrets = {"MY_TOKEN": "creators-token", "DATABASE_URL": "postgres://me:creators-word@db/x"}
     assert _said(home, path, **secrets) == ["[engines-token] []"]
-    kept = b"".join(file.read_bytes() for file in home.root.glob("perles.db*"))
+    kept = kept_in(home.root)
     assert b"creators-" not in kept
     assert b"WHO" in kept or b"PATH" in kept
 

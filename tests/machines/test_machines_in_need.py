@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from perles.keeper.main import SOCKET_NAME
 from tests.integration.nodes import stop_nodes
 from tests.integration.test_work_on_nodes import NODES, Machines
 
@@ -26,6 +27,7 @@ def small(tmp_path: Path) -> Iterator[Path]:
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("NO DISK CAN BE MOUNTED HERE")
     yield folder
+    (folder / SOCKET_NAME).unlink(missing_ok=True)  # the keeper of its ports ends without it
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 

@@ -37,6 +37,7 @@ LEFT_OUT: Final[dict[str, str]] = {
     "*test_store.py::test_i4_*": _ABOUT_THE_FILE,
     "*test_store.py::test_views_read_bare_with_sqlite3": _ABOUT_THE_FILE,
     "*test_store.py::test_a_fresh_database_is_made_once_by_many_processes": _ABOUT_THE_FILE,
+    "*test_past_anything.py::test_a_home_of_any_name_has_its_database_in_it_*": _ABOUT_THE_FILE,
     "*test_reading.py::test_sqlite3_sees_the_same_truth": _ABOUT_THE_FILE,
     "*test_reading.py::*imports*": "psycopg imports asyncio",
     "*test_completion.py::test_nothing_heavy_is_loaded_for_it": "psycopg imports asyncio",

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar, Unpack
 from perles.api import plane as sync
 from perles.api.aio_subscription import AsyncSubscription
 from perles.api.instance import Task, WorkflowDetails, WorkflowInstance
-from perles.api.requests import EventFilter, Labels, ListFilters, ListQuery, StopOptions
+from perles.api.requests import (
+    EventFilter,
+    Labels,
+    ListFilters,
+    ListQuery,
+    StopOptions,
+    deadline_of,
+)
 from perles.controlplane.outcomes import Outcome, waits_for_engine
 
 if TYPE_CHECKING:
@@ -156,6 +163,7 @@ class ControlPlane:
         It also returns after `timeout` seconds, or when the workflow ends in another state: check
         its `state`.
         """
+        deadline_of(timeout)
         wanted = sync.awaited(states)
         workflow_id = await self._in_pool(lambda: self._plane.registry.resolve(ref))
         async with self.subscribe_workflow(workflow_id, types="workflow.*") as events:

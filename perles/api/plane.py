@@ -14,12 +14,20 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from perles.api.instance import Task, WorkflowDetails, WorkflowInstance, rows_of
 from perles.api.place import Place
-from perles.api.requests import EventFilter, Labels, ListFilters, ListQuery, StopOptions, pairs
+from perles.api.requests import (
+    EventFilter,
+    Labels,
+    ListFilters,
+    ListQuery,
+    StopOptions,
+    deadline_of,
+)
 from perles.api.subscription import Subscription
 from perles.controlplane.plane import ControlPlane as Facade
 from perles.domain.duration import GRACE
 from perles.domain.errors import UsageError
 from perles.domain.states import WORKFLOW
+from perles.domain.workflow_filter import label_pairs
 from perles.store.events import reads as events_reads
 from perles.store.reads.connection import keep
 
@@ -116,6 +124,7 @@ class ControlPlane(Facade):
         Agents that need longer than `timeout` seconds to end are killed. Raises `PerlesError`,
         and `PersonNeededError` for an agent.
         """
+        deadline_of(timeout)
         if self._hosted is None:
             super().shutdown(timeout)
             return
@@ -192,7 +201,7 @@ class ControlPlane(Facade):
         It also returns after `timeout` seconds, or when the workflow ends in another state: check
         its `state`.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = deadline_of(timeout)
         wanted = awaited(states)
         workflow_id = self.registry.resolve(ref)
         with self.subscribe_workflow(workflow_id, types="workflow.*") as events:
@@ -268,7 +277,7 @@ class ControlPlane(Facade):
             types=_words(wanted.types),
             exclude=_words(wanted.exclude),
             workflows=tuple(self.registry.resolve(ref) for ref in _words(wanted.workflows)),
-            labels=pairs(wanted.labels),
+            labels=label_pairs(wanted.labels),
         )
         return Place(
             self.database_path,

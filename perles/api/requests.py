@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from typing import Any, TypedDict
@@ -10,7 +11,7 @@ from perles.domain.duration import GRACE, LONGEST
 from perles.domain.errors import UsageError
 from perles.domain.records import dataclass
 from perles.domain.states import WorkflowPriority, WorkflowState
-from perles.domain.workflow_filter import DEFAULT_LIMIT, WorkflowFilter, filter_of
+from perles.domain.workflow_filter import DEFAULT_LIMIT, WorkflowFilter, filter_of, label_pairs
 
 States = WorkflowState | str | Iterable[WorkflowState | str]
 Labels = Mapping[str, str] | Sequence[tuple[str, str]]
@@ -97,9 +98,7 @@ class EventFilter:
             for text in _texts(name, getattr(self, name)):
                 if not text.strip():
                     raise UsageError(f"cannot filter events: {name} has an empty text")
-        for pair in pairs(self.labels):
-            if not all(isinstance(text, str) for text in pair):
-                raise UsageError(f"cannot filter events by label {pair!r}: give texts")
+        label_pairs(self.labels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,12 +130,10 @@ def _texts(name: str, given: Any) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def pairs(labels: Any) -> tuple[tuple[str, str], ...]:
-    """Labels as pairs, however they are given. Raises `UsageError`."""
-    found = labels.items() if isinstance(labels, Mapping) else labels
-    made = []
-    for pair in found:
-        if isinstance(pair, str) or len(pair) != 2:
-            raise UsageError(f"cannot filter by label {pair!r}: give a mapping, or pairs")
-        made.append((pair[0], pair[1]))
-    return tuple(made)
+def deadline_of(timeout: object) -> float | None:
+    """When a wait is over, by the monotonic clock; None for never. Raises `UsageError`."""
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        raise UsageError(f"cannot wait with timeout={timeout!r}: it is seconds, or None")
+    return time.monotonic() + timeout

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from perles.api.event import ControlPlaneEvent
 from perles.api.place import Place
+from perles.api.requests import deadline_of
 from perles.store.events.feed import Feed
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Subscription(Iterator[ControlPlaneEvent]):
 
         Raises `DatabaseError`.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = deadline_of(timeout)
         while True:
             self._fresh.clear()
             with self._lock:

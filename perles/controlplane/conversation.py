@@ -28,10 +28,7 @@ class Conversation(Requests):
         """
         from perles.domain.commands import Send
 
-        if not text.strip():
-            raise UsageError("cannot send nothing: give a text")
-        if len(text) > MAX_MESSAGE:
-            raise UsageError(f"cannot send this: it is over {MAX_MESSAGE} characters; use a file")
+        _need_text("send", text, MAX_MESSAGE)
         return self._request(ref, Send(text=text, to=to), wait=wait)
 
     def post(
@@ -53,10 +50,7 @@ class Conversation(Requests):
         from perles.domain.channels import MAX_POST
         from perles.domain.commands import Post
 
-        if not text.strip():
-            raise UsageError("cannot post nothing: give a text")
-        if len(text) > MAX_POST:
-            raise UsageError(f"cannot post this: it is over {MAX_POST} characters; use a file")
+        _need_text("post", text, MAX_POST)
         return self._request(ref, Post(text=text, channel=channel, reply=reply), wait=wait)
 
     def mark_read(self, ref: str, channel: str, up_to: int) -> None:
@@ -130,7 +124,7 @@ class Conversation(Requests):
         """Deny it, with the reason. Raises `NotFoundError`, `UsageError`, `WrongStateError`."""
         from perles.domain.commands import Deny
 
-        if not message.strip():
+        if isinstance(message, str) and not message.strip():
             raise UsageError("cannot deny a task without a reason")
         return self._request(ref, Deny(task=task, message=message))
 
@@ -171,3 +165,13 @@ class Conversation(Requests):
                 item["seq"] for item in self.inbox() if item["kind"] not in ("approval", "question")
             ]
         return self._database.write(lambda tx: insert_acks(tx, numbers, origin))
+
+
+def _need_text(verb: str, text: object, most: int) -> None:
+    """Raise `UsageError` for what is no text, an empty one, or one over `most` characters."""
+    if not isinstance(text, str):
+        raise UsageError(f"cannot {verb} {text!r}: give a text")
+    if not text.strip():
+        raise UsageError(f"cannot {verb} nothing: give a text")
+    if len(text) > most:
+        raise UsageError(f"cannot {verb} this: it is over {most} characters; use a file")

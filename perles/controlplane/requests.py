@@ -35,8 +35,10 @@ class Requests(EngineHost):
 
     def ask(self, ref: str, command: Command) -> Request:
         """Queue a command, as `request` does."""
+        from perles.domain.commands import checked
         from perles.workflows.commands import append_command
 
+        command = checked(command)
         workflow_id = self.registry.resolve(ref)
         asker = self._asker(command.kind, workflow_id)
         command_id = self._database.write(

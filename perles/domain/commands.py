@@ -298,6 +298,14 @@ def from_mapping(kind: str, given: Mapping[str, Any]) -> Command:
         raise UsageError(f"cannot {kind}: {error}") from error
 
 
+def checked(command: Command) -> Command:
+    """The command, whose arguments a program may have given any value. Raises `UsageError`."""
+    try:
+        return msgspec.convert(msgspec.to_builtins(command), type(command))
+    except (msgspec.ValidationError, TypeError) as error:
+        raise UsageError(f"cannot {command.kind}: {error}") from error
+
+
 def from_row(kind: str, args: str) -> Command:
     """The command that a row keeps. Raises `UsageError`."""
     try:

@@ -50,6 +50,8 @@ assert set(_KINDS) == {field.name for field in fields(WorkflowSpec)}
 
 def check_types(spec: WorkflowSpec) -> None:
     """Raises `UsageError` for the first value that is not of its field's type."""
+    if not isinstance(spec, WorkflowSpec):
+        raise UsageError(f"cannot create {spec!r}: give a WorkflowSpec")
     for field in fields(spec):
         value, kind = getattr(spec, field.name), _KINDS[field.name]
         if value is None and field.default is None:

@@ -51,15 +51,20 @@ def filter_of(**given: Any) -> WorkflowFilter:
         raise UsageError(f"cannot list {limit!r} workflows: limit is 1 or more, None for all")
     if given.get("sort", SORTS[0]) not in SORTS:
         raise _unknown("order", given["sort"], SORTS)
+    for name in ("name", "template", "filter"):
+        if not isinstance(given.get(name), str | None):
+            raise UsageError(f"cannot filter by {name} {given[name]!r}: give a text")
     if given.get("filter"):
         from perles.domain.filter_language import parse_query
 
         parse_query(given["filter"])
-    states, labels = _states(given.pop("states", ())), _labels(given.pop("labels", ()))
+    states, labels = _states(given.pop("states", ())), label_pairs(given.pop("labels", ()))
     return WorkflowFilter(states=states, labels=labels, **given)
 
 
-def _states(given: str | Iterable[str]) -> tuple[str, ...]:
+def _states(given: object) -> tuple[str, ...]:
+    if not isinstance(given, Iterable):
+        raise UsageError(f"cannot filter by state {given!r}: give a text, or several")
     words = [word.strip() for word in given.split(",")] if isinstance(given, str) else list(given)
     for word in words:
         if word not in WORKFLOW.states:
@@ -67,16 +72,21 @@ def _states(given: str | Iterable[str]) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _labels(given: Mapping[str, str] | Iterable[Any]) -> tuple[tuple[str, str], ...]:
-    pairs = given.items() if isinstance(given, Mapping) else given
-    found = []
-    for pair in pairs:
-        if isinstance(pair, str) or len(pair) != 2:
-            raise UsageError(
-                f"cannot filter by label {pair!r}: give labels as a mapping, or as pairs"
-            )
-        found.append((str(pair[0]), str(pair[1])))
-    return tuple(found)
+def label_pairs(given: object) -> tuple[tuple[str, str], ...]:
+    """Labels as pairs, however they are given. Raises `UsageError`."""
+    found = list(given.items()) if isinstance(given, Mapping) else given
+    if not isinstance(found, Iterable):
+        found = [found]
+    return tuple(_label_pair(pair) for pair in found)
+
+
+def _label_pair(given: object) -> tuple[str, str]:
+    pair = list(given) if isinstance(given, list | tuple) else []
+    if len(pair) != 2 or not all(isinstance(text, str) for text in pair):
+        raise UsageError(
+            f"cannot filter by label {given!r}: give labels as a mapping, or as pairs, of texts"
+        )
+    return pair[0], pair[1]
 
 
 def _unknown(what: str, word: object, known: Sequence[str]) -> UsageError:

@@ -173,6 +173,23 @@ def _any(**given: Any) -> Any:
         (lambda cp: cp.subscribe(cursor=""), "cannot use the cursor"),
         (lambda cp: cp.subscribe().commit(), "it has no cursor|has no cursor"),
         (lambda cp: cp.wait("x", states="done"), "cannot wait for state done"),
+        (lambda cp: cp.wait("x", **_any(timeout="3")), "it is seconds"),
+        (lambda cp: cp.shutdown(**_any(timeout="3")), "it is seconds"),
+        (lambda cp: cp.subscribe().get(**_any(timeout="3")), "it is seconds"),
+        *(
+            (lambda cp, wrong=wrong: cp.list(**_any(**wrong)), "cannot filter by")
+            for wrong in (
+                *({"labels": given} for given in (5, [5], "team", {"a": 5}, {5: "a"})),
+                *({"states": 5}, {"name": 5}, {"template_id": 5}, {"filter_by": 5}),
+            )
+        ),
+        (lambda cp: EventFilter(**_any(labels=5)), "give labels as a mapping"),
+        (lambda cp: cp.create(_any(goal="x")), "give a WorkflowSpec"),
+        *(
+            (lambda cp, verb=verb, ref=ref: getattr(cp, verb)(ref), "give its id or its name")
+            for verb in ("get", "start", "pause", "resume", "retry", "stop", "wait", "tasks")
+            for ref in (5, b"x", ["x"])
+        ),
     ],
 )
 def test_wrong_use_is_a_clear_error(
@@ -183,6 +200,26 @@ def test_wrong_use_is_a_clear_error(
         return
     with pytest.raises(UsageError, match=said):
         wrong(ControlPlane())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (lambda cp, id: cp.send(id, 5), "cannot send 5: give a text"),
+        (lambda cp, id: cp.send(id, "x", to=5), "cannot send: Expected `str`, got `int`"),
+        (lambda cp, id: cp.post(id, 5), "cannot post 5: give a text"),
+        (lambda cp, id: cp.approve(id, 5), "cannot approve: Expected `str`, got `int`"),
+        (lambda cp, id: cp.deny(id, "a", 5), "cannot deny: Expected `str`, got `int`"),
+        (lambda cp, id: cp.set(id, cost_budget="a"), "cannot set: Expected `float"),
+    ],
+)
+def test_an_argument_of_a_wrong_type_is_refused_before_it_is_queued(
+    spec: Spec, wrong: Callable[[ControlPlane, str], object], said: str
+) -> None:
+    cp = ControlPlane()
+    id = cp.create(spec())
+    with pytest.raises(UsageError, match=said):
+        wrong(cp, id)
 
 
 def test_errors_are_classes(spec: Spec) -> None:

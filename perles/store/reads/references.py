@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from perles.domain.errors import AmbiguousIdError, NotFoundError
+from perles.domain.errors import AmbiguousIdError, NotFoundError, UsageError
 from perles.domain.nearest import alike
 
 if TYPE_CHECKING:
@@ -28,8 +28,10 @@ def resolve(connection: Connection | None, ref: str) -> str:
     """The id of the one workflow that is meant: its id, unique name, or unique prefix of its id.
 
     A name is before a prefix without `wf-`: whose id happens to begin so is not meant.
-    Raises `NotFoundError`, `AmbiguousIdError`.
+    Raises `NotFoundError`, `AmbiguousIdError`, `UsageError` for what is no text.
     """
+    if ref is not None and not isinstance(ref, str):
+        raise UsageError(f"cannot find workflow {ref!r}: give its id or its name, as text")
     if connection is None or not ref:
         raise NotFoundError("workflow", ref)
     exact = connection.execute("SELECT id FROM workflows WHERE id = ?", (ref,)).fetchone()

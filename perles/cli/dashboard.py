@@ -24,7 +24,10 @@ def command(
     ] = False,
     theme: Annotated[
         str | None,
-        typer.Option(help="dark, light or high-contrast, instead of the configuration's."),
+        typer.Option(
+            help="Colours instead of the configuration's: dark, light, high-contrast, dracula, "
+            "nord, gruvbox, catppuccin-mocha or catppuccin-latte."
+        ),
     ] = None,
 ) -> None:
     """Watch and control all workflows on one screen; ? shows the keys.

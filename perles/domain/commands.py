@@ -2,8 +2,7 @@
 
 Each command is one class: its fields are the arguments as its row keeps them, its class
 variables tell the rules. The façade, the engine, the command line and the dashboard read
-them here. A new command needs its class, its handler in `engine/commands/registry.py`, a
-method of `ControlPlane`, and its file in `cli/`.
+them here. CONTRIBUTING.md says what else a new command needs.
 
 The module imports msgspec: read commands and the dashboard's start import it lazily, or not.
 """

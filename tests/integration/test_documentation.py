@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from perles.cli.app import app
 from perles.cli.root import ENTRIES
+from perles.config.theme import PRESETS
 from perles.store.place import shown
 from tests.integration.cli import DEADLINE, Home
 from tests.postgres.homes import is_on
@@ -153,6 +154,15 @@ def test_placeholders_are_whole_and_in_one_style(path: str) -> None:
     assert [word for word in words if "..." in word or word.count("…") > 1] == []
     for left, right in ("[]", "()", "<>"):
         assert [word for word in words if word.count(left) != word.count(right)] == []
+
+
+def test_help_and_the_guide_name_all_presets_of_colours() -> None:
+    (theme,) = (one for one in COMMANDS["dashboard"].params if one.name == "theme")
+    guide = (ROOT / "docs" / "dashboard.md").read_text()
+
+    for preset in PRESETS:
+        assert preset in theme.help
+        assert f"`{preset}`" in guide
 
 
 def test_help_needs_no_command_and_a_command_no_other(home: Home) -> None:

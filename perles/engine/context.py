@@ -21,7 +21,7 @@ from perles.store.schema.agents import Agent
 from perles.store.schema.workflows import Workflow
 from perles.store.transaction import Tx
 from perles.store.writer import Writer
-from perles.workspace.surroundings import environment_of, umask_of
+from perles.workspace.creator_environment import environment_of, umask_of
 
 if TYPE_CHECKING:
     from perles.engine.remote_turns import Placing, RemoteWork

@@ -30,7 +30,7 @@ from perles.store.sqlite.errors import database_errors
 from perles.store.sqlite.filesystem import refuse_network
 from perles.store.transaction import Tx
 from perles.store.writer import Writer
-from perles.workspace.surroundings import shared
+from perles.workspace.creator_environment import shared
 
 if TYPE_CHECKING:
     from perles.engine.fleet.membership import Reach

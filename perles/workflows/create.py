@@ -29,8 +29,8 @@ from perles.templates.selection import Selection, select
 from perles.workflows import worktree
 from perles.workflows.naming import check_labels, checked_name
 from perles.workflows.roles import Staff, check_money, choose, goal_plan, with_roles
+from perles.workspace.creator_environment import capture
 from perles.workspace.dotenv import read_dotenv
-from perles.workspace.surroundings import capture
 
 
 class Prepared(NamedTuple):

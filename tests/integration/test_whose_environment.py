@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from perles.workspace.surroundings import capture, environment_of, is_stored
+from perles.workspace.creator_environment import capture, environment_of, is_stored
 from tests.integration.cli import Home
 from tests.postgres.homes import kept_in
 

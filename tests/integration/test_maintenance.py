@@ -11,6 +11,7 @@ import pytest
 from perles.controlplane.plane import ControlPlane
 from perles.executor.local import processes
 from perles.maintenance.lock import alone
+from perles.store.place import shown
 from perles.store.sqlite.driver import dbapi
 from tests.integration.cli import DEADLINE, Home, signal_all
 
@@ -117,7 +118,7 @@ def test_folders_of_another_databases_workflows_are_no_problem(ended: Home) -> N
 
     found, doctor = ended.perles("maintenance", "check"), ended.json("doctor", "--json")
 
-    told = f"1 session folder is of workflows that {ended.database} does not have"
+    told = f"1 session folder is of workflows that {shown(ended.database)} does not have"
     assert (found.returncode, found.stdout.count(told)) == (0, 1)
     assert str(unknown) in found.stdout
     (finding,) = [one for one in doctor if told in str(one)]

@@ -51,6 +51,7 @@ LEFT_OUT: Final[dict[str, str]] = {
     "*test_watching.py::test_a_write_ends_a_long_wait_*": _ABOUT_THE_FILE,
     "*test_watching.py::test_without_the_kernel_*": _ABOUT_THE_FILE,
     "*test_watching.py::test_a_statement_with_a_limit_*": "counts what SQLite's driver plans",
+    "*test_maintenance.py::test_vacuum_gives_the_space_back_*": _ABOUT_THE_FILE,
     "*test_moved_home.py*": "a database on a server does not move with its home",
     "*test_first_words.py::test_the_path_of_a_database_that_is_not_there_is_told": _ABOUT_THE_FILE,
     "*test_sessions.py::test_a_database_that_goes_away_leaves_a_banner": _ABOUT_THE_FILE,

@@ -111,4 +111,8 @@ def _plain(value: object) -> str:
     """A value as people write it: words with commas, and what has names as JSON."""
     if isinstance(value, list) and all(isinstance(word, str) for word in value):
         return ",".join(value)
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
+    return (
+        json.dumps(value, ensure_ascii=False)
+        if isinstance(value, list | dict | bool)
+        else str(value)
+    )

@@ -97,12 +97,17 @@ _OTHER_TYPES: Final = {
 EVENT_TYPES: Final = frozenset(_EDGE_TYPES | _OTHER_TYPES)
 
 
+def fits(type: str, glob: str) -> bool:
+    """Whether a type fits a glob as SQLite reads it: `[^…]` is what fnmatch writes `[!…]`."""
+    return fnmatchcase(type, glob.replace("[^", "[!"))
+
+
 def misses(glob: str) -> str | None:
     """Why no event can fit this glob of types, in words; None where one can.
 
     Nothing would come of it, and following it would wait for ever.
     """
-    if any(fnmatchcase(type, glob) for type in EVENT_TYPES):
+    if any(fits(type, glob) for type in EVENT_TYPES):
         return None
     families = ", ".join(sorted({f"{type.partition('.')[0]}.*" for type in EVENT_TYPES}))
     return (

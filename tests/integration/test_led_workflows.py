@@ -1,5 +1,6 @@
 """The engine leads workflows of commands: what a task's end costs does not grow with the plan."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import pairwise
@@ -7,9 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from perles.access.origin import Origin
+from perles.domain.commands import StopAgent
 from perles.domain.states import AGENT, TURN
+from perles.engine.commands import queue
+from perles.engine.context import Context
 from perles.engine.coordination.conductor import Conductor
+from perles.engine.team import leaving
+from perles.engine.team.reminders import look_at_workflow
 from perles.engine.turns.start import begin
+from perles.fabric import messages
 from perles.store import migrate, statements
 from perles.store.expressions import select
 from perles.store.schema.agents import Agent, Turn
@@ -21,6 +29,8 @@ from perles.store.transaction import Tx
 from perles.store.transition import fire
 from perles.tasks import reports
 from perles.tasks.reports import Printed
+from perles.workflows.commands import append_command
+from tests.integration.cli import DEADLINE
 from tests.integration.test_replacement import ID, Stage
 from tests.postgres.effort import effort
 from tests.postgres.effort import statements as statements_of
@@ -162,3 +172,48 @@ def test_only_what_needs_no_agent_is_led(
 
     assert stage.conductor.leads(stage.context.reader, stage.coordinator) is led_by_engine
     assert not stage.conductor.leads(stage.context.reader, stage.worker)
+
+
+@pytest.mark.parametrize("is_led", [True, False], ids=["the engine leads", "an agent leads"])
+def test_what_is_looked_for_while_a_command_is_under_way_is_looked_for_again_after_it(
+    led: Callable[[], Led], monkeypatch: pytest.MonkeyPatch, is_led: bool
+) -> None:
+    """Nobody is asked or reminded while a person's command may bring things on; then nobody was."""
+    stage = led()
+    stage.plan(0, deep=False)
+    if not is_led:
+        add = {"workflow_id": ID, "key": "b", "title": "B", "status": "pending", "run": None}
+        stage.database.write(lambda tx: tx.insert(Task, **add))
+    told = "user.notification" if is_led else "agent.reminded"
+
+    async def stop(context: Context, _command: Command, _asked: StopAgent) -> dict[str, str]:
+        def halt(tx: Tx) -> None:
+            leaving.stop(tx, tx.need(Agent, stage.worker.id), by="the user")
+            for message in stage.messages(stage.coordinator):
+                messages.drop(tx, message.id)
+            if is_led:
+                stage.conductor.hear(tx, stage.coordinator.id)
+            else:
+                look_at_workflow(tx, ID)
+
+        await context.writer.write(halt)
+        assert stage.events(told) == [], "the command is under way still"
+        return {}
+
+    monkeypatch.setitem(queue.ACTIONS, "agent.stop", stop)
+
+    async def carry_out() -> None:
+        commands = queue.Commands(stage.context)
+        stage.context.writer.start()
+        try:
+            commands.poll()
+            async with asyncio.timeout(DEADLINE):
+                await commands.settle()
+        finally:
+            stage.context.writer.close()
+
+    asker = Origin(uid=0, pid=1, tty=None, agent=None)
+    stage.database.write(lambda tx: append_command(tx, ID, StopAgent(agent="worker-1"), asker))
+    asyncio.run(carry_out())
+
+    assert len(stage.events(told)) == 1

@@ -100,3 +100,30 @@ def test_a_filter_holds_for_a_row_that_is_read_alone(
     page.get_by_role("searchbox").fill("")
     until(page, ALL_ARE_THERE, 4)
     assert not errors
+
+
+def test_events_show_though_the_clock_of_the_device_is_set_back(
+    page: Any, stage: Stage, id: str, errors: list[str]
+) -> None:
+    page.evaluate("() => { const real = Date.now; Date.now = () => real() - 3_600_000; }")
+
+    for count in range(3):
+        stage.home.perles("rename", id, f"{id}-back-{count}")
+        is_told(page, f"{id}-back-{count}")
+
+    stage.home.perles("stop", id)
+    assert not errors
+
+
+def test_a_workflow_without_agents_says_so_however_often_it_is_read(
+    page: Any, stage: Stage, id: str, errors: list[str]
+) -> None:
+    page.evaluate("id => { location.hash = `#/w/${id}/agents`; }", id)
+    is_told(page, "No agent used tokens yet.")
+
+    stage.home.perles("rename", id, f"{id}-again")
+    is_told(page, f"{id}-again")
+
+    assert "No agent used tokens yet." in page.inner_text("body")
+    stage.home.perles("stop", id)
+    assert not errors

@@ -25,6 +25,7 @@ from perles.engine.commands.registry import ACTIONS
 from perles.engine.commands.tool_calls import ToolCalls
 from perles.engine.context import log
 from perles.engine.services import Services
+from perles.engine.team.reminders import look_after_command
 from perles.executor.background import Background
 from perles.fabric import messages
 from perles.mcp.host import Caller
@@ -146,8 +147,12 @@ class Commands:
         else:
             settle = _succeed(command, result)
         crash_points.at("command.before-commit")
-        await write(settle)
+        await write(lambda tx: self._settle(tx, command, settle))
         crash_points.at("command.after-commit")
+
+    def _settle(self, tx: Tx, command: Command, settle: _Settle) -> None:
+        settle(tx)
+        look_after_command(tx, self._context, command)
 
     async def call(
         self, caller: Caller, kind: str, args: dict[str, Any], key: str | None

@@ -7,11 +7,11 @@ when, none is told twice. The engine never waits for the command.
 import asyncio
 import os
 import signal
-from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, Final
 
 from perles.domain.errors import DatabaseError
+from perles.domain.events import fits
 from perles.engine.bulkhead import Troubles
 from perles.engine.context import Context, log
 from perles.store.events import cursors, journal
@@ -129,7 +129,7 @@ class Notifier:
         notify = self._context.config.notify
         if not notify.command or type == "notify.failed":
             return False
-        return any(fnmatchcase(type, glob) for glob in notify.events)
+        return any(fits(type, glob) for glob in notify.events)
 
     async def _tell(self, row: Any) -> None:
         notify = self._context.config.notify

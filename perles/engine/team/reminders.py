@@ -60,6 +60,11 @@ LAST_REFUSAL: Final = Sql(
     .order_by(Command.id.desc())
     .limit(1)
 )
+_BRING_ON: Final = (
+    *("complete", "fail", "pause", "stop"),
+    *("send", "post", "approve", "deny", "answer"),
+)
+"""Commands after which something goes on or is over, beside those on agents."""
 # An observer only looks on: whatever it does, nothing goes on by it.
 _is_of_workflow = (Agent.workflow_id == WORKFLOW_ID) & (Agent.role != "observer")
 UNDER_WAY: Final = Sql(
@@ -80,10 +85,7 @@ UNDER_WAY: Final = Sql(
         )
         | exists().where(
             Command.workflow_id == WORKFLOW_ID,
-            Command.kind.in_(
-                ["complete", "fail", "pause", "stop", "send", "post", "approve", "deny", "answer"]
-            )
-            | Command.kind.like("agent.%"),
+            Command.kind.in_(_BRING_ON) | Command.kind.like("agent.%"),
             Command.status.in_(["queued", "running"]),
         )
         | exists().where(Task.workflow_id == WORKFLOW_ID, Task.status == "waiting_for_user")
@@ -169,14 +171,32 @@ def _to_worker(tx: Tx, agent: Agent, task: Task, said: str) -> str:
     )
 
 
-def look_at_workflow(tx: Tx, workflow_id: str, turn: Turn, said: str) -> None:
-    """A turn has ended: where nothing is under way, tell the coordinator, or end the workflow."""
+def look_after_command(tx: Tx, context: Context, command: Command) -> None:
+    """A command has had its end. While it was under way nobody was reminded or asked: look now."""
+    if command.workflow_id is None or context.is_errand:
+        return
+    if command.kind not in _BRING_ON and not command.kind.startswith("agent."):
+        return
+    coordinator = tx.first(Agent, statements.COORDINATOR_OF, workflow_id=command.workflow_id)
+    if coordinator is None or not context.conductor.leads(tx, coordinator):
+        look_at_workflow(tx, command.workflow_id)
+        return
+    workflow = tx.need(Workflow, command.workflow_id)
+    if workflow.state == "running" and coordinator.status == "ready":
+        ask_about_stopped(tx, workflow, coordinator)
+
+
+def look_at_workflow(tx: Tx, workflow_id: str, turn: Turn | None = None, said: str = "") -> None:
+    """Where nothing is under way, tell the coordinator, or end the workflow.
+
+    `turn` has just ended, with these last words.
+    """
     workflow = tx.need(Workflow, workflow_id)
     coordinator = tx.first(Agent, statements.COORDINATOR_OF, workflow_id=workflow_id)
     if workflow.state != "running" or coordinator is None:
         return
-    mine = coordinator.id == turn.agent_id
-    if tx.need(Agent, turn.agent_id).role == "observer":
+    mine = turn is not None and coordinator.id == turn.agent_id
+    if turn is not None and tx.need(Agent, turn.agent_id).role == "observer":
         return
     if coordinator.status != "ready" or tx.value(UNDER_WAY, workflow_id=workflow_id):
         if mine and coordinator.silences:

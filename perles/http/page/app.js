@@ -21,9 +21,9 @@ function paced(work) {
   const run = async () => {
     if (busy) { again = true; return; }
     busy = true;
-    const begun = Date.now();
+    const begun = performance.now(); // unlike the time of day, it is never set back
     try { await work(); } catch (error) { failed(error); }
-    const now = Date.now();
+    const now = performance.now();
     setTimeout(() => {
       busy = false;
       if (again) { again = false; run(); }

@@ -58,6 +58,7 @@ export function list(root, home) {
   let changed = new Set();
   let whole = true; // whether more has to be read than the changed rows
   let rest = null;
+  let closed = false;
   const anew = () => { whole = true; view.refresh(); };
   const more = h("p");
   root.append(h("h1", { class: "hidden" }, "Workflows"), chips, field, rows, more);
@@ -94,7 +95,7 @@ export function list(root, home) {
     if (whole || found.some((one) => !there.has(one.id) && !below(one)) || [...ids].some((id) => there.has(id) && !now.has(id))) return false;
     shown = shown.map((one) => now.get(one.id) ?? one);
     place(rows, shown.map(row));
-    rest ??= setTimeout(anew, REST);
+    if (!closed) rest ??= setTimeout(anew, REST);
     return true;
   }
 
@@ -120,7 +121,7 @@ export function list(root, home) {
         throw error;
       }
     },
-    close: () => clearTimeout(rest),
+    close: () => { closed = true; clearTimeout(rest); },
     overview: (found) => showChips(found.workflows),
     concerns: (events) => {
       for (const { workflow_id: id } of events) {

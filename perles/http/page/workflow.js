@@ -59,8 +59,8 @@ const told = (text) => (text ? ` · ${text}` : "");
 
 async function agents(box, one) {
   const found = await get(`/workflows${path(one.id)}/agents`);
-  place(box, keyed(found.map((agent) => [agent.name, agent.cost_usd, agent.tokens_in, agent.tokens_out]), () => bars(found)),
-    keyed(found, () => h("ul", { class: "cards" }, found.map((agent) => h("li", { class: "card" },
+  place(box, keyed(["bars", found.map((agent) => [agent.name, agent.cost_usd, agent.tokens_in, agent.tokens_out])], () => bars(found)),
+    keyed(["agents", found], () => h("ul", { class: "cards" }, found.map((agent) => h("li", { class: "card" },
       h("b", null, agent.name), " ", badge(agent.status), " ", h("span", { class: "small" }, agent.provider, agent.model ? ` ${agent.model}` : "", agent.task ? ` · ${agent.phase} ${agent.task}` : ""),
       h("p", { class: "small" }, `${count(agent.turns)} turn${agent.turns === 1 ? "" : "s"}`, told(agent.tokens_in + agent.tokens_out > 0 && `${count(agent.tokens_in)} in, ${count(agent.tokens_out)} out, ${count(agent.tokens_cached)} cached`), told(usd(agent.cost_usd, agent.tokens_in + agent.tokens_out))),
       agent.node && h("p", { class: agent.unreachable ? "bad" : "small" }, away(agent)),

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar, Unpack
 
 from perles.api import plane as sync
-from perles.api.aio_subscription import AsyncSubscription
+from perles.api.aio_subscription import AsyncSubscription, timeout_at
 from perles.api.instance import Task, WorkflowDetails, WorkflowInstance
 from perles.api.requests import (
     EventFilter,
@@ -163,12 +163,12 @@ class ControlPlane:
         It also returns after `timeout` seconds, or when the workflow ends in another state: check
         its `state`.
         """
-        deadline_of(timeout)
+        deadline = deadline_of(timeout)
         wanted = sync.awaited(states)
         workflow_id = await self._in_pool(lambda: self._plane.registry.resolve(ref))
         async with self.subscribe_workflow(workflow_id, types="workflow.*") as events:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(timeout):
+                async with timeout_at(deadline):
                     while await self.call(sync.ControlPlane.state_of, workflow_id) not in wanted:
                         await events.get()
         return await self.get(workflow_id)

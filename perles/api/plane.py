@@ -23,6 +23,7 @@ from perles.api.requests import (
     deadline_of,
 )
 from perles.api.subscription import Subscription
+from perles.controlplane.engine_stop import need_seconds
 from perles.controlplane.plane import ControlPlane as Facade
 from perles.domain.duration import GRACE
 from perles.domain.errors import UsageError
@@ -124,10 +125,10 @@ class ControlPlane(Facade):
         Agents that need longer than `timeout` seconds to end are killed. Raises `PerlesError`,
         and `PersonNeededError` for an agent.
         """
-        deadline_of(timeout)
         if self._hosted is None:
             super().shutdown(timeout)
             return
+        need_seconds(timeout)
         hosted, self._hosted = self._hosted, None
         hosted.stop(timeout)
 
@@ -307,6 +308,8 @@ def awaited(states: str | Iterable[str]) -> frozenset[str]:
 
 def wanted_states(states: str | Iterable[str]) -> frozenset[str]:
     """The states that somebody waits for, at least one. Raises `UsageError`."""
+    if not isinstance(states, Iterable):
+        raise UsageError(f"cannot wait for state {states!r}: give a text, or several")
     words = [states] if isinstance(states, str) else [str(state) for state in states]
     found = frozenset(word.strip() for text in words for word in text.split(","))
     unknown = sorted(found - frozenset(WORKFLOW.states))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
+from threading import TIMEOUT_MAX
 from typing import Any, TypedDict
 
 from perles.domain.duration import GRACE, LONGEST
@@ -130,10 +131,12 @@ def _texts(name: str, given: Any) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def deadline_of(timeout: object) -> float | None:
+def deadline_of(timeout: float | None) -> float | None:
     """When a wait is over, by the monotonic clock; None for never. Raises `UsageError`."""
     if timeout is None:
         return None
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+    number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
+    if not number or timeout != timeout:  # NaN is unlike itself
         raise UsageError(f"cannot wait with timeout={timeout!r}: it is seconds, or None")
-    return time.monotonic() + timeout
+    # No clock counts as far as some numbers go: what is longer than a wait can be has no end.
+    return None if timeout > TIMEOUT_MAX / 2 else time.monotonic() + timeout

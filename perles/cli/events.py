@@ -63,7 +63,8 @@ def _check_types(given: tuple[str, ...]) -> None:
     if given:
         from perles.domain.events import misses
 
-        for glob in (one.strip() for text in given for one in text.split(",")):
+        globs = [one.strip() for text in given for one in text.split(",")]
+        for glob in filter(None, globs) if any(globs) else globs:
             if why := misses(glob):
                 raise UsageError(f"cannot filter by type: {why}")
 

@@ -57,6 +57,8 @@ class Conversation(Requests):
         """Mark a channel as read up to this post. Raises `NotFoundError`."""
         from perles.fabric.channels import mark_read
 
+        if not isinstance(channel, str) or isinstance(up_to, bool) or not isinstance(up_to, int):
+            raise UsageError(f"cannot mark {channel!r} as read up to {up_to!r}: give a post's id")
         self.need_person("mark a channel as read")
         workflow_id = self.registry.resolve(ref)
         self._database.write(lambda tx: mark_read(tx, workflow_id, channel, up_to))
@@ -159,6 +161,8 @@ class Conversation(Requests):
         """Acknowledge inbox entries by their seq; return the number. Raises `NotFoundError`."""
         from perles.workflows.inbox import insert_acks
 
+        if not isinstance(numbers, Sequence):
+            raise UsageError(f"cannot acknowledge {numbers!r}: give the seqs of entries")
         origin = self.need_person("acknowledge inbox entries")
         if everything:
             numbers = [

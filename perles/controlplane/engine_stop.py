@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from perles.controlplane.engine_status import POLL, EngineStatus
-from perles.domain.errors import NoEngineError, PerlesError
+from perles.domain.errors import NoEngineError, PerlesError, UsageError
 from perles.engine import single_instance, watchdog
 from perles.executor.local.identity import is_known
 from perles.store.place import engine_lock
@@ -30,6 +30,7 @@ class EngineStop(EngineStatus):
         With `leave_agents` the agents work on, and the next engine goes on with them. An agent
         may not do this: `PersonNeededError`.
         """
+        need_seconds(timeout)
         self.need_person("stop the engine")
         self._stop_pausing_watchdog()
         engine = self._engine()
@@ -46,6 +47,7 @@ class EngineStop(EngineStatus):
         Agents that need longer than `timeout` to end are killed. Raises `PerlesError`
         when even that does not end the engine, `PersonNeededError` for an agent.
         """
+        need_seconds(timeout)
         self.need_person("stop the engine")
         self._stop_pausing_watchdog()
         engine = self._engine()
@@ -95,6 +97,13 @@ class EngineStop(EngineStatus):
             if time.monotonic() > deadline:
                 return False
             time.sleep(POLL)
+
+
+def need_seconds(timeout: object) -> None:
+    """Raise `UsageError`, before anything is done, for what is no number of seconds."""
+    number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
+    if not number or timeout != timeout:  # NaN is unlike itself
+        raise UsageError(f"cannot stop the engine with timeout={timeout!r}: it is seconds")
 
 
 def _still_runs(engine: Identity) -> PerlesError:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from perles.controlplane.corrections import Corrections
 from perles.controlplane.outcomes import Outcome
 from perles.domain.duration import GRACE
+from perles.domain.errors import UsageError
 from perles.workflows.ids import new_id
 
 
@@ -95,6 +96,8 @@ class Lifecycle(Corrections):
         """
         from perles.domain.commands import Label
 
+        if not isinstance(add or {}, Mapping) or not isinstance(remove, Iterable):
+            raise UsageError(f"cannot label with {add!r} and {remove!r}: give a mapping, and keys")
         return self._request(ref, Label(add=dict(add or {}), remove=tuple(remove)))
 
     def retry(self, ref: str, *, reconfigure: bool = False) -> str:

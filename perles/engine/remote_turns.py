@@ -92,6 +92,9 @@ class Placing(Protocol):
     async def with_room(self, agents: Sequence[Agent], /) -> list[Agent]:
         """Those of the agents that can have a turn now; of the others it is noted why not."""
 
+    def avoid(self, node: str, /) -> None:
+        """A turn found no room on this node: it gets none for a while."""
+
     def choose(self, tx: Tx, workflow: Workflow, agent: Agent, /) -> Where:
         """The node for a turn that begins in this transaction; `took` has to follow."""
 

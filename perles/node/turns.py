@@ -173,7 +173,10 @@ class Turns:
     def _mark_fenced(self, turn: Turn, *, parts: bool = False) -> None:
         if not turn.record.fenced:
             turn.record.fenced, turn.record.parted = True, parts
-            self._records.keep(turn.record)
+            try:
+                self._records.keep(turn.record)
+            except OSError as error:  # a full disk: the agents are ended all the same
+                log.error("cannot note that turn %s was ended: %s", turn.record.turn, error)
 
     def processes(self, refs: Iterable[TurnRef]) -> list[LocalProcess]:
         """The processes of these turns, forgotten turns too."""

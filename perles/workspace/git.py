@@ -22,6 +22,7 @@ _SAFE: Final = (
 )
 """What an agent wrote into the repository's configuration starts no program."""
 _ENVIRON: Final = {
+    "LANGUAGE": "en",  # what git says is read: LC_ALL would reach the user's hooks, too
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_ALLOW_PROTOCOL": "none",  # no remote is asked for objects that are not here

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import shutil
 import sys
 import time
@@ -22,11 +23,13 @@ from perles.dashboard.frames.detail import agent_line
 from perles.dashboard.reading.detail import agents_of
 from perles.domain.errors import ClusterError
 from perles.domain.placement import Place, Rooms
-from perles.engine.fleet import cluster_status, nodes
+from perles.engine.fleet import cluster_status, nodes, placement
 from perles.engine.fleet.membership import Membership
 from perles.engine.fleet.nodes import Heard
 from perles.engine.fleet.placement import Placement, _room
 from perles.engine.remote_turns import Elsewhere
+from perles.engine.turns import start_pauses
+from perles.executor.contract import SpawnError
 from perles.executor.remote.errors import UnreachableError
 from perles.executor.remote.messages import Answer, Greeting
 from perles.executor.remote.protocol import Call
@@ -132,6 +135,42 @@ async def test_turns_spread_over_the_nodes_and_the_rest_waits_in_words(world: Wo
 
 def _said(world: World, ids: list[str]) -> list[str]:
     return [text for texts in waits_for(world.connection, ids).values() for text in texts]
+
+
+async def test_a_node_that_had_no_room_for_a_turn_gets_none_for_a_while(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own look at its disk may see enough room, and it would be tried again for ever."""
+    now = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    _node(world, "box1")
+    _node(world, "box2")
+    tried: list[str] = []
+
+    async def prepare(_turn: Turn, agent: Agent, workflow: Workflow) -> Elsewhere:
+        assert agent.node is not None
+        tried.append(agent.node)
+        if agent.node == "box1":
+            full = OSError(errno.EDQUOT, "the quota is used up")
+            raise SpawnError("cannot start on node box1") from full
+        return Elsewhere(agent.node, Path(workflow.work_dir), Path("/"), "http://127.0.0.1:1/mcp")
+
+    monkeypatch.setattr(world.context.remote, "prepare", prepare)
+    ids = await _started(world, 1)
+    assert tried == ["box1"]
+
+    now[0] += start_pauses.PAUSE_SECONDS
+    await _deliver(world)
+    assert tried == ["box1", "box2"]
+    assert _where(world, ids) == ["box2"]
+
+    assert set(_where(world, await _started(world, 1))) == {"box2"}
+    waits = await _started(world, 1)
+    assert "waits for a node: all 2 slots" in str(_said(world, waits))
+
+    now[0] += placement.AVOIDED
+    await _deliver(world)
+    assert tried[-1] == "box1"
 
 
 async def test_without_a_node_nothing_runs_and_it_is_said(world: World) -> None:

@@ -11,7 +11,7 @@ import pytest
 from perles.access.origin import Origin
 from perles.domain.commands import StopAgent
 from perles.domain.states import AGENT, TURN
-from perles.engine.commands import queue
+from perles.engine.commands import queue, registry
 from perles.engine.context import Context
 from perles.engine.coordination.conductor import Conductor
 from perles.engine.team import leaving
@@ -200,7 +200,7 @@ def test_what_is_looked_for_while_a_command_is_under_way_is_looked_for_again_aft
         assert stage.events(told) == [], "the command is under way still"
         return {}
 
-    monkeypatch.setitem(queue.ACTIONS, "agent.stop", stop)
+    monkeypatch.setitem(registry.ACTIONS, "agent.stop", stop)
 
     async def carry_out() -> None:
         commands = queue.Commands(stage.context)

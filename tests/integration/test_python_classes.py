@@ -1,6 +1,7 @@
 """`from perles import …`: the typed interface, as the programs of docs/python.md use it."""
 
 import json
+import math
 import pickle
 import subprocess
 import sys
@@ -32,6 +33,7 @@ from perles import (
     events,
 )
 from perles.api.aio_plane import THREADS
+from perles.store.reads.connection import reading
 from tests.integration.cli import Home
 
 DEADLINE = 180.0
@@ -183,6 +185,13 @@ def _any(**given: Any) -> Any:
                 *({"states": 5}, {"name": 5}, {"template_id": 5}, {"filter_by": 5}),
             )
         ),
+        (lambda cp: cp.wait("x", timeout=math.nan), "it is seconds"),
+        (lambda cp: cp.shutdown(**_any(timeout=None)), "it is seconds"),
+        (lambda cp: cp.stop_engine(**_any(timeout="3")), "it is seconds"),
+        (lambda cp: cp.wait("x", **_any(states=3)), "cannot wait for state 3"),
+        (lambda cp: cp.mark_read("x", "general", **_any(up_to="x")), "give a post's id"),
+        (lambda cp: cp.label("x", **_any(add=3)), "give a mapping"),
+        (lambda cp: cp.ack(**_any(numbers=3)), "give the seqs"),
         (lambda cp: EventFilter(**_any(labels=5)), "give labels as a mapping"),
         (lambda cp: cp.create(_any(goal="x")), "give a WorkflowSpec"),
         *(
@@ -218,8 +227,13 @@ def test_an_argument_of_a_wrong_type_is_refused_before_it_is_queued(
 ) -> None:
     cp = ControlPlane()
     id = cp.create(spec())
+    before = cp.read_events().last
     with pytest.raises(UsageError, match=said):
         wrong(cp, id)
+    assert cp.read_events().last == before
+    with reading(cp.database_path) as connection:
+        assert connection is not None
+        assert connection.execute("SELECT count(*) FROM commands").fetchone()[0] == 0
 
 
 def test_errors_are_classes(spec: Spec) -> None:

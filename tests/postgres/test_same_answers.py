@@ -88,7 +88,10 @@ OF_ONE: Final[dict[tuple[str, str], dict[str, tuple[Any, ...]]]] = {
         "workflow_id": (ID,),
         "wanted": (fabric.Wanted(), fabric.Wanted(thread=1), fabric.Wanted("tasks", after=1)),
     },
-    ("completion", "words"): {"kind": ("label", "agent", "channel", "node", "task", "branch")},
+    ("completion", "words"): {
+        "kind": ("label", "agent", "channel", "node", "task", "branch"),
+        "workflow": ("", ID, "release"),
+    },
     ("dashboard", "order"): {
         "sort": (
             *("created", "attention", "name", "state"),

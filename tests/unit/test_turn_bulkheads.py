@@ -280,6 +280,9 @@ class _Stay:
         """All of them."""
         return list(agents)
 
+    def avoid(self, _node: str) -> None:
+        """There is no other one."""
+
     def choose(self, _tx: Tx, _workflow: Workflow, agent: Agent) -> Where:
         """Where it is."""
         return Where(agent.node)

@@ -6,6 +6,7 @@ be placed waits in the order of the queue, and its row says what for.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -26,6 +27,8 @@ from perles.store.sql import WORKFLOW_ID, Sql
 from perles.store.transaction import Tx
 from perles.tasks.stored_execution import execution_of
 
+AVOIDED: Final = 60.0
+"""Seconds for which a node gets no turn that had no room for one: its own look may see enough."""
 STAMP: Final = Sql(select(func.count(), func.max(Node.updated_at), func.sum(Node.version)))
 IN_USE: Final = Sql(
     select(Agent.node, Task.execution)
@@ -52,6 +55,11 @@ class Placement:
         self._context = context
         self._stamp: Any = None
         self._rooms = Rooms(())
+        self._full_until: dict[str, float] = {}
+
+    def avoid(self, node: str) -> None:
+        """A turn found no room on this node: it gets none for a while, whatever its row says."""
+        self._full_until[node] = time.monotonic() + AVOIDED
 
     async def with_room(self, agents: Sequence[Agent]) -> list[Agent]:
         """Those of the agents that can have a turn now; of the others it is noted why not."""
@@ -129,11 +137,14 @@ class Placement:
         return None if found is None else str(found)
 
     def _count(self, reader: Reader) -> None:
-        stamp = tuple(reader.row(STAMP))
+        now = time.monotonic()
+        full = {name for name, until in self._full_until.items() if until > now}
+        stamp = (*reader.row(STAMP), frozenset(full))
         if stamp != self._stamp:
             self._stamp = stamp
             rows = reader.all(Node, nodes.NODES)
-            self._rooms = Rooms(_room(row) for row in rows if not nodes.never_was(row))
+            known = (row for row in rows if not nodes.never_was(row))
+            self._rooms = Rooms(_room(row, is_avoided=row.id in full) for row in known)
         self._rooms.use(_in_use(reader))
 
 
@@ -174,7 +185,7 @@ def _on(room: Room, place: Place) -> Where:
     return Where(room.name)
 
 
-def _room(row: Node) -> Room:
+def _room(row: Node, *, is_avoided: bool = False) -> Room:
     facts = journal.decode(row.facts)
     return Room(
         name=row.id,
@@ -183,7 +194,7 @@ def _room(row: Node) -> Room:
         labels=frozenset(journal.decode(row.labels)),
         memory=facts.get("memory", 0),
         memory_free=facts.get("memory_free", 0),
-        is_full=FULL in journal.decode(row.problems),
+        is_full=is_avoided or FULL in journal.decode(row.problems),
     )
 
 

@@ -133,9 +133,11 @@ class Serving:
 
     async def _until_ready(self, task: Task, ready: Ready, live: LiveTurn) -> None:
         """Ask until it is ready, or its time is up, or its process is gone."""
-        probe = probes.probe_of(ready, await self._place(task, live))
+        place = None
         while not live.done.is_set():
-            why = await probe()
+            place = place or await self._place(task, live)
+            probe = None if place is None else probes.probe_of(ready, place)
+            why = f"its node {live.node} cannot be asked" if probe is None else await probe()
             age = live.process.age()
             if why is None:
                 crash_points.at("service.before-ready")
@@ -151,14 +153,17 @@ class Serving:
             pause = min(LONGEST_PAUSE, max(SHORTEST_PAUSE, age / 20), ready.timeout - age)
             await live.ends_within(pause)
 
-    async def _place(self, task: Task, live: LiveTurn) -> probes.Place:
+    async def _place(self, task: Task, live: LiveTurn) -> probes.Place | None:
+        """Where it is asked; None where its node cannot tell its folder now."""
         context = self._context
         workflow = context.reader.need(Workflow, task.workflow_id)
         turn = context.reader.need(Turn, live.turn_id)
         folder = Path(workflow.work_dir)
         if live.node is not None and context.remote is not None:
             there = await context.remote.folder_of(task)
-            folder = folder if there is None else there[1]
+            if there is None:
+                return None
+            folder = there[1]
         return probes.Place(
             executor=context.executor,
             workflow_id=workflow.id,

@@ -26,7 +26,7 @@ from perles.engine.turns.finish import TurnFinisher
 from perles.engine.turns.limits import TurnLimits
 from perles.engine.turns.live import LiveTurn
 from perles.engine.turns.start import Begun, begin, kept_token, refused, running, turn_context
-from perles.engine.turns.start_pauses import StartPauses, may_pass
+from perles.engine.turns.start_pauses import StartPauses, is_no_room, may_pass
 from perles.executor.contract import Batch, SpawnError
 from perles.store.expressions import bindparam, exists, func, select
 from perles.store.schema.agents import Agent, Message, ProviderHold, Turn
@@ -192,6 +192,8 @@ class Turns(TurnFinisher):
                 log.error("cannot start a turn of %s yet: %s", agent.name, error)
                 ending = Ending("lose", "turn_ended")
                 self._pauses.begin(agent.node, error)
+                if agent.node is not None and context.placing is not None and is_no_room(error):
+                    context.placing.avoid(agent.node)
             await self._conclude(live, ending, _not_started(error), None)
             return False
         return True
@@ -236,10 +238,13 @@ class Turns(TurnFinisher):
         identity = live.identity
         if identity is None or live.reading.locked():
             return
-        async with live.reading:
-            live.is_starting = False
-            if not live.done.is_set():
-                await self._context.writer.write(lambda tx: running(tx, live.turn_id, identity))
+        try:
+            async with live.reading:
+                if not live.done.is_set():
+                    await self._context.writer.write(lambda tx: running(tx, live.turn_id, identity))
+                live.is_starting = False
+        except DatabaseError as error:  # the next look tells it again
+            log.error("cannot note that the turn of %s has started: %s", live.agent, error)
 
     def _has_news(self, live: LiveTurn) -> bool:
         """Whether the turn printed more; one that goes too far is ended on the way."""

@@ -49,5 +49,11 @@ def may_pass(error: Exception) -> bool:
     return isinstance(cause, OSError) and cause.errno in SHORTAGES
 
 
+def is_no_room(error: Exception) -> bool:
+    """Whether a disk, or what its user may have of it, is full."""
+    cause = error.__cause__ if isinstance(error, SpawnError) else error
+    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
 def _is_away(error: Exception) -> bool:
     return isinstance(error, UnreachableError | FencedError)

@@ -237,7 +237,7 @@ class Link:
             self._is_parting = False
 
     async def _reached(self) -> None:
-        self.is_reachable = True
+        self.is_reachable, self._refused = True, None
         self._tell("")
         if self.connected is not None:
             await self.connected(self)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 MOST_KEPT: Final = 4096
 """Events that are kept for subscribers."""
 _BATCH: Final = 500
+_ONE_LOOK: Final = (0.0,)
+"""The pauses before looks where nothing told of a commit."""
 _Wake = Callable[[], None]
 
 
@@ -118,8 +120,8 @@ class Hub:
             self._follows = True
         self._tell()
         while not self._is_left():
-            _wait(watch)
-            for pause in watch.looks:
+            is_told = _wait(watch)
+            for pause in watch.looks if is_told else _ONE_LOOK:
                 time.sleep(pause)
                 if watch.changed():
                     self._take(connection)
@@ -154,13 +156,18 @@ def _newer(events: deque[Json], seq: int) -> Any:
         yield event
 
 
-def _wait(watch: Watch) -> None:
-    """Sleep until something was written, or until it is time to look without being told."""
+def _wait(watch: Watch) -> bool:
+    """Sleep until something was written, or until it is time to look without being told.
+
+    Whether it was told.
+    """
     if watch.fd is None:
         time.sleep(watch.patience())
-        return
-    if is_readable(watch.fd, seconds=watch.patience()):
+        return False
+    is_told = is_readable(watch.fd, seconds=watch.patience())
+    if is_told:
         watch.hear()
+    return is_told
 
 
 _HUBS: dict[tuple[int, str], Hub] = {}

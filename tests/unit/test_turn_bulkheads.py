@@ -15,7 +15,7 @@ from perles.engine.remote_turns import Elsewhere, Where
 from perles.engine.turns import runner, start_pauses
 from perles.engine.turns.ending import Ending
 from perles.engine.turns.live import LiveTurn
-from perles.executor.contract import SpawnError
+from perles.executor.contract import Identity, SpawnError
 from perles.executor.remote.errors import UnreachableError
 from perles.store import statements
 from perles.store.schema.agents import Agent, Turn
@@ -458,5 +458,35 @@ def test_of_very_many_turns_a_share_is_read_each_time_and_each_has_its_round(
 
         await world.turns.read_all()
         assert [_said(world, id) for id in ids] == [["x"]] * 5
+
+    asyncio.run(run())
+
+
+def test_a_start_that_cannot_be_noted_now_is_noted_at_the_next_look(
+    world: HealthWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node told late which process it is; the database is locked just then."""
+
+    async def run() -> None:
+        id = world.request(1)
+        await world.begin(id)
+        live = world.live(id)
+        query = "UPDATE turns SET status = 'starting' WHERE id = ?"
+        world.connection.execute(query, (live.turn_id,))
+        live.is_starting, live.process.identity = True, Identity(1, 2, "boot")
+        failing: list[int] = [1]
+        write = world.context.writer.write
+
+        async def locked(work: Callable[[Tx], Any]) -> Any:
+            if failing.pop() if failing else False:
+                raise DatabaseError("database is locked")
+            return await write(work)
+
+        monkeypatch.setattr(world.context.writer, "write", locked)
+        await world.turns.read_all()
+        assert _turns(world, id)[0].status == "starting"
+
+        await world.turns.read_all()
+        assert _turns(world, id)[0].status == "running"
 
     asyncio.run(run())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,3 +32,19 @@ def test_it_is_asked_where_it_runs(machines: Machines, ready: dict[str, str]) ->
 
     assert machines.ended(id) == "completed", machines.home.perles("show", id).stdout
     assert machines.nodes() <= set(NODES)
+
+
+def test_a_strangers_port_is_not_taken_for_the_service(machines: Machines) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        port = stranger.getsockname()[1]
+        ready = {"tcp": port, "timeout": "20s"}
+        web = {"key": "web", "run": "sleep 60", "service": True, "ready": ready}
+        user = {"key": "user", "run": "true", "after": ["web"]}
+
+        id = machines.run([web, user])
+
+        assert machines.ended(id) == "failed"
+    tasks = {task["key"]: task for task in machines.home.json("show", id, "--json")["tasks"]}
+    assert tasks["user"]["status"] == "skipped"
+    assert f"port {port} of node " in tasks["web"]["failure"]
+    assert "is held by python" in tasks["web"]["failure"]

@@ -28,6 +28,7 @@ from perles.engine.turns.outcome import LOST, NODE_ENDED
 from perles.executor.contract import SpawnError
 from perles.executor.remote.errors import NodeError
 from perles.executor.remote.folders_part import RemoteFolders
+from perles.executor.remote.listening_part import RemoteListening
 from perles.executor.remote.part import Ask
 from perles.executor.remote.relay_part import RemoteRelay
 from perles.fabric import messages
@@ -38,7 +39,7 @@ from perles.store.schema.nodes import Node
 from perles.store.schema.tasks import Task
 from perles.store.schema.workflows import Workflow
 from perles.store.transaction import Tx
-from perles.tasks import products
+from perles.tasks import products, services
 from perles.tasks.stored_execution import execution_of
 from perles.workspace.commits import in_repository
 from perles.workspace.git import GitError, git, told
@@ -88,6 +89,7 @@ class RemoteWorks:
                 else:
                     work_dir = Path(workflow.work_dir)
                     await self._need_shared(node, work_dir, far)
+            await self._need_port(agent, node)
             folder = await far.agent_folder(workflow.id, agent.name)
             port = await RemoteRelay(self._ask(node)).open(workflow.id)
         except DiskFullError as error:
@@ -96,6 +98,18 @@ class RemoteWorks:
         except GitError as error:
             raise PerlesError(f"cannot start on node {node}: {told(error)}") from error
         return Elsewhere(node, work_dir, Path(folder), f"http://127.0.0.1:{port}/mcp")
+
+    async def _need_port(self, agent: Agent, node: str) -> None:
+        """See that nobody has the port of a service there: it would be taken for the service."""
+        task = None if agent.task_id is None else self._context.reader.get(Task, agent.task_id)
+        ready = None if task is None else services.ready_of(task)
+        port = None if ready is None else ready.local_port()
+        if port is None:
+            return
+        holder = await RemoteListening(self._ask(node)).holder(port)
+        if holder is not None:
+            where = f"port {port} of node {node} is held by {holder}"
+            raise PerlesError(f"{where} before it was started; end that first")
 
     async def bring(self, turn_id: int) -> Outcome | None:
         """Bring what a turn left; a node that is not heard is waited for until its lease is over.

@@ -186,7 +186,7 @@ def short(found: Any) -> Json:
 
 def _cost(found: Any) -> str:
     """What a workflow cost, in words: a model reads 0 USD as none."""
-    return in_words(found["cost_usd"], found["tokens_used"], found.get("agents", ()))
+    return in_words(found["cost_usd"], found["tokens_used"])
 
 
 def shown(found: Any) -> Json:

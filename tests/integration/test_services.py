@@ -83,6 +83,15 @@ def test_one_that_does_not_end_after_term_is_killed_and_named(storm: World) -> N
     storm.stop_engine()
 
 
+def test_a_line_far_on_in_the_output_is_found(storm: World) -> None:
+    talks = "seq 100000; echo up; while :; do sleep 0.05; done"  # 589 KB before it
+    id = storm.create([_service(f"echo $$ >> pids; {talks}"), _user("a")])
+    storm.serve()
+
+    assert _over(storm, id) == "completed"
+    storm.stop_engine()
+
+
 def test_one_that_is_never_ready_fails_with_the_reason(storm: World) -> None:
     quiet = {"tcp": PORT, "timeout": "500ms"}
     id = storm.create([_service("sleep 600", ready=quiet), _user("a")])

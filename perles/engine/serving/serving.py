@@ -133,10 +133,10 @@ class Serving:
 
     async def _until_ready(self, task: Task, ready: Ready, live: LiveTurn) -> None:
         """Ask until it is ready, or its time is up, or its process is gone."""
-        place = None
+        probe = None
         while not live.done.is_set():
-            place = place or await self._place(task, live)
-            probe = None if place is None else probes.probe_of(ready, place)
+            if probe is None and (place := await self._place(task, live)) is not None:
+                probe = probes.probe_of(ready, place)  # one for all looks: it reads output on
             why = f"its node {live.node} cannot be asked" if probe is None else await probe()
             age = live.process.age()
             if why is None:

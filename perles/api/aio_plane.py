@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar, Unpack
 
 from perles.api import plane as sync
-from perles.api.aio_subscription import AsyncSubscription, timeout_at
+from perles.api.aio_subscription import AsyncSubscription
 from perles.api.instance import Task, WorkflowDetails, WorkflowInstance
 from perles.api.requests import (
     EventFilter,
@@ -18,7 +18,7 @@ from perles.api.requests import (
     ListFilters,
     ListQuery,
     StopOptions,
-    deadline_of,
+    seconds_of,
 )
 from perles.controlplane.outcomes import Outcome, waits_for_engine
 
@@ -163,12 +163,12 @@ class ControlPlane:
         It also returns after `timeout` seconds, or when the workflow ends in another state: check
         its `state`.
         """
-        deadline = deadline_of(timeout)
+        seconds = seconds_of(timeout)
         wanted = sync.awaited(states)
         workflow_id = await self._in_pool(lambda: self._plane.registry.resolve(ref))
         async with self.subscribe_workflow(workflow_id, types="workflow.*") as events:
             with contextlib.suppress(TimeoutError):
-                async with timeout_at(deadline):
+                async with asyncio.timeout(seconds):
                     while await self.call(sync.ControlPlane.state_of, workflow_id) not in wanted:
                         await events.get()
         return await self.get(workflow_id)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from perles.api.requests import deadline_of
+from perles.api.requests import seconds_of
 from perles.store.events.feed import Feed
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ class AsyncSubscription(AsyncIterator["ControlPlaneEvent"]):
     async def get(self, timeout: float | None = None) -> ControlPlaneEvent | None:
         """The next event; None after `timeout` seconds without one, or when it is closed."""
         try:
-            async with timeout_at(deadline_of(timeout)):
+            async with asyncio.timeout(seconds_of(timeout)):
                 return await self._next()
         except TimeoutError:
             return None
@@ -119,9 +118,3 @@ class AsyncSubscription(AsyncIterator["ControlPlaneEvent"]):
     def __del__(self) -> None:
         if self._feed is not None and not self._closed:
             self._feed.close()
-
-
-def timeout_at(deadline: float | None) -> asyncio.Timeout:
-    """Like `asyncio.timeout_at`, by the monotonic clock."""
-    left = None if deadline is None else deadline - time.monotonic()
-    return asyncio.timeout(left)

@@ -8,7 +8,7 @@ from dataclasses import field
 from threading import TIMEOUT_MAX
 from typing import Any, TypedDict
 
-from perles.domain.duration import GRACE, LONGEST
+from perles.domain.duration import GRACE, LONGEST, is_seconds
 from perles.domain.errors import UsageError
 from perles.domain.records import dataclass
 from perles.domain.states import WorkflowPriority, WorkflowState
@@ -117,8 +117,7 @@ class StopOptions:
     def __post_init__(self) -> None:
         if self.reason is not None and not isinstance(self.reason, str):
             raise UsageError(f"cannot stop with reason={self.reason!r}: it must be text")
-        number = isinstance(self.grace, (int, float)) and not isinstance(self.grace, bool)
-        if not number or not 0 <= self.grace <= LONGEST:
+        if not is_seconds(self.grace) or not 0 <= self.grace <= LONGEST:
             raise UsageError(
                 f"cannot stop with grace={self.grace!r}: it is seconds, 0 to {LONGEST:.0f}"
             )
@@ -131,12 +130,17 @@ def _texts(name: str, given: Any) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def deadline_of(timeout: float | None) -> float | None:
-    """When a wait is over, by the monotonic clock; None for never. Raises `UsageError`."""
+def seconds_of(timeout: float | None) -> float | None:
+    """How long to wait; None for ever. Raises `UsageError`."""
     if timeout is None:
         return None
-    number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
-    if not number or timeout != timeout:  # NaN is unlike itself
+    if not is_seconds(timeout):
         raise UsageError(f"cannot wait with timeout={timeout!r}: it is seconds, or None")
     # No clock counts as far as some numbers go: what is longer than a wait can be has no end.
-    return None if timeout > TIMEOUT_MAX / 2 else time.monotonic() + timeout
+    return None if timeout > TIMEOUT_MAX / 2 else timeout
+
+
+def deadline_of(timeout: float | None) -> float | None:
+    """When a wait is over, by the monotonic clock; None for never. Raises `UsageError`."""
+    seconds = seconds_of(timeout)
+    return None if seconds is None else time.monotonic() + seconds

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from perles.controlplane.engine_status import POLL, EngineStatus
+from perles.domain.duration import is_seconds
 from perles.domain.errors import NoEngineError, PerlesError, UsageError
 from perles.engine import single_instance, watchdog
 from perles.executor.local.identity import is_known
@@ -101,8 +102,7 @@ class EngineStop(EngineStatus):
 
 def need_seconds(timeout: object) -> None:
     """Raise `UsageError`, before anything is done, for what is no number of seconds."""
-    number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
-    if not number or timeout != timeout:  # NaN is unlike itself
+    if not is_seconds(timeout):
         raise UsageError(f"cannot stop the engine with timeout={timeout!r}: it is seconds")
 
 

@@ -14,6 +14,12 @@ LONGEST: Final = 36500 * 86400.0
 _PART: Final = lazy_pattern(r"(\d+(?:\.\d+)?)(ms|d|h|m|s)", re.ASCII)
 
 
+def is_seconds(value: object) -> bool:
+    """Whether a program gave a number of seconds: True and False, and NaN, are none."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and value == value  # NaN is unlike itself
+
+
 def parse_duration(text: str, *, bare_seconds: bool = False) -> float:
     """Seconds. Raises `UsageError` that shows the right form.
 

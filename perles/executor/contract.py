@@ -9,6 +9,7 @@ as tests: an implementation has to pass them.
 
 from __future__ import annotations
 
+import errno
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -61,6 +62,8 @@ class TurnKey(NamedTuple):
         return f"PERLES_TURN={self.workflow_id}/{self.turn_id}"
 
 
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What the system says where a disk, or what its user may have of it, is full."""
 OUTPUT: Final = ".stdout.jsonl"
 """How the names of files with a turn's output end."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +9,9 @@ import psutil
 import pytest
 
 from tests.cluster.dask_cluster import wait_for
-from tests.machines.site import COUNT, Site, three_machines
+from tests.machines.site import COUNT, Site
 
 pytest.importorskip("distributed")
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    """Three machines at work."""
-    with three_machines() as machines:
-        made = Site(tmp_path, machines)
-        try:
-            made.serve()
-            yield made
-        finally:
-            made.close()
 
 
 def test_a_pipeline_over_three_machines_brings_its_work_home(site: Site) -> None:

@@ -4,29 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.cluster.dask_cluster import wait_for
-from tests.machines.site import Site, three_machines
+from tests.machines.site import Site
 
 pytest.importorskip("distributed")
 SECONDS = "986.25"
 """How long the task sleeps: nothing else does for that time."""
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    """Three machines at work."""
-    with three_machines() as machines:
-        made = Site(tmp_path, machines)
-        try:
-            made.serve()
-            yield made
-        finally:
-            made.close()
 
 
 def test_a_node_that_stands_still_beyond_its_lease_has_no_agent_after_it(site: Site) -> None:

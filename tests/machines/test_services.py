@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from perles.executor import listening
 from tests import ports
-from tests.machines.site import Site, three_machines
+from tests.machines.site import Site
 
 pytest.importorskip("distributed")
 PORT = ports.HOME + 94
 SERVE = f"exec python3 -m http.server --bind 127.0.0.1 {PORT}"
 ASK = f"python3 -c \"import urllib.request as u; u.urlopen('http://127.0.0.1:{PORT}/README')\""
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    """Three machines at work."""
-    with three_machines() as machines:
-        made = Site(tmp_path, machines)
-        try:
-            made.serve()
-            yield made
-        finally:
-            made.close()
 
 
 def test_a_port_is_asked_where_the_service_listens(site: Site) -> None:

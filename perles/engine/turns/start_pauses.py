@@ -8,13 +8,11 @@ import errno
 import time
 from typing import Final
 
-from perles.executor.contract import SpawnError
+from perles.executor.contract import NO_ROOM, SpawnError
 from perles.executor.remote.errors import FencedError, UnreachableError
 
 PAUSE_SECONDS: Final = 2.0
-SHORTAGES: Final = frozenset(
-    {errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE}
-)
+SHORTAGES: Final = NO_ROOM | {errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE}
 
 
 class StartPauses:
@@ -45,14 +43,17 @@ def may_pass(error: Exception) -> bool:
     """Whether starting the process may work later: a machine is short of something, or away."""
     if _is_away(error):
         return True
-    cause = error.__cause__ if isinstance(error, SpawnError) else error
-    return isinstance(cause, OSError) and cause.errno in SHORTAGES
+    return _number(error) in SHORTAGES
 
 
 def is_no_room(error: Exception) -> bool:
     """Whether a disk, or what its user may have of it, is full."""
+    return _number(error) in NO_ROOM
+
+
+def _number(error: Exception) -> int | None:
     cause = error.__cause__ if isinstance(error, SpawnError) else error
-    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
+    return cause.errno if isinstance(cause, OSError) else None
 
 
 def _is_away(error: Exception) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from perles.executor.contract import NO_ROOM
 from perles.executor.remote.errors import NodeError
 from perles.executor.remote.part import Ask, Operation, Operations, encode
 from perles.workspace.git import GitError
@@ -18,7 +18,6 @@ from perles.workspace.replica.parcels import Parcel
 from perles.workspace.replica.snapshot import DiskFullError, ReplicaError
 
 PART: Final = "folders"
-FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 _OPERATIONS: Final = Operations(
     PART,
@@ -85,8 +84,8 @@ def _is_full(error: Exception) -> bool:
     if isinstance(error, DiskFullError):
         return True
     if isinstance(error, OSError):
-        return error.errno in FULL
-    return any(os.strerror(number) in str(error) for number in FULL)
+        return error.errno in NO_ROOM
+    return any(os.strerror(number) in str(error) for number in NO_ROOM)
 
 
 def _probe(folder: str, name: str) -> tuple[str, str, str]:
